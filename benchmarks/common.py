@@ -1,0 +1,159 @@
+"""What every benchmark shares: datasets, planted errors, metrics, and result files that say how they were made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from curv_issues.audit import versions
+from curv_issues.data.base import LabeledData
+from curv_issues.data.corruption import flip_labels
+from curv_issues.data.demo import digits_with_errors
+from curv_issues.data.huggingface import load_data
+from curv_issues.data.sampling import stratified_sample
+
+RESULTS = Path(__file__).parent / "results"
+DATASETS: dict[str, dict[str, str]] = {
+    "cifar10": {"split": "train"},
+    "cifar100": {"split": "train", "label_column": "fine_label"},
+    "mnist": {"split": "train"},
+    "clothing": {"split": "train"},
+}
+
+
+def load(name: str, root: Path, *, resolution: int | None = None) -> LabeledData:
+    """One of the benchmark datasets, with its own labels; digits come with scikit-learn."""
+    if name == "digits":
+        return digits_with_errors(rate=0.0)[0]
+    return load_data(str(root / name), resolution=resolution, **DATASETS[name])
+
+
+def subset(data: LabeledData, index: np.ndarray) -> LabeledData:
+    """The samples at `index`, every array of them."""
+    index = np.asarray(index)
+    arrays = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
+    parts = {name: getattr(data, name)[index] for name in arrays}
+    return replace(data, **parts, open_picture=None)
+
+
+def stratified(data: LabeledData, size: int, seed: int) -> LabeledData:
+    """A stratified part of the samples."""
+    return subset(data, stratified_sample(data.labels, size, seed=seed))
+
+
+def long_tailed(data: LabeledData, ratio: float, seed: int) -> LabeledData:
+    """Class sizes fall geometrically from the first class, kept whole, to the last, of a `ratio`-th of its size."""
+    generator = np.random.default_rng(seed)
+    kept = []
+    for label in range(data.num_classes):
+        members = np.flatnonzero(data.labels == label)
+        size = round(len(members) * ratio ** (-label / (data.num_classes - 1)))
+        kept.append(generator.choice(members, size=size, replace=False))
+    return subset(data, np.sort(np.concatenate(kept)))
+
+
+def ten_classes(data: LabeledData, seed: int) -> LabeledData:
+    """Ten classes drawn at random, numbered anew."""
+    chosen = np.sort(np.random.default_rng(seed).choice(data.num_classes, 10, replace=False))
+    part = subset(data, np.flatnonzero(np.isin(data.labels, chosen)))
+    names = tuple(data.class_names[index] for index in chosen)
+    return replace(part, labels=np.searchsorted(chosen, part.labels).astype(np.int64), class_names=names)
+
+
+def plant(data: LabeledData, rate: float, seed: int) -> tuple[LabeledData, np.ndarray]:
+    """The data with uniform flips of a share of each class, and the truth."""
+    labels, is_flipped = flip_labels(data.labels, rate, num_classes=data.num_classes, seed=seed)
+    return replace(data, labels=labels), is_flipped
+
+
+def detection(truth: np.ndarray, suspect: np.ndarray) -> dict[str, float] | None:
+    """AUROC, average precision, and precision at k = number of wrong labels; None where there is none."""
+    if not truth.any():
+        return None
+    top = np.argsort(-suspect, kind="stable")[: truth.sum()]
+    return {
+        "auroc": float(roc_auc_score(truth, suspect)),
+        "average_precision": float(average_precision_score(truth, suspect)),
+        "precision_at_k": float(truth[top].mean()),
+    }
+
+
+def auroc_by_class(truth: np.ndarray, suspect: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+    """AUROC among the samples given each class, with their number; None where all or none of them are wrong."""
+    found: dict[str, Any] = {}
+    for label, name in enumerate(names):
+        members = labels == label
+        both = 0 < truth[members].sum() < members.sum()
+        found[name] = {
+            "n": int(members.sum()),
+            "auroc": float(roc_auc_score(truth[members], suspect[members])) if both else None,
+        }
+    return found
+
+
+def flagging(truth: np.ndarray, flagged: np.ndarray) -> dict[str, Any]:
+    """How many are flagged and wrong; precision and recall where they exist."""
+    hits = int((truth & flagged).sum())
+    return {
+        "wrong": int(truth.sum()),
+        "flagged": int(flagged.sum()),
+        "hits": hits,
+        "precision": hits / int(flagged.sum()) if flagged.any() else None,
+        "recall": hits / int(truth.sum()) if truth.any() else None,
+    }
+
+
+def run_cell(folder: str, cell: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Make one result file, unless it is there already.
+
+    The file holds the cell's configuration and its hash, what `make` measured, and commit, versions and machine.
+    """
+    key = hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest()[:12]
+    name = "-".join(str(value) for value in cell.values() if not isinstance(value, dict))
+    path = RESULTS / folder / f"{name}-{key}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    measured = make()
+    result = {"cell": cell, "config_hash": key, **measured, "made_by": provenance()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(result, indent=1) + "\n")
+    os.replace(partial, path)
+    return result
+
+
+def provenance() -> dict[str, Any]:
+    """Commit, versions and machine of this run."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run([*git, "status", "--porcelain", "--", "../curv_issues"], capture_output=True, text=True)
+    return {
+        "commit": commit + ("-modified" if changed.stdout.strip() else ""),
+        "versions": versions(),
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "load_average": list(os.getloadavg()),
+        },
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

@@ -1,0 +1,326 @@
+"""From a dataset to findings, in one call: wiring only."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from curv_issues.config import FindingOptions, TrainingOptions
+from curv_issues.data.base import LabeledData, check_auditable
+from curv_issues.data.picture import UnreadablePictureError
+from curv_issues.errors import AuditInterrupted
+from curv_issues.findings.label_error import find_label_errors, findings_table, suggest_classes
+from curv_issues.memory import peak_memory
+from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.report.contact_sheet import contact_sheet
+from curv_issues.result import AuditResult
+from curv_issues.tables import text_column
+
+if TYPE_CHECKING:
+    import datasets
+
+    from curv_issues.run import ProbeRun
+    from curv_issues.trackers.base import Tracker
+
+SHEET_PICTURES = 50
+PACKAGES = ("curv-issues", "torch", "datasets", "cleanlab", "numpy", "pandas", "scikit-learn", "pyarrow", "pillow")
+
+
+def audit(
+    dataset: str | Path | Sequence[str | Path] | datasets.Dataset | datasets.DatasetDict | LabeledData,
+    *,
+    split: str | None = None,
+    config_name: str | None = None,
+    revision: str | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    max_samples: int | None = None,
+    skip_unreadable: bool = False,
+    skip_unlabelled: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    preset: str = "standard",
+    probe: Any = "convnet",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    weight_decay: float = 5e-4,
+    flip: bool | None = None,
+    shift: int | None = None,
+    resolution: int | None = None,
+    curvature_epochs: int | None = None,
+    num_matvecs: int | None = None,
+    step: float = 1e-2,
+    form: str = "squared",
+    score: str = "default",
+    cut_off: str | float = "auto",
+    trackers: Sequence[type[Tracker]] = (),
+    progress: ProgressCallback | None = None,
+) -> AuditResult:
+    """Train a probe on a labelled image dataset and find the labels that look wrong.
+
+    Args:
+        dataset: Hub id, local folder (laid out like a Hub dataset, an image folder, or written by `save_to_disk`), parquet
+            files, a `datasets.Dataset` or `DatasetDict`, or `LabeledData` (see `from_arrays`).
+        split: an expression of the datasets library: "train", "train+test", "train[:10%]".
+        config_name: configuration of a Hub dataset.
+        revision: branch, tag or commit of a Hub dataset.
+        image_column: column of the pictures; default: the only one there is.
+        label_column: column of the labels; default: the only one there is.
+        max_samples: audit a stratified sample of this size.
+        skip_unreadable: leave out pictures that cannot be decoded, and list them, instead of raising.
+        skip_unlabelled: leave out samples without a label, and count them, instead of raising.
+        seed: of sampling and training. The same seed gives the same result on the same machine.
+        device: see `TrainingOptions`, as for all options down to `form`.
+        preset: "quick", "standard" or "thorough".
+        probe: name, `nn.Module` or function from `ProbeSpec` to a module.
+        epochs: passes over the data.
+        batch_size: samples a step.
+        learning_rate: peak of the schedule.
+        weight_decay: of SGD.
+        flip: mirror at random in training.
+        shift: largest random shift in training, pixels.
+        resolution: of the probe's input, pixels.
+        curvature_epochs: number of epochs after which curvature is measured.
+        num_matvecs: Hutchinson directions a measurement.
+        step: finite-difference step, [0, 1] pixels.
+        form: of curvature, "squared" or "norm".
+        score: "default" or the name of one score to rank by.
+        cut_off: "auto", a suspicion, or a share such as "5%".
+        trackers: tracker classes of your own; their scores join the table.
+        progress: called with `Progress` along the way.
+
+    Returns:
+        Scores, findings and all that is needed to make findings anew.
+
+    Raises:
+        UsageError: an option is wrong.
+        DatasetError: the dataset is missing or unreadable, or its columns or labels cannot be used.
+        AuditError: the loss became NaN, or there is no disk space for the pictures.
+        AuditInterrupted: Ctrl-C; carries the ranking so far.
+    """
+    training = TrainingOptions(
+        seed=seed,
+        device=device,
+        preset=preset,
+        probe=probe,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        flip=flip,
+        shift=shift,
+        resolution=resolution,
+        curvature_epochs=curvature_epochs,
+        num_matvecs=num_matvecs,
+        step=step,
+        form=form,
+    )
+    finding = FindingOptions(score=score, cut_off=cut_off)
+    start = time.perf_counter()
+    from curv_issues.data.huggingface import load_data  # imports datasets, which errors above need not wait for
+
+    data = load_data(
+        dataset,
+        split=split,
+        config_name=config_name,
+        revision=revision,
+        image_column=image_column,
+        label_column=label_column,
+        max_samples=max_samples,
+        seed=seed,
+        resolution=resolution,
+        skip_unreadable=skip_unreadable,
+        skip_unlabelled=skip_unlabelled,
+        progress=progress and (lambda done, total: progress(Progress("load", done, total))),
+    )
+    return audit_data(
+        data, training, finding, trackers=trackers, progress=progress, seconds={"load": time.perf_counter() - start}
+    )
+
+
+def audit_data(
+    data: LabeledData,
+    training: TrainingOptions,
+    finding: FindingOptions,
+    *,
+    trackers: Sequence[type[Tracker]] = (),
+    progress: ProgressCallback | None = None,
+    seconds: dict[str, float] | None = None,
+) -> AuditResult:
+    """The audit of data that is already decoded; see `audit`.
+
+    Args:
+        data: at least two samples, of two classes.
+        training: options of the training.
+        finding: options of the findings.
+        trackers: tracker classes of the user's.
+        progress: told of every step.
+        seconds: what earlier stages took; goes into the summary.
+    """
+    check_auditable(data)
+    from curv_issues.run import run_probe  # imports torch, which errors above need not wait for
+
+    run = run_probe(data, training, trackers=trackers, progress=progress)
+    if run is None:
+        raise AuditInterrupted(None)
+    if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
+        finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
+    start = time.perf_counter()
+    result = make_result(data, run, training, finding)
+    result.summary["seconds"] = {
+        key: round(value, 3)
+        for key, value in {**(seconds or {}), **run.seconds, "find": time.perf_counter() - start}.items()
+    }
+    result.summary["peak_memory"] = peak_memory()
+    if not run.complete:
+        raise AuditInterrupted(result)
+    return result
+
+
+def make_result(
+    data: LabeledData, run: ProbeRun, training: TrainingOptions, finding: FindingOptions
+) -> AuditResult:
+    """Put data, run and judgement together."""
+    names = np.array(data.class_names, dtype=object)
+    scores = pd.DataFrame(
+        {
+            "row": data.rows,
+            "split": text_column(data.splits),
+            "path": text_column(data.paths),
+            "given": text_column(names[data.labels]),
+            "suggested": text_column(names[suggest_classes(run.pred_probs, data.labels)]),
+            "suspicion": 0.0,
+            "flagged": False,
+            **run.scores,
+        }
+    )
+    images = pd.DataFrame(
+        {
+            "row": data.rows,
+            "height": data.sizes[:, 0],
+            "width": data.sizes[:, 1],
+            "file_sha256": data.file_sha256,
+            "image_sha256": data.image_sha256,
+        }
+    )
+    directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
+    judged = find_label_errors(
+        run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding
+    )
+    scores["suspicion"], scores["flagged"] = judged.suspicion, judged.flagged
+    findings = findings_table(scores, images)
+    summary = {
+        "complete": run.complete,
+        "epochs_done": run.epochs_done,
+        "dataset": describe_dataset(data),
+        "options": {**_plain_options(training), **asdict(finding)},
+        "recipe": asdict(run.recipe),
+        "seed": training.seed,
+        "versions": versions(),
+        "device": run.device,
+        "compute_type": run.compute_type,
+        "num_findings": {"label_error": len(findings)},
+        "cut_off": asdict(judged.cut_off),
+        "reference_margin": run.reference_margin,
+        "notes": notes_on(data),
+    }
+    return AuditResult(
+        scores=scores,
+        findings=findings,
+        trajectories=run.trajectories,
+        pred_probs=run.pred_probs,
+        embeddings=run.embeddings,
+        images=images,
+        score_metadata=run.score_metadata,
+        summary=summary,
+        contact_sheet=draw_sheet(data, scores),
+    )
+
+
+def describe_dataset(data: LabeledData) -> dict[str, Any]:
+    """What the summary says of the dataset."""
+    source = data.source
+    return {
+        "source": source.source,
+        "split": source.split,
+        "config_name": source.config_name,
+        "revision": source.revision,
+        "fingerprint": data.fingerprint,
+        "image_column": source.image_column,
+        "label_column": source.label_column,
+        "n": len(data),
+        "num_rows": source.num_rows,
+        "classes": list(data.class_names),
+        "class_sizes": np.bincount(data.labels, minlength=data.num_classes).tolist(),
+        "unreadable": list(source.unreadable),
+        "num_unlabelled": source.num_unlabelled,
+        "resolution": data.images.shape[1],
+        "channels": data.images.shape[3],
+    }
+
+
+def notes_on(data: LabeledData) -> list[str]:
+    """What a reader of the findings should know of this dataset, one line each."""
+    notes = []
+    sizes = np.bincount(data.labels, minlength=data.num_classes)
+    single = [data.class_names[index] for index in np.flatnonzero(sizes == 1)]
+    if single:
+        shown = ", ".join(single[:5]) + (", ..." if len(single) > 5 else "")
+        notes.append(
+            f"{len(single)} of {data.num_classes} classes have one sample only ({shown}): nothing can be learned of such a "
+            "class, so its sample looks suspect whatever its label."
+        )
+    if data.source.unreadable:
+        notes.append(f"{len(data.source.unreadable)} pictures could not be read and were left out.")
+    if data.source.num_unlabelled:
+        notes.append(f"{data.source.num_unlabelled} samples without a label were left out.")
+    return notes
+
+
+def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
+    """Contact sheet of the most suspect samples, flagged or not."""
+    top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_PICTURES)
+    name = " ".join(part for part in (data.source.source, data.source.split) if part)
+    return contact_sheet(
+        [_picture_or_none(data, index) for index in top.index],
+        list(zip(top["given"], top["suggested"], top["suspicion"], strict=True)),
+        title=f"Most suspect labels of {name}",
+        subtitle=f"{int(scores['flagged'].sum()):,} of {len(scores):,} labels flagged; given class, suggested class, suspicion",
+        rows=top["row"].tolist(),
+    )
+
+
+def _picture_or_none(data: LabeledData, index: int) -> Image.Image | None:
+    """None if the source has gone since it was decoded: the findings are worth more than their pictures."""
+    try:
+        return data.picture(index)
+    except (OSError, UnreadablePictureError):
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
+            continue
+    return found
+
+
+def _plain_options(training: TrainingOptions) -> dict[str, Any]:
+    options = {name: getattr(training, name) for name in TrainingOptions.__dataclass_fields__}
+    if not isinstance(training.probe, str):
+        options["probe"] = getattr(training.probe, "__qualname__", type(training.probe).__qualname__)
+    return options

@@ -1,0 +1,237 @@
+"""The command `curv-issues`: parse, audit, render. No detection rules.
+
+Data goes to stdout, progress and notes to stderr. Exit codes: 0 done, 2 usage, 3 dataset, 4 run time, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from curv_issues.config import PRESETS, FindingOptions, TrainingOptions
+from curv_issues.errors import AuditInterrupted, CurvIssuesError, UsageError
+from curv_issues.live import live_progress
+from curv_issues.plugins import look_up
+from curv_issues.probes import PROBES
+from curv_issues.report import FORMATS, render
+from curv_issues.storage import check_output
+from curv_issues.trackers import SCORES
+
+if TYPE_CHECKING:
+    from curv_issues.result import AuditResult
+
+app = typer.Typer(
+    name="curv-issues",
+    help="Find wrong labels in image datasets from one short training run.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    # Threads that wait must sleep: spinning ones make a shared machine several times slower. Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _global_options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        import importlib.metadata
+
+        typer.echo(importlib.metadata.version("curv-issues"))
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise typer.Exit(2)
+
+
+@app.command()
+def audit(
+    dataset: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATASET...",
+            help="Hub id, local folder (laid out like a Hub dataset, an image folder, or saved with save_to_disk), "
+            "or one or several parquet files.",
+        ),
+    ],
+    split: Annotated[str | None, typer.Option(help="Such as train, train+test, train[:10%]. Default: train.")] = None,
+    config_name: Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub dataset.")] = None,
+    image_column: Annotated[str | None, typer.Option(help="Column of the pictures. Default: found.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the labels. Default: found.")] = None,
+    max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
+    skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="Leave out broken pictures.")] = False,
+    skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="Leave out samples without label.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
+    seed: Annotated[int, typer.Option(help="Of sampling and training.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
+    preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
+    probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
+    epochs: Annotated[int | None, typer.Option(help="Default: from the size of the dataset, as the next two.")] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    resolution: Annotated[int | None, typer.Option(help="Pixels. Default: 32 for thumbnails, else 48.")] = None,
+    flip: Annotated[
+        bool | None, typer.Option("--flip/--no-flip", help="Mirror in training. Default: colour pictures only.")
+    ] = None,
+    curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured.")] = None,
+    num_matvecs: Annotated[int | None, typer.Option(help="Directions a measurement of curvature.")] = None,
+    score: Annotated[
+        str, typer.Option(help=f"Rank by default (cumulative loss and margin) or one of: {', '.join(SCORES)}.")
+    ] = "default",
+    cut_off: Annotated[str, typer.Option(help="Flag: auto, from a suspicion such as 0.95, or a share such as 5%.")] = "auto",
+    format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+) -> None:
+    """Train a short probe on a labelled image dataset and list the labels that look wrong."""
+    with _exit_codes():
+        look_up(FORMATS, format, "format")
+        # wrong options end the command before anything slow is imported or read
+        TrainingOptions(
+            seed=seed,
+            device=device,
+            preset=preset,
+            probe=probe,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            flip=flip,
+            resolution=resolution,
+            curvature_epochs=curvature_epochs,
+            num_matvecs=num_matvecs,
+        )
+        FindingOptions(score=score, cut_off=cut_off)
+        if max_samples is not None and max_samples < 2:
+            raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
+        folder = output if output is not None else Path(_folder_name(dataset[0], split))
+        check_output(folder, overwrite=overwrite, sources=dataset)
+        with _saving_partial(folder, overwrite, format, quiet), live_progress(quiet=quiet) as progress:
+            from curv_issues.audit import audit as run_audit
+
+            result = run_audit(
+                dataset[0] if len(dataset) == 1 else dataset,
+                split=split,
+                config_name=config_name,
+                revision=revision,
+                image_column=image_column,
+                label_column=label_column,
+                max_samples=max_samples,
+                skip_unreadable=skip_unreadable,
+                skip_unlabelled=skip_unlabelled,
+                seed=seed,
+                device=device,
+                preset=preset,
+                probe=probe,
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                resolution=resolution,
+                flip=flip,
+                curvature_epochs=curvature_epochs,
+                num_matvecs=num_matvecs,
+                score=score,
+                cut_off=cut_off,
+                progress=progress,
+            )
+        _deliver(result, folder, overwrite=overwrite, format=format, quiet=quiet)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for the results; an older result in it is replaced.")] = Path(
+        "curv-issues-demo"
+    ),
+    format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+) -> None:
+    """Audit scikit-learn's handwritten digits with planted wrong labels: offline, under a minute."""
+    with _exit_codes():
+        look_up(FORMATS, format, "format")
+        check_output(output, overwrite=True)
+        from curv_issues.audit import audit as run_audit
+        from curv_issues.data.demo import digits_with_errors
+
+        data, is_flipped = digits_with_errors()
+        with _saving_partial(output, True, format, quiet), live_progress(quiet=quiet) as progress:
+            result = run_audit(data, progress=progress)
+        _deliver(result, output, overwrite=True, format=format, quiet=quiet)
+        flagged = result.scores["flagged"].to_numpy()
+        found = int((flagged & is_flipped).sum())
+        typer.echo(
+            f"{int(is_flipped.sum())} wrong labels were planted; {found} of them are among the {int(flagged.sum())} findings.",
+            err=format != "table",
+        )
+
+
+def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str, quiet: bool) -> None:
+    """Save the result, print the findings, and tell on stderr where everything lies."""
+    result.save(folder, overwrite=overwrite)
+    text = render(result, format)
+    try:
+        typer.echo(text)
+    except BrokenPipeError:  # the reader has closed: curv-issues audit ... | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not quiet:
+        notes = Console(stderr=True, highlight=False, soft_wrap=True)
+        for note in result.summary["notes"]:
+            notes.print(f"Note: {note}", markup=False)
+        seconds = sum(result.summary["seconds"].values())
+        notes.print(f"{result}, in {seconds:.0f} s.", markup=False)
+    where = f"Results: {folder}"
+    typer.echo(where, err=format != "table")
+
+
+@contextlib.contextmanager
+def _saving_partial(folder: Path, overwrite: bool, format: str, quiet: bool) -> Iterator[None]:
+    """After Ctrl-C save the ranking so far, and end with 130."""
+    try:
+        yield
+    except AuditInterrupted as interrupted:
+        if interrupted.result is None:
+            typer.echo("Interrupted before the first epoch was finished; nothing to save.", err=True)
+        else:
+            done = interrupted.result.summary["epochs_done"]
+            typer.echo(f"Interrupted; this is the ranking after {done} of the epochs (complete: false).", err=True)
+            _deliver(interrupted.result, folder, overwrite=overwrite, format=format, quiet=quiet)
+        raise typer.Exit(AuditInterrupted.exit_code) from None
+
+
+@contextlib.contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Turn the errors of this package into one line on stderr and their exit code."""
+    try:
+        yield
+    except CurvIssuesError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; nothing was written.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _folder_name(dataset: str, split: str | None) -> str:
+    """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
+    name = dataset.rstrip("/\\")
+    if Path(name).exists():
+        name = Path(name).resolve().name.removesuffix(".parquet")
+    words = re.sub(r"[^\w.+-]+", "-", f"{name}-{split or 'train'}").strip("-.")
+    return f"curv-issues-{words}"

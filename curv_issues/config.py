@@ -1,0 +1,196 @@
+"""Options of an audit: frozen and validated on construction. All defaults stand here; `recipe` fills what depends on the data."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import numbers
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from curv_issues.errors import UsageError
+from curv_issues.plugins import look_up
+from curv_issues.probes import PROBES
+from curv_issues.trackers import SCORES
+
+
+
+@dataclass(frozen=True)
+class PresetEffort:
+    """How much work a preset does.
+
+    Attributes:
+        epochs_factor: times the number of epochs that the recipe gives.
+        curvature_epochs: epochs after which curvature is measured.
+        num_matvecs: directions a measurement.
+    """
+
+    epochs_factor: float
+    curvature_epochs: int
+    num_matvecs: int
+
+
+PRESETS: dict[str, PresetEffort] = {
+    "quick": PresetEffort(epochs_factor=0.5, curvature_epochs=1, num_matvecs=1),
+    "standard": PresetEffort(epochs_factor=1.0, curvature_epochs=2, num_matvecs=1),
+    "thorough": PresetEffort(epochs_factor=2.0, curvature_epochs=4, num_matvecs=4),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Everything that changes the training run and so the scores. None means: follows from the data or the preset.
+
+    Attributes:
+        seed: of initial weights, order, augmentation and directions; 0 to 2**32 - 1.
+        device: "auto" (CUDA, else MPS, else CPU) or the name of a torch device.
+        preset: "quick", "standard" or "thorough": half, one or two times the epochs, and the effort for curvature.
+        probe: name of a probe, an `nn.Module` (copied, never changed), or a function from `ProbeSpec` to a module.
+        epochs: passes over the data, >= 1.
+        batch_size: samples a step, >= 2.
+        learning_rate: peak of the one-cycle schedule, > 0.
+        weight_decay: >= 0.
+        flip: mirror pictures at random in training; default: colour pictures only, since mirrored glyphs mislead.
+        shift: largest random shift in training, in probe pixels, >= 0; default: a sixteenth of the resolution.
+        resolution: height and width of the probe's input, pixels, 8 to 512.
+        curvature_epochs: number of epochs, evenly spread and ending with the last, after which curvature is measured.
+        num_matvecs: Hutchinson directions a measurement, >= 1.
+        step: finite-difference step h in units of [0, 1] pixels, > 0; below 0.01 scoring runs in float32.
+        form: "squared" (the paper's equation 3) or "norm" (the authors' code).
+
+    Raises:
+        UsageError: an option has a wrong type or value; the text names it.
+    """
+
+    seed: int = 0
+    device: str = "auto"
+    preset: str = "standard"
+    probe: Any = "convnet"
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    weight_decay: float = 5e-4
+    flip: bool | None = None
+    shift: int | None = None
+    resolution: int | None = None
+    curvature_epochs: int | None = None
+    num_matvecs: int | None = None
+    step: float = 1e-2
+    form: str = "squared"
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _WHOLE.items():
+            _make_plain(self, name, _whole(name, getattr(self, name), least, most, optional=name != "seed"))
+        if not isinstance(self.device, str):
+            raise UsageError(f"device must be text such as 'auto', 'cpu' or 'cuda:0', got {self.device!r}.")
+        if not isinstance(self.preset, str):
+            raise UsageError(f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}.")
+        look_up(PRESETS, self.preset, "preset")
+        if isinstance(self.probe, str):
+            look_up(PROBES, self.probe, "probe")
+        elif not callable(self.probe):
+            raise UsageError(f"probe must be a name, an nn.Module or a function that makes one, got {self.probe!r}.")
+        _make_plain(self, "learning_rate", _number("learning_rate", self.learning_rate, optional=True, positive=True))
+        _make_plain(self, "weight_decay", _number("weight_decay", self.weight_decay))
+        _make_plain(self, "step", _number("step", self.step, positive=True))
+        if self.flip is not None and not isinstance(self.flip, bool):
+            raise UsageError(f"flip must be True, False or None (from the data), got {self.flip!r}.")
+        if self.form not in ("squared", "norm"):
+            raise UsageError(f"form must be 'squared' or 'norm', got {self.form!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingOptions:
+    """How scores become findings; changing these never trains again.
+
+    Attributes:
+        score: "default" (the fused ranking) or the name of a score to rank by.
+        cut_off: "auto", a suspicion in [0, 1] from which samples are flagged, or a share such as "5%".
+
+    Raises:
+        UsageError: an option has a wrong type or value; the text names it.
+    """
+
+    score: str = "default"
+    cut_off: str | float = "auto"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.score, str):
+            raise UsageError(f"score must be the name of a score, got {self.score!r}.")
+        if self.score != "default":
+            look_up({"default": None, **SCORES}, self.score, "score")
+        parse_cut_off(self.cut_off)
+
+
+def parse_cut_off(cut_off: str | float) -> tuple[Literal["auto", "suspicion", "share"], float]:
+    """Read a cut-off: ("auto", 0), ("suspicion", threshold in [0, 1]) or ("share", part of the samples in [0, 1]).
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if isinstance(cut_off, str) and cut_off == "auto":
+        return "auto", 0.0
+    kind: Literal["suspicion", "share"] = "suspicion"
+    value = math.nan
+    if isinstance(cut_off, str):
+        text = cut_off.strip()
+        if text.endswith("%"):
+            kind, text = "share", text[:-1]
+        try:
+            value = float(text) / (100 if kind == "share" else 1)
+        except ValueError:
+            value = math.nan
+    elif isinstance(cut_off, numbers.Real) and not isinstance(cut_off, bool) and 0 <= cut_off <= 1:
+        value = float(cut_off)
+    if not 0 <= value <= 1:
+        raise UsageError(
+            f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got {cut_off!r}."
+        )
+    return kind, value
+
+
+def option_names(options: type) -> tuple[str, ...]:
+    """Names of the options of one of the classes above."""
+    return tuple(field.name for field in fields(options))
+
+
+# least and most
+_WHOLE: dict[str, tuple[int, int | None]] = {
+    "seed": (0, 2**32 - 1),
+    "epochs": (1, None),
+    "batch_size": (2, None),
+    "shift": (0, None),
+    "resolution": (8, 512),
+    "curvature_epochs": (1, None),
+    "num_matvecs": (1, None),
+}
+
+
+def _whole(name: str, value: Any, least: int, most: int | None, *, optional: bool) -> int | None:
+    if value is None and optional:
+        return None
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise UsageError(f"{name} must be a whole number {bounds}, got {value!r}.")
+    return int(value)
+
+
+def _number(name: str, value: Any, *, optional: bool = False, positive: bool = False) -> float | None:
+    if value is None and optional:
+        return None
+    number = math.nan
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # an integer of hundreds of digits
+            number = float(value)
+    if not 0 <= number < math.inf or (positive and number == 0):
+        raise UsageError(f"{name} must be a number {'above' if positive else 'of at least'} 0, got {value!r}.")
+    return number
+
+
+def _make_plain(options: TrainingOptions, name: str, value: float | None) -> None:
+    """Put a checked number in place of what was given, such as a numpy scalar, which overflows and is no JSON."""
+    object.__setattr__(options, name, value)
+
+
+__all__ = ["PRESETS", "FindingOptions", "TrainingOptions", "option_names", "parse_cut_off"]

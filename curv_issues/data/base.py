@@ -1,0 +1,113 @@
+"""LabeledData: decoded pictures with their labels, the input of every audit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from curv_issues.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where the samples came from and what was left out on the way.
+
+    Attributes:
+        source: Hub id, path or a description such as "arrays".
+        split: the split expression, or None where the source has no splits.
+        revision: commit hash of a Hub dataset, else None.
+        config_name: configuration of the dataset, else None.
+        image_column: column of the pictures, or None for arrays.
+        label_column: column of the labels, or None for arrays.
+        unreadable: one entry a skipped picture: row, path (or None) and the reason.
+        num_unlabelled: number of samples skipped because they carry no label.
+        num_rows: rows in the split before anything was skipped or sampled.
+    """
+
+    source: str
+    split: str | None = None
+    revision: str | None = None
+    config_name: str | None = None
+    image_column: str | None = None
+    label_column: str | None = None
+    unreadable: tuple[dict[str, str | int | None], ...] = ()
+    num_unlabelled: int = 0
+    num_rows: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledData:
+    """n pictures at probe resolution with their given labels.
+
+    Attributes:
+        images: uint8, (n, h, w, c) with c = 1 (all pictures are grey) or 3; an array or a memory map.
+        labels: int64, (n,): the given class of each sample, an index into `class_names`.
+        class_names: the k class names, in the order of the dataset (or of the host's own mapping).
+        rows: int64, (n,): row of each sample in the dataset asked for; strictly increasing.
+        splits: object, (n,): name of the split each sample is from, or None.
+        paths: object, (n,): the picture's own file where there is one (image folders), else None.
+        image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size, with their shape.
+        file_sha256: str, (n,): hex digest of the encoded picture, "" where there was none.
+        sizes: int32, (n, 2): native height and width in pixels.
+        source: where all this came from.
+        open_picture: sample index -> picture at native size, for contact sheets; None: use `images`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    rows: np.ndarray
+    splits: np.ndarray
+    paths: np.ndarray
+    image_sha256: np.ndarray
+    file_sha256: np.ndarray
+    sizes: np.ndarray
+    source: DataSource
+    open_picture: Callable[[int], Image.Image] | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes k, those without samples included."""
+        return len(self.class_names)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of pixels and given class names in order: same content, same fingerprint, wherever it lies."""
+        digest = hashlib.sha256()
+        for image_hash, label in zip(self.image_sha256, self.labels, strict=True):
+            digest.update(f"{image_hash}\t{self.class_names[label]}\n".encode("utf-8", "backslashreplace"))
+        return digest.hexdigest()
+
+    def picture(self, index: int) -> Image.Image:
+        """The picture of one sample, at native size where the source can still be read."""
+        if self.open_picture is not None:
+            return self.open_picture(index)
+        pixels = np.asarray(self.images[index])
+        return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def hash_pixels(pixels: np.ndarray) -> str:
+    """SHA-256 (hex) of decoded pixels, uint8 (h, w, 3), together with their shape."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def check_auditable(data: LabeledData) -> None:
+    """Raise DatasetError unless there are samples of at least two classes."""
+    if len(data) == 0:
+        raise DatasetError(f"{data.source.source} has no samples to audit; expected at least two, of two classes.")
+    present = np.unique(data.labels)
+    if len(present) < 2:
+        only = data.class_names[int(present[0])]
+        raise DatasetError(
+            f"All {len(data)} samples of {data.source.source} carry the label {only!r}; "
+            "an audit needs samples of at least two classes."
+        )

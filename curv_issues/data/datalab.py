@@ -1,0 +1,177 @@
+"""What a Datalab holds, checked and made ready for an audit: its picture column, its labels and its class names."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import numpy as np
+
+from curv_issues.data.base import LabeledData, hash_pixels
+from curv_issues.data.columns import find_columns
+from curv_issues.data.decoding import EncodedPicture
+from curv_issues.data.encoded import ArrowPictures
+from curv_issues.data.huggingface import load_data
+from curv_issues.data.labels import encode_labels
+from curv_issues.data.picture import UnreadablePictureError, decode_picture
+from curv_issues.errors import DatasetError
+from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.tables import clean_text
+
+if TYPE_CHECKING:
+    from cleanlab import Datalab
+
+    from curv_issues.result import AuditResult
+
+_CHUNK = 32  # pictures read at a time: photos are megabytes
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class LabSamples:
+    """The n labelled pictures of a Datalab, not yet decoded.
+
+    Attributes:
+        dataset: its dataset; row i is sample i.
+        image_column: column of the pictures.
+        label_column: column of the labels.
+        labels: int64, (n,): a copy of the Datalab's own codes, indices into the classes.
+        classes: (k,): the class names as the Datalab shows them: text, or numbers for a plain integer column.
+        class_names: the same as text.
+    """
+
+    dataset: datasets.Dataset
+    image_column: str
+    label_column: str
+    labels: np.ndarray
+    classes: np.ndarray
+    class_names: tuple[str, ...]
+
+
+def read_lab(lab: Datalab, *, image_key: str | None = None) -> LabSamples:
+    """Look at a Datalab without reading its pictures.
+
+    Args:
+        lab: made with labels.
+        image_key: column of the pictures; None: the only one there is.
+
+    Raises:
+        DatasetError: it has no labels, samples without one, of one class only, or no column of pictures.
+    """
+    if lab.label_name is None:
+        raise DatasetError("This Datalab has no labels; make it with Datalab(data, label_name=...) to find wrong ones.")
+    if len(lab.data) == 0:
+        raise DatasetError("This Datalab has no samples; expected at least two, of two classes.")
+    names = _class_names(lab.class_names)
+    labels = _check_labels(lab.labels, names, column=lab.label_name)
+    return LabSamples(
+        dataset=lab.data,
+        image_column=_find_images(lab.data.features, image_key, label_column=lab.label_name),
+        label_column=lab.label_name,
+        labels=labels,
+        classes=np.array(lab.class_names),
+        class_names=names,
+    )
+
+
+def load_samples(samples: LabSamples, *, resolution: int | None, progress: ProgressCallback | None = None) -> LabeledData:
+    """Decode the pictures.
+
+    Args:
+        samples: of `read_lab`.
+        resolution: side of the decoded pictures in pixels; None: from their sizes.
+        progress: told of every step.
+
+    Raises:
+        DatasetError: a picture cannot be read: as every row of a Datalab needs a score, none may be left out.
+        AuditError: there is no disk space.
+    """
+    data = load_data(
+        samples.dataset,
+        image_column=samples.image_column,
+        label_column=samples.label_column,
+        resolution=resolution,
+        skip_unreadable=True,
+        progress=progress and (lambda done, total: progress(Progress("load", done, total))),
+    )
+    unreadable = data.source.unreadable
+    if unreadable:
+        first = unreadable[0]
+        count = f"; {len(unreadable)} of {data.source.num_rows} cannot" if len(unreadable) > 1 else ""
+        raise DatasetError(
+            f"The picture in row {first['row']} ({first['path'] or 'no path'}) cannot be read: "
+            f"{first['reason']}{count}. Every row of a Datalab needs a score: repair it, or make the Datalab without it."
+        )
+    return replace(data, labels=samples.labels, class_names=samples.class_names)
+
+
+def difference(result: AuditResult, samples: LabSamples) -> str | None:
+    """In what the data of a result are not these samples, in a few words; None: they are the same, sample by sample.
+
+    Pictures are the same if their files are, or their decoded pixels.
+    """
+    if len(result) != len(samples.labels):
+        return f"it has {len(result)} samples, the Datalab {len(samples.labels)}"
+    given = result.scores["given"].to_numpy(dtype=object)
+    own = np.array(samples.class_names, dtype=object)[samples.labels]
+    changed = np.flatnonzero(given != own)
+    if len(changed):
+        row = changed[0]
+        return f"row {row} is labelled {given[row]!r} in it and {own[row]!r} in the Datalab"
+    unknown = sorted(set(result.scores["suggested"]) - set(samples.class_names))
+    if unknown:
+        return f"it suggests the class {unknown[0]!r}, which the Datalab does not have"
+    pictures = ArrowPictures(samples.dataset, samples.image_column, rows=np.arange(len(given)))
+    files, pixels = result.images["file_sha256"].to_numpy(), result.images["image_sha256"].to_numpy()
+    for start in range(0, len(given), _CHUNK):
+        chunk = range(start, min(start + _CHUNK, len(given)))
+        for row, picture in zip(chunk, pictures.read(chunk), strict=True):
+            if not _is_picture(picture, files[row], pixels[row]):
+                return f"the picture in row {row} is another"
+    return None
+
+
+def _is_picture(picture: EncodedPicture, file_sha256: str, image_sha256: str) -> bool:
+    if hashlib.sha256(picture.content).hexdigest() == file_sha256:
+        return True
+    try:
+        return hash_pixels(np.asarray(decode_picture(picture.content))) == image_sha256
+    except UnreadablePictureError:
+        return False
+
+
+def _class_names(classes: list[Any]) -> tuple[str, ...]:
+    """The Datalab's classes as text, in its order: that of a ClassLabel's names, else sorted."""
+    if not all(isinstance(name, str) for name in classes):
+        classes = list(encode_labels(classes, origin="the classes of this Datalab").class_names)
+    return tuple(clean_text(str(name)) for name in classes)
+
+
+def _check_labels(codes: Any, names: tuple[str, ...], *, column: str) -> np.ndarray:
+    labels = np.array(codes, dtype=np.int64)
+    unlabelled = np.flatnonzero((labels < 0) | (labels >= len(names)))
+    if len(unlabelled):
+        rows = ", ".join(str(row) for row in unlabelled[:_SHOWN]) + (", ..." if len(unlabelled) > _SHOWN else "")
+        raise DatasetError(
+            f"{len(unlabelled)} of {len(labels)} samples carry no label in column {column!r} (label "
+            f"{labels[unlabelled[0]]}; row {rows}): label them, or make the Datalab without them."
+        )
+    if len(np.unique(labels)) < 2:
+        raise DatasetError(
+            f"All {len(labels)} samples of this Datalab carry the label {names[labels[0]]!r}; "
+            "finding wrong labels needs samples of at least two classes."
+        )
+    return labels
+
+
+def _find_images(features: datasets.Features, image_key: str | None, *, label_column: str) -> str:
+    if image_key is None:
+        found = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
+        if len(found) > 1:
+            raise DatasetError(f"There are several image columns: {', '.join(found)}; name one of them with image_key.")
+        image_key = found[0] if found else None
+    elif image_key not in features:
+        raise DatasetError(f"image_key names the column {image_key!r}; the dataset has {', '.join(features)}.")
+    return find_columns(features, image_column=image_key, label_column=label_column).image

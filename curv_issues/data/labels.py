@@ -1,0 +1,146 @@
+"""Raw label values -> integer classes with names: every way a label can be written, or be missing."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from curv_issues.errors import DatasetError
+
+UNLABELLED = -1
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedLabels:
+    """The labels of n samples as classes.
+
+    Attributes:
+        codes: int64, (n,): index into `class_names`, -1 where a sample carries no label.
+        class_names: the k class names; those of a ClassLabel in its own order, else sorted (numbers as numbers).
+        unlabelled: bool, (n,): True where a sample carries no label.
+    """
+
+    codes: np.ndarray
+    class_names: tuple[str, ...]
+    unlabelled: np.ndarray
+
+
+def encode_labels(
+    values: Sequence[Any] | np.ndarray,
+    *,
+    names: Sequence[str] | None = None,
+    skip_unlabelled: bool = False,
+    origin: str = "the labels",
+) -> EncodedLabels:
+    """Turn raw label values into classes.
+
+    Integers (gaps and negative ones are fine), integer-valued floats, booleans and strings are labels. None and NaN
+    mean "no label", and so does -1 where the values are indices into `names`.
+
+    Args:
+        values: n raw labels of one type.
+        names: class names that the values are indices into (a ClassLabel); None: the values are the names.
+        skip_unlabelled: mark samples without a label instead of raising.
+        origin: where the labels are from, as error messages call it ("column 'label'").
+
+    Returns:
+        Codes, class names and the mask of samples without a label.
+
+    Raises:
+        DatasetError: a label is missing (and `skip_unlabelled` is False), is no class (a fraction, a list, an index
+            outside `names`), the types are mixed, or there is no label at all.
+    """
+    raw = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    unlabelled = np.fromiter((_is_missing(value) for value in raw), dtype=bool, count=len(raw))
+    present = [value for value, missing in zip(raw, unlabelled, strict=True) if not missing]
+    classes = _as_classes(present, rows=np.flatnonzero(~unlabelled), origin=origin)
+
+    codes = np.full(len(raw), UNLABELLED, dtype=np.int64)
+    if names is not None:
+        codes[~unlabelled] = _check_indices(classes, names, rows=np.flatnonzero(~unlabelled), origin=origin)
+        unlabelled = codes == UNLABELLED
+        class_names = tuple(names)
+    else:
+        found = sorted(set(classes))
+        code_of = {value: code for code, value in enumerate(found)}
+        codes[~unlabelled] = [code_of[value] for value in classes]
+        class_names = tuple(str(value) for value in found)
+
+    if unlabelled.any() and not skip_unlabelled:
+        raise DatasetError(
+            f"{int(unlabelled.sum())} of {len(raw)} samples carry no label in {origin} ({_name_rows(unlabelled)}); "
+            "label them, or leave them out with --skip-unlabelled (skip_unlabelled=True)."
+        )
+    if len(raw) and unlabelled.all():
+        raise DatasetError(f"None of the {len(raw)} samples carries a label in {origin}; expected one class a sample.")
+    return EncodedLabels(codes, class_names, unlabelled)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float | np.floating) and math.isnan(value))
+
+
+def _as_classes(present: list[Any], *, rows: np.ndarray, origin: str) -> list[Any]:
+    """Labels of one sortable type: all int, all bool or all str; `rows` are their rows, for messages."""
+    kinds = {_kind_of(value) for value in present}
+    if "other" in kinds:
+        at, value = next((i, value) for i, value in enumerate(present) if _kind_of(value) == "other")
+        raise DatasetError(
+            f"The label in row {rows[at]} of {origin} is a {type(value).__name__} ({_shorten(value)}); "
+            "expected one integer or string a sample."
+        )
+    if len(kinds) > 1:
+        raise DatasetError(f"{_upper_first(origin)} mixes {' and '.join(sorted(kinds))}; expected labels of one type.")
+    if kinds == {"numbers"}:
+        for at, value in enumerate(present):
+            if value != value // 1 or math.isinf(value):
+                raise DatasetError(
+                    f"The label in row {rows[at]} of {origin} is {value}, which is no class; expected integers or strings."
+                )
+        return [int(value) for value in present]
+    return [str(value) for value in present] if kinds == {"strings"} else [bool(value) for value in present]
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "booleans"
+    if isinstance(value, str):
+        return "strings"
+    return "numbers" if isinstance(value, numbers.Real) else "other"
+
+
+def _check_indices(classes: list[Any], names: Sequence[str], *, rows: np.ndarray, origin: str) -> np.ndarray:
+    """Indices into `names`, or -1; a ClassLabel column that holds names is read as well."""
+    if classes and isinstance(classes[0], str):
+        index_of = {name: index for index, name in enumerate(names)}
+        indices = np.array([index_of.get(value, len(names)) for value in classes], dtype=np.int64)
+    else:
+        indices = np.array(classes, dtype=np.int64)
+    wrong = np.flatnonzero((indices < UNLABELLED) | (indices >= len(names)))
+    if len(wrong):
+        raise DatasetError(
+            f"The label in row {rows[wrong[0]]} of {origin} is {classes[wrong[0]]!r}, "
+            f"which is none of its {len(names)} classes; expected 0 to {len(names) - 1}, or -1 for no label."
+        )
+    return indices
+
+
+def _name_rows(mask: np.ndarray) -> str:
+    rows = np.flatnonzero(mask)
+    shown = ", ".join(str(row) for row in rows[:_SHOWN])
+    return f"{'rows' if len(rows) > 1 else 'row'} {shown}{', ...' if len(rows) > _SHOWN else ''}"
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,52 @@
+"""Where a run computes and in which type; one path for CPU, CUDA and MPS."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from curv_issues.errors import UsageError
+
+BFLOAT16_LEAST_STEP = 1e-2  # near 1.0 bfloat16 resolves 0.008: a smaller finite-difference step drowns in it
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that an option names; "auto" takes CUDA, else MPS, else the CPU.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"Device {name!r} cannot be used here; try 'auto' or 'cpu'. ({reason})") from error
+    return device
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware computes in bfloat16 natively."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False
+
+
+def compute_type(device: torch.device, *, step: float | None = None) -> torch.dtype:
+    """bfloat16 where the hardware has it, unless a finite-difference step (h, [0, 1] pixels) would drown in it."""
+    if has_bfloat16(device) and (step is None or step >= BFLOAT16_LEAST_STEP):
+        return torch.bfloat16
+    return torch.float32
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[None]:
+    """Context in which convolutions and matrix products run in `dtype`; does nothing for float32."""
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)

@@ -1,0 +1,1 @@
+"""From scores to judgements; nothing here trains."""

@@ -1,0 +1,71 @@
+"""Suspected label errors: scores in, a judgement and a better class for every sample out. Never trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curv_issues.config import FindingOptions
+from curv_issues.findings.cutoff import CutOff, flag
+from curv_issues.findings.ranking import suspicion
+
+KIND = "label_error"
+
+
+@dataclass(frozen=True, eq=False)
+class LabelErrors:
+    """The judgement on n samples.
+
+    Attributes:
+        suspicion: float64 (n,) in [0, 1]; high = suspect; a ranking, not a probability.
+        flagged: bool (n,).
+        cut_off: how the decision was made.
+    """
+
+    suspicion: np.ndarray
+    flagged: np.ndarray
+    cut_off: CutOff
+
+
+def find_label_errors(
+    scores: dict[str, np.ndarray],
+    directions: dict[str, str],
+    margins: np.ndarray,
+    reference: Mapping[str, Sequence[float]],
+    *,
+    options: FindingOptions,
+) -> LabelErrors:
+    """Rank the samples and decide which to flag.
+
+    Args:
+        scores: raw scores by name, each (n,).
+        directions: "high" or "low" by score name.
+        margins: (n, e), margin of the given label in the training pass by epoch.
+        reference: percentiles of the margins under a random other label by epoch; see `cutoff`.
+        options: what to rank by and where to cut.
+
+    Raises:
+        UsageError: the score asked for was not measured.
+    """
+    ranking = suspicion(scores, directions, score=options.score)
+    flagged, cut_off = flag(ranking, margins, reference, cut_off=options.cut_off)
+    return LabelErrors(ranking, flagged, cut_off)
+
+
+def suggest_classes(pred_probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The most probable class other than the given one, int64 (n,)."""
+    others = np.array(pred_probs, dtype=np.float32)
+    others[np.arange(len(labels)), labels] = -1
+    return others.argmax(axis=1)
+
+
+def findings_table(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """One row a flagged sample, most suspect first, from the scores table and the images table (same row order)."""
+    flagged = scores["flagged"].to_numpy()
+    columns = ["row", "split", "path", "given", "suggested", "suspicion"]
+    findings = scores.loc[flagged, columns].assign(kind=KIND, image_sha256=images.loc[flagged, "image_sha256"])
+    findings = findings.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True)
+    return findings[["row", "split", "path", "kind", "given", "suggested", "suspicion", "image_sha256"]]

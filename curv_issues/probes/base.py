@@ -1,0 +1,71 @@
+"""What every probe is built from, and what an own `nn.Module` must offer.
+
+A probe maps (b, c, h, w) inputs in [0, 1] to (b, k) logits and normalises inside itself. Its embeddings are the inputs
+of its last linear layer (the attribute `head` if there is one, else the last `nn.Linear` in it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from curv_issues.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ProbeSpec:
+    """What a probe must fit.
+
+    Attributes:
+        num_classes: k, number of logits.
+        channels: c, 1 for grey pictures and 3 for colour.
+        resolution: h = w, pixels.
+        mean: channel means of the pictures in [0, 1], length c.
+        std: channel standard deviations, length c, > 0.
+    """
+
+    num_classes: int
+    channels: int
+    resolution: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+ProbeFactory = Callable[[ProbeSpec], nn.Module]
+
+
+class Normalise(nn.Module):
+    """Subtract the channel means and divide by the channel standard deviations."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: ProbeSpec) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(b, c, h, w) in [0, 1] -> (b, c, h, w) with zero mean and unit variance over the dataset."""
+        return (inputs - self.mean) / self.std
+
+
+def find_head(probe: nn.Module) -> nn.Module:
+    """The layer whose inputs are the embeddings.
+
+    Raises:
+        UsageError: the network has neither an attribute `head` nor any `nn.Linear`.
+    """
+    head = getattr(probe, "head", None)
+    if isinstance(head, nn.Module):
+        return head
+    linear = [module for module in probe.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise UsageError(
+            "The probe has neither a `head` nor an nn.Linear layer, so its embeddings cannot be found; "
+            "name its last layer `head`."
+        )
+    return linear[-1]

@@ -1,0 +1,134 @@
+"""One picture of the most suspect pictures, each with its given and its suggested class."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from curv_issues.errors import UsageError
+from curv_issues.report.fonts import Font, FontSet
+
+_PAGE, _CARD, _LINE = "#f1f3f5", "#ffffff", "#d9dee3"
+_INK, _FAINT, _GIVEN, _SUGGESTED = "#1b2026", "#6b7580", "#b3261e", "#14693a"
+_MARGIN, _GAP, _PAD = 20, 10, 6
+_TEXT, _SMALL, _TITLE = 13, 11, 20
+_ARROW = "\N{RIGHTWARDS ARROW} "
+_LONGEST = 200  # characters looked at in a name; no cell is that wide
+
+
+def contact_sheet(
+    pictures: Sequence[Image.Image | None],
+    captions: Sequence[tuple[str, str, float]],
+    *,
+    title: str = "Most suspect labels",
+    subtitle: str = "",
+    rows: Sequence[int] | None = None,
+    columns: int = 10,
+    cell: int = 128,
+) -> bytes:
+    """A PNG with the pictures in rows, under each the given class, the suggested class and the suspicion.
+
+    Small pictures are enlarged by a whole factor with sharp pixels, big ones reduced. Names that do not fit are
+    shortened; characters no font of the machine has are written as `U+1F600`. Without pictures the sheet says so.
+
+    Args:
+        pictures: any size and mode, most suspect first; None stands for one that could not be read.
+        captions: for each picture its given class, suggested class and suspicion in [0, 1].
+        title: first line, such as the name of the dataset.
+        subtitle: second line, such as the number of findings.
+        rows: row numbers of the pictures in the dataset, to be shown too.
+        columns: pictures in a row, at least 1.
+        cell: width and height in pixels that a picture is fitted into, at least 32.
+
+    Returns:
+        The bytes of the PNG.
+
+    Raises:
+        UsageError: numbers of pictures, captions and rows differ, or columns or cell are too small.
+    """
+    if len(captions) != len(pictures) or (rows is not None and len(rows) != len(pictures)):
+        raise UsageError(
+            f"The contact sheet got {len(pictures)} pictures, {len(captions)} captions and "
+            f"{'no' if rows is None else len(rows)} row numbers; expected one of each for a picture."
+        )
+    if columns < 1 or cell < 32:
+        raise UsageError(f"The contact sheet got columns={columns} and cell={cell}; expected at least 1 and 32.")
+    columns = max(1, min(columns, len(pictures)))
+    card_width, card_height = cell + 2 * _PAD, cell + 3 * _PAD + 3 * (_TEXT + 4)
+    width = max(2 * _MARGIN + columns * (card_width + _GAP) - _GAP, 480)
+    top = _MARGIN + _TITLE + 8 + (_TEXT + 8 if subtitle else 0) + 10
+    lines = -(-len(pictures) // columns)
+    height = top + (lines * (card_height + _GAP) - _GAP if pictures else 3 * _TITLE) + _MARGIN
+    sheet = Image.new("RGB", (width, height), _PAGE)
+    pen = _Pen(sheet)
+    pen.write((_MARGIN, _MARGIN), title, pen.title, _INK, width - 2 * _MARGIN)
+    pen.write((_MARGIN, _MARGIN + _TITLE + 8), subtitle, pen.text, _FAINT, width - 2 * _MARGIN)
+    if not pictures:
+        pen.write((_MARGIN, top + _TITLE // 2), "No findings", pen.text, _INK, width - 2 * _MARGIN)
+    for index, (picture, (given, suggested, suspicion)) in enumerate(zip(pictures, captions, strict=True)):
+        left = _MARGIN + index % columns * (card_width + _GAP)
+        upper = top + index // columns * (card_height + _GAP)
+        pen.card((left, upper, left + card_width - 1, upper + card_height - 1))
+        left, upper = left + _PAD, upper + _PAD
+        if picture is None:
+            pen.write((left, upper + cell // 2), "not readable", pen.small, _FAINT, cell)
+        else:
+            fitted = fit_picture(picture, cell)
+            sheet.paste(fitted, (left + (cell - fitted.width) // 2, upper + (cell - fitted.height) // 2))
+        upper += cell + _PAD
+        pen.write((left, upper), given, pen.text, _GIVEN, cell)
+        upper += _TEXT + 4
+        arrow = pen.width(_ARROW, pen.text)  # written apart, as a name may run from right to left
+        pen.write((left, upper), _ARROW, pen.text, _SUGGESTED, cell)
+        pen.write((left + arrow, upper), suggested, pen.text, _SUGGESTED, cell - arrow)
+        upper += _TEXT + 6
+        value = f"{suspicion:.3f}"
+        shift = cell - pen.width(value, pen.small)
+        pen.write((left, upper), "" if rows is None else f"row {rows[index]}", pen.small, _FAINT, shift - _PAD)
+        pen.write((left + shift, upper), value, pen.small, _FAINT, cell)
+    stream = io.BytesIO()
+    sheet.save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def fit_picture(picture: Image.Image, cell: int) -> Image.Image:
+    """The picture as RGB, enlarged by a whole factor or reduced so that it fits a square of `cell` pixels."""
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    picture = picture.convert("RGB")
+    longer = max(picture.size)
+    if longer <= cell:
+        factor = cell // longer
+        return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    size = (max(1, round(picture.width * cell / longer)), max(1, round(picture.height * cell / longer)))
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+class _Pen:
+    """Draws on one sheet: text with a font that has its characters, cut to a width."""
+
+    def __init__(self, sheet: Image.Image) -> None:
+        self._draw = ImageDraw.Draw(sheet)
+        self.title, self.text, self.small = FontSet(_TITLE), FontSet(_TEXT), FontSet(_SMALL)
+
+    def card(self, edges: tuple[int, int, int, int]) -> None:
+        self._draw.rounded_rectangle(edges, radius=5, fill=_CARD, outline=_LINE)
+
+    def width(self, text: str, fonts: FontSet) -> int:
+        text, font = fonts.fit(text)
+        return round(self._draw.textlength(text, font=font))
+
+    def write(self, place: tuple[int, int], text: str, fonts: FontSet, color: str, width: int) -> None:
+        text, font = fonts.fit(text[:_LONGEST])
+        self._draw.text(place, self._shorten(text, font, width), fill=color, font=font)
+
+    def _shorten(self, text: str, font: Font, width: int) -> str:
+        if self._draw.textlength(text, font=font) <= width:
+            return text
+        while text and self._draw.textlength(f"{text}...", font=font) > width:
+            text = text[:-1]
+        return f"{text}..."

@@ -1,0 +1,31 @@
+"""A table in GitHub's Markdown, for issues, pull requests and job summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from curv_issues.report.text import telling_rows
+from curv_issues.result import AuditResult
+
+# Everything Markdown or HTML could take for markup. Entities where a backslash is not enough: a pipe ends a cell even
+# in code, `<` and `&` begin HTML, `@` and `:` become mentions, links and emoji.
+_ESCAPES = {ord(character): f"\\{character}" for character in "*_[]~#!$"}
+_ESCAPES |= {ord(character): f"&#{ord(character)};" for character in "|\\`<>&@:"}
+
+
+def render(result: AuditResult, *, limit: int | None = None) -> str:
+    """The findings as a table, one line each, with a header.
+
+    Args:
+        result: the audit.
+        limit: at most that many findings; None means 20.
+    """
+    rows = telling_rows(result, limit)
+    align = ["---" if name in ("split", "path", "kind", "given", "suggested") else "---:" for name in rows.columns]
+    lines = [_line(name.translate(_ESCAPES) for name in rows.columns), _line(align)]
+    lines += [_line(cell.translate(_ESCAPES) for cell in cells) for cells in rows.itertuples(index=False)]
+    return "\n".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

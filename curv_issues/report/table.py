@@ -1,0 +1,60 @@
+"""A table for people, in colour on a terminal and plain elsewhere."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from curv_issues.report.text import telling_rows
+from curv_issues.result import AuditResult
+
+_TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested"}
+_STYLES = {"given": "red", "suggested": "green", "path": "dim"}
+
+
+def render(
+    result: AuditResult, *, limit: int | None = None, width: int | None = None, color: bool | None = None
+) -> str:
+    """The findings as a table, or "No findings.".
+
+    Args:
+        result: the audit.
+        limit: at most that many findings; None means 20.
+        width: characters a line; cells that do not fit are folded. None: as wide as the terminal, or as wide as
+            needed where stdout is no terminal.
+        color: whether to use colour; None: if stdout is a terminal and NO_COLOR is not set.
+    """
+    rows = telling_rows(result, limit)
+    if rows.empty:
+        return "No findings." if result.findings.empty else ""
+    terminal = sys.stdout.isatty()
+    if width is None:
+        width = shutil.get_terminal_size().columns if terminal else 1_000_000
+    if color is None:
+        color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    for name in rows.columns:
+        text = name in _TEXT_COLUMNS
+        header = Text(name.replace("_", "\n"))  # narrow, so that a terminal of 80 columns has room for the names
+        style = _STYLES.get(name, "")
+        table.add_column(header, justify="left" if text else "right", overflow="fold", no_wrap=not text, style=style)
+    for cells in rows.itertuples(index=False):
+        table.add_row(*(Text(cell) for cell in cells))  # Text, so that nobody's class name is read as markup
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        legacy_windows=False,
+    )
+    console.print(table)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())

@@ -1,0 +1,290 @@
+"""AuditResult: what an audit found out, in memory and as a folder of files that other tools read.
+
+The folder is a contract, `schema_version` 1. Its files appear together or not at all; n samples, k classes, d features:
+
+    scores.parquet        a row a sample, in dataset order: row (int64), split and path (text or null), given and
+                          suggested (class names), suspicion (float64 in [0, 1], high = suspect: a ranking, not a
+                          probability), flagged (bool: has a label_error finding), then a float64 column a raw score,
+                          null where not measured. The metadata of a score's Arrow field tells its `direction` ("high"
+                          or "low": which end is suspect), `source`, and what else is known of it
+    findings.parquet      a row a finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
+                          image_sha256 (decoded RGB pixels with their shape); one for each (row, kind)
+    trajectories.parquet  row, then a fixed-size list of float32 a tracked quantity: its value by epoch, null where not
+                          measured
+    images.parquet        row, height, width (int32, native size), file_sha256 ("" where there was none), image_sha256
+    pred_probs.npy        float16, (n, k), numpy format: the probe's probabilities, columns in the order of the classes
+                          in the summary
+    embeddings.npy        float16, (n, d), numpy format: the probe's features
+    summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
+    findings.png          contact sheet of the most suspect pictures; only if there is one
+
+Rows of all tables and arrays are in the same order as those of scores.parquet, except in findings.parquet.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from curv_issues.errors import UsageError
+from curv_issues.storage import SUMMARY, read_summary, staged_result
+from curv_issues.tables import (
+    FINDINGS_SCHEMA,
+    IMAGES_SCHEMA,
+    SCORES_SCHEMA,
+    conform,
+    field_metadata,
+    json_ready,
+    scores_schema,
+    to_arrow,
+    trajectories_from_arrow,
+    trajectories_to_arrow,
+)
+
+SCHEMA_VERSION = 1
+LABEL_ERROR = "label_error"
+"""The kind of finding that `flagged` in the scores stands for."""
+
+
+@dataclass(eq=False, repr=False)
+class AuditResult:
+    """Scores and findings of one audit, with all that is needed to make findings and reports anew without training.
+
+    Everything is checked and brought to the types of the contract (see the module's docstring) on construction.
+
+    Attributes:
+        scores: a row a sample, in dataset order: row, split, path, given, suggested, suspicion (high = suspect),
+            flagged, then the raw scores, each in the direction its metadata names.
+        findings: a row a finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
+            image_sha256.
+        trajectories: tracked quantity -> float32, (n, epochs); NaN where it was not measured.
+        pred_probs: float16, (n, k), columns in the order of `class_names`.
+        embeddings: float16, (n, d).
+        images: a row a sample: row, height, width, file_sha256, image_sha256.
+        score_metadata: column of `scores` -> its direction ("high" or "low" = suspect), source, and what else is known
+            of it (description, cost); every raw score has an entry.
+        summary: JSON values only, with `complete` (bool) and `dataset`, a dict with at least `classes`: the k class
+            names. `schema_version` is put in front; `findings` is a reserved key.
+        contact_sheet: PNG of the most suspect pictures, or None.
+
+    Raises:
+        UsageError: the parts have wrong columns, types, ranges or shapes, or contradict each other.
+    """
+
+    scores: pd.DataFrame
+    findings: pd.DataFrame
+    trajectories: dict[str, np.ndarray]
+    pred_probs: np.ndarray
+    embeddings: np.ndarray
+    images: pd.DataFrame
+    score_metadata: dict[str, dict[str, str]]
+    summary: dict[str, Any]
+    contact_sheet: bytes | None = None
+
+    def __post_init__(self) -> None:
+        raw = [str(name) for name in self.scores.columns[len(SCORES_SCHEMA) :]]
+        self.score_metadata = {name: dict(entries) for name, entries in self.score_metadata.items()}
+        self.scores = conform(self.scores, scores_schema(raw, self.score_metadata), table="scores")
+        self.findings = conform(self.findings, FINDINGS_SCHEMA, table="findings")
+        self.findings = self.findings.sort_values(
+            ["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True
+        )
+        self.images = conform(self.images, IMAGES_SCHEMA, table="images")
+        self.trajectories = {name: np.asarray(values, np.float32) for name, values in self.trajectories.items()}
+        self.pred_probs = _half(self.pred_probs)
+        self.embeddings = _half(self.embeddings)
+        self.summary = {"schema_version": SCHEMA_VERSION, **json_ready(self.summary)}
+        _check_summary(self.summary)
+        _check_tables(self)
+        _check_arrays(self)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def complete(self) -> bool:
+        """False if the run was interrupted and this is the ranking up to then."""
+        return self.summary["complete"]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The k class names, in the order of the columns of `pred_probs`."""
+        return tuple(self.summary["dataset"]["classes"])
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the raw scores: the columns of `scores` after the fixed ones."""
+        return tuple(self.scores.columns[len(SCORES_SCHEMA) :])
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64, (n,): the given class of each sample, an index into `class_names`."""
+        codes = {name: code for code, name in enumerate(self.class_names)}
+        return self.scores["given"].map(codes).to_numpy(dtype=np.int64)
+
+    def __str__(self) -> str:
+        dataset = self.summary["dataset"]
+        name = " ".join(str(dataset[key]) for key in ("source", "split") if dataset.get(key)) or "dataset"
+        kinds = [f"{count:,} {kind}" for kind, count in self.findings["kind"].value_counts().items()]
+        found = f"{', '.join(kinds) or 'no'} findings{'' if self.complete else ', incomplete'}"
+        return f"{name}: {len(self):,} samples, {len(self.class_names):,} classes, {found}"
+
+    def __repr__(self) -> str:
+        return f"<AuditResult {self}>"
+
+    def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the result into a folder; all files appear, or none.
+
+        The time it took is entered as `summary["seconds"]["write"]` if the summary tells the seconds by stage.
+
+        Args:
+            directory: the folder; made if it is missing. Files in it that are not a result's are not touched.
+            overwrite: replace an older result there; its files that this result has no counterpart of are removed.
+
+        Returns:
+            The folder.
+
+        Raises:
+            UsageError: the folder already holds a result, is a file or is not writable.
+            AuditError: no disk space, or the files could not be written.
+        """
+        start = time.perf_counter()
+        schema = scores_schema(self.score_names, self.score_metadata)
+        rows = self.scores["row"].to_numpy()
+        with staged_result(directory, overwrite=overwrite) as folder:
+            pq.write_table(to_arrow(self.scores, schema), folder / "scores.parquet")
+            pq.write_table(to_arrow(self.findings, FINDINGS_SCHEMA), folder / "findings.parquet")
+            pq.write_table(trajectories_to_arrow(rows, self.trajectories), folder / "trajectories.parquet")
+            pq.write_table(to_arrow(self.images, IMAGES_SCHEMA), folder / "images.parquet")
+            np.save(folder / "pred_probs.npy", self.pred_probs, allow_pickle=False)
+            np.save(folder / "embeddings.npy", self.embeddings, allow_pickle=False)
+            if self.contact_sheet is not None:
+                (folder / "findings.png").write_bytes(self.contact_sheet)
+            if isinstance(self.summary.get("seconds"), dict):
+                self.summary["seconds"]["write"] = round(time.perf_counter() - start, 3)
+            text = json.dumps(json_ready(self.summary), indent=2, ensure_ascii=False, allow_nan=False)
+            (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        return Path(directory)
+
+    @classmethod
+    def load(cls, directory: str | Path, *, memory_map: bool = False) -> AuditResult:
+        """Read a result that `save` has written.
+
+        Args:
+            directory: the folder.
+            memory_map: leave `pred_probs` and `embeddings` on disk and read them as they are used.
+
+        Raises:
+            UsageError: there is no such folder, it holds no result, one of a newer version, or a damaged one.
+        """
+        folder = Path(directory)
+        summary = _read_summary(folder)
+        try:
+            scores = pq.read_table(folder / "scores.parquet")
+            sheet = folder / "findings.png"
+            return cls(
+                scores=scores.to_pandas(),
+                findings=pq.read_table(folder / "findings.parquet").to_pandas(),
+                trajectories=trajectories_from_arrow(pq.read_table(folder / "trajectories.parquet")),
+                pred_probs=_read_array(folder / "pred_probs.npy", memory_map=memory_map),
+                embeddings=_read_array(folder / "embeddings.npy", memory_map=memory_map),
+                images=pq.read_table(folder / "images.parquet").to_pandas(),
+                score_metadata=field_metadata(scores.schema),
+                summary=summary,
+                contact_sheet=sheet.read_bytes() if sheet.exists() else None,
+            )
+        except (OSError, ValueError, EOFError, UsageError) as error:  # Arrow's errors are ValueErrors
+            reason = " ".join(str(error).split())
+            raise UsageError(f"The result in {folder} is damaged ({reason}); make it anew.") from error
+
+
+def _half(values: np.ndarray) -> np.ndarray:
+    """The values as float16; what it cannot hold becomes its largest number. A memory map of float16 stays one."""
+    values = np.asanyarray(values)
+    if values.dtype == np.float16:
+        return values
+    limit = float(np.finfo(np.float16).max)
+    return np.clip(values, -limit, limit).astype(np.float16)
+
+
+def _check_summary(summary: Mapping[str, Any]) -> None:
+    if not isinstance(summary.get("complete"), bool):
+        raise UsageError("The summary needs `complete`: True, or False for an interrupted run.")
+    dataset = summary.get("dataset")
+    classes = dataset.get("classes") if isinstance(dataset, dict) else None
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise UsageError("The summary needs `dataset` with `classes`, the list of the class names.")
+    if len(set(classes)) < len(classes):
+        raise UsageError("The summary's `classes` hold a name twice; class names must differ.")
+    if "findings" in summary:
+        raise UsageError("The summary has a key `findings`, which is reserved for the list of findings in JSON.")
+
+
+def _check_tables(result: AuditResult) -> None:
+    scores, findings = result.scores, result.findings
+    if scores["row"].duplicated().any():
+        raise UsageError("The scores table has a row number twice; expected one row a sample.")
+    for table, frame in (("scores", scores), ("findings", findings)):
+        if not frame["suspicion"].between(0, 1).all():
+            raise UsageError(f"The {table} table has a suspicion outside [0, 1].")
+        if not set(frame["given"]) | set(frame["suggested"]) <= set(result.class_names):
+            raise UsageError(f"The {table} table names classes that are not among the summary's `classes`.")
+    if findings.duplicated(["row", "kind"]).any():
+        raise UsageError("The findings table has two findings of one kind for a row; expected one.")
+    if not findings["row"].isin(scores["row"]).all():
+        raise UsageError("The findings table has rows that are not in the scores table.")
+    flagged = set(scores["row"][scores["flagged"]])
+    if flagged != set(findings["row"][findings["kind"] == LABEL_ERROR]):
+        raise UsageError(f"`flagged` in the scores table and the {LABEL_ERROR} findings are not the same rows.")
+    if not np.array_equal(scores["row"], result.images["row"]):
+        raise UsageError("The scores and images tables differ in their rows; expected the same, in the same order.")
+    for name in result.score_names:
+        entries = result.score_metadata.get(name, {})
+        if entries.get("direction") not in ("high", "low") or not entries.get("source"):
+            raise UsageError(f"The score {name} needs metadata: its direction, high or low, and its source.")
+    unknown = set(result.score_metadata) - set(scores.columns)
+    if unknown:
+        raise UsageError(f"There is metadata for {', '.join(sorted(unknown))}, but no such column in the scores table.")
+
+
+def _check_arrays(result: AuditResult) -> None:
+    n = len(result)
+    k = len(result.class_names)
+    if result.pred_probs.shape != (n, k):
+        raise UsageError(f"pred_probs has the shape {result.pred_probs.shape}; expected {(n, k)}.")
+    if result.embeddings.ndim != 2 or len(result.embeddings) != n:
+        raise UsageError(f"embeddings has the shape {result.embeddings.shape}; expected ({n}, d).")
+    shapes = {name: values.shape for name, values in result.trajectories.items()}
+    if len(set(shapes.values())) > 1 or any(len(s) != 2 or s[0] != n or s[1] == 0 for s in shapes.values()):
+        raise UsageError(f"The trajectories have the shapes {shapes}; expected ({n}, epochs) for each.")
+    if "row" in shapes:
+        raise UsageError("A trajectory is called row; expected another name, as row is the column of row numbers.")
+
+
+def _read_summary(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}; expected one that an audit has written.")
+    if not (folder / SUMMARY).is_file():
+        raise UsageError(f"{folder} is not a result folder: it has no {SUMMARY}.")
+    summary = read_summary(folder)
+    version = summary.get("schema_version") if summary is not None else None
+    if summary is None or not isinstance(version, int):
+        raise UsageError(f"{folder} is not a result folder: its {SUMMARY} is not one of curv-issues, or damaged.")
+    if version > SCHEMA_VERSION:
+        raise UsageError(
+            f"The result in {folder} has schema_version {version}; this version of curv-issues reads up to "
+            f"{SCHEMA_VERSION}: update it."
+        )
+    return summary
+
+
+def _read_array(path: Path, *, memory_map: bool) -> np.ndarray:
+    return np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)

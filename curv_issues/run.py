@@ -1,0 +1,273 @@
+"""One training run with its scoring passes: data in, scores, trajectories, probabilities and embeddings out."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from curv_issues.batches import as_pictures
+from curv_issues.config import TrainingOptions
+from curv_issues.curvature import rademacher_directions
+from curv_issues.data.base import LabeledData
+from curv_issues.device import choose_device, compute_type
+from curv_issues.errors import UsageError
+from curv_issues.memory import keeping_freed_memory
+from curv_issues.plugins import load_attribute
+from curv_issues.probes import PROBES
+from curv_issues.probes.base import ProbeSpec, find_head
+from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.recipe import Recipe, make_recipe
+from curv_issues.scoring import capturing, evaluating, predict, scoring_pass
+from curv_issues.trackers import SCORES
+from curv_issues.trackers.base import Need, Tracker, check_trackers, score_info
+from curv_issues.trackers.reference_margin import ReferenceMargin
+from curv_issues.training import train_probe
+
+GREATEST_HALF = 65504.0  # largest float16
+SPEC_VALUES = 30_000_000  # values of which mean and deviation are taken: 10,000 colour pictures of 32 x 32
+
+
+@dataclass(eq=False)
+class ProbeRun:
+    """All that a run knows of its n samples.
+
+    Attributes:
+        scores: raw scores by name, float64 (n,).
+        score_metadata: direction, source, description and cost by score name.
+        trajectories: tracked quantities by name, float32 (n, epochs), NaN where not measured.
+        pred_probs: float16 (n, k), of the clean pictures after the last epoch; in-sample.
+        reference_margin: percentiles by epoch of the margins under a random other label, see `ReferenceMargin`.
+        embeddings: float16 (n, d), inputs of the probe's last layer.
+        recipe: the training as it was run.
+        epochs_done: number of finished epochs.
+        complete: False if Ctrl-C cut the run short.
+        device: where it ran.
+        compute_type: "bfloat16" or "float32".
+        seconds: by stage, "train" and "score".
+    """
+
+    scores: dict[str, np.ndarray]
+    score_metadata: dict[str, dict[str, str]]
+    trajectories: dict[str, np.ndarray]
+    pred_probs: np.ndarray
+    embeddings: np.ndarray
+    reference_margin: dict[str, list[float]]
+    recipe: Recipe
+    epochs_done: int
+    complete: bool
+    device: str
+    compute_type: str
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run_probe(
+    data: LabeledData,
+    options: TrainingOptions,
+    *,
+    trackers: Sequence[type[Tracker]] = (),
+    progress: ProgressCallback | None = None,
+) -> ProbeRun | None:
+    """Train a probe on the given labels and score every sample on the way.
+
+    Args:
+        data: n samples.
+        options: of the training.
+        trackers: tracker classes beside those of the table.
+        progress: told of every step.
+
+    Returns:
+        The run; after Ctrl-C what the finished epochs tell (`complete` is False), or None if no epoch was finished.
+
+    Raises:
+        UsageError: the device is not there, or the probe does not fit the data.
+        AuditError: the loss became NaN.
+    """
+    device = choose_device(options.device)
+    resolution, channels = data.images.shape[1], data.images.shape[3]
+    recipe = make_recipe(options, num_samples=len(data), resolution=resolution, grey=channels == 1)
+    classes = [load_attribute(info.target) for info in SCORES.values()] + list(trackers)
+    check_trackers(classes)
+    scoring: list[Tracker] = [cls(len(data), recipe.epochs) for cls in classes]
+    reference = ReferenceMargin(len(data), recipe.epochs)
+    active = [*scoring, reference]
+
+    pictures, labels = as_pictures(data.images), torch.from_numpy(data.labels)
+    generator = torch.Generator().manual_seed(options.seed)
+    clock = _Clock()
+    tell = _Teller(progress, len(data), recipe)
+    epochs_done = 0
+
+    def score_epoch(epoch: int) -> None:
+        nonlocal epochs_done
+        with clock.stage("score"):
+            if epoch in recipe.curvature_epochs:
+                shape = (channels, resolution, resolution)
+                # a generator of its own for each epoch: the schedule of scoring changes no direction and no training
+                seeded = torch.Generator().manual_seed(options.seed * 100_003 + epoch + 1)
+                scoring_pass(
+                    probe,
+                    pictures,
+                    labels,
+                    active,
+                    epoch=epoch,
+                    device=device,
+                    directions=rademacher_directions(recipe.num_matvecs, shape, generator=seeded),
+                    step=recipe.step,
+                    form=recipe.form,
+                    on_batch=tell.scoring,
+                )
+        epochs_done = epoch + 1
+
+    complete = True
+    with keeping_freed_memory(), _own_random_state(options.seed):
+        spec = make_spec(data)
+        probe = build_probe(options.probe, spec).to(device, memory_format=torch.channels_last)
+        check_probe(probe, spec, device)
+        with clock.stage("train"):
+            try:
+                train_probe(
+                    probe,
+                    pictures,
+                    labels,
+                    recipe,
+                    device=device,
+                    generator=generator,
+                    trackers=active,
+                    on_step=tell.training,
+                    on_epoch=score_epoch,
+                )
+            except KeyboardInterrupt:
+                if epochs_done == 0:
+                    return None
+                complete = False
+        clock.seconds["train"] -= clock.seconds.get("score", 0.0)
+        with clock.stage("score"):
+            if not complete:
+                for tracker in active:
+                    tracker.keep_epochs(epochs_done)
+                _evaluate_now(probe, active, pictures, labels, epoch=epochs_done - 1, device=device)
+            try:
+                pred_probs, embeddings = predict(probe, pictures, device=device)
+            except KeyboardInterrupt:  # one pass more saves the ranking; another Ctrl-C ends at once
+                complete = False
+                pred_probs, embeddings = predict(probe, pictures, device=device)
+
+    return ProbeRun(
+        scores={tracker.name: tracker.score() for tracker in scoring},
+        score_metadata={tracker.name: score_info(tracker).metadata() for tracker in scoring},
+        trajectories={tracker.trajectory: tracker.history for tracker in scoring if tracker.trajectory},
+        pred_probs=pred_probs,
+        reference_margin=reference.percentiles(),
+        embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
+        recipe=recipe,
+        epochs_done=epochs_done,
+        complete=complete,
+        device=str(device),
+        compute_type=str(compute_type(device)).removeprefix("torch."),
+        seconds=clock.seconds,
+    )
+
+
+def make_spec(data: LabeledData) -> ProbeSpec:
+    """What a probe for these pictures must fit; means and deviations from an even part of them."""
+    stride = max(1, -(-data.images.size // SPEC_VALUES))
+    part = np.asarray(data.images[::stride], dtype=np.float32) / 255
+    return ProbeSpec(
+        num_classes=data.num_classes,
+        channels=data.images.shape[3],
+        resolution=data.images.shape[1],
+        mean=tuple(float(value) for value in part.mean((0, 1, 2), dtype=np.float64)),
+        std=tuple(max(float(value), 1e-3) for value in part.std((0, 1, 2), dtype=np.float64)),
+    )
+
+
+def build_probe(probe: object, spec: ProbeSpec) -> nn.Module:
+    """The network that an option names, makes or is; a module of the user's is copied; what is frozen in it stays frozen."""
+    if isinstance(probe, nn.Module):
+        return copy.deepcopy(probe)
+    made = (load_attribute(PROBES[probe]) if isinstance(probe, str) else probe)(spec)  # type: ignore[operator]
+    if not isinstance(made, nn.Module):
+        raise UsageError(f"The probe function must return an nn.Module, got {type(made).__name__}.")
+    return made
+
+
+def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None:
+    """Raise UsageError unless the network can be trained, gives one logit a class, and has a layer for embeddings."""
+    wanted = (2, spec.num_classes)
+    shape = (spec.channels, spec.resolution, spec.resolution)
+    if not any(weight.requires_grad for weight in probe.parameters()):
+        raise UsageError("The probe has no weights that can be trained; expected at least one with requires_grad.")
+    head = find_head(probe)
+    with evaluating(probe), torch.no_grad(), capturing(head) as seen:
+        try:
+            logits = probe(torch.zeros(2, *shape, device=device))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UsageError(f"The probe cannot read pictures of shape {shape}: {reason}") from error
+    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
+        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise UsageError(f"The probe must give logits of shape {wanted} for two pictures, got {got}.")
+    if len(seen) != 1 or len(seen[0]) != 2:
+        raise UsageError(
+            f"The probe's head ({type(head).__name__}), whose inputs are the embeddings, must be used once a batch, "
+            f"on one row a picture; name its last layer `head`."
+        )
+
+
+def _evaluate_now(probe, trackers, pictures, labels, *, epoch, device) -> None:  # type: ignore[no-untyped-def]
+    """After an interruption: give the trackers that look at clean pictures one evaluation, if they had none."""
+    missing = [t for t in trackers if t.needs is Need.EVALUATION and np.isnan(t.history[:, epoch]).all()]
+    scoring_pass(
+        probe, pictures, labels, missing, epoch=epoch, device=device, directions=torch.empty(0), step=1.0, form="squared"
+    )
+
+
+@contextmanager
+def _own_random_state(seed: int) -> Iterator[None]:
+    """Initial weights and dropout draw from torch's global generator: seed it inside, leave the user's untouched."""
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        for index in devices:
+            torch.cuda.default_generators[index].manual_seed(seed)
+        yield
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+class _Teller:
+    """Turns what training and scoring report into `Progress`, as work done of all work."""
+
+    def __init__(self, progress: ProgressCallback | None, num_samples: int, recipe: Recipe) -> None:
+        self.progress, self.num_samples, self.recipe = progress, num_samples, recipe
+        self.passes_scored = 0
+
+    def training(self, epoch: int, done: int, total: int, loss: float) -> None:
+        if self.progress:
+            epochs = self.recipe.epochs
+            self.progress(Progress("train", epoch * total + done, epochs * total, epoch + 1, epochs, loss))
+
+    def scoring(self, done: int, total: int) -> None:
+        if self.progress:
+            passes = len(self.recipe.curvature_epochs)
+            self.progress(Progress("score", self.passes_scored * total + done, passes * total))
+        if done == total:
+            self.passes_scored += 1

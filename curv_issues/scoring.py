@@ -1,0 +1,116 @@
+"""The one scoring pass that serves all trackers: each quantity is computed once a batch, whoever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from curv_issues.batches import to_inputs
+from curv_issues.curvature import CurvatureForm, input_gradient, input_loss_curvature
+from curv_issues.device import autocast, compute_type
+from curv_issues.probes.base import find_head
+from curv_issues.trackers.base import Need, Observation, Tracker
+
+SCORING_BATCH = 256
+
+
+def scoring_pass(
+    probe: nn.Module,
+    pictures: Tensor,
+    labels: Tensor,
+    trackers: Sequence[Tracker],
+    *,
+    epoch: int,
+    device: torch.device,
+    directions: Tensor,
+    step: float,
+    form: CurvatureForm,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> None:
+    """Let the trackers observe every sample with the weights fixed, in evaluation mode, on clean pictures.
+
+    A sample's quantities depend on no batch mate. Modes and weights of the probe are left as they were.
+
+    Args:
+        probe: network on `device`.
+        pictures: uint8 (n, h, w, c).
+        labels: int64 (n,), the given labels.
+        trackers: those with `Need.TRAINING` are passed over; the others decide what is computed.
+        epoch: number of the epoch just finished.
+        device: where the probe is.
+        directions: (m, c, h, w), Hutchinson directions, shared by all samples of the pass.
+        step: h, units of [0, 1] pixels; below 0.01 everything is computed in float32.
+        form: see `input_loss_curvature`.
+        on_batch: called with (samples done, n).
+    """
+    asking = [tracker for tracker in trackers if tracker.needs is not Need.TRAINING]
+    if not asking:
+        return
+    need = max(tracker.needs for tracker in asking)
+    dtype = compute_type(device, step=step if need is Need.CURVATURE else None)
+    directions = directions.to(device)
+    with evaluating(probe), autocast(device, dtype):
+        for index in torch.arange(len(labels)).split(SCORING_BATCH):
+            inputs, given = to_inputs(pictures[index], device), labels[index].to(device)
+            gradient = curvature = None
+            if need is Need.CURVATURE:
+                curvature, gradient, logits = input_loss_curvature(
+                    probe, inputs, given, step=step, form=form, directions=directions
+                )
+            elif need is Need.GRADIENT:
+                gradient, logits = input_gradient(probe, inputs, given)
+            else:
+                with torch.no_grad():
+                    logits = probe(inputs)
+            batch = Observation(
+                index=index, labels=given, logits=logits.float(), gradient=gradient, curvature=curvature
+            )
+            for tracker in asking:
+                tracker.observe(epoch, batch)
+            if on_batch is not None:
+                on_batch(int(index[-1]) + 1, len(labels))
+
+
+def predict(
+    probe: nn.Module, pictures: Tensor, *, device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class probabilities (n, k) and embeddings (n, d) of clean pictures, float16."""
+    probabilities, embeddings = [], []
+    with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
+        for index in torch.arange(len(pictures)).split(SCORING_BATCH):
+            logits = probe(to_inputs(pictures[index], device))
+            probabilities.append(logits.float().softmax(1).half().cpu().numpy())
+            embeddings.append(seen.pop().flatten(1).half().cpu().numpy())
+    return np.concatenate(probabilities), np.concatenate(embeddings)
+
+
+@contextmanager
+def evaluating(probe: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients for the weights inside; every module's mode is restored afterwards."""
+    modes = [(module, module.training) for module in probe.modules()]
+    tracked = [(weight, weight.requires_grad) for weight in probe.parameters()]
+    probe.eval()
+    for weight, _ in tracked:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for weight, requires_grad in tracked:
+            weight.requires_grad_(requires_grad)
+
+
+@contextmanager
+def capturing(head: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect what flows into the head, (b, ...), one tensor a forward pass."""
+    seen: list[Tensor] = []
+    handle = head.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].detach()))
+    try:
+        yield seen
+    finally:
+        handle.remove()

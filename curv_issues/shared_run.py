@@ -1,0 +1,82 @@
+"""One training for all issue types of a Datalab, kept in its statistics until what it depends on changes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import weakref
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from curv_issues.config import TrainingOptions, option_names
+from curv_issues.data.datalab import LabSamples, difference
+from curv_issues.result import AuditResult
+from curv_issues.tables import json_ready
+
+if TYPE_CHECKING:
+    from cleanlab import Datalab
+    from torch import nn
+
+STATISTIC = "curv_issues_run"
+"""Where the run lies in `lab.info["statistics"]`."""
+
+_tokens: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+
+
+def find_run(lab: Datalab, samples: LabSamples, training: TrainingOptions) -> AuditResult | None:
+    """The run kept in a Datalab, if it is of these pictures, labels, classes and options; else None."""
+    kept = lab.info["statistics"].get(STATISTIC)
+    if kept is None or kept.get("key") != _key(samples, training):
+        return None
+    result = AuditResult(**kept["result"])
+    return result if difference(result, samples) is None else None
+
+
+def keep_run(lab: Datalab, samples: LabSamples, training: TrainingOptions, result: AuditResult) -> None:
+    """Keep a run in the Datalab, in place of an older one, as dicts, arrays and DataFrames: they unpickle anywhere."""
+    plain = {field.name: getattr(result, field.name) for field in fields(AuditResult)}
+    lab.info["statistics"][STATISTIC] = {"key": _key(samples, training), "result": {**plain, "contact_sheet": None}}
+
+
+def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
+    """What a run depends on beside pictures and labels, which the result itself tells."""
+    options = {name: getattr(training, name) for name in option_names(TrainingOptions)}
+    return {
+        "classes": list(samples.class_names),
+        "options": json_ready({**options, "probe": identify_probe(training.probe)}),
+        "version": _version(),
+    }
+
+
+def _version() -> str | None:
+    try:
+        return importlib.metadata.version("curv-issues")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return None
+
+
+def identify_probe(probe: Any) -> str:
+    """Text that two probes share only if they train alike: a name; else the very object, with what it holds now.
+
+    The code of a network cannot be compared, so another object is another probe, and so is any in a new process.
+    """
+    if isinstance(probe, str):
+        return probe
+    try:
+        token = _tokens.setdefault(probe, uuid4().hex)
+    except TypeError:  # an object that allows no weak reference, or no hash
+        return uuid4().hex
+    from torch import nn
+
+    return f"{token} {_hash_network(probe)}" if isinstance(probe, nn.Module) else token
+
+
+def _hash_network(network: nn.Module) -> str:
+    import torch
+
+    digest = hashlib.sha256(repr(network).encode())
+    for name, values in network.state_dict().items():
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+        digest.update(values.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,193 @@
+"""The tables of a result: their columns and types, and the way between pandas and Arrow.
+
+Text columns have pandas' own text type (`str` from pandas 3, `object` before), so a table is the same before saving
+and after loading.
+What was not measured is NaN in memory and null in a file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from curv_issues.errors import UsageError
+
+TEXT = pd.Series(["text"]).dtype
+_TEXT_IS_OBJECT = pd.api.types.is_object_dtype(TEXT)
+
+
+def _needed(name: str, type_: pa.DataType) -> pa.Field:
+    return pa.field(name, type_, nullable=False)
+
+
+_PLACE = (_needed("row", pa.int64()), pa.field("split", pa.string()), pa.field("path", pa.string()))
+
+SCORES_SCHEMA = pa.schema(
+    [
+        *_PLACE,
+        _needed("given", pa.string()),
+        _needed("suggested", pa.string()),
+        _needed("suspicion", pa.float64()),
+        _needed("flagged", pa.bool_()),
+    ]
+)
+"""The fixed columns of scores.parquet; one nullable float64 column a raw score follows."""
+
+FINDINGS_SCHEMA = pa.schema(
+    [
+        *_PLACE,
+        _needed("kind", pa.string()),
+        _needed("given", pa.string()),
+        _needed("suggested", pa.string()),
+        _needed("suspicion", pa.float64()),
+        _needed("image_sha256", pa.string()),
+    ]
+)
+
+IMAGES_SCHEMA = pa.schema(
+    [
+        _needed("row", pa.int64()),
+        _needed("height", pa.int32()),
+        _needed("width", pa.int32()),
+        _needed("file_sha256", pa.string()),
+        _needed("image_sha256", pa.string()),
+    ]
+)
+
+
+def clean_text(text: str) -> str:
+    r"""The text with lone surrogates (file names that are no UTF-8) written as `\udcff`, so that it can be saved."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def text_column(values: Iterable[object]) -> pd.Series:
+    """A text column from strings and missing values (None or NaN), whatever the strings hold; `RangeIndex`."""
+    if isinstance(values, pd.Series) and values.dtype == TEXT and not _TEXT_IS_OBJECT:
+        return values.reset_index(drop=True)  # such a column can hold no surrogates
+    texts = [clean_text(str(value)) if _is_there(value) else None for value in values]
+    return pd.Series(texts, dtype=TEXT)
+
+
+def _is_there(value: object) -> bool:
+    return not (value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)))
+
+
+def conform(frame: pd.DataFrame, schema: pa.Schema, *, table: str) -> pd.DataFrame:
+    """The frame with the types of `schema` and a `RangeIndex`.
+
+    Args:
+        frame: a table with exactly the columns of the schema, in its order.
+        schema: Arrow schema of text, integer, float and bool columns.
+        table: name of the table, for errors.
+
+    Raises:
+        UsageError: columns are missing, superfluous or in another order, or hold values of the wrong type.
+    """
+    if list(frame.columns) != schema.names:
+        raise UsageError(
+            f"The {table} table has the columns {', '.join(map(str, frame.columns))}; "
+            f"expected exactly {', '.join(schema.names)}."
+        )
+    columns: dict[str, Any] = {}
+    for field in schema:
+        try:
+            columns[field.name] = _conform_column(frame[field.name], field.type)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"Column {field.name} of the {table} table is no {field.type} column: {error}.") from None
+        if not field.nullable and bool(pd.isna(columns[field.name]).any()):
+            raise UsageError(f"Column {field.name} of the {table} table has missing values; every row needs one.")
+    return pd.DataFrame(columns)
+
+
+def _conform_column(column: pd.Series, type_: pa.DataType) -> Any:
+    if pa.types.is_string(type_):
+        return text_column(column)
+    values = column.to_numpy()
+    if pa.types.is_boolean(type_) and values.dtype != np.bool_:
+        raise ValueError("expected True and False")
+    with np.errstate(invalid="ignore"):
+        converted = values.astype(type_.to_pandas_dtype())
+    if pa.types.is_integer(type_) and not np.array_equal(converted, values):
+        raise ValueError("expected whole numbers")
+    return converted
+
+
+def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The frame, conformed to the schema before, as an Arrow table; NaN becomes null."""
+    arrays = [pa.array(frame[field.name].to_numpy(), type=field.type, from_pandas=True) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def scores_schema(names: Iterable[str], metadata: Mapping[str, Mapping[str, str]]) -> pa.Schema:
+    """The schema of scores.parquet with these raw scores; `metadata` (by column name) goes into the fields."""
+    fields = [*SCORES_SCHEMA, *(pa.field(name, pa.float64()) for name in names)]
+    return pa.schema([field.with_metadata(dict(metadata.get(field.name, {}))) for field in fields])
+
+
+def field_metadata(schema: pa.Schema) -> dict[str, dict[str, str]]:
+    """What `scores_schema` put into the fields, by column name; columns without are left out."""
+    found = {
+        field.name: {
+            key.decode(): value.decode()
+            for key, value in (field.metadata or {}).items()
+            if not key.startswith(b"PARQUET:")  # added by the file format
+        }
+        for field in schema
+    }
+    return {name: entries for name, entries in found.items() if entries}
+
+
+def trajectories_to_arrow(rows: np.ndarray, trajectories: Mapping[str, np.ndarray]) -> pa.Table:
+    """`row` and one fixed-size list of float32 a quantity; what was not measured is null in the list.
+
+    Args:
+        rows: int64, (n,).
+        trajectories: by quantity: float32, (n, epochs), NaN where not measured.
+    """
+    fields, arrays = [_needed("row", pa.int64())], [pa.array(rows, type=pa.int64())]
+    for name, values in trajectories.items():
+        element = pa.field("element", pa.float32())
+        flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel(), from_pandas=True)
+        type_ = pa.list_(element, values.shape[1])
+        fields.append(pa.field(name, type_))
+        arrays.append(pa.FixedSizeListArray.from_arrays(flat, type=type_))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def trajectories_from_arrow(table: pa.Table) -> dict[str, np.ndarray]:
+    """The reverse of `trajectories_to_arrow`: quantity -> float32, (n, epochs)."""
+    found = {}
+    for field in table.schema:
+        if pa.types.is_fixed_size_list(field.type):
+            flat = table.column(field.name).combine_chunks().flatten()
+            found[field.name] = flat.to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, field.type.list_size)
+    return found
+
+
+def json_ready(value: Any) -> Any:
+    """The value in JSON's own types, order kept; NaN and infinity become None.
+
+    Raises:
+        UsageError: it holds something JSON has no type for.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, np.generic | np.ndarray):
+        return json_ready(value.tolist())
+    if isinstance(value, PurePath):
+        return clean_text(str(value))
+    if isinstance(value, Mapping):
+        return {clean_text(str(key)): json_ready(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(entry) for entry in value]
+    raise UsageError(f"A summary holds JSON values only; {value!r} is a {type(value).__name__}.")

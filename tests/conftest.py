@@ -1,0 +1,57 @@
+"""For all tests: a Hugging Face cache of their own, no network, and a Hub of their own where one is needed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Read by the Hugging Face libraries when they are imported, so set before any test module is.
+_CACHE = tempfile.TemporaryDirectory(prefix="curv-issues-tests-", ignore_cleanup_errors=True)
+for _name in [name for name in os.environ if name.startswith("HF_")]:
+    del os.environ[_name]
+os.environ["HF_HOME"] = _CACHE.name
+os.environ["HF_HUB_OFFLINE"] = "1"
+# Tests run side by side: threads beyond the cores only wait for one another. Read by torch when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from tests.hub_server import HubServer  # noqa: E402
+
+# The same examples on every machine, however slow it is.
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("tests")
+
+
+class Hub(HubServer):
+    """A Hub server with the environment in which a subprocess uses it."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__()
+        self.home = home
+
+    def environment(self, *, offline: bool = False) -> dict[str, str]:
+        """Environment of a subprocess: this Hub, a cache of its own, and this source tree."""
+        root = str(Path(__file__).parents[1])
+        return {
+            **os.environ,
+            "HF_ENDPOINT": self.url,
+            "HF_HOME": str(self.home),
+            "HF_HUB_OFFLINE": "1" if offline else "0",
+            "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+        }
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    """A running Hub without datasets; add some with `hub.add_dataset("org/name", folder)`."""
+    with Hub(tmp_path / "hf_home") as server:
+        yield server
+
+
+def pytest_unconfigure() -> None:
+    """Remove the cache, of xdist's workers too."""
+    _CACHE.cleanup()

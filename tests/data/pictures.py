@@ -1,0 +1,56 @@
+"""Small pictures, and datasets of them on disk."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+
+def colour_picture(value: int, *, height: int = 6, width: int = 6) -> Image.Image:
+    """A noisy colour picture, another one for each value."""
+    rng = np.random.default_rng(value)
+    return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def encode(picture: Image.Image, file_format: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def pngs(n: int) -> list[bytes]:
+    """n different colour pictures."""
+    return [encode(colour_picture(value)) for value in range(n)]
+
+
+def write_image_folder(folder: Path, classes: dict[str, int], *, split: str | None = None) -> Path:
+    """FOLDER[/split]/class/0.png, ...; returns FOLDER."""
+    value = 0
+    for name, count in classes.items():
+        place = folder / (split or ".") / name
+        place.mkdir(parents=True)
+        for number in range(count):
+            (place / f"{number}.png").write_bytes(encode(colour_picture(value)))
+            value += 1
+    return folder
+
+
+def write_parquet(
+    path: Path, labels: Sequence[Any], *, pictures: Sequence[bytes | None] | None = None, paths: Sequence[str] | None = None
+) -> Path:
+    """A parquet file without Hugging Face metadata: `image` (struct of bytes and path) and `label`."""
+    pictures = pngs(len(labels)) if pictures is None else pictures
+    names = [None] * len(labels) if paths is None else paths
+    image = [{"bytes": content, "path": name} for content, name in zip(pictures, names, strict=True)]
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array(image, type=struct), "label": pa.array(list(labels))})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+    return path

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import doctest
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import curv_issues
+import curv_issues.data.corruption
+from curv_issues.data.corruption import flip_labels
+from curv_issues.errors import UsageError
+
+
+@given(
+    labels=st.lists(st.integers(0, 5), min_size=1, max_size=60),
+    extra=st.integers(0, 2),
+    rate=st.floats(0, 1),
+    seed=st.integers(0, 1000),
+)
+def test_properties(labels: list[int], extra: int, rate: float, seed: int) -> None:
+    clean = np.array(labels, dtype=np.int32)
+    k = max(2, max(labels) + 1 + extra)
+    noisy, is_flipped = flip_labels(clean, rate, num_classes=k, seed=seed)
+    assert clean.tolist() == labels
+    assert noisy.dtype == np.int64
+    assert is_flipped.dtype == bool
+    np.testing.assert_array_equal(is_flipped, noisy != clean)  # the truth, and never the same class
+    assert noisy.min() >= 0
+    assert noisy.max() < k
+    for label in set(labels):
+        members = clean == label
+        assert is_flipped[members].sum() == round(rate * members.sum())
+    again = flip_labels(clean, rate, num_classes=k, seed=seed)
+    np.testing.assert_array_equal(again[0], noisy)
+    np.testing.assert_array_equal(again[1], is_flipped)
+
+
+def test_every_other_class_is_alike_likely() -> None:
+    clean = np.repeat(np.arange(4), 9000)
+    noisy, is_flipped = flip_labels(clean, 1.0)
+    assert is_flipped.all()
+    for label in range(4):
+        counts = np.bincount(noisy[clean == label], minlength=4)
+        assert counts[label] == 0
+        np.testing.assert_allclose(np.delete(counts, label), 3000, atol=200)  # about 4.5 deviations
+
+
+def test_the_seed_decides_and_no_global_state_is_used() -> None:
+    clean = np.repeat(np.arange(3), 100)
+    state = np.random.get_state()[1].copy()
+    np.random.seed(0)
+    first = flip_labels(clean, 0.1, seed=1)
+    assert not np.array_equal(first[1], flip_labels(clean, 0.1, seed=2)[1])
+    np.random.seed(5)
+    np.testing.assert_array_equal(first[0], flip_labels(clean, 0.1, seed=1)[0])
+    np.random.set_state(("MT19937", state, 624, 0, 0.0))
+
+
+def test_read_only_and_other_integer_types() -> None:
+    clean = np.repeat(np.arange(2, dtype=np.uint8), 10)
+    clean.flags.writeable = False
+    noisy, is_flipped = flip_labels(clean, 0.5)
+    assert is_flipped.sum() == 10
+    np.testing.assert_array_equal(noisy[is_flipped], 1 - clean[is_flipped].astype(int))
+    assert flip_labels(clean.tolist(), 0.5)[0].tolist() == noisy.tolist()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("labels", "rate", "num_classes", "message"),
+    [
+        ([0.0, 1.0], 0.1, None, r"labels must be a one-dimensional array of integers, got float64 \(2,\)"),
+        ([[0, 1]], 0.1, None, r"labels must be a one-dimensional array of integers, got int64 \(1, 2\)"),
+        (["a", "b"], 0.1, None, "labels must be a one-dimensional array of integers, got <U1"),
+        ([True, False], 0.1, None, "labels must be a one-dimensional array of integers, got bool"),
+        ([0, -1], 0.1, None, r"labels must lie in \[0, 1\), with at least two classes"),
+        ([1, -1], 0.1, None, r"labels must lie in \[0, 2\), with at least two classes"),
+        ([0, 3], 0.1, 3, r"labels must lie in \[0, 3\), with at least two classes"),
+        ([0, 0], 0.1, None, r"labels must lie in \[0, 1\), with at least two classes"),
+        ([0, 1], -0.1, None, "rate must be between 0 and 1, got -0.1"),
+        ([0, 1], 1.1, None, "rate must be between 0 and 1, got 1.1"),
+        ([0, 1], float("nan"), None, "rate must be between 0 and 1, got nan"),
+        ([0, 1], "10%", None, "rate must be between 0 and 1, got '10%'"),
+        ([0, 1], True, None, "rate must be between 0 and 1, got True"),
+    ],
+)
+def test_wrong_arguments(labels: Any, rate: Any, num_classes: int | None, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        flip_labels(np.array(labels), rate, num_classes=num_classes)
+
+
+def test_it_is_public_and_its_example_holds() -> None:
+    assert curv_issues.flip_labels is flip_labels
+    result = doctest.testmod(curv_issues.data.corruption)
+    assert (result.failed, result.attempted >= 2) == (0, True)

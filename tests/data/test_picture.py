@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from curv_issues.data.picture import UnreadablePictureError, decode_picture, read_size
+from tests.data.pictures import colour_picture, encode
+
+COLOUR = colour_picture(1, height=4, width=7)
+
+
+def decode(picture: Image.Image, file_format: str = "PNG", **options) -> np.ndarray:
+    decoded = decode_picture(encode(picture, file_format, **options))
+    assert decoded.mode == "RGB"
+    return np.asarray(decoded)
+
+
+def grey(values, dtype=np.uint8) -> Image.Image:
+    return Image.fromarray(np.array(values, dtype=dtype))
+
+
+def as_grey(pixels: np.ndarray) -> list[list[int]]:
+    assert (pixels == pixels[..., :1]).all()
+    return pixels[..., 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"), [("PNG", {}), ("WEBP", {"lossless": True}), ("BMP", {}), ("TIFF", {}), ("PPM", {})]
+)
+def test_colour_is_kept_exactly(file_format, options):
+    assert np.array_equal(decode(COLOUR, file_format, **options), np.asarray(COLOUR))
+
+
+def test_grey():
+    assert as_grey(decode(grey([[0, 100, 255]]))) == [[0, 100, 255]]
+
+
+def test_one_bit():
+    assert as_grey(decode(grey([[0, 255]]).convert("1"))) == [[0, 255]]
+
+
+def test_one_pixel():
+    assert decode(Image.new("RGB", (1, 1), (1, 2, 3))).tolist() == [[[1, 2, 3]]]
+
+
+def test_rgba_is_composed_on_white():
+    pixels = np.array([[[200, 0, 100, 255], [200, 0, 100, 0], [200, 0, 100, 51]]], dtype=np.uint8)
+    # One fifth of the colour on four fifths of white.
+    assert decode(Image.fromarray(pixels)).tolist() == [[[200, 0, 100], [255, 255, 255], [244, 204, 224]]]
+
+
+def test_grey_with_alpha_is_composed_on_white():
+    pixels = np.array([[[10, 255], [10, 0]]], dtype=np.uint8)
+    assert as_grey(decode(Image.fromarray(pixels, "LA"))) == [[10, 255]]
+
+
+def test_palette():
+    picture = grey([[0, 1]]).convert("P")
+    picture.putpalette([9, 8, 7, 200, 100, 50])
+    assert decode(picture).tolist() == [[[9, 8, 7], [200, 100, 50]]]
+
+
+def test_palette_with_transparency_is_composed_on_white():
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([9, 8, 7, 200, 100, 50])
+    picture.putdata([0, 1])
+    assert decode(picture, transparency=1).tolist() == [[[9, 8, 7], [255, 255, 255]]]
+
+
+def test_a_transparent_colour_becomes_white():
+    picture = Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], dtype=np.uint8))
+    assert decode(picture, transparency=(4, 5, 6)).tolist() == [[[1, 2, 3], [255, 255, 255]]]
+
+
+def test_cmyk():
+    pixels = np.zeros((8, 8, 4), dtype=np.uint8)
+    pixels[..., 0] = 255  # cyan
+    assert decode(Image.fromarray(pixels, "CMYK"), "TIFF")[0, 0].tolist() == [0, 255, 255]
+    red, green, blue = decode(Image.fromarray(pixels, "CMYK"), "JPEG", quality=100)[0, 0].tolist()
+    assert red < 5
+    assert min(green, blue) > 250
+
+
+@pytest.mark.parametrize(("file_format", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "I;16B")])
+def test_16_bit_grey_is_divided_by_257(file_format, mode):
+    values = np.array([[0, 257, 128 * 257, 65535, 300]], dtype=">u2" if mode.endswith("B") else "<u2")
+    picture = Image.frombytes(mode, (5, 1), values.tobytes())
+    assert as_grey(decode(picture, file_format)) == [[0, 1, 128, 255, 1]]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([[0, 7, 255]], [[0, 7, 255]]), ([[0, 257, 65535]], [[0, 1, 255]]), ([[-100, 0, 155, 100_000]], [[0, 0, 1, 255]])],
+)
+def test_32_bit_grey_is_read_by_its_range(values, expected):
+    assert as_grey(decode(grey(values, np.int32), "TIFF")) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([[0.0, 0.5, 1.0]], [[0, 128, 255]]),
+        ([[0.0, 7.4, 255.0]], [[0, 7, 255]]),
+        ([[-1.0, 0.0, 1.0]], [[0, 128, 255]]),
+        ([[np.nan, 1.0, np.inf]], [[0, 255, 0]]),
+    ],
+)
+def test_float_grey_is_read_by_its_range(values, expected):
+    assert as_grey(decode(grey(values, np.float32), "TIFF")) == expected
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(file_format, orientation):
+    upright = np.zeros((16, 32, 3), dtype=np.uint8)
+    upright[:8, :16] = 255  # The upper left quarter is white.
+    to_stored = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, 1),  # A viewer turns it clockwise.
+        7: lambda a: np.rot90(a.transpose(1, 0, 2), 2),
+        8: lambda a: np.rot90(a, -1),
+    }
+    stored = Image.fromarray(np.ascontiguousarray(to_stored[orientation](upright)))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    pixels = decode(stored, file_format, exif=exif, **({"lossless": True} if file_format == "WEBP" else {}))
+    assert pixels.shape == (16, 32, 3)
+    assert pixels[4, 8].min() > 250
+    assert max(pixels[4, 24].max(), pixels[12, 8].max(), pixels[12, 24].max()) < 5
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"])
+def test_damaged_exif_is_ignored(exif):
+    assert decode(COLOUR, "JPEG", exif=exif).shape == (4, 7, 3)
+
+
+@pytest.mark.parametrize(("file_format", "options"), [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {})])
+def test_of_an_animation_the_first_frame_is_taken(file_format, options):
+    frames = [Image.new("RGB", (5, 3), colour) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
+    pixels = decode(frames[0], file_format, save_all=True, append_images=frames[1:], duration=10, **options)
+    assert pixels.tolist() == [[[255, 0, 0]] * 5] * 3
+
+
+def reason(content: bytes) -> str:
+    with pytest.raises(UnreadablePictureError) as caught:
+        decode_picture(content)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert 0 < len(text) <= 120
+    return text
+
+
+def test_no_bytes():
+    assert reason(b"") == "it is empty (0 bytes)"
+
+
+def test_no_picture():
+    assert reason(b"hello, world") == "it is in no known picture format"
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_truncated_files(file_format):
+    whole = encode(colour_picture(3, height=64, width=64), file_format)
+    for share in (0.3, 0.6, 0.9):
+        reason(whole[: int(len(whole) * share)])
+
+
+def test_truncated_text():
+    whole = encode(colour_picture(3, height=64, width=64), "JPEG")
+    assert "truncated" in reason(whole[: len(whole) // 2])
+
+
+def test_decompression_bomb():
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    assert "decompression bomb" in reason(bomb)
+
+
+def test_postscript_is_not_run():
+    assert reason(encode(COLOUR, "EPS")) == "it is in no known picture format"
+
+
+def test_sizes_are_read_from_the_header():
+    whole = encode(colour_picture(3, height=30, width=40))
+    assert read_size(whole) == (30, 40)
+    assert read_size(whole[:60]) == (30, 40)
+    with pytest.raises(UnreadablePictureError):
+        read_size(b"")
+
+
+@given(st.data())
+def test_damaged_files_are_pictures_or_unreadable(data):
+    whole = bytearray(encode(COLOUR, data.draw(st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"]))))
+    for place in data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=5)):
+        whole[place] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(UnreadablePictureError):
+        assert decode_picture(bytes(whole)).mode == "RGB"

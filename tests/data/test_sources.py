@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import datasets
+import pytest
+
+from curv_issues.data.sources import looks_like_path, open_source
+from curv_issues.errors import DatasetError, UsageError
+from tests.data.pictures import write_image_folder, write_parquet
+
+
+def lengths(opened) -> dict[str, int]:
+    return {name: len(rows) for name, rows in opened.splits.items()}
+
+
+@pytest.fixture
+def in_memory() -> datasets.Dataset:
+    return datasets.Dataset.from_dict({"x": [b"1", b"2", b"3"], "y": [0, 1, 0]})
+
+
+def test_folder_laid_out_like_a_hub_dataset(tmp_path):
+    write_parquet(tmp_path / "data" / "train-00000-of-00002.parquet", [0, 1])
+    write_parquet(tmp_path / "data" / "train-00001-of-00002.parquet", [0, 1, 1])
+    write_parquet(tmp_path / "data" / "test-00000-of-00001.parquet", [1])
+    opened = open_source(tmp_path)
+    assert lengths(opened) == {"train": 5, "test": 1}
+    assert (opened.name, opened.folder, opened.revision) == (str(tmp_path), tmp_path, None)
+    assert opened.splits["train"]["label"][:] == [0, 1, 0, 1, 1]
+
+
+def test_image_folder_with_and_without_splits(tmp_path):
+    write_image_folder(tmp_path / "plain", {"dog": 2, "cat": 1})
+    assert lengths(open_source(str(tmp_path / "plain"))) == {"train": 3}
+    for split, count in (("train", 2), ("validation", 1)):
+        write_image_folder(tmp_path / "split", {"dog": count, "cat": count}, split=split)
+    assert lengths(open_source(f"{tmp_path}/split/")) == {"train": 4, "validation": 2}
+
+
+def test_relative_paths_and_home(tmp_path, monkeypatch):
+    write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("pets", "./pets", "~/pets"):
+        opened = open_source(name)
+        assert (opened.name, opened.folder) == (name, tmp_path / "pets")
+
+
+def test_parquet_files_in_the_order_given(tmp_path):
+    first, second = write_parquet(tmp_path / "a[1].parquet", [0, 1]), write_parquet(tmp_path / "b.parquet", [2, 3, 4])
+    assert lengths(open_source(first)) == {"train": 2}
+    assert lengths(open_source([str(first)])) == {"train": 2}
+    opened = open_source([second, str(first)])
+    assert opened.splits["train"]["label"][:] == [2, 3, 4, 0, 1]
+    assert opened.name == f"{second} and 1 more"
+
+
+def test_saved_datasets(tmp_path, in_memory):
+    in_memory.save_to_disk(tmp_path / "one")
+    other = datasets.Dataset.from_dict({"x": [b"1"], "y": [0]}, split="b")
+    datasets.DatasetDict({"a": in_memory, "b": other}).save_to_disk(tmp_path / "dict")
+    one = open_source(tmp_path / "one")
+    assert (lengths(one), one.has_split_names) == ({"train": 3}, False)
+    assert lengths(open_source(tmp_path / "dict")) == {"a": 3, "b": 1}
+    below = open_source(tmp_path / "dict" / "b")
+    assert (lengths(below), below.has_split_names) == ({"b": 1}, True)
+
+
+def test_in_memory_datasets(in_memory):
+    assert open_source(in_memory).splits["train"] is in_memory
+    assert lengths(open_source(datasets.DatasetDict({"a": in_memory}))) == {"a": 3}
+
+
+def test_configurations_of_a_folder(tmp_path):
+    write_parquet(tmp_path / "a.parquet", [0, 1])
+    write_parquet(tmp_path / "b.parquet", [0, 1, 2])
+    configs = "".join(f"- config_name: {name}\n  data_files: {name}.parquet\n" for name in "ab")
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{configs}---\n")
+    opened = open_source(tmp_path, config_name="b")
+    assert (lengths(opened), opened.config_name) == ({"train": 3}, "b")
+    with pytest.raises(DatasetError) as caught:
+        open_source(tmp_path)
+    assert str(caught.value) == f"{tmp_path} has the configurations a, b; choose one with --config-name (config_name=...)."
+    with pytest.raises(DatasetError) as caught:
+        open_source(tmp_path, config_name="c")
+    assert str(caught.value) == f"{tmp_path} has no configuration 'c'; it has a, b."
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["./pets", "../pets", "/no/such/pets", "~/nope", "a/b/c", "pets/", "pets.parquet", "org/pets.PARQUET", "C:pets", "a\\b"],
+)
+def test_missing_paths_are_said_to_be_missing(name):
+    assert looks_like_path(name)
+    with pytest.raises(DatasetError) as caught:
+        open_source(name)
+    assert str(caught.value) == f"There is no file or folder {name}."
+
+
+@pytest.mark.parametrize("name", ["mnist", "org/name", "org/name.v2", "my-org/my_set"])
+def test_hub_ids_are_no_paths(name):
+    assert not looks_like_path(name)
+
+
+def test_one_of_several_files_is_missing(tmp_path):
+    there = write_parquet(tmp_path / "a.parquet", [0])
+    with pytest.raises(DatasetError, match=rf"^There is no file or folder {tmp_path}/b\.parquet\.$"):
+        open_source([there, tmp_path / "b.parquet"])
+
+
+def test_a_folder_among_several(tmp_path):
+    there = write_parquet(tmp_path / "a.parquet", [0])
+    with pytest.raises(
+        DatasetError, match=r"^Expected parquet files, but .* is a folder; audit several datasets one by one\.$"
+    ):
+        open_source([there, tmp_path])
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1}))
+    with pytest.raises(DatasetError, match=r"^The name of the dataset is empty; expected a Hub id such as org/name or a "):
+        open_source("")
+
+
+def test_addresses():
+    with pytest.raises(DatasetError) as caught:
+        open_source("https://huggingface.co/datasets/org/name")
+    assert str(caught.value) == (
+        "Expected a Hub id such as org/name or a local path, but got the address https://huggingface.co/datasets/org/name."
+    )
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.csv", b"x,y\n1,2\n"), ("a.parquet", b"x,y\n1,2\n"), ("b.parquet", b"")])
+def test_files_that_are_no_parquet(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=rf"{name} is no parquet file; expected parquet files, a folder or a Hub id\.$"):
+        open_source(tmp_path / name)
+
+
+def test_corrupt_parquet(tmp_path):
+    whole = write_parquet(tmp_path / "a.parquet", [0, 1]).read_bytes()
+    (tmp_path / "a.parquet").write_bytes(whole[:-10])
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "x.parquet").write_bytes(b"garbage")
+    for path in ("a.parquet", "b"):
+        with pytest.raises(DatasetError, match=rf"/{path} cannot be read as a dataset: Parquet [^\n]*\.$"):
+            open_source(tmp_path / path)
+
+
+def test_files_with_different_columns(tmp_path, in_memory):
+    write_parquet(tmp_path / "a.parquet", [0, 1])
+    in_memory.to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(DatasetError, match=r" cannot be read as a dataset: its files have different columns\.$"):
+        open_source(tmp_path)
+
+
+@pytest.mark.parametrize("files", [[], ["notes.md"]])
+def test_folders_without_data(tmp_path, files):
+    for name in files:
+        (tmp_path / name).write_text("hello")
+    with pytest.raises(DatasetError) as caught:
+        open_source(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} holds no data files; expected parquet files, or pictures in one folder for each class."
+    )
+
+
+def test_folder_names_that_the_library_reads_as_patterns(tmp_path):
+    folder = write_image_folder(tmp_path / "pets[old]", {"dog": 1, "cat": 1})
+    with pytest.raises(DatasetError) as caught:
+        open_source(folder)
+    assert str(caught.value) == f"The datasets library reads no folder with [, ], * or ? in its path: rename {folder}."
+
+
+def test_dataset_scripts(tmp_path):
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "pets" / "pets.py").touch()
+    with pytest.raises(DatasetError) as caught:
+        open_source(tmp_path / "pets")
+    assert str(caught.value) == (
+        f"{tmp_path}/pets is a dataset script, and dataset scripts are no longer supported by the datasets library; "
+        "use a copy of the data as parquet (on the Hub often: --revision refs/convert/parquet) or an image folder."
+    )
+
+
+def test_streaming_datasets(in_memory):
+    stream = in_memory.to_iterable_dataset()
+    for dataset in (stream, datasets.IterableDatasetDict({"train": stream})):
+        with pytest.raises(
+            DatasetError, match=r"^A streaming dataset can be read only once, .* --max-samples .* materialise"
+        ):
+            open_source(dataset)
+
+
+@pytest.mark.parametrize(("dataset", "shown"), [(3, "int"), ([], "nothing"), (None, "NoneType"), ([1, 2], "list")])
+def test_other_things_are_no_datasets(dataset, shown):
+    with pytest.raises(DatasetError, match=rf"^Expected a Hub id, a path, .* or LabeledData, but got {shown}\.$"):
+        open_source(dataset)
+
+
+def test_options_that_do_not_go_with_the_source(tmp_path, in_memory):
+    folder = write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
+    file = write_parquet(tmp_path / "a.parquet", [0])
+    in_memory.save_to_disk(tmp_path / "saved")
+    hub_only = r"^--revision \(revision\) is for datasets of the Hugging Face Hub; this is {}\.$"
+    for dataset, kind in ((folder, "a local folder"), (file, "parquet files"), (in_memory, "an in-memory dataset")):
+        with pytest.raises(UsageError, match=hub_only.format(kind)):
+            open_source(dataset, revision="main")
+    some_only = r"^--config-name \(config_name\) is for Hub ids and folders laid out like one; this is {}\.$"
+    for dataset, kind in (
+        (tmp_path / "saved", "a save_to_disk folder"),
+        (file, "parquet files"),
+        (in_memory, "an in-memory dataset"),
+    ):
+        with pytest.raises(UsageError, match=some_only.format(kind)):
+            open_source(dataset, config_name="a")
+
+
+def test_the_source_is_not_written_to(tmp_path):
+    folder = write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    open_source(folder)
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
+    assert Path(datasets.config.HF_DATASETS_CACHE).is_dir()

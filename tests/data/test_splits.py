@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+from datasets import Dataset, DatasetDict, load_dataset
+
+from curv_issues.data.splits import select_split
+from curv_issues.errors import DatasetError, UsageError
+
+
+def split_of(name: str, n: int) -> Dataset:
+    return Dataset.from_dict({"x": [f"{name}{row}" for row in range(n)]})
+
+
+SPLITS = {"train": split_of("train", 20), "test": split_of("test", 5)}
+
+
+def rows_of(expression: str | None, splits=SPLITS) -> list[str]:
+    return select_split(splits, expression, source="pets").dataset["x"][:]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "train",
+        "test",
+        "train+test",
+        "test+train",
+        "train[:10%]",
+        "train[50%:]",
+        "train[-3:]",
+        "train[3:7]",
+        "train[:5]+test[:2]+train[10:12]",
+        "train[:5]+train[3:6]",
+        "train[:1000]",
+        "test[:33%]",
+        "all",
+    ],
+)
+def test_expressions_are_those_of_load_dataset(tmp_path, expression):
+    DatasetDict(SPLITS)["train"].to_parquet(tmp_path / "train.parquet")
+    DatasetDict(SPLITS)["test"].to_parquet(tmp_path / "test.parquet")
+    files = {name: str(tmp_path / f"{name}.parquet") for name in SPLITS}
+    expected = load_dataset("parquet", data_files=files, split=expression)["x"][:]
+    chosen = select_split(SPLITS, expression, source="pets")
+    assert chosen.dataset["x"][:] == expected
+    assert [value.rstrip("0123456789") for value in expected] == chosen.splits.tolist()
+
+
+def test_the_expression_is_kept():
+    assert select_split(SPLITS, "train[:2]+test", source="pets").expression == "train[:2]+test"
+    assert select_split(SPLITS, "all", source="pets").expression == "train+test"
+
+
+def test_default_is_train_or_the_only_split():
+    assert select_split(SPLITS, None, source="pets").expression == "train"
+    assert rows_of(None) == [f"train{row}" for row in range(20)]
+    only = {"validation": split_of("validation", 2)}
+    assert select_split(only, None, source="pets").expression == "validation"
+    assert rows_of(None, only) == ["validation0", "validation1"]
+
+
+def test_names_with_dots_and_odd_names_in_full():
+    splits = {"train.clean": split_of("c", 4), "train[:50%]": split_of("h", 3)}
+    assert rows_of("train.clean[:2]", splits) == ["c0", "c1"]
+    assert rows_of("train[:50%]", splits) == ["h0", "h1", "h2"]
+
+
+def test_no_default():
+    with pytest.raises(DatasetError) as caught:
+        rows_of(None, {"a": split_of("a", 1), "b": split_of("b", 1)})
+    assert str(caught.value) == "pets has the splits a, b; choose one with --split (split=...)."
+
+
+@pytest.mark.parametrize("expression", ["val", "train+val", "val[:10%]+train"])
+def test_unknown_splits_name_those_there_are(expression):
+    with pytest.raises(DatasetError) as caught:
+        rows_of(expression)
+    assert str(caught.value) == "pets has no split 'val'; its splits are train, test."
+
+
+@pytest.mark.parametrize("expression", ["", "train[0.5]", "train[:10%", "train,test", "train[:10%:2]", "train test"])
+def test_unreadable_expressions(expression):
+    with pytest.raises(UsageError) as caught:
+        rows_of(expression)
+    assert str(caught.value) == (
+        f"--split {expression!r} cannot be read; expected names of splits with slices, "
+        "such as train, train+test, train[:10%] or train[100:200]."
+    )
+
+
+@pytest.mark.parametrize("expression", ["train[:150%]", "train[:10%](pct1_dropremainder)"])
+def test_impossible_slices(expression):
+    with pytest.raises(UsageError, match=r"^--split '.*' cannot be (read|taken from pets)[:;] "):
+        rows_of(expression)
+
+
+@pytest.mark.parametrize("expression", ["train[5:2]", "empty", "empty+train[:0]"])
+def test_empty_selections(expression):
+    with pytest.raises(DatasetError) as caught:
+        rows_of(expression, {**SPLITS, "empty": split_of("e", 0)})
+    assert str(caught.value) == f"Split {expression!r} of pets is empty; expected pictures with labels."
+
+
+def test_splits_with_different_columns():
+    splits = {"train": split_of("t", 2), "test": Dataset.from_dict({"x": [1, 2]})}
+    with pytest.raises(DatasetError, match=r"^The splits in 'train\+test' of pets have different columns and cannot be "):
+        rows_of("train+test", splits)

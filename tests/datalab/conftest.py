@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from cleanlab import Datalab
+
+import curv_issues
+import curv_issues.run
+from tests.datalab.labs import find, make_lab, with_run_of
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only lose time to several threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="package")
+def shared_lab() -> Datalab:
+    lab = make_lab()
+    find(lab, cut_off="10%")
+    return lab
+
+
+@pytest.fixture
+def trained(shared_lab: Datalab) -> Datalab:
+    """A Datalab in which our issues have been found; at least 6 of 60 samples are flagged."""
+    return with_run_of(shared_lab)
+
+
+@pytest.fixture(scope="package")
+def result() -> curv_issues.AuditResult:
+    """An audit of the same samples."""
+    from tests.datalab.labs import OPTIONS, class_label_dataset
+
+    return curv_issues.audit(class_label_dataset(), **OPTIONS, cut_off="10%")
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Grows by one with every training."""
+    counted: list[int] = []
+    train = curv_issues.run.run_probe
+
+    def counting(data, options, *, trackers=(), progress=None):
+        counted.append(len(data))
+        return train(data, options, trackers=trackers, progress=progress)
+
+    monkeypatch.setattr("curv_issues.run.run_probe", counting)
+    yield counted

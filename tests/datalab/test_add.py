@@ -1,0 +1,184 @@
+"""A finished audit goes into a Datalab without training, if it is of the same samples."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cleanlab import Datalab
+from PIL import Image
+
+import curv_issues
+from curv_issues import AuditError, AuditResult, UsageError, add_to_datalab, from_arrays
+from tests.datalab.labs import NAMES, OPTIONS, WRONG_ROW, N, class_label_dataset, digits, find, make_lab
+
+
+def test_add(result: AuditResult, trainings: list[int]):
+    lab = make_lab()
+    assert add_to_datalab(lab, result) is None
+    assert trainings == []
+    issues = lab.get_issues("curvature")
+    np.testing.assert_array_equal(issues["curvature_score"], 1 - result.scores["suspicion"])
+    np.testing.assert_array_equal(issues["is_curvature_issue"], result.scores["flagged"])
+    assert issues["curvature_suggested_class"].tolist() == result.scores["suggested"].tolist()
+    assert lab.issue_summary["num_issues"].tolist() == [len(result.findings)]
+    lab.report(verbosity=4)
+
+
+def test_a_saved_result(result: AuditResult, tmp_path: Path):
+    result.save(tmp_path / "result")
+    lab, other = make_lab(), make_lab()
+    add_to_datalab(lab, AuditResult.load(tmp_path / "result", memory_map=True))
+    add_to_datalab(other, result)
+    assert lab.issues.equals(other.issues)
+
+
+def test_the_result_keeps_its_judgement_unless_asked_anew(result: AuditResult, trainings: list[int]):
+    judged = curv_issues.find_again(result, score="margin", cut_off="50%")
+    lab = make_lab()
+    add_to_datalab(lab, judged)
+    np.testing.assert_array_equal(lab.issues["curvature_score"], 1 - judged.scores["suspicion"])
+    lab.find_issues(issue_types={"curvature": {"result": judged, "cut_off": "10%"}})
+    np.testing.assert_array_equal(lab.issues["is_curvature_issue"], result.scores["flagged"])
+    assert trainings == []
+
+
+def test_a_string_labelled_datalab_takes_the_result_of_a_class_label_one(result: AuditResult):
+    lab = make_lab({"image": digits()[0], "label": [NAMES[label] for label in digits()[1]]})
+    add_to_datalab(lab, result)
+    assert lab.issues["curvature_suggested_class"].tolist() == result.scores["suggested"].tolist()
+
+
+def test_pictures_in_an_array_are_compared_by_pixels():
+    pictures, labels = digits()
+    pixels = np.stack([np.asarray(picture) for picture in pictures])
+    options = {name: value for name, value in OPTIONS.items() if name != "resolution"}
+    result = curv_issues.audit(from_arrays(pixels, labels, class_names=NAMES), **options)
+    lab = make_lab()
+    add_to_datalab(lab, result)
+    assert lab.issue_summary["issue_type"].tolist() == ["curvature"]
+    pixels[11, 0, 0] += 1
+    changed = curv_issues.audit(from_arrays(pixels, labels, class_names=NAMES), **options)
+    with pytest.raises(
+        UsageError, match=re.escape("result is not of this Datalab's data: the picture in row 11 is another.")
+    ):
+        add_to_datalab(lab, changed)
+
+
+def other_class_lab() -> Datalab:
+    return make_lab({"image": digits()[0], "label": [NAMES[label].upper() for label in digits()[1]]})
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: make_lab(class_label_dataset().select(range(50))), "it has 60 samples, the Datalab 50."),
+        (
+            lambda: make_lab(
+                class_label_dataset(labels=[2 if row == WRONG_ROW else label for row, label in enumerate(digits()[1])])
+            ),
+            "row 7 is labelled 'ant' in it and 'moth' in the Datalab.",
+        ),
+        (other_class_lab, "row 0 is labelled 'ant' in it and 'ANT' in the Datalab."),
+    ],
+)
+def test_results_of_other_data(result: AuditResult, make, text: str):
+    lab = make()
+    with pytest.raises(UsageError, match=re.escape(f"result is not of this Datalab's data: {text}")):
+        add_to_datalab(lab, result)
+    assert lab.issue_summary.empty
+
+
+def test_a_result_of_other_pictures(result: AuditResult):
+    pictures, labels = digits()
+    same = np.flatnonzero(labels == labels[0])[:2]
+    pictures[same[0]], pictures[same[1]] = pictures[same[1]], pictures[same[0]]
+    lab = make_lab({"image": pictures, "label": [NAMES[label] for label in labels]})
+    with pytest.raises(UsageError, match=f"the picture in row {same[0]} is another"):
+        add_to_datalab(lab, result)
+
+
+def test_a_broken_picture_is_another_picture(result: AuditResult, tmp_path: Path):
+    import datasets
+
+    file = tmp_path / "broken.png"
+    file.write_bytes(b"")
+    data = class_label_dataset().cast_column("image", datasets.Image(decode=False))
+    rows = [dict(row) for row in data]
+    rows[2]["image"] = {"bytes": None, "path": str(file)}
+    lab = make_lab(datasets.Dataset.from_list(rows, features=data.features))
+    with pytest.raises(UsageError, match="the picture in row 2 is another"):
+        add_to_datalab(lab, result)
+
+
+def test_a_suggestion_the_datalab_does_not_know(result: AuditResult):
+    """The audited dataset has a class of which there is no sample, so the Datalab of strings does not know it."""
+    import datasets
+
+    data = class_label_dataset().cast_column("label", datasets.ClassLabel(names=[*NAMES, "owl"]))
+    odd = curv_issues.audit(data, **OPTIONS)
+    odd.scores.loc[4, "suggested"] = "owl"
+    lab = make_lab({"image": digits()[0], "label": [NAMES[label] for label in digits()[1]]})
+    with pytest.raises(UsageError, match="it suggests the class 'owl', which the Datalab does not have"):
+        add_to_datalab(lab, odd)
+
+
+def test_training_options_do_not_go_with_a_result(result: AuditResult):
+    with pytest.raises(
+        UsageError, match="result and epochs do not go together: with a finished result there is no training"
+    ):
+        make_lab().find_issues(issue_types={"curvature": {"result": result, "epochs": 3}})
+
+
+def test_no_datalab_and_no_result(result: AuditResult):
+    with pytest.raises(UsageError, match="Expected a cleanlab Datalab to put the result into, got Dataset"):
+        add_to_datalab(class_label_dataset(), result)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="result must be an AuditResult"):
+        add_to_datalab(make_lab(), {"scores": 1})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="result must be an AuditResult .*, got None"):
+        add_to_datalab(make_lab(), None)  # type: ignore[arg-type]
+
+
+def test_other_tasks(result: AuditResult):
+    lab = Datalab({"image": digits()[0], "label": [0.5] * N}, label_name="label", task="regression", verbosity=0)
+    with pytest.raises(UsageError, match="Expected a Datalab of the task classification, got one of regression"):
+        add_to_datalab(lab, result)
+
+
+@pytest.mark.parametrize("value", [np.nan, -0.1, 1.5])
+def test_a_changed_suspicion_is_refused(result: AuditResult, value: float, capsys: pytest.CaptureFixture[str]):
+    import copy
+
+    changed = copy.deepcopy(result)
+    changed.scores.loc[3, "suspicion"] = value
+    with pytest.raises(AuditError, match="Datalab did not take the result; the line it has printed above tells why"):
+        add_to_datalab(make_lab(), changed)
+    assert "suspicion outside [0, 1]" in capsys.readouterr().out
+
+
+def test_a_result_that_datalab_refuses_raises(
+    trained: Datalab, result: AuditResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The old results are in the Datalab, so looking for the type alone would not notice."""
+
+    def fails(self, result):
+        raise AuditError("no summary today")
+
+    monkeypatch.setattr("curv_issues.datalab.CurvatureIssueManager.collect_info", fails)
+    with pytest.raises(AuditError, match="Datalab did not take the result"):
+        add_to_datalab(trained, result)
+    assert "Error in curvature: no summary today" in capsys.readouterr().out
+    assert trained.issue_summary.empty
+
+
+def test_colour_pictures_stay_colour():
+    pictures, labels = digits()
+    colour = [Image.merge("RGB", (picture, picture.rotate(90), picture)) for picture in pictures]
+    lab = make_lab({"image": colour, "label": labels.tolist()})
+    find(lab)
+    result = curv_issues.audit(lab.data, **OPTIONS)
+    other = make_lab({"image": colour, "label": labels.tolist()})
+    add_to_datalab(other, result)
+    assert other.issues["curvature_score"].equals(lab.issues["curvature_score"])

@@ -1,0 +1,169 @@
+"""Everything that can be wrong with options, labels and columns is raised by find_issues, not swallowed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+from cleanlab import Datalab
+
+from curv_issues import DatasetError, UsageError
+from curv_issues.config import FindingOptions, TrainingOptions
+from curv_issues.datalab import CurvatureIssueManager
+from tests.datalab.labs import NAMES, OPTIONS, N, class_label_dataset, digits, find, make_lab
+
+
+def raises(error: type[Exception], text: str) -> Any:
+    import re
+
+    return pytest.raises(error, match=re.escape(text))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"epoch": 3}, "Unknown option 'epoch' of the issue type 'curvature'; did you mean 'epochs'?"),
+        ({"cutoff": 0.9}, "Unknown option 'cutoff' of the issue type 'curvature'; did you mean 'cut_off'?"),
+        ({"image_column": "image"}, "Unknown option 'image_column'"),
+        ({"features": np.zeros((N, 2))}, "Unknown option 'features' of the issue type 'curvature'; choose from: seed, "),
+        ({"skip_unreadable": True}, "Unknown option 'skip_unreadable'"),
+        ({"epochs": "ten"}, "epochs must be a whole number of at least 1, got 'ten'."),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0."),
+        ({"seed": 0.5}, "seed must be a whole number "),
+        ({"preset": "slow"}, "Unknown preset 'slow'; choose one of: quick, standard, thorough."),
+        ({"probe": "vgg"}, "Unknown probe 'vgg'"),
+        ({"probe": 3}, "probe must be a name, an nn.Module or a function that makes one, got 3."),
+        ({"score": "curvature"}, "Unknown score 'curvature'; choose one of: default, "),
+        ({"cut_off": 2}, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got 2."),
+        ({"cut_off": "many"}, "got 'many'."),
+        ({"resolution": 4}, "resolution must be a whole number from 8 to 512, got 4."),
+        ({"device": "tpu9"}, "Device 'tpu9' cannot be used here; try 'auto' or 'cpu'."),
+        ({"image_key": 0}, "image_key must be the name of a column, got 0."),
+        ({"result": "folder"}, "result must be an AuditResult (a saved one: AuditResult.load(folder)), got 'folder'."),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], text: str):
+    lab = make_lab()
+    with raises(UsageError, text):
+        find(lab, **options)
+    assert lab.issue_summary.empty
+
+
+def test_every_option_of_training_and_finding_is_taken(trainings: list[int]):
+    values = {field.name: field.default for source in (TrainingOptions, FindingOptions) for field in fields(source)}
+    lab = make_lab()
+    given = {name: value for name, value in values.items() if value is not None} | OPTIONS
+    find(lab, **given, image_key="image", batch_size=20, learning_rate=0.1, shift=0, flip=True, num_matvecs=2)
+    info = lab.get_info("curvature")
+    assert info["options"] == {**values, **OPTIONS, "batch_size": 20, "learning_rate": 0.1, "shift": 0, "flip": True} | {
+        "num_matvecs": 2
+    }
+    assert (info["recipe"]["batch_size"], info["recipe"]["shift"], info["recipe"]["num_matvecs"]) == (20, 0, 2)
+    assert trainings == [N]
+
+
+def test_none_means_the_default(trained: Datalab, trainings: list[int]):
+    find(trained, score=None, image_key=None, seed=None, result=None)
+    assert trained.get_info("curvature")["options"]["score"] == "default"
+    assert trained.get_info("curvature")["seed"] == 0
+    assert trainings == []
+
+
+def test_unlabelled_datalab():
+    lab = Datalab(class_label_dataset(), verbosity=0)
+    with raises(DatasetError, "This Datalab has no labels; make it with Datalab(data, label_name=...)"):
+        find(lab)
+
+
+def test_empty_datalab():
+    lab = make_lab(class_label_dataset().select([]))
+    with raises(DatasetError, "This Datalab has no samples; expected at least two, of two classes."):
+        find(lab)
+
+
+def relabelled(rows: dict[int, int]) -> list[int]:
+    labels = digits()[1].tolist()
+    for row, label in rows.items():
+        labels[row] = label
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        (
+            relabelled({3: -1, 9: -1}),
+            "2 of 60 samples carry no label in column 'label' (label -1; row 3, 9): label them, or make the Datalab "
+            "without them.",
+        ),
+        ([-1] * N, "60 of 60 samples carry no label in column 'label' (label -1; row 0, 1, 2, 3, 4, ...)"),
+        ([1] * N, "All 60 samples of this Datalab carry the label 'ant'; finding wrong labels needs samples of at least"),
+    ],
+)
+def test_labels_that_cannot_be_used(labels: list[int], text: str):
+    with raises(DatasetError, text):
+        find(make_lab(class_label_dataset(labels=labels)))
+
+
+def test_labels_that_are_no_classes():
+    pictures, labels = digits()
+    with raises(DatasetError, "is 0.5, which is no class; expected integers or strings."):
+        find(make_lab({"image": pictures, "label": (labels / 2).tolist()}))
+
+
+def dataset(**columns: Any) -> datasets.Dataset:
+    return datasets.Dataset.from_dict({**columns, "label": [NAMES[label] for label in digits()[1]]})
+
+
+def test_image_columns():
+    pictures = digits()[0]
+    two = dataset(left=pictures, right=pictures)
+    with raises(DatasetError, "There are several image columns: left, right; name one of them with image_key."):
+        find(make_lab(two))
+    with raises(DatasetError, "image_key names the column 'middle'; the dataset has left, right, label."):
+        find(make_lab(two), image_key="middle")
+    with raises(DatasetError, "Column 'label' holds string, which cannot be read as images"):
+        find(make_lab(two), image_key="label")
+    with raises(DatasetError, "No image column found; expected pictures (Image)"):
+        find(make_lab(dataset(image=[f"{row}.png" for row in range(N)])))
+    with raises(DatasetError, "No image column found; expected pictures (Image)"):
+        find(make_lab(dataset(image=[np.asarray(picture).tolist() for picture in pictures])))
+
+
+def test_image_key_chooses_the_column():
+    pictures = digits()[0]
+    lab = make_lab(dataset(blank=[pictures[0]] * N, image=pictures))
+    find(lab, image_key="image")
+    chosen = lab.get_info("curvature")["raw_scores"]["cumulative_loss"]
+    find(lab, image_key="blank")
+    assert not np.allclose(chosen, lab.get_info("curvature")["raw_scores"]["cumulative_loss"])
+
+
+@pytest.mark.parametrize("task", ["regression", "multilabel"])
+def test_other_tasks_do_not_know_the_type(task: str):
+    label = [0.5] * N if task == "regression" else [[0]] * N
+    lab = Datalab({"image": digits()[0], "label": label}, label_name="label", task=task, verbosity=0)
+    assert "curvature" not in lab.list_possible_issue_types()
+    with pytest.raises(ValueError, match="Invalid issue type: curvature"):
+        find(lab)
+
+
+def test_a_network_that_does_not_fit():
+    from torch import nn
+
+    with raises(UsageError, "The probe must give logits of shape (2, 3) for two pictures, got (2, 7)."):
+        find(make_lab(), probe=nn.Sequential(nn.Flatten(), nn.Linear(64, 7)))
+    with raises(UsageError, "The probe cannot read pictures of shape (1, 8, 8): "):
+        find(make_lab(), probe=nn.Sequential(nn.Flatten(), nn.Linear(99, 3)))
+    with raises(UsageError, "The probe function must return an nn.Module, got str."):
+        find(make_lab(), probe=lambda spec: "network")
+
+
+def test_quiet_and_one_line(capsys: pytest.CaptureFixture[str]):
+    CurvatureIssueManager(make_lab(verbosity=0), **OPTIONS)
+    assert capsys.readouterr() == ("", "")
+    CurvatureIssueManager(make_lab(verbosity=1), **OPTIONS)
+    assert capsys.readouterr() == ("Reading 60 pictures for a probe to train on ...\n", "")

@@ -1,0 +1,103 @@
+"""How the issue types come into Datalab, and what of the host this stands on."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import requires, version
+
+import pytest
+from cleanlab import Datalab, IssueManager
+from cleanlab.datalab.internal.issue_manager_factory import REGISTRY, register
+from cleanlab.datalab.internal.task import Task
+from packaging.version import Version
+
+from curv_issues.datalab import CurvatureIssueManager, register_issue_types
+from tests.datalab.labs import run_python
+
+
+def test_the_host_is_what_this_plugin_was_written_for():
+    """cleanlab >= 2.9, < 3: the internal names below are no public interface; look here when a version changes them."""
+    assert Version("2.9") <= Version(version("cleanlab")) < Version("3")
+    assert list(inspect.signature(register).parameters) == ["cls", "task"]
+    assert inspect.signature(register).parameters["task"].default == "classification"
+    assert set(REGISTRY) == {Task.CLASSIFICATION, Task.REGRESSION, Task.MULTILABEL}
+    assert {"label", "near_duplicate", "outlier", "null", "non_iid", "class_imbalance"} <= set(REGISTRY[Task.CLASSIFICATION])
+    assert issubclass(CurvatureIssueManager, IssueManager)
+    assert CurvatureIssueManager.issue_score_key == "curvature_score"
+    assert {"labels", "class_names", "has_labels", "issues", "issue_summary", "info"} <= set(dir(Datalab))
+
+
+def test_the_requirement_names_the_same_range():
+    try:
+        wanted = [line for line in requires("curv-issues") or [] if line.startswith("cleanlab")]
+    except ModuleNotFoundError:
+        pytest.skip("run from a checkout that is not installed")
+    assert len(wanted) == 1
+    assert "datalab" in wanted[0]
+    assert ">=2.9" in wanted[0]
+    assert "<3" in wanted[0]
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = "import curv_issues, sys; print([m for m in ('torch', 'cleanlab', 'datasets', 'pandas') if m in sys.modules])"
+    assert run_python(code) == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import curv_issues; import cleanlab; from cleanlab import Datalab",
+        "import cleanlab; import curv_issues; from cleanlab import Datalab",
+        "from cleanlab import Datalab; import curv_issues; import curv_issues.datalab",
+        "import curv_issues.datalab; from cleanlab import Datalab",
+    ],
+)
+def test_every_order_of_imports_registers_the_type(imports: str):
+    code = f"""
+{imports}
+import sys
+from cleanlab.datalab.internal.issue_manager_factory import REGISTRY
+from cleanlab.datalab.internal.task import Task
+types = [task.value for task in Task if "curvature" in REGISTRY[task]]
+lab = Datalab({{"x": [1, 2], "label": [0, 1]}}, label_name="label")
+print(types, "curvature" in lab.list_possible_issue_types(), "torch" in sys.modules)
+print(type(curv_issues.audit).__name__)
+"""
+    assert run_python(code) == "['classification'] True False\nfunction\n"
+
+
+def test_registering_again_is_silent(capsys: pytest.CaptureFixture[str]):
+    register_issue_types()
+    register_issue_types()
+    assert capsys.readouterr().out == ""
+    assert REGISTRY[Task.CLASSIFICATION]["curvature"] is CurvatureIssueManager
+
+
+def test_importing_anew_is_silent():
+    code = """
+from cleanlab import Datalab
+import curv_issues, sys
+from cleanlab.datalab.internal.issue_manager_factory import REGISTRY
+from cleanlab.datalab.internal.task import Task
+for name in [name for name in sys.modules if name.startswith("curv_issues")]:
+    del sys.modules[name]
+import curv_issues
+from curv_issues.datalab import CurvatureIssueManager
+print(REGISTRY[Task.CLASSIFICATION]["curvature"] is CurvatureIssueManager)
+"""
+    assert run_python(code) == "True\n"
+
+
+def test_a_type_of_somebody_else_is_not_replaced_in_silence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    class Other(IssueManager):
+        issue_name = "curvature"
+
+        def find_issues(self, **_):
+            return
+
+    monkeypatch.setitem(REGISTRY[Task.CLASSIFICATION], "curvature", Other)
+    register_issue_types()
+    assert "Overwriting existing issue manager curvature" in capsys.readouterr().out
+    assert REGISTRY[Task.CLASSIFICATION]["curvature"] is CurvatureIssueManager

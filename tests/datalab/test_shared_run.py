@@ -1,0 +1,213 @@
+"""One training serves every judgement of the same pictures, labels and options; whatever changes them trains anew."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from cleanlab import Datalab
+from torch import nn
+
+from curv_issues import shared_run
+from curv_issues.data.datalab import read_lab
+from curv_issues.errors import AuditError
+from curv_issues.shared_run import STATISTIC, identify_probe
+from tests.datalab.labs import NAMES, N, class_label_dataset, digits, find, make_lab
+
+
+def test_first_run_trains_once_and_is_kept(trainings: list[int]):
+    lab = make_lab()
+    find(lab)
+    assert trainings == [N]
+    assert set(lab.info["statistics"][STATISTIC]) == {"key", "result"}
+
+
+@pytest.mark.parametrize("option", [{"cut_off": "20%"}, {"cut_off": 0.5}, {"score": "margin"}, {"image_key": "image"}, {}])
+def test_finding_options_do_not_train(trained: Datalab, trainings: list[int], option: dict):
+    find(trained, **option)
+    assert trainings == []
+
+
+def test_a_new_judgement_is_that_of_a_new_run(trained: Datalab):
+    find(trained, score="input_curvature", cut_off="30%")
+    fresh = make_lab()
+    find(fresh, score="input_curvature", cut_off="30%")
+    assert trained.issues.equals(fresh.issues)
+    raw = trained.get_info("curvature")["raw_scores"]["input_curvature"]
+    assert trained.issues["curvature_score"].idxmin() == raw.idxmax()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"epochs": 1}, {"seed": 1}, {"resolution": 9}, {"step": 0.02}, {"weight_decay": 0.0}, {"form": "norm"}, {"shift": 1}],
+)
+def test_training_options_train_anew(trained: Datalab, trainings: list[int], option: dict):
+    find(trained, **option)
+    assert trainings == [N]
+    find(trained, **option, cut_off="3%")
+    assert trainings == [N]
+
+
+def test_a_changed_label_trains_anew(trained: Datalab, trainings: list[int]):
+    trained.labels[20] = (trained.labels[20] + 1) % 3
+    find(trained)
+    assert trainings == [N]
+    assert trained.issues["curvature_given_class"].tolist() == [NAMES[label] for label in trained.labels]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The digits as an image folder."""
+    pictures, labels = digits()
+    for row, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        (tmp_path / NAMES[label]).mkdir(exist_ok=True)
+        picture.save(tmp_path / NAMES[label] / f"{row:02}.png")
+    return tmp_path
+
+
+def folder_lab(folder: Path) -> Datalab:
+    return make_lab(datasets.load_dataset("imagefolder", data_dir=str(folder), split="train"))
+
+
+def test_touched_files_are_the_same_pictures(folder: Path, trainings: list[int]):
+    lab = folder_lab(folder)
+    find(lab)
+    for file in folder.glob("*/*.png"):
+        file.touch()
+    find(lab, cut_off="20%")
+    again = folder_lab(folder)
+    again.info["statistics"][STATISTIC] = lab.info["statistics"][STATISTIC]
+    find(again)
+    assert trainings == [N]
+
+
+def test_a_changed_file_trains_anew(folder: Path, trainings: list[int]):
+    lab = folder_lab(folder)
+    find(lab)
+    first, second = sorted(folder.glob("ant/*.png"))[:2]
+    first.write_bytes(second.read_bytes())
+    find(lab, cut_off="20%")
+    assert trainings == [N, N]
+
+
+def test_a_run_of_other_pictures_is_not_taken(trained: Datalab, trainings: list[int]):
+    other = make_lab(class_label_dataset().select([1, 0, *range(2, N)]))
+    other.info["statistics"][STATISTIC] = trained.info["statistics"][STATISTIC]
+    find(other)
+    assert trainings == [N]
+
+
+def test_another_class_in_the_table_trains_anew(trained: Datalab, trainings: list[int]):
+    data = class_label_dataset().cast_column("label", datasets.ClassLabel(names=[*NAMES, "owl"]))
+    other = make_lab(data)
+    other.info["statistics"][STATISTIC] = trained.info["statistics"][STATISTIC]
+    find(other)
+    assert trainings == [N]
+
+
+@pytest.mark.parametrize("kept", [{}, {"key": None, "result": {}}, {"layout": 2}])
+def test_what_another_version_has_kept_is_not_read(trained: Datalab, trainings: list[int], kept: dict):
+    trained.info["statistics"][STATISTIC] = kept
+    find(trained)
+    assert trainings == [N]
+
+
+def test_a_new_version_of_the_package_trains_anew(trained: Datalab, trainings: list[int], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shared_run, "_version", lambda: "99.0")
+    find(trained)
+    assert trainings == [N]
+
+
+def test_a_failure_after_training_keeps_the_training(
+    trainings: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    lab = make_lab()
+    with monkeypatch.context() as patched:
+
+        def fails(result, *, score, cut_off):
+            raise AuditError("no judgement today")
+
+        patched.setattr("curv_issues.datalab.find_again", fails)
+        find(lab)
+    assert "Error in curvature: no judgement today" in capsys.readouterr().out
+    assert lab.issue_summary.empty
+    find(lab)
+    assert lab.issue_summary["issue_type"].tolist() == ["curvature"]
+    assert trainings == [N]
+
+
+def test_the_run_can_be_found_by_a_second_type(trained: Datalab):
+    from curv_issues.config import TrainingOptions
+    from tests.datalab.labs import OPTIONS
+
+    samples = read_lab(trained)
+    found = shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS))
+    assert found is not None
+    np.testing.assert_array_equal(found.labels, trained.labels)
+    assert found.embeddings.shape[0] == N
+    assert found.images["image_sha256"].nunique() > 1
+    assert shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS, num_matvecs=3)) is None
+
+
+def small_network(spec) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(spec.channels * spec.resolution**2, spec.num_classes))
+
+
+def test_own_probes(trainings: list[int]):
+    lab = make_lab()
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    before = copy.deepcopy(network.state_dict())
+    find(lab, probe=network)
+    find(lab, probe=network, cut_off="20%")
+    assert trainings == [N]
+    assert all(torch.equal(network.state_dict()[name], values) for name, values in before.items())
+    assert lab.get_info("curvature")["options"]["probe"] == "Sequential"
+    with torch.no_grad():
+        network[1].bias += 1
+    find(lab, probe=network)
+    assert trainings == [N] * 2
+    find(lab, probe=small_network)
+    find(lab, probe=small_network, cut_off="20%")
+    assert trainings == [N] * 3
+
+
+class Unhashable:
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, spec):
+        return small_network(spec)
+
+
+def test_identity_of_probes():
+    assert identify_probe("convnet") == "convnet"
+    network = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1), nn.BatchNorm1d(2))
+    assert identify_probe(network) == identify_probe(network)
+    assert identify_probe(network) != identify_probe(copy.deepcopy(network))
+    before = identify_probe(network)
+    network[1].p = 0.5
+    assert identify_probe(network) != before
+    before = identify_probe(network)
+    network[2].num_batches_tracked += 1
+    assert identify_probe(network) != before
+    assert identify_probe(small_network) == identify_probe(small_network)
+    assert identify_probe(small_network) != identify_probe(lambda spec: small_network(spec))
+    own = Unhashable()
+    assert identify_probe(own) != identify_probe(own)
+
+
+def test_global_generators_are_neither_used_nor_changed():
+    torch.manual_seed(1)
+    np.random.seed(1)
+    one = make_lab()
+    find(one, probe=small_network)
+    after = torch.rand(1), np.random.rand()
+    torch.manual_seed(1)
+    np.random.seed(1)
+    assert (torch.rand(1), np.random.rand()) == after
+    two = make_lab()
+    find(two, probe=small_network)
+    assert one.issues.equals(two.issues)

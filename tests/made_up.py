@@ -1,0 +1,90 @@
+"""Small made-up results for tests of everything that comes after an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curv_issues.result import AuditResult
+from curv_issues.tables import text_column
+
+METADATA = {
+    "cumulative_loss": {"direction": "high", "source": "Somebody 2025", "description": "sum of losses", "cost": "none"},
+    "margin": {"direction": "low", "source": "Somebody else 2020", "description": "Größe, ≥ 0", "cost": "none"},
+    "input_curvature": {"direction": "high", "source": "A third 2023", "description": "trace", "cost": "a pass"},
+}
+
+
+def result_parts(
+    *,
+    names: Sequence[str] = ("dog", "cat", "bird"),
+    flagged: Sequence[int] = (1, 4, 5),
+    n: int = 8,
+    split: str | None = "train",
+    paths: Sequence[str | None] | None = None,
+    contact_sheet: bytes | None = b"\x89PNG",
+) -> dict[str, Any]:
+    """Arguments of an AuditResult: sample i has row 10 i, class i mod k, the next suggested, suspicion i / (n - 1)."""
+    k, index = len(names), np.arange(n)
+    rng = np.random.default_rng(0)
+    is_flagged = np.isin(index, flagged)
+    scores = pd.DataFrame(
+        {
+            "row": index * 10,
+            "split": text_column([split] * n),
+            "path": text_column(paths if paths is not None else [None] * n),
+            "given": text_column([names[i % k] for i in range(n)]),
+            "suggested": text_column([names[(i + 1) % k] for i in range(n)]),
+            "suspicion": index / (n - 1),
+            "flagged": is_flagged,
+            "cumulative_loss": index * 1.5,
+            "margin": np.where(index == 2, np.nan, -index / 7),
+            "input_curvature": 10.0 ** -(index + 1.0),
+        }
+    )
+    images = pd.DataFrame(
+        {
+            "row": index * 10,
+            "height": index + 1,
+            "width": index + 2,
+            "file_sha256": text_column([""] * n),
+            "image_sha256": text_column([f"{i:064x}" for i in index]),
+        }
+    )
+    findings = scores.assign(kind="label_error", image_sha256=images["image_sha256"])[is_flagged]
+    columns = ["row", "split", "path", "kind", "given", "suggested", "suspicion", "image_sha256"]
+    loss = rng.random((n, 4)).astype(np.float32)
+    curvature = np.where(np.arange(4) % 2, np.nan, loss).astype(np.float32)
+    return {
+        "scores": scores,
+        "findings": findings[columns],
+        "trajectories": {"loss": loss, "input_curvature": curvature},
+        "pred_probs": rng.dirichlet(np.ones(k), n).astype(np.float16),
+        "embeddings": rng.normal(size=(n, 5)).astype(np.float16),
+        "images": images,
+        "score_metadata": METADATA,
+        "summary": {
+            "complete": True,
+            "dataset": {"source": "org/made-up", "split": split, "n": n, "classes": list(names)},
+            "seed": np.int64(7),
+            "seconds": {"load": 1.25},
+        },
+        "contact_sheet": contact_sheet,
+    }
+
+
+def make_result(
+    *,
+    names: Sequence[str] = ("dog", "cat", "bird"),
+    flagged: Sequence[int] = (1, 4, 5),
+    n: int = 8,
+    split: str | None = "train",
+    paths: Sequence[str | None] | None = None,
+    contact_sheet: bytes | None = b"\x89PNG",
+) -> AuditResult:
+    """An AuditResult of `result_parts`."""
+    parts = result_parts(names=names, flagged=flagged, n=n, split=split, paths=paths, contact_sheet=contact_sheet)
+    return AuditResult(**parts)

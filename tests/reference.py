@@ -1,0 +1,118 @@
+"""Slow, obvious twins of the numerical core: one sample at a time, in plain Python where that is possible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def softmax(logits: Sequence[float]) -> list[float]:
+    largest = max(logits)
+    powers = [math.exp(value - largest) for value in logits]
+    return [power / sum(powers) for power in powers]
+
+
+def loss(logits: Sequence[float], label: int) -> float:
+    """Cross-entropy of one sample."""
+    largest = max(logits)
+    return largest + math.log(sum(math.exp(value - largest) for value in logits)) - logits[label]
+
+
+def margin(logits: Sequence[float], label: int) -> float:
+    """Given-class logit minus the largest other one."""
+    return logits[label] - max(value for k, value in enumerate(logits) if k != label)
+
+
+def residual(logits: Sequence[float], label: int) -> float:
+    """Norm of softmax minus one-hot."""
+    return math.sqrt(sum((p - (k == label)) ** 2 for k, p in enumerate(softmax(logits))))
+
+
+Quantity = Callable[[Sequence[float], int], float]
+
+
+def over_epochs(quantity: Quantity, logits: np.ndarray, labels: np.ndarray) -> list[list[float]]:
+    """A quantity of (epochs, n, k) logits: for each sample the list of its values by epoch."""
+    return [[quantity(epoch[i].tolist(), int(labels[i])) for epoch in logits] for i in range(len(labels))]
+
+
+def cumulative_loss(logits: np.ndarray, labels: np.ndarray) -> list[float]:
+    """CSL from the (epochs, n, k) logits of the training passes."""
+    return [sum(values) for values in over_epochs(loss, logits, labels)]
+
+
+def area_under_margin(logits: np.ndarray, labels: np.ndarray) -> list[float]:
+    """AUM from the (epochs, n, k) logits of the training passes."""
+    return [sum(values) / len(values) for values in over_epochs(margin, logits, labels)]
+
+
+def sample_loss(model: nn.Module, label: int) -> Callable[[Tensor], Tensor]:
+    """Loss of one picture (c, h, w) as a function of it."""
+    return lambda picture: functional.cross_entropy(model(picture[None]), torch.tensor([label]))
+
+
+def sample_gradient(model: nn.Module, picture: Tensor, label: int) -> Tensor:
+    """Input gradient of one picture, (c, h, w)."""
+    return torch.autograd.functional.jacobian(sample_loss(model, label), picture)
+
+
+def sample_hessian(model: nn.Module, picture: Tensor, label: int) -> Tensor:
+    """Input Hessian of one picture, (d, d), by automatic differentiation."""
+    size = picture.numel()
+    return torch.autograd.functional.hessian(sample_loss(model, label), picture).reshape(size, size)
+
+
+def trace_of_square(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+    """tr(H^2) of each sample, (b,)."""
+    hessians = [sample_hessian(model, x, int(y)) for x, y in zip(inputs, labels, strict=True)]
+    return torch.stack([(h @ h).trace() for h in hessians])
+
+
+def softmax_hessian(model: nn.Module, picture: Tensor) -> Tensor:
+    """J^T (diag p - p p^T) J: the input Hessian where the logits are linear in the picture."""
+    jacobian = torch.autograd.functional.jacobian(lambda x: model(x[None])[0], picture).reshape(-1, picture.numel())
+    p = model(picture[None])[0].softmax(0).detach()
+    return jacobian.T @ (torch.diag(p) - torch.outer(p, p)) @ jacobian
+
+
+def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, directions: Tensor, step: float, form: str) -> Tensor:
+    """The estimator, sample by sample and direction by direction, every gradient anew."""
+    scores = []
+    for picture, label in zip(inputs, labels.tolist(), strict=True):
+        terms = []
+        for direction in directions:
+            change = sample_gradient(model, picture + step * direction, label) - sample_gradient(model, picture, label)
+            norm = math.sqrt(sum(value**2 for value in change.flatten().tolist()))
+            terms.append((norm / step) ** 2 if form == "squared" else norm)
+        scores.append(sum(terms) / len(terms))
+    return torch.tensor(scores, dtype=inputs.dtype)
+
+
+def rank_mean(scores: Mapping[str, Sequence[float]], directions: Mapping[str, str]) -> list[float]:
+    """Mean over the scores of a sample's place in the sorted order, 1/2 in the middle; ties share their mean place."""
+    n = len(next(iter(scores.values())))
+    totals = [0.0] * n
+    for name, values in scores.items():
+        signed = [value if directions[name] == "high" else -value for value in values]
+        ordered = sorted(signed)
+        for i, value in enumerate(signed):
+            first, last = ordered.index(value), n - 1 - ordered[::-1].index(value)
+            totals[i] += ((first + last) / 2 + 0.5) / n
+    return [total / len(scores) for total in totals]
+
+
+def shifted(picture: np.ndarray, *, rows: int, columns: int, mirror: bool) -> np.ndarray:
+    """One picture (h, w, c), mirrored first, then seen `rows` further down and `columns` further right, edges repeated."""
+    height, width = picture.shape[:2]
+    if mirror:
+        picture = picture[:, ::-1]
+    out = np.empty_like(picture)
+    for i in range(height):
+        for j in range(width):
+            out[i, j] = picture[min(max(i + rows, 0), height - 1), min(max(j + columns, 0), width - 1)]
+    return out

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from curv_issues.errors import UsageError
+from curv_issues.plugins import load_attribute
+from curv_issues.report import FORMATS, render, table
+from curv_issues.report.text import visible
+from curv_issues.result import AuditResult
+from tests.made_up import make_result, result_parts
+
+HOSTILE = ["[red]a[/]|`x`", 'say "hi", 日本\r\nnext\ttab \x1b[31m\x00', "😀 <b>&amp;</b> :smile: *a* _b_ \\| @me"]
+any_names = st.lists(st.text(max_size=20), min_size=3, max_size=3, unique=True)
+any_path = st.none() | st.text(max_size=40)
+
+
+def make_any(names: list[str], path: str | None) -> AuditResult:
+    return make_result(names=names, paths=[path] * 8)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+class TestEveryFormat:
+    def test_is_callable_and_ends_without_a_line_end(self, name: str) -> None:
+        text = load_attribute(FORMATS[name])(make_result())
+        assert text
+        assert text == text.strip("\n") == render(make_result(), name)
+
+    def test_limit(self, name: str) -> None:
+        text = render(make_result(), name, limit=2)
+        assert "cat" in text
+        for row, there in ((50, True), (40, True), (10, False)):
+            assert (str(row) in text.replace("-", " ").replace(",", " ").split()) == there
+
+    def test_limit_zero_shows_no_finding(self, name: str) -> None:
+        text = render(make_result(), name, limit=0)
+        assert "label_error" not in text
+        assert "40" not in text
+
+    def test_hostile_names_reach_no_terminal_raw(self, name: str) -> None:
+        if name != "csv":  # which is for programs, and keeps text as it is
+            assert "\x1b" not in render(make_result(names=HOSTILE), name)
+            assert "\x00" not in render(make_result(names=HOSTILE), name)
+
+
+def test_unknown_format_and_negative_limit() -> None:
+    with pytest.raises(UsageError, match=r"^Unknown format 'xml'; choose one of: table, json, csv, md\.$"):
+        render(make_result(), "xml")
+    with pytest.raises(UsageError, match=r"^The limit of findings to show is -1; expected 0 or more\.$"):
+        render(make_result(), "json", limit=-1)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("table", 20), ("md", 20), ("json", 45), ("csv", 45)])
+def test_formats_for_people_show_twenty_the_others_all(name: str, shown: int) -> None:
+    result = make_result(n=50, flagged=range(5, 50))
+    text = render(result, name)
+    assert (
+        sum(f"{10 * index}" in text.replace('"row": ', " ").replace(",", " ").split() for index in range(50)) == shown
+    )
+    assert "490" in text
+
+
+class TestJson:
+    def test_is_the_summary_with_the_findings(self) -> None:
+        result = make_result(split=None)
+        content = json.loads(render(result, "json"), parse_constant=lambda name: pytest.fail(name))
+        findings = content.pop("findings")
+        assert content == result.summary
+        assert next(iter(content)) == "schema_version"
+        assert [finding["row"] for finding in findings] == [50, 40, 10]
+        assert findings[0] == {
+            "row": 50,
+            "split": None,
+            "path": None,
+            "kind": "label_error",
+            "given": "bird",
+            "suggested": "dog",
+            "suspicion": 5 / 7,
+            "image_sha256": f"{5:064x}",
+        }
+
+    @settings(max_examples=40, deadline=None)
+    @given(names=any_names, path=any_path)
+    def test_any_text_parses_back(self, names: list[str], path: str | None) -> None:
+        text = render(make_any(names, path), "json")
+        assert text.isascii()  # so that it survives any encoding of stdout
+        findings = json.loads(text)["findings"]
+        assert [(f["given"], f["suggested"], f["path"]) for f in findings] == [
+            (names[i % 3], names[(i + 1) % 3], path) for i in (5, 4, 1)
+        ]
+
+
+class TestCsv:
+    def test_plain(self) -> None:
+        assert render(make_result(split=None, names=("a,b", 'say "c"', "d")), "csv", limit=1) == (
+            '"row","split","path","kind","given","suggested","suspicion","image_sha256"\n'
+            f'50,"","","label_error","d","a,b",{5 / 7!r},"{5:064x}"'
+        )
+
+    def test_without_findings_there_is_the_header(self) -> None:
+        assert render(make_result(flagged=()), "csv").count("\n") == 0
+
+    @settings(max_examples=40, deadline=None)
+    @given(names=any_names, path=any_path)
+    def test_any_text_reads_back(self, names: list[str], path: str | None) -> None:
+        result = make_any(names, path)
+        header, *rows = csv.reader(io.StringIO(render(result, "csv"), newline=""))
+        assert header == list(result.findings.columns)
+        assert [(row[2], row[4], row[5]) for row in rows] == [
+            (path or "", names[i % 3], names[(i + 1) % 3]) for i in (5, 4, 1)
+        ]
+        assert [float(row[6]) for row in rows] == result.findings["suspicion"].tolist()
+
+    def test_pandas_reads_it(self) -> None:
+        result = make_result(names=("NA", "null", "a\nb"), paths=[f"{i}.png" for i in range(8)])
+        types = {"image_sha256": result.findings["image_sha256"].dtype}
+        frame = pd.read_csv(io.StringIO(render(result, "csv")), keep_default_na=False, dtype=types)
+        pd.testing.assert_frame_equal(frame, result.findings)
+
+
+def cells_of_markdown(text: str) -> list[list[str]]:
+    """The table's cells as a reader sees them; any markup in a cell fails."""
+    rows: list[list[str]] = []
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        if token.type == "tr_open":
+            rows.append([])
+        if token.type == "inline":
+            kinds = {child.type for child in token.children or []}
+            assert kinds <= {"text"}, kinds
+            rows[-1].append("".join(child.content for child in token.children or []))
+    return rows
+
+
+class TestMarkdown:
+    def test_plain(self) -> None:
+        assert render(make_result(), "md", limit=2).splitlines() == [
+            "| row | given | suggested | suspicion | cumulative\\_loss | margin | input\\_curvature |",
+            "| ---: | --- | --- | ---: | ---: | ---: | ---: |",
+            "| 50 | bird | dog | 0.7143 | 7.50 | -0.714 | 1.00e-06 |",
+            "| 40 | cat | bird | 0.5714 | 6.00 | -0.571 | 1.00e-05 |",
+        ]
+
+    def test_without_findings_there_is_the_header(self) -> None:
+        assert len(render(make_result(flagged=()), "md").splitlines()) == 2
+
+    def test_hostile(self) -> None:
+        rows = cells_of_markdown(render(make_result(names=HOSTILE), "md"))
+        assert rows[1][1] == HOSTILE[2]
+        assert rows[2][1] == 'say "hi", 日本\\r\\nnext\\ttab \\x1b[31m\\x00'
+        assert rows[1][2] == HOSTILE[0]
+
+    @settings(max_examples=100, deadline=None)
+    @given(names=any_names, path=any_path)
+    def test_any_text_stays_in_its_cell(self, names: list[str], path: str | None) -> None:
+        text = render(make_any(names, path), "md")
+        assert len(text.splitlines()) == 2 + 3
+        header, *rows = cells_of_markdown(text)
+        assert len(rows) == 3
+        for row, i in zip(rows, (5, 4, 1), strict=True):
+            shown = dict(zip(header, row, strict=True))
+            assert shown["given"].strip() == visible(names[i % 3]).strip()
+            assert shown["suggested"].strip() == visible(names[(i + 1) % 3]).strip()
+            assert shown.get("path", "").strip() == visible(path or "").strip()
+
+
+class TestTable:
+    def test_plain(self) -> None:
+        lines = render(make_result(paths=["a b/1.png"] * 8)).splitlines()
+        assert [line.split() for line in lines[:2]] == [
+            ["cumulative", "input"],
+            ["row", "path", "given", "suggested", "suspicion", "loss", "margin", "curvature"],
+        ]
+        assert set(lines[2]) == {"─"}
+        assert lines[3].split() == ["50", "a", "b/1.png", "bird", "dog", "0.7143", "7.50", "-0.714", "1.00e-06"]
+        assert len(lines) == 6
+
+    def test_columns_that_say_nothing_are_left_out(self) -> None:
+        parts = result_parts(split=None)
+        parts["findings"] = pd.concat([parts["findings"], parts["findings"].assign(kind="other")])
+        parts["findings"]["split"] = ["train", "test"] * 3
+        header = render(AuditResult(**parts)).splitlines()[1].split()
+        assert header[:5] == ["row", "split", "kind", "given", "suggested"]
+        parts["findings"] = parts["findings"].assign(path="x")
+        assert render(AuditResult(**parts)).splitlines()[1].split()[:4] == ["row", "split", "kind", "path"]
+
+    def test_other_scores_if_the_usual_ones_are_missing(self) -> None:
+        parts = result_parts()
+        names = {"cumulative_loss": "el2n", "margin": "b", "input_curvature": "c"}
+        parts["scores"] = parts["scores"].rename(columns=names).assign(d=1.0)
+        parts["score_metadata"] = {name: {"direction": "high", "source": "x"} for name in "bcd"}
+        parts["score_metadata"]["el2n"] = {"direction": "high", "source": "x"}
+        assert render(AuditResult(**parts)).split()[:7] == ["row", "given", "suggested", "suspicion", "el2n", "b", "c"]
+
+    def test_what_was_not_measured_is_blank(self) -> None:
+        row = render(make_result(flagged=(2,))).splitlines()[-1]
+        assert row.split() == ["20", "bird", "dog", "0.2857", "3.00", "0.00100"]
+
+    def test_markup_and_emoji_codes_are_shown_as_they_are(self) -> None:
+        text = render(make_result(names=HOSTILE, flagged=(3, 5)))
+        for name in HOSTILE:
+            assert visible(name) in text
+
+    def test_no_findings(self) -> None:
+        assert render(make_result(flagged=())) == "No findings."
+
+    @settings(max_examples=40, deadline=None)
+    @given(names=any_names, path=any_path)
+    def test_any_text_stays_on_its_line_and_is_no_markup(self, names: list[str], path: str | None) -> None:
+        lines = render(make_any(names, path)).splitlines()
+        assert len(lines) == 6
+        for line, i in zip(lines[3:], (5, 4, 1), strict=True):
+            for text in (names[i % 3], names[(i + 1) % 3], path or ""):
+                assert visible(text).strip() in line
+
+    def test_narrow_folds_and_loses_nothing(self) -> None:
+        path = "train/a_class_with_a_name/0123456789abcdef0123456789abcdef.jpg"
+        lines = table.render(make_result(paths=[path] * 8, flagged=(4,)), width=80).splitlines()
+        assert max(map(len, lines)) <= 80
+        start = lines[1].index("path")
+        folded = "".join(line[start : lines[1].index("given")].strip() for line in lines[3:])
+        assert folded == path
+        assert "1.00e-05" in lines[3]
+
+    def test_colour_is_for_terminals_without_no_color(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "70")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        assert "\x1b[" not in render(make_result())
+        monkeypatch.setattr(table.sys, "stdout", Terminal())
+        assert "\x1b[31mbird" in render(make_result())
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert "\x1b[" not in render(make_result())
+        assert max(map(len, render(make_result()).splitlines())) <= 70
+        monkeypatch.delenv("NO_COLOR")
+        monkeypatch.setenv("TERM", "dumb")
+        assert "\x1b[" not in render(make_result())
+
+    def test_colour_and_width_can_be_asked_for(self) -> None:
+        assert "\x1b[32mdog" in table.render(make_result(), color=True, width=100)
+        assert "\x1b[" not in table.render(make_result(), color=False)
+
+
+def test_visible() -> None:
+    assert visible("a\nb\tc\r\x1b[0m\x7f\x85") == "a\\nb\\tc\\r\\x1b[0m\\x7f\\x85"
+    assert visible("\u2028\u202eabc\u2066") == "\\u2028\\u202eabc\\u2066"
+    assert visible("naïve 日本 😀 👩\u200d🔬") == "naïve 日本 😀 👩\u200d🔬"

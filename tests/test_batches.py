@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from curv_issues.batches import as_pictures, augmented, split_evenly, to_inputs
+from tests import reference
+from tests.small import CPU
+
+
+def pictures(n: int = 6, height: int = 5, width: int = 7, channels: int = 3) -> torch.Tensor:
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.integers(0, 256, (n, height, width, channels), dtype=np.uint8))
+
+
+@given(n=st.integers(1, 2000), batch_size=st.integers(2, 600))
+@example(n=3, batch_size=2)
+@example(n=257, batch_size=256)
+@example(n=1, batch_size=16)
+def test_split_evenly_leaves_nothing_out_and_nobody_alone(n: int, batch_size: int) -> None:
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(n))
+    batches = split_evenly(order, batch_size)
+    sizes = [len(batch) for batch in batches]
+    assert torch.equal(torch.cat(batches), order)
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= max(batch_size, 3)
+    assert max(sizes) <= batch_size or (batch_size == 2 and n % 2)
+    assert min(sizes) >= min(n, 2)
+    assert len(batches) <= -(-n // batch_size)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_to_inputs_is_in_range_and_channels_last(channels: int) -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).repeat(channels).reshape(channels, 4, 8, 8).permute(1, 2, 3, 0).contiguous()
+    inputs = to_inputs(pixels, CPU)
+    assert inputs.shape == (4, channels, 8, 8)
+    assert inputs.dtype == torch.float32
+    assert inputs.is_contiguous(memory_format=torch.channels_last)
+    assert (inputs.min().item(), inputs.max().item()) == (0.0, 1.0)
+    for b, c, h, w in np.ndindex(4, channels, 8, 8):
+        assert inputs[b, c, h, w].item() == np.float32(pixels[b, h, w, c].item()) / np.float32(255)
+    assert pixels.dtype == torch.uint8  # untouched
+
+
+def test_no_shift_and_no_flip_is_a_plain_gather_without_random_numbers() -> None:
+    generator = torch.Generator().manual_seed(0)
+    state = generator.get_state()
+    index = torch.tensor([4, 0, 4])
+    assert torch.equal(augmented(pictures(), index, shift=0, flip=False, generator=generator), pictures()[index])
+    assert torch.equal(generator.get_state(), state)
+
+
+@pytest.mark.parametrize(("shift", "flip"), [(2, True), (0, True), (3, False), (9, True)])
+def test_augmented_equals_its_twin(shift: int, flip: bool) -> None:
+    index = torch.tensor([5, 1, 1, 0, 3, 2, 4, 0])
+    got = augmented(pictures(), index, shift=shift, flip=flip, generator=torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    mirrored = (torch.rand(8, generator=generator) < 0.5).tolist() if flip else [False] * 8
+    moves = torch.randint(-shift, shift + 1, (2, 8, 1), generator=generator).squeeze(2).tolist() if shift else [[0] * 8] * 2
+    for b, source in enumerate(index.tolist()):
+        columns = -moves[1][b] if mirrored[b] else moves[1][b]  # the shift of a mirrored picture is mirrored too
+        expected = reference.shifted(pictures()[source].numpy(), rows=moves[0][b], columns=columns, mirror=mirrored[b])
+        np.testing.assert_array_equal(got[b].numpy(), expected)
+
+
+def test_every_shift_and_both_sides_occur_about_equally_often() -> None:
+    ramp = torch.arange(9, dtype=torch.uint8).repeat(9, 1)[None, :, :, None]
+    got = augmented(
+        ramp, torch.zeros(4000, dtype=torch.long), shift=2, flip=True, generator=torch.Generator().manual_seed(0)
+    )
+    rows = got[:, 4, :, 0].int()
+    mirrored = rows[:, 0] > rows[:, 8]
+    assert mirrored.float().mean().item() == pytest.approx(0.5, abs=0.03)
+    middle = torch.bincount(rows[:, 4].long(), minlength=9)
+    assert middle[:2].sum() == middle[7:].sum() == 0
+    np.testing.assert_allclose(middle[2:7] / 4000, 0.2, atol=0.03)
+
+
+def test_as_pictures_shares_the_memory() -> None:
+    images = pictures().numpy()
+    shared = as_pictures(images)
+    images[0, 0, 0, 0] ^= 255
+    assert shared[0, 0, 0, 0].item() == images[0, 0, 0, 0]
+
+
+def test_as_pictures_reads_a_read_only_memory_map_in_place(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", pictures().numpy())
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shared = as_pictures(images)
+    assert shared.data_ptr() == images.ctypes.data
+    assert torch.equal(shared, pictures())
+    assert torch.equal(augmented(shared, torch.tensor([2, 5]), shift=0, flip=False, generator=torch.Generator()), shared[[2, 5]])
+
+
+def test_as_pictures_takes_mirrored_views() -> None:
+    images = pictures().numpy()[..., ::-1]
+    np.testing.assert_array_equal(as_pictures(images).numpy(), images)

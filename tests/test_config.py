@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from torch import nn
+
+from curv_issues.config import FindingOptions, TrainingOptions, option_names, parse_cut_off
+from curv_issues.errors import UsageError
+from curv_issues.probes import PROBES
+from curv_issues.trackers import SCORES
+
+WHOLE = {"epochs": 1, "batch_size": 2, "curvature_epochs": 1, "num_matvecs": 1, "shift": 0}
+
+
+def test_defaults_and_names() -> None:
+    assert TrainingOptions().seed == 0
+    assert FindingOptions() == FindingOptions(score="default", cut_off="auto")
+    assert option_names(FindingOptions) == ("score", "cut_off")
+    assert option_names(TrainingOptions)[:4] == ("seed", "device", "preset", "probe")
+
+
+def test_options_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrainingOptions().seed = 3  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        FindingOptions().score = "margin"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("value", [-1, 2.0, 1.5, "3", True, [1], math.nan, np.bool_(True)])
+def test_whole_numbers_that_are_none(name: str, value: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        TrainingOptions(**{name: value})
+    assert str(caught.value) == f"{name} must be a whole number of at least {WHOLE[name]}, got {value!r}."
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_least_whole_numbers(name: str) -> None:
+    assert getattr(TrainingOptions(**{name: WHOLE[name]}), name) == WHOLE[name]
+    assert getattr(TrainingOptions(**{name: None}), name) is None
+    with pytest.raises(UsageError, match=f"{name} must be a whole number of at least {WHOLE[name]}"):
+        TrainingOptions(**{name: WHOLE[name] - 1})
+
+
+@pytest.mark.parametrize("value", [7, 513, "32", 32.0, True])
+def test_resolution_bounds(value: Any) -> None:
+    with pytest.raises(UsageError, match=f"resolution must be a whole number from 8 to 512, got {value!r}"):
+        TrainingOptions(resolution=value)
+    assert TrainingOptions(resolution=8).resolution == 8
+    assert TrainingOptions(resolution=512).resolution == 512
+
+
+@pytest.mark.parametrize("value", [-1, 2**32, True, None, 0.0, "0"])
+def test_seed_bounds(value: Any) -> None:
+    with pytest.raises(UsageError, match=f"seed must be a whole number from 0 to 4294967295, got {value!r}"):
+        TrainingOptions(seed=value)
+    assert TrainingOptions(seed=2**32 - 1).seed == 2**32 - 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, np.uint64])
+def test_numpy_integers_are_whole_numbers(dtype: type[np.integer]) -> None:
+    options = TrainingOptions(seed=dtype(5), epochs=dtype(2), shift=dtype(0), resolution=dtype(32))
+    assert (options.seed, options.epochs, options.shift, options.resolution) == (5, 2, 0, 32)
+    assert all(type(value) is int for value in (options.seed, options.epochs, options.shift, options.resolution))
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"), [("learning_rate", "above"), ("step", "above"), ("weight_decay", "of at least")]
+)
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, "0.1", True, 1j, 10**400])
+def test_numbers_that_are_none(name: str, bound: str, value: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        TrainingOptions(**{name: value})
+    assert str(caught.value) == f"{name} must be a number {bound} 0, got {value!r}."
+
+
+def test_numbers_that_are_some() -> None:
+    options = TrainingOptions(learning_rate=np.float32(0.5), weight_decay=0, step=Fraction(1, 4))
+    assert (options.learning_rate, options.weight_decay, options.step) == (0.5, 0.0, 0.25)
+    assert all(type(value) is float for value in (options.learning_rate, options.weight_decay, options.step))
+    for name in ("learning_rate", "step"):
+        with pytest.raises(UsageError, match=f"{name} must be a number above 0, got 0"):
+            TrainingOptions(**{name: 0})
+    with pytest.raises(UsageError, match="step must be a number above 0, got None"):
+        TrainingOptions(step=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": 0}, "device must be text such as 'auto', 'cpu' or 'cuda:0', got 0."),
+        ({"preset": "fast"}, "Unknown preset 'fast'; choose one of: quick, standard, thorough."),
+        ({"preset": 1}, "preset must be one of quick, standard, thorough, got 1."),
+        ({"probe": "vgg"}, f"Unknown probe 'vgg'; choose one of: {', '.join(PROBES)}."),
+        ({"probe": 3}, "probe must be a name, an nn.Module or a function that makes one, got 3."),
+        ({"flip": 1}, "flip must be True, False or None (from the data), got 1."),
+        ({"form": "cubed"}, "form must be 'squared' or 'norm', got 'cubed'."),
+    ],
+)
+def test_other_training_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        TrainingOptions(**options)
+    assert str(caught.value) == message
+
+
+def test_probes_of_the_users_pass() -> None:
+    network = nn.Linear(2, 2)
+    assert TrainingOptions(probe=network).probe is network
+    assert TrainingOptions(probe=len).probe is len
+
+
+@pytest.mark.parametrize("name", ["default", *SCORES])
+def test_every_score_can_rank(name: str) -> None:
+    assert FindingOptions(score=name).score == name
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [("loss", f"Unknown score 'loss'; choose one of: default, {', '.join(SCORES)}."), (3, "must be the name of a score, got 3")],
+)
+def test_unknown_scores(score: Any, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        FindingOptions(score=score)
+    assert message in str(caught.value)
+
+
+@given(st.floats(0, 1))
+@example(0.0)
+@example(1.0)
+def test_a_number_is_a_suspicion(value: float) -> None:
+    assert parse_cut_off(value) == ("suspicion", value)
+    assert parse_cut_off(np.float64(value)) == ("suspicion", value)
+    assert parse_cut_off(f" {value!r} ") == ("suspicion", value)
+
+
+@given(st.floats(0, 100))
+@example(100.0)
+def test_a_per_cent_is_a_share(value: float) -> None:
+    kind, share = parse_cut_off(f"{value!r}%")
+    assert kind == "share"
+    assert share == pytest.approx(value / 100)
+    assert parse_cut_off(f" {value!r} % ") == (kind, share)
+
+
+def test_auto_and_whole_numbers() -> None:
+    assert parse_cut_off("auto") == ("auto", 0.0)
+    assert parse_cut_off(0) == ("suspicion", 0.0)
+    assert parse_cut_off("1") == ("suspicion", 1.0)
+    assert parse_cut_off("5%") == ("share", 0.05)
+
+
+@given(
+    st.floats(max_value=-1e-9)
+    | st.floats(min_value=1.0000001)
+    | st.floats(min_value=100.0001).map(lambda value: f"{value}%")
+    | st.floats(max_value=-1e-9).map(lambda value: f"{value}%")
+    | st.text().filter(lambda text: not any(c.isdigit() for c in text) and text != "auto")
+    | st.none()
+    | st.booleans()
+    | st.lists(st.integers())
+)
+@example("nan")
+@example("inf%")
+@example("")
+@example("%")
+@example("5 percent")
+@example("5%%")
+@example(math.nan)
+@example(10**400)
+@example(1j)
+def test_everything_else_is_refused_in_one_line(cut_off: Any) -> None:
+    for use in (parse_cut_off, lambda value: FindingOptions(cut_off=value)):
+        with pytest.raises(UsageError) as caught:
+            use(cut_off)
+        assert str(caught.value) == (
+            f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got {cut_off!r}."
+        )

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from curv_issues import device as module
+from curv_issues.device import BFLOAT16_LEAST_STEP, autocast, choose_device, compute_type, has_bfloat16
+from curv_issues.errors import UsageError
+
+CPU = torch.device("cpu")
+
+
+def test_a_device_by_name() -> None:
+    assert choose_device("cpu") == CPU
+
+
+@pytest.mark.parametrize(("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_auto_takes_the_best_there_is(cuda: bool, mps: bool, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device("auto") == torch.device(expected)
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "meta", "cpu:x"])
+def test_a_device_that_is_not_there(name: str) -> None:
+    with pytest.raises(UsageError, match=f"Device '{name}' cannot be used here; try 'auto' or 'cpu'") as caught:
+        choose_device(name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_without_cuda() -> None:
+    with pytest.raises(UsageError, match="Device 'cuda' cannot be used here; try 'auto' or 'cpu'"):
+        choose_device("cuda")
+
+
+def test_bfloat16_only_where_it_is_there_and_the_step_survives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "has_bfloat16", lambda device: True)
+    assert compute_type(CPU) == torch.bfloat16
+    assert compute_type(CPU, step=BFLOAT16_LEAST_STEP) == torch.bfloat16
+    assert compute_type(CPU, step=BFLOAT16_LEAST_STEP / 2) == torch.float32
+    monkeypatch.setattr(module, "has_bfloat16", lambda device: False)
+    assert compute_type(CPU) == compute_type(CPU, step=1.0) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({}, False), ({"avx512_bf16": True}, True), ({"avx512_bf16": False, "amx_bf16": True}, True), ({"avx2": True}, False)],
+)
+def test_what_the_processor_says(capabilities: dict, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert has_bfloat16(CPU) is expected
+    assert has_bfloat16(torch.device("mps")) is False
+
+
+def test_autocast() -> None:
+    weight = torch.rand(4, 4)
+    with autocast(CPU, torch.bfloat16):
+        assert (weight @ weight).dtype == torch.bfloat16
+    with autocast(CPU, torch.float32):
+        assert (weight @ weight).dtype == torch.float32

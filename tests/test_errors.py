@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+import curv_issues
+from curv_issues import errors
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError, 2),
+        (errors.DatasetError, 3),
+        (errors.AuditError, 4),
+        (errors.CurvIssuesError, 4),
+        (errors.AuditInterrupted, 130),
+    ],
+)
+def test_exit_codes(error: type[BaseException], code: int) -> None:
+    assert error.exit_code == code  # type: ignore[attr-defined]
+    assert getattr(curv_issues, error.__name__) is error
+
+
+def test_one_base_for_all_but_the_interruption() -> None:
+    for error in (errors.UsageError, errors.DatasetError, errors.AuditError):
+        assert issubclass(error, errors.CurvIssuesError)
+        assert str(error("one line")) == "one line"
+    assert issubclass(errors.AuditInterrupted, KeyboardInterrupt)
+    assert not issubclass(errors.AuditInterrupted, Exception)  # nobody swallows it by accident
+    assert errors.AuditInterrupted(None).result is None
+    assert str(errors.AuditInterrupted(None)) == "the audit was interrupted"

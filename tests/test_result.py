@@ -1,0 +1,455 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from curv_issues.errors import UsageError
+from curv_issues.result import SCHEMA_VERSION, AuditResult
+from curv_issues.tables import field_metadata, text_column
+from tests.made_up import METADATA, make_result, result_parts
+
+HOSTILE = ["[red]a[/]|`x`", 'say "hi", 日本\r\nnext\ttab \x1b[31m\x00', "😀 'NaN' =1+1 <b>&amp;</b> None"]
+
+
+def assert_equal(left: AuditResult, right: AuditResult) -> None:
+    for table in ("scores", "findings", "images"):
+        pd.testing.assert_frame_equal(getattr(left, table), getattr(right, table))
+    assert list(left.trajectories) == list(right.trajectories)
+    for name, values in left.trajectories.items():
+        np.testing.assert_array_equal(values, right.trajectories[name])
+        assert right.trajectories[name].dtype == np.float32
+    for array in ("pred_probs", "embeddings"):
+        np.testing.assert_array_equal(getattr(left, array), getattr(right, array))
+        assert getattr(right, array).dtype == np.float16
+    for plain in ("score_metadata", "summary", "contact_sheet"):
+        assert getattr(left, plain) == getattr(right, plain)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        make_result(),
+        make_result(split=None, paths=[f"ä/{i}.png" if i % 2 else None for i in range(8)]),
+        make_result(names=HOSTILE, paths=[f"{HOSTILE[i % 3]}/{i}" for i in range(8)], split="te|st\n"),
+        make_result(flagged=(), contact_sheet=None),
+        make_result(flagged=range(8), split=None),
+    ],
+    ids=["plain", "none", "hostile", "no findings", "all"],
+)
+def test_load_gives_what_save_was_given(result: AuditResult, tmp_path: Path) -> None:
+    assert result.save(tmp_path / "new" / "out") == tmp_path / "new" / "out"
+    loaded = AuditResult.load(tmp_path / "new" / "out")
+    assert_equal(result, loaded)
+    loaded.save(tmp_path / "again")
+    assert_equal(loaded, AuditResult.load(str(tmp_path / "again")))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(st.text(st.characters(exclude_categories=()), max_size=20), min_size=2, max_size=4, unique=True),
+    path=st.none() | st.text(st.characters(exclude_categories=())),
+)
+def test_any_text_survives(names: list[str], path: str | None, tmp_path: Path) -> None:
+    cleaned = [name.encode("utf-8", "backslashreplace").decode() for name in names]
+    if len(set(cleaned)) < len(cleaned):
+        return
+    result = make_result(names=names, paths=[path] * 8)
+    result.save(tmp_path / "out", overwrite=True)
+    loaded = AuditResult.load(tmp_path / "out")
+    assert_equal(result, loaded)
+    assert loaded.class_names == tuple(cleaned)
+    assert list(loaded.scores["given"]) == [cleaned[i % len(names)] for i in range(8)]
+
+
+def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
+    make_result(split=None).save(tmp_path)
+    schemas = {
+        name: [(field.name, str(field.type), field.nullable) for field in pq.read_schema(tmp_path / f"{name}.parquet")]
+        for name in ("scores", "findings", "trajectories", "images")
+    }
+    place = [("row", "int64", False), ("split", "string", True), ("path", "string", True)]
+    classes = [("given", "string", False), ("suggested", "string", False), ("suspicion", "double", False)]
+    raw = [(name, "double", True) for name in ("cumulative_loss", "margin", "input_curvature")]
+    assert schemas["scores"] == [*place, *classes, ("flagged", "bool", False), *raw]
+    assert schemas["findings"] == [*place, ("kind", "string", False), *classes, ("image_sha256", "string", False)]
+    assert schemas["trajectories"] == [
+        ("row", "int64", False),
+        ("loss", "fixed_size_list<element: float>[4]", True),
+        ("input_curvature", "fixed_size_list<element: float>[4]", True),
+    ]
+    assert schemas["images"] == [
+        ("row", "int64", False),
+        ("height", "int32", False),
+        ("width", "int32", False),
+        ("file_sha256", "string", False),
+        ("image_sha256", "string", False),
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "embeddings.npy",
+        "findings.parquet",
+        "findings.png",
+        "images.parquet",
+        "pred_probs.npy",
+        "scores.parquet",
+        "summary.json",
+        "trajectories.parquet",
+    ]
+    assert (tmp_path / "findings.png").read_bytes() == b"\x89PNG"
+    assert np.load(tmp_path / "pred_probs.npy", allow_pickle=False).shape == (8, 3)
+
+
+def test_field_metadata_tells_direction_and_source(tmp_path: Path) -> None:
+    make_result().save(tmp_path)
+    schema = pq.read_schema(tmp_path / "scores.parquet")
+    for name, entries in METADATA.items():
+        stored = {key.decode(): value.decode() for key, value in schema.field(name).metadata.items()}
+        assert entries.items() <= stored.items()
+    assert AuditResult.load(tmp_path).score_metadata == METADATA
+
+
+def test_what_was_not_measured_is_null_in_files_and_nan_in_memory(tmp_path: Path) -> None:
+    result = make_result()
+    result.save(tmp_path)
+    margin = pq.read_table(tmp_path / "scores.parquet")["margin"].to_pylist()
+    assert [index for index, value in enumerate(margin) if value is None] == [2]
+    assert margin[3] == -3 / 7
+    curvature = pq.read_table(tmp_path / "trajectories.parquet")["input_curvature"].to_pylist()
+    assert [value is None for value in curvature[0]] == [False, True, False, True]
+    assert curvature[5][2] == result.trajectories["input_curvature"][5, 2]
+    assert np.isnan(AuditResult.load(tmp_path).scores["margin"][2])
+
+
+def test_paths_of_nobody_are_null_text(tmp_path: Path) -> None:
+    make_result(split=None).save(tmp_path)
+    table = pq.read_table(tmp_path / "scores.parquet")
+    assert table["path"].to_pylist() == [None] * 8
+    assert table["split"].null_count == 8
+
+
+def test_a_folder_named_like_a_partition_adds_no_column(tmp_path: Path) -> None:
+    folder = make_result().save(tmp_path / "fold=3")
+    assert list(AuditResult.load(folder).scores.columns) == list(make_result().scores.columns)
+
+
+def test_findings_come_most_suspect_first_and_ties_by_row() -> None:
+    parts = result_parts(flagged=(1, 4, 5, 6))
+    parts["scores"].loc[[4, 5, 6], "suspicion"] = 0.5
+    parts["findings"].loc[[4, 5, 6], "suspicion"] = 0.5
+    parts["findings"] = parts["findings"].iloc[[0, 3, 1, 2]]
+    findings = AuditResult(**parts).findings
+    assert list(findings["row"]) == [40, 50, 60, 10]
+    assert list(findings.index) == [0, 1, 2, 3]
+
+
+def test_helpers() -> None:
+    result = make_result()
+    assert len(result) == 8
+    assert result.complete is True
+    assert result.class_names == ("dog", "cat", "bird")
+    assert result.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert result.score_names == ("cumulative_loss", "margin", "input_curvature")
+    assert str(result) == "org/made-up train: 8 samples, 3 classes, 3 label_error findings"
+    assert repr(result) == f"<AuditResult {result}>"
+
+
+def test_an_interrupted_result_says_so(tmp_path: Path) -> None:
+    parts = result_parts(flagged=())
+    parts["summary"]["complete"] = False
+    AuditResult(**parts).save(tmp_path)
+    loaded = AuditResult.load(tmp_path)
+    assert loaded.complete is False
+    assert str(loaded) == "org/made-up train: 8 samples, 3 classes, no findings, incomplete"
+
+
+def test_summary_is_strict_utf8_json_with_the_version_first(tmp_path: Path) -> None:
+    parts = result_parts(names=("größe", "猫"))
+    parts["summary"] |= {"loss": float("nan"), "best": np.float32(0.5), "shape": (3, Path("a/b")), 5: np.array([1, 2])}
+    result = AuditResult(**parts)
+    result.save(tmp_path)
+    text = (tmp_path / "summary.json").read_text(encoding="utf-8")
+    stored = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
+    assert next(iter(stored)) == "schema_version"
+    assert stored["schema_version"] == SCHEMA_VERSION == 1
+    assert "größe" in text
+    assert stored["seed"] == 7
+    assert (stored["loss"], stored["best"], stored["shape"], stored["5"]) == (None, 0.5, [3, str(Path("a/b"))], [1, 2])
+    assert stored == result.summary
+
+
+def test_what_is_put_into_the_summary_later_is_made_json_too(tmp_path: Path) -> None:
+    result = make_result()
+    result.summary["best_loss"] = np.float64("nan")
+    result.summary["peak_memory"] = np.int64(5)
+    result.save(tmp_path)
+    assert AuditResult.load(tmp_path).summary.items() >= {"best_loss": None, "peak_memory": 5}.items()
+
+
+def test_metadata_of_the_file_format_is_left_out() -> None:
+    field = pa.field("margin", pa.float64(), metadata={"direction": "low", "PARQUET:field_id": "7"})
+    assert field_metadata(pa.schema([field, pa.field("row", pa.int64())])) == {"margin": {"direction": "low"}}
+
+
+def test_saving_enters_the_seconds_it_took(tmp_path: Path) -> None:
+    result = make_result()
+    result.save(tmp_path)
+    seconds = json.loads((tmp_path / "summary.json").read_text())["seconds"]
+    assert seconds == result.summary["seconds"]
+    assert list(seconds) == ["load", "write"]
+    assert seconds["load"] == 1.25
+    assert seconds["write"] >= 0
+
+
+def test_what_float16_cannot_hold_becomes_its_largest_number() -> None:
+    parts = result_parts()
+    parts["embeddings"] = np.array([[1e9, -1e9, 0.5, np.nan]] * 8)
+    embeddings = AuditResult(**parts).embeddings
+    assert embeddings.dtype == np.float16
+    np.testing.assert_array_equal(embeddings[3], np.array([65504, -65504, 0.5, np.nan], np.float16))
+
+
+def test_arrays_can_stay_on_disk(tmp_path: Path) -> None:
+    result = make_result()
+    result.save(tmp_path)
+    loaded = AuditResult.load(tmp_path, memory_map=True)
+    assert isinstance(loaded.embeddings, np.memmap)
+    assert isinstance(loaded.pred_probs, np.memmap)
+    assert_equal(result, loaded)
+    loaded.save(tmp_path, overwrite=True)
+    result.summary["seconds"] = loaded.summary["seconds"]
+    assert_equal(result, AuditResult.load(tmp_path))
+
+
+def test_text_column_takes_what_file_names_hold() -> None:
+    column = text_column(["a", None, float("nan"), pd.NA, "\udcff.png"])
+    assert column.dtype == pd.Series(["a"]).dtype
+    assert column.isna().tolist() == [False, True, True, True, False]
+    assert column[4] == "\\udcff.png"
+
+
+WRONG_TABLES = {
+    "scores column missing": (
+        lambda p: p.update(scores=p["scores"].drop(columns="path")),
+        "The scores table has the columns row, split, given",
+    ),
+    "findings column more": (
+        lambda p: p.update(findings=p["findings"].assign(note="x")),
+        "The findings table has the columns row, split, path, kind, given, suggested, suspicion, image_sha256, note; "
+        "expected exactly row, split, path, kind, given, suggested, suspicion, image_sha256.",
+    ),
+    "given missing": (
+        lambda p: p.update(scores=p["scores"].assign(given=text_column(["dog", None] * 4))),
+        "Column given of the scores table has missing values; every row needs one.",
+    ),
+    "row fractional": (
+        lambda p: p.update(scores=p["scores"].assign(row=np.arange(8) + 0.5)),
+        "Column row of the scores table is no int64 column: expected whole numbers.",
+    ),
+    "height missing": (
+        lambda p: p.update(images=p["images"].assign(height=[np.nan] * 8)),
+        "Column height of the images table is no int32 column: expected whole numbers.",
+    ),
+    "flagged as numbers": (
+        lambda p: p.update(scores=p["scores"].assign(flagged=1)),
+        "Column flagged of the scores table is no bool column: expected True and False.",
+    ),
+    "score of text": (
+        lambda p: p.update(scores=p["scores"].assign(margin="low")),
+        "Column margin of the scores table is no double column: could not convert string to float: 'low'.",
+    ),
+    "row twice": (
+        lambda p: p.update(scores=p["scores"].assign(row=[0, 10, 20, 30, 40, 50, 60, 60])),
+        "The scores table has a row number twice; expected one row a sample.",
+    ),
+    "suspicion above 1": (
+        lambda p: p.update(scores=p["scores"].assign(suspicion=1.01)),
+        "The scores table has a suspicion outside [0, 1].",
+    ),
+    "suspicion NaN": (
+        lambda p: p.update(findings=p["findings"].assign(suspicion=np.nan)),
+        "Column suspicion of the findings table has missing values; every row needs one.",
+    ),
+    "findings suspicion": (
+        lambda p: p.update(findings=p["findings"].assign(suspicion=-0.1)),
+        "The findings table has a suspicion outside [0, 1].",
+    ),
+    "unknown class": (
+        lambda p: p.update(scores=p["scores"].assign(suggested="fish")),
+        "The scores table names classes that are not among the summary's `classes`.",
+    ),
+    "finding twice": (
+        lambda p: p.update(findings=p["findings"].iloc[[0, 1, 2, 2]]),
+        "The findings table has two findings of one kind for a row; expected one.",
+    ),
+    "finding of nowhere": (
+        lambda p: p.update(findings=p["findings"].assign(row=[1, 40, 50])),
+        "The findings table has rows that are not in the scores table.",
+    ),
+    "flagged without finding": (
+        lambda p: p.update(findings=p["findings"].iloc[:2]),
+        "`flagged` in the scores table and the label_error findings are not the same rows.",
+    ),
+    "finding without flag": (
+        lambda p: p.update(scores=p["scores"].assign(flagged=False)),
+        "`flagged` in the scores table and the label_error findings are not the same rows.",
+    ),
+    "images in another order": (
+        lambda p: p.update(images=p["images"].iloc[::-1]),
+        "The scores and images tables differ in their rows; expected the same, in the same order.",
+    ),
+    "no metadata": (
+        lambda p: p.update(score_metadata={k: v for k, v in METADATA.items() if k != "margin"}),
+        "The score margin needs metadata: its direction, high or low, and its source.",
+    ),
+    "no source": (
+        lambda p: p.update(score_metadata={**METADATA, "margin": {"direction": "low"}}),
+        "The score margin needs metadata: its direction, high or low, and its source.",
+    ),
+    "wrong direction": (
+        lambda p: p.update(score_metadata={**METADATA, "margin": {"direction": "up", "source": "x"}}),
+        "The score margin needs metadata: its direction, high or low, and its source.",
+    ),
+    "metadata of nothing": (
+        lambda p: p.update(score_metadata={**METADATA, "forgetting": {"direction": "high", "source": "x"}}),
+        "There is metadata for forgetting, but no such column in the scores table.",
+    ),
+    "pred_probs": (
+        lambda p: p.update(pred_probs=p["pred_probs"][:, :2]),
+        "pred_probs has the shape (8, 2); expected (8, 3).",
+    ),
+    "embeddings": (
+        lambda p: p.update(embeddings=p["embeddings"][:5]),
+        "embeddings has the shape (5, 5); expected (8, d).",
+    ),
+    "trajectories short": (
+        lambda p: p.update(trajectories={"loss": np.zeros((7, 4))}),
+        "The trajectories have the shapes {'loss': (7, 4)}; expected (8, epochs) for each.",
+    ),
+    "trajectories differ": (
+        lambda p: p.update(trajectories={"loss": np.zeros((8, 4)), "margin": np.zeros((8, 3))}),
+        "The trajectories have the shapes {'loss': (8, 4), 'margin': (8, 3)}; expected (8, epochs) for each.",
+    ),
+    "no epoch": (
+        lambda p: p.update(trajectories={"loss": np.zeros((8, 0))}),
+        "The trajectories have the shapes {'loss': (8, 0)}; expected (8, epochs) for each.",
+    ),
+    "trajectory row": (
+        lambda p: p.update(trajectories={"row": np.zeros((8, 3))}),
+        "A trajectory is called row; expected another name, as row is the column of row numbers.",
+    ),
+    "complete missing": (
+        lambda p: p["summary"].pop("complete"),
+        "The summary needs `complete`: True, or False for an interrupted run.",
+    ),
+    "classes missing": (
+        lambda p: p["summary"].update(dataset={"classes": 3}),
+        "The summary needs `dataset` with `classes`, the list of the class names.",
+    ),
+    "classes twice": (
+        lambda p: p["summary"].update(dataset={"classes": ["dog", "cat", "dog"]}),
+        "The summary's `classes` hold a name twice; class names must differ.",
+    ),
+    "findings reserved": (
+        lambda p: p["summary"].update(findings=3),
+        "The summary has a key `findings`, which is reserved for the list of findings in JSON.",
+    ),
+    "no JSON": (
+        lambda p: p["summary"].update(device=object),
+        "A summary holds JSON values only; <class 'object'> is a type.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_TABLES)
+def test_parts_that_contradict_the_contract(case: str) -> None:
+    spoil, message = WRONG_TABLES[case]
+    parts = result_parts()
+    spoil(parts)
+    with pytest.raises(UsageError) as error:
+        AuditResult(**parts)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_construction_leaves_the_callers_parts_alone() -> None:
+    parts = result_parts()
+    result = AuditResult(**parts)
+    result.scores.loc[0, "suspicion"] = 0.5
+    result.summary["seconds"]["load"] = 99
+    result.score_metadata["margin"]["direction"] = "high"
+    assert parts["scores"]["suspicion"][0] == 0
+    assert parts["summary"]["seconds"]["load"] == 1.25
+    assert METADATA["margin"]["direction"] == "low"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return make_result().save(tmp_path / "out")
+
+
+def message_of_load(folder: Path) -> str:
+    with pytest.raises(UsageError) as error:
+        AuditResult.load(folder)
+    assert "\n" not in str(error.value)
+    return str(error.value).replace(str(folder), "DIR")
+
+
+def test_loading_what_is_no_result(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    assert message_of_load(missing) == "There is no folder DIR; expected one that an audit has written."
+    assert message_of_load(tmp_path) == "DIR is not a result folder: it has no summary.json."
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "{}", '{"schema_version": "new"}', "\xff"])
+def test_loading_a_foreign_summary(saved: Path, text: str) -> None:
+    (saved / "summary.json").write_text(text, encoding="latin-1")
+    expected = "DIR is not a result folder: its summary.json is not one of curv-issues, or damaged."
+    assert message_of_load(saved) == expected
+
+
+def test_loading_a_newer_version(saved: Path) -> None:
+    summary = json.loads((saved / "summary.json").read_text())
+    (saved / "summary.json").write_text(json.dumps({**summary, "schema_version": 2}))
+    assert message_of_load(saved) == (
+        "The result in DIR has schema_version 2; this version of curv-issues reads up to 1: update it."
+    )
+
+
+@pytest.mark.parametrize("name", ["scores", "findings", "trajectories", "images", "pred_probs", "embeddings"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "noise"])
+def test_loading_a_damaged_result(saved: Path, name: str, damage: str) -> None:
+    path = next(saved.glob(f"{name}.*[!g]"))
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({"empty": b"", "cut": content[:-20], "noise": b"noise" * 100}[damage])
+    assert message_of_load(saved).startswith("The result in DIR is damaged (")
+    assert message_of_load(saved).endswith("); make it anew.")
+
+
+def test_loading_files_of_different_results(saved: Path, tmp_path: Path) -> None:
+    make_result(n=9).save(tmp_path / "other")
+    (tmp_path / "other" / "images.parquet").replace(saved / "images.parquet")
+    assert message_of_load(saved) == (
+        "The result in DIR is damaged (The scores and images tables differ in their rows; expected the same, "
+        "in the same order.); make it anew."
+    )
+
+
+def test_pickled_arrays_are_refused(saved: Path) -> None:
+    np.save(saved / "embeddings.npy", np.array([{"a": 1}] * 8, dtype=object), allow_pickle=True)
+    assert message_of_load(saved).startswith("The result in DIR is damaged (Object arrays cannot be loaded")
+
+
+def test_other_tools_see_plain_columns(saved: Path) -> None:
+    frame = pd.read_parquet(saved / "findings.parquet")
+    pd.testing.assert_frame_equal(frame, make_result().findings)
+    assert pq.read_schema(saved / "findings.parquet").field("split").type == pa.string()

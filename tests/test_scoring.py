@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from curv_issues import scoring
+from curv_issues.batches import as_pictures, to_inputs
+from curv_issues.curvature import rademacher_directions
+from curv_issues.device import has_bfloat16
+from curv_issues.plugins import load_attribute
+from curv_issues.probes.convnet import ConvNet
+from curv_issues.run import make_spec
+from curv_issues.scoring import evaluating, predict, scoring_pass
+from curv_issues.trackers import SCORES
+from curv_issues.trackers.base import Need, Tracker
+from tests import reference
+from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded
+
+DATA = make_data(31, 4, side=16, channels=3)
+PICTURES, LABELS = as_pictures(DATA.images), torch.from_numpy(DATA.labels)
+DIRECTIONS = rademacher_directions(2, (3, 16, 16), generator=torch.Generator().manual_seed(0))
+BY_NEED = {need: [n for n, i in SCORES.items() if load_attribute(i.target).needs is need] for need in Need}
+
+
+def probe(build: Any = ConvNet) -> nn.Module:
+    return seeded(0, lambda: build(make_spec(DATA)))
+
+
+def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "compute_type", lambda device, *, step=None: torch.float32)
+
+
+def score(network: nn.Module, names: Any = SCORES, **changes: Any) -> dict[str, Tracker]:
+    trackers = {name: load_attribute(SCORES[name].target)(31, 1) for name in names}
+    options = {"directions": DIRECTIONS, "step": 1e-2, "form": "squared", **changes}
+    scoring_pass(network, PICTURES, LABELS, list(trackers.values()), epoch=0, device=CPU, **options)
+    return trackers
+
+
+# A step of 0.01 divides the rounding of a gradient by 0.01 (float32: about 1e-7), so curvature has the widest tolerance.
+TOLERANCE = {
+    "float32": {"input_curvature": 1e-3, "loss_sensitivity": 1e-4, "final_loss": 1e-4, "final_margin": 1e-4, "residual": 1e-4},
+    "bfloat16": {"input_curvature": 0.2, "loss_sensitivity": 0.05, "final_loss": 0.05, "final_margin": 0.1, "residual": 0.02},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_score_depends_on_no_batch_size(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if dtype == "bfloat16" and not has_bfloat16(CPU):
+        pytest.skip("this processor has no bfloat16")
+    if dtype == "float32":
+        in_float32(monkeypatch)
+    names = [name for name in SCORES if name not in BY_NEED[Need.TRAINING]]
+    assert set(names) == set(TOLERANCE[dtype])
+    found = {}
+    for size in (1, 7, 256):
+        monkeypatch.setattr(scoring, "SCORING_BATCH", size)
+        found[size] = score(probe(), names)
+    for name, tolerance in TOLERANCE[dtype].items():
+        whole = found[256][name].history[:, 0]
+        assert np.isfinite(whole).all()
+        for size in (1, 7):
+            np.testing.assert_allclose(
+                found[size][name].history[:, 0], whole, rtol=tolerance, atol=tolerance * np.abs(whole).mean(), err_msg=name
+            )
+
+
+def test_equals_the_slow_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_float32(monkeypatch)
+    monkeypatch.setattr(scoring, "to_inputs", lambda pixels, device: to_inputs(pixels, device).double())
+    network = probe(mlp_probe).double()
+    found = score(network, directions=DIRECTIONS.double())
+    network.eval()
+    inputs = to_inputs(PICTURES, CPU).double()
+    logits = network(inputs).detach().numpy()[None]
+    expected = {
+        "final_loss": [v[0] for v in reference.over_epochs(reference.loss, logits, DATA.labels)],
+        "final_margin": [v[0] for v in reference.over_epochs(reference.margin, logits, DATA.labels)],
+        "residual": [v[0] for v in reference.over_epochs(reference.residual, logits, DATA.labels)],
+        "loss_sensitivity": [
+            reference.sample_gradient(network, x, int(y)).norm().item() for x, y in zip(inputs, LABELS, strict=True)
+        ],
+        "input_curvature": reference.curvature(network, inputs, LABELS, DIRECTIONS.double(), 1e-2, "squared").tolist(),
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name].history[:, 0], values, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_form_and_step_reach_the_estimator(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_float32(monkeypatch)
+    squared = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1])["input_curvature"].score()
+    norm = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1], form="norm")["input_curvature"].score()
+    np.testing.assert_allclose(squared, (norm / 1e-2) ** 2, rtol=1e-3)
+    other = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1], step=0.3, form="norm")["input_curvature"].score()
+    assert not np.allclose(norm, other, rtol=0.1)
+
+
+def test_a_small_step_is_computed_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curv_issues.device.has_bfloat16", lambda device: True)
+    network, types = probe(), []
+    network.head.register_forward_hook(lambda _module, _inputs, output: types.append(output.dtype))
+    score(network, ["input_curvature"], step=1e-3)
+    assert set(types) == {torch.float32}
+    types.clear()
+    score(network, ["input_curvature"], step=1e-2)
+    assert set(types) == {torch.bfloat16}
+
+
+class Forwards(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.calls = probe(linear_probe), 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.calls += 1
+        assert not self.training
+        return self.inner(inputs)
+
+
+@pytest.mark.parametrize(
+    ("need", "forwards"), [(Need.TRAINING, 0), (Need.EVALUATION, 1), (Need.GRADIENT, 1), (Need.CURVATURE, 3)]
+)
+def test_only_what_is_asked_for_is_computed(need: Need, forwards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    gradients = []
+    real = torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *args, **options: gradients.append(1) or real(*args, **options))
+    network = Forwards()
+    names = [name for lower in Need if lower <= need for name in BY_NEED[lower]]
+    trackers = score(network, names)
+    assert network.calls == forwards
+    assert len(gradients) == (forwards if need >= Need.GRADIENT else 0)
+    for name, tracker in trackers.items():
+        assert np.isnan(tracker.history).all() == (name in BY_NEED[Need.TRAINING])
+
+
+def test_modes_gradients_and_weights_are_as_before_even_after_an_error() -> None:
+    network = probe(mlp_probe)
+    network[1].eval()
+    network[1].weight.requires_grad_(False)
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def check() -> None:
+        assert [module.training for module in network.modules()] == [True, True, False, True, True, True, True]
+        assert [weight.requires_grad for weight in network.parameters()] == [False, True, True, True, True, True]
+        assert all(weight.grad is None for weight in network.parameters())
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, state[name]), name
+
+    score(network)
+    check()
+    predict(network, PICTURES, device=CPU)
+    check()
+
+    def stop(*_: Any) -> None:
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        score(network, on_batch=stop)
+    check()
+    with pytest.raises(KeyboardInterrupt), evaluating(network):
+        assert not any(module.training for module in network.modules())
+        assert not any(weight.requires_grad for weight in network.parameters())
+        raise KeyboardInterrupt
+    check()
+
+
+def test_progress_and_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "SCORING_BATCH", 10)
+    told = []
+    tracker = load_attribute(SCORES["final_loss"].target)(31, 3)
+    scoring_pass(
+        probe(),
+        PICTURES,
+        LABELS,
+        [tracker],
+        epoch=2,
+        device=CPU,
+        directions=DIRECTIONS,
+        step=1e-2,
+        form="squared",
+        on_batch=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(10, 31), (20, 31), (30, 31), (31, 31)]
+    assert np.isnan(tracker.history[:, :2]).all()
+    assert np.isfinite(tracker.history[:, 2]).all()
+
+
+@pytest.mark.parametrize("size", [4, 256])
+def test_predict_gives_probabilities_and_the_inputs_of_the_head(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_float32(monkeypatch)
+    monkeypatch.setattr(scoring, "SCORING_BATCH", size)
+    network = probe()
+    probabilities, embeddings = predict(network, PICTURES, device=CPU)
+    assert probabilities.shape == (31, 4)
+    assert embeddings.shape == (31, 256)
+    assert probabilities.dtype == embeddings.dtype == np.float16
+    np.testing.assert_allclose(probabilities.astype(float).sum(1), 1, atol=2e-3)
+    network.eval()
+    with torch.no_grad():
+        logits = network(to_inputs(PICTURES, CPU))
+        again = network.head(torch.from_numpy(embeddings.astype(np.float32)))
+    np.testing.assert_allclose(probabilities, logits.softmax(1).numpy(), atol=2e-3)
+    np.testing.assert_allclose(again.numpy(), logits.numpy(), atol=1e-2)
+    assert not network.head._forward_pre_hooks

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from curv_issues import storage
+from curv_issues.errors import AuditError, UsageError
+from curv_issues.result import AuditResult
+from curv_issues.storage import FILES, check_output, check_space, is_result
+from tests.made_up import make_result
+
+ROOT = Path(__file__).parent.parent
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """Every file and folder below, hidden ones too, with its content."""
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+
+
+def message_of(error_type: type[Exception], call, folder: Path) -> str:
+    with pytest.raises(error_type) as error:
+        call()
+    assert "\n" not in str(error.value)
+    return str(error.value).replace(str(folder), "DIR")
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A folder with a result and somebody's notes."""
+    folder = make_result(names=("old", "older")).save(tmp_path / "out")
+    (folder / "notes.txt").write_text("keep me")
+    return folder
+
+
+class TestOverwriting:
+    def test_refused_unless_asked_for(self, old: Path) -> None:
+        before = snapshot(old)
+        expected = (
+            "The output folder DIR already holds a result; choose another one or replace it with --overwrite "
+            "(overwrite=True)."
+        )
+        assert message_of(UsageError, lambda: make_result().save(old), old) == expected
+        assert message_of(UsageError, lambda: check_output(old, overwrite=False), old) == expected
+        assert snapshot(old) == before
+
+    def test_replaces_the_result_and_nothing_else(self, old: Path) -> None:
+        check_output(old, overwrite=True)
+        make_result(contact_sheet=None).save(old, overwrite=True)
+        assert AuditResult.load(old).class_names == ("dog", "cat", "bird")
+        assert AuditResult.load(old).contact_sheet is None
+        assert (old / "notes.txt").read_text() == "keep me"
+        assert set(snapshot(old)) == {*FILES, "notes.txt"} - {"findings.png"}
+
+    def test_a_folder_with_other_files_is_fine(self, tmp_path: Path) -> None:
+        (tmp_path / "photo.png").write_bytes(b"mine")
+        check_output(tmp_path, overwrite=False)
+        make_result().save(tmp_path)
+        assert set(snapshot(tmp_path)) == {*FILES, "photo.png"}
+        assert (tmp_path / "photo.png").read_bytes() == b"mine"
+
+    @pytest.mark.parametrize("overwrite", [False, True])
+    @pytest.mark.parametrize("name", ["summary.json", "embeddings.npy", "scores.parquet"])
+    def test_files_of_others_with_our_names_are_never_replaced(
+        self, tmp_path: Path, name: str, overwrite: bool
+    ) -> None:
+        (tmp_path / name).write_text('{"schema_version": 1}')
+        expected = (
+            f"The output folder DIR holds {name} but no result of curv-issues; nothing was overwritten: "
+            "move the files away or choose another folder."
+        )
+        assert message_of(UsageError, lambda: check_output(tmp_path, overwrite=overwrite), tmp_path) == expected
+        assert message_of(UsageError, lambda: make_result().save(tmp_path, overwrite=overwrite), tmp_path) == expected
+        assert snapshot(tmp_path) == {name: b'{"schema_version": 1}'}
+
+    def test_is_result(self, old: Path, tmp_path: Path) -> None:
+        assert is_result(old)
+        assert not is_result(tmp_path)
+        assert not is_result(tmp_path / "missing")
+        (old / "scores.parquet").unlink()
+        assert not is_result(old)
+
+
+class TestFailures:
+    """Whatever goes wrong while saving, the folder is as it was, and the user gets one line."""
+
+    @pytest.fixture(params=["old result", "no folder"])
+    def target(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+        if request.param == "no folder":
+            return tmp_path / "parent" / "out"
+        return request.getfixturevalue("old")
+
+    @pytest.mark.parametrize("call", range(4))
+    def test_no_space_for_a_table(
+        self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+    ) -> None:
+        before, calls, write_table = snapshot(tmp_path), [], pq.write_table
+
+        def full(table, path):
+            calls.append(path)
+            if len(calls) > call:
+                Path(path).write_bytes(b"half")
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write_table(table, path)
+
+        monkeypatch.setattr(pq, "write_table", full)
+        message = message_of(AuditError, lambda: make_result().save(target, overwrite=True), target)
+        assert message == "There is no room for the result in DIR (No space left on device); nothing was written."
+        assert len(calls) == call + 1
+        assert snapshot(tmp_path) == before
+
+    def test_a_failure_without_number(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = snapshot(tmp_path)
+
+        def short(*_, **__):
+            raise OSError("240 requested and\n 0 written")  # what numpy says when the disk is full
+
+        monkeypatch.setattr(np, "save", short)
+        message = message_of(AuditError, lambda: make_result().save(target, overwrite=True), target)
+        assert message == "The result could not be written to DIR (240 requested and 0 written); nothing was written."
+        assert snapshot(tmp_path) == before
+
+    def test_not_writable_any_more(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = snapshot(tmp_path)
+
+        def forbidden(*_, **__):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(tempfile, "mkdtemp", forbidden)
+        message = message_of(UsageError, lambda: make_result().save(target, overwrite=True), target)
+        assert message == "The output folder DIR is not writable (Permission denied); nothing was written."
+        assert snapshot(tmp_path) == before
+
+    @pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt(), MemoryError()])
+    @pytest.mark.parametrize("move", range(2 * len(FILES)))
+    def test_while_moving_into_place(
+        self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: int, error: BaseException
+    ) -> None:
+        before, moves, replace = snapshot(tmp_path), [], os.replace
+
+        def failing(source, destination):
+            moves.append(source)
+            if len(moves) == move + 1:
+                raise error
+            replace(source, destination)
+
+        monkeypatch.setattr(storage.os, "replace", failing)
+        expected = AuditError if isinstance(error, OSError) else type(error)
+        if not before and move >= len(FILES):  # nothing to move away, so fewer moves
+            make_result().save(target)
+            return
+        with pytest.raises(expected):
+            make_result().save(target, overwrite=True)
+        assert snapshot(tmp_path) == before
+
+    def test_ctrl_c_while_writing(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = snapshot(tmp_path)
+
+        def interrupted(*_, **__):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(np, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make_result().save(target, overwrite=True)
+        assert snapshot(tmp_path) == before
+
+    def test_space_found_missing_at_the_end(
+        self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = snapshot(tmp_path)
+
+        def late(_):
+            raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+        monkeypatch.setattr(storage.os, "fsync", late)
+        message = message_of(AuditError, lambda: make_result().save(target, overwrite=True), target)
+        assert message == "There is no room for the result in DIR (Disk quota exceeded); nothing was written."
+        assert snapshot(tmp_path) == before
+
+    def test_a_folder_somebody_else_filled_meanwhile_stays(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def meanwhile(*_, **__):
+            (tmp_path / "new" / "other.txt").write_text("mine")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(np, "save", meanwhile)
+        with pytest.raises(AuditError, match="There is no room"):
+            make_result().save(tmp_path / "new" / "out")
+        assert snapshot(tmp_path) == {"new": None, "new/other.txt": b"mine"}
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs setrlimit")
+    def test_a_real_limit_of_the_system(self, old: Path, tmp_path: Path) -> None:
+        before = snapshot(tmp_path)
+        program = (
+            "import resource, sys\n"
+            "from curv_issues.errors import AuditError\n"
+            "from tests.made_up import make_result\n"
+            "result = make_result(n=20_000)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+            "try:\n"
+            "    result.save(sys.argv[1], overwrite=True)\n"
+            "except AuditError as error:\n"
+            "    sys.exit(str(error))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(old)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == 1
+        assert done.stderr == f"There is no room for the result in {old} (File too large); nothing was written.\n"
+        assert snapshot(tmp_path) == before
+
+
+class TestCheckOutput:
+    def test_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        check_output(tmp_path / "a" / "b", overwrite=False)
+        check_output(str(tmp_path), overwrite=True)
+        assert snapshot(tmp_path) == {}
+
+    def test_relative_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        check_output("out", overwrite=False)
+        assert make_result().save("out/deep") == Path("out/deep")
+        assert is_result(tmp_path / "out" / "deep")
+
+    def test_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "out").write_text("x")
+        expected = "The output DIR/out is a file; expected a folder, existing or to be made."
+        assert message_of(UsageError, lambda: check_output(tmp_path / "out", overwrite=True), tmp_path) == expected
+        assert message_of(UsageError, lambda: make_result().save(tmp_path / "out"), tmp_path) == expected
+
+    def test_below_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("x")
+        message = message_of(UsageError, lambda: check_output(tmp_path / "file" / "out", overwrite=False), tmp_path)
+        assert message == "The output folder DIR/file/out is not writable (Not a directory); choose another."
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="other limits")
+    def test_a_name_too_long(self, tmp_path: Path) -> None:
+        folder = tmp_path / ("x" * 300)
+        message = message_of(UsageError, lambda: check_output(folder, overwrite=False), folder)
+        assert message == "The output folder DIR cannot be used (File name too long); choose another."
+
+    @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system nobody can write to")
+    def test_really_not_writable(self) -> None:
+        with pytest.raises(UsageError, match=r"^The output folder /proc/out is not writable \(.+\); choose another\.$"):
+            check_output("/proc/out", overwrite=False)
+
+    def test_not_writable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def forbidden(**_):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", forbidden)
+        message = message_of(UsageError, lambda: check_output(tmp_path / "new" / "x", overwrite=False), tmp_path)
+        assert message == "The output folder DIR/new/x is not writable (Permission denied); choose another."
+        assert snapshot(tmp_path) == {}
+
+    @pytest.mark.parametrize("inside", [".", "sub", "sub/../sub/deep"])
+    def test_within_the_dataset(self, tmp_path: Path, inside: str) -> None:
+        with pytest.raises(UsageError) as error:
+            check_output(tmp_path / inside, overwrite=False, sources=["org/hub-id", tmp_path])
+        assert str(error.value) == (
+            f"The output folder {tmp_path / inside} lies within the dataset {tmp_path}, and its files would become a "
+            "part of it; choose a folder elsewhere with --output."
+        )
+
+    def test_beside_the_dataset(self, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "train.parquet").write_bytes(b"")
+        sources = [tmp_path / "data", tmp_path / "train.parquet", tmp_path / "missing"]
+        check_output(tmp_path / "data-audit", overwrite=False, sources=sources)
+
+
+def test_check_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def usage(path):
+        asked.append(Path(path))
+        return SimpleNamespace(free=2_000_000)
+
+    monkeypatch.setattr(storage.shutil, "disk_usage", usage)
+    check_space(tmp_path / "a" / "b", 2_000_000)
+    assert asked == [tmp_path]
+    message = message_of(AuditError, lambda: check_space(tmp_path / "a", 3_500_000_000), tmp_path)
+    assert message == (
+        "Not enough disk space for the result in DIR/a: about 3,500 MB needed, 2 MB free; make room or choose another "
+        "folder."
+    )
+
+
+def test_summary_is_the_last_file_to_appear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order, replace = [], os.replace
+
+    def noting(source, destination):
+        order.append((Path(source).parent == tmp_path, Path(destination).name))
+        replace(source, destination)
+
+    monkeypatch.setattr(storage.os, "replace", noting)
+    make_result().save(tmp_path)
+    make_result().save(tmp_path, overwrite=True)
+    assert order[len(FILES) - 1] == (False, "summary.json")
+    assert order[len(FILES)] == (True, "summary.json")  # and the first to go
+    assert order[-1] == (False, "summary.json")
+    assert json.loads((tmp_path / "summary.json").read_text())["schema_version"] == 1

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import curv_issues.training
+from curv_issues.batches import as_pictures, split_evenly, to_inputs
+from curv_issues.curvature import rademacher_directions
+from curv_issues.errors import AuditError
+from curv_issues.plugins import load_attribute
+from curv_issues.recipe import Recipe
+from curv_issues.run import make_spec
+from curv_issues.scoring import scoring_pass
+from curv_issues.trackers import SCORES
+from curv_issues.trackers.base import Need, Observation, Tracker
+from curv_issues.training import MOMENTUM, WARM_UP, one_cycle, train_probe
+from tests import reference
+from tests.small import CPU, RECIPE, linear_probe, make_data, mlp_probe, seeded
+
+DATA = make_data(41)
+PICTURES, LABELS = as_pictures(DATA.images), torch.from_numpy(DATA.labels)
+
+
+def train(probe: nn.Module, *, recipe: Recipe = RECIPE, seed: int = 0, n: int = 41, **options: Any) -> nn.Module:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        train_probe(probe, PICTURES[:n], LABELS[:n], recipe, device=CPU, generator=generator, **options)
+    return probe
+
+
+def fresh(build: Any = mlp_probe) -> nn.Module:
+    return seeded(0, lambda: build(make_spec(DATA)))
+
+
+def changed(**changes: Any) -> Recipe:
+    return Recipe(**{**vars(RECIPE), **changes})
+
+
+def same_weights(left: nn.Module, right: nn.Module) -> bool:
+    pairs = zip(left.state_dict().values(), right.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+class Recorder(Tracker):
+    """Keeps what it was shown."""
+
+    name = "recorder"
+    needs = Need.TRAINING
+
+    def __init__(self, num_samples: int, num_epochs: int) -> None:
+        super().__init__(num_samples, num_epochs)
+        self.batches: list[tuple[int, Observation]] = []
+
+    def measure(self, batch: Observation) -> Tensor:
+        return batch.losses
+
+    def reduce(self, history: np.ndarray) -> np.ndarray:
+        return history[:, 0]
+
+    def observe(self, epoch: int, batch: Observation) -> None:
+        super().observe(epoch, batch)
+        self.batches.append((epoch, batch))
+
+
+def test_weights_are_bit_identical_with_and_without_trackers_and_scoring() -> None:
+    plain = train(fresh(), recipe=changed(flip=True, shift=1))
+    watched = fresh()
+    trackers = [load_attribute(info.target)(41, 2) for info in SCORES.values()]
+
+    def score(epoch: int) -> None:
+        directions = rademacher_directions(2, (1, 8, 8), generator=torch.Generator().manual_seed(epoch))
+        scoring_pass(
+            watched, PICTURES, LABELS, trackers, epoch=epoch, device=CPU, directions=directions, step=1e-2, form="squared"
+        )
+
+    train(watched, recipe=changed(flip=True, shift=1), trackers=trackers, on_epoch=score, on_step=lambda *_: None)
+    assert same_weights(plain, watched)
+    assert not any(np.isnan(tracker.history).any() for tracker in trackers)
+
+
+def test_the_seed_decides() -> None:
+    first = train(fresh(), recipe=changed(shift=2))
+    assert same_weights(first, train(fresh(), recipe=changed(shift=2)))
+    assert not same_weights(first, train(fresh(), recipe=changed(shift=2), seed=1))
+    assert not same_weights(first, train(fresh(), recipe=changed(shift=1)))
+
+
+def test_every_sample_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
+    recorder = Recorder(41, 2)
+    train(fresh(), trackers=[recorder])
+    orders = [torch.cat([batch.index for epoch, batch in recorder.batches if epoch == wanted]) for wanted in (0, 1)]
+    for order in orders:
+        assert sorted(order.tolist()) == list(range(41))
+    assert orders[0].tolist() != orders[1].tolist()
+    for _, batch in recorder.batches:
+        assert torch.equal(batch.labels, LABELS[batch.index])
+        assert batch.logits.shape == (len(batch.index), 3)
+        assert batch.logits.dtype == torch.float32
+        assert not batch.logits.requires_grad
+        assert batch.gradient is None
+        assert batch.curvature is None
+
+
+def test_equals_sgd_written_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nesterov momentum, weight decay and the one-cycle rate, with the gradient of softmax regression in closed form."""
+    monkeypatch.setattr(curv_issues.training, "compute_type", lambda device: torch.float32)
+    recorder, recipe = Recorder(41, 3), changed(epochs=3, weight_decay=0.01)
+    probe = fresh(linear_probe).double()
+    weight = probe[1].weight.detach().clone()
+    bias = probe[1].bias.detach().clone()
+    monkeypatch.setattr(curv_issues.training, "to_inputs", lambda pixels, device: to_inputs(pixels, device).double())
+    logits = []
+    handle = probe.register_forward_hook(lambda _module, _inputs, output: logits.append(output.detach()))
+    train(probe, recipe=recipe, trackers=[recorder])
+    handle.remove()
+
+    x, velocity, steps = PICTURES.reshape(41, -1).double() / 255, [0.0, 0.0], 3 * 3
+    assert len(recorder.batches) == steps
+    for step, (_, batch) in enumerate(recorder.batches):
+        rows = x[batch.index]
+        output = rows @ weight.T + bias
+        torch.testing.assert_close(logits[step], output, rtol=1e-6, atol=1e-6)
+        residual = output.softmax(1) - nn.functional.one_hot(LABELS[batch.index], 3)
+        gradients = [residual.T @ rows / len(rows) + 0.01 * weight, residual.mean(0) + 0.01 * bias]
+        velocity = [MOMENTUM * v + g for v, g in zip(velocity, gradients, strict=True)]
+        rate = recipe.learning_rate * one_cycle(step / steps)
+        weight = weight - rate * (gradients[0] + MOMENTUM * velocity[0])
+        bias = bias - rate * (gradients[1] + MOMENTUM * velocity[1])
+    torch.testing.assert_close(probe[1].weight.detach(), weight, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(probe[1].bias.detach(), bias, rtol=1e-5, atol=1e-6)
+
+
+def test_training_scores_are_of_the_forward_pass_that_trains() -> None:
+    names = ("cumulative_loss", "margin")
+    trackers = [load_attribute(SCORES[name].target)(41, 2) for name in names]
+    recorder = Recorder(41, 2)
+    train(fresh(), trackers=[recorder, *trackers])
+    logits = np.full((2, 41, 3), np.nan)
+    for epoch, batch in recorder.batches:
+        logits[epoch, batch.index.numpy()] = batch.logits.numpy()
+    for tracker, twin in zip(trackers, (reference.cumulative_loss, reference.area_under_margin), strict=True):
+        np.testing.assert_allclose(tracker.score(), twin(logits, DATA.labels), rtol=1e-4, atol=1e-5)
+
+
+def test_only_trackers_of_the_training_pass_are_shown_it() -> None:
+    class Later(Recorder):
+        needs = Need.EVALUATION
+
+    later = Later(41, 2)
+    train(fresh(), trackers=[later])
+    assert later.batches == []
+
+
+def test_what_is_told_of_steps_and_epochs() -> None:
+    told: list[tuple[Any, ...]] = []
+    recorder = Recorder(41, 2)
+    train(fresh(), trackers=[recorder], on_step=lambda *step: told.append(step), on_epoch=lambda epoch: told.append((epoch,)))
+    assert [step[:3] for step in told] == [
+        *((0, done, 41) for done in (14, 28, 41)),
+        (0,),
+        *((1, done, 41) for done in (14, 28, 41)),
+        (1,),
+    ]
+    means = [step[3] for step in told if len(step) == 4]
+    assert means[2] == pytest.approx(float(recorder.history[:, 0].mean()), rel=1e-4)
+    assert means[5] == pytest.approx(float(recorder.history[:, 1].mean()), rel=1e-4)
+
+
+def test_training_learns() -> None:
+    probe = train(fresh(), recipe=changed(epochs=10)).eval()
+    assert (probe(to_inputs(PICTURES, CPU)).argmax(1) == LABELS).float().mean() > 0.95
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(33, 16), (33, 32), (17, 16), (3, 2), (2, 512), (7, 512)])
+def test_batch_normalisation_is_never_left_with_a_single_sample(n: int, batch_size: int) -> None:
+    train(fresh(), recipe=changed(batch_size=batch_size), n=n)
+
+
+def test_batches_are_those_of_split_evenly() -> None:
+    recorder = Recorder(41, 1)
+    train(fresh(), recipe=changed(epochs=1), trackers=[recorder])
+    sizes = [len(batch.index) for _, batch in recorder.batches]
+    assert sizes == [len(part) for part in split_evenly(torch.arange(41), 16)] == [14, 14, 13]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_in_one_line() -> None:
+    with pytest.raises(AuditError) as caught:
+        train(fresh(linear_probe), recipe=changed(learning_rate=1e30, epochs=4))
+    text = str(caught.value)
+    assert text.startswith(("The loss became nan in epoch ", "The loss became inf in epoch "))
+    assert text.endswith(" at learning rate 1e+30; train again with a lower learning rate.")
+    assert "\n" not in text
+
+
+def test_training_mode_is_taken_back_after_a_scoring_that_left_it() -> None:
+    modes = []
+    probe = fresh()
+    probe.register_forward_pre_hook(lambda module, _inputs: modes.append(module.training))
+    train(probe, on_epoch=lambda _epoch: probe.eval() and None)
+    assert modes == [True] * 6
+
+
+def test_the_data_are_left_alone() -> None:
+    pictures, labels = copy.deepcopy(PICTURES), copy.deepcopy(LABELS)
+    train(fresh(), recipe=changed(flip=True, shift=2))
+    assert torch.equal(pictures, PICTURES)
+    assert torch.equal(labels, LABELS)
+
+
+def test_one_cycle_rises_to_its_peak_and_falls_to_zero() -> None:
+    assert one_cycle(0) == pytest.approx(0.1)
+    assert one_cycle(WARM_UP / 2) == pytest.approx(0.55)
+    assert one_cycle(WARM_UP) == pytest.approx(1)
+    assert one_cycle((1 + WARM_UP) / 2) == pytest.approx(0.5)
+    assert one_cycle(1) == 0
+    assert one_cycle(1.01) == 0  # a step beyond the last
+    values = [one_cycle(i / 1000) for i in range(1001)]
+    peak = values.index(max(values))
+    assert values[: peak + 1] == sorted(values[: peak + 1])
+    assert values[peak:] == sorted(values[peak:], reverse=True)

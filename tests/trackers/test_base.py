@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from torch import Tensor
+
+from curv_issues.errors import UsageError
+from curv_issues.trackers import SCORES, ScoreInfo
+from curv_issues.trackers.base import Need, Observation, Tracker, check_trackers, score_info
+from curv_issues.trackers.margin import Margin
+from tests import reference
+
+INFO = ScoreInfo(target="", direction="low", description="d", cost="none", source="me")
+
+
+class Confidence(Tracker):
+    """A tracker of the user's."""
+
+    name = "confidence"
+    needs = Need.EVALUATION
+    info = INFO
+
+    def measure(self, batch: Observation) -> Tensor:
+        return batch.logits.softmax(1).gather(1, batch.labels[:, None])[:, 0]
+
+    def reduce(self, history: np.ndarray) -> np.ndarray:
+        return history.min(axis=1)
+
+
+def variant(**changes: Any) -> type[Tracker]:
+    return type("Variant", (Confidence,), changes)
+
+
+@given(
+    logits=hnp.arrays(np.float32, (4, 3), elements=st.floats(-50, 50, width=32)),
+    labels=st.lists(st.integers(0, 2), min_size=4, max_size=4),
+)
+def test_quantities_of_a_batch_equal_their_twins(logits: np.ndarray, labels: list[int]) -> None:
+    batch = Observation(index=torch.arange(4), labels=torch.tensor(labels), logits=torch.from_numpy(logits))
+    for got, quantity in (
+        (batch.losses, reference.loss),
+        (batch.margins, reference.margin),
+        (batch.residual_norms, reference.residual),
+    ):
+        expected = [quantity(row, label) for row, label in zip(logits.tolist(), labels, strict=True)]
+        np.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert (batch.losses >= 0).all()
+    assert (batch.residual_norms <= 2**0.5 + 1e-6).all()
+
+
+def test_each_quantity_is_computed_once() -> None:
+    batch = Observation(index=torch.arange(2), labels=torch.tensor([0, 1]), logits=torch.rand(2, 3))
+    assert batch.losses is batch.losses
+    assert batch.margins is batch.margins
+    assert batch.residual_norms is batch.residual_norms
+
+
+def test_a_tracker_of_the_users_brings_its_own_metadata() -> None:
+    check_trackers([Margin, Confidence])
+    tracker = Confidence(3, 2)
+    assert score_info(tracker) is INFO
+    logits = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
+    tracker.observe(0, Observation(index=torch.tensor([2, 0]), labels=torch.tensor([1, 1]), logits=logits))
+    np.testing.assert_allclose(tracker.history[:, 0], [1 / (1 + np.e**2), np.nan, np.e / (1 + np.e)], rtol=1e-6)
+
+
+def test_own_info_goes_before_the_table() -> None:
+    assert score_info(variant(name="margin")(1, 1)) is INFO
+    assert score_info(Margin(1, 1)) is SCORES["margin"]
+
+
+def test_precision_of_bfloat16_measurements() -> None:
+    class Half(Confidence):
+        def measure(self, batch: Observation) -> Tensor:
+            return batch.logits[:, 0].bfloat16()
+
+    tracker = Half(1, 1)
+    tracker.observe(0, Observation(index=torch.tensor([0]), labels=torch.tensor([0]), logits=torch.tensor([[1.5, 0.0]])))
+    assert tracker.score().tolist() == [1.5]
+
+
+class NoMeasure(Tracker):
+    name = "margin"
+    needs = Need.TRAINING
+
+    def reduce(self, history: np.ndarray) -> np.ndarray:
+        return history[:, 0]
+
+
+class NoName(Tracker):
+    needs = Need.TRAINING
+
+    def measure(self, batch: Observation) -> Tensor:
+        return batch.losses
+
+    def reduce(self, history: np.ndarray) -> np.ndarray:
+        return history[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["margin"], "Expected a subclass of Tracker, got 'margin'"),
+        ([int], "Expected a subclass of Tracker, got <class 'int'>"),
+        ([Margin(2, 2)], "Expected a subclass of Tracker, got <curv_issues"),
+        ([NoMeasure], "NoMeasure must define measure, as every tracker does"),
+        ([NoName], r"NoName must set `name` \(text\) and `needs` \(a Need\)"),
+        ([variant(name=3)], "Variant must set `name`"),
+        ([variant(needs=1)], "Variant must set `name`"),
+        ([variant(info=None)], r"Variant must set `info` \(a ScoreInfo\), since 'confidence' is not in the table"),
+        (
+            [variant(info=ScoreInfo(target="", direction="up", description="", cost="", source=""))],  # type: ignore[arg-type]
+            "The direction of Variant must be 'high' or 'low', got 'up'",
+        ),
+        ([Margin, Margin], "Several trackers have a score called 'margin'; each needs a name of its own"),
+        ([Margin, variant(trajectory="margin")], "Several trackers have a trajectory called 'margin'"),
+        ([variant(name="suspicion")], "No score can be called 'suspicion', the name of another column"),
+        ([variant(trajectory="row")], "No trajectory can be called 'row'"),
+    ],
+)
+def test_trackers_that_cannot_run(classes: list[Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_trackers(classes)
