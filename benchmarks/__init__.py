@@ -1,0 +1,1 @@
+"""Measurements behind the figures of README.md; each file says how to run it and how long it takes."""

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from curv_issues.audit import versions
+from curv_issues.auditing import versions
 from curv_issues.data.base import LabeledData
 from curv_issues.data.corruption import flip_labels
 from curv_issues.data.demo import digits_with_errors

@@ -1,7 +1,7 @@
 """Planted label errors found: AUROC of suspicion and of every score, the ablation, and the cut-off.
 
-    python benchmarks/detection.py DATASETS            all cells: about 1.5 hours on 2 idle cores
-    python benchmarks/detection.py DATASETS --smoke    the same code on digits: under a minute
+    python -m benchmarks.detection DATASETS            all cells: about 1.5 hours on 2 idle cores
+    python -m benchmarks.detection DATASETS --smoke    the same code on digits: under a minute
 
 DATASETS is a folder with cifar10, cifar100, mnist and clothing, each laid out like a dataset repository of the Hub.
 Result files appear cell by cell in results/detection; those that are there are not made again.
@@ -27,7 +27,7 @@ from benchmarks.common import (
     run_cell,
     stratified,
 )
-from curv_issues.audit import audit_data
+from curv_issues.auditing import audit_data
 from curv_issues.config import FindingOptions, TrainingOptions
 
 SEEDS = (0, 1, 2)

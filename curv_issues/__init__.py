@@ -14,7 +14,7 @@ from curv_issues.errors import AuditError, AuditInterrupted, CurvIssuesError, Da
 from curv_issues.plugins import load_attribute
 
 if TYPE_CHECKING:
-    from curv_issues.audit import audit
+    from curv_issues.auditing import audit
     from curv_issues.curvature import input_loss_curvature
     from curv_issues.data.arrays import from_arrays
     from curv_issues.data.base import LabeledData
@@ -47,7 +47,7 @@ _LAZY = {
     "LabeledData": "curv_issues.data.base:LabeledData",
     "Tracker": "curv_issues.trackers.base:Tracker",
     "add_to_datalab": "curv_issues.datalab:add_to_datalab",
-    "audit": "curv_issues.audit:audit",
+    "audit": "curv_issues.auditing:audit",
     "find_again": "curv_issues.findings.again:find_again",
     "flip_labels": "curv_issues.data.corruption:flip_labels",
     "from_arrays": "curv_issues.data.arrays:from_arrays",
@@ -59,7 +59,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = load_attribute(_LAZY[name])
-    globals()[name] = value  # also over the submodule of the same name, which the import has just put there
+    globals()[name] = value
     return value
 
 

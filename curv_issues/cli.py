@@ -78,9 +78,7 @@ def audit(
     max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="Leave out broken pictures.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="Leave out samples without label.")] = False,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
     seed: Annotated[int, typer.Option(help="Of sampling and training.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
@@ -125,7 +123,7 @@ def audit(
         folder = output if output is not None else Path(_folder_name(dataset[0], split))
         check_output(folder, overwrite=overwrite, sources=dataset)
         with _saving_partial(folder, overwrite, format, quiet), live_progress(quiet=quiet) as progress:
-            from curv_issues.audit import audit as run_audit
+            from curv_issues.auditing import audit as run_audit
 
             result = run_audit(
                 dataset[0] if len(dataset) == 1 else dataset,
@@ -167,7 +165,7 @@ def demo(
     with _exit_codes():
         look_up(FORMATS, format, "format")
         check_output(output, overwrite=True)
-        from curv_issues.audit import audit as run_audit
+        from curv_issues.auditing import audit as run_audit
         from curv_issues.data.demo import digits_with_errors
 
         data, is_flipped = digits_with_errors()

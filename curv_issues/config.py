@@ -13,6 +13,7 @@ from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.trackers import SCORES
 
+CurvatureForm = Literal["squared", "norm"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class TrainingOptions:
     curvature_epochs: int | None = None
     num_matvecs: int | None = None
     step: float = 1e-2
-    form: str = "squared"
+    form: CurvatureForm = "squared"
 
     def __post_init__(self) -> None:
         for name, (least, most) in _WHOLE.items():
@@ -143,9 +144,7 @@ def parse_cut_off(cut_off: str | float) -> tuple[Literal["auto", "suspicion", "s
     elif isinstance(cut_off, numbers.Real) and not isinstance(cut_off, bool) and 0 <= cut_off <= 1:
         value = float(cut_off)
     if not 0 <= value <= 1:
-        raise UsageError(
-            f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got {cut_off!r}."
-        )
+        raise UsageError(f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got {cut_off!r}.")
     return kind, value
 
 
@@ -193,4 +192,4 @@ def _make_plain(options: TrainingOptions, name: str, value: float | None) -> Non
     object.__setattr__(options, name, value)
 
 
-__all__ = ["PRESETS", "FindingOptions", "TrainingOptions", "option_names", "parse_cut_off"]
+__all__ = ["PRESETS", "CurvatureForm", "FindingOptions", "TrainingOptions", "option_names", "parse_cut_off"]

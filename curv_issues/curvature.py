@@ -12,13 +12,13 @@ arXiv 2307.05831, equations 3 to 6.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-CurvatureForm = Literal["squared", "norm"]
+from curv_issues.config import CurvatureForm
 
 
 class InputLossCurvature(NamedTuple):
@@ -119,9 +119,9 @@ def input_loss_curvature(
             raise ValueError(f"num_matvecs must be at least 1, got {num_matvecs}.")
         if generator is None:
             raise ValueError("Pass a generator (or the directions themselves); global random state is never used.")
-        directions = rademacher_directions(
-            num_matvecs, tuple(inputs.shape[1:]), generator=generator, dtype=inputs.dtype
-        ).to(inputs.device)
+        directions = rademacher_directions(num_matvecs, tuple(inputs.shape[1:]), generator=generator, dtype=inputs.dtype).to(
+            inputs.device
+        )
     elif len(directions) == 0 or directions.shape[1:] != inputs.shape[1:]:
         wanted = ("num_matvecs", *inputs.shape[1:])
         raise ValueError(f"directions must have the shape ({', '.join(map(str, wanted))}), got {tuple(directions.shape)}.")

@@ -6,6 +6,7 @@ Importing `curv_issues` registers them, now or as soon as cleanlab is imported. 
 
 from __future__ import annotations
 
+import copy
 import difflib
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -116,17 +117,15 @@ class CurvatureIssueManager(IssueManager):
             "raw_scores": result.scores[list(result.score_names)].copy(),
             "score_metadata": {name: dict(result.score_metadata[name]) for name in result.score_names},
             "notes": " ".join(summary.get("notes", [])) or "none",
-            **{key: summary[key] for key in SUMMARY if key in summary},
+            **copy.deepcopy({key: summary[key] for key in SUMMARY if key in summary}),
         }
 
     def _make_issues(self, result: AuditResult) -> pd.DataFrame:
-        suspicion = result.scores["suspicion"].to_numpy()
-        if not ((suspicion >= 0) & (suspicion <= 1)).all():  # NaN fails it too; Datalab checks neither
-            raise AuditError("The result has a suspicion outside [0, 1]; expected an audit's, unchanged.")
         code_of = {name: code for code, name in enumerate(self._samples.class_names)}
         suggested = [code_of[name] for name in result.scores["suggested"]]
         classes, given = self._samples.classes, self._samples.labels
-        columns = (result.scores["flagged"].to_numpy(), 1 - suspicion, classes[given], classes[suggested])
+        score = 1 - result.scores["suspicion"].to_numpy()  # in [0, 1], no NaN: checked when a result is made or given
+        columns = (result.scores["flagged"].to_numpy(), score, classes[given], classes[suggested])
         return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
@@ -190,14 +189,15 @@ def _check_result(result: Any, samples: LabSamples, options: dict[str, Any]) -> 
     useless = list(_pick(options, TRAINING))
     if useless:
         raise UsageError(f"result and {useless[0]} do not go together: with a finished result there is no training.")
+    if not result.scores["suspicion"].between(0, 1).all():  # Datalab checks neither range nor NaN
+        raise UsageError("result has a suspicion outside [0, 1]; expected a result as an audit has made it.")
     differs = difference(result, samples)
     if differs is not None:
         raise UsageError(f"result is not of this Datalab's data: {differs}.")
 
 
 def _train(lab: Datalab, data: LabeledData, training: TrainingOptions) -> AuditResult:
-    from curv_issues import audit as _  # noqa: F401  first: else the submodule would take the function's public name
-    from curv_issues.audit import audit_data
+    from curv_issues.auditing import audit_data
 
     with live_progress(quiet=not lab.verbosity) as progress:
         return audit_data(data, training, FindingOptions(), progress=progress)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
 from curv_issues.errors import UsageError
 
 BFLOAT16_LEAST_STEP = 1e-2  # near 1.0 bfloat16 resolves 0.008: a smaller finite-difference step drowns in it
+
+
+SMALL_BATCH_PIXELS = 64 * 32 * 32  # below it, threads spend more time on waking and waiting than on work
 
 
 def choose_device(name: str) -> torch.device:
@@ -50,3 +54,15 @@ def compute_type(device: torch.device, *, step: float | None = None) -> torch.dt
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[None]:
     """Context in which convolutions and matrix products run in `dtype`; does nothing for float32."""
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
+
+
+@contextmanager
+def sensible_threads(batch_size: int, resolution: int) -> Iterator[None]:
+    """Compute small batches with one CPU thread inside: more would only wait for each other. Restored afterwards."""
+    before = torch.get_num_threads()
+    if batch_size * resolution**2 < SMALL_BATCH_PIXELS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

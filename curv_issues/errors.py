@@ -1,11 +1,11 @@
 """Everything this package raises for its user, and the exit code each one ends a command with.
 
-    CurvIssuesError
-    |-- UsageError        2  an option is wrong, or the output folder cannot take a result
-    |-- DatasetError      3  the dataset is missing, unreadable, or its columns or labels cannot be used
-    `-- AuditError        4  the run itself failed: loss became NaN, no disk space, ...
+CurvIssuesError
+|-- UsageError        2  an option is wrong, or the output folder cannot take a result
+|-- DatasetError      3  the dataset is missing, unreadable, or its columns or labels cannot be used
+`-- AuditError        4  the run itself failed: loss became NaN, no disk space, ...
 
-    AuditInterrupted    130  Ctrl-C (a KeyboardInterrupt); carries the ranking so far
+AuditInterrupted    130  Ctrl-C (a KeyboardInterrupt); carries the ranking so far
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curv_issues.config import PRESETS, TrainingOptions
+from curv_issues.config import PRESETS, CurvatureForm, TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Recipe:
     curvature_epochs: tuple[int, ...]
     num_matvecs: int
     step: float
-    form: str
+    form: CurvatureForm
 
 
 # Chosen on CIFAR-100 (see benchmarks/recipe): enough steps to learn the classes, too few to learn the exceptions.
@@ -43,7 +43,7 @@ REFERENCE_SIZE = 50_000
 REFERENCE_EPOCHS = 8
 EPOCHS_EXPONENT = 1 / 3
 REFERENCE_BATCH = 256
-BATCH_EXPONENT = 0.6
+BATCH_EXPONENT = 0.7
 REFERENCE_RATE = 0.2
 
 
@@ -51,7 +51,7 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, resolution: int, 
     """Fill in what the options leave open.
 
     Epochs fall with the cube root of the number of samples (8 at 50,000, 37 at 500, 4 at 500,000); the batch grows with
-    the size to the power of 0.6 (16 at 500, 256 at 50,000), as a power of two from 16 to 512; the learning rate follows the
+    the size to the power of 0.7 (16 at 500, 256 at 50,000), as a power of two from 16 to 512; the learning rate follows the
     square root of the batch.
     """
     effort = PRESETS[options.preset]

@@ -94,9 +94,7 @@ class AuditResult:
         self.score_metadata = {name: dict(entries) for name, entries in self.score_metadata.items()}
         self.scores = conform(self.scores, scores_schema(raw, self.score_metadata), table="scores")
         self.findings = conform(self.findings, FINDINGS_SCHEMA, table="findings")
-        self.findings = self.findings.sort_values(
-            ["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True
-        )
+        self.findings = self.findings.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True)
         self.images = conform(self.images, IMAGES_SCHEMA, table="images")
         self.trajectories = {name: np.asarray(values, np.float32) for name, values in self.trajectories.items()}
         self.pred_probs = _half(self.pred_probs)

@@ -16,7 +16,7 @@ from curv_issues.batches import as_pictures
 from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
-from curv_issues.device import choose_device, compute_type
+from curv_issues.device import choose_device, compute_type, sensible_threads
 from curv_issues.errors import UsageError
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.plugins import load_attribute
@@ -126,9 +126,10 @@ def run_probe(
         epochs_done = epoch + 1
 
     complete = True
-    with keeping_freed_memory(), _own_random_state(options.seed):
+    threads = sensible_threads(recipe.batch_size, resolution)
+    with threads, keeping_freed_memory(), _own_random_state(options.seed):
         spec = make_spec(data)
-        probe = build_probe(options.probe, spec).to(device, memory_format=torch.channels_last)
+        probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
         check_probe(probe, spec, device)
         with clock.stage("train"):
             try:
@@ -221,12 +222,18 @@ def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None
         )
 
 
-def _evaluate_now(probe, trackers, pictures, labels, *, epoch, device) -> None:  # type: ignore[no-untyped-def]
+def _evaluate_now(
+    probe: nn.Module,
+    trackers: Sequence[Tracker],
+    pictures: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    epoch: int,
+    device: torch.device,
+) -> None:
     """After an interruption: give the trackers that look at clean pictures one evaluation, if they had none."""
     missing = [t for t in trackers if t.needs is Need.EVALUATION and np.isnan(t.history[:, epoch]).all()]
-    scoring_pass(
-        probe, pictures, labels, missing, epoch=epoch, device=device, directions=torch.empty(0), step=1.0, form="squared"
-    )
+    scoring_pass(probe, pictures, labels, missing, epoch=epoch, device=device, directions=torch.empty(0), step=1.0, form="squared")
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from curv_issues.batches import to_inputs
-from curv_issues.curvature import CurvatureForm, input_gradient, input_loss_curvature
+from curv_issues.config import CurvatureForm
+from curv_issues.curvature import input_gradient, input_loss_curvature
 from curv_issues.device import autocast, compute_type
 from curv_issues.probes.base import find_head
 from curv_issues.trackers.base import Need, Observation, Tracker
@@ -66,18 +67,14 @@ def scoring_pass(
             else:
                 with torch.no_grad():
                     logits = probe(inputs)
-            batch = Observation(
-                index=index, labels=given, logits=logits.float(), gradient=gradient, curvature=curvature
-            )
+            batch = Observation(index=index, labels=given, logits=logits.float(), gradient=gradient, curvature=curvature)
             for tracker in asking:
                 tracker.observe(epoch, batch)
             if on_batch is not None:
                 on_batch(int(index[-1]) + 1, len(labels))
 
 
-def predict(
-    probe: nn.Module, pictures: Tensor, *, device: torch.device
-) -> tuple[np.ndarray, np.ndarray]:
+def predict(probe: nn.Module, pictures: Tensor, *, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
     """Class probabilities (n, k) and embeddings (n, d) of clean pictures, float16."""
     probabilities, embeddings = [], []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:

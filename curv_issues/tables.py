@@ -91,8 +91,7 @@ def conform(frame: pd.DataFrame, schema: pa.Schema, *, table: str) -> pd.DataFra
     """
     if list(frame.columns) != schema.names:
         raise UsageError(
-            f"The {table} table has the columns {', '.join(map(str, frame.columns))}; "
-            f"expected exactly {', '.join(schema.names)}."
+            f"The {table} table has the columns {', '.join(map(str, frame.columns))}; expected exactly {', '.join(schema.names)}."
         )
     columns: dict[str, Any] = {}
     for field in schema:

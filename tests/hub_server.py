@@ -17,9 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 _INFO = re.compile(r"/api/datasets/(?P<repo>[^/]+(?:/[^/]+)?)(?:/revision/(?P<revision>[^/]+))?")
-_LISTING = re.compile(
-    r"/api/datasets/(?P<repo>[^/]+(?:/[^/]+)?)/(?P<what>tree|paths-info)/(?P<revision>[^/]+)(?:/(?P<path>.*))?"
-)
+_LISTING = re.compile(r"/api/datasets/(?P<repo>[^/]+(?:/[^/]+)?)/(?P<what>tree|paths-info)/(?P<revision>[^/]+)(?:/(?P<path>.*))?")
 _RESOLVE = re.compile(r"/datasets/(?P<repo>[^/]+(?:/[^/]+)?)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 
 
@@ -56,9 +54,7 @@ class HubServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def add_dataset(
-        self, repo: str, folder: Path, *, revision: str = "main", gated: bool = False, private: bool = False
-    ) -> str:
+    def add_dataset(self, repo: str, folder: Path, *, revision: str = "main", gated: bool = False, private: bool = False) -> str:
         """Serve the files of a folder as one revision of a dataset repository.
 
         Args:

@@ -31,7 +31,7 @@ def make_data(n: int = 60, k: int = 3, *, side: int = 8, channels: int = 1, seed
     return from_arrays(images, labels, class_names=[f"class {i}" for i in range(k)], resolution=side)
 
 
-def seeded(module_seed: int, build: Any) -> nn.Module:
+def seeded(module_seed: int, build: Any) -> Any:
     """What `build()` makes with torch's generator at a seed, without touching the generator."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(module_seed)
@@ -52,7 +52,7 @@ def linear_probe(spec: ProbeSpec) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(spec.channels * spec.resolution**2, spec.num_classes))
 
 
-def mlp_probe(spec: ProbeSpec) -> nn.Module:
+def mlp_probe(spec: ProbeSpec) -> nn.Sequential:
     """A probe with BatchNorm1d and dropout: batch statistics and random numbers in training only."""
     width = spec.channels * spec.resolution**2
     return nn.Sequential(

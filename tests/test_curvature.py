@@ -3,6 +3,7 @@ from __future__ import annotations
 import doctest
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -215,7 +216,7 @@ def test_directions_are_signs_and_follow_the_generator() -> None:
 
 def test_evaluation_mode_is_demanded_of_every_part() -> None:
     inputs, labels = inputs_and_labels()
-    network = smooth_net()
+    network: Any = smooth_net()
     for part in (network, network[2]):
         network.eval()
         part.training = True

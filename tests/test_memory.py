@@ -97,9 +97,14 @@ def test_thresholds_are_set_and_set_back_even_after_an_error(monkeypatch: pytest
     libc = FakeLibc()
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: libc)
-    with pytest.raises(KeyboardInterrupt), keeping_freed_memory():
-        assert libc.calls == [(-3, 1 << 30), (-1, 1 << 30)]
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with keeping_freed_memory():
+            assert libc.calls == [(-3, 1 << 30), (-1, 1 << 30)]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert libc.calls[2:] == [(-3, 32 * MIB), (-1, 64 * MIB), ("trim", 0)]
 
 

@@ -46,8 +46,7 @@ class TestOverwriting:
     def test_refused_unless_asked_for(self, old: Path) -> None:
         before = snapshot(old)
         expected = (
-            "The output folder DIR already holds a result; choose another one or replace it with --overwrite "
-            "(overwrite=True)."
+            "The output folder DIR already holds a result; choose another one or replace it with --overwrite (overwrite=True)."
         )
         assert message_of(UsageError, lambda: make_result().save(old), old) == expected
         assert message_of(UsageError, lambda: check_output(old, overwrite=False), old) == expected
@@ -70,9 +69,7 @@ class TestOverwriting:
 
     @pytest.mark.parametrize("overwrite", [False, True])
     @pytest.mark.parametrize("name", ["summary.json", "embeddings.npy", "scores.parquet"])
-    def test_files_of_others_with_our_names_are_never_replaced(
-        self, tmp_path: Path, name: str, overwrite: bool
-    ) -> None:
+    def test_files_of_others_with_our_names_are_never_replaced(self, tmp_path: Path, name: str, overwrite: bool) -> None:
         (tmp_path / name).write_text('{"schema_version": 1}')
         expected = (
             f"The output folder DIR holds {name} but no result of curv-issues; nothing was overwritten: "
@@ -100,9 +97,7 @@ class TestFailures:
         return request.getfixturevalue("old")
 
     @pytest.mark.parametrize("call", range(4))
-    def test_no_space_for_a_table(
-        self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
-    ) -> None:
+    def test_no_space_for_a_table(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int) -> None:
         before, calls, write_table = snapshot(tmp_path), [], pq.write_table
 
         def full(table, path):
@@ -173,9 +168,7 @@ class TestFailures:
             make_result().save(target, overwrite=True)
         assert snapshot(tmp_path) == before
 
-    def test_space_found_missing_at_the_end(
-        self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_space_found_missing_at_the_end(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = snapshot(tmp_path)
 
         def late(_):
@@ -186,9 +179,7 @@ class TestFailures:
         assert message == "There is no room for the result in DIR (Disk quota exceeded); nothing was written."
         assert snapshot(tmp_path) == before
 
-    def test_a_folder_somebody_else_filled_meanwhile_stays(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_folder_somebody_else_filled_meanwhile_stays(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def meanwhile(*_, **__):
             (tmp_path / "new" / "other.txt").write_text("mine")
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -295,8 +286,7 @@ def test_check_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [tmp_path]
     message = message_of(AuditError, lambda: check_space(tmp_path / "a", 3_500_000_000), tmp_path)
     assert message == (
-        "Not enough disk space for the result in DIR/a: about 3,500 MB needed, 2 MB free; make room or choose another "
-        "folder."
+        "Not enough disk space for the result in DIR/a: about 3,500 MB needed, 2 MB free; make room or choose another folder."
     )
 
 

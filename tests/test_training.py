@@ -34,7 +34,7 @@ def train(probe: nn.Module, *, recipe: Recipe = RECIPE, seed: int = 0, n: int = 
     return probe
 
 
-def fresh(build: Any = mlp_probe) -> nn.Module:
+def fresh(build: Any = mlp_probe) -> Any:
     return seeded(0, lambda: build(make_spec(DATA)))
 
 
@@ -75,9 +75,7 @@ def test_weights_are_bit_identical_with_and_without_trackers_and_scoring() -> No
 
     def score(epoch: int) -> None:
         directions = rademacher_directions(2, (1, 8, 8), generator=torch.Generator().manual_seed(epoch))
-        scoring_pass(
-            watched, PICTURES, LABELS, trackers, epoch=epoch, device=CPU, directions=directions, step=1e-2, form="squared"
-        )
+        scoring_pass(watched, PICTURES, LABELS, trackers, epoch=epoch, device=CPU, directions=directions, step=1e-2, form="squared")
 
     train(watched, recipe=changed(flip=True, shift=1), trackers=trackers, on_epoch=score, on_step=lambda *_: None)
     assert same_weights(plain, watched)
@@ -160,7 +158,8 @@ def test_only_trackers_of_the_training_pass_are_shown_it() -> None:
 def test_what_is_told_of_steps_and_epochs() -> None:
     told: list[tuple[Any, ...]] = []
     recorder = Recorder(41, 2)
-    train(fresh(), trackers=[recorder], on_step=lambda *step: told.append(step), on_epoch=lambda epoch: told.append((epoch,)))
+    told_epoch = lambda epoch: told.append((epoch,))  # noqa: E731
+    train(fresh(), trackers=[recorder], on_step=lambda *step: told.append(step), on_epoch=told_epoch)
     assert [step[:3] for step in told] == [
         *((0, done, 41) for done in (14, 28, 41)),
         (0,),

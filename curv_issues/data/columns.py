@@ -29,9 +29,7 @@ class Columns:
     class_names: tuple[str, ...] | None
 
 
-def find_columns(
-    features: Mapping[str, Any], *, image_column: str | None = None, label_column: str | None = None
-) -> Columns:
+def find_columns(features: Mapping[str, Any], *, image_column: str | None = None, label_column: str | None = None) -> Columns:
     """Choose the columns of pictures and labels.
 
     Pictures: Image columns, else structs of `bytes` and `path`, else binary columns. Labels: ClassLabel columns, else
@@ -94,8 +92,7 @@ _EXPECTED = {
     "label": "classes (ClassLabel), integers or strings",
 }
 _FOLDER_HINT = (
-    " In an image folder the classes are the folders of the pictures: two or more, all at the same depth, "
-    "such as FOLDER/cat/1.jpg."
+    " In an image folder the classes are the folders of the pictures: two or more, all at the same depth, such as FOLDER/cat/1.jpg."
 )
 
 

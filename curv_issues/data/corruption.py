@@ -9,9 +9,7 @@ import numpy as np
 from curv_issues.errors import UsageError
 
 
-def flip_labels(
-    labels: np.ndarray, rate: float, *, num_classes: int | None = None, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def flip_labels(labels: np.ndarray, rate: float, *, num_classes: int | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Uniform label noise: the same share of every class gets another class, each other class alike likely.
 
     Args:
@@ -35,13 +33,14 @@ def flip_labels(
     labels = np.asarray(labels)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise UsageError(f"labels must be a one-dimensional array of integers, got {labels.dtype} {labels.shape}.")
+    labels = labels.astype(np.int64)  # a copy, and of a type that holds -1
     num_classes = int(labels.max(initial=-1)) + 1 if num_classes is None else num_classes
     if num_classes < 2 or labels.min(initial=0) < 0 or labels.max(initial=0) >= num_classes:
         raise UsageError(f"labels must lie in [0, {num_classes}), with at least two classes.")
     if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
         raise UsageError(f"rate must be between 0 and 1, got {rate!r}.")
     generator = np.random.default_rng(seed)
-    noisy, is_flipped = labels.astype(np.int64), np.zeros(len(labels), dtype=bool)
+    noisy, is_flipped = labels.copy(), np.zeros(len(labels), dtype=bool)
     for label in range(num_classes):
         members = np.flatnonzero(labels == label)
         chosen = generator.choice(members, size=round(rate * len(members)), replace=False)

@@ -47,8 +47,7 @@ def find_cached(name: str, *, config_name: str | None = None, commit: str | None
     listed = ", ".join(sorted(map(str, by_config)))
     if config_name is None and len(by_config) > 1:
         raise DatasetError(
-            f"{name} has the configurations {listed} in the Hugging Face cache; "
-            "choose one with --config-name (config_name=...)."
+            f"{name} has the configurations {listed} in the Hugging Face cache; choose one with --config-name (config_name=...)."
         )
     if config_name is not None and config_name not in by_config:
         raise DatasetError(f"{name} has no configuration {config_name!r} in the Hugging Face cache; it has {listed} there.")

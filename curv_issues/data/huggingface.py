@@ -138,14 +138,11 @@ def _read_column(dataset: datasets.Dataset, column: str) -> list[Any]:
 
 def _list_unreadable(decoded: DecodedPictures, rows: np.ndarray) -> tuple[dict[str, str | int | None], ...]:
     return tuple(
-        {"row": int(rows[index]), "path": decoded.paths[index], "reason": reason}
-        for index, reason in decoded.unreadable.items()
+        {"row": int(rows[index]), "path": decoded.paths[index], "reason": reason} for index, reason in decoded.unreadable.items()
     )
 
 
-def _raise_unreadable(
-    unreadable: tuple[dict[str, str | int | None], ...], total: int, source: str, skip_unreadable: bool
-) -> None:
+def _raise_unreadable(unreadable: tuple[dict[str, str | int | None], ...], total: int, source: str, skip_unreadable: bool) -> None:
     first = unreadable[0]
     where = f"row {first['row']} ({first['path'] or 'no path'})"
     if skip_unreadable:

@@ -55,9 +55,7 @@ def _explain(error: BaseException, source: str) -> CurvIssuesError:
             "use a copy of the data as parquet (on the Hub often: --revision refs/convert/parquet) or an image folder."
         )
     if isinstance(error, datasets.exceptions.DataFilesNotFoundError) or "EmptyDataset" in type(error).__name__:
-        return DatasetError(
-            f"{source} holds no data files; expected parquet files, or pictures in one folder for each class."
-        )
+        return DatasetError(f"{source} holds no data files; expected parquet files, or pictures in one folder for each class.")
     if any(type(cause).__name__ == "CastError" for cause in chain):
         return DatasetError(f"{source} cannot be read as a dataset: its files have different columns.")
     return DatasetError(f"{source} cannot be read as a dataset: {_first_line(chain[-1])}.")
@@ -69,13 +67,10 @@ def _explain_disk(cause: BaseException) -> AuditError | None:
     cache = str(datasets.config.HF_CACHE_HOME)
     if cause.errno == errno.ENOSPC or "Not enough disk space" in str(cause):
         return AuditError(
-            f"There is no disk space left for the Hugging Face cache in {cache}; "
-            "free some, or set HF_HOME to another folder."
+            f"There is no disk space left for the Hugging Face cache in {cache}; free some, or set HF_HOME to another folder."
         )
     if cause.errno in _CACHE_UNUSABLE and str(cause.filename).startswith(cache):
-        return AuditError(
-            f"The Hugging Face cache in {cache} cannot be written ({cause.strerror}); set HF_HOME to another folder."
-        )
+        return AuditError(f"The Hugging Face cache in {cache} cannot be written ({cause.strerror}); set HF_HOME to another folder.")
     return None
 
 
@@ -117,8 +112,7 @@ def _explain_configs(chain: list[BaseException], source: str) -> DatasetError | 
             return DatasetError(f"{source} has no configuration {found[1]!r}; it has {found[2].replace(chr(39), '')}.")
         if found := re.search(r"available configs: \[(.*)\]", text):
             return DatasetError(
-                f"{source} has the configurations {found[1].replace(chr(39), '')}; "
-                "choose one with --config-name (config_name=...)."
+                f"{source} has the configurations {found[1].replace(chr(39), '')}; choose one with --config-name (config_name=...)."
             )
     return None
 

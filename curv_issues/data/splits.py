@@ -72,9 +72,7 @@ def _default_split(by_name: Mapping[str, datasets.Dataset], source: str) -> str:
     raise DatasetError(f"{source} has the splits {', '.join(by_name) or '(none)'}; choose one with --split (split=...).")
 
 
-def _take_slices(
-    by_name: Mapping[str, datasets.Dataset], expression: str, source: str
-) -> list[tuple[str, datasets.Dataset]]:
+def _take_slices(by_name: Mapping[str, datasets.Dataset], expression: str, source: str) -> list[tuple[str, datasets.Dataset]]:
     lengths = {name: len(split) for name, split in by_name.items()}
     try:
         instruction = datasets.ReadInstruction.from_spec(expression)
@@ -90,10 +88,7 @@ def _take_slices(
         slices = instruction.to_absolute(lengths)
     except ValueError as error:
         raise UsageError(f"--split {expression!r} cannot be taken from {source}: {error}") from error
-    return [
-        (piece.splitname, by_name[piece.splitname].select(range(piece.from_, max(piece.from_, piece.to))))
-        for piece in slices
-    ]
+    return [(piece.splitname, by_name[piece.splitname].select(range(piece.from_, max(piece.from_, piece.to)))) for piece in slices]
 
 
 def _names_in(expression: str) -> list[str]:

@@ -27,9 +27,7 @@ def find_again(result: AuditResult, *, score: str = "default", cut_off: str | fl
     options = FindingOptions(score=score, cut_off=cut_off)
     directions = {name: metadata["direction"] for name, metadata in result.score_metadata.items()}
     raw = {name: result.scores[name].to_numpy() for name in result.score_names}
-    judged = find_label_errors(
-        raw, directions, result.trajectories["margin"], result.summary["reference_margin"], options=options
-    )
+    judged = find_label_errors(raw, directions, result.trajectories["margin"], result.summary["reference_margin"], options=options)
     scores = result.scores.assign(suspicion=judged.suspicion, flagged=judged.flagged)
     findings = findings_table(scores, result.images)
     summary = copy.deepcopy(result.summary)

@@ -65,7 +65,6 @@ def find_head(probe: nn.Module) -> nn.Module:
     linear = [module for module in probe.modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise UsageError(
-            "The probe has neither a `head` nor an nn.Linear layer, so its embeddings cannot be found; "
-            "name its last layer `head`."
+            "The probe has neither a `head` nor an nn.Linear layer, so its embeddings cannot be found; name its last layer `head`."
         )
     return linear[-1]

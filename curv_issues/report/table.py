@@ -19,9 +19,7 @@ _TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested"}
 _STYLES = {"given": "red", "suggested": "green", "path": "dim"}
 
 
-def render(
-    result: AuditResult, *, limit: int | None = None, width: int | None = None, color: bool | None = None
-) -> str:
+def render(result: AuditResult, *, limit: int | None = None, width: int | None = None, color: bool | None = None) -> str:
     """The findings as a table, or "No findings.".
 
     Args:

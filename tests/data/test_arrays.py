@@ -72,9 +72,7 @@ def test_floats_are_refused_with_the_way_out():
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 6, 2), (4, 5, 6, 4), (4, 0, 6), (4, 5, 6, 3, 1)])
 def test_other_shapes_are_refused(shape):
-    with pytest.raises(
-        DatasetError, match=r"^Expected pictures of shape \(n, h, w\), \(n, h, w, 1\) or \(n, h, w, 3\), but "
-    ):
+    with pytest.raises(DatasetError, match=r"^Expected pictures of shape \(n, h, w\), \(n, h, w, 1\) or \(n, h, w, 3\), but "):
         from_arrays(np.zeros(shape, dtype=np.uint8), [0, 1, 0, 1])
 
 

@@ -98,9 +98,7 @@ def test_no_label_column():
 
 
 def test_an_image_folder_without_classes_is_explained():
-    with pytest.raises(
-        DatasetError, match=r"the classes are the folders of the pictures: two or more, all at the same depth"
-    ):
+    with pytest.raises(DatasetError, match=r"the classes are the folders of the pictures: two or more, all at the same depth"):
         find_columns(Features({"image": Image()}))
 
 
@@ -111,9 +109,7 @@ def test_a_named_column_that_is_not_there():
     assert str(caught.value) == (
         "There is no column 'label' for --label-column (label_column); the dataset has x (Image), y (ClassLabel)."
     )
-    with pytest.raises(
-        DatasetError, match=r"^There is no column 'img' for --image-column \(image_column\); the dataset has x "
-    ):
+    with pytest.raises(DatasetError, match=r"^There is no column 'img' for --image-column \(image_column\); the dataset has x "):
         find_columns(features, image_column="img")
 
 
@@ -121,9 +117,7 @@ def test_a_named_column_of_another_type():
     features = Features({"x": Image(), "y": ANIMALS, "tags": List(Value("string"))})
     with pytest.raises(DatasetError, match=r"^Column 'tags' holds List, which cannot be read as labels; expected classes"):
         find_columns(features, label_column="tags")
-    with pytest.raises(
-        DatasetError, match=r"^Column 'y' holds ClassLabel, which cannot be read as images; expected pictures"
-    ):
+    with pytest.raises(DatasetError, match=r"^Column 'y' holds ClassLabel, which cannot be read as images; expected pictures"):
         find_columns(features, image_column="y")
     with pytest.raises(DatasetError, match=r"^Column 'x' holds Image, which cannot be read as labels"):
         find_columns(features, label_column="x")

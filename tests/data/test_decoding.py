@@ -78,9 +78,7 @@ def test_resizing_keeps_places():
 
 
 def test_only_grey_pictures_have_one_channel():
-    greys = [
-        encode(Image.new(mode, (9, 9), colour)) for mode, colour in (("L", 7), ("RGB", (8, 8, 8)), ("RGBA", (9, 9, 9, 255)))
-    ]
+    greys = [encode(Image.new(mode, (9, 9), colour)) for mode, colour in (("L", 7), ("RGB", (8, 8, 8)), ("RGBA", (9, 9, 9, 255)))]
     decoded = decode_all(Stored(greys), resolution=9)
     assert decoded.images.shape == (3, 9, 9, 1)
     assert decoded.images[:, 0, 0, 0].tolist() == [7, 8, 9]

@@ -110,9 +110,7 @@ def test_pictures_in_archives(tmp_path):
         assert picture.problem.startswith("the file cannot be read (")
 
 
-@pytest.mark.parametrize(
-    "path", ["https://127.0.0.1:9/a.png", "hf://datasets/a/b.png", "zip://a.png::https://127.0.0.1:9/a.zip"]
-)
+@pytest.mark.parametrize("path", ["https://127.0.0.1:9/a.png", "hf://datasets/a/b.png", "zip://a.png::https://127.0.0.1:9/a.zip"])
 def test_addresses_are_not_asked(path):
     expected = EncodedPicture(b"", path, "it is at an address, not in a file on this machine")
     assert read_all(of_paths([path])) == [expected]

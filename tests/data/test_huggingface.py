@@ -166,9 +166,7 @@ def test_resolution_follows_the_pictures_or_the_option(tmp_path):
 
 def test_missing_labels(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", ["a", None, "b"])
-    with pytest.raises(
-        DatasetError, match=r"^1 of 3 samples carry no label in column 'label' \(row 1\); .*--skip-unlabelled"
-    ):
+    with pytest.raises(DatasetError, match=r"^1 of 3 samples carry no label in column 'label' \(row 1\); .*--skip-unlabelled"):
         load_data(path)
 
 
@@ -205,9 +203,7 @@ def test_unreadable_files_are_named_with_row_and_path(tmp_path):
 
 def test_embedded_pictures_have_no_path_in_messages(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [0, 1], pictures=[*pngs(1), b"broken"])
-    with pytest.raises(
-        DatasetError, match=r"^The picture in row 1 \(no path\) of .*a\.parquet cannot be read: it is in no "
-    ):
+    with pytest.raises(DatasetError, match=r"^The picture in row 1 \(no path\) of .*a\.parquet cannot be read: it is in no "):
         load_data(path)
 
 
@@ -294,9 +290,7 @@ def test_labeled_data_is_returned_as_it_is():
     ],
 )
 def test_labeled_data_takes_no_options_of_loading(options):
-    with pytest.raises(
-        UsageError, match=r"^Options of loading \(split, columns, max_samples, \.\.\.\) do not go with Labeled"
-    ):
+    with pytest.raises(UsageError, match=r"^Options of loading \(split, columns, max_samples, \.\.\.\) do not go with Labeled"):
         load_data(LOADED, **options)
 
 

@@ -122,9 +122,7 @@ def test_no_samples_are_no_error_here():
 def test_fractions_are_no_classes(value):
     with pytest.raises(DatasetError) as caught:
         encode_labels([0.0, None, value], origin="column 'y'", skip_unlabelled=True)
-    assert str(caught.value) == (
-        f"The label in row 2 of column 'y' is {value}, which is no class; expected integers or strings."
-    )
+    assert str(caught.value) == (f"The label in row 2 of column 'y' is {value}, which is no class; expected integers or strings.")
 
 
 @pytest.mark.parametrize(("value", "kind"), [([1], "list"), (b"cat", "bytes"), ({"a": 1}, "dict")])

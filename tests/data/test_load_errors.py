@@ -56,9 +56,7 @@ def test_a_source_that_cannot_be_read():
 
 
 def test_the_innermost_cause_is_told_and_only_its_first_line():
-    assert str(explain(wrapped(ValueError("Bad thing.\nSee the docs")))) == (
-        "org/name cannot be read as a dataset: Bad thing."
-    )
+    assert str(explain(wrapped(ValueError("Bad thing.\nSee the docs")))) == ("org/name cannot be read as a dataset: Bad thing.")
     assert str(explain(KeyError())) == "org/name cannot be read as a dataset: KeyError."
 
 

@@ -110,9 +110,7 @@ def test_one_of_several_files_is_missing(tmp_path):
 
 def test_a_folder_among_several(tmp_path):
     there = write_parquet(tmp_path / "a.parquet", [0])
-    with pytest.raises(
-        DatasetError, match=r"^Expected parquet files, but .* is a folder; audit several datasets one by one\.$"
-    ):
+    with pytest.raises(DatasetError, match=r"^Expected parquet files, but .* is a folder; audit several datasets one by one\.$"):
         open_source([there, tmp_path])
 
 
@@ -186,9 +184,7 @@ def test_dataset_scripts(tmp_path):
 def test_streaming_datasets(in_memory):
     stream = in_memory.to_iterable_dataset()
     for dataset in (stream, datasets.IterableDatasetDict({"train": stream})):
-        with pytest.raises(
-            DatasetError, match=r"^A streaming dataset can be read only once, .* --max-samples .* materialise"
-        ):
+        with pytest.raises(DatasetError, match=r"^A streaming dataset can be read only once, .* --max-samples .* materialise"):
             open_source(dataset)
 
 

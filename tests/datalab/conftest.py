@@ -42,7 +42,7 @@ def result() -> curv_issues.AuditResult:
 
 
 @pytest.fixture
-def trainings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one with every training."""
     counted: list[int] = []
     train = curv_issues.run.run_probe
@@ -52,4 +52,4 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return train(data, options, trackers=trackers, progress=progress)
 
     monkeypatch.setattr("curv_issues.run.run_probe", counting)
-    yield counted
+    return counted

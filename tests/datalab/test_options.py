@@ -96,8 +96,7 @@ def relabelled(rows: dict[int, int]) -> list[int]:
     [
         (
             relabelled({3: -1, 9: -1}),
-            "2 of 60 samples carry no label in column 'label' (label -1; row 3, 9): label them, or make the Datalab "
-            "without them.",
+            "2 of 60 samples carry no label in column 'label' (label -1; row 3, 9): label them, or make the Datalab without them.",
         ),
         ([-1] * N, "60 of 60 samples carry no label in column 'label' (label -1; row 0, 1, 2, 3, 4, ...)"),
         ([1] * N, "All 60 samples of this Datalab carry the label 'ant'; finding wrong labels needs samples of at least"),

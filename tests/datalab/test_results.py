@@ -94,8 +94,7 @@ def test_info(trained: Datalab, result: curv_issues.AuditResult):
     }
     flagged = trained.issues[trained.issues["is_curvature_issue"]]
     pairs = {
-        (row.curvature_given_class, row.curvature_suggested_class): row.num_flagged
-        for row in info["flagged_pairs"].itertuples()
+        (row.curvature_given_class, row.curvature_suggested_class): row.num_flagged for row in info["flagged_pairs"].itertuples()
     }
     counted: dict[tuple[str, str], int] = {}
     for pair in zip(flagged["curvature_given_class"], flagged["curvature_suggested_class"], strict=True):

@@ -56,7 +56,11 @@ def test_a_changed_label_trains_anew(trained: Datalab, trainings: list[int]):
     trained.labels[20] = (trained.labels[20] + 1) % 3
     find(trained)
     assert trainings == [N]
-    assert trained.issues["curvature_given_class"].tolist() == [NAMES[label] for label in trained.labels]
+    given = [NAMES[label] for label in trained.labels]
+    assert trained.issues["curvature_given_class"].tolist() == given
+    assert trained.info["statistics"][STATISTIC]["result"]["scores"]["given"].tolist() == given
+    find(trained, cut_off="20%")
+    assert trainings == [N]
 
 
 @pytest.fixture

@@ -29,12 +29,11 @@ def test_the_suggestion_is_the_best_class_but_never_the_given_one(pred_probs: np
 def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int]:
     margin = np.array([4.0, -3.0, 2.0, 1.0])
     loss = np.array([0.1, 2.0, 0.3, 5.0])
-    probabilities = np.full((4, 2), 0.5, dtype=np.float16)
     judged = find_label_errors(
         {"margin": margin, "final_loss": loss},
         {"margin": "low", "final_loss": "high"},
-        probabilities,
-        np.array([0, 1, 0, 1]),
+        margin[:, None],
+        {"p90": [-1.0], "p99": [0.0]},
         options=FindingOptions(score=score, cut_off=cut_off),
     )
     expected = suspicion({"margin": margin, "final_loss": loss}, {"margin": "low", "final_loss": "high"}, score=score)
@@ -72,7 +71,7 @@ def test_findings_are_most_suspect_first_and_carry_their_evidence() -> None:
     assert table["suggested"].tolist() == ["7", "5", "8"]
     assert table["suspicion"].tolist() == [0.95, 0.9, 0.9]
     assert table["split"].tolist() == ["b", "a", "b"]
-    assert table["path"].tolist() == ["y", None, None]
+    assert table["path"].fillna("nothing").tolist() == ["y", "nothing", "nothing"]
     assert table["image_sha256"].tolist() == ["hash 9", "hash 3", "hash 11"]
     assert list(table.index) == [0, 1, 2]
     nothing = findings_table(scores.assign(flagged=False), images)

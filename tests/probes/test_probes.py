@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 from torchvision.models import resnet18
 
+from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.probes.base import Normalise, ProbeSpec, find_head
@@ -103,8 +106,16 @@ def test_convnet_is_small() -> None:
 def test_head_of_a_module_of_the_users() -> None:
     last = nn.Linear(3, 2)
     assert find_head(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), last)) is last
-    named = nn.Sequential(nn.Linear(4, 3), last)
+    named: Any = nn.Sequential(nn.Linear(4, 3), last)
     named.head = named[0]
     assert find_head(named) is named[0]
-    named.head = "no module"  # type: ignore[assignment]
+    named.head = None
     assert find_head(named) is last
+    convolution = nn.Sequential(nn.Conv2d(3, 2, 1))
+    with pytest.raises(UsageError) as caught:
+        find_head(convolution)
+    assert str(caught.value) == (
+        "The probe has neither a `head` nor an nn.Linear layer, so its embeddings cannot be found; name its last layer `head`."
+    )
+    convolution.head = convolution[0]
+    assert find_head(convolution) is convolution[0]

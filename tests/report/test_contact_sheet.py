@@ -43,9 +43,7 @@ class TestContactSheet:
             assert (sheet[rows.min() : rows.min() + 32, columns.min() : columns.min() + 32] == color).all()
 
     def test_as_many_lines_of_pictures_as_needed(self) -> None:
-        heights = {
-            n: opened(contact_sheet([CHECKERS] * n, [("a", "b", 1.0)] * n, columns=10)).height for n in (1, 10, 11, 50)
-        }
+        heights = {n: opened(contact_sheet([CHECKERS] * n, [("a", "b", 1.0)] * n, columns=10)).height for n in (1, 10, 11, 50)}
         assert heights[1] == heights[10]
         line = heights[11] - heights[10]
         assert heights[50] - heights[10] == 4 * line
@@ -79,9 +77,7 @@ class TestContactSheet:
         assert opened(contact_sheet(picture, caption, subtitle="s")).height > len(plain)
 
     def test_a_long_name_is_cut_at_the_cell(self) -> None:
-        sheets = [
-            pixels(contact_sheet([CHECKERS] * 4, [("W" * n, "b", 1.0)] + [("a", "b", 1.0)] * 3)) for n in (5, 500)
-        ]
+        sheets = [pixels(contact_sheet([CHECKERS] * 4, [("W" * n, "b", 1.0)] + [("a", "b", 1.0)] * 3)) for n in (5, 500)]
         differing = np.nonzero((sheets[0] != sheets[1]).any((0, 2)))[0]
         assert differing.min() > 20
         assert differing.max() < 20 + 6 + 128

@@ -61,9 +61,7 @@ def test_unknown_format_and_negative_limit() -> None:
 def test_formats_for_people_show_twenty_the_others_all(name: str, shown: int) -> None:
     result = make_result(n=50, flagged=range(5, 50))
     text = render(result, name)
-    assert (
-        sum(f"{10 * index}" in text.replace('"row": ', " ").replace(",", " ").split() for index in range(50)) == shown
-    )
+    assert sum(f"{10 * index}" in text.replace('"row": ', " ").replace(",", " ").split() for index in range(50)) == shown
     assert "490" in text
 
 
@@ -113,9 +111,7 @@ class TestCsv:
         result = make_any(names, path)
         header, *rows = csv.reader(io.StringIO(render(result, "csv"), newline=""))
         assert header == list(result.findings.columns)
-        assert [(row[2], row[4], row[5]) for row in rows] == [
-            (path or "", names[i % 3], names[(i + 1) % 3]) for i in (5, 4, 1)
-        ]
+        assert [(row[2], row[4], row[5]) for row in rows] == [(path or "", names[i % 3], names[(i + 1) % 3]) for i in (5, 4, 1)]
         assert [float(row[6]) for row in rows] == result.findings["suspicion"].tolist()
 
     def test_pandas_reads_it(self) -> None:

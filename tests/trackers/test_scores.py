@@ -63,9 +63,7 @@ TWINS: dict[str, Callable[[Watched], list[float]]] = {
     "final_margin": last(reference.margin),
     "final_loss": last(reference.loss),
     "loss_sensitivity": gradient_norms,
-    "residual": lambda seen: [
-        sum(values) for values in reference.over_epochs(reference.residual, seen.logits, seen.labels)
-    ],
+    "residual": lambda seen: [sum(values) for values in reference.over_epochs(reference.residual, seen.logits, seen.labels)],
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from curv_issues.config import FindingOptions, TrainingOptions
+from curv_issues.config import CurvatureForm, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.picture import UnreadablePictureError
 from curv_issues.errors import AuditInterrupted
@@ -60,7 +60,7 @@ def audit(
     curvature_epochs: int | None = None,
     num_matvecs: int | None = None,
     step: float = 1e-2,
-    form: str = "squared",
+    form: CurvatureForm = "squared",
     score: str = "default",
     cut_off: str | float = "auto",
     trackers: Sequence[type[Tracker]] = (),
@@ -143,9 +143,7 @@ def audit(
         skip_unlabelled=skip_unlabelled,
         progress=progress and (lambda done, total: progress(Progress("load", done, total))),
     )
-    return audit_data(
-        data, training, finding, trackers=trackers, progress=progress, seconds={"load": time.perf_counter() - start}
-    )
+    return audit_data(data, training, finding, trackers=trackers, progress=progress, seconds={"load": time.perf_counter() - start})
 
 
 def audit_data(
@@ -178,8 +176,7 @@ def audit_data(
     start = time.perf_counter()
     result = make_result(data, run, training, finding)
     result.summary["seconds"] = {
-        key: round(value, 3)
-        for key, value in {**(seconds or {}), **run.seconds, "find": time.perf_counter() - start}.items()
+        key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, "find": time.perf_counter() - start}.items()
     }
     result.summary["peak_memory"] = peak_memory()
     if not run.complete:
@@ -187,9 +184,7 @@ def audit_data(
     return result
 
 
-def make_result(
-    data: LabeledData, run: ProbeRun, training: TrainingOptions, finding: FindingOptions
-) -> AuditResult:
+def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, finding: FindingOptions) -> AuditResult:
     """Put data, run and judgement together."""
     names = np.array(data.class_names, dtype=object)
     scores = pd.DataFrame(
@@ -214,9 +209,7 @@ def make_result(
         }
     )
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
-    judged = find_label_errors(
-        run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding
-    )
+    judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding)
     scores["suspicion"], scores["flagged"] = judged.suspicion, judged.flagged
     findings = findings_table(scores, images)
     summary = {

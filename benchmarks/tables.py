@@ -1,0 +1,167 @@
+"""The tables of README.md, made from the result files.
+
+python benchmarks/tables.py            write them between their markers in README.md
+python benchmarks/tables.py --check    exit 1 if README.md differs from what the results make
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parents[1] / "README.md"
+NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "digits": "digits", "clothing": "clothing photos"}
+SCORES = ("cumulative_loss", "margin", "final_margin", "residual", "loss_sensitivity", "input_curvature")
+
+
+def read(folder: str) -> list[dict[str, Any]]:
+    """All results of one benchmark."""
+    return [json.loads(path.read_text()) for path in sorted((RESULTS / folder).glob("*.json"))]
+
+
+def grouped(results: list[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """Results by configuration without the seed."""
+    groups = defaultdict(list)
+    for result in results:
+        cell = result["cell"]
+        groups[cell["dataset"], cell["size"], cell["long_tail"], cell["rate"]].append(result)
+    return groups
+
+
+def spread(values: list[float | None], digits: int = 3) -> str:
+    """Mean and standard deviation over the seeds; n/a where a value does not exist."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return "n/a"
+    text = f"{np.mean(there):.{digits}f}"
+    return text if len(there) == 1 else f"{text} ± {np.std(there, ddof=1):.{digits}f}"
+
+
+def title(key: tuple[Any, ...]) -> str:
+    """What a row of a table is called."""
+    dataset, size, long_tail, rate = key
+    name = NAMES[dataset]
+    if size != "full":
+        name += f", {size:,} samples"
+    if long_tail != "balanced":
+        name += ", long tail"
+    return f"{name}, {rate:.0%} flipped"
+
+
+def detection_table() -> str:
+    """AUROC, average precision, flags and seconds by dataset."""
+    lines = [
+        "| dataset | n | seeds | AUROC | average precision | precision at k | flagged: precision | flagged: recall |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    order = {name: index for index, name in enumerate(NAMES)}
+    groups = grouped(read("detection"))
+    for key in sorted(
+        groups, key=lambda key: (key[2] != "balanced", key[1] != "full", order[key[0]], str(key[1]).zfill(6), key[3])
+    ):
+        results = groups[key]
+        if key[3] == 0:
+            continue
+        found = [result["suspicion"] for result in results]
+        flags = [result["flagged"] for result in results]
+        lines.append(
+            f"| {title(key)} | {results[0]['n']:,} | {len(results)} "
+            f"| {spread([f['auroc'] for f in found], 4)} | {spread([f['average_precision'] for f in found])} "
+            f"| {spread([f['precision_at_k'] for f in found])} "
+            f"| {spread([f['precision'] for f in flags])} | {spread([f['recall'] for f in flags])} |"
+        )
+    return "\n".join(lines)
+
+
+def clean_table() -> str:
+    """How many labels are flagged where none was planted."""
+    lines = ["| dataset | seeds | flagged of n |", "|---|---|---|"]
+    for key, results in sorted(grouped(read("detection")).items(), key=lambda item: str(item[0])):
+        if key[3] == 0:
+            share = spread([100 * result["flagged"]["flagged"] / result["n"] for result in results], 2)
+            lines.append(f"| {title(key)} | {len(results)} | {share} % |")
+    return "\n".join(lines)
+
+
+def ablation_table() -> str:
+    """AUROC of every score and fusion."""
+    groups = {key: results for key, results in grouped(read("detection")).items() if key[3] > 0 and len(results) > 1}
+    keys = [key for key in groups if key[2] == "balanced" and (key[1] == "full" or key[3] == 0.1)]
+    keys.sort(key=lambda key: (key[1] != "full", list(NAMES).index(key[0]), str(key[1]).zfill(6)))
+    lines = ["| ranked by | " + " | ".join(title(key) for key in keys) + " |", "|---" * (len(keys) + 1) + "|"]
+    fusions = list(next(iter(groups.values()))[0]["fusions"]) if groups else []
+    for kind, names in (("fusions", fusions), ("scores", SCORES)):
+        for name in names:
+            cells = [spread([result[kind][name]["auroc"] for result in groups[key]], 4) for key in keys]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def long_tail_table() -> str:
+    """AUROC within each class of the long-tailed CIFAR-10."""
+    results = [result for result in read("detection") if result["cell"]["long_tail"] != "balanced"]
+    if not results:
+        return "Not measured yet."
+    lines = ["| given class | samples | AUROC within it |", "|---|---|---|"]
+    for name in results[0]["by_class"]:
+        sizes = [result["by_class"][name]["n"] for result in results]
+        lines.append(f"| {name} | {np.mean(sizes):.0f} | {spread([r['by_class'][name]['auroc'] for r in results])} |")
+    return "\n".join(lines)
+
+
+def command_table() -> str:
+    """Time and memory of the whole command."""
+    lines = [
+        "| | whole command | plain training | ratio, imports apart | peak memory | machine |",
+        "|---|---|---|---|---|---|",
+    ]
+    for result in read("command"):
+        machine = result["made_by"]["machine"]
+        lines.append(
+            f"| CIFAR-10, 50,000 pictures | {result['whole_command_seconds']:.0f} s | {result['plain_training_seconds']:.0f} s "
+            f"| {result['ratio_imports_apart']:.2f} | {result['peak_memory'] / 1e9:.2f} GB "
+            f"| {machine['processor']}, {machine['cores']} cores |"
+        )
+    return "\n".join(lines)
+
+
+TABLES = {
+    "detection": detection_table,
+    "clean": clean_table,
+    "ablation": ablation_table,
+    "long-tail": long_tail_table,
+    "command": command_table,
+}
+
+
+def fill(text: str) -> str:
+    """README text with every table made anew between `<!-- table: NAME -->` and `<!-- end -->`."""
+    for name, make in TABLES.items():
+        start, end = f"<!-- table: {name} -->\n", "<!-- end -->"
+        before, found, rest = text.partition(start)
+        if not found:
+            raise SystemExit(f"README.md has no marker for the table {name}.")
+        text = before + start + make() + "\n" + end + rest.partition(end)[2]
+    return text
+
+
+def main() -> None:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    text = README.read_text(encoding="utf-8")
+    filled = fill(text)
+    if parser.parse_args().check:
+        sys.exit(int(filled != text))
+    README.write_text(filled, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import curv_issues
+from curv_issues.errors import UsageError
+from curv_issues.findings.again import find_again
+from curv_issues.result import AuditResult
+from tests.small import make_data
+
+FIXED = ["row", "split", "path", "given", "suggested"]
+
+
+@pytest.fixture(scope="module")
+def result() -> AuditResult:
+    return curv_issues.audit(make_data(50), epochs=2, cut_off="10%")
+
+
+@pytest.fixture(autouse=True)
+def _no_training(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    request.getfixturevalue("result")  # it alone may train
+    for target in ("run.train_probe", "run.run_probe", "training.train_probe", "scoring.scoring_pass"):
+        monkeypatch.setattr(f"curv_issues.{target}", lambda *_args, **_options: pytest.fail("nothing was to be computed"))
+
+
+def test_the_same_options_give_the_same_result(result: AuditResult) -> None:
+    again = find_again(result, cut_off="10%")
+    pd.testing.assert_frame_equal(again.scores, result.scores)
+    pd.testing.assert_frame_equal(again.findings, result.findings)
+    assert again.summary == result.summary
+    assert again.contact_sheet is None
+
+
+@pytest.mark.parametrize(("cut_off", "count"), [("0%", 0), ("2%", 1), ("50%", 25), ("100%", 50), (1.0, 0), (0.0, 50)])
+def test_another_cut_off_changes_flags_and_findings_only(result: AuditResult, cut_off: str | float, count: int) -> None:
+    before = copy.deepcopy(result.summary)
+    again = find_again(result, cut_off=cut_off)
+    assert again.scores["flagged"].sum() == len(again.findings) == count
+    flagged = again.scores[again.scores["flagged"]]
+    assert set(flagged["row"]) == set(again.findings["row"])
+    if 0 < count < 50:
+        assert flagged["suspicion"].min() >= again.scores.loc[~again.scores["flagged"], "suspicion"].max()
+    same = [*FIXED, "suspicion", *result.score_names]
+    pd.testing.assert_frame_equal(again.scores[same], result.scores[same])
+    np.testing.assert_array_equal(again.pred_probs, result.pred_probs)
+    assert again.summary["num_findings"] == {"label_error": count}
+    assert again.summary["options"] == {**before["options"], "cut_off": cut_off}
+    assert again.summary["cut_off"]["num_flagged"] == count
+    assert result.summary == before  # the old one is left alone
+    assert result.scores["flagged"].sum() == 5
+
+
+def test_another_score_ranks_anew(result: AuditResult) -> None:
+    again = find_again(result, score="final_loss", cut_off="10%")
+    loss = again.scores["final_loss"]
+    assert (again.scores["suspicion"].rank() == loss.rank()).all()
+    assert again.scores.loc[again.scores["flagged"], "final_loss"].min() >= loss.nlargest(5).min()
+    assert again.summary["options"]["score"] == "final_loss"
+    low = find_again(result, score="margin", cut_off="10%")
+    assert (low.scores["suspicion"].rank() == (-low.scores["margin"]).rank()).all()
+    pd.testing.assert_frame_equal(again.scores[[*FIXED, *result.score_names]], result.scores[[*FIXED, *result.score_names]])
+
+
+def test_a_loaded_result_is_as_good(result: AuditResult, tmp_path: Path) -> None:
+    result.save(tmp_path / "out")
+    loaded = find_again(AuditResult.load(tmp_path / "out"), score="residual", cut_off=0.7)
+    direct = find_again(result, score="residual", cut_off=0.7)
+    pd.testing.assert_frame_equal(loaded.findings, direct.findings)
+    pd.testing.assert_frame_equal(loaded.scores, direct.scores)
+
+
+def test_wrong_options(result: AuditResult) -> None:
+    with pytest.raises(UsageError, match="Unknown score 'luck'; choose one of: default"):
+        find_again(result, score="luck")
+    with pytest.raises(UsageError, match="cut_off must be 'auto'"):
+        find_again(result, cut_off=2)
