@@ -94,8 +94,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=Path, help="folder of the datasets")
     parser.add_argument("--smoke", action="store_true", help="digits only, nothing is written to results/detection")
+    parser.add_argument("--only", nargs="+", help="names of datasets, to make their cells only")
+    parser.add_argument("--part", default="0/1", help="i/m: every m-th cell from the i-th on, for m processes side by side")
     options = parser.parse_args()
+    part, parts = (int(number) for number in options.part.split("/"))
     listed = [cell("digits", 0.05, 0)] if options.smoke else cells()
+    listed = [c for c in listed if not options.only or c["dataset"] in options.only][part::parts]
     for configuration in listed:
         folder = "smoke" if options.smoke else "detection"
         result = run_cell(folder, configuration, lambda configuration=configuration: measure(configuration, options.datasets))
