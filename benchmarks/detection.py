@@ -32,9 +32,10 @@ from curv_issues.config import FindingOptions, TrainingOptions
 
 SEEDS = (0, 1, 2)
 FUSIONS = {
-    "cumulative_loss + margin (default)": ("cumulative_loss", "margin"),
+    "cumulative_loss + margin": ("cumulative_loss", "margin"),
     "cumulative_loss + margin + input_curvature": ("cumulative_loss", "margin", "input_curvature"),
     "cumulative_loss + margin + final_margin": ("cumulative_loss", "margin", "final_margin"),
+    "cumulative_loss + margin + final_margin + input_curvature": ("cumulative_loss", "margin", "final_margin", "input_curvature"),
 }
 
 
@@ -79,6 +80,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
         "by_class": auroc_by_class(truth, suspicion, noisy.labels, noisy.class_names) if truth.any() else None,
         "flagged": flagging(truth, result.scores["flagged"].to_numpy()),
         "cut_off": result.summary["cut_off"],
+        "ranking": result.summary["ranking"],
         "recipe": result.summary["recipe"],
         "seconds": result.summary["seconds"],
     }

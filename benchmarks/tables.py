@@ -92,10 +92,13 @@ def clean_table() -> str:
 
 def ablation_table() -> str:
     """AUROC of every score and fusion."""
-    groups = {key: results for key, results in grouped(read("detection")).items() if key[3] > 0 and len(results) > 1}
-    keys = [key for key in groups if key[2] == "balanced" and (key[1] == "full" or key[3] == 0.1)]
+    groups = {key: results for key, results in grouped(read("detection")).items() if key[3] > 0}
+    keys = [key for key in groups if key[2] == "balanced" and key[3] in (0.1, 0.05) or key[0] == "mnist"]
     keys.sort(key=lambda key: (key[1] != "full", list(NAMES).index(key[0]), str(key[1]).zfill(6)))
     lines = ["| ranked by | " + " | ".join(title(key) for key in keys) + " |", "|---" * (len(keys) + 1) + "|"]
+    lines.append(
+        "| default |" + "".join(f" {spread([result['suspicion']['auroc'] for result in groups[key]], 4)} |" for key in keys)
+    )
     fusions = list(next(iter(groups.values()))[0]["fusions"]) if groups else []
     for kind, names in (("fusions", fusions), ("scores", SCORES)):
         for name in names:

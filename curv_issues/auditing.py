@@ -18,7 +18,7 @@ from curv_issues.config import CurvatureForm, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.picture import UnreadablePictureError
 from curv_issues.errors import AuditInterrupted
-from curv_issues.findings.label_error import find_label_errors, findings_table, suggest_classes
+from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table, suggest_classes
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.report.contact_sheet import contact_sheet
@@ -125,7 +125,8 @@ def audit(
         step=step,
         form=form,
     )
-    finding = FindingOptions(score=score, cut_off=cut_off)
+    own_scores = [str(getattr(tracker, "name", "")) for tracker in trackers]
+    finding = FindingOptions(score=score, cut_off=cut_off, own_scores=own_scores)
     start = time.perf_counter()
     from curv_issues.data.huggingface import load_data  # imports datasets, which errors above need not wait for
 
@@ -210,7 +211,7 @@ def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, fin
     )
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
     judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding)
-    scores["suspicion"], scores["flagged"] = judged.suspicion, judged.flagged
+    scores["suspicion"], scores["flagged"] = judged.ranking.suspicion, judged.flagged
     findings = findings_table(scores, images)
     summary = {
         "complete": run.complete,
@@ -223,7 +224,7 @@ def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, fin
         "device": run.device,
         "compute_type": run.compute_type,
         "num_findings": {"label_error": len(findings)},
-        "cut_off": asdict(judged.cut_off),
+        **describe_decision(judged),
         "reference_margin": run.reference_margin,
         "notes": notes_on(data),
     }

@@ -6,15 +6,16 @@ Data goes to stdout, progress and notes to stderr. Exit codes: 0 done, 2 usage, 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from curv_issues.config import PRESETS, FindingOptions, TrainingOptions
 from curv_issues.errors import AuditInterrupted, CurvIssuesError, UsageError
@@ -22,11 +23,13 @@ from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS, render
-from curv_issues.storage import check_output
+from curv_issues.storage import check_output, check_space
 from curv_issues.trackers import SCORES
 
 if TYPE_CHECKING:
     from curv_issues.result import AuditResult
+
+LEAST_SPACE = 10_000_000  # bytes; the smallest result with its contact sheet takes less
 
 app = typer.Typer(
     name="curv-issues",
@@ -43,6 +46,10 @@ def main() -> None:
     """Entry point of the command."""
     # Threads that wait must sleep: spinning ones make a shared machine several times slower. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    warnings.filterwarnings("ignore", module="PIL")  # damaged metadata of a picture that can be read all the same
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding lacks must not end the command
     app()
 
 
@@ -54,7 +61,10 @@ def _global_options(
     if version:
         import importlib.metadata
 
-        typer.echo(importlib.metadata.version("curv-issues"))
+        try:
+            typer.echo(importlib.metadata.version("curv-issues"))
+        except importlib.metadata.PackageNotFoundError:
+            typer.echo("unknown: run from a checkout that is not installed")
         raise typer.Exit
     if context.invoked_subcommand is None:
         raise typer.Exit(2)
@@ -121,7 +131,8 @@ def audit(
         if max_samples is not None and max_samples < 2:
             raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
         folder = output if output is not None else Path(_folder_name(dataset[0], split))
-        check_output(folder, overwrite=overwrite, sources=dataset)
+        check_output(folder, overwrite=overwrite, sources=[name for name in dataset if name])
+        check_space(folder, LEAST_SPACE)
         with _saving_partial(folder, overwrite, format, quiet), live_progress(quiet=quiet) as progress:
             from curv_issues.auditing import audit as run_audit
 
@@ -174,14 +185,14 @@ def demo(
         _deliver(result, output, overwrite=True, format=format, quiet=quiet)
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
-        typer.echo(
-            f"{int(is_flipped.sum())} wrong labels were planted; {found} of them are among the {int(flagged.sum())} findings.",
-            err=format != "table",
-        )
+        planted = f"{int(is_flipped.sum())} wrong labels were planted"
+        _tell(f"{planted}; {found} of them are among the {int(flagged.sum())} findings.", format=format, quiet=quiet)
 
 
 def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str, quiet: bool) -> None:
-    """Save the result, print the findings, and tell on stderr where everything lies."""
+    """Save the result, print the findings, and tell where everything lies."""
+    from curv_issues.report.text import visible  # imports pandas
+
     result.save(folder, overwrite=overwrite)
     text = render(result, format)
     try:
@@ -189,13 +200,17 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
     except BrokenPipeError:  # the reader has closed: curv-issues audit ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if not quiet:
-        notes = Console(stderr=True, highlight=False, soft_wrap=True)
         for note in result.summary["notes"]:
-            notes.print(f"Note: {note}", markup=False)
+            typer.echo(visible(f"Note: {note}"), err=True)
         seconds = sum(result.summary["seconds"].values())
-        notes.print(f"{result}, in {seconds:.0f} s.", markup=False)
-    where = f"Results: {folder}"
-    typer.echo(where, err=format != "table")
+        typer.echo(visible(f"{result}, in {seconds:.0f} s."), err=True)
+    _tell(f"Results: {folder}", format=format, quiet=quiet)
+
+
+def _tell(text: str, *, format: str, quiet: bool) -> None:
+    """A line for people: below the table, else on stderr, since stdout is for programs then."""
+    if format == "table" or not quiet:
+        typer.echo(text, err=format != "table")
 
 
 @contextlib.contextmanager
@@ -207,8 +222,8 @@ def _saving_partial(folder: Path, overwrite: bool, format: str, quiet: bool) -> 
         if interrupted.result is None:
             typer.echo("Interrupted before the first epoch was finished; nothing to save.", err=True)
         else:
-            done = interrupted.result.summary["epochs_done"]
-            typer.echo(f"Interrupted; this is the ranking after {done} of the epochs (complete: false).", err=True)
+            done, epochs = interrupted.result.summary["epochs_done"], interrupted.result.summary["recipe"]["epochs"]
+            typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs (complete: false).", err=True)
             _deliver(interrupted.result, folder, overwrite=overwrite, format=format, quiet=quiet)
         raise typer.Exit(AuditInterrupted.exit_code) from None
 
@@ -219,7 +234,7 @@ def _exit_codes() -> Iterator[None]:
     try:
         yield
     except CurvIssuesError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)  # one line, whatever a path holds
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted; nothing was written.", err=True)
@@ -229,7 +244,7 @@ def _exit_codes() -> Iterator[None]:
 def _folder_name(dataset: str, split: str | None) -> str:
     """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
     name = dataset.rstrip("/\\")
-    if Path(name).exists():
+    if name and Path(name).exists():
         name = Path(name).resolve().name.removesuffix(".parquet")
     words = re.sub(r"[^\w.+-]+", "-", f"{name}-{split or 'train'}").strip("-.")
     return f"curv-issues-{words}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import numbers
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, fields
 from typing import Any, Literal
 
 from curv_issues.errors import UsageError
@@ -107,6 +108,7 @@ class FindingOptions:
     Attributes:
         score: "default" (the fused ranking) or the name of a score to rank by.
         cut_off: "auto", a suspicion in [0, 1] from which samples are flagged, or a share such as "5%".
+        own_scores: (on construction only) names of scores beside those of the table, from trackers of the user's.
 
     Raises:
         UsageError: an option has a wrong type or value; the text names it.
@@ -114,12 +116,13 @@ class FindingOptions:
 
     score: str = "default"
     cut_off: str | float = "auto"
+    own_scores: InitVar[Sequence[str]] = ()
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, own_scores: Sequence[str]) -> None:
         if not isinstance(self.score, str):
             raise UsageError(f"score must be the name of a score, got {self.score!r}.")
         if self.score != "default":
-            look_up({"default": None, **SCORES}, self.score, "score")
+            look_up(dict.fromkeys(("default", *SCORES, *own_scores)), self.score, "score")
         parse_cut_off(self.cut_off)
 
 

@@ -38,10 +38,11 @@ class Recipe:
     form: CurvatureForm
 
 
-# Chosen on CIFAR-100 (see benchmarks/recipe): enough steps to learn the classes, too few to learn the exceptions.
+# How these were chosen stands in benchmarks/README.md: enough steps to learn the classes, too few to learn all exceptions.
 REFERENCE_SIZE = 50_000
 REFERENCE_EPOCHS = 8
-EPOCHS_EXPONENT = 1 / 3
+EPOCHS_EXPONENT = 0.47
+MOST_EPOCHS = 40
 REFERENCE_BATCH = 256
 BATCH_EXPONENT = 0.7
 REFERENCE_RATE = 0.2
@@ -50,13 +51,14 @@ REFERENCE_RATE = 0.2
 def make_recipe(options: TrainingOptions, *, num_samples: int, resolution: int, grey: bool) -> Recipe:
     """Fill in what the options leave open.
 
-    Epochs fall with the cube root of the number of samples (8 at 50,000, 37 at 500, 4 at 500,000); the batch grows with
-    the size to the power of 0.7 (16 at 500, 256 at 50,000), as a power of two from 16 to 512; the learning rate follows the
-    square root of the batch.
+    Epochs fall about with the square root of the number of samples (8 at 50,000, 40 up to 1,600, 3 at 500,000);
+    the batch grows with the size to the power of 0.7 (16 at 500, 256 at 50,000), as a power of two from 16 to 512; the
+    learning rate follows the square root of the batch.
     """
     effort = PRESETS[options.preset]
     ratio = num_samples / REFERENCE_SIZE
-    epochs = options.epochs or int(np.clip(round(effort.epochs_factor * REFERENCE_EPOCHS * ratio**-EPOCHS_EXPONENT), 2, 100))
+    standard_epochs = min(MOST_EPOCHS, REFERENCE_EPOCHS * ratio**-EPOCHS_EXPONENT)
+    epochs = options.epochs or max(2, round(effort.epochs_factor * standard_epochs))
     batch_size = options.batch_size or int(np.clip(2 ** round(np.log2(REFERENCE_BATCH * ratio**BATCH_EXPONENT)), 16, 512))
     scored = min(options.curvature_epochs or effort.curvature_epochs, epochs)
     return Recipe(

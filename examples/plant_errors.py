@@ -21,8 +21,12 @@ import curv_issues
 def plant(source: str, output: Path, *, rate: float, label_column: str, split: str, seed: int) -> None:
     """Write the split with a share of its labels flipped; the column `was` keeps the labels of before."""
     loaded = datasets.load_dataset(source, split=split)
-    labels = np.array(loaded[label_column])
-    names = loaded.features[label_column].names
+    labels, feature = np.array(loaded[label_column]), loaded.features[label_column]
+    if isinstance(feature, datasets.ClassLabel):
+        names = feature.names
+    else:  # the labels are the names
+        values, labels = np.unique(labels, return_inverse=True)
+        names = [str(value) for value in values]
     noisy, is_flipped = curv_issues.flip_labels(labels, rate, num_classes=len(names), seed=seed)
     image_column = next(name for name, feature in loaded.features.items() if isinstance(feature, datasets.Image))
     table = loaded.select_columns([image_column]).add_column("label", noisy)

@@ -19,7 +19,7 @@ import curv_issues
 from curv_issues import AuditInterrupted, AuditResult, DatasetError, UsageError, audit, flip_labels, from_arrays
 from curv_issues.auditing import notes_on, versions
 from curv_issues.config import FindingOptions, TrainingOptions, option_names
-from curv_issues.findings.ranking import suspicion
+from curv_issues.findings.ranking import rank_samples
 from curv_issues.progress import Progress
 from curv_issues.trackers import SCORES, ScoreInfo
 from curv_issues.trackers.base import Need, Observation, Tracker
@@ -67,7 +67,10 @@ def test_the_result_keeps_the_contract() -> None:
     assert scores[list(SCORES)].notna().all().all()
     raw = {name: scores[name].to_numpy() for name in SCORES}
     directions = {name: info.direction for name, info in SCORES.items()}
-    np.testing.assert_allclose(scores["suspicion"], suspicion(raw, directions))
+    threshold = result.summary["reference_margin"]["p90"][-1]
+    ranking = rank_samples(raw, directions, margin_threshold=threshold)
+    np.testing.assert_allclose(scores["suspicion"], ranking.suspicion)
+    assert result.summary["ranking"] == {"scores": list(ranking.scores), "memorised_share": ranking.memorised_share}
 
     findings = result.findings
     assert set(findings["row"]) == set(scores.loc[scores["flagged"], "row"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from fractions import Fraction
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -192,3 +193,8 @@ def test_everything_else_is_refused_in_one_line(cut_off: Any) -> None:
         assert str(caught.value) == (
             f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got {cut_off!r}."
         )
+
+
+def test_an_own_score_can_rank() -> None:
+    options = FindingOptions(score="mine", own_scores=["mine"])
+    assert asdict(options) == {"score": "mine", "cut_off": "auto"}

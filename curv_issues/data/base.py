@@ -101,9 +101,11 @@ def hash_pixels(pixels: np.ndarray) -> str:
 
 
 def check_auditable(data: LabeledData) -> None:
-    """Raise DatasetError unless there are samples of at least two classes."""
+    """Raise DatasetError unless there are samples of at least two classes, their pictures square."""
     if len(data) == 0:
         raise DatasetError(f"{data.source.source} has no samples to audit; expected at least two, of two classes.")
+    if data.images.ndim != 4 or data.images.shape[1] != data.images.shape[2]:
+        raise DatasetError(f"Expected square pictures (n, r, r, c), got {data.images.shape}; from_arrays() makes them so.")
     present = np.unique(data.labels)
     if len(present) < 2:
         only = data.class_names[int(present[0])]

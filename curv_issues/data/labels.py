@@ -53,9 +53,11 @@ def encode_labels(
         Codes, class names and the mask of samples without a label.
 
     Raises:
-        DatasetError: a label is missing (and `skip_unlabelled` is False), is no class (a fraction, a list, an index
+        DatasetError: `names` are no strings or hold one twice, a label is missing (and `skip_unlabelled` is False), is no class (a fraction, a list, an index
             outside `names`), the types are mixed, or there is no label at all.
     """
+    if names is not None:
+        _check_names(names)
     raw = values.tolist() if isinstance(values, np.ndarray) else list(values)
     unlabelled = np.fromiter((_is_missing(value) for value in raw), dtype=bool, count=len(raw))
     present = [value for value, missing in zip(raw, unlabelled, strict=True) if not missing]
@@ -113,6 +115,11 @@ def _kind_of(value: Any) -> str:
     if isinstance(value, str):
         return "strings"
     return "numbers" if isinstance(value, numbers.Real) else "other"
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise DatasetError(f"Expected class names that are strings and differ, but got {list(names)[:20]!r}.")
 
 
 def _check_indices(classes: list[Any], names: Sequence[str], *, rows: np.ndarray, origin: str) -> np.ndarray:

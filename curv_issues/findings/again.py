@@ -6,7 +6,7 @@ import copy
 from dataclasses import asdict, replace
 
 from curv_issues.config import FindingOptions
-from curv_issues.findings.label_error import find_label_errors, findings_table
+from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
 from curv_issues.result import AuditResult
 
 
@@ -24,14 +24,14 @@ def find_again(result: AuditResult, *, score: str = "default", cut_off: str | fl
     Raises:
         UsageError: an option is wrong.
     """
-    options = FindingOptions(score=score, cut_off=cut_off)
+    options = FindingOptions(score=score, cut_off=cut_off, own_scores=result.score_names)
     directions = {name: metadata["direction"] for name, metadata in result.score_metadata.items()}
     raw = {name: result.scores[name].to_numpy() for name in result.score_names}
     judged = find_label_errors(raw, directions, result.trajectories["margin"], result.summary["reference_margin"], options=options)
-    scores = result.scores.assign(suspicion=judged.suspicion, flagged=judged.flagged)
+    scores = result.scores.assign(suspicion=judged.ranking.suspicion, flagged=judged.flagged)
     findings = findings_table(scores, result.images)
     summary = copy.deepcopy(result.summary)
     summary["options"].update(asdict(options))
     summary["num_findings"]["label_error"] = len(findings)
-    summary["cut_off"] = asdict(judged.cut_off)
+    summary.update(describe_decision(judged))
     return replace(result, scores=scores, findings=findings, summary=summary, contact_sheet=None)

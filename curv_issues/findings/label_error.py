@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from curv_issues.config import FindingOptions
 from curv_issues.findings.cutoff import CutOff, flag
-from curv_issues.findings.ranking import suspicion
+from curv_issues.findings.ranking import Ranking, rank_samples
 
 KIND = "label_error"
 
@@ -20,12 +21,12 @@ class LabelErrors:
     """The judgement on n samples.
 
     Attributes:
-        suspicion: float64 (n,) in [0, 1]; high = suspect; a ranking, not a probability.
+        ranking: the suspicion of each sample, and the scores it is made of.
         flagged: bool (n,).
         cut_off: how the decision was made.
     """
 
-    suspicion: np.ndarray
+    ranking: Ranking
     flagged: np.ndarray
     cut_off: CutOff
 
@@ -50,9 +51,15 @@ def find_label_errors(
     Raises:
         UsageError: the score asked for was not measured.
     """
-    ranking = suspicion(scores, directions, score=options.score)
-    flagged, cut_off = flag(ranking, margins, reference, cut_off=options.cut_off)
+    ranking = rank_samples(scores, directions, score=options.score, margin_threshold=reference["p90"][-1])
+    flagged, cut_off = flag(ranking.suspicion, margins, reference, cut_off=options.cut_off)
     return LabelErrors(ranking, flagged, cut_off)
+
+
+def describe_decision(errors: LabelErrors) -> dict[str, Any]:
+    """What a summary says of how the samples were ranked and flagged."""
+    ranking = {"scores": list(errors.ranking.scores), "memorised_share": errors.ranking.memorised_share}
+    return {"ranking": ranking, "cut_off": asdict(errors.cut_off)}
 
 
 def suggest_classes(pred_probs: np.ndarray, labels: np.ndarray) -> np.ndarray:

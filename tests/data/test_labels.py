@@ -148,3 +148,9 @@ def test_values_outside_the_class_names(value, shown):
     assert str(caught.value) == (
         f"The label in row 0 of column 'y' is {shown}, which is none of its 2 classes; expected 0 to 1, or -1 for no label."
     )
+
+
+@pytest.mark.parametrize("names", [["a", "a"], [0, 1]])
+def test_class_names_must_be_strings_that_differ(names):
+    with pytest.raises(DatasetError, match="Expected class names that are strings and differ, but got"):
+        encode_labels([0, 1], names=names)

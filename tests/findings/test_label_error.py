@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from curv_issues.config import FindingOptions
 from curv_issues.errors import UsageError
 from curv_issues.findings.label_error import find_label_errors, findings_table, suggest_classes
-from curv_issues.findings.ranking import suspicion
+from curv_issues.findings.ranking import rank_samples
 
 
 @given(
@@ -36,9 +36,9 @@ def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int
         {"p90": [-1.0], "p99": [0.0]},
         options=FindingOptions(score=score, cut_off=cut_off),
     )
-    expected = suspicion({"margin": margin, "final_loss": loss}, {"margin": "low", "final_loss": "high"}, score=score)
-    np.testing.assert_array_equal(judged.suspicion, expected)
-    return judged.suspicion, judged.flagged, judged.cut_off.num_flagged
+    expected = rank_samples({"margin": margin, "final_loss": loss}, {"margin": "low", "final_loss": "high"}, score=score)
+    np.testing.assert_array_equal(judged.ranking.suspicion, expected.suspicion)
+    return judged.ranking.suspicion, judged.flagged, judged.cut_off.num_flagged
 
 
 def test_rank_and_cut_off_are_those_of_the_options() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from curv_issues.errors import UsageError
-from curv_issues.findings.ranking import DEFAULT_SCORES, suspicion
+from curv_issues.findings.ranking import DEFAULT_SCORES, rank_samples
 from curv_issues.trackers import SCORES
 from tests import reference
 
@@ -27,14 +27,37 @@ def test_the_default_is_made_of_scores_of_the_table() -> None:
 @given(VALUES)
 def test_default_equals_its_twin(values: np.ndarray) -> None:
     scores = table(values)
-    expected = reference.rank_mean({name: scores[name].tolist() for name in DEFAULT_SCORES}, DIRECTIONS)
-    np.testing.assert_allclose(suspicion(scores, DIRECTIONS), expected, rtol=1e-12)
+    expected = reference.rank_mean({name: scores[name].tolist() for name in DEFAULT_SCORES[:2]}, DIRECTIONS)
+    ranking = rank_samples(scores, DIRECTIONS)
+    np.testing.assert_allclose(ranking.suspicion, expected, rtol=1e-12)
+    assert (ranking.scores, ranking.memorised_share) == (DEFAULT_SCORES[:2], None)
+
+
+@pytest.mark.parametrize(("predicted", "joins"), [(0, True), (2, True), (3, False), (20, False)])
+def test_the_final_margin_joins_until_wrong_labels_are_memorised(predicted: int, joins: bool) -> None:
+    rng = np.random.default_rng(0)
+    final = rng.normal(5, 1, 100)
+    final[:20] = -1.0
+    final[:predicted] = 1.0  # of the 20 labels that looked wrong in training, so many are given back in the end
+    margin = np.concatenate([np.full(20, -3.0), rng.normal(4, 1, 80).clip(0)])
+    scores = {"cumulative_loss": rng.random(100), "margin": margin, "final_margin": final}
+    ranking = rank_samples(scores, DIRECTIONS, margin_threshold=-1.0)
+    assert ranking.memorised_share == predicted / 20
+    assert ranking.scores == (DEFAULT_SCORES if joins else DEFAULT_SCORES[:2])
+    expected = reference.rank_mean({name: scores[name].tolist() for name in ranking.scores}, DIRECTIONS)
+    np.testing.assert_allclose(ranking.suspicion, expected, rtol=1e-12)
+
+
+def test_without_any_label_that_looked_wrong_the_final_margin_stays_out() -> None:
+    scores = table(np.ones((len(SCORES), 9)))
+    ranking = rank_samples(scores, DIRECTIONS, margin_threshold=-1.0)
+    assert (ranking.scores, ranking.memorised_share) == (DEFAULT_SCORES[:2], None)
 
 
 @given(VALUES, st.sampled_from(list(SCORES)))
 def test_a_named_score_is_its_own_rank(values: np.ndarray, name: str) -> None:
     scores = table(values)
-    got = suspicion(scores, DIRECTIONS, score=name)
+    got = rank_samples(scores, DIRECTIONS, score=name).suspicion
     np.testing.assert_allclose(got, reference.rank_mean({name: scores[name].tolist()}, DIRECTIONS), rtol=1e-12)
     assert got.dtype == np.float64
     assert ((got > 0) & (got < 1)).all()
@@ -46,27 +69,27 @@ def test_a_named_score_is_its_own_rank(values: np.ndarray, name: str) -> None:
 
 def test_range_and_ties() -> None:
     scores = {"margin": np.array([3.0, 1.0, 1.0, -2.0])}
-    np.testing.assert_allclose(suspicion(scores, {"margin": "low"}, score="margin"), [1 / 8, 4 / 8, 4 / 8, 7 / 8])
-    np.testing.assert_allclose(suspicion(scores, {"margin": "high"}, score="margin"), [7 / 8, 4 / 8, 4 / 8, 1 / 8])
-    np.testing.assert_allclose(suspicion({"margin": np.zeros(5)}, {"margin": "low"}, score="margin"), 0.5)
+    np.testing.assert_allclose(rank_samples(scores, {"margin": "low"}, score="margin").suspicion, [1 / 8, 4 / 8, 4 / 8, 7 / 8])
+    np.testing.assert_allclose(rank_samples(scores, {"margin": "high"}, score="margin").suspicion, [7 / 8, 4 / 8, 4 / 8, 1 / 8])
+    np.testing.assert_allclose(rank_samples({"margin": np.zeros(5)}, {"margin": "low"}, score="margin").suspicion, 0.5)
 
 
 def test_what_was_never_measured_is_left_out() -> None:
     rng = np.random.default_rng(0)
     scores = table(rng.random((len(SCORES), 9)))
-    for missing in DEFAULT_SCORES:
+    for missing in DEFAULT_SCORES[:2]:
         part = {**scores, missing: np.full(9, np.nan)}
-        rest = {name: scores[name].tolist() for name in DEFAULT_SCORES if name != missing}
-        np.testing.assert_allclose(suspicion(part, DIRECTIONS), reference.rank_mean(rest, DIRECTIONS))
+        rest = {name: scores[name].tolist() for name in DEFAULT_SCORES[:2] if name != missing}
+        np.testing.assert_allclose(rank_samples(part, DIRECTIONS).suspicion, reference.rank_mean(rest, DIRECTIONS))
         del part[missing]
-        np.testing.assert_allclose(suspicion(part, DIRECTIONS), reference.rank_mean(rest, DIRECTIONS))
+        np.testing.assert_allclose(rank_samples(part, DIRECTIONS).suspicion, reference.rank_mean(rest, DIRECTIONS))
 
 
 def test_a_score_that_is_not_there() -> None:
     scores = {"margin": np.zeros(3), "residual": np.full(3, np.nan), "final_loss": np.array([0, np.nan, 1])}
     for name in ("residual", "final_loss", "input_curvature"):
         with pytest.raises(UsageError) as caught:
-            suspicion(scores, DIRECTIONS, score=name)
+            rank_samples(scores, DIRECTIONS, score=name)
         assert str(caught.value) == f"The score {name!r} was not measured in this run; it has: margin."
     with pytest.raises(UsageError, match="The score 'default' was not measured in this run; it has: residual"):
-        suspicion({"residual": np.zeros(3)}, DIRECTIONS)
+        rank_samples({"residual": np.zeros(3)}, DIRECTIONS)

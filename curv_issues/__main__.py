@@ -1,0 +1,8 @@
+"""`python -m curv_issues`: the command, also where its script is not on the path."""
+
+from __future__ import annotations
+
+from curv_issues.cli import main
+
+if __name__ == "__main__":
+    main()
