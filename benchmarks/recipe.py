@@ -15,12 +15,23 @@ from typing import Any
 from benchmarks.common import detection, load, plant, run_cell, stratified, ten_classes
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
+from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import rank_samples
 from curv_issues.run import run_probe
 
 GRID: dict[int, tuple[dict[str, int], ...]] = {
-    3_000: tuple({"epochs": epochs, "batch_size": 32} for epochs in (15, 30, 45)) + ({"epochs": 30, "batch_size": 64},),
-    500: tuple({"epochs": epochs, "batch_size": 16} for epochs in (20, 40, 80)) + ({"epochs": 40, "batch_size": 32},),
+    3_000: (
+        {"epochs": 15, "batch_size": 32},
+        {"epochs": 30, "batch_size": 32},
+        {"epochs": 45, "batch_size": 32},
+        {"epochs": 30, "batch_size": 64},
+    ),
+    500: (
+        {"epochs": 20, "batch_size": 16},
+        {"epochs": 40, "batch_size": 16},
+        {"epochs": 80, "batch_size": 16},
+        {"epochs": 40, "batch_size": 32},
+    ),
 }
 
 
@@ -36,8 +47,8 @@ def measure(root: Path, size: int, seed: int, options: dict[str, int]) -> dict[s
     assert run is not None
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
     names = ("default", "cumulative_loss", "margin", "final_margin", "input_curvature")
-    threshold = run.reference_margin["p90"][-1]
-    ranked = {name: rank_samples(run.scores, directions, score=name, margin_threshold=threshold) for name in names}
+    wrong = looked_wrong(run.trajectories["margin"], run.reference_margin).mask
+    ranked = {name: rank_samples(run.scores, directions, score=name, looked_wrong=wrong) for name in names}
     return {
         **{name: detection(truth, ranking.suspicion) for name, ranking in ranked.items()},
         "memorised_share": ranked["default"].memorised_share,

@@ -93,7 +93,7 @@ def clean_table() -> str:
 def ablation_table() -> str:
     """AUROC of every score and fusion."""
     groups = {key: results for key, results in grouped(read("detection")).items() if key[3] > 0}
-    keys = [key for key in groups if key[2] == "balanced" and key[3] in (0.1, 0.05) or key[0] == "mnist"]
+    keys = [key for key in groups if key[2] == "balanced" and (key[3] in (0.1, 0.05) or key[0] == "mnist")]
     keys.sort(key=lambda key: (key[1] != "full", list(NAMES).index(key[0]), str(key[1]).zfill(6)))
     lines = ["| ranked by | " + " | ".join(title(key) for key in keys) + " |", "|---" * (len(keys) + 1) + "|"]
     lines.append(

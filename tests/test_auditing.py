@@ -19,6 +19,7 @@ import curv_issues
 from curv_issues import AuditInterrupted, AuditResult, DatasetError, UsageError, audit, flip_labels, from_arrays
 from curv_issues.auditing import notes_on, versions
 from curv_issues.config import FindingOptions, TrainingOptions, option_names
+from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import rank_samples
 from curv_issues.progress import Progress
 from curv_issues.trackers import SCORES, ScoreInfo
@@ -67,8 +68,8 @@ def test_the_result_keeps_the_contract() -> None:
     assert scores[list(SCORES)].notna().all().all()
     raw = {name: scores[name].to_numpy() for name in SCORES}
     directions = {name: info.direction for name, info in SCORES.items()}
-    threshold = result.summary["reference_margin"]["p90"][-1]
-    ranking = rank_samples(raw, directions, margin_threshold=threshold)
+    wrong = looked_wrong(result.trajectories["margin"], result.summary["reference_margin"]).mask
+    ranking = rank_samples(raw, directions, looked_wrong=wrong)
     np.testing.assert_allclose(scores["suspicion"], ranking.suspicion)
     assert result.summary["ranking"] == {"scores": list(ranking.scores), "memorised_share": ranking.memorised_share}
 

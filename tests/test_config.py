@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from fractions import Fraction
 from dataclasses import asdict
+from fractions import Fraction
 from typing import Any
 
 import numpy as np

@@ -25,7 +25,7 @@ def test_more_samples_mean_fewer_epochs_and_larger_batches(preset: str) -> None:
     steps = [r.epochs * n / r.batch_size for r, n in zip(made, SIZES, strict=True)]
     assert epochs == sorted(epochs, reverse=True)
     assert batches == sorted(batches)
-    assert all(later > 0.7 * earlier for earlier, later in itertools.pairwise(steps))  # but for powers of two, they rise
+    assert all(later > 0.5 * earlier for earlier, later in itertools.pairwise(steps))  # but for powers of two and the most epochs
     assert steps[-1] > 10 * steps[0]
     assert [r.learning_rate for r in made] == sorted(r.learning_rate for r in made)
     for r in made:

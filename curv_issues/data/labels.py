@@ -53,8 +53,8 @@ def encode_labels(
         Codes, class names and the mask of samples without a label.
 
     Raises:
-        DatasetError: `names` are no strings or hold one twice, a label is missing (and `skip_unlabelled` is False), is no class (a fraction, a list, an index
-            outside `names`), the types are mixed, or there is no label at all.
+        DatasetError: `names` are no strings or hold one twice, a label is missing (and `skip_unlabelled` is False), is no
+            class (a fraction, a list, an index outside `names`), the types are mixed, or there is no label at all.
     """
     if names is not None:
         _check_names(names)

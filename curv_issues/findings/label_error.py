@@ -11,6 +11,7 @@ import pandas as pd
 
 from curv_issues.config import FindingOptions
 from curv_issues.findings.cutoff import CutOff, flag
+from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import Ranking, rank_samples
 
 KIND = "label_error"
@@ -45,14 +46,15 @@ def find_label_errors(
         scores: raw scores by name, each (n,).
         directions: "high" or "low" by score name.
         margins: (n, e), margin of the given label in the training pass by epoch.
-        reference: percentiles of the margins under a random other label by epoch; see `cutoff`.
+        reference: percentiles of the margins under a random other label by epoch; see `looked_wrong`.
         options: what to rank by and where to cut.
 
     Raises:
         UsageError: the score asked for was not measured.
     """
-    ranking = rank_samples(scores, directions, score=options.score, margin_threshold=reference["p90"][-1])
-    flagged, cut_off = flag(ranking.suspicion, margins, reference, cut_off=options.cut_off)
+    wrong = looked_wrong(margins, reference)
+    ranking = rank_samples(scores, directions, score=options.score, looked_wrong=wrong.mask)
+    flagged, cut_off = flag(ranking.suspicion, wrong, cut_off=options.cut_off)
     return LabelErrors(ranking, flagged, cut_off)
 
 

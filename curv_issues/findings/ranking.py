@@ -36,26 +36,25 @@ def rank_samples(
     directions: Mapping[str, str],
     *,
     score: str = "default",
-    margin_threshold: float | None = None,
+    looked_wrong: np.ndarray | None = None,
 ) -> Ranking:
     """Rank every sample from 0 (clean) to 1 (suspect).
 
     The default is the mean of the ranks of cumulative loss, margin and final margin. The final margin is left out once
-    the probe has memorised wrong labels, for then it calls them right: if, of the labels whose margin in training looked
-    wrong (below `margin_threshold`), 15% or more are predicted in the end. A named score is its own rank. Ties share their
+    the probe has memorised wrong labels, for then it calls them right: if, of the labels that looked wrong in training, 15%
+    or more are predicted in the end. A named score is its own rank. Ties share their
     mean rank. Scores that were never measured (NaN, in an interrupted run) are left out.
 
     Args:
         scores: raw scores by name, each (n,).
         directions: "high" or "low" by name: the end at which a sample is suspect.
         score: "default" or one name.
-        margin_threshold: margin below which a label looks wrong (`ReferenceMargin`, 90th percentile); None: leave the
-            final margin out.
+        looked_wrong: bool (n,), the labels that looked wrong in training; None: leave the final margin out.
 
     Raises:
         UsageError: the score asked for was not computed.
     """
-    names, memorised = ((score,), None) if score != "default" else _default_scores(scores, margin_threshold)
+    names, memorised = ((score,), None) if score != "default" else _default_scores(scores, looked_wrong)
     usable = tuple(name for name in names if _is_measured(scores, name))
     if not usable:
         there = ", ".join(name for name in scores if _is_measured(scores, name))
@@ -64,12 +63,9 @@ def rank_samples(
     return Ranking((np.mean(ranks, axis=0) - 0.5) / len(ranks[0]), usable, memorised)
 
 
-def _default_scores(scores: Mapping[str, np.ndarray], margin_threshold: float | None) -> tuple[tuple[str, ...], float | None]:
+def _default_scores(scores: Mapping[str, np.ndarray], looked_wrong: np.ndarray | None) -> tuple[tuple[str, ...], float | None]:
     without = DEFAULT_SCORES[:2]
-    if margin_threshold is None or not _is_measured(scores, "final_margin"):
-        return without, None
-    looked_wrong = scores["margin"] < margin_threshold
-    if not looked_wrong.any():
+    if looked_wrong is None or not looked_wrong.any() or not _is_measured(scores, "final_margin"):
         return without, None
     memorised = float((scores["final_margin"][looked_wrong] > 0).mean())
     return (DEFAULT_SCORES if memorised < MOST_MEMORISED else without), memorised

@@ -39,9 +39,9 @@ def test_the_final_margin_joins_until_wrong_labels_are_memorised(predicted: int,
     final = rng.normal(5, 1, 100)
     final[:20] = -1.0
     final[:predicted] = 1.0  # of the 20 labels that looked wrong in training, so many are given back in the end
-    margin = np.concatenate([np.full(20, -3.0), rng.normal(4, 1, 80).clip(0)])
+    margin = np.concatenate([np.full(20, -3.0), rng.normal(4, 1, 80).clip(0.1)])
     scores = {"cumulative_loss": rng.random(100), "margin": margin, "final_margin": final}
-    ranking = rank_samples(scores, DIRECTIONS, margin_threshold=-1.0)
+    ranking = rank_samples(scores, DIRECTIONS, looked_wrong=margin < 0)
     assert ranking.memorised_share == predicted / 20
     assert ranking.scores == (DEFAULT_SCORES if joins else DEFAULT_SCORES[:2])
     expected = reference.rank_mean({name: scores[name].tolist() for name in ranking.scores}, DIRECTIONS)
@@ -50,7 +50,7 @@ def test_the_final_margin_joins_until_wrong_labels_are_memorised(predicted: int,
 
 def test_without_any_label_that_looked_wrong_the_final_margin_stays_out() -> None:
     scores = table(np.ones((len(SCORES), 9)))
-    ranking = rank_samples(scores, DIRECTIONS, margin_threshold=-1.0)
+    ranking = rank_samples(scores, DIRECTIONS, looked_wrong=np.zeros(9, dtype=bool))
     assert (ranking.scores, ranking.memorised_share) == (DEFAULT_SCORES[:2], None)
 
 

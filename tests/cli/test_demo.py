@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from curv_issues import AuditResult
+from curv_issues.storage import FILES
+from tests.cli.running import command, run
+
+
+def test_the_demo_finds_what_was_planted(here: Path) -> None:
+    """For real, and in a process of its own."""
+    done = command("demo", cwd=here)
+    assert done.returncode == 0, done.stderr
+    *table, where, last = done.stdout.splitlines()
+    assert "suspicion" in "\n".join(table)
+    assert where == "Results: curv-issues-demo"
+    found = re.fullmatch(r"(\d+) wrong labels were planted; (\d+) of them are among the (\d+) findings\.", last)
+    assert found is not None, last
+    planted, hits, findings = map(int, found.groups())
+    assert planted == 90  # 5% of each class
+    assert hits > 0.6 * planted
+    assert hits > 0.6 * findings
+    result = AuditResult.load(here / "curv-issues-demo")
+    assert (len(result), len(result.findings), result.complete) == (1797, findings, True)
+    assert {path.name for path in (here / "curv-issues-demo").iterdir()} == set(FILES)
+
+
+def test_the_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it prints; the audit is cut short."""
+    import curv_issues.auditing
+
+    whole = curv_issues.auditing.audit
+
+    def quick(data: object, *, progress: object = None) -> AuditResult:
+        return whole(data, epochs=1, progress=progress)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(curv_issues.auditing, "audit", quick)
+    result = run("demo", "--format", "csv", "--output", "there")
+    assert result.exit_code == 0
+    assert result.stdout.startswith('"row","split"')
+    assert "Results: there" in result.stderr
+    assert "90 wrong labels were planted" in result.stderr
+    again = run("demo", "--format", "csv", "--output", "there", "--quiet")  # replaces the older one
+    assert (again.exit_code, again.stderr) == (0, "")
+    assert [path.name for path in here.iterdir()] == ["there"]

@@ -1,0 +1,198 @@
+"""Bad input: one clear line, the documented exit code, nothing written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+
+from tests.cli.running import audit, check_error, command, run, scores_of, summary_of, tiny_parquet
+from tests.data.pictures import pngs, write_image_folder, write_parquet
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_written(here: Path) -> Iterator[None]:
+    yield
+    assert [path.name for path in here.iterdir() if path.name != "out"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--epochs", "0"], "epochs must be a whole number of at least 1, got 0"),
+        (["--epochs", "-3"], "epochs must be a whole number of at least 1, got -3"),
+        (["--batch-size", "1"], "batch_size must be a whole number of at least 2, got 1"),
+        (["--learning-rate", "0"], "learning_rate must be a number above 0"),
+        (["--learning-rate", "nan"], "learning_rate must be a number above 0, got nan"),
+        (["--learning-rate", "inf"], "learning_rate must be a number above 0, got inf"),
+        (["--resolution", "7"], "resolution must be a whole number from 8 to 512, got 7"),
+        (["--resolution", "1000"], "resolution must be a whole number from 8 to 512, got 1000"),
+        (["--curvature-epochs", "0"], "curvature_epochs must be a whole number of at least 1"),
+        (["--num-matvecs", "0"], "num_matvecs must be a whole number of at least 1"),
+        (["--seed", "-1"], "seed must be a whole number from 0 to 4294967295, got -1"),
+        (["--seed", "4294967296"], "seed must be a whole number from 0"),
+        (["--max-samples", "1"], "--max-samples must be at least 2, got 1"),
+        (["--preset", "fast"], "Unknown preset 'fast'; choose one of: quick, standard, thorough"),
+        (["--probe", "big"], "Unknown probe 'big'; choose one of: convnet, resnet18"),
+        (["--score", "luck"], "Unknown score 'luck'; choose one of: default, input_curvature"),
+        (["--format", "xml"], "Unknown format 'xml'; choose one of: table, json, csv, md"),
+        (
+            ["--cut-off", "many"],
+            "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got 'many'",
+        ),
+        (["--cut-off", "1.5"], "got '1.5'"),
+        (["--cut-off", "101%"], "got '101%'"),
+        (["--cut-off", "-5%"], "got '-5%'"),
+        (["--cut-off", "nan"], "got 'nan'"),
+        (["--cut-off", ""], "got ''"),
+    ],
+)
+def test_wrong_values_of_options(options: list[str], words: str) -> None:
+    check_error(audit("no-such-dataset.parquet", *options), 2, words)  # told before the dataset is looked for
+
+
+def test_wrong_options_of_the_device_and_the_source(pets: Path, tmp_path: Path) -> None:
+    check_error(audit(pets, "--device", "abacus"), 2, "Device 'abacus' cannot be used here; try 'auto' or 'cpu'")
+    check_error(audit(pets, "--device", "cuda:99"), 2, "Device 'cuda:99' cannot be used here")
+    check_error(audit(pets, "--revision", "main"), 2, "--revision (revision) is for datasets of the Hugging Face Hub")
+    check_error(audit(pets, "--config-name", "x"), 2, "--config-name (config_name) is for Hub ids")
+    check_error(audit(pets, "--split", "train["), 2, "--split 'train[' cannot be read", "train[:10%]")
+    check_error(audit(pets, "--split", ""), 2, "--split '' cannot be read")
+    check_error(run("demo", "--format", "xml"), 2, "Unknown format 'xml'")
+
+
+def test_what_is_not_there(pets: Path, here: Path) -> None:
+    for name in ("missing.parquet", "./photos", "/no/such/folder", "a/b/c"):
+        check_error(audit(name), 3, f"There is no file or folder {name}.")
+    check_error(audit(pets, "missing.parquet"), 3, "There is no file or folder missing.parquet")
+    check_error(audit(""), 3, "The name of the dataset is empty")
+    check_error(audit("https://example.org/cats"), 3, "got the address https://example.org/cats")
+    check_error(audit("some one/pets"), 3, "some one/pets")
+    check_error(command("audit", "missing.parquet", cwd=here), 3, "There is no file or folder missing.parquet.")
+
+
+def test_what_is_no_dataset(tmp_path: Path, pets: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    check_error(audit(tmp_path / "empty"), 3, "holds no data files")
+    (tmp_path / "text.parquet").write_text("no parquet")
+    check_error(audit(tmp_path / "text.parquet"), 3, "is no parquet file")
+    (tmp_path / "cut.parquet").write_bytes(pets.read_bytes()[:500])
+    check_error(audit(tmp_path / "cut.parquet"), 3, "cut.parquet", "cannot be read")
+    script = tmp_path / "scripted"
+    script.mkdir()
+    (script / "scripted.py").write_text("import datasets")
+    check_error(audit(script), 3, "scripted")
+    check_error(audit(write_parquet(tmp_path / "none.parquet", [])), 3, "none.parquet")
+
+
+def test_splits_that_are_not_there(tmp_path: Path, pets: Path) -> None:
+    check_error(audit(pets, "--split", "test"), 3, "has no split 'test'; its splits are train.")
+    folder = tmp_path / "data"
+    for split in ("dev", "test"):
+        write_image_folder(folder, {"cat": 3, "dog": 3}, split=split)
+    line = check_error(audit(folder), 3, "has the splits ", "--split")
+    assert "test" in line
+    check_error(audit(folder, "--split", "validation+train"), 3, "has no split 'train'")
+    check_error(audit(pets, "--split", "train[5:5]"), 3, "is empty")
+
+
+def cifar100_like(path: Path, n: int = 12) -> Path:
+    pictures = [{"bytes": content, "path": None} for content in pngs(n)]
+    names = {"fine_label": ["rose", "pike"], "coarse_label": ["flower", "fish"]}
+    features = datasets.Features({"img": datasets.Image(), **{k: datasets.ClassLabel(names=v) for k, v in names.items()}})
+    columns: dict[str, Any] = {"img": pictures, **{name: [i % 2 for i in range(n)] for name in names}}
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(path)
+    return path
+
+
+def test_columns(tmp_path: Path, pets: Path) -> None:
+    data = cifar100_like(tmp_path / "c.parquet")
+    check_error(
+        audit(data),
+        3,
+        "There are several label columns: fine_label, coarse_label; choose one with --label-column fine_label or "
+        "--label-column coarse_label.",
+    )
+    assert audit(data, "--label-column", "fine_label", "--output", "out").exit_code == 0
+    assert summary_of(Path("out"))["dataset"]["classes"] == ["rose", "pike"]
+    check_error(audit(pets, "--label-column", "species"), 3, "There is no column 'species'", "image", "label")
+    check_error(audit(pets, "--image-column", "label"), 3, "Column 'label' holds string, which cannot be read as images")
+    no_labels = datasets.Dataset.from_dict({"image": [{"bytes": c, "path": None} for c in pngs(4)]})
+    no_labels.to_parquet(tmp_path / "n.parquet")
+    check_error(audit(tmp_path / "n.parquet"), 3, "No label column found")
+    datasets.Dataset.from_dict({"label": [0, 1]}).to_parquet(tmp_path / "l.parquet")
+    check_error(audit(tmp_path / "l.parquet"), 3, "No image column found")
+
+
+def test_labels_that_are_no_classes(tmp_path: Path) -> None:
+    one = write_parquet(tmp_path / "one.parquet", ["cat"] * 6)
+    check_error(audit(one), 3, "All 6 samples of", "carry the label 'cat'", "at least two classes")
+    fractions = write_parquet(tmp_path / "f.parquet", [0.0, 0.5, 1.0])
+    check_error(audit(fractions), 3, "The label in row 1 of column 'label' is 0.5, which is no class")
+    nothing = write_parquet(tmp_path / "nothing.parquet", [None, None])
+    check_error(audit(nothing, "--skip-unlabelled"), 3, "None of the 2 samples carries a label")
+
+
+@pytest.mark.parametrize("missing", ["none", "nan", "minus one"])
+def test_missing_labels(tmp_path: Path, missing: str) -> None:
+    labels: list[Any] = {
+        "none": ["a", None, "b", None],
+        "nan": [0.0, float("nan"), 1.0, float("nan")],
+        "minus one": [0, -1, 1, -1],
+    }[missing]
+    path = write_parquet(tmp_path / "data.parquet", labels * 5)
+    if missing == "minus one":
+        features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+        table = {"image": [{"bytes": c, "path": None} for c in pngs(20)], "label": labels * 5}
+        datasets.Dataset.from_dict(table, features=features).to_parquet(path)
+    check_error(audit(path), 3, "10 of 20 samples carry no label in column 'label' (rows 1, 3, 5, 7, 9, ...)", "--skip-unlabelled")
+    result = audit(path, "--skip-unlabelled", "--output", "out")
+    assert result.exit_code == 0
+    assert "Note: 10 samples without a label were left out." in result.stderr
+    assert scores_of(Path("out"))["row"].tolist() == list(range(0, 20, 2))
+    assert summary_of(Path("out"))["dataset"]["num_unlabelled"] == 10
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
+def test_broken_pictures(tmp_path: Path, content: bytes | str) -> None:
+    folder = write_image_folder(tmp_path / "data", {"cat": 6, "dog": 6})
+    broken = folder / "dog" / "1.png"
+    broken.write_bytes(broken.read_bytes()[:60] if isinstance(content, str) else content)
+    check_error(audit(folder), 3, "The picture in row 7 (dog/1.png) of", "cannot be read", "--skip-unreadable")
+    result = audit(folder, "--skip-unreadable", "--output", "out")
+    assert result.exit_code == 0
+    assert "Note: 1 pictures could not be read and were left out." in result.stderr
+    assert scores_of(Path("out"))["row"].tolist() == [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11]
+    (listed,) = summary_of(Path("out"))["dataset"]["unreadable"]
+    assert (listed["row"], listed["path"]) == (7, "dog/1.png")
+    assert listed["reason"]
+
+
+def test_a_loss_that_becomes_nan(pets: Path) -> None:
+    line = check_error(audit(pets, "--learning-rate", "1e30", "--epochs", "4"), 4, "The loss became ", "lower learning rate")
+    assert "nan" in line or "inf" in line
+
+
+def test_no_space_for_the_result(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    check_error(audit(pets), 4, "There is no room for the result in curv-issues-pets-train (No space left on device)")
+
+
+def test_no_space_is_told_before_the_training(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curv_issues.auditing.audit", lambda *_args, **_options: pytest.fail("worked"))
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
+    check_error(audit(pets), 4, "Not enough disk space for the result in curv-issues-pets-train")
+
+
+def test_one_line_whatever_a_name_holds(tmp_path: Path) -> None:
+    check_error(audit("./no\nsuch\nfolder"), 3, "There is no file or folder ./no such folder.")
+    assert tiny_parquet(tmp_path / "x.parquet").exists()

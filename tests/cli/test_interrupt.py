@@ -1,0 +1,112 @@
+"""Ctrl-C and the live line: patched in this process, and a true signal to a process on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import curv_issues.cli
+from curv_issues.progress import Progress, ProgressCallback
+from tests.cli.running import audit, environment, run, scores_of, strict_json, summary_of
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None = None) -> None:
+    """Ctrl-C as soon as progress tells of this stage and epoch."""
+
+    @contextlib.contextmanager
+    def live_progress(*, quiet: bool = False) -> Iterator[ProgressCallback]:
+        def tell(progress: Progress) -> None:
+            if (progress.stage, progress.epoch) == (stage, epoch):
+                raise KeyboardInterrupt
+
+        yield tell
+
+    monkeypatch.setattr(curv_issues.cli, "live_progress", live_progress)
+
+
+def test_the_ranking_so_far_is_kept(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_at(monkeypatch, "train", 3)
+    result = audit(pets, "--epochs", "5", "--format", "json", "--output", "out")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[0] == "Interrupted; this is the ranking after 2 of 5 epochs (complete: false)."
+    assert strict_json(result.stdout)["complete"] is False
+    summary = summary_of(Path("out"))
+    assert (summary["complete"], summary["epochs_done"]) == (False, 2)
+    assert scores_of(Path("out"))["suspicion"].nunique() > 5
+
+
+@pytest.mark.parametrize(("stage", "epoch"), [("load", None), ("train", 1)])
+def test_before_the_first_epoch_nothing_is_written(
+    pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None
+) -> None:
+    interrupt_at(monkeypatch, stage, epoch)
+    result = audit(pets, "--epochs", "3")
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("Interrupted")
+    assert list(here.iterdir()) == []
+
+
+def test_while_the_result_is_written_nothing_is_left(pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_args: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("numpy.save", stop)
+    result = audit(pets)
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted; nothing was written.\n")
+    assert list(here.iterdir()) == []
+
+
+def test_the_demo_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_at(monkeypatch, "train", 1)
+    result = run("demo")
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert list(here.iterdir()) == []
+
+
+def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path) -> None:
+    """The live line shows the epochs; a true SIGINT after some of them keeps the ranking."""
+    terminal, other_end = pty.openpty()
+    line = [sys.executable, "-m", "curv_issues", "audit", str(pets), "--epochs", "100000", "--resolution", "8", "--output", "out"]
+    process = subprocess.Popen(
+        line, cwd=here, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=other_end, text=True
+    )
+    os.close(other_end)
+    seen, limit, interrupted = b"", time.monotonic() + 240, False
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while time.monotonic() < limit:
+            if select.select([terminal], [], [], 1)[0]:
+                part = os.read(terminal, 65536)
+                if not part:
+                    break
+                seen += part
+            if not interrupted and re.search(rb"epoch [2-9]\d* of 100000", seen):
+                process.send_signal(signal.SIGINT)
+                interrupted = True
+    if not interrupted:
+        process.kill()
+    stdout = process.communicate(timeout=60)[0]
+    os.close(terminal)
+    shown = seen.decode()
+    assert interrupted, shown
+    assert process.returncode == 130, shown
+    assert re.search(r"training, epoch \d+ of 100000, loss \d\.\d", shown)
+    assert "Traceback" not in shown
+    assert "Interrupted; this is the ranking after" in shown
+    summary = summary_of(here / "out")
+    assert summary["complete"] is False
+    assert summary["epochs_done"] >= 1
+    assert len(scores_of(here / "out")) == 24
+    assert stdout.splitlines()[-1] == "Results: out"
+    assert "\x1b" not in stdout  # stdout is no terminal

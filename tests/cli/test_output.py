@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from curv_issues import AuditResult
+from curv_issues.storage import FILES
+from tests.cli.running import TINY, audit, check_error, environment, run, scores_of, strict_json, summary_of, tiny_parquet
+from tests.data.pictures import write_image_folder
+
+QUARTER = ("--cut-off", "25%", "--score", "cumulative_loss")  # of one score: no two samples are equally suspect
+
+
+def test_json_is_the_summary_with_the_findings(pets: Path) -> None:
+    result = audit(pets, "--format", "json", *QUARTER)
+    assert result.exit_code == 0
+    found = strict_json(result.stdout)
+    folder = Path("curv-issues-pets-train")
+    findings = pd.read_parquet(folder / "findings.parquet")
+    assert found["schema_version"] == 1
+    assert found["complete"] is True
+    assert [f["row"] for f in found["findings"]] == findings["row"].tolist()
+    assert [f["suspicion"] for f in found["findings"]] == findings["suspicion"].tolist()
+    assert {key: value for key, value in found.items() if key != "findings"} == summary_of(folder)
+    assert found["num_findings"] == {"label_error": 6} == {"label_error": len(findings)}
+    assert set(found["seconds"]) == {"load", "train", "score", "find", "write"}
+    assert result.stderr.splitlines()[-1] == f"Results: {folder}"
+
+
+def test_csv_has_the_columns_and_rows_of_the_findings(pets: Path) -> None:
+    result = audit(pets, "--format", "csv", *QUARTER)
+    header, *rows = csv.reader(io.StringIO(result.stdout))
+    findings = pd.read_parquet("curv-issues-pets-train/findings.parquet")
+    assert header == list(findings.columns)
+    assert [int(row[0]) for row in rows] == findings["row"].tolist()
+
+
+def test_markdown(pets: Path) -> None:
+    lines = audit(pets, "--format", "md", *QUARTER).stdout.strip().splitlines()
+    assert len(lines) == 2 + 6
+    assert all(line.startswith("|") for line in lines)
+
+
+def test_the_table_is_for_people_and_tells_the_folder(pets: Path) -> None:
+    result = audit(pets, *QUARTER)
+    table, _, last = result.stdout.rstrip("\n").rpartition("\n")
+    assert "suspicion" in table
+    assert last == "Results: curv-issues-pets-train"
+    findings = pd.read_parquet("curv-issues-pets-train/findings.parquet")
+    assert [int(line.split()[0]) for line in table.splitlines()[-6:]] == findings["row"].tolist()
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"{pets} train: 24 samples, 2 classes, 6 label_error findings, in ") or " 24 samples, 2 classes" in line
+
+
+@pytest.mark.parametrize("format", ["table", "json", "csv", "md"])
+def test_no_colour_codes_off_a_terminal(pets: Path, format: str) -> None:
+    result = audit(pets, "--format", format, *QUARTER)
+    assert "\x1b" not in result.stdout + result.stderr
+    assert result.stdout
+
+
+@pytest.mark.parametrize("format", ["table", "json", "csv", "md"])
+def test_quiet_leaves_stderr_empty(tmp_path: Path, format: str) -> None:
+    data = write_image_folder(tmp_path / "data", {"cat": 8, "dog": 8, "lynx": 1})  # one sample: there would be a note
+    result = audit(data, "--quiet", "--format", format)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert ("Results: " in result.stdout) == (format == "table")
+
+
+def test_notes_go_to_stderr_as_they_are(tmp_path: Path) -> None:
+    data = write_image_folder(tmp_path / "data", {"cat": 8, "dog": 8, ":cat: [bold]x\x1b[31m": 1})
+    result = audit(data, "--format", "json")
+    notes = [line for line in result.stderr.splitlines() if line.startswith("Note: ")]
+    assert len(notes) == 1
+    assert ":cat: [bold]x\\x1b[31m" in notes[0]
+    strict_json(result.stdout)
+
+
+def test_the_folder_is_named_after_dataset_and_split(tmp_path: Path, here: Path) -> None:
+    data = write_image_folder(tmp_path / "my photos", {"cat": 8, "dog": 8}, split="test")
+    audit(data, "--split", "test[:80%]")
+    assert [path.name for path in here.iterdir()] == ["curv-issues-my-photos-test-80"]
+    assert {path.name for path in (here / "curv-issues-my-photos-test-80").iterdir()} == set(FILES)
+
+
+def test_output_names_the_folder(pets: Path, here: Path) -> None:
+    result = audit(pets, "--output", "deep/er/out")
+    assert result.stdout.splitlines()[-1] == "Results: deep/er/out"
+    assert [path.name for path in here.iterdir()] == ["deep"]
+    assert len(AuditResult.load("deep/er/out")) == 24
+
+
+def test_an_older_result_stays_unless_overwritten(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert audit(pets, "--output", "out").exit_code == 0
+    before = (Path("out") / "scores.parquet").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("curv_issues.auditing.audit", lambda *_args, **_options: pytest.fail("worked before it asked"))
+        check_error(audit(pets, "--output", "out", "--seed", "1"), 2, "out already holds a result", "--overwrite")
+    assert (Path("out") / "scores.parquet").read_bytes() == before
+    assert audit(pets, "--output", "out", "--seed", "1", "--overwrite").exit_code == 0
+    assert summary_of(Path("out"))["seed"] == 1
+    assert (Path("out") / "scores.parquet").read_bytes() != before
+
+
+def test_folders_that_cannot_take_a_result(pets: Path, here: Path, tmp_path: Path) -> None:
+    (here / "file").write_text("mine")
+    check_error(audit(pets, "--output", "file"), 2, "The output file is a file; expected a folder")
+    check_error(audit(pets, "--output", "file/below"), 2, "file/below")
+    check_error(run("demo", "--output", "file"), 2, "The output file is a file; expected a folder")
+    data = write_image_folder(tmp_path / "data", {"cat": 4, "dog": 4})
+    check_error(audit(data, "--output", data / "result"), 2, "lies within the dataset", "--output")
+    assert (here / "file").read_text() == "mine"
+    assert [path.name for path in here.iterdir()] == ["file"]
+    assert not (data / "result").exists()
+
+
+def test_a_file_of_someone_else_is_not_overwritten(pets: Path, here: Path) -> None:
+    (here / "out").mkdir()
+    (here / "out" / "summary.json").write_text("{}")
+    check_error(audit(pets, "--output", "out", "--overwrite"), 2, "summary.json", "no result of curv-issues")
+    assert (here / "out" / "summary.json").read_text() == "{}"
+
+
+def test_encodings_and_readers_that_have_gone(here: Path, tmp_path: Path) -> None:
+    """True processes: an encoding that lacks characters of the names, and a reader that closes at once."""
+    data = tiny_parquet(tmp_path / "data.parquet", names=("größe", "猫"))
+    line = [sys.executable, "-m", "curv_issues", "audit", str(data), *TINY, *QUARTER]
+    done = subprocess.run(
+        [*line, "--output", "a"],
+        cwd=here,
+        env=environment({"PYTHONIOENCODING": "latin-1"}),
+        capture_output=True,
+        encoding="latin-1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "größe" in done.stdout
+    assert "\\u732b" in done.stdout
+    assert set(scores_of(here / "a")["given"]) == {"größe", "猫"}
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*line, "--output", "b"], cwd=here, env=environment(), stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+    assert summary_of(here / "b")["complete"] is True

@@ -1,0 +1,271 @@
+"""What the benchmarks measure with, and that their figures can be made again."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from benchmarks import common, tables
+from benchmarks import detection as detection_benchmark
+from curv_issues.config import TrainingOptions
+from curv_issues.data.base import LabeledData
+from curv_issues.trackers import SCORES
+from tests.small import make_data
+
+PER_SAMPLE = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
+
+
+def test_a_subset_takes_every_array() -> None:
+    data = make_data(30)
+    index = np.array([3, 7, 20])
+    part = common.subset(data, index)
+    for name in PER_SAMPLE:
+        np.testing.assert_array_equal(getattr(part, name), getattr(data, name)[index])
+    assert part.class_names == data.class_names
+    sized = {name for name in LabeledData.__dataclass_fields__ if len(np.shape(getattr(data, name))) > 0}
+    assert sized - {"class_names"} == set(PER_SAMPLE)  # a new array must be cut too
+    np.testing.assert_array_equal(np.asarray(part.picture(1)), data.images[7, ..., 0])
+
+
+def test_stratified_keeps_the_shares() -> None:
+    data = make_data(90)
+    part = common.stratified(data, 30, 0)
+    assert np.bincount(part.labels).tolist() == [10, 10, 10]
+    assert (np.diff(part.rows) > 0).all()
+    np.testing.assert_array_equal(part.rows, common.stratified(data, 30, 0).rows)
+    assert part.rows.tolist() != common.stratified(data, 30, 1).rows.tolist()
+
+
+def test_a_long_tail_falls_geometrically() -> None:
+    data = make_data(300, 3)
+    part = common.long_tailed(data, 100, 0)
+    assert np.bincount(part.labels).tolist() == [100, 10, 1]
+    assert (np.diff(part.rows) > 0).all()
+    np.testing.assert_array_equal(part.labels, data.labels[part.rows])
+    np.testing.assert_array_equal(part.images, data.images[part.rows])
+
+
+def test_ten_classes_are_numbered_anew() -> None:
+    data = make_data(120, 20)
+    part = common.ten_classes(data, 1)
+    assert len(part.class_names) == part.num_classes == len(np.unique(part.labels)) == 10
+    for name, label, row in zip(np.array(part.class_names)[part.labels], part.labels, part.rows, strict=True):
+        assert name == data.class_names[data.labels[row]]
+        assert 0 <= label < 10
+
+
+def test_plant_tells_the_truth() -> None:
+    data = make_data(100, 4)
+    noisy, truth = common.plant(data, 0.2, 5)
+    np.testing.assert_array_equal(noisy.labels != data.labels, truth)
+    assert [int(truth[data.labels == label].sum()) for label in range(4)] == [5, 5, 5, 5]
+    np.testing.assert_array_equal(noisy.images, data.images)
+    assert not np.array_equal(common.plant(data, 0.2, 6)[1], truth)
+
+
+def test_detection_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    truth, suspect = rng.random(500) < 0.1, rng.random(500)
+    suspect[truth] += 0.3
+    found = common.detection(truth, suspect)
+    assert found is not None
+    assert found["auroc"] == roc_auc_score(truth, suspect)
+    assert found["average_precision"] == average_precision_score(truth, suspect)
+    assert found["precision_at_k"] == truth[np.argsort(suspect)[-truth.sum() :]].mean()
+    assert common.detection(np.array([True, False, True, False]), np.array([4.0, 3, 2, 1])) == {
+        "auroc": 0.75,
+        "average_precision": pytest.approx((1 + 2 / 3) / 2),
+        "precision_at_k": 0.5,
+    }
+    assert common.detection(np.zeros(4, bool), np.arange(4.0)) is None
+
+
+def test_auroc_within_classes() -> None:
+    truth = np.array([True, False, False, False, True, True])
+    suspect = np.array([0.9, 0.1, 0.5, 0.2, 0.1, 0.3])
+    found = common.auroc_by_class(truth, suspect, np.array([0, 0, 1, 1, 2, 2]), ("a", "b", "c"))
+    assert found == {"a": {"n": 2, "auroc": 1.0}, "b": {"n": 2, "auroc": None}, "c": {"n": 2, "auroc": None}}
+
+
+def test_flagging() -> None:
+    truth, flagged = np.array([1, 1, 1, 0, 0], bool), np.array([1, 1, 0, 1, 1], bool)
+    assert common.flagging(truth, flagged) == {"wrong": 3, "flagged": 4, "hits": 2, "precision": 0.5, "recall": 2 / 3}
+    nothing = common.flagging(~truth & False, flagged & False)
+    assert (nothing["precision"], nothing["recall"], nothing["hits"]) == (None, None, 0)
+
+
+CELL = {"dataset": "digits", "size": "full", "rate": 0.05, "seed": 0}
+
+
+def test_a_cell_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    made: list[int] = []
+
+    def make() -> dict[str, Any]:
+        made.append(1)
+        return {"n": 7}
+
+    result = common.run_cell("some", CELL, make)
+    (path,) = (found for found in tmp_path.rglob("*") if found.is_file())
+    assert path.parent == tmp_path / "some"
+    assert path.name == f"digits-full-0.05-0-{result['config_hash']}.json"
+    assert json.loads(path.read_text()) == result
+    assert (result["cell"], result["n"], len(result["config_hash"])) == (CELL, 7, 12)
+    made_by = result["made_by"]
+    assert set(made_by) == {"commit", "versions", "machine"}
+    assert {"torch", "numpy", "python"} <= set(made_by["versions"])
+    assert made_by["machine"]["cores"] == os.cpu_count()
+    assert common.run_cell("some", CELL, make) == result
+    assert made == [1]
+    other = common.run_cell("some", {**CELL, "seed": 1}, make)
+    assert other["config_hash"] != result["config_hash"]
+
+
+def test_a_cell_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+
+    def fail() -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        common.run_cell("some", CELL, fail)
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        common.run_cell("some", CELL, lambda: {"n": object()})
+    assert list(tmp_path.rglob("*.json")) == []
+    assert list(tmp_path.rglob("*.partial")) == []
+
+
+def test_cells_are_all_different_and_cover_the_seeds() -> None:
+    listed = detection_benchmark.cells()
+    assert len({json.dumps(cell) for cell in listed}) == len(listed)
+    for name, rate in (("cifar10", 0.1), ("cifar100", 0.1), ("mnist", 0.01), ("digits", 0.05), ("clothing", 0.05)):
+        seeds = [
+            c["seed"] for c in listed if (c["dataset"], c["rate"], c["size"], c["long_tail"]) == (name, rate, "full", "balanced")
+        ]
+        assert seeds == [0, 1, 2]
+    assert {c["dataset"] for c in listed} == set(tables.NAMES)
+
+
+def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(detection_benchmark, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
+    monkeypatch.setattr("sys.argv", ["detection", str(tmp_path), "--smoke"])
+    detection_benchmark.main()
+    (path,) = (tmp_path / "smoke").iterdir()
+    assert [folder.name for folder in tmp_path.iterdir()] == ["smoke"]
+    result = json.loads(path.read_text())
+    assert (result["n"], result["wrong"], result["flagged"]["wrong"]) == (1797, 90, 90)
+    assert result["suspicion"]["auroc"] > 0.9
+    assert set(result["scores"]) == set(SCORES)
+    assert min(found["auroc"] for found in result["scores"].values()) > 0.6  # each in the direction of its metadata
+    assert result["suspicion"] in result["fusions"].values()  # the default ranking is one of the ablation
+    assert result["recipe"]["epochs"] == 2
+    assert sum(found["n"] for found in result["by_class"].values()) == 1797
+    assert "'auroc'" in capsys.readouterr().out
+
+
+def test_the_parts_of_the_cells_are_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+    nothing = {"suspicion": None, "flagged": None, "seconds": None}
+    monkeypatch.setattr(detection_benchmark, "run_cell", lambda _folder, cell, _make: made.append(cell) or nothing)
+    for part in ("0/2", "1/2"):
+        monkeypatch.setattr("sys.argv", ["detection", str(tmp_path), "--part", part])
+        detection_benchmark.main()
+    assert sorted(map(str, made)) == sorted(map(str, detection_benchmark.cells()))
+    made.clear()
+    monkeypatch.setattr("sys.argv", ["detection", str(tmp_path), "--only", "mnist"])
+    detection_benchmark.main()
+    assert [cell["dataset"] for cell in made] == ["mnist"] * 3
+
+
+def test_spread() -> None:
+    assert tables.spread([0.5, 0.7]) == "0.600 ± 0.141"
+    assert tables.spread([0.98765], 4) == "0.9877"
+    assert tables.spread([None, 0.25, None]) == "0.250"
+    assert tables.spread([None]) == "n/a"
+    assert tables.spread([]) == "n/a"
+
+
+def made_up(tmp_path: Path, dataset: str, rate: float, seed: int, auroc: float, *, long_tail: object = "balanced") -> None:
+    found = {"auroc": auroc, "average_precision": 0.5, "precision_at_k": 0.4}
+    configuration = {"dataset": dataset, "size": "full", "long_tail": long_tail, "rate": rate, "seed": seed}
+    result = {
+        "cell": configuration,
+        "n": 1000,
+        "suspicion": found if rate else None,
+        "scores": dict.fromkeys(tables.SCORES, found if rate else None),
+        "fusions": {"both": found if rate else None},
+        "by_class": {"cat": {"n": 10, "auroc": auroc}},
+        "flagged": {"flagged": 20, "precision": 0.75, "recall": None},
+    }
+    (tmp_path / "detection").mkdir(exist_ok=True)
+    (tmp_path / "detection" / f"{dataset}-{rate}-{seed}-{long_tail}.json").write_text(json.dumps(result))
+
+
+def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    assert tables.fill("".join(f"<!-- table: {name} -->\nold\n<!-- end -->\n" for name in tables.TABLES)).count("old") == 0
+    for seed, auroc in enumerate((0.9, 0.92)):
+        made_up(tmp_path, "cifar10", 0.1, seed, auroc)
+        made_up(tmp_path, "cifar10", 0.1, seed, auroc - 0.1, long_tail=100)
+    made_up(tmp_path, "mnist", 0.0, 0, 0.5)
+    assert "| CIFAR-10, 10% flipped | 1,000 | 2 | 0.9100 ± 0.0141 | 0.500 ± 0.000 " in tables.detection_table()
+    assert "| CIFAR-10, long tail, 10% flipped | 1,000 | 2 | 0.8100 ± 0.0141 " in tables.detection_table()
+    assert "MNIST" not in tables.detection_table()
+    assert "| MNIST, 0% flipped | 1 | 2.00 % |" in tables.clean_table()
+    assert tables.ablation_table().splitlines()[0] == "| ranked by | CIFAR-10, 10% flipped |"
+    assert "| both | 0.9100 ± 0.0141 |" in tables.ablation_table()
+    assert "| input_curvature | 0.9100 ± 0.0141 |" in tables.ablation_table()
+    assert "| cat | 10 | 0.810 ± 0.014 |" in tables.long_tail_table()
+    with pytest.raises(SystemExit, match=r"README.md has no marker for the table detection\."):
+        tables.fill("no tables here")
+
+
+def test_check_tells_whether_the_readme_is_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("".join(f"<!-- table: {name} -->\n<!-- end -->\n" for name in tables.TABLES))
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(tables, "README", readme)
+    for arguments, code in ((["--check"], 1), ([], None), (["--check"], 0)):
+        monkeypatch.setattr("sys.argv", ["tables.py", *arguments])
+        if code is None:
+            tables.main()
+        else:
+            with pytest.raises(SystemExit) as left:
+                tables.main()
+            assert left.value.code == code
+
+
+def committed() -> list[Path]:
+    return sorted((common.RESULTS / "detection").glob("*.json"))
+
+
+def test_committed_results_are_of_the_cells_of_the_script() -> None:
+    cells = detection_benchmark.cells()
+    for path in committed():
+        result = json.loads(path.read_text())
+        assert result["cell"] in cells, path.name
+        assert path.name.endswith(f"-{result['config_hash']}.json")
+        assert result["made_by"]["commit"]
+        assert "-modified" not in result["made_by"]["commit"], path.name
+
+
+def test_a_cheap_cell_made_anew_is_as_committed() -> None:
+    """Digits, seed 0: the figure in the README can be had again."""
+    configuration = detection_benchmark.cell("digits", 0.05, 0)
+    found = [result for path in committed() if (result := json.loads(path.read_text()))["cell"] == configuration]
+    if not found:
+        pytest.skip("no committed result for digits, 5% flipped, seed 0")
+    again = detection_benchmark.measure(configuration, Path())
+    assert again["recipe"] == found[0]["recipe"]
+    assert again["wrong"] == found[0]["wrong"]
+    assert again["suspicion"]["auroc"] == pytest.approx(found[0]["suspicion"]["auroc"], abs=0.002)
+    for name in SCORES:
+        assert again["scores"][name]["auroc"] == pytest.approx(found[0]["scores"][name]["auroc"], abs=0.02), name

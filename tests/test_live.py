@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+
+import pytest
+
+import curv_issues.live
+from curv_issues.live import live_progress
+from curv_issues.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def test_nothing_off_a_terminal() -> None:
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream), live_progress() as progress:
+        assert progress is None
+    assert stream.getvalue() == ""
+
+
+def test_nothing_if_quiet() -> None:
+    terminal = Terminal()
+    with contextlib.redirect_stderr(terminal), live_progress(quiet=True) as progress:
+        assert progress is None
+    assert terminal.getvalue() == ""
+
+
+def test_stage_epoch_loss_and_time_left() -> None:
+    terminal = Terminal()
+    with contextlib.redirect_stderr(terminal), live_progress() as progress:
+        assert progress is not None
+        progress(Progress("load", 50, 100))
+        progress(Progress("train", 30, 120, 2, 12, 0.4567))
+        progress(Progress("score", 5, 10))
+    shown = plain(terminal.getvalue())
+    assert "reading pictures" in shown
+    assert "training, epoch 2 of 12, loss 0.457" in shown  # whole in 80 columns
+    assert "measuring curvature" in shown
+    assert "25%" in shown
+    assert re.search(r"left +(-:--:--|\d+:\d\d)", shown)
+
+
+def test_every_stage_has_a_text() -> None:
+    terminal = Terminal()
+    with contextlib.redirect_stderr(terminal), live_progress() as progress:
+        assert progress is not None
+        for stage in curv_issues.live.STAGES:
+            progress(Progress(stage, 1, 2))
+    shown = plain(terminal.getvalue())
+    assert all(text in shown for text in curv_issues.live.STAGES.values())
+
+
+def test_no_colour_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Terminal()
+    with contextlib.redirect_stderr(terminal), live_progress() as progress:
+        assert progress is not None
+        progress(Progress("train", 30, 120, 2, 12, 0.4567))
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.getvalue())
+    assert "epoch 2 of 12" in plain(terminal.getvalue())
