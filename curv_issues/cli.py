@@ -104,7 +104,7 @@ def audit(
     curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured.")] = None,
     num_matvecs: Annotated[int | None, typer.Option(help="Directions a measurement of curvature.")] = None,
     score: Annotated[
-        str, typer.Option(help=f"Rank by default (cumulative loss and margin) or one of: {', '.join(SCORES)}.")
+        str, typer.Option(help=f"Rank by default (a fusion of free scores) or one of: {', '.join(SCORES)}.")
     ] = "default",
     cut_off: Annotated[str, typer.Option(help="Flag: auto, from a suspicion such as 0.95, or a share such as 5%.")] = "auto",
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",

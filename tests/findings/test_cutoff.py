@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curv_issues.findings.cutoff import CutOff, flag
+from curv_issues.findings.looked_wrong import LookedWrong
+
+SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
+
+
+def wrong(count: int, n: int = 5) -> LookedWrong:
+    mask = np.zeros(n, dtype=bool)
+    mask[:count] = True
+    return LookedWrong(mask, epochs=4, margin_threshold=-1.5)
+
+
+def test_auto_flags_as_many_as_looked_wrong_but_the_most_suspect() -> None:
+    flagged, decision = flag(SUSPICION, wrong(2))
+    assert flagged.tolist() == [False, True, False, True, False]
+    assert decision == CutOff("auto", 0.7, 2, epochs=4, margin_threshold=-1.5)
+
+
+def test_auto_flags_nothing_where_nothing_looked_wrong() -> None:
+    flagged, decision = flag(SUSPICION, wrong(0))
+    assert not flagged.any()
+    assert decision.num_flagged == 0
+    assert decision.threshold > 1
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "expected"),
+    [
+        (0.5, [False, True, True, True, False]),
+        ("0.7", [False, True, False, True, False]),
+        (1, [False] * 5),
+        (0, [True] * 5),
+        ("40%", [False, True, False, True, False]),
+        ("0%", [False] * 5),
+        ("100%", [True] * 5),
+    ],
+)
+def test_fixed_cut_offs(cut_off: str | float, expected: list[bool]) -> None:
+    flagged, decision = flag(SUSPICION, wrong(4), cut_off=cut_off)
+    assert flagged.tolist() == expected
+    assert decision.rule == ("share" if str(cut_off).endswith("%") else "suspicion")
+    assert decision.num_flagged == sum(expected)
+    assert decision.epochs is decision.margin_threshold is None
+
+
+def test_ties_at_the_threshold_are_flagged_together() -> None:
+    flagged, decision = flag(np.array([0.2, 0.8, 0.8, 0.8, 0.1]), wrong(2))
+    assert flagged.tolist() == [False, True, True, True, False]
+    assert decision.num_flagged == 3
+
+
+@given(st.integers(0, 40), st.integers(0, 2**31))
+def test_more_that_looked_wrong_never_means_fewer_flags(count: int, seed: int) -> None:
+    suspicion = np.random.default_rng(seed).permutation(40) / 40
+    flagged, _ = flag(suspicion, wrong(count, 40))
+    assert flagged.sum() == count
+    assert not count or suspicion[flagged].min() > suspicion[~flagged].max(initial=-1)
