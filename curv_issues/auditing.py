@@ -226,7 +226,7 @@ def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, fin
         "num_findings": {"label_error": len(findings)},
         **describe_decision(judged),
         "reference_margin": run.reference_margin,
-        "notes": notes_on(data),
+        "notes": notes_on(data) + ([judged.cut_off.note] if judged.cut_off.note else []),
     }
     return AuditResult(
         scores=scores,

@@ -20,6 +20,7 @@ class CutOff:
         num_flagged: number of flagged samples.
         epochs: with "auto", number of epochs whose margins were counted, else None.
         margin_threshold: with "auto", the mean margin below which a label counts as wrong, else None.
+        note: what a reader of the findings should know of it, or None.
     """
 
     rule: str
@@ -27,13 +28,21 @@ class CutOff:
     num_flagged: int
     epochs: int | None = None
     margin_threshold: float | None = None
+    note: str | None = None
+
+
+MOST_LOOKED_WRONG = 0.5
+NOT_LEARNED = (
+    "More than half of the labels look wrong to the probe, so it has not learned these classes and nothing is flagged "
+    "automatically; train longer (--epochs), or set --cut-off."
+)
 
 
 def flag(suspicion: np.ndarray, looked_wrong: LookedWrong, *, cut_off: str | float = "auto") -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
     "auto" flags as many of the most suspect samples as looked wrong in training. That yardstick stays where it is when the
-    labels get better or worse, so the flags follow the number of errors.
+    labels get better or worse, so the flags follow the number of errors. Nothing is flagged if more than half looked wrong.
 
     Args:
         suspicion: (n,) in [0, 1].
@@ -44,15 +53,21 @@ def flag(suspicion: np.ndarray, looked_wrong: LookedWrong, *, cut_off: str | flo
         bool (n,), and the decision. Ties at the threshold are flagged together.
     """
     rule, value = parse_cut_off(cut_off)
+    learned = bool(looked_wrong.mask.mean() <= MOST_LOOKED_WRONG)
     if rule == "suspicion":
         threshold = value
     else:
-        count = looked_wrong.mask.sum() if rule == "auto" else round(value * len(suspicion))
-        threshold = _threshold_for(suspicion, int(count))
+        count = int(looked_wrong.mask.sum()) * learned if rule == "auto" else round(value * len(suspicion))
+        threshold = _threshold_for(suspicion, count)
     flagged = suspicion >= threshold
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
     if rule == "auto":
-        decision = replace(decision, epochs=looked_wrong.epochs, margin_threshold=looked_wrong.margin_threshold)
+        decision = replace(
+            decision,
+            epochs=looked_wrong.epochs,
+            margin_threshold=looked_wrong.margin_threshold,
+            note=None if learned else NOT_LEARNED,
+        )
     return flagged, decision
 
 

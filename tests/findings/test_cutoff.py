@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curv_issues.findings.cutoff import CutOff, flag
+from curv_issues.findings.cutoff import NOT_LEARNED, CutOff, flag
 from curv_issues.findings.looked_wrong import LookedWrong
 
 SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
@@ -28,6 +28,13 @@ def test_auto_flags_nothing_where_nothing_looked_wrong() -> None:
     assert not flagged.any()
     assert decision.num_flagged == 0
     assert decision.threshold > 1
+
+
+def test_auto_flags_nothing_while_the_classes_are_not_learned() -> None:
+    flagged, decision = flag(SUSPICION, wrong(3))
+    assert not flagged.any()
+    assert decision.note == NOT_LEARNED
+    assert flag(SUSPICION, wrong(3), cut_off="40%")[0].sum() == 2
 
 
 @pytest.mark.parametrize(
@@ -56,7 +63,7 @@ def test_ties_at_the_threshold_are_flagged_together() -> None:
     assert decision.num_flagged == 3
 
 
-@given(st.integers(0, 40), st.integers(0, 2**31))
+@given(st.integers(0, 20), st.integers(0, 2**31))
 def test_more_that_looked_wrong_never_means_fewer_flags(count: int, seed: int) -> None:
     suspicion = np.random.default_rng(seed).permutation(40) / 40
     flagged, _ = flag(suspicion, wrong(count, 40))
