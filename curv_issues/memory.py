@@ -1,8 +1,7 @@
 """Keep freed memory in the process while a probe trains.
 
 Every training step allocates and frees the same feature maps of tens of megabytes. By default glibc gives such blocks
-back to the kernel each time and pays for fresh pages at the next step, up to a third of the training time on a CPU
-(see benchmarks/overhead). Elsewhere than on glibc this does nothing.
+back to the kernel each time and pays for fresh pages at the next step. Elsewhere than on glibc this does nothing.
 """
 
 from __future__ import annotations

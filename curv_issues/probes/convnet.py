@@ -17,7 +17,7 @@ def _block(channels_in: int, channels_out: int, *, pool: bool = False) -> nn.Seq
 class ConvNet(nn.Module):
     """Strided 4x4 stem, two pooled 3x3 stages with a residual block between them, global max-pooling, linear head.
 
-    About 8 million multiply-adds and 260,000 weights at 32x32; takes any resolution from 8x8 upwards.
+    About 19 million multiply-adds at 32x32 and 245,000 weights with ten classes; takes any resolution from 8x8 upwards.
     """
 
     def __init__(self, spec: ProbeSpec) -> None:
