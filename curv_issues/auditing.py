@@ -18,7 +18,7 @@ from curv_issues.config import CurvatureForm, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.picture import UnreadablePictureError
 from curv_issues.errors import AuditInterrupted
-from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table, suggest_classes
+from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.report.contact_sheet import contact_sheet
@@ -128,7 +128,10 @@ def audit(
     own_scores = [str(getattr(tracker, "name", "")) for tracker in trackers]
     finding = FindingOptions(score=score, cut_off=cut_off, own_scores=own_scores)
     start = time.perf_counter()
-    from curv_issues.data.huggingface import load_data  # imports datasets, which errors above need not wait for
+    from curv_issues.data.huggingface import load_data  # these import datasets and torch, which errors above need not wait for
+    from curv_issues.device import choose_device
+
+    choose_device(device)  # a device that is not there is told before hours of loading
 
     data = load_data(
         dataset,
@@ -176,11 +179,16 @@ def audit_data(
         finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
     start = time.perf_counter()
     result = make_result(data, run, training, finding)
+    interrupted = not run.complete
+    try:
+        result.contact_sheet = draw_sheet(data, result.scores)
+    except KeyboardInterrupt:  # the ranking is there, only its picture is not
+        interrupted = True
     result.summary["seconds"] = {
         key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, "find": time.perf_counter() - start}.items()
     }
     result.summary["peak_memory"] = peak_memory()
-    if not run.complete:
+    if interrupted:
         raise AuditInterrupted(result)
     return result
 
@@ -194,7 +202,7 @@ def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, fin
             "split": text_column(data.splits),
             "path": text_column(data.paths),
             "given": text_column(names[data.labels]),
-            "suggested": text_column(names[suggest_classes(run.pred_probs, data.labels)]),
+            "suggested": text_column(names[run.suggested]),
             "suspicion": 0.0,
             "flagged": False,
             **run.scores,
@@ -237,7 +245,6 @@ def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, fin
         images=images,
         score_metadata=run.score_metadata,
         summary=summary,
-        contact_sheet=draw_sheet(data, scores),
     )
 
 

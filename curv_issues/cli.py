@@ -222,8 +222,10 @@ def _saving_partial(folder: Path, overwrite: bool, format: str, quiet: bool) -> 
         if interrupted.result is None:
             typer.echo("Interrupted before the first epoch was finished; nothing to save.", err=True)
         else:
-            done, epochs = interrupted.result.summary["epochs_done"], interrupted.result.summary["recipe"]["epochs"]
-            typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs (complete: false).", err=True)
+            summary = interrupted.result.summary
+            done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]
+            partly = "" if summary["complete"] else " (complete: false)"
+            typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs{partly}.", err=True)
             _deliver(interrupted.result, folder, overwrite=overwrite, format=format, quiet=quiet)
         raise typer.Exit(AuditInterrupted.exit_code) from None
 

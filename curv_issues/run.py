@@ -43,6 +43,7 @@ class ProbeRun:
         score_metadata: direction, source, description and cost by score name.
         trajectories: tracked quantities by name, float32 (n, epochs), NaN where not measured.
         pred_probs: float16 (n, k), of the clean pictures after the last epoch; in-sample.
+        suggested: int64 (n,), the class other than the given one that the probe finds best in the end.
         reference_margin: percentiles by epoch of the margins under a random other label, see `ReferenceMargin`.
         embeddings: float16 (n, d), inputs of the probe's last layer.
         recipe: the training as it was run.
@@ -57,6 +58,7 @@ class ProbeRun:
     score_metadata: dict[str, dict[str, str]]
     trajectories: dict[str, np.ndarray]
     pred_probs: np.ndarray
+    suggested: np.ndarray
     embeddings: np.ndarray
     reference_margin: dict[str, list[float]]
     recipe: Recipe
@@ -155,16 +157,17 @@ def run_probe(
                     tracker.keep_epochs(epochs_done)
                 _evaluate_now(probe, active, pictures, labels, epoch=epochs_done - 1, device=device)
             try:
-                pred_probs, embeddings = predict(probe, pictures, device=device)
+                pred_probs, embeddings, suggested = predict(probe, pictures, labels, device=device)
             except KeyboardInterrupt:  # one pass more saves the ranking; another Ctrl-C ends at once
                 complete = False
-                pred_probs, embeddings = predict(probe, pictures, device=device)
+                pred_probs, embeddings, suggested = predict(probe, pictures, labels, device=device)
 
     return ProbeRun(
         scores={tracker.name: tracker.score() for tracker in scoring},
         score_metadata={tracker.name: score_info(tracker).metadata() for tracker in scoring},
         trajectories={tracker.trajectory: tracker.history for tracker in scoring if tracker.trajectory},
         pred_probs=pred_probs,
+        suggested=suggested,
         reference_margin=reference.percentiles(),
         embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
         recipe=recipe,

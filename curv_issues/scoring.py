@@ -74,15 +74,24 @@ def scoring_pass(
                 on_batch(int(index[-1]) + 1, len(labels))
 
 
-def predict(probe: nn.Module, pictures: Tensor, *, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
-    """Class probabilities (n, k) and embeddings (n, d) of clean pictures, float16."""
-    probabilities, embeddings = [], []
+def predict(
+    probe: nn.Module, pictures: Tensor, labels: Tensor, *, device: torch.device
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the probe makes of clean pictures.
+
+    Returns:
+        Class probabilities, float16 (n, k); embeddings, float16 (n, d); and the best class other than the given one, int64
+        (n,), from the logits: in float16 the probabilities of all other classes may be 0.
+    """
+    probabilities, embeddings, others = [], [], []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
         for index in torch.arange(len(pictures)).split(SCORING_BATCH):
-            logits = probe(to_inputs(pictures[index], device))
-            probabilities.append(logits.float().softmax(1).half().cpu().numpy())
+            logits = probe(to_inputs(pictures[index], device)).float()
+            given = labels[index].to(device)[:, None]
+            others.append(logits.scatter(1, given, float("-inf")).argmax(1).cpu().numpy())
+            probabilities.append(logits.softmax(1).half().cpu().numpy())
             embeddings.append(seen.pop().flatten(1).half().cpu().numpy())
-    return np.concatenate(probabilities), np.concatenate(embeddings)
+    return np.concatenate(probabilities), np.concatenate(embeddings), np.concatenate(others)
 
 
 @contextmanager

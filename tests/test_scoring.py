@@ -167,7 +167,7 @@ def test_modes_gradients_and_weights_are_as_before_even_after_an_error() -> None
 
     score(network)
     check()
-    predict(network, PICTURES, device=CPU)
+    predict(network, PICTURES, LABELS, device=CPU)
     check()
 
     def stop(*_: Any) -> None:
@@ -214,7 +214,7 @@ def test_predict_gives_probabilities_and_the_inputs_of_the_head(size: int, monke
     in_float32(monkeypatch)
     monkeypatch.setattr(scoring, "SCORING_BATCH", size)
     network = probe()
-    probabilities, embeddings = predict(network, PICTURES, device=CPU)
+    probabilities, embeddings, suggested = predict(network, PICTURES, LABELS, device=CPU)
     assert probabilities.shape == (31, 4)
     assert embeddings.shape == (31, 256)
     assert probabilities.dtype == embeddings.dtype == np.float16
@@ -224,5 +224,21 @@ def test_predict_gives_probabilities_and_the_inputs_of_the_head(size: int, monke
         logits = network(to_inputs(PICTURES, CPU))
         again = network.head(torch.from_numpy(embeddings.astype(np.float32)))
     np.testing.assert_allclose(probabilities, logits.softmax(1).numpy(), atol=2e-3)
+    for row, label, best in zip(logits.tolist(), LABELS.tolist(), suggested.tolist(), strict=True):
+        assert best == max((k for k in range(4) if k != label), key=row.__getitem__)
     np.testing.assert_allclose(again.numpy(), logits.numpy(), atol=1e-2)
     assert not network.head._forward_pre_hooks
+
+
+def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to_zero() -> None:
+    class Sure(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(1, 4)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.head(inputs.flatten(1)[:, :1] * 0) + torch.tensor([-30.0, -29.0, 10.0, -28.0])
+
+    probabilities, _, suggested = predict(Sure(), PICTURES, torch.full_like(LABELS, 2), device=CPU)
+    assert (probabilities[:, [0, 1, 3]] == 0).all()
+    assert (suggested == 3).all()

@@ -1,4 +1,4 @@
-"""Suspected label errors: scores in, a judgement and a better class for every sample out. Never trains."""
+"""Suspected label errors: scores in, a judgement on every sample out. Never trains."""
 
 from __future__ import annotations
 
@@ -62,13 +62,6 @@ def describe_decision(errors: LabelErrors) -> dict[str, Any]:
     """What a summary says of how the samples were ranked and flagged."""
     ranking = {"scores": list(errors.ranking.scores), "memorised_share": errors.ranking.memorised_share}
     return {"ranking": ranking, "cut_off": asdict(errors.cut_off)}
-
-
-def suggest_classes(pred_probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The most probable class other than the given one, int64 (n,)."""
-    others = np.array(pred_probs, dtype=np.float32)
-    others[np.arange(len(labels)), labels] = -1
-    return others.argmax(axis=1)
 
 
 def findings_table(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:

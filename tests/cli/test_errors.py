@@ -58,6 +58,7 @@ def test_wrong_values_of_options(options: list[str], words: str) -> None:
 
 def test_wrong_options_of_the_device_and_the_source(pets: Path, tmp_path: Path) -> None:
     check_error(audit(pets, "--device", "abacus"), 2, "Device 'abacus' cannot be used here; try 'auto' or 'cpu'")
+    check_error(audit("no/such", "--device", "abacus"), 2, "Device 'abacus'")  # told before anything is loaded
     check_error(audit(pets, "--device", "cuda:99"), 2, "Device 'cuda:99' cannot be used here")
     check_error(audit(pets, "--revision", "main"), 2, "--revision (revision) is for datasets of the Hugging Face Hub")
     check_error(audit(pets, "--config-name", "x"), 2, "--config-name (config_name) is for Hub ids")

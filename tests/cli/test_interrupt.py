@@ -46,6 +46,18 @@ def test_the_ranking_so_far_is_kept(pets: Path, monkeypatch: pytest.MonkeyPatch)
     assert scores_of(Path("out"))["suspicion"].nunique() > 5
 
 
+def test_while_the_contact_sheet_is_drawn_only_that_is_lost(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["curv_issues.auditing"], "draw_sheet", interrupted)
+    result = audit(pets, "--epochs", "2", "--output", "out")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[0] == "Interrupted; this is the ranking after 2 of 2 epochs."
+    assert summary_of(Path("out"))["complete"] is True
+    assert not Path("out", "findings.png").exists()
+
+
 @pytest.mark.parametrize(("stage", "epoch"), [("load", None), ("train", 1)])
 def test_before_the_first_epoch_nothing_is_written(
     pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None

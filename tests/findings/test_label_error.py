@@ -3,27 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from curv_issues.config import FindingOptions
 from curv_issues.errors import UsageError
-from curv_issues.findings.label_error import find_label_errors, findings_table, suggest_classes
+from curv_issues.findings.label_error import find_label_errors, findings_table
 from curv_issues.findings.ranking import rank_samples
-
-
-@given(
-    hnp.arrays(np.float16, (6, 4), elements=st.floats(0, 1, width=16)),
-    st.lists(st.integers(0, 3), min_size=6, max_size=6),
-)
-def test_the_suggestion_is_the_best_class_but_never_the_given_one(pred_probs: np.ndarray, labels: list[int]) -> None:
-    before = pred_probs.copy()
-    suggested = suggest_classes(pred_probs, np.array(labels))
-    for i, label in enumerate(labels):
-        assert suggested[i] != label
-        assert pred_probs[i, suggested[i]] == max(p for k, p in enumerate(pred_probs[i]) if k != label)
-    np.testing.assert_array_equal(pred_probs, before)
 
 
 def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int]:
