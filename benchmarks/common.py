@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,41 @@ def flagging(truth: np.ndarray, flagged: np.ndarray) -> dict[str, Any]:
         "precision": hits / int(flagged.sum()) if flagged.any() else None,
         "recall": hits / int(truth.sum()) if truth.any() else None,
     }
+
+
+def make_cells(
+    description: str | None,
+    folder: str,
+    cells: Sequence[dict[str, Any]],
+    measure: Callable[[dict[str, Any], Path], dict[str, Any]],
+    *,
+    smoke: Sequence[dict[str, Any]] = (),
+    show: Callable[[dict[str, Any]], Any],
+) -> None:
+    """The command line of a benchmark: make the cells that have no result file yet, and print of each what `show` tells.
+
+    Args:
+        description: text of --help.
+        folder: of the results, in results/; those of a smoke run go to results/smoke, which git ignores.
+        cells: configurations, the most telling first.
+        measure: from a configuration and the folder of the datasets to what goes into the result file.
+        smoke: configurations of --smoke, which take under a minute.
+        show: what to print of a result.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("datasets", type=Path, help="folder of the datasets")
+    parser.add_argument("--only", nargs="+", help="names of datasets, to make their cells only")
+    parser.add_argument("--part", default="0/1", help="i/m: every m-th cell from the i-th on, for m processes side by side")
+    if smoke:
+        parser.add_argument("--smoke", action="store_true", help="the same code on a small cell")
+    options = parser.parse_args()
+    if smoke and options.smoke:
+        folder, cells = "smoke", smoke
+        shutil.rmtree(RESULTS / folder, ignore_errors=True)
+    part, parts = (int(number) for number in options.part.split("/"))
+    for cell in [cell for cell in cells if not options.only or cell["dataset"] in options.only][part::parts]:
+        result = run_cell(folder, cell, lambda cell=cell: measure(cell, options.datasets))  # type: ignore[misc]
+        print(cell, show(result), flush=True)
 
 
 def run_cell(folder: str, cell: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ Result files appear cell by cell in results/detection; those that are there are 
 
 from __future__ import annotations
 
-import argparse
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from benchmarks.common import (
     flagging,
     load,
     long_tailed,
+    make_cells,
     plant,
-    run_cell,
     stratified,
 )
 from curv_issues.auditing import audit_data
@@ -92,20 +91,15 @@ def _load_once(name: str, root: Path):  # type: ignore[no-untyped-def]
 
 
 def main() -> None:
-    """Run the cells that have no result file yet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", type=Path, help="folder of the datasets")
-    parser.add_argument("--smoke", action="store_true", help="digits only, nothing is written to results/detection")
-    parser.add_argument("--only", nargs="+", help="names of datasets, to make their cells only")
-    parser.add_argument("--part", default="0/1", help="i/m: every m-th cell from the i-th on, for m processes side by side")
-    options = parser.parse_args()
-    part, parts = (int(number) for number in options.part.split("/"))
-    listed = [cell("digits", 0.05, 0)] if options.smoke else cells()
-    listed = [c for c in listed if not options.only or c["dataset"] in options.only][part::parts]
-    for configuration in listed:
-        folder = "smoke" if options.smoke else "detection"
-        result = run_cell(folder, configuration, lambda configuration=configuration: measure(configuration, options.datasets))
-        print(configuration, result["suspicion"], result["flagged"], result["seconds"], flush=True)
+    """Make the cells that have no result file yet."""
+    make_cells(
+        __doc__,
+        "detection",
+        cells(),
+        measure,
+        smoke=[cell("digits", 0.05, 0)],
+        show=lambda result: (result["suspicion"], result["flagged"], result["seconds"]),
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """When to measure curvature, and with how many directions: AUROC by epoch on CIFAR-100 with 10% flips.
 
-    python -m benchmarks.schedule DATASETS       about 10 minutes on 2 idle cores
+    python -m benchmarks.schedule DATASETS       about 20 minutes on 2 idle cores
 
 Seeds from 100 up, which no reported figure uses. Curvature is measured after every epoch with 1 and with 4 directions;
 all schedules of n epochs are then read off the trajectories.
@@ -8,24 +8,28 @@ all schedules of n epochs are then read off the trajectories.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.common import detection, load, plant, run_cell, stratified
+from benchmarks.common import detection, load, make_cells, plant, stratified
 from curv_issues.config import TrainingOptions
 from curv_issues.recipe import spread_epochs
 from curv_issues.run import run_probe
 
-SIZE = 10_000
+
+def cells() -> list[dict[str, Any]]:
+    """Two seeds with one and with four directions."""
+    fixed = {"dataset": "cifar100", "size": 10_000, "rate": 0.1}
+    return [{**fixed, "seed": seed, "num_matvecs": num_matvecs} for seed in (100, 101) for num_matvecs in (1, 4)]
 
 
-def measure(root: Path, seed: int, num_matvecs: int) -> dict[str, Any]:
+def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     """AUROC of curvature by epoch and by schedule."""
-    noisy, truth = plant(stratified(load("cifar100", root), SIZE, seed), 0.1, seed)
-    run = run_probe(noisy, TrainingOptions(seed=seed, curvature_epochs=100, num_matvecs=num_matvecs))
+    seed = cell["seed"]
+    noisy, truth = plant(stratified(load("cifar100", root), cell["size"], seed), cell["rate"], seed)
+    run = run_probe(noisy, TrainingOptions(seed=seed, curvature_epochs=100, num_matvecs=cell["num_matvecs"]))
     assert run is not None
     history = run.trajectories["input_curvature"]
     epochs = run.recipe.epochs
@@ -42,15 +46,8 @@ def measure(root: Path, seed: int, num_matvecs: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the cells that have no result file yet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", type=Path)
-    root = parser.parse_args().datasets
-    for seed in (100, 101):
-        for num_matvecs in (1, 4):
-            cell = {"dataset": "cifar100", "size": SIZE, "rate": 0.1, "seed": seed, "num_matvecs": num_matvecs}
-            result = run_cell("schedule", cell, lambda seed=seed, m=num_matvecs: measure(root, seed, m))
-            print(cell, {n: round(found["auroc"], 4) for n, found in result["by_schedule"].items()}, result["seconds"])
+    """Make the cells that have no result file yet."""
+    make_cells(__doc__, "schedule", cells(), measure, show=lambda result: result["by_schedule"])
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 def test_the_parts_of_the_cells_are_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[dict[str, Any]] = []
     nothing = {"suspicion": None, "flagged": None, "seconds": None}
-    monkeypatch.setattr(detection_benchmark, "run_cell", lambda _folder, cell, _make: made.append(cell) or nothing)
+    monkeypatch.setattr(common, "run_cell", lambda _folder, cell, _make: made.append(cell) or nothing)
     for part in ("0/2", "1/2"):
         monkeypatch.setattr("sys.argv", ["detection", str(tmp_path), "--part", part])
         detection_benchmark.main()
