@@ -61,6 +61,7 @@ def audit(
     num_matvecs: int | None = None,
     step: float = 1e-2,
     form: CurvatureForm = "squared",
+    measure: str | Sequence[str] = (),
     score: str = "default",
     cut_off: str | float = "auto",
     trackers: Sequence[type[Tracker]] = (),
@@ -80,7 +81,7 @@ def audit(
         skip_unreadable: leave out pictures that cannot be decoded, and list them, instead of raising.
         skip_unlabelled: leave out samples without a label, and count them, instead of raising.
         seed: of sampling and training. The same seed gives the same result on the same machine.
-        device: see `TrainingOptions`, as for all options down to `form`.
+        device: see `TrainingOptions`, as for all options down to `measure`.
         preset: "quick", "standard" or "thorough".
         probe: name, `nn.Module` or function from `ProbeSpec` to a module.
         epochs: passes over the data.
@@ -94,6 +95,7 @@ def audit(
         num_matvecs: Hutchinson directions a measurement.
         step: finite-difference step, [0, 1] pixels.
         form: of curvature, "squared" or "norm".
+        measure: names of scores to measure though they make the run longer, or "all"; a named `score` is measured anyway.
         score: "default" or the name of one score to rank by.
         cut_off: "auto", a suspicion, or a share such as "5%".
         trackers: tracker classes of your own; their scores join the table.
@@ -124,9 +126,11 @@ def audit(
         num_matvecs=num_matvecs,
         step=step,
         form=form,
+        measure=measure,
     )
     own_scores = [str(getattr(tracker, "name", "")) for tracker in trackers]
     finding = FindingOptions(score=score, cut_off=cut_off, own_scores=own_scores)
+    training = training.with_score(score)
     start = time.perf_counter()
     from curv_issues.data.huggingface import load_data  # these import datasets and torch, which errors above need not wait for
     from curv_issues.device import choose_device
@@ -322,6 +326,7 @@ def versions() -> dict[str, str]:
 
 def _plain_options(training: TrainingOptions) -> dict[str, Any]:
     options = {name: getattr(training, name) for name in TrainingOptions.__dataclass_fields__}
+    options["measure"] = list(training.measure)
     if not isinstance(training.probe, str):
         options["probe"] = getattr(training.probe, "__qualname__", type(training.probe).__qualname__)
     return options

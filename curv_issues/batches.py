@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -33,23 +34,43 @@ def to_inputs(pixels: Tensor, device: torch.device) -> Tensor:
     return pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
 
-def augmented(pictures: Tensor, index: Tensor, *, shift: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Gather samples, each shifted at random (edges repeated) and mirrored with probability 1/2.
+@dataclass(frozen=True, eq=False)
+class Views:
+    """How each picture of a batch is seen: pixel (i, j) of the view shows pixel (rows[i], columns[j]) of the picture.
+
+    Attributes:
+        rows: int64 (b, h).
+        columns: int64 (b, w).
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def of(self, pictures: Tensor, index: Tensor) -> Tensor:
+        """The views of the samples at `index` (b,), from uint8 (n, h, w, c) to uint8 (b, h, w, c)."""
+        return pictures[index[:, None, None], self.rows[:, :, None], self.columns[:, None, :]]
+
+    def gradient_of_pictures(self, gradient: Tensor) -> Tensor:
+        """From the gradient with respect to the views to that with respect to the pictures, both (b, c, h, w).
+
+        A pixel that a view repeats at an edge gathers the gradients of all its copies; one that it does not show has none.
+        """
+        rows, columns = self.rows.to(gradient.device), self.columns.to(gradient.device)
+        moved = torch.zeros_like(gradient).scatter_add_(2, rows[:, None, :, None].expand_as(gradient), gradient)
+        return torch.zeros_like(gradient).scatter_add_(3, columns[:, None, None, :].expand_as(gradient), moved)
+
+
+def draw_views(batch: int, height: int, width: int, *, shift: int, flip: bool, generator: torch.Generator) -> Views:
+    """Shift each picture of a batch at random (edges repeated) and mirror it with probability 1/2.
 
     Args:
-        pictures: uint8 (n, h, w, c).
-        index: (b,) int64.
+        batch: number of pictures.
+        height: of the pictures, pixels.
+        width: of the pictures, pixels.
         shift: largest shift in either direction and axis, pixels.
         flip: whether to mirror at all.
-        generator: source of the random numbers, on the CPU.
-
-    Returns:
-        uint8 (b, h, w, c).
+        generator: source of the random numbers, on the CPU; left alone if there is neither shift nor flip.
     """
-    if not shift and not flip:
-        return pictures[index]
-    batch = len(index)
-    height, width = pictures.shape[1:3]
     rows, columns = torch.arange(height).repeat(batch, 1), torch.arange(width).repeat(batch, 1)
     if flip:
         mirrored = torch.rand(batch, generator=generator) < 0.5
@@ -58,4 +79,4 @@ def augmented(pictures: Tensor, index: Tensor, *, shift: int, flip: bool, genera
         moves = torch.randint(-shift, shift + 1, (2, batch, 1), generator=generator)
         rows = (rows + moves[0]).clamp_(0, height - 1)
         columns = (columns + moves[1]).clamp_(0, width - 1)
-    return pictures[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return Views(rows, columns)

@@ -23,6 +23,7 @@ from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS, render
+from curv_issues.report.scores import render_scores
 from curv_issues.storage import check_output, check_space
 from curv_issues.trackers import SCORES
 
@@ -103,6 +104,10 @@ def audit(
     ] = None,
     curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured.")] = None,
     num_matvecs: Annotated[int | None, typer.Option(help="Directions a measurement of curvature.")] = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCORE", help="Measure a score that makes the run longer (see curv-issues scores), or all."),
+    ] = None,
     score: Annotated[
         str, typer.Option(help=f"Rank by default (a fusion of free scores) or one of: {', '.join(SCORES)}.")
     ] = "default",
@@ -113,6 +118,7 @@ def audit(
     """Train a short probe on a labelled image dataset and list the labels that look wrong."""
     with _exit_codes():
         look_up(FORMATS, format, "format")
+        scores_to_measure = "all" if measure == ["all"] else measure or ()
         # wrong options end the command before anything slow is imported or read
         TrainingOptions(
             seed=seed,
@@ -126,6 +132,7 @@ def audit(
             resolution=resolution,
             curvature_epochs=curvature_epochs,
             num_matvecs=num_matvecs,
+            measure=scores_to_measure,
         )
         FindingOptions(score=score, cut_off=cut_off)
         if max_samples is not None and max_samples < 2:
@@ -157,11 +164,21 @@ def audit(
                 flip=flip,
                 curvature_epochs=curvature_epochs,
                 num_matvecs=num_matvecs,
+                measure=scores_to_measure,
                 score=score,
                 cut_off=cut_off,
                 progress=progress,
             )
         _deliver(result, folder, overwrite=overwrite, format=format, quiet=quiet)
+
+
+@app.command()
+def scores(
+    format: Annotated[str, typer.Option(help="table or json.")] = "table",
+) -> None:
+    """List the scores: which end is suspect, what each costs, and where it is from."""
+    with _exit_codes():
+        typer.echo(render_scores(format))
 
 
 @app.command()

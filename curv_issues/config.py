@@ -6,7 +6,7 @@ import contextlib
 import math
 import numbers
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, fields
+from dataclasses import InitVar, dataclass, fields, replace
 from typing import Any, Literal
 
 from curv_issues.errors import UsageError
@@ -59,6 +59,7 @@ class TrainingOptions:
         num_matvecs: Hutchinson directions a measurement, >= 1.
         step: finite-difference step h in units of [0, 1] pixels, > 0; below 0.01 scoring runs in float32.
         form: "squared" (the paper's equation 3) or "norm" (the authors' code).
+        measure: names of scores to measure though they make the run longer (`ScoreInfo.on_demand`), or "all".
 
     Raises:
         UsageError: an option has a wrong type or value; the text names it.
@@ -79,6 +80,7 @@ class TrainingOptions:
     num_matvecs: int | None = None
     step: float = 1e-2
     form: CurvatureForm = "squared"
+    measure: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name, (least, most) in _WHOLE.items():
@@ -99,6 +101,16 @@ class TrainingOptions:
             raise UsageError(f"flip must be True, False or None (from the data), got {self.flip!r}.")
         if self.form not in ("squared", "norm"):
             raise UsageError(f"form must be 'squared' or 'norm', got {self.form!r}.")
+        object.__setattr__(self, "measure", _on_demand(self.measure))
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """The scores of the table that such a run measures, in its order."""
+        return tuple(name for name, info in SCORES.items() if not info.on_demand or name in self.measure)
+
+    def with_score(self, name: str) -> TrainingOptions:
+        """The same options, and this score is measured even if that is done on demand only."""
+        return replace(self, measure=(*self.measure, name)) if name in SCORES else self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +200,16 @@ def _number(name: str, value: Any, *, optional: bool = False, positive: bool = F
     if not 0 <= number < math.inf or (positive and number == 0):
         raise UsageError(f"{name} must be a number {'above' if positive else 'of at least'} 0, got {value!r}.")
     return number
+
+
+def _on_demand(measure: Any) -> tuple[str, ...]:
+    """Those of the scores asked for that are not measured anyway, in the order of the table."""
+    names = tuple(SCORES) if measure == "all" else measure
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"measure must be 'all' or a list of names of scores, got {measure!r}.")
+    for name in names:
+        look_up(SCORES, name, "score")
+    return tuple(name for name, info in SCORES.items() if info.on_demand and name in names)
 
 
 def _make_plain(options: TrainingOptions, name: str, value: float | None) -> None:

@@ -12,6 +12,7 @@ arXiv 2307.05831, equations 3 to 6.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -56,12 +57,26 @@ def input_gradient(model: nn.Module, inputs: Tensor, labels: Tensor) -> tuple[Te
     Returns:
         gradient (b, c, h, w) and logits (b, k), detached.
     """
+    (gradient,), logits = input_gradients(model, inputs, lambda _: [labels])
+    return gradient, logits
+
+
+def input_gradients(
+    model: nn.Module, inputs: Tensor, labels_for: Callable[[Tensor], Sequence[Tensor]]
+) -> tuple[list[Tensor], Tensor]:
+    """As `input_gradient`, for several labels of each sample, which may depend on the logits.
+
+    Costs one forward pass, and one backward pass for each of the vectors of labels (b,) that `labels_for(logits)` gives.
+    """
     inputs = inputs.detach().requires_grad_(True)
+    gradients: list[Tensor] = []
     with torch.enable_grad():
         logits = model(inputs)
-        loss = functional.cross_entropy(logits.to(inputs.dtype), labels, reduction="sum")
-        (gradient,) = torch.autograd.grad(loss, inputs)
-    return gradient, logits.detach()
+        candidates = labels_for(logits.detach())
+        for labels in candidates:
+            loss = functional.cross_entropy(logits.to(inputs.dtype), labels, reduction="sum")
+            gradients.append(torch.autograd.grad(loss, inputs, retain_graph=len(gradients) < len(candidates) - 1)[0])
+    return gradients, logits.detach()
 
 
 def input_loss_curvature(
@@ -108,8 +123,40 @@ def input_loss_curvature(
         >>> input_loss_curvature(model, x, y, generator=torch.Generator().manual_seed(0)).curvature.shape
         torch.Size([5])
     """
+    directions = check_estimate(
+        model, inputs, num_matvecs=num_matvecs, step=step, form=form, generator=generator, directions=directions
+    )
+    gradient, logits = input_gradient(model, inputs, labels)
+    total = torch.zeros(len(inputs), dtype=gradient.dtype, device=gradient.device)
+    for direction in directions:
+        moved, _ = input_gradient(model, inputs + step * direction, labels)
+        total += size_of_change(moved - gradient, step=step, form=form)
+    return InputLossCurvature(total / len(directions), gradient, logits)
+
+
+def size_of_change(change: Tensor, *, step: float, form: CurvatureForm) -> Tensor:
+    """What one direction adds to the estimate, (b,), from the change of the input gradients, (b, c, h, w)."""
+    squared_norm = change.flatten(1).square().sum(1)
+    return squared_norm / step**2 if form == "squared" else squared_norm.sqrt()
+
+
+def check_estimate(
+    model: nn.Module,
+    inputs: Tensor,
+    *,
+    num_matvecs: int,
+    step: float,
+    form: CurvatureForm,
+    generator: torch.Generator | None,
+    directions: Tensor | None,
+) -> Tensor:
+    """Check what an estimator is given (see `input_loss_curvature`), and draw the directions if none are given.
+
+    Raises:
+        ValueError: as `input_loss_curvature`.
+    """
     if any(module.training for module in model.modules()):
-        raise ValueError("input_loss_curvature expects a model in evaluation mode; call model.eval() first.")
+        raise ValueError("Curvature needs a model in evaluation mode; call model.eval() first.")
     if not step > 0:
         raise ValueError(f"step must be positive, got {step}.")
     if form not in ("squared", "norm"):
@@ -119,17 +166,9 @@ def input_loss_curvature(
             raise ValueError(f"num_matvecs must be at least 1, got {num_matvecs}.")
         if generator is None:
             raise ValueError("Pass a generator (or the directions themselves); global random state is never used.")
-        directions = rademacher_directions(num_matvecs, tuple(inputs.shape[1:]), generator=generator, dtype=inputs.dtype).to(
-            inputs.device
-        )
-    elif len(directions) == 0 or directions.shape[1:] != inputs.shape[1:]:
+        shape = tuple(inputs.shape[1:])
+        return rademacher_directions(num_matvecs, shape, generator=generator, dtype=inputs.dtype).to(inputs.device)
+    if len(directions) == 0 or directions.shape[1:] != inputs.shape[1:]:
         wanted = ("num_matvecs", *inputs.shape[1:])
         raise ValueError(f"directions must have the shape ({', '.join(map(str, wanted))}), got {tuple(directions.shape)}.")
-
-    gradient, logits = input_gradient(model, inputs, labels)
-    total = torch.zeros(len(inputs), dtype=gradient.dtype, device=gradient.device)
-    for direction in directions:
-        moved, _ = input_gradient(model, inputs + step * direction, labels)
-        squared_norm = (moved - gradient).flatten(1).square().sum(1)
-        total += squared_norm / step**2 if form == "squared" else squared_norm.sqrt()
-    return InputLossCurvature(total / len(directions), gradient, logits)
+    return directions

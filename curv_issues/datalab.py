@@ -73,8 +73,8 @@ class CurvatureIssueManager(IssueManager):
         """
         super().__init__(datalab)
         _check_names(options)
-        self._training = TrainingOptions(**_pick(options, TRAINING))
         self._finding = FindingOptions(**_pick(options, FINDING))
+        self._training = TrainingOptions(**_pick(options, TRAINING)).with_score(self._finding.score)
         self._samples = read_lab(datalab, image_key=_check_image_key(options.get("image_key")))
         given = options.get("result")
         if given is not None:

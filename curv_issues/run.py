@@ -94,7 +94,7 @@ def run_probe(
     device = choose_device(options.device)
     resolution, channels = data.images.shape[1], data.images.shape[3]
     recipe = make_recipe(options, num_samples=len(data), resolution=resolution, grey=channels == 1)
-    classes = [load_attribute(info.target) for info in SCORES.values()] + list(trackers)
+    classes = [load_attribute(SCORES[name].target) for name in options.score_names] + list(trackers)
     check_trackers(classes)
     scoring: list[Tracker] = [cls(len(data), recipe.epochs) for cls in classes]
     reference = ReferenceMargin(len(data), recipe.epochs)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from curv_issues.batches import to_inputs
 from curv_issues.config import CurvatureForm
+from curv_issues.contrast import label_contrast_curvature
 from curv_issues.curvature import input_gradient, input_loss_curvature
 from curv_issues.device import autocast, compute_type
 from curv_issues.probes.base import find_head
@@ -40,7 +41,7 @@ def scoring_pass(
         probe: network on `device`.
         pictures: uint8 (n, h, w, c).
         labels: int64 (n,), the given labels.
-        trackers: those with `Need.TRAINING` are passed over; the others decide what is computed.
+        trackers: those that look at the training pass are passed over; the others decide what is computed.
         epoch: number of the epoch just finished.
         device: where the probe is.
         directions: (m, c, h, w), Hutchinson directions, shared by all samples of the pass.
@@ -48,17 +49,21 @@ def scoring_pass(
         form: see `input_loss_curvature`.
         on_batch: called with (samples done, n).
     """
-    asking = [tracker for tracker in trackers if tracker.needs is not Need.TRAINING]
+    asking = [tracker for tracker in trackers if not tracker.needs.in_training]
     if not asking:
         return
     need = max(tracker.needs for tracker in asking)
-    dtype = compute_type(device, step=step if need is Need.CURVATURE else None)
+    dtype = compute_type(device, step=step if need >= Need.CURVATURE else None)
     directions = directions.to(device)
     with evaluating(probe), autocast(device, dtype):
         for index in torch.arange(len(labels)).split(SCORING_BATCH):
             inputs, given = to_inputs(pictures[index], device), labels[index].to(device)
-            gradient = curvature = None
-            if need is Need.CURVATURE:
+            gradient = curvature = rival_curvature = None
+            if need is Need.CONTRAST:
+                curvature, rival_curvature, gradient, logits = label_contrast_curvature(
+                    probe, inputs, given, step=step, form=form, directions=directions
+                )
+            elif need is Need.CURVATURE:
                 curvature, gradient, logits = input_loss_curvature(
                     probe, inputs, given, step=step, form=form, directions=directions
                 )
@@ -67,7 +72,14 @@ def scoring_pass(
             else:
                 with torch.no_grad():
                     logits = probe(inputs)
-            batch = Observation(index=index, labels=given, logits=logits.float(), gradient=gradient, curvature=curvature)
+            batch = Observation(
+                index=index,
+                labels=given,
+                logits=logits.float(),
+                gradient=gradient,
+                curvature=curvature,
+                rival_curvature=rival_curvature,
+            )
             for tracker in asking:
                 tracker.observe(epoch, batch)
             if on_batch is not None:

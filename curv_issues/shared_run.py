@@ -25,11 +25,13 @@ _tokens: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 def find_run(lab: Datalab, samples: LabSamples, training: TrainingOptions) -> AuditResult | None:
-    """The run kept in a Datalab, if it is of these pictures, labels, classes and options; else None."""
+    """The run kept in a Datalab, if it is of these pictures, labels, classes and options and has the scores; else None."""
     kept = lab.info["statistics"].get(STATISTIC)
     if kept is None or kept.get("key") != _key(samples, training):
         return None
     result = AuditResult(**kept["result"])
+    if not set(training.score_names) <= set(result.score_names):
+        return None
     return result if difference(result, samples) is None else None
 
 
@@ -41,7 +43,7 @@ def keep_run(lab: Datalab, samples: LabSamples, training: TrainingOptions, resul
 
 def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
     """What a run depends on beside pictures and labels, which the result itself tells."""
-    options = {name: getattr(training, name) for name in option_names(TrainingOptions)}
+    options = {name: getattr(training, name) for name in option_names(TrainingOptions) if name != "measure"}
     return {
         "classes": list(samples.class_names),
         "options": json_ready({**options, "probe": identify_probe(training.probe)}),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from curv_issues.batches import augmented, split_evenly, to_inputs
+from curv_issues.batches import draw_views, split_evenly, to_inputs
 from curv_issues.device import autocast, compute_type
 from curv_issues.errors import AuditError
 from curv_issues.recipe import Recipe
@@ -34,7 +34,7 @@ def train_probe(
     on_step: StepEnd | None = None,
     on_epoch: EpochEnd | None = None,
 ) -> None:
-    """Train a probe in place with SGD and a one-cycle schedule; trackers watch the training pass at no further cost.
+    """Train a probe in place with SGD and a one-cycle schedule; trackers watch the training pass.
 
     Args:
         probe: network on `device`, maps (b, c, h, w) in [0, 1] to (b, k) logits.
@@ -43,14 +43,16 @@ def train_probe(
         recipe: epochs, batch size, learning rate, augmentation.
         device: where the probe is.
         generator: order and augmentation; on the CPU.
-        trackers: those with `Need.TRAINING` observe every training batch.
+        trackers: those that look at the training pass observe every batch of it. Input gradients, which cost the first layer's
+            share of the backward pass, are computed only if one asks for them; the weights are the same either way.
         on_step: called after every step with (epoch, samples done in it, n, mean loss so far in this epoch).
         on_epoch: called after every epoch with its number; scoring passes hang here. It must leave the weights alone.
 
     Raises:
         AuditError: the loss became NaN or infinite.
     """
-    watching = [tracker for tracker in trackers if tracker.needs is Need.TRAINING]
+    watching = [tracker for tracker in trackers if tracker.needs.in_training]
+    with_gradient = any(tracker.needs is Need.TRAINING_GRADIENT for tracker in watching)
     num_samples = len(labels)
     steps = recipe.epochs * len(split_evenly(torch.arange(num_samples), recipe.batch_size))
     optimizer = torch.optim.SGD(
@@ -63,10 +65,11 @@ def train_probe(
         probe.train()
         done, loss_sum = 0, 0.0
         for index in split_evenly(torch.randperm(num_samples, generator=generator), recipe.batch_size):
-            pixels = augmented(pictures, index, shift=recipe.shift, flip=recipe.flip, generator=generator)
+            views = draw_views(len(index), *pictures.shape[1:3], shift=recipe.shift, flip=recipe.flip, generator=generator)
+            inputs = to_inputs(views.of(pictures, index), device).requires_grad_(with_gradient)
             given = labels[index].to(device)
             with autocast(device, dtype):
-                logits = probe(to_inputs(pixels, device))
+                logits = probe(inputs)
             loss = functional.cross_entropy(logits.float(), given)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -80,7 +83,10 @@ def train_probe(
                     "train again with a lower learning rate."
                 )
             if watching:
-                batch = Observation(index=index, labels=given, logits=logits.detach().float())
+                gradient = None
+                if inputs.grad is not None:  # of the mean loss; a sample's own must not depend on the size of its batch
+                    gradient = views.gradient_of_pictures(inputs.grad * len(index))
+                batch = Observation(index=index, labels=given, logits=logits.detach().float(), gradient=gradient)
                 for tracker in watching:
                     tracker.observe(epoch, batch)
             done += len(index)

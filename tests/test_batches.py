@@ -9,9 +9,13 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from curv_issues.batches import as_pictures, augmented, split_evenly, to_inputs
+from curv_issues.batches import Views, as_pictures, draw_views, split_evenly, to_inputs
 from tests import reference
 from tests.small import CPU
+
+
+def augmented(shown: torch.Tensor, index: torch.Tensor, *, shift: int, flip: bool, generator: torch.Generator) -> torch.Tensor:
+    return draw_views(len(index), *shown.shape[1:3], shift=shift, flip=flip, generator=generator).of(shown, index)
 
 
 def pictures(n: int = 6, height: int = 5, width: int = 7, channels: int = 3) -> torch.Tensor:
@@ -103,3 +107,23 @@ def test_as_pictures_reads_a_read_only_memory_map_in_place(tmp_path: Path) -> No
 def test_as_pictures_takes_mirrored_views() -> None:
     images = pictures().numpy()[..., ::-1]
     np.testing.assert_array_equal(as_pictures(images).numpy(), images)
+
+
+@pytest.mark.parametrize(("shift", "flip"), [(0, False), (2, True), (9, True)])
+def test_the_gradient_of_the_views_moves_back_to_the_pictures(shift: int, flip: bool) -> None:
+    """It is what automatic differentiation gives through the indexing."""
+    clean = torch.rand(6, 5, 7, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    weights = torch.rand(6, 3, 5, 7, generator=torch.Generator().manual_seed(1))
+    views = draw_views(6, 5, 7, shift=shift, flip=flip, generator=torch.Generator().manual_seed(2))
+    seen = views.of(clean, torch.arange(6)).permute(0, 3, 1, 2)
+    (expected,) = torch.autograd.grad((seen * weights).sum(), clean)
+    torch.testing.assert_close(views.gradient_of_pictures(weights), expected.permute(0, 3, 1, 2))
+
+
+def test_a_repeated_edge_gathers_and_a_hidden_pixel_has_no_gradient() -> None:
+    views = Views(rows=torch.tensor([[0, 0, 1]]), columns=torch.tensor([[2, 1]]))  # one down; mirrored and cut
+    with pytest.raises(RuntimeError):  # views are as large as their pictures
+        views.gradient_of_pictures(torch.ones(1, 1, 3, 2))
+    views = Views(rows=torch.tensor([[0, 0, 1]]), columns=torch.tensor([[2, 1, 0]]))
+    moved = views.gradient_of_pictures(torch.arange(9.0).reshape(1, 1, 3, 3))
+    assert moved.tolist() == [[[[7.0, 5.0, 3.0], [8.0, 7.0, 6.0], [0.0, 0.0, 0.0]]]]

@@ -31,6 +31,28 @@ def test_defaults_and_names() -> None:
     assert option_names(TrainingOptions)[:4] == ("seed", "device", "preset", "probe")
 
 
+ON_DEMAND = [name for name, info in SCORES.items() if info.on_demand]
+
+
+def test_scores_on_demand_are_measured_only_if_asked_for() -> None:
+    assert training().score_names == tuple(name for name in SCORES if name not in ON_DEMAND)
+    assert training(measure="all").score_names == tuple(SCORES)
+    one = training(measure=["margin", ON_DEMAND[1], ON_DEMAND[1]])
+    assert one.measure == (ON_DEMAND[1],)
+    assert set(one.score_names) - set(training().score_names) == {ON_DEMAND[1]}
+    assert one.with_score(ON_DEMAND[0]).measure == tuple(ON_DEMAND[:2])
+    assert one.with_score("default") == one.with_score("margin") == one
+
+
+@pytest.mark.parametrize("value", ["margin", 3, None, [3], {"margin"}])
+def test_scores_to_measure_that_are_none(value: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        training(measure=value)
+    assert str(caught.value) == f"measure must be 'all' or a list of names of scores, got {value!r}."
+    with pytest.raises(UsageError, match="Unknown score 'none'; choose one of: input_curvature, "):
+        training(measure=["none"])
+
+
 def test_options_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         TrainingOptions().seed = 3  # type: ignore[misc]

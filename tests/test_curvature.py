@@ -220,7 +220,7 @@ def test_evaluation_mode_is_demanded_of_every_part() -> None:
     for part in (network, network[2]):
         network.eval()
         part.training = True
-        with pytest.raises(ValueError, match=r"expects a model in evaluation mode; call model\.eval\(\) first"):
+        with pytest.raises(ValueError, match=r"Curvature needs a model in evaluation mode; call model\.eval\(\) first"):
             input_loss_curvature(network, inputs, labels, generator=gen())
 
 

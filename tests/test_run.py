@@ -26,7 +26,7 @@ DATA = make_data(50, side=8)
 
 
 def run(data: LabeledData = DATA, *, trackers: Any = (), progress: Any = None, **options: Any) -> ProbeRun:
-    found = run_probe(data, TrainingOptions(**{"epochs": 2, **options}), trackers=trackers, progress=progress)
+    found = run_probe(data, TrainingOptions(**{"epochs": 2, "measure": "all", **options}), trackers=trackers, progress=progress)
     assert found is not None
     return found
 

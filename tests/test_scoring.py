@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from curv_issues import scoring
 from curv_issues.batches import as_pictures, to_inputs
+from curv_issues.contrast import strongest_others
 from curv_issues.curvature import rademacher_directions
 from curv_issues.device import has_bfloat16
 from curv_issues.plugins import load_attribute
@@ -49,6 +50,12 @@ TOLERANCE = {
         "final_loss": 1e-4,
         "final_margin": 1e-4,
         "residual": 1e-4,
+        "evaluation_loss": 1e-4,
+        "inconfidence": 1e-4,
+        "max_inconfidence": 1e-4,
+        "learning_time": 1e-4,
+        "label_contrast": 2e-3,
+        "label_contrast_difference": 2e-3,
     },
     "bfloat16": {
         "input_curvature": 0.2,
@@ -56,6 +63,12 @@ TOLERANCE = {
         "final_loss": 0.05,
         "final_margin": 0.1,
         "residual": 0.05,
+        "evaluation_loss": 0.05,
+        "inconfidence": 0.05,
+        "max_inconfidence": 0.05,
+        "learning_time": 0.1,
+        "label_contrast": 0.4,
+        "label_contrast_difference": 0.4,
     },
 }
 
@@ -66,7 +79,7 @@ def test_a_score_depends_on_no_batch_size(dtype: str, monkeypatch: pytest.Monkey
         pytest.skip("this processor has no bfloat16")
     if dtype == "float32":
         in_float32(monkeypatch)
-    names = [name for name in SCORES if name not in BY_NEED[Need.TRAINING]]
+    names = [name for need in Need if not need.in_training for name in BY_NEED[need]]
     assert set(names) == set(TOLERANCE[dtype])
     found = {}
     for size in (1, 7, 256):
@@ -89,6 +102,7 @@ def test_equals_the_slow_twin(monkeypatch: pytest.MonkeyPatch) -> None:
     network.eval()
     inputs = to_inputs(PICTURES, CPU).double()
     logits = network(inputs).detach().numpy()[None]
+    rivals = strongest_others(torch.from_numpy(logits[0]), LABELS)
     expected = {
         "final_loss": [v[0] for v in reference.over_epochs(reference.loss, logits, DATA.labels)],
         "final_margin": [v[0] for v in reference.over_epochs(reference.margin, logits, DATA.labels)],
@@ -97,6 +111,10 @@ def test_equals_the_slow_twin(monkeypatch: pytest.MonkeyPatch) -> None:
             reference.sample_gradient(network, x, int(y)).norm().item() for x, y in zip(inputs, LABELS, strict=True)
         ],
         "input_curvature": reference.curvature(network, inputs, LABELS, DIRECTIONS.double(), 1e-2, "squared").tolist(),
+        "label_contrast_difference": (
+            reference.curvature(network, inputs, LABELS, DIRECTIONS.double(), 1e-2, "squared")
+            - reference.curvature(network, inputs, rivals, DIRECTIONS.double(), 1e-2, "squared")
+        ).tolist(),
     }
     for name, values in expected.items():
         np.testing.assert_allclose(found[name].history[:, 0], values, rtol=1e-5, atol=1e-6, err_msg=name)
@@ -133,8 +151,18 @@ class Forwards(nn.Module):
         return self.inner(inputs)
 
 
-@pytest.mark.parametrize(("need", "forwards"), [(Need.TRAINING, 0), (Need.EVALUATION, 1), (Need.GRADIENT, 1), (Need.CURVATURE, 3)])
-def test_only_what_is_asked_for_is_computed(need: Need, forwards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("need", "forwards", "backwards"),
+    [
+        (Need.TRAINING, 0, 0),
+        (Need.TRAINING_GRADIENT, 0, 0),
+        (Need.EVALUATION, 1, 0),
+        (Need.GRADIENT, 1, 1),
+        (Need.CURVATURE, 3, 3),
+        (Need.CONTRAST, 3, 6),
+    ],
+)
+def test_only_what_is_asked_for_is_computed(need: Need, forwards: int, backwards: int, monkeypatch: pytest.MonkeyPatch) -> None:
     gradients = []
     real = torch.autograd.grad
 
@@ -147,9 +175,9 @@ def test_only_what_is_asked_for_is_computed(need: Need, forwards: int, monkeypat
     names = [name for lower in Need if lower <= need for name in BY_NEED[lower]]
     trackers = score(network, names)
     assert network.calls == forwards
-    assert len(gradients) == (forwards if need >= Need.GRADIENT else 0)
-    for name, tracker in trackers.items():
-        assert np.isnan(tracker.history).all() == (name in BY_NEED[Need.TRAINING])
+    assert len(gradients) == backwards
+    for tracker in trackers.values():
+        assert np.isnan(tracker.history).all() == tracker.needs.in_training
 
 
 def test_modes_gradients_and_weights_are_as_before_even_after_an_error() -> None:
@@ -237,7 +265,7 @@ def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to
             self.head = nn.Linear(1, 4)
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-            return self.head(inputs.flatten(1)[:, :1] * 0) + torch.tensor([-30.0, -29.0, 10.0, -28.0])
+            return self.head(inputs.flatten(1)[:, :1]) * 0 + torch.tensor([-30.0, -29.0, 10.0, -28.0])
 
     probabilities, _, suggested = predict(Sure(), PICTURES, torch.full_like(LABELS, 2), device=CPU)
     assert (probabilities[:, [0, 1, 3]] == 0).all()

@@ -79,7 +79,8 @@ def test_weights_are_bit_identical_with_and_without_trackers_and_scoring() -> No
 
     train(watched, recipe=changed(flip=True, shift=1), trackers=trackers, on_epoch=score, on_step=lambda *_: None)
     assert same_weights(plain, watched)
-    assert not any(np.isnan(tracker.history).any() for tracker in trackers)
+    first = {"training_gradient_change": 1}  # there is nothing to compare the first epoch with
+    assert not any(np.isnan(tracker.history[:, first.get(tracker.name, 0) :]).any() for tracker in trackers)
 
 
 def test_the_seed_decides() -> None:
@@ -144,6 +145,36 @@ def test_training_scores_are_of_the_forward_pass_that_trains() -> None:
         logits[epoch, batch.index.numpy()] = batch.logits.numpy()
     for tracker, twin in zip(trackers, (reference.cumulative_loss, reference.area_under_margin), strict=True):
         np.testing.assert_allclose(tracker.score(), twin(logits, DATA.labels), rtol=1e-4, atol=1e-5)
+
+
+def test_input_gradients_of_the_training_pass_are_those_of_single_losses_moved_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A linear probe without momentum of its own: the gradient of softmax regression with respect to its input, W^T (p - e)."""
+    monkeypatch.setattr(curv_issues.training, "compute_type", lambda device: torch.float32)
+
+    class Gradients(Recorder):
+        needs = Need.TRAINING_GRADIENT
+
+    probe, recorder, weights = fresh(linear_probe), Gradients(41, 1), []
+    probe.register_forward_hook(lambda *_: weights.append(probe[1].weight.detach().clone()))
+    train(probe, recipe=changed(epochs=1, flip=True), trackers=[recorder])
+    mirrored = 0
+    for weight, (_, batch) in zip(weights, recorder.batches, strict=True):
+        residual = batch.logits.softmax(1) - nn.functional.one_hot(batch.labels, 3)
+        plain = (residual @ weight).reshape(-1, 1, 8, 8)
+        assert batch.gradient is not None
+        for got, straight in zip(batch.gradient, plain, strict=True):
+            flipped = torch.allclose(got, straight.flip(2), rtol=1e-4, atol=1e-6)
+            assert flipped or torch.allclose(got, straight, rtol=1e-4, atol=1e-6)
+            mirrored += flipped
+    assert 5 < mirrored < 36
+
+
+def test_no_input_gradient_is_computed_for_trackers_of_logits() -> None:
+    recorder = Recorder(41, 2)
+    probe, wanted = fresh(), []
+    probe.register_forward_pre_hook(lambda _module, inputs: wanted.append(inputs[0].requires_grad))
+    train(probe, trackers=[recorder])
+    assert not any(wanted)
 
 
 def test_only_trackers_of_the_training_pass_are_shown_it() -> None:

@@ -16,6 +16,7 @@ class ScoreInfo:
         description: definition in a line.
         cost: passes over the data beyond plain training.
         source: the paper it is from.
+        on_demand: measured only if it is asked for, since it makes the run longer.
     """
 
     target: str
@@ -23,10 +24,11 @@ class ScoreInfo:
     description: str
     cost: str
     source: str
+    on_demand: bool = False
 
     def metadata(self) -> dict[str, str]:
         """The part that is stored beside the scores."""
-        return {key: value for key, value in asdict(self).items() if key != "target"}
+        return {key: value for key, value in asdict(self).items() if key not in ("target", "on_demand")}
 
 
 SCORES: dict[str, ScoreInfo] = {
@@ -78,5 +80,86 @@ SCORES: dict[str, ScoreInfo] = {
         description="norm of softmax minus one-hot given label, sum over the scored epochs (the control of curvature)",
         cost="one forward pass a scored epoch",
         source="EL2N of Paul et al. 2021, NeurIPS, at other epochs",
+    ),
+    "evaluation_loss": ScoreInfo(
+        target="curv_issues.trackers.evaluation_loss:EvaluationLoss",
+        direction="high",
+        description="sum over the scored epochs of the cross-entropy of the clean picture (CSL from evaluation passes)",
+        cost="one forward pass a scored epoch",
+        source="Ravikumar et al. 2025, ICML",
+    ),
+    "inconfidence": ScoreInfo(
+        target="curv_issues.trackers.inconfidence:Inconfidence",
+        direction="high",
+        description="1 - softmax of the given label, clean picture, after the last epoch",
+        cost="one forward pass (shared with final_loss)",
+        source="Carlini et al. 2019, as in Garg, Ravikumar, Roy 2023",
+    ),
+    "max_inconfidence": ScoreInfo(
+        target="curv_issues.trackers.max_inconfidence:MaxInconfidence",
+        direction="high",
+        description="1 - largest softmax, clean picture, after the last epoch; does not see the label",
+        cost="one forward pass (shared with final_loss)",
+        source="Carlini et al. 2019, as in the code of Ravikumar et al. 2025",
+    ),
+    "forgetting": ScoreInfo(
+        target="curv_issues.trackers.forgetting:Forgetting",
+        direction="high",
+        description="changes from right to wrong in the training pass; the number of epochs if never right",
+        cost="none",
+        source="Toneva et al. 2019, ICLR",
+    ),
+    "first_learned": ScoreInfo(
+        target="curv_issues.trackers.first_learned:FirstLearned",
+        direction="high",
+        description="first epoch whose training pass predicts the given label",
+        cost="none",
+        source="code of Ravikumar et al. 2025",
+    ),
+    "learning_time": ScoreInfo(
+        target="curv_issues.trackers.learning_time:LearningTime",
+        direction="high",
+        description="scored epoch from which the mean squared input gradient stays below its median over samples and epochs",
+        cost="one input gradient a scored epoch (shared with loss_sensitivity)",
+        source="Ravikumar et al. 2025, ICML",
+    ),
+    "el2n": ScoreInfo(
+        target="curv_issues.trackers.el2n:EL2N",
+        direction="high",
+        description="norm of softmax minus one-hot label in the training pass, mean over the first fifth of the epochs",
+        cost="none",
+        source="Paul et al. 2021, NeurIPS",
+    ),
+    "label_contrast": ScoreInfo(
+        target="curv_issues.trackers.label_contrast:LabelContrast",
+        direction="high",
+        description="log ratio of the curvatures under the given and the strongest other label, mean over the scored epochs",
+        cost="twice the backward passes of input_curvature",
+        source="new here",
+        on_demand=True,
+    ),
+    "label_contrast_difference": ScoreInfo(
+        target="curv_issues.trackers.label_contrast_difference:LabelContrastDifference",
+        direction="high",
+        description="curvature under the given label minus that under the strongest other one, mean over scored epochs",
+        cost="twice the backward passes of input_curvature",
+        source="new here",
+        on_demand=True,
+    ),
+    "training_gradient": ScoreInfo(
+        target="curv_issues.trackers.training_gradient:TrainingGradient",
+        direction="high",
+        description="norm of the input gradient of the training pass, sum over the epochs",
+        cost="the first layer's input gradient in training",
+        source="new here, after Arpit et al. 2017",
+        on_demand=True,
+    ),
+    "training_gradient_change": ScoreInfo(
+        target="curv_issues.trackers.training_gradient_change:TrainingGradientChange",
+        direction="high",
+        description="norm of the change of the training pass's input gradient since the epoch before, sum over the epochs",
+        cost="the first layer's input gradient in training",
+        source="new here, after Garg, Ravikumar, Roy 2023",
+        on_demand=True,
     ),
 }

@@ -21,18 +21,29 @@ from curv_issues.trackers import SCORES, ScoreInfo
 
 
 class Need(enum.IntEnum):
-    """What a tracker looks at; each includes what stands before it but the first, which is the training pass itself.
+    """What a tracker looks at, in the training pass or in a scoring pass; each includes what stands before it of the same pass.
 
-    TRAINING: logits of the training pass (augmented pictures, training mode): costs nothing.
-    EVALUATION: logits on clean pictures, weights fixed, evaluation mode.
+    The training pass sees augmented pictures in training mode; a scoring pass clean ones in evaluation mode, weights fixed.
+
+    TRAINING: logits of the training pass: costs nothing.
+    TRAINING_GRADIENT: also the input gradient of the training loss.
+    EVALUATION: logits of the scoring pass.
     GRADIENT: also the input gradient of the loss.
     CURVATURE: also the input gradients at perturbed inputs.
+    CONTRAST: also both kinds of input gradients under the strongest other label.
     """
 
     TRAINING = 0
-    EVALUATION = 1
-    GRADIENT = 2
-    CURVATURE = 3
+    TRAINING_GRADIENT = 1
+    EVALUATION = 2
+    GRADIENT = 3
+    CURVATURE = 4
+    CONTRAST = 5
+
+    @property
+    def in_training(self) -> bool:
+        """Whether the training pass serves it; else a scoring pass does."""
+        return self <= Need.TRAINING_GRADIENT
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +54,10 @@ class Observation:
         index: (b,) int64, the samples' positions in the data (on the CPU).
         labels: (b,) int64, the given labels.
         logits: (b, k) float32.
-        gradient: (b, c, h, w) input gradient, in passes that compute it.
+        gradient: (b, c, h, w) gradient of each sample's loss with respect to its picture, in passes that compute it; in the
+            training pass that of the augmented picture, moved back through shift and flip.
         curvature: (b,) input-loss curvature, in passes that compute it.
+        rival_curvature: (b,) the same under the strongest other label, in passes that compute it.
     """
 
     index: Tensor
@@ -52,6 +65,7 @@ class Observation:
     logits: Tensor
     gradient: Tensor | None = None
     curvature: Tensor | None = None
+    rival_curvature: Tensor | None = None
 
     @cached_property
     def losses(self) -> Tensor:
@@ -64,6 +78,12 @@ class Observation:
         given = self.labels[:, None]
         others = self.logits.scatter(1, given, float("-inf"))
         return self.logits.gather(1, given)[:, 0] - others.max(1).values
+
+    @cached_property
+    def gradient_norms(self) -> Tensor:
+        """(b,) Euclidean norm of the input gradient."""
+        assert self.gradient is not None  # a pass that serves a need for gradients computes it
+        return self.gradient.flatten(1).norm(dim=1)
 
     @cached_property
     def residual_norms(self) -> Tensor:

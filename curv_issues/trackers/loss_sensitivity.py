@@ -16,8 +16,7 @@ class LossSensitivity(Tracker):
 
     def measure(self, batch: Observation) -> Tensor:
         """Euclidean norm of the input gradient, (b,)."""
-        assert batch.gradient is not None  # a pass that serves Need.GRADIENT computes it
-        return batch.gradient.flatten(1).norm(dim=1)
+        return batch.gradient_norms
 
     def reduce(self, history: np.ndarray) -> np.ndarray:
         """Mean over the scored epochs."""

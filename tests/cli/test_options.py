@@ -37,6 +37,17 @@ def test_a_sample_keeps_the_row_numbers(tmp_path: Path) -> None:
     assert len(scores(data, "--max-samples", "1000", output="all")) == 60
 
 
+def test_scores_on_demand(pets: Path) -> None:
+    assert "training_gradient" not in scores(pets)
+    found = scores(pets, "--measure", "training_gradient", "--score", "label_contrast", output="some")
+    assert {"training_gradient", "label_contrast"} < set(found)
+    assert "training_gradient_change" not in found
+    np.testing.assert_allclose(found["suspicion"], (rankdata(found["label_contrast"]) - 0.5) / len(found))
+    assert set(SCORES) < set(scores(pets, "--measure", "all", "--epochs", "2", output="all"))
+    wrong = audit(pets, "--measure", "depth", "--output", "none")
+    assert (wrong.exit_code, wrong.stderr.partition(";")[0]) == (2, "Error: Unknown score 'depth'")
+
+
 def test_the_seed_decides(pets: Path) -> None:
     for output, seed in (("one", "7"), ("two", "7"), ("other", "8")):
         scores(pets, "--seed", seed, "--epochs", "2", output=output)

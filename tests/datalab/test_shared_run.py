@@ -155,6 +155,18 @@ def test_the_run_can_be_found_by_a_second_type(trained: Datalab):
     assert found.embeddings.shape[0] == N
     assert found.images["image_sha256"].nunique() > 1
     assert shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS, num_matvecs=3)) is None
+    assert shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS, measure=["label_contrast"])) is None
+
+
+def test_a_run_with_more_scores_serves_those_who_want_fewer(trainings: list[int]):
+    lab = make_lab()
+    find(lab, score="training_gradient")
+    assert "training_gradient" in lab.get_info("curvature")["raw_scores"]
+    find(lab)
+    find(lab, score="training_gradient", cut_off="5%")
+    assert trainings == [N]
+    find(lab, score="label_contrast")
+    assert trainings == [N, N]
 
 
 def small_network(spec) -> nn.Module:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from curv_issues.errors import UsageError
+from curv_issues.report.scores import render_scores
+from curv_issues.trackers import SCORES
+from tests.cli.running import run
+
+
+def test_json_has_every_score_with_its_metadata() -> None:
+    listed = {entry["score"]: entry for entry in json.loads(render_scores("json"))}
+    assert set(SCORES) <= set(listed)
+    for name, info in SCORES.items():
+        entry = listed[name]
+        assert (entry["suspect"], entry["cost"], entry["source"]) == (info.direction, info.cost, info.source)
+        assert entry["measured"] == ("on demand" if info.on_demand else "always")
+
+
+def test_the_table_has_a_line_for_each_score() -> None:
+    lines = render_scores("table").splitlines()
+    assert lines[0].split()[:3] == ["score", "suspect", "measured"]
+    assert {line.split()[0] for line in lines[2:]} >= set(SCORES)
+    assert all(info.source in line for info, line in zip(SCORES.values(), lines[2:], strict=False))
+
+
+def test_the_command() -> None:
+    shown = run("scores")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout == render_scores("table") + "\n"
+    assert json.loads(run("scores", "--format", "json").stdout)
+    wrong = run("scores", "--format", "csv")
+    assert (wrong.exit_code, wrong.stderr) == (2, "Error: Unknown format 'csv'; choose one of: table, json.\n")
+
+
+def test_an_unknown_format() -> None:
+    with pytest.raises(UsageError, match="Unknown format 'xml'; choose one of: table, json"):
+        render_scores("xml")
