@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -17,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curv_issues.cli_bench import bench
+from curv_issues.cli_shared import exit_codes, folder_name
 from curv_issues.config import PRESETS, FindingOptions, TrainingOptions
-from curv_issues.errors import AuditInterrupted, CurvIssuesError, UsageError
+from curv_issues.errors import AuditInterrupted, UsageError
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
@@ -116,7 +117,7 @@ def audit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
 ) -> None:
     """Train a short probe on a labelled image dataset and list the labels that look wrong."""
-    with _exit_codes():
+    with exit_codes():
         look_up(FORMATS, format, "format")
         scores_to_measure = "all" if measure == ["all"] else measure or ()
         # wrong options end the command before anything slow is imported or read
@@ -137,7 +138,7 @@ def audit(
         FindingOptions(score=score, cut_off=cut_off)
         if max_samples is not None and max_samples < 2:
             raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
-        folder = output if output is not None else Path(_folder_name(dataset[0], split))
+        folder = output if output is not None else Path(folder_name(dataset[0], split))
         check_output(folder, overwrite=overwrite, sources=[name for name in dataset if name])
         check_space(folder, LEAST_SPACE)
         with _saving_partial(folder, overwrite, format, quiet), live_progress(quiet=quiet) as progress:
@@ -177,8 +178,11 @@ def scores(
     format: Annotated[str, typer.Option(help="table or json.")] = "table",
 ) -> None:
     """List the scores: which end is suspect, what each costs, and where it is from."""
-    with _exit_codes():
+    with exit_codes():
         typer.echo(render_scores(format))
+
+
+app.command()(bench)
 
 
 @app.command()
@@ -190,7 +194,7 @@ def demo(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
 ) -> None:
     """Audit scikit-learn's handwritten digits with planted wrong labels: offline, under a minute."""
-    with _exit_codes():
+    with exit_codes():
         look_up(FORMATS, format, "format")
         check_output(output, overwrite=True)
         from curv_issues.auditing import audit as run_audit
@@ -245,25 +249,3 @@ def _saving_partial(folder: Path, overwrite: bool, format: str, quiet: bool) -> 
             typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs{partly}.", err=True)
             _deliver(interrupted.result, folder, overwrite=overwrite, format=format, quiet=quiet)
         raise typer.Exit(AuditInterrupted.exit_code) from None
-
-
-@contextlib.contextmanager
-def _exit_codes() -> Iterator[None]:
-    """Turn the errors of this package into one line on stderr and their exit code."""
-    try:
-        yield
-    except CurvIssuesError as error:
-        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)  # one line, whatever a path holds
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("Interrupted; nothing was written.", err=True)
-        raise typer.Exit(130) from None
-
-
-def _folder_name(dataset: str, split: str | None) -> str:
-    """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
-    name = dataset.rstrip("/\\")
-    if name and Path(name).exists():
-        name = Path(name).resolve().name.removesuffix(".parquet")
-    words = re.sub(r"[^\w.+-]+", "-", f"{name}-{split or 'train'}").strip("-.")
-    return f"curv-issues-{words}"

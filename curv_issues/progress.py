@@ -11,7 +11,7 @@ class Progress:
     """One step forward.
 
     Attributes:
-        stage: "load", "train", "score" or "find".
+        stage: "load", "train", "score", or "cells" of a benchmark.
         done: work done in all of this stage, in units of samples.
         total: work of the whole stage, same unit.
         epoch: number of the epoch in progress, from 1; None outside training.

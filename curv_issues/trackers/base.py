@@ -101,6 +101,7 @@ class Tracker(ABC):
     Attributes:
         name: of the score; a key of `SCORES`, or a new one for a tracker of the user's, which then sets `info` too.
         needs: what the measurement looks at, see `Need`.
+        last_only: whether the score looks at the last measured epoch only.
         trajectory: name under which the history is published, or None.
     """
 
@@ -108,6 +109,7 @@ class Tracker(ABC):
     needs: ClassVar[Need]
     trajectory: ClassVar[str | None] = None
     info: ClassVar[ScoreInfo | None] = None
+    last_only: ClassVar[bool] = False
 
     def __init__(self, num_samples: int, num_epochs: int) -> None:
         self.history = np.full((num_samples, num_epochs), np.nan, dtype=np.float32)

@@ -13,6 +13,7 @@ class FinalLoss(Tracker):
 
     name = "final_loss"
     needs = Need.EVALUATION
+    last_only = True
 
     def measure(self, batch: Observation) -> Tensor:
         """Cross-entropy of the given label, (b,)."""

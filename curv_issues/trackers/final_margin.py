@@ -13,6 +13,7 @@ class FinalMargin(Tracker):
 
     name = "final_margin"
     needs = Need.EVALUATION
+    last_only = True
 
     def measure(self, batch: Observation) -> Tensor:
         """Margin of the given class, (b,)."""

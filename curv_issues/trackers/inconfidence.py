@@ -14,6 +14,7 @@ class Inconfidence(Tracker):
 
     name = "inconfidence"
     needs = Need.EVALUATION
+    last_only = True
 
     def measure(self, batch: Observation) -> Tensor:
         """1 - p_y, (b,), exact where p_y is close to 1."""

@@ -13,6 +13,7 @@ class MaxInconfidence(Tracker):
 
     name = "max_inconfidence"
     needs = Need.EVALUATION
+    last_only = True
 
     def measure(self, batch: Observation) -> Tensor:
         """1 - max p, (b,): the sum of all other probabilities."""

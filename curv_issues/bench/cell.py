@@ -1,0 +1,158 @@
+"""One cell of a benchmark: plant errors, run everything, measure how well each method finds them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from curv_issues.baselines import BASELINES
+from curv_issues.bench.costs import cost_of_score, measure_passes
+from curv_issues.bench.methods import DEFAULT, Methods
+from curv_issues.bench.metrics import curves, detection, flagging, histogram, mean_auroc_within_classes
+from curv_issues.config import FindingOptions, TrainingOptions
+from curv_issues.data.base import LabeledData
+from curv_issues.findings.label_error import describe_decision, find_label_errors
+from curv_issues.noise.spec import NoiseSpec, apply_noise
+from curv_issues.plugins import load_attribute
+from curv_issues.progress import ProgressCallback
+from curv_issues.run import ProbeRun, run_probe
+from curv_issues.trackers import SCORES
+
+EVERY_EPOCH = 1_000_000  # as a number of scored epochs: all there are
+
+
+def measure_cell(
+    data: LabeledData,
+    noise: NoiseSpec,
+    seed: int,
+    *,
+    options: TrainingOptions,
+    methods: Methods,
+    progress: ProgressCallback | None = None,
+) -> dict[str, Any]:
+    """Plant errors with a seed, train once, run the baselines, and compare everything with the truth.
+
+    Unless the options say otherwise, the scores are measured after every epoch, as they were published.
+
+    Args:
+        data: n samples with their own labels.
+        noise: what to plant.
+        seed: of noise and trainings.
+        options: of the training; its seed is replaced.
+        methods: what to compare.
+        progress: told of every step.
+
+    Returns:
+        JSON values: `n`, `wrong`, `methods` by name, `curvature_by_epoch`, `recipe`, `seconds`, `passes`, `decision`.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, in whatever part.
+    """
+    planted = apply_noise(data, noise, seed=seed)
+    noisy, truth = planted.data, planted.truth
+    options = replace(options, seed=seed, measure=methods.scores, curvature_epochs=options.curvature_epochs or EVERY_EPOCH)
+    run = run_probe(noisy, options, progress=progress)
+    if run is None or not run.complete:
+        raise KeyboardInterrupt
+    passes = measure_passes(noisy, options)
+    found = _of_the_run(run, noisy, truth, methods, passes)
+    decision = found.pop("decision")
+    plain_seconds = run.seconds["train"] / (1 + (passes_added(methods, passes)))
+    for name in methods.baselines:
+        found.update(_of_a_baseline(name, run, noisy, truth, options, plain_seconds, progress))
+    return {
+        "n": len(noisy),
+        "wrong": int(truth.sum()),
+        "methods": found,
+        "curvature_by_epoch": _curvature_by_epoch(run, truth),
+        "recipe": {
+            "epochs": run.recipe.epochs,
+            "batch_size": run.recipe.batch_size,
+            "scored_epochs": len(run.recipe.curvature_epochs),
+        },
+        "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
+        "passes": {need.name: round(value, 4) for need, value in passes.items()},
+        "decision": decision,
+    }
+
+
+def passes_added(methods: Methods, passes: dict[Any, float]) -> float:
+    """By what part input gradients made this training longer."""
+    trackers = [load_attribute(SCORES[name].target) for name in methods.scores]
+    return max((passes[tracker.needs] for tracker in trackers if tracker.needs.in_training), default=0.0)
+
+
+def _of_the_run(run: ProbeRun, data: LabeledData, truth: np.ndarray, methods: Methods, passes: dict[Any, float]) -> dict[str, Any]:
+    directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
+    judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=FindingOptions())
+    epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
+    costs = {
+        name: cost_of_score(load_attribute(SCORES[name].target), passes, epochs=epochs, scored_epochs=scored) for name in SCORES
+    }
+    found: dict[str, Any] = {
+        DEFAULT: _measured(
+            data, truth, judged.ranking.suspicion, "high", max(costs[name] for name in judged.ranking.scores), judged.flagged
+        ),
+        "decision": describe_decision(judged),
+    }
+    for name in methods.scores:
+        found[name] = _measured(data, truth, run.scores[name], directions[name], costs[name], None)
+    return found
+
+
+def _of_a_baseline(
+    name: str,
+    run: ProbeRun,
+    data: LabeledData,
+    truth: np.ndarray,
+    options: TrainingOptions,
+    plain_seconds: float,
+    progress: ProgressCallback | None,
+) -> dict[str, Any]:
+    info = BASELINES[name]
+    settings = {"features": run.embeddings.astype(np.float32)} if info.takes_features else {}
+    result = load_attribute(info.target)(data, options, progress=progress, **settings)
+    seconds = result.seconds + (plain_seconds if info.takes_features else 0.0)  # the features are of the one training run
+    return {
+        score: _measured(
+            data,
+            truth,
+            result.scores[score],
+            info.scores[score].direction,
+            seconds / plain_seconds,
+            result.flagged if score == info.headline else None,
+        )
+        for score in info.scores
+    }
+
+
+def _measured(
+    data: LabeledData, truth: np.ndarray, values: np.ndarray, direction: str, cost: float, flagged: np.ndarray | None
+) -> dict[str, Any]:
+    """What is told of one method; `cost` is a multiple of the plain training."""
+    suspect = np.asarray(values, dtype=np.float64) * (1 if direction == "high" else -1)
+    return {
+        "direction": direction,
+        "detection": detection(truth, suspect),
+        "auroc_within_classes": mean_auroc_within_classes(truth, suspect, data.labels),
+        "flagged": None if flagged is None else flagging(truth, flagged),
+        "cost": round(cost, 3),
+        "curves": curves(truth, suspect),
+        "histogram": histogram(truth, np.asarray(values, dtype=np.float64)),
+    }
+
+
+def _curvature_by_epoch(run: ProbeRun, truth: np.ndarray) -> dict[str, list[float | None]]:
+    """Mean input curvature of right and wrong samples by epoch, and its AUROC; None where it was not measured."""
+    history = run.trajectories["input_curvature"]
+    found: dict[str, list[float | None]] = {"right": [], "wrong": [], "auroc": []}
+    for values in history.T:
+        measured = not math.isnan(values[0])
+        ranked = detection(truth, values) if measured else None
+        found["right"].append(float(values[~truth].mean()) if measured and not truth.all() else None)
+        found["wrong"].append(float(values[truth].mean()) if measured and truth.any() else None)
+        found["auroc"].append(ranked["auroc"] if ranked else None)
+    return found

@@ -1,0 +1,120 @@
+"""What each kind of pass costs, as a multiple of a plain training epoch, measured on a part of the data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from curv_issues.batches import as_pictures
+from curv_issues.config import TrainingOptions
+from curv_issues.curvature import rademacher_directions
+from curv_issues.data.base import LabeledData
+from curv_issues.data.sampling import stratified_sample
+from curv_issues.device import choose_device, sensible_threads
+from curv_issues.memory import keeping_freed_memory
+from curv_issues.plugins import load_attribute
+from curv_issues.recipe import Recipe, make_recipe
+from curv_issues.run import build_probe, make_spec
+from curv_issues.scoring import scoring_pass
+from curv_issues.trackers import SCORES
+from curv_issues.trackers.base import Need, Tracker
+from curv_issues.training import train_probe
+
+PART = 2_048
+REPEATS = 3
+
+
+def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, float]:
+    """Seconds of a pass of each kind over the data, as a multiple of those of a plain training epoch over the same data.
+
+    `Need.TRAINING_GRADIENT` is what computing input gradients adds to the epoch; the others are passes of their own, and
+    `Need.TRAINING` is 0. Each is the least of three times, on at most 2,048 samples.
+    """
+    device = choose_device(options.device)
+    resolution, channels = data.images.shape[1], data.images.shape[3]
+    whole = make_recipe(options, num_samples=len(data), resolution=resolution, grey=channels == 1)
+    recipe = replace(whole, epochs=1, curvature_epochs=(0,))
+    index = stratified_sample(data.labels, min(PART, len(data)), seed=options.seed)
+    pictures, labels = as_pictures(data.images[index]), torch.from_numpy(data.labels[index])
+    directions = rademacher_directions(
+        recipe.num_matvecs, (channels, resolution, resolution), generator=torch.Generator().manual_seed(0)
+    )
+    trackers = {need: _tracker_of(need, len(index)) for need in Need}
+    with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory(), torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        probe = build_probe(options.probe, make_spec(data)).to(device).to(memory_format=torch.channels_last)
+
+        def train(tracker: Tracker | None) -> float:
+            return _least_time(lambda: _train(probe, pictures, labels, recipe, device, tracker))
+
+        def score(tracker: Tracker) -> float:
+            return _least_time(
+                lambda: scoring_pass(
+                    probe,
+                    pictures,
+                    labels,
+                    [tracker],
+                    epoch=0,
+                    device=device,
+                    directions=directions,
+                    step=recipe.step,
+                    form=recipe.form,
+                )
+            )
+
+        plain = train(None)
+        found = {need: score(trackers[need]) / plain for need in Need if not need.in_training}
+        added = train(trackers[Need.TRAINING_GRADIENT]) / plain - 1
+    return {Need.TRAINING: 0.0, Need.TRAINING_GRADIENT: max(0.0, added), **found}
+
+
+def cost_of_score(tracker: type[Tracker], passes: dict[Need, float], *, epochs: int, scored_epochs: int) -> float:
+    """Cost of measuring one score alone, the training included, as a multiple of the plain training.
+
+    Args:
+        tracker: of the score.
+        passes: from `measure_passes`.
+        epochs: of the training.
+        scored_epochs: after how many of them a scoring pass runs.
+    """
+    if tracker.needs.in_training:
+        return 1 + passes[tracker.needs]
+    return 1 + passes[tracker.needs] * (1 if tracker.last_only else scored_epochs) / epochs
+
+
+def _tracker_of(need: Need, num_samples: int) -> Tracker:
+    classes = [load_attribute(info.target) for info in SCORES.values()]
+    return next(cls for cls in classes if cls.needs is need)(num_samples, 1)
+
+
+def _train(
+    probe: nn.Module,
+    pictures: torch.Tensor,
+    labels: torch.Tensor,
+    recipe: Recipe,
+    device: torch.device,
+    tracker: Tracker | None,
+) -> None:
+    train_probe(
+        probe,
+        pictures,
+        labels,
+        replace(recipe, learning_rate=1e-6),  # only the time counts: the weights must not run away
+        device=device,
+        generator=torch.Generator().manual_seed(0),
+        trackers=[] if tracker is None else [tracker],
+    )
+
+
+def _least_time(run: Callable[[], None]) -> float:
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return float(np.min(times))

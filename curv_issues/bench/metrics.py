@@ -1,0 +1,98 @@
+"""How well a ranking or a set of flags finds what is wrong. Values of suspicion: high = suspect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+CURVE_POINTS = 200
+HISTOGRAM_BINS = 50
+
+
+def detection(truth: np.ndarray, suspect: np.ndarray) -> dict[str, float] | None:
+    """How well a ranking finds the wrong samples.
+
+    Args:
+        truth: bool (n,), True = wrong.
+        suspect: (n,), high = suspect.
+
+    Returns:
+        `auroc`, `average_precision`, and `precision_at_k` among the k most suspect, where k is the number of wrong samples
+        (ties in the order of the samples); None where all or none of the samples are wrong.
+    """
+    if truth.all() or not truth.any():
+        return None
+    top = np.argsort(-suspect, kind="stable")[: truth.sum()]
+    return {
+        "auroc": float(roc_auc_score(truth, suspect)),
+        "average_precision": float(average_precision_score(truth, suspect)),
+        "precision_at_k": float(truth[top].mean()),
+    }
+
+
+def auroc_by_class(truth: np.ndarray, suspect: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+    """AUROC among the samples given each class, with their number; None where all or none of them are wrong."""
+    found: dict[str, Any] = {}
+    for label, name in enumerate(names):
+        members = labels == label
+        both = 0 < truth[members].sum() < members.sum()
+        found[name] = {
+            "n": int(members.sum()),
+            "auroc": float(roc_auc_score(truth[members], suspect[members])) if both else None,
+        }
+    return found
+
+
+def mean_auroc_within_classes(truth: np.ndarray, suspect: np.ndarray, labels: np.ndarray) -> float | None:
+    """Mean over the given classes of the AUROC among their samples; classes that are all right or all wrong do not count."""
+    names = tuple(str(label) for label in range(int(labels.max()) + 1))
+    values = [found["auroc"] for found in auroc_by_class(truth, suspect, labels, names).values() if found["auroc"] is not None]
+    return float(np.mean(values)) if values else None
+
+
+def flagging(truth: np.ndarray, flagged: np.ndarray) -> dict[str, Any]:
+    """How many are flagged and wrong; precision and recall where they exist."""
+    hits = int((truth & flagged).sum())
+    return {
+        "wrong": int(truth.sum()),
+        "flagged": int(flagged.sum()),
+        "hits": hits,
+        "precision": hits / int(flagged.sum()) if flagged.any() else None,
+        "recall": hits / int(truth.sum()) if truth.any() else None,
+    }
+
+
+def curves(truth: np.ndarray, suspect: np.ndarray) -> dict[str, Any] | None:
+    """ROC and precision-recall curve, each thinned out to about 200 points; None where all or none are wrong."""
+    if truth.all() or not truth.any():
+        return None
+    false_positive_rate, true_positive_rate, _ = roc_curve(truth, suspect)
+    precision, recall, _ = precision_recall_curve(truth, suspect)
+    return {
+        "roc": _thinned(false_positive_rate, true_positive_rate),
+        "precision_recall": _thinned(recall[::-1], precision[::-1]),
+    }
+
+
+def histogram(truth: np.ndarray, values: np.ndarray) -> dict[str, list[float]]:
+    """Counts of right and wrong samples in 50 bins from the 0.5th to the 99.5th percentile; the rest joins the end bins."""
+    low, high = np.percentile(values, (0.5, 99.5))
+    edges = np.linspace(low, high if high > low else low + 1, HISTOGRAM_BINS + 1)
+    clipped = np.clip(values, edges[0], edges[-1])
+    return {
+        "edges": edges.tolist(),
+        "right": np.histogram(clipped[~truth], edges)[0].tolist(),
+        "wrong": np.histogram(clipped[truth], edges)[0].tolist(),
+    }
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
+    """Points of a curve with x rising: all of them if they are few, else both ends of each step of an even grid of x."""
+    keep = np.arange(len(x))
+    if len(x) > CURVE_POINTS:
+        grid = np.linspace(0, 1, CURVE_POINTS // 2)
+        steps = np.concatenate([np.searchsorted(x, grid, side="left"), np.searchsorted(x, grid, side="right") - 1])
+        keep = np.union1d(np.clip(steps, 0, len(x) - 1), [0, len(x) - 1])
+    return [[round(float(a), 5), round(float(b), 5)] for a, b in zip(x[keep], y[keep], strict=True)]

@@ -1,0 +1,97 @@
+"""Cells of a benchmark as tables: one row a method, mean and standard deviation over the seeds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from curv_issues.report.plain import plain_table
+
+METRICS = ("auroc", "average_precision", "precision_at_k")
+HEADER = (
+    "method",
+    "AUROC",
+    "average precision",
+    "precision at k",
+    "AUROC within classes",
+    "flagged: precision",
+    "flagged: recall",
+    "cost",
+)
+
+
+def by_noise(results: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Cells by the text of their noise, in the order they come."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for result in results:
+        groups[result["cell"]["noise"]].append(result)
+    return dict(groups)
+
+
+def spread(values: Sequence[float | None], digits: int = 3) -> str:
+    """Mean and standard deviation over the seeds; n/a where a value does not exist."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return "n/a"
+    text = f"{np.mean(there):.{digits}f}"
+    return text if len(there) == 1 else f"{text} ± {np.std(there, ddof=1):.{digits}f}"
+
+
+def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """A row for each method of the cells of one noise: best AUROC first, the columns of `HEADER`."""
+    names = [name for name in results[0]["methods"] if all(name in result["methods"] for result in results)]
+    found = []
+    for name in names:
+        methods = [result["methods"][name] for result in results]
+        detected = [method["detection"] or dict.fromkeys(METRICS) for method in methods]
+        flags = [method["flagged"] or {"precision": None, "recall": None} for method in methods]
+        cells = (
+            *(spread([values[metric] for values in detected], 4 if metric == "auroc" else 3) for metric in METRICS),
+            spread([method["auroc_within_classes"] for method in methods]),
+            spread([values["precision"] for values in flags]) if methods[0]["flagged"] else "",
+            spread([values["recall"] for values in flags]) if methods[0]["flagged"] else "",
+            f"{np.mean([method['cost'] for method in methods]):.2f}",
+        )
+        aurocs = [values["auroc"] for values in detected]
+        found.append((-np.mean(aurocs) if None not in aurocs else 0.0, (name, *cells)))  # type: ignore[arg-type]
+    return [row for _, row in sorted(found, key=lambda item: item[0])]
+
+
+def title_of(results: Sequence[dict[str, Any]]) -> str:
+    """What was planted, in how many of how many samples, with how many seeds."""
+    first = results[0]
+    wrong = np.mean([result["wrong"] for result in results])
+    seeds = f"{len(results)} seed{'s' if len(results) > 1 else ''}"
+    return f"{first['cell']['noise']}: {wrong:,.0f} of {first['n']:,} samples to find, {seeds}"
+
+
+def markdown(results: Sequence[dict[str, Any]]) -> str:
+    """All tables, a heading above each."""
+    first = results[0]
+    dataset, machine = first["cell"]["dataset"], first["made_by"]["machine"]
+    recipe = first["recipe"]
+    lines = [
+        f"# Benchmark on {dataset['source']}",
+        "",
+        f"{dataset['n']:,} samples of {dataset['classes']} classes; {recipe['epochs']} epochs, scored after "
+        f"{recipe['scored_epochs']} of them; {machine['processor']}, {machine['cores']} cores.",
+        "Mean ± standard deviation over the seeds. k is the number of samples to find. "
+        "Cost is a multiple of the plain training; what is measured in the one run shares it.",
+    ]
+    for cells in by_noise(results).values():
+        lines += ["", f"## {title_of(cells)}", "", _line(HEADER), _line(["---"] + ["---:"] * (len(HEADER) - 1))]
+        lines += [_line(row) for row in rows_of(cells)]
+    return "\n".join(lines) + "\n"
+
+
+def render(results: Sequence[dict[str, Any]]) -> str:
+    """All tables, for a terminal."""
+    parts = [f"{title_of(cells)}\n{plain_table(HEADER, rows_of(cells), numbers=True)}" for cells in by_noise(results).values()]
+    return "\n\n".join(parts)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,118 @@
+"""The command `curv-issues bench`: parse, run the cells, write tables and plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curv_issues.cli_shared import exit_codes, folder_name
+from curv_issues.config import PRESETS, TrainingOptions
+from curv_issues.errors import UsageError
+from curv_issues.live import live_progress
+from curv_issues.noise.spec import noise_forms, parse_noise
+from curv_issues.probes import PROBES
+
+
+def bench(
+    dataset: Annotated[list[str], typer.Argument(metavar="DATASET...", help="As of audit.")],
+    noise: Annotated[
+        list[str] | None, typer.Option(help=f"What to plant; repeat it. {noise_forms()}. Default: uniform:0.1.")
+    ] = None,
+    methods: Annotated[
+        list[str] | None, typer.Option(help="all, or names of scores and baselines (see curv-issues scores), by commas.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Runs of each noise, with the seeds 0, 1, ...")] = 3,
+    max_samples: Annotated[int | None, typer.Option(help="Use a stratified sample of this size, the same in every run.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Run only the cells that are missing in the folder.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results in the folder.")] = False,
+    split: Annotated[str | None, typer.Option(help="As of audit.")] = None,
+    config_name: Annotated[str | None, typer.Option(help="As of audit.")] = None,
+    revision: Annotated[str | None, typer.Option(help="As of audit.")] = None,
+    image_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
+    device: Annotated[str, typer.Option(help="As of audit.")] = "auto",
+    preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
+    probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
+    epochs: Annotated[int | None, typer.Option(help="Default: from the size of the dataset.")] = None,
+    curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured. Default: every.")] = None,
+    num_matvecs: Annotated[int | None, typer.Option(help="As of audit.")] = None,
+    format: Annotated[str, typer.Option(help="Of stdout: table, md or json.")] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+) -> None:
+    """Plant known errors and compare how well the default ranking, every score and every baseline find them."""
+    with exit_codes():
+        if format not in ("table", "md", "json"):
+            raise UsageError(f"Unknown format {format!r}; choose one of: table, md, json.")
+        noises = tuple(dict.fromkeys(parse_noise(text) for text in noise or ["uniform:0.1"]))
+        if seeds < 1:
+            raise UsageError(f"--seeds must be at least 1, got {seeds}.")
+        if max_samples is not None and max_samples < 2:
+            raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
+        options = TrainingOptions(
+            device=device,
+            preset=preset,
+            probe=probe,
+            epochs=epochs,
+            curvature_epochs=curvature_epochs,
+            num_matvecs=num_matvecs,
+        )
+        from curv_issues.bench.methods import parse_methods
+
+        parse_methods(methods or ["all"], num_samples=0)  # a wrong name ends the command before anything is read
+        folder = output if output is not None else Path(folder_name(dataset[0], split, prefix="curv-issues-bench"))
+        from curv_issues.bench.results import check_folder, remove_cells
+
+        check_folder(folder, resume=resume, overwrite=overwrite)
+        with live_progress(quiet=quiet) as progress:
+            from curv_issues.bench.run import Plan, finished_cells, run_bench
+            from curv_issues.data.huggingface import load_data
+            from curv_issues.device import choose_device
+            from curv_issues.progress import Progress
+
+            choose_device(device)
+            data = load_data(
+                dataset[0] if len(dataset) == 1 else dataset,
+                split=split,
+                config_name=config_name,
+                revision=revision,
+                image_column=image_column,
+                label_column=label_column,
+                max_samples=max_samples,
+                seed=0,
+                progress=progress and (lambda done, total: progress(Progress("load", done, total))),
+            )
+            plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options)
+            if overwrite:
+                remove_cells(folder)
+            interrupted = False
+            try:
+                run_bench(data, plan, folder, progress=progress)
+            except KeyboardInterrupt:
+                interrupted = True
+        results = finished_cells(data, plan, folder)
+        if results:
+            _deliver(results, folder, format=format, quiet=quiet)
+        if interrupted:
+            total = len(plan.cells())
+            typer.echo(f"Interrupted; {len(results)} of {total} cells are finished; go on with --resume.", err=True)
+            raise typer.Exit(130)
+
+
+def _deliver(results: list[dict], folder: Path, *, format: str, quiet: bool) -> None:
+    import json
+
+    from curv_issues.bench.plots import draw_plots
+    from curv_issues.bench.results import write_text
+    from curv_issues.bench.table import markdown, render
+
+    write_text(folder / "bench.md", markdown(results))
+    draw_plots(results, folder / "plots")
+    if format == "json":
+        typer.echo(json.dumps(results, indent=1))
+    else:
+        typer.echo(markdown(results) if format == "md" else render(results))
+    if format == "table" or not quiet:
+        typer.echo(f"Results: {folder}", err=format != "table")

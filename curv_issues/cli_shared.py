@@ -1,0 +1,34 @@
+"""What the commands share: errors as exit codes, and the name of a results folder."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from curv_issues.errors import CurvIssuesError
+
+
+@contextlib.contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn the errors of this package into one line on stderr and their exit code."""
+    try:
+        yield
+    except CurvIssuesError as error:
+        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)  # one line, whatever a path holds
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; nothing was written.", err=True)
+        raise typer.Exit(130) from None
+
+
+def folder_name(dataset: str, split: str | None, *, prefix: str = "curv-issues") -> str:
+    """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
+    name = dataset.rstrip("/\\")
+    if name and Path(name).exists():
+        name = Path(name).resolve().name.removesuffix(".parquet")
+    words = re.sub(r"[^\w.+-]+", "-", f"{name}-{split or 'train'}").strip("-.")
+    return f"{prefix}-{words}"

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from curv_issues.bench.costs import cost_of_score, measure_passes
+from curv_issues.config import TrainingOptions
+from curv_issues.plugins import load_attribute
+from curv_issues.trackers import SCORES
+from curv_issues.trackers.base import Need
+from tests.small import make_data
+
+
+def tracker(name: str):  # type: ignore[no-untyped-def]
+    return load_attribute(SCORES[name].target)
+
+
+def test_every_kind_of_pass_is_measured_and_nothing_else_changes() -> None:
+    state = torch.get_rng_state()
+    passes = measure_passes(make_data(200, side=16, channels=3), TrainingOptions(epochs=2))
+    assert set(passes) == set(Need)
+    assert passes[Need.TRAINING] == 0
+    assert all(value > 0 for need, value in passes.items() if not need.in_training)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_costs() -> None:
+    passes = {
+        Need.TRAINING: 0.0,
+        Need.TRAINING_GRADIENT: 0.1,
+        Need.EVALUATION: 0.2,
+        Need.GRADIENT: 0.5,
+        Need.CURVATURE: 1.0,
+        Need.CONTRAST: 2.0,
+    }
+    found = {name: cost_of_score(tracker(name), passes, epochs=10, scored_epochs=5) for name in SCORES}
+    assert found["margin"] == found["forgetting"] == 1
+    assert found["training_gradient"] == pytest.approx(1.1)
+    assert found["evaluation_loss"] == pytest.approx(1 + 0.2 * 5 / 10)
+    assert found["final_loss"] == found["inconfidence"] == pytest.approx(1 + 0.2 / 10)  # the last pass is enough
+    assert found["input_curvature"] == pytest.approx(1.5)
+    assert found["label_contrast"] == pytest.approx(2.0)

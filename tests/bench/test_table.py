@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+from markdown_it import MarkdownIt
+
+from curv_issues.bench.table import HEADER, by_noise, markdown, render, rows_of, spread, title_of
+from tests.bench.cells import make_cell
+
+
+def test_spread() -> None:
+    assert spread([0.5, 0.7]) == "0.600 ± 0.141"
+    assert spread([0.98765], 4) == "0.9877"
+    assert spread([None, 0.25, None]) == "0.250"
+    assert spread([None]) == spread([]) == "n/a"
+
+
+def test_rows_are_means_over_the_seeds_the_best_first() -> None:
+    cells = [make_cell(seed=seed, methods=("margin", "default", "el2n")) for seed in (0, 1, 2)]
+    rows = rows_of(cells)
+    assert [row[0] for row in rows] == ["margin", "default", "el2n"]
+    default = dict(zip(HEADER, rows[1], strict=True))
+    aurocs = [cell["methods"]["default"]["detection"]["auroc"] for cell in cells]
+    assert default["AUROC"] == f"{np.mean(aurocs):.4f} ± {np.std(aurocs, ddof=1):.4f}"
+    assert default["cost"] == "2.00"
+    assert default["flagged: recall"] != ""
+    assert dict(zip(HEADER, rows[0], strict=True))["flagged: recall"] == ""  # it only ranks
+
+
+def test_where_nothing_was_planted() -> None:
+    (row, _) = rows_of([make_cell("none")])
+    assert row[1:4] == ("n/a", "n/a", "n/a")
+    assert title_of([make_cell("none")]) == "none: 0 of 200 samples to find, 1 seed"
+
+
+def test_a_method_that_some_cells_lack_is_left_out() -> None:
+    rows = rows_of([make_cell(methods=("default", "margin")), make_cell(seed=1, methods=("default",))])
+    assert [row[0] for row in rows] == ["default"]
+
+
+def test_a_table_a_noise() -> None:
+    cells = [make_cell("uniform:0.1"), make_cell("asymmetric:0.2"), make_cell("uniform:0.1", seed=1)]
+    assert {noise: len(found) for noise, found in by_noise(cells).items()} == {"uniform:0.1": 2, "asymmetric:0.2": 1}
+    tokens = MarkdownIt().enable("table").parse(markdown(cells))
+    headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
+    assert headings == [
+        "Benchmark on digits",
+        "uniform:0.1: 20 of 200 samples to find, 2 seeds",
+        "asymmetric:0.2: 20 of 200 samples to find, 1 seed",
+    ]
+    assert sum(token.type == "tr_open" for token in tokens) == 2 * 3
+    text = render(cells)
+    assert text.count("AUROC within classes") == 2
+    assert "asymmetric:0.2: 20 of 200 samples to find, 1 seed" in text
