@@ -237,7 +237,7 @@ def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to
             self.head = nn.Linear(1, 4)
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-            return self.head(inputs.flatten(1)[:, :1] * 0) + torch.tensor([-30.0, -29.0, 10.0, -28.0])
+            return self.head(inputs.flatten(1)[:, :1]) * 0 + torch.tensor([-30.0, -29.0, 10.0, -28.0])
 
     probabilities, _, suggested = predict(Sure(), PICTURES, torch.full_like(LABELS, 2), device=CPU)
     assert (probabilities[:, [0, 1, 3]] == 0).all()
