@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +23,7 @@ from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS, render
-from curv_issues.storage import check_output, check_space
+from curv_issues.storage import check_output, check_space, read_summary
 from curv_issues.trackers import SCORES
 
 if TYPE_CHECKING:
@@ -94,14 +94,16 @@ def audit(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
     preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
     probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
-    epochs: Annotated[int | None, typer.Option(help="Default: from the size of the dataset, as the next two.")] = None,
-    batch_size: Annotated[int | None, typer.Option()] = None,
-    learning_rate: Annotated[float | None, typer.Option()] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data. Default: from the size of the dataset.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step. Default: from the size of the dataset.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Its peak. Default: from the batch size.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Pixels. Default: 32 for thumbnails, else 48.")] = None,
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Mirror in training. Default: colour pictures only.")
     ] = None,
-    curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured.")] = None,
+    curvature_epochs: Annotated[
+        int | None, typer.Option(help="Number of epochs, evenly spread, after which curvature is measured.")
+    ] = None,
     num_matvecs: Annotated[int | None, typer.Option(help="Directions a measurement of curvature.")] = None,
     score: Annotated[
         str, typer.Option(help=f"Rank by default (a fusion of free scores) or one of: {', '.join(SCORES)}.")
@@ -130,7 +132,7 @@ def audit(
         FindingOptions(score=score, cut_off=cut_off)
         if max_samples is not None and max_samples < 2:
             raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
-        folder = output if output is not None else Path(_folder_name(dataset[0], split))
+        folder = output if output is not None else Path(_folder_name(dataset, split))
         check_output(folder, overwrite=overwrite, sources=[name for name in dataset if name])
         check_space(folder, LEAST_SPACE)
         with _saving_partial(folder, overwrite, format, quiet), live_progress(quiet=quiet) as progress:
@@ -191,7 +193,7 @@ def demo(
 
 def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str, quiet: bool) -> None:
     """Save the result, print the findings, and tell where everything lies."""
-    from curv_issues.report.text import visible  # imports pandas
+    from curv_issues.report.text import TOP, visible  # imports pandas
 
     result.save(folder, overwrite=overwrite)
     text = render(result, format)
@@ -199,6 +201,10 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
         typer.echo(text)
     except BrokenPipeError:  # the reader has closed: curv-issues audit ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    total = len(result.findings)
+    if format in ("table", "md") and total > TOP:
+        more = f"The first {TOP} of {total:,} findings; all of them are in {folder / 'findings.parquet'}."
+        _tell(more, format=format, quiet=quiet)
     if not quiet:
         for note in result.summary["notes"]:
             typer.echo(visible(f"Note: {note}"), err=True)
@@ -226,6 +232,10 @@ def _saving_partial(folder: Path, overwrite: bool, format: str, quiet: bool) -> 
             done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]
             partly = "" if summary["complete"] else " (complete: false)"
             typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs{partly}.", err=True)
+            old = read_summary(folder)
+            if old is not None and old.get("complete"):  # half a ranking must not take the place of a whole one
+                folder = folder.with_name(f"{folder.name}-interrupted")
+                overwrite = True
             _deliver(interrupted.result, folder, overwrite=overwrite, format=format, quiet=quiet)
         raise typer.Exit(AuditInterrupted.exit_code) from None
 
@@ -243,10 +253,13 @@ def _exit_codes() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _folder_name(dataset: str, split: str | None) -> str:
+def _folder_name(dataset: Sequence[str], split: str | None) -> str:
     """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
-    name = dataset.rstrip("/\\")
+    name = dataset[0].rstrip("/\\")
     if name and Path(name).exists():
         name = Path(name).resolve().name.removesuffix(".parquet")
-    words = re.sub(r"[^\w.+-]+", "-", f"{name}-{split or 'train'}").strip("-.")
+    if len(dataset) > 1:
+        name += f"-and-{len(dataset) - 1}-more"
+    part = (split or "train").replace(":", "to").replace("%", "pct")  # train[:10%] and train[10:] are not the same
+    words = re.sub(r"[^\w.+-]+", "-", f"{name}-{part}").strip("-.")
     return f"curv-issues-{words}"
