@@ -1,7 +1,7 @@
-"""The tables of README.md, made from the result files.
+"""The tables of README.md and benchmarks/README.md, made from the result files.
 
-python benchmarks/tables.py            write them between their markers in README.md
-python benchmarks/tables.py --check    exit 1 if README.md differs from what the results make
+python -m benchmarks.tables            write them between their markers
+python -m benchmarks.tables --check    exit 1 if a file differs from what the results make
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from curv_issues.config import TrainingOptions
+from curv_issues.recipe import make_recipe
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
@@ -135,22 +139,57 @@ def command_table() -> str:
     return "\n".join(lines)
 
 
+def recipe_table() -> str:
+    """The default ranking by epochs and batch size; what the rule gives is marked."""
+    lines = ["| data | epochs | batch | seeds | AUROC | average precision | |", "|---|---|---|---|---|---|---|"]
+    groups = defaultdict(list)
+    for result in read("recipe"):
+        cell = result["cell"]
+        groups[cell["size"], cell["classes"], cell["epochs"], cell["batch_size"]].append(result["default"])
+    for (size, classes, epochs, batch), found in sorted(groups.items()):
+        rule = make_recipe(TrainingOptions(), num_samples=size, resolution=32, grey=False)
+        lines.append(
+            f"| {size:,} of {classes} classes | {epochs} | {batch} | {len(found)} | {spread([f['auroc'] for f in found])} "
+            f"| {spread([f['average_precision'] for f in found])} "
+            f"| {'the rule' if (rule.epochs, rule.batch_size) == (epochs, batch) else ''} |"
+        )
+    return "\n".join(lines)
+
+
+def schedule_table() -> str:
+    """AUROC of input curvature by number of scored epochs and directions."""
+    counts = ("1", "2", "4", "8")
+    lines = [f"| data | directions | seeds | {' | '.join(counts)} | all |", "|---" * (len(counts) + 4) + "|"]
+    groups = defaultdict(list)
+    for result in read("schedule"):
+        cell = result["cell"]
+        groups[cell["size"], cell.get("classes", 100), cell["num_matvecs"]].append(result)
+    for (size, classes, directions), results in sorted(groups.items(), reverse=True):
+        cells = [spread([result["by_schedule"][count]["auroc"] for result in results]) for count in counts]
+        cells.append(spread([result["by_schedule"][str(result["recipe_epochs"])]["auroc"] for result in results]))
+        lines.append(f"| {size:,} of {classes} classes | {directions} | {len(results)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 TABLES = {
-    "detection": detection_table,
-    "clean": clean_table,
-    "ablation": ablation_table,
-    "long-tail": long_tail_table,
-    "command": command_table,
+    README: {
+        "detection": detection_table,
+        "clean": clean_table,
+        "ablation": ablation_table,
+        "long-tail": long_tail_table,
+        "command": command_table,
+    },
+    README.parent / "benchmarks" / "README.md": {"recipe": recipe_table, "schedule": schedule_table},
 }
 
 
-def fill(text: str) -> str:
-    """README text with every table made anew between `<!-- table: NAME -->` and `<!-- end -->`."""
-    for name, make in TABLES.items():
+def fill(text: str, tables: dict[str, Callable[[], str]]) -> str:
+    """A text with every table made anew between `<!-- table: NAME -->` and `<!-- end -->`."""
+    for name, make in tables.items():
         start, end = f"<!-- table: {name} -->\n", "<!-- end -->"
         before, found, rest = text.partition(start)
         if not found:
-            raise SystemExit(f"README.md has no marker for the table {name}.")
+            raise SystemExit(f"There is no marker for the table {name}.")
         text = before + start + make() + "\n" + end + rest.partition(end)[2]
     return text
 
@@ -159,11 +198,12 @@ def main() -> None:
     """Write or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
-    text = README.read_text(encoding="utf-8")
-    filled = fill(text)
+    before = {path: path.read_text(encoding="utf-8") for path in TABLES}
+    after = {path: fill(text, TABLES[path]) for path, text in before.items()}
     if parser.parse_args().check:
-        sys.exit(int(filled != text))
-    README.write_text(filled, encoding="utf-8")
+        sys.exit(int(before != after))
+    for path, text in after.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

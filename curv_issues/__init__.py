@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from curv_issues.datalab import add_to_datalab
     from curv_issues.findings.again import find_again
     from curv_issues.result import AuditResult
-    from curv_issues.trackers.base import Tracker
+    from curv_issues.trackers import ScoreInfo
+    from curv_issues.trackers.base import Need, Observation, Tracker
 
 __all__ = [
     "AuditError",
@@ -31,6 +32,9 @@ __all__ = [
     "CurvIssuesError",
     "DatasetError",
     "LabeledData",
+    "Need",
+    "Observation",
+    "ScoreInfo",
     "Tracker",
     "UsageError",
     "add_to_datalab",
@@ -45,6 +49,9 @@ __all__ = [
 _LAZY = {
     "AuditResult": "curv_issues.result:AuditResult",
     "LabeledData": "curv_issues.data.base:LabeledData",
+    "Need": "curv_issues.trackers.base:Need",
+    "Observation": "curv_issues.trackers.base:Observation",
+    "ScoreInfo": "curv_issues.trackers:ScoreInfo",
     "Tracker": "curv_issues.trackers.base:Tracker",
     "add_to_datalab": "curv_issues.datalab:add_to_datalab",
     "audit": "curv_issues.auditing:audit",

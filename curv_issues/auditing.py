@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from curv_issues.trackers.base import Tracker
 
 SHEET_PICTURES = 50
+NO_LABEL_NAMES = ("", "-1")  # class names that often stand for a label that is missing
+FEW_SAMPLES = 500  # the smallest number that the benchmarks measure
 PACKAGES = ("curv-issues", "torch", "datasets", "cleanlab", "numpy", "pandas", "scikit-learn", "pyarrow", "pillow")
 
 
@@ -278,13 +280,18 @@ def notes_on(data: LabeledData) -> list[str]:
     """What a reader of the findings should know of this dataset, one line each."""
     notes = []
     sizes = np.bincount(data.labels, minlength=data.num_classes)
+    if len(data) < FEW_SAMPLES:
+        notes.append(f"Only {len(data)} samples: expect the ranking and the flags to be rough below {FEW_SAMPLES}.")
     single = [data.class_names[index] for index in np.flatnonzero(sizes == 1)]
     if single:
         shown = ", ".join(single[:5]) + (", ..." if len(single) > 5 else "")
         notes.append(
-            f"{len(single)} of {data.num_classes} classes have one sample only ({shown}): nothing can be learned of such a "
-            "class, so its sample looks suspect whatever its label."
+            f"{len(single)} of {data.num_classes} classes {'has' if len(single) == 1 else 'have'} one sample only ({shown}): "
+            "nothing can be learned of such a class, so its sample looks suspect whatever its label."
         )
+    for name in NO_LABEL_NAMES:
+        if name in data.class_names and (count := int(sizes[data.class_names.index(name)])):
+            notes.append(f"{count} samples carry the label {name!r}, taken as a class; if it means no label, leave them out.")
     if data.source.unreadable:
         notes.append(f"{len(data.source.unreadable)} pictures could not be read and were left out.")
     if data.source.num_unlabelled:
@@ -300,8 +307,9 @@ def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
         [_picture_or_none(data, index) for index in top.index],
         list(zip(top["given"], top["suggested"], top["suspicion"], strict=True)),
         title=f"Most suspect labels of {name}",
-        subtitle=f"{int(scores['flagged'].sum()):,} of {len(scores):,} labels flagged; given class, suggested class, suspicion",
+        subtitle=f"{int(scores['flagged'].sum()):,} of {len(scores):,} labels flagged (framed); given, suggested class, suspicion",
         rows=top["row"].tolist(),
+        marked=top["flagged"].tolist(),
     )
 
 

@@ -25,7 +25,7 @@ from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
-from curv_issues.storage import check_output, check_space
+from curv_issues.storage import check_output, check_space, read_summary
 from curv_issues.trackers import SCORES
 
 if TYPE_CHECKING:
@@ -96,14 +96,16 @@ def audit(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
     preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
     probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
-    epochs: Annotated[int | None, typer.Option(help="Default: from the size of the dataset, as the next two.")] = None,
-    batch_size: Annotated[int | None, typer.Option()] = None,
-    learning_rate: Annotated[float | None, typer.Option()] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data. Default: from the size of the dataset.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step. Default: from the size of the dataset.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Its peak. Default: from the batch size.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Pixels. Default: 32 for thumbnails, else 48.")] = None,
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Mirror in training. Default: colour pictures only.")
     ] = None,
-    curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured.")] = None,
+    curvature_epochs: Annotated[
+        int | None, typer.Option(help="Number of epochs, evenly spread, after which curvature is measured.")
+    ] = None,
     num_matvecs: Annotated[int | None, typer.Option(help="Directions a measurement of curvature.")] = None,
     measure: Annotated[
         list[str] | None,
@@ -138,7 +140,7 @@ def audit(
         FindingOptions(score=score, cut_off=cut_off)
         if max_samples is not None and max_samples < 2:
             raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
-        folder = output if output is not None else Path(folder_name(dataset[0], split))
+        folder = output if output is not None else Path(folder_name(dataset, split))
         check_output(folder, overwrite=overwrite, sources=[name for name in dataset if name])
         check_space(folder, LEAST_SPACE)
         with _saving_partial(folder, overwrite, format, quiet), live_progress(quiet=quiet) as progress:
@@ -212,7 +214,7 @@ def demo(
 
 def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str, quiet: bool) -> None:
     """Save the result, print the findings, and tell where everything lies."""
-    from curv_issues.report.text import visible  # imports pandas
+    from curv_issues.report.text import TOP, visible  # imports pandas
 
     result.save(folder, overwrite=overwrite)
     text = render(result, format)
@@ -220,6 +222,10 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
         typer.echo(text)
     except BrokenPipeError:  # the reader has closed: curv-issues audit ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    total = len(result.findings)
+    if format in ("table", "md") and total > TOP:
+        more = f"The first {TOP} of {total:,} findings; all of them are in {folder / 'findings.parquet'}."
+        _tell(more, format=format, quiet=quiet)
     if not quiet:
         for note in result.summary["notes"]:
             typer.echo(visible(f"Note: {note}"), err=True)
@@ -247,5 +253,9 @@ def _saving_partial(folder: Path, overwrite: bool, format: str, quiet: bool) -> 
             done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]
             partly = "" if summary["complete"] else " (complete: false)"
             typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs{partly}.", err=True)
+            old = read_summary(folder)
+            if old is not None and old.get("complete"):  # half a ranking must not take the place of a whole one
+                folder = folder.with_name(f"{folder.name}-interrupted")
+                overwrite = True
             _deliver(interrupted.result, folder, overwrite=overwrite, format=format, quiet=quiet)
         raise typer.Exit(AuditInterrupted.exit_code) from None

@@ -62,7 +62,7 @@ def bench(
         from curv_issues.bench.methods import parse_methods
 
         parse_methods(methods or ["all"], num_samples=0)  # a wrong name ends the command before anything is read
-        folder = output if output is not None else Path(folder_name(dataset[0], split, prefix="curv-issues-bench"))
+        folder = output if output is not None else Path(folder_name(dataset, split, prefix="curv-issues-bench"))
         from curv_issues.bench.results import check_folder, remove_cells
 
         check_folder(folder, resume=resume, overwrite=overwrite)

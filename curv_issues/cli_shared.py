@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -25,10 +25,13 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def folder_name(dataset: str, split: str | None, *, prefix: str = "curv-issues") -> str:
+def folder_name(dataset: Sequence[str], split: str | None, *, prefix: str = "curv-issues") -> str:
     """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
-    name = dataset.rstrip("/\\")
+    name = dataset[0].rstrip("/\\")
     if name and Path(name).exists():
         name = Path(name).resolve().name.removesuffix(".parquet")
-    words = re.sub(r"[^\w.+-]+", "-", f"{name}-{split or 'train'}").strip("-.")
+    if len(dataset) > 1:
+        name += f"-and-{len(dataset) - 1}-more"
+    part = (split or "train").replace(":", "to").replace("%", "pct")  # train[:10%] and train[10:] are not the same
+    words = re.sub(r"[^\w.+-]+", "-", f"{name}-{part}").strip("-.")
     return f"{prefix}-{words}"

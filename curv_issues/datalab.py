@@ -174,6 +174,7 @@ def _check_names(options: dict[str, Any]) -> None:
     for name in options:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
+            close = ["image_key"] if name == "image_column" else close
             hint = f"did you mean {close[0]!r}?" if close else f"choose from: {', '.join(known)}."
             raise UsageError(f"Unknown option {name!r} of the issue type 'curvature'; {hint}")
 

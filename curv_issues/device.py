@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from textwrap import shorten
 
 import torch
 
@@ -29,7 +30,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = shorten(str(error).splitlines()[0], 100, placeholder=" ...")
         raise UsageError(f"Device {name!r} cannot be used here; try 'auto' or 'cpu'. ({reason})") from error
     return device
 

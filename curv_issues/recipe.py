@@ -57,8 +57,7 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, resolution: int, 
     """
     effort = PRESETS[options.preset]
     ratio = num_samples / REFERENCE_SIZE
-    standard_epochs = min(MOST_EPOCHS, REFERENCE_EPOCHS * ratio**-EPOCHS_EXPONENT)
-    epochs = options.epochs or max(2, round(effort.epochs_factor * standard_epochs))
+    epochs = options.epochs or max(2, round(effort.epochs_factor * standard_epochs(num_samples)))
     batch_size = options.batch_size or int(np.clip(2 ** round(np.log2(REFERENCE_BATCH * ratio**BATCH_EXPONENT)), 16, 512))
     scored = min(options.curvature_epochs or effort.curvature_epochs, epochs)
     return Recipe(
@@ -73,6 +72,11 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, resolution: int, 
         step=options.step,
         form=options.form,
     )
+
+
+def standard_epochs(num_samples: int) -> float:
+    """Epochs of the preset "standard" for a dataset of this size, before rounding."""
+    return min(MOST_EPOCHS, REFERENCE_EPOCHS * (num_samples / REFERENCE_SIZE) ** -EPOCHS_EXPONENT)
 
 
 def spread_epochs(epochs: int, count: int) -> tuple[int, ...]:

@@ -132,7 +132,8 @@ class AuditResult:
         dataset = self.summary["dataset"]
         name = " ".join(str(dataset[key]) for key in ("source", "split") if dataset.get(key)) or "dataset"
         kinds = [f"{count:,} {kind}" for kind, count in self.findings["kind"].value_counts().items()]
-        found = f"{', '.join(kinds) or 'no'} findings{'' if self.complete else ', incomplete'}"
+        noun = "finding" if len(self.findings) == 1 else "findings"
+        found = f"{', '.join(kinds) or 'no'} {noun}{'' if self.complete else ', incomplete'}"
         return f"{name}: {len(self):,} samples, {len(self.class_names):,} classes, {found}"
 
     def __repr__(self) -> str:

@@ -196,6 +196,9 @@ def build_probe(probe: object, spec: ProbeSpec) -> nn.Module:
     """The network that an option names, makes or is; a module of the user's is copied; what is frozen in it stays frozen."""
     if isinstance(probe, nn.Module):
         return copy.deepcopy(probe)
+    if isinstance(probe, type) and issubclass(probe, nn.Module):
+        name = probe.__name__
+        raise UsageError(f"The probe is the class {name}; pass a network, {name}(...), or a function of ProbeSpec.")
     made = (load_attribute(PROBES[probe]) if isinstance(probe, str) else probe)(spec)  # type: ignore[operator]
     if not isinstance(made, nn.Module):
         raise UsageError(f"The probe function must return an nn.Module, got {type(made).__name__}.")

@@ -50,6 +50,14 @@ def test_python(tmp_path: Path) -> None:
     assert "scikit-learn digits" in shown
 
 
+def test_own_score(tmp_path: Path) -> None:
+    shown = run_example("own_score.py", tmp_path)
+    found = re.search(r"^(\d+) of 90 planted errors are among the (\d+) samples the probe doubts most\.$", shown, flags=re.M)
+    assert found is not None, shown
+    assert int(found[1]) > 90 * 0.05 * 2  # twice as many as by chance
+    assert 90 <= int(found[2]) < 95
+
+
 @pytest.fixture
 def plant_errors() -> ModuleType:
     spec = importlib.util.spec_from_file_location("plant_errors", EXAMPLES / "plant_errors.py")

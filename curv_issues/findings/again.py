@@ -33,5 +33,8 @@ def find_again(result: AuditResult, *, score: str = "default", cut_off: str | fl
     summary = copy.deepcopy(result.summary)
     summary["options"].update(asdict(options))
     summary["num_findings"]["label_error"] = len(findings)
+    before = (summary.get("cut_off") or {}).get("note")
+    after = judged.cut_off.note
+    summary["notes"] = [note for note in summary.get("notes", []) if note != before] + ([after] if after else [])
     summary.update(describe_decision(judged))
     return replace(result, scores=scores, findings=findings, summary=summary, contact_sheet=None)

@@ -20,7 +20,7 @@ class CutOff:
         num_flagged: number of flagged samples.
         epochs: with "auto", number of epochs whose margins were counted, else None.
         margin_threshold: with "auto", the mean margin below which a label counts as wrong, else None.
-        note: what a reader of the findings should know of it, or None.
+        note: with "auto", why the flags may be too many or too few, or None; see `doubt`.
     """
 
     rule: str
@@ -32,10 +32,6 @@ class CutOff:
 
 
 MOST_LOOKED_WRONG = 0.5
-NOT_LEARNED = (
-    "More than half of the labels look wrong to the probe, so it has not learned these classes and nothing is flagged "
-    "automatically; train longer (--epochs), or set --cut-off."
-)
 
 
 def flag(suspicion: np.ndarray, looked_wrong: LookedWrong, *, cut_off: str | float = "auto") -> tuple[np.ndarray, CutOff]:
@@ -66,9 +62,40 @@ def flag(suspicion: np.ndarray, looked_wrong: LookedWrong, *, cut_off: str | flo
             decision,
             epochs=looked_wrong.epochs,
             margin_threshold=looked_wrong.margin_threshold,
-            note=None if learned else NOT_LEARNED,
         )
     return flagged, decision
+
+
+LEAST_TRAINING = 0.5  # of the standard epochs
+MUCH_MEMORISED = 0.4  # from here on the recall of the flags fell below a half in the benchmarks, unless the classes were easy
+
+
+def doubt(looked_wrong: LookedWrong, *, memorised_share: float | None, epochs_done: int, standard_epochs: float) -> str | None:
+    """Why the automatic decision may flag too many or too few, in one or two sentences for the reader; None if nothing tells so.
+
+    Args:
+        looked_wrong: the labels that looked wrong in training.
+        memorised_share: of these, the share that the probe predicts in the end, if it is known.
+        epochs_done: epochs that were trained.
+        standard_epochs: epochs that this size of dataset is given by default.
+    """
+    if looked_wrong.mask.mean() > MOST_LOOKED_WRONG:
+        return (
+            "More than half of the labels look wrong to the probe, so it has not learned these classes and nothing is "
+            "flagged automatically; train longer (--epochs), or set --cut-off."
+        )
+    if epochs_done < LEAST_TRAINING * standard_epochs:
+        return (
+            f"Trained for {epochs_done} of the {standard_epochs:.0f} epochs usual at this size: labels not learned yet look wrong "
+            "too, so many flagged ones may be right; train longer (--epochs), or set --cut-off."
+        )
+    late = looked_wrong.epochs > epochs_done / 2  # classes that are learned in the first epochs are judged by these alone
+    if memorised_share is not None and memorised_share >= MUCH_MEMORISED and late:
+        return (
+            f"In the end the probe predicts {memorised_share:.0%} of the labels that looked wrong: it memorises this dataset, and "
+            "many wrong labels may not be flagged; look further down the ranking, or set --cut-off."
+        )
+    return None
 
 
 def _threshold_for(suspicion: np.ndarray, count: int) -> float:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from curv_issues.config import FindingOptions
-from curv_issues.findings.cutoff import CutOff, flag
+from curv_issues.findings.cutoff import CutOff, doubt, flag
 from curv_issues.findings.looked_wrong import looked_wrong
-from curv_issues.findings.ranking import Ranking, rank_samples
+from curv_issues.findings.ranking import Ranking, memorised_share, rank_samples
+from curv_issues.recipe import standard_epochs
 
 KIND = "label_error"
 
@@ -55,6 +56,14 @@ def find_label_errors(
     wrong = looked_wrong(margins, reference)
     ranking = rank_samples(scores, directions, score=options.score, looked_wrong=wrong.mask)
     flagged, cut_off = flag(ranking.suspicion, wrong, cut_off=options.cut_off)
+    if cut_off.rule == "auto":
+        note = doubt(
+            wrong,
+            memorised_share=memorised_share(scores, wrong.mask),
+            epochs_done=margins.shape[1],
+            standard_epochs=standard_epochs(len(margins)),
+        )
+        cut_off = replace(cut_off, note=note)
     return LabelErrors(ranking, flagged, cut_off)
 
 

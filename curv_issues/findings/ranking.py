@@ -64,11 +64,15 @@ def rank_samples(
 
 
 def _default_scores(scores: Mapping[str, np.ndarray], looked_wrong: np.ndarray | None) -> tuple[tuple[str, ...], float | None]:
-    without = DEFAULT_SCORES[:2]
+    memorised = memorised_share(scores, looked_wrong)
+    return (DEFAULT_SCORES if memorised is not None and memorised < MOST_MEMORISED else DEFAULT_SCORES[:2]), memorised
+
+
+def memorised_share(scores: Mapping[str, np.ndarray], looked_wrong: np.ndarray | None) -> float | None:
+    """Of the labels that looked wrong in training, the share that the probe predicts in the end; None if that is not known."""
     if looked_wrong is None or not looked_wrong.any() or not _is_measured(scores, "final_margin"):
-        return without, None
-    memorised = float((scores["final_margin"][looked_wrong] > 0).mean())
-    return (DEFAULT_SCORES if memorised < MOST_MEMORISED else without), memorised
+        return None
+    return float((scores["final_margin"][looked_wrong] > 0).mean())
 
 
 def _is_measured(scores: Mapping[str, np.ndarray], name: str) -> bool:

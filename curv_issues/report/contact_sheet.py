@@ -25,6 +25,7 @@ def contact_sheet(
     title: str = "Most suspect labels",
     subtitle: str = "",
     rows: Sequence[int] | None = None,
+    marked: Sequence[bool] | None = None,
     columns: int = 10,
     cell: int = 128,
 ) -> bytes:
@@ -39,6 +40,7 @@ def contact_sheet(
         title: first line, such as the name of the dataset.
         subtitle: second line, such as the number of findings.
         rows: row numbers of the pictures in the dataset, to be shown too.
+        marked: which pictures get a red frame.
         columns: pictures in a row, at least 1.
         cell: width and height in pixels that a picture is fitted into, at least 32.
 
@@ -48,10 +50,10 @@ def contact_sheet(
     Raises:
         UsageError: numbers of pictures, captions and rows differ, or columns or cell are too small.
     """
-    if len(captions) != len(pictures) or (rows is not None and len(rows) != len(pictures)):
+    if len(captions) != len(pictures) or any(other is not None and len(other) != len(pictures) for other in (rows, marked)):
         raise UsageError(
-            f"The contact sheet got {len(pictures)} pictures, {len(captions)} captions and "
-            f"{'no' if rows is None else len(rows)} row numbers; expected one of each for a picture."
+            f"The contact sheet got {len(pictures)} pictures, {len(captions)} captions, {'no' if rows is None else len(rows)} "
+            f"row numbers and {'no' if marked is None else len(marked)} marks; expected one of each for a picture."
         )
     if columns < 1 or cell < 32:
         raise UsageError(f"The contact sheet got columns={columns} and cell={cell}; expected at least 1 and 32.")
@@ -70,7 +72,7 @@ def contact_sheet(
     for index, (picture, (given, suggested, suspicion)) in enumerate(zip(pictures, captions, strict=True)):
         left = _MARGIN + index % columns * (card_width + _GAP)
         upper = top + index // columns * (card_height + _GAP)
-        pen.card((left, upper, left + card_width - 1, upper + card_height - 1))
+        pen.card((left, upper, left + card_width - 1, upper + card_height - 1), marked=marked is not None and bool(marked[index]))
         left, upper = left + _PAD, upper + _PAD
         if picture is None:
             pen.write((left, upper + cell // 2), "not readable", pen.small, _FAINT, cell)
@@ -115,8 +117,8 @@ class _Pen:
         self._draw = ImageDraw.Draw(sheet)
         self.title, self.text, self.small = FontSet(_TITLE), FontSet(_TEXT), FontSet(_SMALL)
 
-    def card(self, edges: tuple[int, int, int, int]) -> None:
-        self._draw.rounded_rectangle(edges, radius=5, fill=_CARD, outline=_LINE)
+    def card(self, edges: tuple[int, int, int, int], *, marked: bool) -> None:
+        self._draw.rounded_rectangle(edges, radius=5, fill=_CARD, outline=_GIVEN if marked else _LINE, width=2 if marked else 1)
 
     def width(self, text: str, fonts: FontSet) -> int:
         text, font = fonts.fit(text)

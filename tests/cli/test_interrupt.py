@@ -58,6 +58,18 @@ def test_while_the_contact_sheet_is_drawn_only_that_is_lost(pets: Path, monkeypa
     assert not Path("out", "findings.png").exists()
 
 
+def test_half_a_ranking_does_not_replace_a_whole_one(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert audit(pets, "--output", "out").exit_code == 0
+    before = Path("out", "scores.parquet").read_bytes()
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, "train", 3)
+        result = audit(pets, "--epochs", "5", "--output", "out", "--overwrite")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (130, "Results: out-interrupted")
+    assert Path("out", "scores.parquet").read_bytes() == before
+    assert summary_of(Path("out"))["complete"] is True
+    assert summary_of(Path("out-interrupted"))["complete"] is False
+
+
 @pytest.mark.parametrize(("stage", "epoch"), [("load", None), ("train", 1)])
 def test_before_the_first_epoch_nothing_is_written(
     pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None

@@ -146,7 +146,7 @@ def test_a_class_with_one_sample_and_fewer_samples_than_a_batch(tmp_path: Path) 
     data = write_image_folder(tmp_path / "data", {"cat": 3, "dog": 2, "lynx": 1})
     result = audit(data, "--output", "out", "--batch-size", "64")
     assert result.exit_code == 0
-    assert "Note: 1 of 3 classes have one sample only (lynx)" in result.stderr
+    assert "Note: 1 of 3 classes has one sample only (lynx)" in result.stderr
     found = scores_of(Path("out"))
     assert found["given"].tolist() == ["cat"] * 3 + ["dog"] * 2 + ["lynx"]
     assert found["path"].tolist() == ["cat/0.png", "cat/1.png", "cat/2.png", "dog/0.png", "dog/1.png", "lynx/0.png"]

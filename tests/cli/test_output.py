@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from curv_issues import AuditResult
+from curv_issues.cli_shared import folder_name
 from curv_issues.storage import FILES
 from tests.cli.running import TINY, audit, check_error, environment, run, scores_of, strict_json, summary_of, tiny_parquet
 from tests.data.pictures import write_image_folder
@@ -55,7 +56,8 @@ def test_the_table_is_for_people_and_tells_the_folder(pets: Path) -> None:
     assert last == "Results: curv-issues-pets-train"
     findings = pd.read_parquet("curv-issues-pets-train/findings.parquet")
     assert [int(line.split()[0]) for line in table.splitlines()[-6:]] == findings["row"].tolist()
-    (line,) = result.stderr.splitlines()
+    few, line = result.stderr.splitlines()
+    assert few.startswith("Note: Only 24 samples")
     assert line.startswith(f"{pets} train: 24 samples, 2 classes, 6 label_error findings, in ") or " 24 samples, 2 classes" in line
 
 
@@ -87,8 +89,18 @@ def test_notes_go_to_stderr_as_they_are(tmp_path: Path) -> None:
 def test_the_folder_is_named_after_dataset_and_split(tmp_path: Path, here: Path) -> None:
     data = write_image_folder(tmp_path / "my photos", {"cat": 8, "dog": 8}, split="test")
     audit(data, "--split", "test[:80%]")
-    assert [path.name for path in here.iterdir()] == ["curv-issues-my-photos-test-80"]
-    assert {path.name for path in (here / "curv-issues-my-photos-test-80").iterdir()} == set(FILES)
+    assert [path.name for path in here.iterdir()] == ["curv-issues-my-photos-test-to80pct"]
+    assert {path.name for path in (here / "curv-issues-my-photos-test-to80pct").iterdir()} == set(FILES)
+
+
+def test_the_table_tells_that_it_is_not_all(tmp_path: Path) -> None:
+    data = tiny_parquet(tmp_path / "many.parquet", n=60, names=("a", "b"))
+    flagged = ("--cut-off", "50%", "--score", "cumulative_loss")
+    more = "The first 20 of 30 findings; all of them are in out/findings.parquet."
+    assert more in audit(data, *flagged, "--output", "out").stdout.splitlines()
+    assert more in audit(data, *flagged, "--output", "out", "--overwrite", "--format", "md").stderr.splitlines()
+    shown = audit(data, *flagged, "--output", "out", "--overwrite", "--format", "csv")
+    assert more not in shown.stdout + shown.stderr  # csv has all of them
 
 
 def test_output_names_the_folder(pets: Path, here: Path) -> None:
@@ -153,3 +165,17 @@ def test_encodings_and_readers_that_have_gone(here: Path, tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
     assert summary_of(here / "b")["complete"] is True
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "name"),
+    [
+        (["org/pets"], None, "curv-issues-org-pets-train"),
+        (["org/pets"], "train[:10%]", "curv-issues-org-pets-train-to10pct"),
+        (["org/pets"], "train[10:]", "curv-issues-org-pets-train-10to"),
+        (["part-0.parquet", "part-1.parquet", "x"], "train+test", "curv-issues-part-0.parquet-and-2-more-train+test"),
+        (["/"], None, "curv-issues-train"),
+    ],
+)
+def test_folder_names_of_different_audits_differ(dataset: list[str], split: str | None, name: str) -> None:
+    assert folder_name(dataset, split) == name

@@ -79,3 +79,12 @@ def test_wrong_options(result: AuditResult) -> None:
         find_again(result, score="luck")
     with pytest.raises(UsageError, match="cut_off must be 'auto'"):
         find_again(result, cut_off=2)
+
+
+def test_doubts_come_and_go_with_the_automatic_cut_off(result: AuditResult) -> None:
+    automatic = find_again(result)
+    note = automatic.summary["cut_off"]["note"]
+    assert note.startswith(("Trained for 2 of the 40 epochs", "More than half of the labels"))
+    assert automatic.summary["notes"] == [*result.summary["notes"], note]
+    assert find_again(automatic).summary["notes"] == automatic.summary["notes"]
+    assert find_again(automatic, cut_off="10%").summary["notes"] == result.summary["notes"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curv_issues.findings.cutoff import NOT_LEARNED, CutOff, flag
+from curv_issues.findings.cutoff import CutOff, doubt, flag
 from curv_issues.findings.looked_wrong import LookedWrong
 
 SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
@@ -31,9 +31,8 @@ def test_auto_flags_nothing_where_nothing_looked_wrong() -> None:
 
 
 def test_auto_flags_nothing_while_the_classes_are_not_learned() -> None:
-    flagged, decision = flag(SUSPICION, wrong(3))
+    flagged, _ = flag(SUSPICION, wrong(3))
     assert not flagged.any()
-    assert decision.note == NOT_LEARNED
     assert flag(SUSPICION, wrong(3), cut_off="40%")[0].sum() == 2
 
 
@@ -69,3 +68,18 @@ def test_more_that_looked_wrong_never_means_fewer_flags(count: int, seed: int) -
     flagged, _ = flag(suspicion, wrong(count, 40))
     assert flagged.sum() == count
     assert not count or suspicion[flagged].min() > suspicion[~flagged].max(initial=-1)
+
+
+def told(looked_wrong: LookedWrong, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
+    return doubt(looked_wrong, memorised_share=memorised, epochs_done=epochs, standard_epochs=8.4) or ""
+
+
+def test_doubts_of_the_automatic_decision() -> None:
+    assert told(wrong(3)).startswith("More than half of the labels look wrong to the probe")
+    assert told(wrong(2)) == told(wrong(2), memorised=None) == told(wrong(2), epochs=5) == told(wrong(2), memorised=0.39) == ""
+    assert told(wrong(2), epochs=4).startswith(
+        "Trained for 4 of the 8 epochs usual at this size: labels not learned yet look wrong"
+    )
+    assert told(wrong(2), memorised=0.4).startswith("In the end the probe predicts 40% of the labels that looked wrong")
+    # classes that were learned in the first third of the epochs are judged by these: what comes later does not matter
+    assert told(wrong(2), memorised=0.9, epochs=12) == ""

@@ -104,10 +104,22 @@ class TestContactSheet:
         with pytest.raises(UsageError) as error:
             contact_sheet([CHECKERS], [])
         assert str(error.value) == (
-            "The contact sheet got 1 pictures, 0 captions and no row numbers; expected one of each for a picture."
+            "The contact sheet got 1 pictures, 0 captions, no row numbers and no marks; expected one of each for a picture."
         )
-        with pytest.raises(UsageError, match="1 pictures, 1 captions and 2 row numbers"):
+        with pytest.raises(UsageError, match="1 pictures, 1 captions, 2 row numbers and no marks"):
             contact_sheet([CHECKERS], [("a", "b", 1.0)], rows=[1, 2])
+
+        with pytest.raises(UsageError, match="1 pictures, 1 captions, no row numbers and 2 marks"):
+            contact_sheet([CHECKERS], [("a", "b", 1.0)], marked=[True, False])
+
+    def test_marked_pictures_have_a_red_frame(self) -> None:
+        def red(marked: list[bool] | None) -> int:
+            sheet = pixels(contact_sheet([CHECKERS] * 2, [("", "", 1.0)] * 2, marked=marked))
+            return int((sheet == (0xB3, 0x26, 0x1E)).all(-1).sum())
+
+        assert red(None) == red([False, False]) == 0
+        assert red([True, False]) > 500
+        assert red([True, True]) == 2 * red([True, False])
 
     @pytest.mark.parametrize(("columns", "cell"), [(0, 128), (1, 31)])
     def test_too_small(self, columns: int, cell: int) -> None:
