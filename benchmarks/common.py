@@ -20,10 +20,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from curv_issues.auditing import versions
 from curv_issues.data.base import LabeledData
-from curv_issues.data.corruption import flip_labels
 from curv_issues.data.demo import digits_with_errors
 from curv_issues.data.huggingface import load_data
 from curv_issues.data.sampling import stratified_sample
+from curv_issues.noise import uniform
 
 RESULTS = Path(__file__).parent / "results"
 DATASETS: dict[str, dict[str, str]] = {
@@ -41,42 +41,23 @@ def load(name: str, root: Path, *, resolution: int | None = None) -> LabeledData
     return load_data(str(root / name), resolution=resolution, **DATASETS[name])
 
 
-def subset(data: LabeledData, index: np.ndarray) -> LabeledData:
-    """The samples at `index`, every array of them."""
-    index = np.asarray(index)
-    arrays = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
-    parts = {name: getattr(data, name)[index] for name in arrays}
-    return replace(data, **parts, open_picture=None)
-
-
 def stratified(data: LabeledData, size: int, seed: int) -> LabeledData:
     """A stratified part of the samples."""
-    return subset(data, stratified_sample(data.labels, size, seed=seed))
-
-
-def long_tailed(data: LabeledData, ratio: float, seed: int) -> LabeledData:
-    """Class sizes fall geometrically from the first class, kept whole, to the last, of a `ratio`-th of its size."""
-    generator = np.random.default_rng(seed)
-    kept = []
-    for label in range(data.num_classes):
-        members = np.flatnonzero(data.labels == label)
-        size = round(len(members) * ratio ** (-label / (data.num_classes - 1)))
-        kept.append(generator.choice(members, size=size, replace=False))
-    return subset(data, np.sort(np.concatenate(kept)))
+    return data.take(stratified_sample(data.labels, size, seed=seed))
 
 
 def ten_classes(data: LabeledData, seed: int) -> LabeledData:
     """Ten classes drawn at random, numbered anew."""
     chosen = np.sort(np.random.default_rng(seed).choice(data.num_classes, 10, replace=False))
-    part = subset(data, np.flatnonzero(np.isin(data.labels, chosen)))
+    part = data.take(np.flatnonzero(np.isin(data.labels, chosen)))
     names = tuple(data.class_names[index] for index in chosen)
     return replace(part, labels=np.searchsorted(chosen, part.labels).astype(np.int64), class_names=names)
 
 
 def plant(data: LabeledData, rate: float, seed: int) -> tuple[LabeledData, np.ndarray]:
     """The data with uniform flips of a share of each class, and the truth."""
-    labels, is_flipped = flip_labels(data.labels, rate, num_classes=data.num_classes, seed=seed)
-    return replace(data, labels=labels), is_flipped
+    planted = uniform.plant(data, rate, seed=seed)
+    return planted.data, planted.truth
 
 
 def detection(truth: np.ndarray, suspect: np.ndarray) -> dict[str, float] | None:

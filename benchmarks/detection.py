@@ -21,13 +21,13 @@ from benchmarks.common import (
     detection,
     flagging,
     load,
-    long_tailed,
     make_cells,
     plant,
     stratified,
 )
 from curv_issues.auditing import audit_data
 from curv_issues.config import FindingOptions, TrainingOptions
+from curv_issues.noise.long_tail import long_tailed
 
 SEEDS = (0, 1, 2)
 FUSIONS = {
@@ -60,7 +60,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     if configuration["size"] != "full":
         data = stratified(data, configuration["size"], seed)
     if configuration["long_tail"] != "balanced":
-        data = long_tailed(data, configuration["long_tail"], seed)
+        data = long_tailed(data, configuration["long_tail"], seed=seed)
     noisy, truth = plant(data, configuration["rate"], seed)
     result = audit_data(noisy, TrainingOptions(seed=seed), FindingOptions())
 

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from curv_issues.curvature import input_loss_curvature
     from curv_issues.data.arrays import from_arrays
     from curv_issues.data.base import LabeledData
-    from curv_issues.data.corruption import flip_labels
     from curv_issues.datalab import add_to_datalab
     from curv_issues.findings.again import find_again
+    from curv_issues.noise.asymmetric import flip_labels_asymmetric
+    from curv_issues.noise.duplicates import plant_conflicting_duplicates
+    from curv_issues.noise.instance import flip_labels_by_instance
+    from curv_issues.noise.label_file import labels_from_file
+    from curv_issues.noise.long_tail import long_tailed
+    from curv_issues.noise.uniform import flip_labels
     from curv_issues.result import AuditResult
     from curv_issues.trackers import ScoreInfo
     from curv_issues.trackers.base import Need, Observation, Tracker
@@ -41,8 +46,13 @@ __all__ = [
     "audit",
     "find_again",
     "flip_labels",
+    "flip_labels_asymmetric",
+    "flip_labels_by_instance",
     "from_arrays",
     "input_loss_curvature",
+    "labels_from_file",
+    "long_tailed",
+    "plant_conflicting_duplicates",
 ]
 
 # Imported on first use, so that `import curv_issues` and `curv-issues --help` wait for neither torch nor cleanlab.
@@ -56,9 +66,14 @@ _LAZY = {
     "add_to_datalab": "curv_issues.datalab:add_to_datalab",
     "audit": "curv_issues.auditing:audit",
     "find_again": "curv_issues.findings.again:find_again",
-    "flip_labels": "curv_issues.data.corruption:flip_labels",
+    "flip_labels": "curv_issues.noise.uniform:flip_labels",
+    "flip_labels_asymmetric": "curv_issues.noise.asymmetric:flip_labels_asymmetric",
+    "flip_labels_by_instance": "curv_issues.noise.instance:flip_labels_by_instance",
     "from_arrays": "curv_issues.data.arrays:from_arrays",
     "input_loss_curvature": "curv_issues.curvature:input_loss_curvature",
+    "labels_from_file": "curv_issues.noise.label_file:labels_from_file",
+    "long_tailed": "curv_issues.noise.long_tail:long_tailed",
+    "plant_conflicting_duplicates": "curv_issues.noise.duplicates:plant_conflicting_duplicates",
 }
 
 

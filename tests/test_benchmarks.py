@@ -15,23 +15,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from benchmarks import common, tables
 from benchmarks import detection as detection_benchmark
 from curv_issues.config import TrainingOptions
-from curv_issues.data.base import LabeledData
 from curv_issues.trackers import SCORES
 from tests.small import make_data
-
-PER_SAMPLE = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
-
-
-def test_a_subset_takes_every_array() -> None:
-    data = make_data(30)
-    index = np.array([3, 7, 20])
-    part = common.subset(data, index)
-    for name in PER_SAMPLE:
-        np.testing.assert_array_equal(getattr(part, name), getattr(data, name)[index])
-    assert part.class_names == data.class_names
-    sized = {name for name in LabeledData.__dataclass_fields__ if len(np.shape(getattr(data, name))) > 0}
-    assert sized - {"class_names"} == set(PER_SAMPLE)  # a new array must be cut too
-    np.testing.assert_array_equal(np.asarray(part.picture(1)), data.images[7, ..., 0])
 
 
 def test_stratified_keeps_the_shares() -> None:
@@ -41,15 +26,6 @@ def test_stratified_keeps_the_shares() -> None:
     assert (np.diff(part.rows) > 0).all()
     np.testing.assert_array_equal(part.rows, common.stratified(data, 30, 0).rows)
     assert part.rows.tolist() != common.stratified(data, 30, 1).rows.tolist()
-
-
-def test_a_long_tail_falls_geometrically() -> None:
-    data = make_data(300, 3)
-    part = common.long_tailed(data, 100, 0)
-    assert np.bincount(part.labels).tolist() == [100, 10, 1]
-    assert (np.diff(part.rows) > 0).all()
-    np.testing.assert_array_equal(part.labels, data.labels[part.rows])
-    np.testing.assert_array_equal(part.images, data.images[part.rows])
 
 
 def test_ten_classes_are_numbered_anew() -> None:

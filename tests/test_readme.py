@@ -17,6 +17,7 @@ from benchmarks import tables
 from curv_issues import errors
 from curv_issues.cli import app
 from curv_issues.config import PRESETS
+from curv_issues.noise import NOISES
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
 from curv_issues.storage import FILES
@@ -142,6 +143,16 @@ def test_the_table_of_scores() -> None:
         assert len(directions) in (1, len(found))
         listed.update(dict(zip(found, directions * (len(found) if len(directions) == 1 else 1), strict=True)))
     assert listed == {name: info.direction for name, info in SCORES.items()}
+
+
+def test_the_table_of_noise() -> None:
+    listed = {
+        name for cell, _ in table_after("| function | what it plants |") for name in re.findall(r"`curv_issues\.(\w+)`", cell)
+    }
+    modules = {info.target.partition(":")[0] for info in NOISES.values()}
+    public = {name for name, target in curv_issues._LAZY.items() if target.partition(":")[0] in modules}
+    assert listed | {"long_tailed"} == public
+    assert len(public) == len(NOISES)
 
 
 def test_the_table_of_exit_codes() -> None:

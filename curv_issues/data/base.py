@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
 
-from curv_issues.errors import DatasetError
+from curv_issues.errors import DatasetError, UsageError
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class DataSource:
     unreadable: tuple[dict[str, str | int | None], ...] = ()
     num_unlabelled: int = 0
     num_rows: int = 0
+
+
+PER_SAMPLE = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +94,32 @@ class LabeledData:
             return self.open_picture(index)
         pixels = np.asarray(self.images[index])
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+    def take(self, index: np.ndarray) -> LabeledData:
+        """The samples at `index`, with all the classes.
+
+        Args:
+            index: integers in [0, n), strictly increasing, as `rows` must stay. A mask becomes one by `numpy.flatnonzero`.
+
+        Returns:
+            Data of len(index) samples; `source` still describes the whole dataset.
+
+        Raises:
+            UsageError: `index` is anything else.
+        """
+        index = np.asarray(index)
+        if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
+            raise UsageError(f"index must be a one-dimensional array of integers, got {index.dtype} {index.shape}.")
+        index = index.astype(np.int64)  # a copy, which nobody else can change; unsigned differences would wrap around
+        if len(index) and (index[0] < 0 or index[-1] >= len(self) or (np.diff(index) <= 0).any()):
+            raise UsageError(f"index must be strictly increasing within [0, {len(self)}).")
+        arrays = {name: getattr(self, name)[index] for name in PER_SAMPLE}
+        return replace(self, **arrays, open_picture=pictures_at(self.open_picture, index))
+
+
+def pictures_at(open_picture: Callable[[int], Image.Image] | None, index: np.ndarray) -> Callable[[int], Image.Image] | None:
+    """What opens the picture at `index[i]` as the i-th one; None stays None."""
+    return None if open_picture is None else lambda i: open_picture(int(index[i]))
 
 
 def hash_pixels(pixels: np.ndarray) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import LabeledData
-from curv_issues.data.corruption import flip_labels
+from curv_issues.noise.uniform import flip_labels
 
 
 def digits_with_errors(*, rate: float = 0.05, seed: int = 0) -> tuple[LabeledData, np.ndarray]:

@@ -1,12 +1,14 @@
-"""Plant known label errors, so that anyone can measure a detector on their own data."""
+"""Uniform label noise: any other class, each alike likely."""
 
 from __future__ import annotations
 
-import numbers
+from dataclasses import replace
 
 import numpy as np
 
-from curv_issues.errors import UsageError
+from curv_issues.data.base import LabeledData
+from curv_issues.noise.base import Planted
+from curv_issues.noise.checks import check_labels, check_rate, make_generator
 
 
 def flip_labels(labels: np.ndarray, rate: float, *, num_classes: int | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -16,13 +18,14 @@ def flip_labels(labels: np.ndarray, rate: float, *, num_classes: int | None = No
         labels: integers in [0, num_classes), shape (n,). Left as they are.
         rate: share of each class to flip, in [0, 1]; of a class with m samples, round(rate * m) are flipped.
         num_classes: number of classes k; default: the largest label + 1.
-        seed: of the choice.
+        seed: of the choice, a whole number of at least 0.
 
     Returns:
         The noisy labels, int64 (n,), and the truth: bool (n,), True where the label was flipped.
 
     Raises:
-        UsageError: labels are not integers in [0, num_classes), rate is not in [0, 1], or there are fewer than 2 classes.
+        UsageError: labels are not integers in [0, num_classes), rate is not in [0, 1], there are fewer than 2 classes, or
+            the seed is no whole number of at least 0.
 
     Example:
         >>> import numpy as np
@@ -30,16 +33,9 @@ def flip_labels(labels: np.ndarray, rate: float, *, num_classes: int | None = No
         >>> int(is_flipped.sum()), bool((noisy[is_flipped] == np.repeat([0, 1, 2], 100)[is_flipped]).any())
         (30, False)
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise UsageError(f"labels must be a one-dimensional array of integers, got {labels.dtype} {labels.shape}.")
-    labels = labels.astype(np.int64)  # a copy, and of a type that holds -1
-    num_classes = int(labels.max(initial=-1)) + 1 if num_classes is None else num_classes
-    if num_classes < 2 or labels.min(initial=0) < 0 or labels.max(initial=0) >= num_classes:
-        raise UsageError(f"labels must lie in [0, {num_classes}), with at least two classes.")
-    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
-        raise UsageError(f"rate must be between 0 and 1, got {rate!r}.")
-    generator = np.random.default_rng(seed)
+    labels, num_classes = check_labels(labels, num_classes)
+    check_rate(rate)
+    generator = make_generator(seed)
     noisy, is_flipped = labels.copy(), np.zeros(len(labels), dtype=bool)
     for label in range(num_classes):
         members = np.flatnonzero(labels == label)
@@ -48,3 +44,9 @@ def flip_labels(labels: np.ndarray, rate: float, *, num_classes: int | None = No
         noisy[chosen] = other + (other >= label)
         is_flipped[chosen] = True
     return noisy, is_flipped
+
+
+def plant(data: LabeledData, rate: float, *, seed: int) -> Planted:
+    """The data with `flip_labels` applied to its labels."""
+    labels, is_flipped = flip_labels(data.labels, rate, num_classes=data.num_classes, seed=seed)
+    return Planted(replace(data, labels=labels), is_flipped)

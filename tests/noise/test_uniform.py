@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curv_issues
-import curv_issues.data.corruption
-from curv_issues.data.corruption import flip_labels
+import curv_issues.noise.uniform
 from curv_issues.errors import UsageError
+from curv_issues.noise.uniform import flip_labels, plant
+from tests.small import make_data
 
 
 @given(
@@ -90,7 +92,23 @@ def test_wrong_arguments(labels: Any, rate: Any, num_classes: int | None, messag
         flip_labels(np.array(labels), rate, num_classes=num_classes)
 
 
+def test_other_seeds_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^seed must be a whole number of at least 0, got -1\.$"):
+        flip_labels(np.array([0, 1]), 0.5, seed=-1)
+
+
+def test_planting_knows_classes_without_samples() -> None:
+    data = replace(make_data(60, 3), class_names=("a", "b", "c", "d"))
+    planted = plant(data, 0.5, seed=2)
+    expected, truth = flip_labels(data.labels, 0.5, num_classes=4, seed=2)
+    assert 3 in expected
+    np.testing.assert_array_equal(planted.data.labels, expected)
+    np.testing.assert_array_equal(planted.truth, truth)
+    assert planted.pairs is None
+    assert planted.data.images is data.images
+
+
 def test_it_is_public_and_its_example_holds() -> None:
     assert curv_issues.flip_labels is flip_labels
-    result = doctest.testmod(curv_issues.data.corruption)
+    result = doctest.testmod(curv_issues.noise.uniform)
     assert (result.failed, result.attempted >= 2) == (0, True)

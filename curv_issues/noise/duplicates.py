@@ -1,0 +1,65 @@
+"""Conflicting duplicates: the same picture twice under different labels."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import replace
+
+import numpy as np
+
+from curv_issues.data.base import LabeledData, pictures_at
+from curv_issues.errors import UsageError
+from curv_issues.noise.base import Planted
+from curv_issues.noise.checks import make_generator
+
+
+def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0) -> Planted:
+    """Replace pictures by copies of others, under another label (the protocol of Ravikumar et al. 2025, ICML).
+
+    Of random disjoint pairs (a, b), the picture of a becomes a copy of b's, with its hashes and its size, and a gets a
+    random label other than b's, each alike likely (a's old one included). b stays as it is. Both are to be found.
+
+    Args:
+        data: n samples. Left as they are; the pictures are copied once, into memory.
+        pairs: number of pairs p, from 1 to n / 2.
+        seed: of pairs and labels, a whole number of at least 0.
+
+    Returns:
+        The data, in which a keeps its row, split and path; the truth, True for the 2 p samples; and the pairs (a, b).
+
+    Raises:
+        UsageError: `pairs` is no whole number from 1 to n / 2, there are fewer than 2 classes, or the seed is no whole
+            number of at least 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from curv_issues import from_arrays
+        >>> pictures = np.random.default_rng(0).integers(0, 256, (100, 8, 8)).astype(np.uint8)
+        >>> planted = plant_conflicting_duplicates(from_arrays(pictures, np.arange(100) % 4), 10, seed=0)
+        >>> replaced, source = planted.pairs.T
+        >>> bool((planted.data.images[replaced] == planted.data.images[source]).all()), int(planted.truth.sum())
+        (True, 20)
+    """
+    if isinstance(pairs, bool) or not isinstance(pairs, numbers.Integral) or not 1 <= pairs <= len(data) // 2:
+        raise UsageError(
+            f"pairs must be a whole number from 1 to {len(data) // 2}, half of the {len(data)} samples, since pairs share none; "
+            f"got {pairs!r}."
+        )
+    if data.num_classes < 2:
+        raise UsageError(f"Conflicting duplicates need at least two classes; {data.source.source} has {data.num_classes}.")
+    generator = make_generator(seed)
+    chosen = generator.permutation(len(data))[: 2 * int(pairs)].reshape(-1, 2).astype(np.int64)
+    replaced, source = chosen.T
+    other = generator.integers(0, data.num_classes - 1, size=len(chosen))
+
+    labels = data.labels.copy()
+    labels[replaced] = other + (other >= data.labels[source])
+    copied = {name: np.array(getattr(data, name)) for name in ("images", "image_sha256", "file_sha256", "sizes")}
+    for values in copied.values():
+        values[replaced] = values[source]
+    picture_of = np.arange(len(data))
+    picture_of[replaced] = source
+    truth = np.zeros(len(data), dtype=bool)
+    truth[chosen] = True
+    changed = replace(data, labels=labels, **copied, open_picture=pictures_at(data.open_picture, picture_of))
+    return Planted(changed, truth, chosen)

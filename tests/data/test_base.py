@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from curv_issues.data.base import PER_SAMPLE, LabeledData
+from curv_issues.errors import UsageError
+from tests.small import make_data
+
+
+def test_take_takes_every_array() -> None:
+    data = make_data(30)
+    data = replace(
+        data,
+        rows=data.rows * 10,
+        splits=np.array([f"split {i}" for i in range(30)], dtype=object),
+        paths=np.array([f"{i}.png" for i in range(30)], dtype=object),
+        file_sha256=np.array([f"{i:064x}" for i in range(30)], dtype=object),
+        sizes=np.arange(60, dtype=np.int32).reshape(30, 2),
+    )
+    index = np.array([3, 7, 20], dtype=np.uint8)
+    part = data.take(index)
+    for name in PER_SAMPLE:
+        np.testing.assert_array_equal(getattr(part, name), getattr(data, name)[index])
+        assert getattr(part, name).dtype == getattr(data, name).dtype
+    assert len(part) == 3
+    assert part.rows.tolist() == [30, 70, 200]
+    assert part.class_names == data.class_names
+    assert part.source is data.source
+    sized = {name for name in LabeledData.__dataclass_fields__ if len(np.shape(getattr(data, name))) > 0}
+    assert sized - {"class_names"} == set(PER_SAMPLE)  # a new array must be taken too
+    assert not np.shares_memory(part.images, data.images)
+
+
+def test_the_pictures_of_the_source_follow() -> None:
+    data = LabeledData(**{**vars(make_data(30)), "open_picture": lambda index: f"picture {index}"})  # type: ignore[arg-type]
+    index = np.array([3, 7, 20])
+    part = data.take(index)
+    twice = part.take(np.array([0, 2]))
+    index[:] = 0  # the caller's array may change
+    assert [part.picture(i) for i in range(3)] == ["picture 3", "picture 7", "picture 20"]
+    assert [twice.picture(i) for i in range(2)] == ["picture 3", "picture 20"]
+    assert part.picture(-1) == "picture 20"
+    with pytest.raises(IndexError):
+        part.picture(3)
+
+    without = replace(data, open_picture=None).take(np.array([3, 7]))
+    assert without.open_picture is None
+    np.testing.assert_array_equal(np.asarray(without.picture(1)), data.images[7, ..., 0])
+
+
+def test_all_and_nothing() -> None:
+    data = make_data(6)
+    everything = data.take(np.arange(6))
+    assert everything.fingerprint == data.fingerprint
+    assert len(data.take(np.array([], dtype=np.int64))) == 0
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (np.array([True] * 6), r"index must be a one-dimensional array of integers, got bool \(6,\)\."),
+        (np.array([0.0]), r"index must be a one-dimensional array of integers, got float64 \(1,\)\."),
+        (np.array([[0, 1]]), r"index must be a one-dimensional array of integers, got int64 \(1, 2\)\."),
+        (3, r"index must be a one-dimensional array of integers, got int64 \(\)\."),
+        (np.array([-1, 2]), r"index must be strictly increasing within \[0, 6\)\."),
+        (np.array([2, 6]), r"index must be strictly increasing within \[0, 6\)\."),
+        (np.array([2, 1], dtype=np.uint8), r"index must be strictly increasing within \[0, 6\)\."),
+        (np.array([2, 2]), r"index must be strictly increasing within \[0, 6\)\."),
+    ],
+)
+def test_other_indices_are_refused(index: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        make_data(6).take(index)

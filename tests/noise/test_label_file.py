@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import doctest
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import curv_issues
+import curv_issues.noise.label_file
+from curv_issues.data.base import LabeledData
+from curv_issues.errors import DatasetError
+from curv_issues.noise.label_file import labels_from_file, plant
+from tests.small import make_data
+
+NAMES = ("cat", "dog", "eel")
+CODES = [0, 1, 2, 0, 1, 2]  # the dataset's own
+GIVEN = [0, 2, 2, 1, 1, 0]
+WRONG = [False, True, False, True, False, True]
+
+
+def data_of(names: tuple[str, ...] = NAMES) -> LabeledData:
+    return replace(make_data(6, 3), class_names=names)
+
+
+def write(path: Path, columns: dict[str, Any]) -> Path:
+    frame = pd.DataFrame(columns)
+    if path.suffix.lower() == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, index=False)
+    return path
+
+
+COLUMNS: dict[str, Any] = {
+    "codes": GIVEN,
+    "bytes": np.array(GIVEN, np.uint8),
+    "floats": np.array(GIVEN, float),
+    "names": [NAMES[code] for code in GIVEN],
+    "text codes": [str(code) for code in GIVEN],
+    "categories": pd.Categorical([NAMES[code] for code in GIVEN]),
+}
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".CSV"])
+@pytest.mark.parametrize("column", [name for name in COLUMNS if name != "floats"])
+def test_the_column_is_given_and_the_own_label_the_truth(tmp_path: Path, ending: str, column: str) -> None:
+    data = data_of()
+    path = write(tmp_path / f"labels{ending}", COLUMNS)
+    planted = labels_from_file(data, path, column)
+    assert planted.data.labels.tolist() == GIVEN
+    assert planted.data.labels.dtype == np.int64
+    assert planted.truth.tolist() == WRONG
+    assert planted.truth.dtype == bool
+    assert planted.pairs is None
+    assert data.labels.tolist() == CODES
+    assert planted.data.images is data.images
+    assert plant(data, (str(path), column), seed=3).data.labels.tolist() == GIVEN
+
+
+def test_whole_floats_are_codes(tmp_path: Path) -> None:
+    path = write(tmp_path / "labels.parquet", {"label": np.array(GIVEN, float)})
+    assert labels_from_file(data_of(), path, "label").data.labels.tolist() == GIVEN
+
+
+@pytest.mark.parametrize(("low", "high"), [("false", "true"), ("False", "True")])
+def test_names_that_look_like_something_else(tmp_path: Path, low: str, high: str) -> None:
+    data = replace(make_data(6, 2), class_names=(low, high))
+    (tmp_path / "labels.csv").write_text("label\n" + "\n".join([high, low, high, low, low, low]) + "\n")
+    assert labels_from_file(data, tmp_path / "labels.csv", "label").data.labels.tolist() == [1, 0, 1, 0, 0, 0]
+
+
+def test_booleans_of_parquet(tmp_path: Path) -> None:
+    data = replace(make_data(4, 2), class_names=("False", "True"))
+    path = write(tmp_path / "labels.parquet", {"label": [True, False, True, True]})
+    assert labels_from_file(data, path, "label").data.labels.tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "expected"),
+    [
+        (("0", "1", "2"), [0, 1, 2, 2, 1, 0], [0, 1, 2, 2, 1, 0]),  # both readings are the same
+        (("3", "5", "7"), [3, 5, 7, 7, 5, 3], [0, 1, 2, 2, 1, 0]),  # names only
+        (("3", "5", "7"), [0, 1, 2, 2, 1, 0], [0, 1, 2, 2, 1, 0]),  # codes only
+        (("1", "2", "3"), [1, 2, 3, 1, 2, 3], [0, 1, 2, 0, 1, 2]),  # 3 is no code
+        (("1", "2", "3"), [0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2]),  # 0 is no name
+    ],
+)
+def test_names_that_are_numbers(tmp_path: Path, names: tuple[str, ...], values: list[int], expected: list[int]) -> None:
+    path = write(tmp_path / "labels.csv", {"label": values})
+    assert labels_from_file(data_of(names), path, "label").data.labels.tolist() == expected
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_a_part_of_the_dataset_takes_its_own_rows(tmp_path: Path, ending: str) -> None:
+    path = write(tmp_path / f"labels{ending}", {"label": GIVEN})
+    part = data_of().take(np.array([1, 4, 5]))
+    planted = labels_from_file(part, path, "label")
+    assert planted.data.labels.tolist() == [2, 1, 0]
+    assert planted.truth.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_a_column_of_rows_decides(tmp_path: Path, ending: str) -> None:
+    rows = np.array([5, 0, 3, 1, 4, 2])
+    path = write(tmp_path / f"labels{ending}", {"row": rows, "label": np.array(GIVEN)[rows]})
+    assert labels_from_file(data_of(), path, "label").data.labels.tolist() == GIVEN
+    some = write(tmp_path / f"some{ending}", {"row": [9, 5, 1], "label": ["cat", "cat", "eel"]})
+    part = data_of().take(np.array([1, 5]))
+    assert labels_from_file(part, some, "label").data.labels.tolist() == [2, 0]
+
+
+def test_a_column_called_row_may_be_the_labels(tmp_path: Path) -> None:
+    path = write(tmp_path / "labels.csv", {"row": GIVEN})
+    assert labels_from_file(data_of(), path, "row").data.labels.tolist() == GIVEN
+
+
+def test_what_is_not_asked_for_is_not_judged(tmp_path: Path) -> None:
+    path = write(tmp_path / "labels.parquet", {"label": ["cat", "wolf", None, "dog", "dog", "eel"]})
+    part = data_of().take(np.array([0, 3, 5]))
+    assert labels_from_file(part, path, "label").data.labels.tolist() == [0, 1, 2]
+
+
+def table(columns: dict[str, Any]) -> Callable[[Path], Path]:
+    return lambda folder: write(folder / "labels.parquet", columns)
+
+
+def text(content: str, name: str = "labels.csv") -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).write_text(content)
+        return folder / name
+
+    return make
+
+
+def twice(folder: Path) -> Path:
+    columns = pa.Table.from_arrays([pa.array(GIVEN), pa.array(GIVEN)], names=["label", "label"])
+    pq.write_table(columns, folder / "labels.parquet")
+    return folder / "labels.parquet"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder / "labels.parquet", "There is no file PATH."),
+        (lambda folder: folder, "Expected a .parquet or .csv file of labels, but got PATH."),
+        (text("label\n0\n", "labels.tsv"), "Expected a .parquet or .csv file of labels, but got PATH."),
+        (table({"a": [0], "b": [0]}), "PATH has no column 'label'; its columns are: a, b."),
+        (text("a,b\n0,1\n"), "PATH has no column 'label'; its columns are: a, b."),
+        (twice, "PATH has more than one column 'label'; its columns are: label, label."),
+        (text("label,row,row\n0,1,2\n"), "PATH has more than one column 'row'; its columns are: label, row, row."),
+        (
+            table({"label": GIVEN[:5]}),
+            "PATH has 5 rows, but arrays has 6; expected one for each in the same order, or a column 'row' with row numbers.",
+        ),
+        (
+            table({"label": [*GIVEN, 0]}),
+            "PATH has 7 rows, but arrays has 6; expected one for each in the same order, or a column 'row' with row numbers.",
+        ),
+        (
+            table({"label": GIVEN, "row": list("abcdef")}),
+            "Column 'row' of PATH holds something else than row numbers; expected integers.",
+        ),
+        (
+            table({"label": GIVEN, "row": [True, False] * 3}),
+            "Column 'row' of PATH holds something else than row numbers; expected integers.",
+        ),
+        (table({"label": GIVEN, "row": [0, 1, 2, 3, 4, 1]}), "Column 'row' of PATH holds row 1 more than once."),
+        (table({"label": GIVEN, "row": [0, 1, 9, 8, 4, 5]}), "PATH has no label for 2 of 6 samples; the first is row 2."),
+        (
+            table({"label": ["cat", None, "dog", None, "cat", "cat"]}),
+            "2 of 6 samples have no label in column 'label' of PATH; the first is row 1.",
+        ),
+        (
+            table({"label": [0, 1, np.nan, 0, 1, 2]}),
+            "1 of 6 samples have no label in column 'label' of PATH; the first is row 2.",
+        ),
+        *(
+            (
+                table({"label": values}),
+                f"The label of row {row} in column 'label' of PATH is {shown!r}, which is no class of arrays; expected its class "
+                "names (cat, dog, eel), or codes from 0 to 2.",
+            )
+            for values, row, shown in [
+                (["cat", "dog", "wolf", "cat", "cat", "fox"], 2, "wolf"),
+                ([0, 1, 2, 3, 0, 0], 3, "3"),
+                ([0, -1, 2, 0, 0, 0], 1, "-1"),
+                ([0.0, 1.5, 2, 0, 0, 0], 1, "1.5"),
+                (["cat", "dog", "1", "cat", "cat", "cat"], 2, "1"),
+                (["9" * 5000, *"00000"], 0, "9" * 5000),
+                ([float("inf")] * 6, 0, "inf"),
+                (["Cat"] * 6, 0, "Cat"),
+            ]
+        ),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path: Path, make: Callable[[Path], Path], message: str) -> None:
+    path = make(tmp_path)
+    with pytest.raises(DatasetError) as caught:
+        labels_from_file(data_of(), path, "label")
+    assert str(caught.value) == message.replace("PATH", str(path))
+
+
+def test_the_order_of_text_is_not_that_of_numbers(tmp_path: Path) -> None:
+    """Folders 0 to 10 are sorted as text: code 2 is then the class "10"."""
+    names = ("0", "1", "10", *"23456789")
+    data = replace(make_data(11, 11), class_names=names)
+    path = write(tmp_path / "labels.csv", {"label": range(11)})
+    with pytest.raises(DatasetError) as caught:
+        labels_from_file(data, path, "label")
+    assert str(caught.value) == (
+        f"The labels in column 'label' of {path} can be read as class names of arrays or as codes of other classes; "
+        "give its classes names that are no numbers."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.parquet", b"PAR1 but no more"),
+        ("labels.csv", b""),
+        ("labels.csv", b"label\na,b\n"),
+        ("labels.csv", b"label\n\xff\n"),
+    ],
+)
+def test_broken_files(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        labels_from_file(data_of(), tmp_path / name, "label")
+    assert str(caught.value).startswith(f"{tmp_path / name} cannot be read: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_long_lists_of_classes_are_cut(tmp_path: Path) -> None:
+    data = replace(make_data(6, 6), class_names=tuple("abcdef"))
+    with pytest.raises(DatasetError, match=r"its class names \(a, b, c, d, e, \.\.\.\), or codes from 0 to 5\.$"):
+        labels_from_file(data, write(tmp_path / "labels.csv", {"label": ["x"] * 6}), "label")
+
+
+def test_it_is_public_and_its_example_holds() -> None:
+    assert curv_issues.labels_from_file is labels_from_file
+    result = doctest.testmod(curv_issues.noise.label_file)
+    assert (result.failed, result.attempted >= 5) == (0, True)
