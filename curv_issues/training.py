@@ -30,6 +30,7 @@ def train_probe(
     *,
     device: torch.device,
     generator: torch.Generator,
+    samples: Tensor | None = None,
     trackers: Sequence[Tracker] = (),
     on_step: StepEnd | None = None,
     on_epoch: EpochEnd | None = None,
@@ -43,16 +44,18 @@ def train_probe(
         recipe: epochs, batch size, learning rate, augmentation.
         device: where the probe is.
         generator: order and augmentation; on the CPU.
+        samples: int64 (m,), the positions to train on, at least two; default: all n.
         trackers: those with `Need.TRAINING` observe every training batch.
-        on_step: called after every step with (epoch, samples done in it, n, mean loss so far in this epoch).
+        on_step: called after every step with (epoch, samples done in it, m, mean loss so far in this epoch).
         on_epoch: called after every epoch with its number; scoring passes hang here. It must leave the weights alone.
 
     Raises:
         AuditError: the loss became NaN or infinite.
     """
     watching = [tracker for tracker in trackers if tracker.needs is Need.TRAINING]
-    num_samples = len(labels)
-    steps = recipe.epochs * len(split_evenly(torch.arange(num_samples), recipe.batch_size))
+    samples = torch.arange(len(labels)) if samples is None else samples
+    num_samples = len(samples)
+    steps = recipe.epochs * len(split_evenly(samples, recipe.batch_size))
     optimizer = torch.optim.SGD(
         probe.parameters(), lr=recipe.learning_rate, momentum=MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
     )
@@ -62,7 +65,7 @@ def train_probe(
     for epoch in range(recipe.epochs):
         probe.train()
         done, loss_sum = 0, 0.0
-        for index in split_evenly(torch.randperm(num_samples, generator=generator), recipe.batch_size):
+        for index in split_evenly(samples[torch.randperm(num_samples, generator=generator)], recipe.batch_size):
             pixels = augmented(pictures, index, shift=recipe.shift, flip=recipe.flip, generator=generator)
             given = labels[index].to(device)
             with autocast(device, dtype):
