@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from curv_issues.baselines.base import BaselineResult
-from curv_issues.baselines.fresh import FreshProbes, child_seed
+from curv_issues.baselines.fresh import FreshProbes
+from curv_issues.baselines.seeds import child_generator, child_seed
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.errors import DatasetError, UsageError
@@ -55,7 +56,7 @@ def aum_with_threshold_samples(
             "give its name or a function that makes it instead of a finished network."
         )
     n, k = len(data), data.num_classes
-    is_threshold = threshold_samples(n, k, generator=np.random.default_rng((options.seed, 0)))
+    is_threshold = threshold_samples(n, k, generator=child_generator(options.seed, 0))
     probes = FreshProbes(data, options, to_train=2 * n, progress=progress, extra_classes=1)
     aums = np.empty((2, n))
     for number, chosen in enumerate(is_threshold):

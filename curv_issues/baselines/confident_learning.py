@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import softmax
 
 from curv_issues.baselines.base import BaselineResult
-from curv_issues.baselines.fresh import FreshProbes, child_seed
+from curv_issues.baselines.fresh import FreshProbes
+from curv_issues.baselines.seeds import child_generator, child_seed
 from curv_issues.baselines.splits import stratified_folds
 from curv_issues.config import TrainingOptions, whole_number
 from curv_issues.data.base import LabeledData, check_auditable
@@ -47,7 +48,7 @@ def confident_learning(
     start = time.perf_counter()
     check_auditable(data)
     whole_number("folds", folds, 2, len(data))
-    fold = stratified_folds(data.labels, folds, generator=np.random.default_rng((options.seed, 0)))
+    fold = stratified_folds(data.labels, folds, generator=child_generator(options.seed, 0))
     probes = FreshProbes(data, options, to_train=(folds - 1) * len(data), progress=progress)
     logits = np.full((len(data), data.num_classes), np.nan)
     for number in range(folds):

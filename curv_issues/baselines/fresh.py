@@ -23,11 +23,6 @@ from curv_issues.trackers.base import Tracker
 from curv_issues.training import train_probe
 
 
-def child_seed(seed: int, *path: int) -> int:
-    """A seed that follows from another one and from the place of its use, 0 to 2**32 - 1."""
-    return int(np.random.SeedSequence((seed, *path)).generate_state(1)[0])
-
-
 class FreshProbes:
     """Trains one network after another, all under the recipe and the normalisation that follow from all the data.
 

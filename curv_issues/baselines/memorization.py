@@ -9,7 +9,8 @@ import time
 import numpy as np
 
 from curv_issues.baselines.base import BaselineResult
-from curv_issues.baselines.fresh import FreshProbes, child_seed
+from curv_issues.baselines.fresh import FreshProbes
+from curv_issues.baselines.seeds import child_generator, child_seed
 from curv_issues.baselines.splits import balanced_subsets
 from curv_issues.config import TrainingOptions, whole_number
 from curv_issues.data.base import LabeledData, check_auditable
@@ -53,7 +54,7 @@ def memorization(
     check_auditable(data)
     n = len(data)
     size = _subset_size(n, num_models, ratio)
-    is_trained = balanced_subsets(n, num_models, size, generator=np.random.default_rng((options.seed, 0)))
+    is_trained = balanced_subsets(n, num_models, size, generator=child_generator(options.seed, 0))
     probes = FreshProbes(data, options, to_train=num_models * size, progress=progress)
     is_correct = np.zeros((num_models, n), dtype=bool)
     for number, members in enumerate(is_trained):

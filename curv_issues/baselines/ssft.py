@@ -8,7 +8,8 @@ import numpy as np
 from torch import nn
 
 from curv_issues.baselines.base import BaselineResult
-from curv_issues.baselines.fresh import FreshProbes, child_seed
+from curv_issues.baselines.fresh import FreshProbes
+from curv_issues.baselines.seeds import child_generator, child_seed
 from curv_issues.baselines.splits import stratified_folds
 from curv_issues.config import TrainingOptions, whole_number
 from curv_issues.data.base import LabeledData
@@ -49,7 +50,7 @@ def second_split_forgetting(
     epochs = probes.recipe.epochs
     times, learned = np.zeros(len(data)), np.zeros(len(data))
     for seed in range(seeds):
-        half = stratified_folds(data.labels, 2, generator=np.random.default_rng((options.seed, 0, seed)))
+        half = stratified_folds(data.labels, 2, generator=child_generator(options.seed, 0, seed))
         for side in (0, 1):
             first, second = np.flatnonzero(half == side), np.flatnonzero(half != side)
             probe = probes.train(first, seed=child_seed(options.seed, 1, seed, side))
@@ -72,15 +73,17 @@ def second_split_forgetting(
 
 
 def forgetting_time(learned: np.ndarray, is_correct: np.ndarray) -> np.ndarray:
-    """First epoch of the second phase from which on a sample is never classified as its given label again.
+    """First epoch from which on a sample is never classified as its given label again.
+
+    Epoch 0 is the state after the first phase. A sample that was not known then but is later, for what the other half
+    taught, counts by when that is forgotten, as in the authors' code, which looks at the second phase only.
 
     Args:
         learned: bool (n,), classified as its given label after the first phase.
         is_correct: bool (n, e), the same after each epoch of the second phase.
 
     Returns:
-        int64 (n,): 1 to e; e + 1 for those not forgotten in the end; 0 for those not learned in the first place.
+        int64 (n,): 0 for those never known, 1 to e for those forgotten, e + 1 for those known in the end.
     """
-    epochs = is_correct.shape[1]
-    last_correct = (is_correct * np.arange(1, epochs + 1)).max(axis=1, initial=0)
-    return np.where(learned, last_correct + 1, 0)
+    known = np.column_stack([learned, is_correct])
+    return (known * np.arange(1, known.shape[1] + 1)).max(axis=1)
