@@ -30,7 +30,8 @@ def confident_learning(
 
     Args:
         data: n samples of k classes.
-        options: of the audit whose recipe each network gets.
+        options: of the audit whose recipe each network gets. A finished network as probe is copied with the weights it
+            has: if it was trained on these data, nothing is out of sample.
         progress: told of every step as a share of all trainings.
         folds: number of folds and of trainings, 2 to n.
 

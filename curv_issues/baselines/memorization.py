@@ -28,6 +28,8 @@ def memorization(
 ) -> BaselineResult:
     """Rank samples by how much a network needs to have seen them to know their label. For small data.
 
+    It tells something only where networks fit the exceptions: with a recipe too short for that nearly all scores are 0.
+
     Each of many networks is trained on a random part of the data and asked for the given label of every sample. The
     paper draws the parts independently of one another, in the thousands. With few networks chance would leave some
     samples out of no part, so here each part leaves out those that were left out least often so far: all samples are
