@@ -84,7 +84,7 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         for name, (least, most) in _WHOLE.items():
-            _make_plain(self, name, _whole(name, getattr(self, name), least, most, optional=name != "seed"))
+            _make_plain(self, name, whole_number(name, getattr(self, name), least, most, optional=name != "seed"))
         if not isinstance(self.device, str):
             raise UsageError(f"device must be text such as 'auto', 'cpu' or 'cuda:0', got {self.device!r}.")
         if not isinstance(self.preset, str):
@@ -180,7 +180,12 @@ _WHOLE: dict[str, tuple[int, int | None]] = {
 }
 
 
-def _whole(name: str, value: Any, least: int, most: int | None, *, optional: bool) -> int | None:
+def whole_number(name: str, value: Any, least: int, most: int | None, *, optional: bool = False) -> int | None:
+    """A checked whole number as an `int`; None where that is allowed.
+
+    Raises:
+        UsageError: it is no whole number from `least` to `most` (None: no upper bound); the text names it.
+    """
     if value is None and optional:
         return None
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
@@ -217,4 +222,4 @@ def _make_plain(options: TrainingOptions, name: str, value: float | None) -> Non
     object.__setattr__(options, name, value)
 
 
-__all__ = ["PRESETS", "CurvatureForm", "FindingOptions", "TrainingOptions", "option_names", "parse_cut_off"]
+__all__ = ["PRESETS", "CurvatureForm", "FindingOptions", "TrainingOptions", "option_names", "parse_cut_off", "whole_number"]

@@ -129,7 +129,7 @@ def run_probe(
 
     complete = True
     threads = sensible_threads(recipe.batch_size, resolution)
-    with threads, keeping_freed_memory(), _own_random_state(options.seed):
+    with threads, keeping_freed_memory(), own_random_state(options.seed):
         spec = make_spec(data)
         probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
         check_probe(probe, spec, device)
@@ -243,7 +243,7 @@ def _evaluate_now(
 
 
 @contextmanager
-def _own_random_state(seed: int) -> Iterator[None]:
+def own_random_state(seed: int) -> Iterator[None]:
     """Initial weights and dropout draw from torch's global generator: seed it inside, leave the user's untouched."""
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):

@@ -106,6 +106,15 @@ def predict(
     return np.concatenate(probabilities), np.concatenate(embeddings), np.concatenate(others)
 
 
+def predict_logits(probe: nn.Module, pictures: Tensor, samples: Tensor, *, device: torch.device) -> np.ndarray:
+    """Logits of the clean pictures at positions `samples` (m,), float32 (m, k), weights fixed, in evaluation mode."""
+    logits = []
+    with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad():
+        for index in samples.split(SCORING_BATCH):
+            logits.append(probe(to_inputs(pictures[index], device)).float().cpu().numpy())
+    return np.concatenate(logits)
+
+
 @contextmanager
 def evaluating(probe: nn.Module) -> Iterator[None]:
     """Evaluation mode and no gradients for the weights inside; every module's mode is restored afterwards."""

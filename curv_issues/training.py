@@ -30,6 +30,7 @@ def train_probe(
     *,
     device: torch.device,
     generator: torch.Generator,
+    samples: Tensor | None = None,
     trackers: Sequence[Tracker] = (),
     on_step: StepEnd | None = None,
     on_epoch: EpochEnd | None = None,
@@ -43,9 +44,10 @@ def train_probe(
         recipe: epochs, batch size, learning rate, augmentation.
         device: where the probe is.
         generator: order and augmentation; on the CPU.
+        samples: int64 (m,), the positions to train on, at least two; default: all n.
         trackers: those that look at the training pass observe every batch of it. Input gradients, which cost the first layer's
             share of the backward pass, are computed only if one asks for them; the weights are the same either way.
-        on_step: called after every step with (epoch, samples done in it, n, mean loss so far in this epoch).
+        on_step: called after every step with (epoch, samples done in it, m, mean loss so far in this epoch).
         on_epoch: called after every epoch with its number; scoring passes hang here. It must leave the weights alone.
 
     Raises:
@@ -53,8 +55,9 @@ def train_probe(
     """
     watching = [tracker for tracker in trackers if tracker.needs.in_training]
     with_gradient = any(tracker.needs is Need.TRAINING_GRADIENT for tracker in watching)
-    num_samples = len(labels)
-    steps = recipe.epochs * len(split_evenly(torch.arange(num_samples), recipe.batch_size))
+    samples = torch.arange(len(labels)) if samples is None else samples
+    num_samples = len(samples)
+    steps = recipe.epochs * len(split_evenly(samples, recipe.batch_size))
     optimizer = torch.optim.SGD(
         probe.parameters(), lr=recipe.learning_rate, momentum=MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
     )
@@ -64,7 +67,7 @@ def train_probe(
     for epoch in range(recipe.epochs):
         probe.train()
         done, loss_sum = 0, 0.0
-        for index in split_evenly(torch.randperm(num_samples, generator=generator), recipe.batch_size):
+        for index in split_evenly(samples[torch.randperm(num_samples, generator=generator)], recipe.batch_size):
             views = draw_views(len(index), *pictures.shape[1:3], shift=recipe.shift, flip=recipe.flip, generator=generator)
             inputs = to_inputs(views.of(pictures, index), device).requires_grad_(with_gradient)
             given = labels[index].to(device)

@@ -15,7 +15,7 @@ from curv_issues.device import has_bfloat16
 from curv_issues.plugins import load_attribute
 from curv_issues.probes.convnet import ConvNet
 from curv_issues.run import make_spec
-from curv_issues.scoring import evaluating, predict, scoring_pass
+from curv_issues.scoring import evaluating, predict, predict_logits, scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Tracker
 from tests import reference
@@ -256,6 +256,20 @@ def test_predict_gives_probabilities_and_the_inputs_of_the_head(size: int, monke
         assert best == max((k for k in range(4) if k != label), key=row.__getitem__)
     np.testing.assert_allclose(again.numpy(), logits.numpy(), atol=1e-2)
     assert not network.head._forward_pre_hooks
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_predict_logits_of_some_samples(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_float32(monkeypatch)
+    monkeypatch.setattr(scoring, "SCORING_BATCH", size)
+    network = probe().train()
+    samples = torch.tensor([7, 0, 3, 11, 2])
+    logits = predict_logits(network, PICTURES, samples, device=CPU)
+    assert network.training
+    assert logits.dtype == np.float32
+    with torch.no_grad():
+        expected = [network.eval()(to_inputs(PICTURES[[i]], CPU))[0].tolist() for i in samples.tolist()]
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to_zero() -> None:

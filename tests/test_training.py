@@ -106,6 +106,23 @@ def test_every_sample_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
         assert batch.curvature is None
 
 
+def test_training_on_some_positions_equals_training_on_those_alone() -> None:
+    part = torch.tensor([3, 4, 9, 10, 22, 30, 31, 39])
+    told: list[int] = []
+    recorder = Recorder(41, RECIPE.epochs)
+    network = train(fresh(), samples=part, trackers=[recorder], on_step=lambda *step: told.append(step[2]))
+    assert set(told) == {8}
+    for epoch in range(RECIPE.epochs):
+        seen = torch.cat([batch.index for number, batch in recorder.batches if number == epoch])
+        assert sorted(seen.tolist()) == part.tolist()
+    alone = fresh()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        train_probe(alone, PICTURES[part], LABELS[part], RECIPE, device=CPU, generator=torch.Generator().manual_seed(0))
+    assert same_weights(network, alone)
+    assert same_weights(train(fresh(), samples=torch.arange(41)), train(fresh()))
+
+
 def test_equals_sgd_written_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nesterov momentum, weight decay and the one-cycle rate, with the gradient of softmax regression in closed form."""
     monkeypatch.setattr(curv_issues.training, "compute_type", lambda device: torch.float32)

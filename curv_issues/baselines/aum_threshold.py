@@ -1,0 +1,111 @@
+"""Area under the margin with threshold samples: Pleiss, Zhang, Elenberg, Weinberger 2020."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from torch import nn
+
+from curv_issues.baselines.base import BaselineResult
+from curv_issues.baselines.fresh import FreshProbes
+from curv_issues.baselines.seeds import child_generator, child_seed
+from curv_issues.config import TrainingOptions
+from curv_issues.data.base import LabeledData, check_auditable
+from curv_issues.errors import DatasetError, UsageError
+from curv_issues.progress import ProgressCallback
+from curv_issues.trackers.margin import Margin
+
+PERCENTILE = 99.0  # of the threshold samples' AUM: the paper's
+
+
+def aum_with_threshold_samples(
+    data: LabeledData, options: TrainingOptions, *, progress: ProgressCallback | None = None
+) -> BaselineResult:
+    """Rank labels by their margin in training; take the cut-off from samples that are wrong on purpose.
+
+    n / (k + 1) random samples, the threshold samples, get a class of their own and train along with the rest. Their
+    AUM is that of samples which can only be memorised, so its 99th percentile is the cut-off. A second training has
+    other threshold samples, so that every sample has an AUM under its own label.
+
+    As in the authors' code, the AUM of samples that were no threshold samples in either training is the mean of both,
+    and they are flagged if they lie below the cut-off in both. The AUM is that of the tracker `margin`, over all
+    epochs; the authors' code leaves out the first one.
+
+    Args:
+        data: n samples of k classes.
+        options: of the audit whose recipe each network gets. The probe has k + 1 logits, so it must be a name or a
+            function that makes it.
+        progress: told of every step as a share of both trainings.
+
+    Returns:
+        The score `aum` (logits, low = suspect) and the flagged samples. `info`: is_threshold, bool (2, n), and
+        cut_offs, two floats, by training.
+
+    Raises:
+        UsageError: the probe is a finished network, does not fit the data, or the device is not there.
+        DatasetError: the data cannot be audited, or have fewer than k + 1 samples.
+        AuditError: the loss became NaN.
+    """
+    start = time.perf_counter()
+    check_auditable(data)
+    if isinstance(options.probe, nn.Module):
+        raise UsageError(
+            "AUM with threshold samples needs a probe with one class more than the data; "
+            "give its name or a function that makes it instead of a finished network."
+        )
+    n, k = len(data), data.num_classes
+    is_threshold = threshold_samples(n, k, generator=child_generator(options.seed, 0))
+    probes = FreshProbes(data, options, to_train=2 * n, progress=progress, extra_classes=1)
+    aums = np.empty((2, n))
+    for number, chosen in enumerate(is_threshold):
+        labels = torch.from_numpy(np.where(chosen, k, data.labels))
+        margin = Margin(n, probes.recipe.epochs)
+        probes.train(np.arange(n), seed=child_seed(options.seed, 1, number), labels=labels, trackers=[margin])
+        aums[number] = margin.score()
+    score, flagged, cut_offs = join_trainings(aums, is_threshold, percentile=PERCENTILE)
+    return BaselineResult(
+        scores={"aum": score},
+        flagged=flagged,
+        trainings=2,
+        seconds=time.perf_counter() - start,
+        info={"is_threshold": is_threshold, "cut_offs": cut_offs},
+    )
+
+
+def threshold_samples(num_samples: int, num_classes: int, *, generator: np.random.Generator) -> np.ndarray:
+    """Two disjoint random sets of n // (k + 1) samples: bool (2, n).
+
+    Raises:
+        DatasetError: there are fewer than k + 1 samples.
+    """
+    size = num_samples // (num_classes + 1)
+    if size == 0:
+        raise DatasetError(
+            f"AUM with threshold samples needs more samples than classes, got {num_samples} samples of {num_classes} classes."
+        )
+    order = generator.permutation(num_samples)
+    chosen = np.zeros((2, num_samples), dtype=bool)
+    chosen[0, order[:size]] = True
+    chosen[1, order[size : 2 * size]] = True
+    return chosen
+
+
+def join_trainings(aums: np.ndarray, is_threshold: np.ndarray, *, percentile: float) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """One AUM and one verdict a sample from several trainings, each with threshold samples of its own.
+
+    Args:
+        aums: (t, n), of the label that each sample had in each training.
+        is_threshold: bool (t, n); each training has some, and no sample is one in all of them.
+        percentile: of the threshold samples' AUM, in [0, 100].
+
+    Returns:
+        Mean AUM over the trainings with the sample's own label, float64 (n,); flagged, bool (n,): below the cut-off in
+        each of these trainings; and the cut-off of each training.
+    """
+    own = ~is_threshold
+    cut_offs = [float(np.percentile(aum[chosen], percentile)) for aum, chosen in zip(aums, is_threshold, strict=True)]
+    score = np.where(own, aums, 0).sum(axis=0) / own.sum(axis=0)
+    flagged = ((aums < np.array(cut_offs)[:, None]) | is_threshold).all(axis=0)
+    return score, flagged, cut_offs

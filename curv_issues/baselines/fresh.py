@@ -1,0 +1,136 @@
+"""Networks trained from fresh weights on parts of the data, as an audit of all the data would train its probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from curv_issues.batches import as_pictures
+from curv_issues.config import TrainingOptions
+from curv_issues.data.base import LabeledData, check_auditable
+from curv_issues.device import choose_device, sensible_threads
+from curv_issues.errors import DatasetError
+from curv_issues.memory import keeping_freed_memory
+from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.recipe import make_recipe
+from curv_issues.run import build_probe, check_probe, make_spec, own_random_state
+from curv_issues.scoring import predict_logits
+from curv_issues.trackers.base import Tracker
+from curv_issues.training import train_probe
+
+
+class FreshProbes:
+    """Trains one network after another, all under the recipe and the normalisation that follow from all the data.
+
+    Attributes:
+        recipe: of every training, whatever the size of its part of the data.
+        device: where the networks are.
+        pictures: uint8 (n, h, w, c).
+        labels: int64 (n,), the given labels.
+    """
+
+    def __init__(
+        self,
+        data: LabeledData,
+        options: TrainingOptions,
+        *,
+        to_train: int | None = None,
+        progress: ProgressCallback | None = None,
+        extra_classes: int = 0,
+    ) -> None:
+        """Prepare the trainings.
+
+        Args:
+            data: n samples.
+            options: of an audit of these data.
+            to_train: sum of the sizes of all parts that will be trained on, for `progress`; default: n, one training.
+            progress: told of every step as a share of all trainings.
+            extra_classes: number of logits beyond the k classes.
+
+        Raises:
+            DatasetError: the data cannot be audited.
+            UsageError: the device is not there.
+        """
+        check_auditable(data)
+        self.device = choose_device(options.device)
+        self.options = options
+        self.resolution, channels = data.images.shape[1], data.images.shape[3]
+        self.recipe = make_recipe(options, num_samples=len(data), resolution=self.resolution, grey=channels == 1)
+        self.spec = replace(make_spec(data), num_classes=data.num_classes + extra_classes)
+        self.pictures, self.labels = as_pictures(data.images), torch.from_numpy(data.labels)
+        self._progress = progress
+        self._to_train = len(data) if to_train is None else to_train
+        self._trained = 0
+
+    def train(
+        self,
+        samples: np.ndarray,
+        *,
+        seed: int,
+        labels: Tensor | None = None,
+        probe: nn.Module | None = None,
+        trackers: Sequence[Tracker] = (),
+        on_epoch: Callable[[int, nn.Module], None] | None = None,
+    ) -> nn.Module:
+        """Train on a part of the data.
+
+        With all samples and the seed of the options this is, bit by bit, the training of an audit.
+
+        Args:
+            samples: positions to train on, int (m,), at least two.
+            seed: of initial weights, order, augmentation and dropout.
+            labels: int64 (n,), what to train on; default: the given labels.
+            probe: a network to train further, in place; default: one with fresh weights (a module of the user's
+                starts from the weights it came with).
+            trackers: watch the training pass; their index is the position in all the data.
+            on_epoch: called after every epoch with its number (from 0) and the network, whose weights it must leave alone.
+
+        Returns:
+            The network.
+
+        Raises:
+            DatasetError: there are fewer than two samples.
+            UsageError: the probe does not fit the data.
+            AuditError: the loss became NaN.
+        """
+        if len(samples) < 2:
+            raise DatasetError(f"A network of this baseline would be trained on {len(samples)} samples; expected two or more.")
+        before, size, epochs = self._trained, len(samples), self.recipe.epochs
+
+        def tell(epoch: int, done: int, total: int, loss: float) -> None:
+            if self._progress is not None:
+                work = before * epochs + epoch * total + done
+                self._progress(Progress("train", work, self._to_train * epochs, epoch + 1, epochs, loss))
+
+        with sensible_threads(self.recipe.batch_size, self.resolution), keeping_freed_memory(), own_random_state(seed):
+            if probe is None:
+                probe = build_probe(self.options.probe, self.spec).to(self.device).to(memory_format=torch.channels_last)
+                check_probe(probe, self.spec, self.device)
+            trained = probe
+            train_probe(
+                trained,
+                self.pictures,
+                self.labels if labels is None else labels,
+                self.recipe,
+                device=self.device,
+                generator=torch.Generator().manual_seed(seed),
+                samples=torch.from_numpy(np.asarray(samples, dtype=np.int64)),
+                trackers=trackers,
+                on_step=tell,
+                on_epoch=None if on_epoch is None else lambda epoch: on_epoch(epoch, trained),
+            )
+        self._trained += size
+        return trained
+
+    def logits(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:
+        """Logits of the clean pictures at positions `samples` (m,), float32 (m, k), in evaluation mode."""
+        with sensible_threads(self.recipe.batch_size, self.resolution):
+            return predict_logits(probe, self.pictures, torch.from_numpy(np.asarray(samples, dtype=np.int64)), device=self.device)
+
+    def is_correct(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:
+        """Whether the network gives each of the samples (m,) its given label, bool (m,)."""
+        return self.logits(probe, samples).argmax(axis=1) == self.labels.numpy()[samples]

@@ -1,0 +1,87 @@
+"""cleanlab's label score from features alone, through Datalab itself."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+
+import numpy as np
+
+from curv_issues.baselines.base import BaselineResult
+from curv_issues.baselines.fresh import FreshProbes
+from curv_issues.config import TrainingOptions
+from curv_issues.data.base import LabeledData, check_auditable
+from curv_issues.device import sensible_threads
+from curv_issues.errors import AuditError, UsageError
+from curv_issues.progress import ProgressCallback
+from curv_issues.run import GREATEST_HALF
+from curv_issues.scoring import predict
+
+
+def knn_label_score(
+    data: LabeledData,
+    options: TrainingOptions,
+    *,
+    progress: ProgressCallback | None = None,
+    features: np.ndarray | None = None,
+) -> BaselineResult:
+    """Rank labels by how many of a sample's nearest neighbours share them.
+
+    `Datalab.find_issues(features=..., issue_types={"label": {}})`: the probability of a class is its share among the 10
+    nearest other samples (Euclidean distance), the score is that of the given class, and the flagged set comes from
+    `CleanLearning.find_label_issues`. There are 11 values only; the ties stay.
+
+    Args:
+        data: n samples.
+        options: of the audit.
+        progress: told of every step of the training, if there is one.
+        features: float (n, d); default: the embeddings of one training on all the data, the very ones that an audit
+            with these options gives. That network was trained on the labels it judges.
+
+    Returns:
+        The score `knn_label_score`, in [0, 1], low = suspect, and the flagged samples. `trainings` is 0 with `features`.
+
+    Raises:
+        UsageError: features are not finite numbers of shape (n, d), the device is not there, or the probe does not fit.
+        DatasetError: the data cannot be audited.
+        AuditError: the loss became NaN, or Datalab gave no label scores, as with fewer than 11 samples.
+    """
+    start = time.perf_counter()
+    check_auditable(data)
+    trainings = 1 if features is None else 0
+    if features is None:
+        features = _embeddings(data, options, progress=progress)
+    features = np.asarray(features)
+    if features.ndim != 2 or len(features) != len(data) or features.dtype.kind not in "iuf" or not np.isfinite(features).all():
+        raise UsageError(
+            f"features must be finite numbers, a row for each of the {len(data)} samples, got {features.dtype} {features.shape}."
+        )
+    score, flagged = _ask_datalab(data.labels, features.astype(np.promote_types(features.dtype, np.float32)))
+    return BaselineResult(
+        scores={"knn_label_score": score}, flagged=flagged, trainings=trainings, seconds=time.perf_counter() - start
+    )
+
+
+def _embeddings(data: LabeledData, options: TrainingOptions, *, progress: ProgressCallback | None) -> np.ndarray:
+    probes = FreshProbes(data, options, progress=progress)
+    probe = probes.train(np.arange(len(data)), seed=options.seed)
+    with sensible_threads(probes.recipe.batch_size, probes.resolution):
+        embeddings = predict(probe, probes.pictures, probes.labels, device=probes.device)[1]
+    return np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF)
+
+
+def _ask_datalab(labels: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label scores and label issues of a Datalab that knows nothing but labels and features."""
+    from cleanlab import Datalab
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        lab = Datalab({"label": labels.tolist()}, label_name="label", verbosity=0)
+        lab.find_issues(features=features, issue_types={"label": {}})
+    # Datalab prints what went wrong and goes on
+    if "label" not in set(lab.issue_summary["issue_type"]):
+        reason = next((line for line in printed.getvalue().splitlines() if line.startswith("Error")), "it gave no reason")
+        raise AuditError(f"cleanlab's Datalab could not score the labels from features: {reason}")
+    issues = lab.get_issues("label")
+    return issues["label_score"].to_numpy(dtype=np.float64), issues["is_label_issue"].to_numpy(dtype=bool)

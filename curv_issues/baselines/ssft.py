@@ -1,0 +1,89 @@
+"""Second-split forgetting time (SSFT): Maini, Garg, Lipton, Kolter 2022."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from torch import nn
+
+from curv_issues.baselines.base import BaselineResult
+from curv_issues.baselines.fresh import FreshProbes
+from curv_issues.baselines.seeds import child_generator, child_seed
+from curv_issues.baselines.splits import stratified_folds
+from curv_issues.config import TrainingOptions, whole_number
+from curv_issues.data.base import LabeledData
+from curv_issues.progress import ProgressCallback
+
+
+def second_split_forgetting(
+    data: LabeledData, options: TrainingOptions, *, progress: ProgressCallback | None = None, seeds: int = 1
+) -> BaselineResult:
+    """Rank labels by how soon a network forgets them once it trains on other data only.
+
+    The data are cut into two stratified halves. A network is trained on half A, then goes on with half B alone, under
+    the whole recipe once more (its learning rate rises and falls again). After each epoch of this second phase it is
+    asked for the samples of A, see `forgetting_time`. The same from B to A with another network. With several seeds
+    halves and networks are drawn anew, and the score is the mean.
+
+    With e epochs and one seed there are e + 2 values only, so many samples are tied; the ties stay, and more seeds
+    thin them out. Low = suspect.
+
+    Args:
+        data: n samples.
+        options: of the audit whose recipe each phase gets.
+        progress: told of every step as a share of all trainings.
+        seeds: number of repetitions, >= 1; two networks each.
+
+    Returns:
+        The score `ssft`, 0 to epochs + 1; no flagged set. `info`: learned, float64 (n,), share of the seeds in which
+        the sample was known after the first phase; epochs, those of a phase.
+
+    Raises:
+        UsageError: seeds is no whole number >= 1, the device is not there, or the probe does not fit the data.
+        DatasetError: the data cannot be audited, or have fewer than four samples.
+        AuditError: the loss became NaN.
+    """
+    start = time.perf_counter()
+    whole_number("seeds", seeds, 1, None)
+    probes = FreshProbes(data, options, to_train=2 * len(data) * seeds, progress=progress)
+    epochs = probes.recipe.epochs
+    times, learned = np.zeros(len(data)), np.zeros(len(data))
+    for seed in range(seeds):
+        half = stratified_folds(data.labels, 2, generator=child_generator(options.seed, 0, seed))
+        for side in (0, 1):
+            first, second = np.flatnonzero(half == side), np.flatnonzero(half != side)
+            probe = probes.train(first, seed=child_seed(options.seed, 1, seed, side))
+            known = probes.is_correct(probe, first)
+            is_correct = np.zeros((len(first), epochs), dtype=bool)
+
+            def ask(epoch: int, probe: nn.Module, first: np.ndarray = first, is_correct: np.ndarray = is_correct) -> None:
+                is_correct[:, epoch] = probes.is_correct(probe, first)
+
+            probes.train(second, seed=child_seed(options.seed, 2, seed, side), probe=probe, on_epoch=ask)
+            times[first] += forgetting_time(known, is_correct)
+            learned[first] += known
+    return BaselineResult(
+        scores={"ssft": times / seeds},
+        flagged=None,
+        trainings=2 * seeds,
+        seconds=time.perf_counter() - start,
+        info={"learned": learned / seeds, "epochs": epochs},
+    )
+
+
+def forgetting_time(learned: np.ndarray, is_correct: np.ndarray) -> np.ndarray:
+    """First epoch from which on a sample is never classified as its given label again.
+
+    Epoch 0 is the state after the first phase. A sample that was not known then but is later, for what the other half
+    taught, counts by when that is forgotten, as in the authors' code, which looks at the second phase only.
+
+    Args:
+        learned: bool (n,), classified as its given label after the first phase.
+        is_correct: bool (n, e), the same after each epoch of the second phase.
+
+    Returns:
+        int64 (n,): 0 for those never known, 1 to e for those forgotten, e + 1 for those known in the end.
+    """
+    known = np.column_stack([learned, is_correct])
+    return (known * np.arange(1, known.shape[1] + 1)).max(axis=1)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import curv_issues.baselines.knn_label_score
+from curv_issues.baselines.knn_label_score import knn_label_score
+from curv_issues.config import TrainingOptions
+from curv_issues.errors import AuditError, UsageError
+from curv_issues.run import run_probe
+from tests.small import linear_probe, make_data, mlp_probe
+
+DATA = make_data(60)
+OPTIONS = TrainingOptions(epochs=3, probe=mlp_probe, seed=2)
+
+
+def slow_share(features: np.ndarray, labels: np.ndarray) -> list[float]:
+    """Share of the ten nearest others that have the sample's label."""
+    shares = []
+    for i in range(len(labels)):
+        others = [j for j in range(len(labels)) if j != i]
+        nearest = sorted(others, key=lambda j: float(((features[i] - features[j]) ** 2).sum()))[:10]
+        shares.append(sum(bool(labels[j] == labels[i]) for j in nearest) / 10)
+    return shares
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64])
+def test_equals_its_slow_twin(dtype: Any) -> None:
+    features = (np.random.default_rng(0).normal(size=(60, 5)) * 100 + 200 * DATA.labels[:, None]).astype(dtype)
+    result = knn_label_score(DATA, OPTIONS, features=features)
+    np.testing.assert_allclose(result.scores["knn_label_score"], slow_share(features.astype(np.float64), DATA.labels), atol=1e-12)
+    assert result.trainings == 0
+
+
+def test_without_features_it_takes_those_of_an_audit() -> None:
+    run = run_probe(DATA, OPTIONS)
+    assert run is not None
+    given, own = knn_label_score(DATA, OPTIONS, features=run.embeddings), knn_label_score(DATA, OPTIONS)
+    np.testing.assert_array_equal(own.scores["knn_label_score"], given.scores["knn_label_score"])
+    np.testing.assert_array_equal(own.flagged, given.flagged)
+    assert own.trainings == 1
+
+
+def test_it_flags_a_label_that_no_neighbour_shares(capsys: pytest.CaptureFixture[str]) -> None:
+    data = make_data(60)
+    features = data.labels[:, None] * 10.0 + np.random.default_rng(0).random((60, 2))
+    data.labels[7] = (data.labels[7] + 1) % 3
+    result = knn_label_score(data, OPTIONS, features=features)
+    assert result.flagged is not None
+    assert np.flatnonzero(result.flagged).tolist() == [7]
+    assert result.scores["knn_label_score"][7] == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "features",
+    [np.zeros(60), np.zeros((59, 3)), np.full((60, 2), np.nan), np.full((60, 2), "a"), np.zeros((60, 2, 2))],
+    ids=["flat", "short", "nan", "text", "deep"],
+)
+def test_other_features_are_refused(features: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="features must be finite numbers, a row for each of the 60 samples, got"):
+        knn_label_score(DATA, OPTIONS, features=features)
+
+
+def test_what_datalab_only_prints_is_raised() -> None:
+    with pytest.raises(AuditError, match=r"cleanlab's Datalab could not score the labels from features: Error.*n_neighbors"):
+        knn_label_score(make_data(9), TrainingOptions(epochs=1, probe=linear_probe))
+    # of many identical pictures, one under a label of its own: Datalab takes it for one of its own neighbours, and it is none
+    alone = replace(DATA, labels=np.where(np.arange(60) == 59, 2, DATA.labels % 2))
+    with pytest.raises(AuditError, match=r"could not score the labels from features: Error.*between 0 and 1"):
+        knn_label_score(alone, OPTIONS, features=np.zeros((60, 2)))
+
+
+def test_features_are_not_trained_for_when_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curv_issues.baselines.knn_label_score, "FreshProbes", None)
+    knn_label_score(DATA, OPTIONS, features=np.random.default_rng(0).random((60, 2)))
