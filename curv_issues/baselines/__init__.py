@@ -32,6 +32,7 @@ class BaselineInfo:
         cost: samples seen in training with the default settings, in plain trainings on all data; passes that only
             predict are not counted.
         flags: whether it also says which samples are wrong.
+        takes_features: whether it can use the embeddings of a training that is done already, as `features`.
         source: the paper it is from.
     """
 
@@ -40,6 +41,7 @@ class BaselineInfo:
     cost: float
     flags: bool
     source: str
+    takes_features: bool = False
 
     @property
     def headline(self) -> str:
@@ -79,6 +81,7 @@ BASELINES: dict[str, BaselineInfo] = {
         cost=1,
         flags=True,
         source="cleanlab, Datalab's label issue from features",
+        takes_features=True,
     ),
     "ssft": BaselineInfo(
         target="curv_issues.baselines.ssft:second_split_forgetting",

@@ -14,6 +14,7 @@ from curv_issues.bench.methods import DEFAULT, Methods
 from curv_issues.bench.metrics import curves, detection, flagging, histogram, mean_auroc_within_classes
 from curv_issues.config import FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
+from curv_issues.errors import AuditError, DatasetError
 from curv_issues.findings.label_error import describe_decision, find_label_errors
 from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.plugins import load_attribute
@@ -114,7 +115,10 @@ def _of_a_baseline(
 ) -> dict[str, Any]:
     info = BASELINES[name]
     settings = {"features": run.embeddings.astype(np.float32)} if info.takes_features else {}
-    result = load_attribute(info.target)(data, options, progress=progress, **settings)
+    try:
+        result = load_attribute(info.target)(data, options, progress=progress, **settings)
+    except (AuditError, DatasetError) as error:  # such as too few samples of a class: the others go on
+        return {score: _failed(found.direction, str(error)) for score, found in info.scores.items()}
     seconds = result.seconds + (plain_seconds if info.takes_features else 0.0)  # the features are of the one training run
     return {
         score: _measured(
@@ -143,6 +147,12 @@ def _measured(
         "curves": curves(truth, suspect),
         "histogram": histogram(truth, np.asarray(values, dtype=np.float64)),
     }
+
+
+def _failed(direction: str, reason: str) -> dict[str, Any]:
+    """What is told of a method that could not be run on this data."""
+    empty = dict.fromkeys(("detection", "auroc_within_classes", "flagged", "cost", "curves", "histogram"))
+    return {"direction": direction, **empty, "failed": reason}
 
 
 def _curvature_by_epoch(run: ProbeRun, truth: np.ndarray) -> dict[str, list[float | None]]:

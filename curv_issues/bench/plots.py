@@ -55,7 +55,7 @@ def draw_curves(cell: dict[str, Any]) -> Figure:
 
 def draw_histograms(cell: dict[str, Any]) -> Figure:
     """Histograms of every score, right and planted samples each to a full height of 1."""
-    names = list(cell["methods"])
+    names = [name for name, method in cell["methods"].items() if method["histogram"] is not None]
     figure, axes = _figure(-(-len(names) // COLUMNS), COLUMNS, (3.2 * COLUMNS, 2.2 * -(-len(names) // COLUMNS)))
     for axis, name in zip(axes.flat, names, strict=False):
         _draw_histogram(axis, cell["methods"][name]["histogram"], name)
@@ -95,9 +95,8 @@ def draw_rates(rates: dict[float, list[dict[str, Any]]]) -> Figure:
 
 def _best(cell: dict[str, Any]) -> list[str]:
     """The default, and the methods with the highest AUROC."""
-    others = sorted(
-        (name for name in cell["methods"] if name != "default"), key=lambda name: -cell["methods"][name]["detection"]["auroc"]
-    )
+    others = [name for name, method in cell["methods"].items() if name != "default" and method["detection"] is not None]
+    others.sort(key=lambda name: -cell["methods"][name]["detection"]["auroc"])
     return ["default", *others[: MOST_LINES - 1]]
 
 

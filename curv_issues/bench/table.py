@@ -53,11 +53,19 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
             spread([method["auroc_within_classes"] for method in methods]),
             spread([values["precision"] for values in flags]) if methods[0]["flagged"] else "",
             spread([values["recall"] for values in flags]) if methods[0]["flagged"] else "",
-            f"{np.mean([method['cost'] for method in methods]):.2f}",
+            spread([method["cost"] for method in methods], 2).partition(" ")[0],
         )
         aurocs = [values["auroc"] for values in detected]
-        found.append((-np.mean(aurocs) if None not in aurocs else 0.0, (name, *cells)))  # type: ignore[arg-type]
+        there = [value for value in aurocs if value is not None]
+        found.append((-float(np.mean(there)) if there else 0.0, (name, *cells)))
     return [row for _, row in sorted(found, key=lambda item: item[0])]
+
+
+def failures(results: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Why a method could not be run, by method."""
+    return {
+        name: method["failed"] for result in results for name, method in result["methods"].items() if method.get("failed")
+    }
 
 
 def title_of(results: Sequence[dict[str, Any]]) -> str:
@@ -84,6 +92,7 @@ def markdown(results: Sequence[dict[str, Any]]) -> str:
     for cells in by_noise(results).values():
         lines += ["", f"## {title_of(cells)}", "", _line(HEADER), _line(["---"] + ["---:"] * (len(HEADER) - 1))]
         lines += [_line(row) for row in rows_of(cells)]
+        lines += [f"\n{name} failed: {reason}" for name, reason in failures(cells).items()]
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from curv_issues.baselines import BASELINES
 from curv_issues.errors import UsageError
 from curv_issues.report.plain import plain_table
 from curv_issues.trackers import SCORES
@@ -13,7 +14,7 @@ COLUMNS = ("score", "suspect", "measured", "cost", "source", "description")
 
 
 def list_scores() -> list[dict[str, Any]]:
-    """One entry a score, with the columns above; `measured` is "always" or "on demand"."""
+    """One entry a score, with the columns above; `measured` is "always", "on demand", or by which baseline of `bench`."""
     return [
         {
             "score": name,
@@ -24,6 +25,17 @@ def list_scores() -> list[dict[str, Any]]:
             "description": info.description,
         }
         for name, info in SCORES.items()
+    ] + [
+        {
+            "score": score,
+            "suspect": found.direction,
+            "measured": f"bench: {name}",
+            "cost": info.metadata(score)["cost"],
+            "source": info.source,
+            "description": found.description,
+        }
+        for name, info in BASELINES.items()
+        for score, found in info.scores.items()
     ]
 
 
