@@ -40,8 +40,8 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        if not hasattr(torch.cpu, "get_capabilities"):  # an older torch does not tell
-            return False
+        if not hasattr(torch.cpu, "get_capabilities"):  # torch 2.9
+            return bool(torch.cpu._is_avx512_bf16_supported())
         capabilities = torch.cpu.get_capabilities()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return False

@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curv_issues.errors import UsageError
@@ -187,15 +188,15 @@ class AuditResult:
         folder = Path(directory)
         summary = _read_summary(folder)
         try:
-            scores = pq.read_table(folder / "scores.parquet")
+            scores = _read_table(folder / "scores.parquet")
             sheet = folder / "findings.png"
             return cls(
                 scores=scores.to_pandas(),
-                findings=pq.read_table(folder / "findings.parquet").to_pandas(),
-                trajectories=trajectories_from_arrow(pq.read_table(folder / "trajectories.parquet")),
+                findings=_read_table(folder / "findings.parquet").to_pandas(),
+                trajectories=trajectories_from_arrow(_read_table(folder / "trajectories.parquet")),
                 pred_probs=_read_array(folder / "pred_probs.npy", memory_map=memory_map),
                 embeddings=_read_array(folder / "embeddings.npy", memory_map=memory_map),
-                images=pq.read_table(folder / "images.parquet").to_pandas(),
+                images=_read_table(folder / "images.parquet").to_pandas(),
                 score_metadata=field_metadata(scores.schema),
                 summary=summary,
                 contact_sheet=sheet.read_bytes() if sheet.exists() else None,
@@ -283,6 +284,10 @@ def _read_summary(folder: Path) -> dict[str, Any]:
             f"{SCHEMA_VERSION}: update it."
         )
     return summary
+
+
+def _read_table(path: Path) -> pa.Table:
+    return pq.read_table(path, partitioning=None)  # a folder called fold=3 is no partition and adds no column
 
 
 def _read_array(path: Path, *, memory_map: bool) -> np.ndarray:

@@ -48,9 +48,16 @@ def test_bfloat16_only_where_it_is_there_and_the_step_survives_it(monkeypatch: p
     [({}, False), ({"avx512_bf16": True}, True), ({"avx512_bf16": False, "amx_bf16": True}, True), ({"avx2": True}, False)],
 )
 def test_what_the_processor_says(capabilities: dict, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert has_bfloat16(CPU) is expected
     assert has_bfloat16(torch.device("mps")) is False
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_what_the_processor_says_to_an_older_torch(supported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported, raising=False)
+    assert has_bfloat16(CPU) is supported
 
 
 def test_autocast() -> None:
