@@ -6,7 +6,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from curv_issues.auditing import versions
+from curv_issues.bench.run import machine
 from curv_issues.data.base import LabeledData
 from curv_issues.data.demo import digits_with_errors
 from curv_issues.data.huggingface import load_data
@@ -58,43 +56,6 @@ def plant(data: LabeledData, rate: float, seed: int) -> tuple[LabeledData, np.nd
     """The data with uniform flips of a share of each class, and the truth."""
     planted = uniform.plant(data, rate, seed=seed)
     return planted.data, planted.truth
-
-
-def detection(truth: np.ndarray, suspect: np.ndarray) -> dict[str, float] | None:
-    """AUROC, average precision, and precision at k = number of wrong labels; None where there is none."""
-    if not truth.any():
-        return None
-    top = np.argsort(-suspect, kind="stable")[: truth.sum()]
-    return {
-        "auroc": float(roc_auc_score(truth, suspect)),
-        "average_precision": float(average_precision_score(truth, suspect)),
-        "precision_at_k": float(truth[top].mean()),
-    }
-
-
-def auroc_by_class(truth: np.ndarray, suspect: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
-    """AUROC among the samples given each class, with their number; None where all or none of them are wrong."""
-    found: dict[str, Any] = {}
-    for label, name in enumerate(names):
-        members = labels == label
-        both = 0 < truth[members].sum() < members.sum()
-        found[name] = {
-            "n": int(members.sum()),
-            "auroc": float(roc_auc_score(truth[members], suspect[members])) if both else None,
-        }
-    return found
-
-
-def flagging(truth: np.ndarray, flagged: np.ndarray) -> dict[str, Any]:
-    """How many are flagged and wrong; precision and recall where they exist."""
-    hits = int((truth & flagged).sum())
-    return {
-        "wrong": int(truth.sum()),
-        "flagged": int(flagged.sum()),
-        "hits": hits,
-        "precision": hits / int(flagged.sum()) if flagged.any() else None,
-        "recall": hits / int(truth.sum()) if truth.any() else None,
-    }
 
 
 def make_cells(
@@ -159,19 +120,5 @@ def provenance() -> dict[str, Any]:
     return {
         "commit": commit + ("-modified" if changed.stdout.strip() else ""),
         "versions": versions(),
-        "machine": {
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "load_average": list(os.getloadavg()),
-        },
+        "machine": machine(),
     }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()

@@ -17,15 +17,13 @@ import numpy as np
 from scipy.stats import rankdata
 
 from benchmarks.common import (
-    auroc_by_class,
-    detection,
-    flagging,
     load,
     make_cells,
     plant,
     stratified,
 )
 from curv_issues.auditing import audit_data
+from curv_issues.bench.metrics import auroc_by_class, detection, flagging
 from curv_issues.config import FindingOptions, TrainingOptions
 from curv_issues.noise.long_tail import long_tailed
 

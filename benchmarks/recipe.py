@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import detection, load, make_cells, plant, stratified, ten_classes
+from benchmarks.common import load, make_cells, plant, stratified, ten_classes
+from curv_issues.bench.metrics import detection
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.looked_wrong import looked_wrong

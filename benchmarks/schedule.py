@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import detection, load, make_cells, plant, stratified, ten_classes
+from benchmarks.common import load, make_cells, plant, stratified, ten_classes
+from curv_issues.bench.metrics import detection
 from curv_issues.config import TrainingOptions
 from curv_issues.recipe import spread_epochs
 from curv_issues.run import run_probe

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from curv_issues.bench.table import spread
 from curv_issues.config import TrainingOptions
 from curv_issues.recipe import make_recipe
 
@@ -37,15 +38,6 @@ def grouped(results: list[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[st
         cell = result["cell"]
         groups[cell["dataset"], cell["size"], cell["long_tail"], cell["rate"]].append(result)
     return groups
-
-
-def spread(values: list[float | None], digits: int = 3) -> str:
-    """Mean and standard deviation over the seeds; n/a where a value does not exist."""
-    there = [value for value in values if value is not None]
-    if not there:
-        return "n/a"
-    text = f"{np.mean(there):.{digits}f}"
-    return text if len(there) == 1 else f"{text} ± {np.std(there, ddof=1):.{digits}f}"
 
 
 def title(key: tuple[Any, ...]) -> str:

@@ -54,6 +54,11 @@ def check_output(directory: str | Path, *, overwrite: bool, sources: Sequence[st
                 f"The output folder {directory} lies within the dataset {source}, and its files would become a part "
                 "of it; choose a folder elsewhere with --output."
             )
+    check_writable(directory)
+
+
+def check_writable(directory: Path) -> None:
+    """Raise UsageError unless files can be written to a folder, which need not exist; nothing is left behind."""
     created: list[Path] = []
     try:
         _make_folder(directory, created)

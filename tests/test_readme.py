@@ -15,6 +15,7 @@ from PIL import Image
 import curv_issues
 from benchmarks import tables
 from curv_issues import errors
+from curv_issues.baselines import BASELINES
 from curv_issues.cli import app
 from curv_issues.config import PRESETS
 from curv_issues.noise import NOISES
@@ -69,6 +70,29 @@ def test_lines_of_the_command_are_understood(line: str, tmp_path: Path, monkeypa
     assert dataset == words[1] or dataset == [word for word in words if word.endswith(".parquet")]
     for flag in re.findall(r"--([a-z-]+)", line):
         assert options[flag.replace("-", "_")] is not None
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("curv-issues bench")])
+def test_lines_of_bench_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def note(dataset: Any, **_: Any) -> None:
+        asked.append(dataset)
+        raise errors.DatasetError("far enough.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curv_issues.data.huggingface.load_data", note)
+    words = shlex.split(line, comments=True)[1:]
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
+    assert asked == [words[1]]
+
+
+def test_the_table_of_noises() -> None:
+    listed = {re.match(r"`(\w+)", row[0])[1] for row in table_after("| noise | what is planted |")}  # type: ignore[index]
+    assert listed == {*NOISES, "none"}
+    bench = README.partition("## Compare on your own data")[2].partition("\n## ")[0]
+    assert {name for name in BASELINES if f"`{name}`" in bench} == set(BASELINES)
 
 
 def test_all_kinds_of_datasets_are_shown() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.errors import UsageError
+from curv_issues.storage import check_writable
 
 SCHEMA_VERSION = 1
 CELLS = "cells"
@@ -56,13 +57,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
             f"The folder {folder} holds results of a benchmark already; add --resume to run only the missing cells, "
             "--overwrite to replace them, or choose another with --output."
         )
-    try:
-        (folder / CELLS).mkdir(parents=True, exist_ok=True)
-        probe = folder / CELLS / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UsageError(f"The output folder {folder} is not writable ({error.strerror}); choose another.") from None
+    check_writable(folder)
 
 
 def remove_cells(folder: Path) -> None:

@@ -63,9 +63,7 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 def failures(results: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Why a method could not be run, by method."""
-    return {
-        name: method["failed"] for result in results for name, method in result["methods"].items() if method.get("failed")
-    }
+    return {name: method["failed"] for result in results for name, method in result["methods"].items() if method.get("failed")}
 
 
 def title_of(results: Sequence[dict[str, Any]]) -> str:

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from curv_issues.baselines import BASELINES
+from curv_issues.bench.methods import parse_methods
+from curv_issues.errors import UsageError
+from curv_issues.trackers import SCORES
+
+
+def test_all() -> None:
+    found = parse_methods("all", num_samples=5_000)
+    assert found.scores == tuple(SCORES)
+    assert found.baselines == tuple(BASELINES)
+    assert found.names == ("default", *SCORES, *BASELINES)
+
+
+def test_all_leaves_out_what_trains_twenty_networks_on_large_data() -> None:
+    found = parse_methods(["all"], num_samples=5_001)
+    assert set(BASELINES) - set(found.baselines) == {"memorization"}
+    assert parse_methods(["all", "memorization"], num_samples=5_001).baselines == tuple(BASELINES)
+
+
+def test_names_by_commas_or_one_by_one_in_the_order_of_the_tables() -> None:
+    found = parse_methods(["margin, confident_learning", "cumulative_loss"], num_samples=10)
+    assert found.scores == ("cumulative_loss", "margin")
+    assert found.baselines == ("confident_learning",)
+    assert parse_methods("default", num_samples=10).names == ("default",)
+
+
+@pytest.mark.parametrize("text", ["depth", "margin,depth", "", "margin,"])
+def test_unknown_names(text: str) -> None:
+    with pytest.raises(UsageError, match=r"Unknown method '(depth)?'; choose from: all, default, .*memorization\."):
+        parse_methods(text, num_samples=10)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import curv_issues.bench.run as bench_run
+from curv_issues.baselines import BASELINES
+from curv_issues.bench.cell import measure_cell
+from curv_issues.bench.methods import Methods, parse_methods
+from curv_issues.bench.metrics import detection
+from curv_issues.bench.run import Plan, finished_cells, run_bench
+from curv_issues.config import TrainingOptions
+from curv_issues.noise.spec import apply_noise, parse_noise
+from curv_issues.progress import Progress
+from curv_issues.run import run_probe
+from curv_issues.trackers import SCORES
+from tests.bench.cells import make_cell
+from tests.small import linear_probe, make_data
+
+DATA = make_data(120, 3, seed=1)
+OPTIONS = TrainingOptions(epochs=3, probe=linear_probe)
+
+
+def measured(methods: Methods, noise: str = "uniform:0.1") -> dict[str, Any]:
+    return measure_cell(DATA, parse_noise(noise), 0, options=OPTIONS, methods=methods)
+
+
+@pytest.fixture(scope="module")
+def cell() -> dict[str, Any]:
+    return measured(parse_methods("all", num_samples=0))
+
+
+def test_every_method_is_measured(cell: dict[str, Any]) -> None:
+    expected = {"default", *SCORES, *(score for info in BASELINES.values() for score in info.scores)}
+    assert set(cell["methods"]) == expected
+    assert (cell["n"], cell["wrong"]) == (120, 12)
+    for name, method in cell["methods"].items():
+        assert 0 <= method["detection"]["auroc"] <= 1, name
+        assert method["cost"] >= 1, name
+        assert sum(method["histogram"]["wrong"]) == 12
+    flags = {name for name, method in cell["methods"].items() if method["flagged"] is not None}
+    assert flags == {"default", *(info.headline for info in BASELINES.values() if info.flags)}
+    json.dumps(cell, allow_nan=False)
+
+
+def test_scores_are_those_of_the_one_run_against_the_truth(cell: dict[str, Any]) -> None:
+    planted = apply_noise(DATA, parse_noise("uniform:0.1"), seed=0)
+    run = run_probe(planted.data, replace(OPTIONS, measure="all", curvature_epochs=3))
+    assert run is not None
+    for name, info in SCORES.items():
+        sign = 1 if info.direction == "high" else -1
+        assert cell["methods"][name]["detection"] == detection(planted.truth, sign * run.scores[name]), name
+    assert cell["recipe"]["scored_epochs"] == cell["recipe"]["epochs"] == 3  # after every epoch, as published
+    by_epoch = cell["curvature_by_epoch"]
+    np.testing.assert_allclose(by_epoch["wrong"], run.trajectories["input_curvature"][planted.truth].mean(0), rtol=1e-5)
+
+
+def test_costs_are_multiples_of_the_plain_training(cell: dict[str, Any]) -> None:
+    cost = {name: method["cost"] for name, method in cell["methods"].items()}
+    assert cost["margin"] == cost["cumulative_loss"] == cost["forgetting"] == 1
+    assert cost["input_curvature"] > cost["loss_sensitivity"] > 1
+    assert cost["label_contrast"] > cost["input_curvature"]
+    assert cost["memorization"] > cost["cl_self_confidence"]
+
+
+def test_only_the_methods_asked_for() -> None:
+    found = measured(Methods(scores=("margin",), baselines=()), "none")
+    assert list(found["methods"]) == ["default", "margin"]
+    assert found["methods"]["margin"]["detection"] is None
+    assert found["methods"]["default"]["flagged"]["wrong"] == found["wrong"] == 0
+
+
+def test_a_baseline_that_cannot_run_is_told_and_the_others_go_on() -> None:
+    few = make_data(9, 3)
+    found = measure_cell(
+        few,
+        parse_noise("uniform:0.4"),
+        0,
+        options=OPTIONS,
+        methods=Methods(scores=("margin",), baselines=("knn_label_score", "confident_learning")),
+    )
+    assert found["methods"]["knn_label_score"]["detection"] is None
+    assert found["methods"]["knn_label_score"]["failed"]
+    assert found["methods"]["cl_self_confidence"]["detection"] is not None
+
+
+PLAN = Plan(tuple(map(parse_noise, ("uniform:0.1", "none"))), 2, Methods(("margin",), ()), OPTIONS)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Cells that were made, with made-up results."""
+    calls: list[tuple[str, int]] = []
+
+    def measure(data: Any, noise: Any, seed: int, **_: Any) -> dict[str, Any]:
+        calls.append((noise.text, seed))
+        return {key: value for key, value in make_cell(noise.text, seed).items() if key not in ("cell", "made_by")}
+
+    monkeypatch.setattr(bench_run, "measure_cell", measure)
+    return calls
+
+
+def test_every_noise_with_a_seed_before_the_next_seed(made: list[tuple[str, int]], tmp_path: Path) -> None:
+    told: list[Progress] = []
+    results = run_bench(DATA, PLAN, tmp_path, progress=told.append)
+    assert made == [("uniform:0.1", 0), ("none", 0), ("uniform:0.1", 1), ("none", 1)]
+    assert [(result["cell"]["noise"], result["cell"]["seed"]) for result in results] == made
+    assert len(list((tmp_path / "cells").glob("*.json"))) == 4
+    assert [(p.stage, p.done, p.total) for p in told] == [("cells", done, 4) for done in range(5)]
+    for result in results:
+        assert {"torch", "numpy"} <= set(result["made_by"]["versions"])
+        assert result["cell"]["dataset"]["fingerprint"] == DATA.fingerprint
+        assert result["cell"]["options"]["probe"] == "linear_probe"
+
+
+def test_finished_cells_are_not_made_again(made: list[tuple[str, int]], tmp_path: Path) -> None:
+    first = run_bench(DATA, PLAN, tmp_path)
+    next(iter((tmp_path / "cells").glob("none-seed1-*.json"))).unlink()
+    made.clear()
+    assert [cell["cell"] for cell in run_bench(DATA, PLAN, tmp_path)] == [cell["cell"] for cell in first]
+    assert made == [("none", 1)]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"methods": Methods(("margin", "el2n"), ())}, {"options": TrainingOptions(epochs=4, probe=linear_probe)}]
+)
+def test_other_options_are_other_cells(made: list[tuple[str, int]], tmp_path: Path, changes: dict[str, Any]) -> None:
+    run_bench(DATA, PLAN, tmp_path)
+    made.clear()
+    changed = replace(PLAN, **changes)
+    assert finished_cells(DATA, changed, tmp_path) == []
+    run_bench(DATA, changed, tmp_path)
+    assert len(made) == 4
+    made.clear()
+    run_bench(make_data(121, 3), PLAN, tmp_path)
+    assert len(made) == 4
+
+
+def test_an_interruption_keeps_finished_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(*_: Any, **__: Any) -> dict[str, Any]:
+        if list((tmp_path / "cells").glob("*.json")):
+            raise KeyboardInterrupt
+        return {"methods": {}}
+
+    monkeypatch.setattr(bench_run, "measure_cell", measure)
+    with pytest.raises(KeyboardInterrupt):
+        run_bench(DATA, PLAN, tmp_path)
+    (cell,) = finished_cells(DATA, PLAN, tmp_path)
+    assert (cell["cell"]["noise"], cell["cell"]["seed"]) == ("uniform:0.1", 0)
+    assert [path.suffix for path in (tmp_path / "cells").iterdir()] == [".json"]

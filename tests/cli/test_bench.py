@@ -1,0 +1,85 @@
+"""The command `bench`, on small data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import curv_issues.bench.run as bench_run
+from tests.cli.running import check_error, run, tiny_parquet
+
+FEW = ("--methods", "margin,input_curvature,knn_label_score", "--epochs", "2", "--seeds", "1", "--device", "cpu")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tiny_parquet(tmp_path / "pets.parquet", n=60, names=("cat", "dog", "lynx"))
+
+
+def test_tables_plots_and_cells(data: Path) -> None:
+    result = run("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "uniform:0.2", "--noise", "none", "--output", "out")
+    assert result.exit_code == 0, result.stderr
+    assert "uniform:0.2: 12 of 60 samples to find, 1 seed" in result.stdout
+    assert result.stdout.splitlines()[-1] == "Results: out"
+    assert len(list(Path("out/cells").glob("*.json"))) == 3
+    assert "## uniform:0.1: 6 of 60 samples to find, 1 seed" in Path("out/bench.md").read_text()
+    plots = {path.name for path in Path("out/plots").iterdir()}
+    assert plots == {f"{kind}-uniform-{rate}.png" for kind in ("curves", "histograms", "curvature") for rate in ("0.1", "0.2")} | {
+        "rates-uniform.png"
+    }
+
+
+def test_resume_runs_the_missing_cells_only(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = ("bench", data, *FEW, "--noise", "uniform:0.1")
+    assert run(*line, "--output", "out").exit_code == 0
+    check_error(run(*line, "--output", "out"), 2, "The folder out holds results of a benchmark already; add --resume")
+    (before,) = Path("out/cells").glob("*.json")
+    stamp = before.stat().st_mtime_ns
+    again = run(*line, "--noise", "none", "--output", "out", "--resume", "--format", "json")
+    assert again.exit_code == 0
+    assert [cell["cell"]["noise"] for cell in json.loads(again.stdout)] == ["uniform:0.1", "none"]
+    assert before.stat().st_mtime_ns == stamp
+    assert run(*line, "--output", "out", "--overwrite", "--format", "md", "-q").exit_code == 0
+    assert len(list(Path("out/cells").glob("*.json"))) == 1
+    assert before.stat().st_mtime_ns > stamp
+
+
+def test_ctrl_c_keeps_finished_cells(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, made = bench_run.measure_cell, []
+
+    def measure(*arguments: Any, **options: Any) -> dict[str, Any]:
+        if made:
+            raise KeyboardInterrupt
+        made.append(1)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(bench_run, "measure_cell", measure)
+    result = run("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "none", "--output", "out")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == "Interrupted; 1 of 2 cells are finished; go on with --resume."
+    assert "uniform:0.1: 6 of 60 samples to find" in result.stdout
+    assert len(list(Path("out/cells").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["--noise", "uniform"], 2, "--noise (noise) 'uniform': uniform lacks its RATE."),
+        (["--noise", "fog:0.1"], 2, "--noise (noise) 'fog:0.1': there is no kind 'fog'."),
+        (["--methods", "depth"], 2, "Unknown method 'depth'; choose from: all, default, "),
+        (["--seeds", "0"], 2, "--seeds must be at least 1, got 0."),
+        (["--format", "csv"], 2, "Unknown format 'csv'; choose one of: table, md, json."),
+        (["--max-samples", "1"], 2, "--max-samples must be at least 2, got 1."),
+        (["--resume", "--overwrite"], 2, "--resume and --overwrite do not go together"),
+        (["--noise", "duplicates:31"], 2, "pairs"),
+        (["--noise", "file:none.parquet:label"], 3, "none.parquet"),
+        (["--device", "abacus"], 2, "Device 'abacus' cannot be used here"),
+        (["--label-column", "name"], 3, "name"),
+    ],
+)
+def test_bad_input(data: Path, arguments: list[str], code: int, text: str) -> None:
+    check_error(run("bench", data, *FEW, *arguments, "--output", "out"), code, text)
+    assert not Path("out").exists()
