@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -80,6 +81,8 @@ def make_cells(
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=Path, help="folder of the datasets")
     parser.add_argument("--only", nargs="+", help="names of datasets, to make their cells only")
+    if any("group" in cell for cell in cells):
+        parser.add_argument("--group", choices=sorted({cell["group"] for cell in cells}), help="make the cells of one group only")
     parser.add_argument("--part", default="0/1", help="i/m: every m-th cell from the i-th on, for m processes side by side")
     if smoke:
         parser.add_argument("--smoke", action="store_true", help="the same code on a small cell")
@@ -88,7 +91,9 @@ def make_cells(
         folder, cells = "smoke", smoke
         shutil.rmtree(RESULTS / folder, ignore_errors=True)
     part, parts = (int(number) for number in options.part.split("/"))
-    for cell in [cell for cell in cells if not options.only or cell["dataset"] in options.only][part::parts]:
+    group = getattr(options, "group", None)
+    chosen = [c for c in cells if (not options.only or c["dataset"] in options.only) and (group is None or c["group"] == group)]
+    for cell in chosen[part::parts]:
         result = run_cell(folder, cell, lambda cell=cell: measure(cell, options.datasets))  # type: ignore[misc]
         print(cell, show(result), flush=True)
 
@@ -99,7 +104,7 @@ def run_cell(folder: str, cell: dict[str, Any], make: Callable[[], dict[str, Any
     The file holds the cell's configuration and its hash, what `make` measured, and commit, versions and machine.
     """
     key = hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest()[:12]
-    name = "-".join(str(value) for value in cell.values() if not isinstance(value, dict))
+    name = re.sub(r"[^\w.+-]+", "-", "-".join(str(value) for value in cell.values() if not isinstance(value, dict)))
     path = RESULTS / folder / f"{name}-{key}.json"
     if path.exists():
         return json.loads(path.read_text())

@@ -1,0 +1,95 @@
+"""The default ranking, scores and baselines side by side: the tables that people know, human noise, structured noise, photos.
+
+    python -m benchmarks.comparison DATASETS                  all cells: about 25 hours on 2 idle cores
+    python -m benchmarks.comparison DATASETS --group human    one of: published, duplicates, human, structured, photos
+    python -m benchmarks.comparison DATASETS --smoke          the same code on digits: under a minute
+
+`published`: the noise rates of table 2 of Garg, Ravikumar, Roy 2023 and of the table of Ravikumar et al. 2025 (CSL).
+`duplicates`: the duplicate protocol of the latter. `human`: the re-annotations of CIFAR-10N. `structured`: asymmetric,
+instance-dependent, long-tailed. `photos`: the clothing photos.
+
+One seed on all samples, three on a stratified part of 10,000. Every score is measured after every epoch, as published; Confident
+Learning is ranked by cleanlab's continuous quality score, and its flagged set is told beside it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import load, make_cells, stratified
+from curv_issues.bench.cell import measure_cell
+from curv_issues.bench.methods import parse_methods
+from curv_issues.config import TrainingOptions
+from curv_issues.data.base import LabeledData
+from curv_issues.noise.spec import parse_noise
+
+SEEDS = (0, 1, 2)
+PART = 10_000
+METHODS = (
+    "margin,final_margin,cumulative_loss,evaluation_loss,final_loss,inconfidence,max_inconfidence,input_curvature,loss_sensitivity,"
+    "residual,learning_time,first_learned,forgetting,el2n,training_gradient,training_gradient_change,"
+    "confident_learning,knn_label_score,ssft"
+)
+LABELS = "file:cifar10n.parquet:"  # in the folder of the datasets
+
+
+def cell(group: str, dataset: str, noise: str, seed: int, *, size: int | str = PART) -> dict[str, Any]:
+    """Configuration of one run."""
+    return {"group": group, "dataset": dataset, "size": size, "noise": noise, "seed": seed}
+
+
+def cells() -> list[dict[str, Any]]:
+    """All cells, the most telling first."""
+    names = ("cifar10", "cifar100", "mnist")
+    listed = []
+    for seed in SEEDS:
+        rates = (0.1, 0.01) if seed == 0 else (0.1, 0.01, 0.02, 0.04, 0.05, 0.06, 0.08)
+        listed += [cell("published", name, f"uniform:{rate}", seed) for rate in rates for name in names]
+        listed += [cell("duplicates", name, "duplicates:50", seed) for name in names[:2]]
+        listed += [cell("human", "cifar10", LABELS + column, seed) for column in ("aggregate", "random1", "worst")]
+        structured = ("asymmetric:0.2", "asymmetric:0.4", "instance:0.2", "longtail:100+uniform:0.1")
+        listed += [cell("structured", "cifar10", noise, seed) for noise in structured]
+        listed += [cell("photos", "clothing", "uniform:0.05", seed, size="full")]
+    listed += [cell("human", "cifar10", LABELS + column, 0, size="full") for column in ("aggregate", "random1", "worst")]
+    listed += [cell("published", name, f"uniform:{rate}", 0, size="full") for rate in (0.1, 0.01) for name in names]
+    listed += [cell("duplicates", name, "duplicates:250", 0, size="full") for name in names[:2]]
+    return listed + [cell("published", name, f"uniform:{rate}", 0) for rate in (0.02, 0.04, 0.05, 0.06, 0.08) for name in names]
+
+
+@lru_cache(maxsize=1)
+def _source(name: str, root: Path) -> LabeledData:
+    return load(name, root)
+
+
+def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Plant, run, compare; without curves and histograms, which `curv-issues bench` draws."""
+    data, seed = _source(configuration["dataset"], root), configuration["seed"]
+    noise = configuration["noise"]
+    long_tailed = noise.startswith("longtail")
+    if configuration["size"] != "full" and not long_tailed:  # a long tail makes a part of its own
+        data = stratified(data, configuration["size"], seed)
+    spec = parse_noise(noise.replace("file:", f"file:{root}/"))
+    result = measure_cell(data, spec, seed, options=TrainingOptions(), methods=parse_methods(METHODS, num_samples=len(data)))
+    for method in result["methods"].values():
+        del method["curves"], method["histogram"]
+    return result
+
+
+def main() -> None:
+    """Make the cells that have no result file yet."""
+    make_cells(
+        __doc__,
+        "comparison",
+        cells(),
+        measure,
+        smoke=[cell("published", "digits", "uniform:0.05", 0, size=400)],
+        show=lambda result: {
+            name: round(method["detection"]["auroc"], 4) for name, method in result["methods"].items() if method["detection"]
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
