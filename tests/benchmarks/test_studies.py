@@ -1,0 +1,158 @@
+"""The studies: their arithmetic against twins, their settings, and a small run of each."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from benchmarks import beyond, common, comparison, estimator
+from curv_issues.baselines import BASELINES
+from curv_issues.bench.methods import parse_methods
+from curv_issues.config import TrainingOptions
+from curv_issues.curvature import rademacher_directions
+from curv_issues.noise.spec import parse_noise
+from curv_issues.probes.base import ProbeSpec
+from curv_issues.trackers import SCORES
+from tests import reference
+from tests.small import inputs_and_labels, smooth_net
+
+
+def directions(count: int) -> torch.Tensor:
+    return rademacher_directions(count, (1, 2, 4), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def test_changes_average_to_the_estimator() -> None:
+    network, (inputs, labels) = smooth_net(), inputs_and_labels(4)
+    squared = estimator.changes(network, inputs, labels, directions(3), 1e-2)
+    assert squared.shape == (3, 4)
+    expected = reference.curvature(network, inputs, labels, directions(3), 1e-2, "squared")
+    torch.testing.assert_close(squared.mean(0), expected, rtol=1e-7, atol=1e-12)
+
+
+def test_the_exact_hessian_is_the_limit_of_small_steps() -> None:
+    network, (inputs, labels) = smooth_net(), inputs_and_labels(4)
+    got = estimator.exact(network, inputs, labels, directions(2))
+    torch.testing.assert_close(got, estimator.changes(network, inputs, labels, directions(2), 1e-6), rtol=1e-4, atol=1e-9)
+    for i in range(4):
+        hessian = reference.sample_hessian(network, inputs[i], int(labels[i]))
+        assert got[0, i].item() == pytest.approx((hessian @ directions(2)[0].flatten()).square().sum().item())
+
+
+def test_every_variant_has_a_value_for_every_sample() -> None:
+    network, (inputs, labels) = smooth_net().float(), inputs_and_labels(4)
+    many = directions(20).float()
+    found = estimator.look_at(network, inputs.float(), labels, many, grid=True)
+    assert {name for name in found if name.startswith("h ")} == {
+        *(f"h {step:g}, 4 directions, {form}" for step in estimator.STEPS for form in ("squared", "norm")),
+        *(f"h 0.01, {count} directions, squared" for count in estimator.COUNTS),
+    }
+    assert all(values.shape == (4,) for values in found.values())
+    few = estimator.look_at(network, inputs.float(), labels, many[:4], grid=False)
+    assert set(few) < set(found)
+    for name, values in few.items():
+        torch.testing.assert_close(values, found[name], msg=name)
+
+
+def test_within_bins_is_chance_for_a_copy_of_what_made_the_bins() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(20_000) < 0.2
+    free = rng.normal(size=20_000) + 2 * truth
+    bins = (np.argsort(np.argsort(free)) * beyond.BINS) // 20_000
+    noisy_copy = free + rng.normal(size=20_000)
+    inside = beyond.within_bins(noisy_copy, truth, bins)
+    other = beyond.within_bins(rng.normal(size=20_000) + truth, truth, bins)
+    assert inside is not None
+    assert other is not None
+    assert 0.45 < inside < 0.62
+    assert other > 0.7
+    assert beyond.within_bins(free, np.zeros(20_000, dtype=bool), bins) is None
+
+
+def test_a_teacher_finds_what_a_mean_of_ranks_does_not() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(2_000) < 0.3
+    good, noise = rng.normal(size=2_000) + 3 * truth, rng.normal(size=2_000)
+    assert beyond.taught([good, noise], truth)["auroc"] > beyond.ranked([good, noise], truth)["auroc"] + 0.02
+    assert beyond.taught([noise], truth)["auroc"] < 0.6  # it is asked about samples that it was not told of
+
+
+def test_rare_samples_are_told_from_wrong_ones() -> None:
+    labels = np.repeat([0, 1], [100, 5])
+    truth = np.arange(105) < 10
+    suspect = {"good": truth * 1.0, "takes rare for wrong": (labels == 1) * 1.0}
+    assert beyond._rare(suspect, truth, labels) == {"good": 1.0, "takes rare for wrong": 0.0}
+    assert beyond._rare(suspect, truth, np.arange(105) % 2) is None
+
+
+@pytest.mark.parametrize("name", ["GELU", "Softplus"])
+def test_smooth_probes_have_no_kink(name: str) -> None:
+    network = beyond._with_activation(name)(ProbeSpec(num_classes=3, channels=1, resolution=16, mean=(0.5,), std=(0.2,)))
+    kinds = {type(module).__name__ for module in network.modules()}
+    assert name in kinds
+    assert "ReLU" not in kinds
+    assert network(torch.rand(2, 1, 16, 16)).shape == (2, 3)
+
+
+def test_directions_of_blocks() -> None:
+    from curv_issues import run
+
+    with beyond._directions(8):
+        coarse = run.rademacher_directions(2, (3, 32, 32), generator=torch.Generator().manual_seed(0))
+    assert coarse.shape == (2, 3, 32, 32)
+    assert set(coarse.unique().tolist()) == {-1.0, 1.0}
+    assert torch.equal(coarse, nn.functional.interpolate(coarse[..., ::8, ::8], scale_factor=8))
+    assert run.rademacher_directions is rademacher_directions
+
+
+def test_settings_can_be_run() -> None:
+    for setting in beyond.SETTINGS.values():
+        parse_noise(setting["noise"])
+        TrainingOptions(**setting.get("options", {}))
+    for cell in comparison.cells():
+        parse_noise(cell["noise"])
+    known = {*SCORES, *BASELINES}
+    assert set(comparison.METHODS.split(",")) <= known
+    assert parse_methods(comparison.METHODS, num_samples=50_000).baselines == ("confident_learning", "knn_label_score", "ssft")
+
+
+def test_the_tables_of_the_papers_are_covered() -> None:
+    listed = comparison.cells()
+    assert len({json.dumps(cell) for cell in listed}) == len(listed)
+    for name in ("mnist", "cifar10", "cifar100"):
+        for rate in (0.01, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1):
+            cells = [c for c in listed if (c["dataset"], c["noise"], c["size"]) == (name, f"uniform:{rate}", 10_000)]
+            assert sorted(cell["seed"] for cell in cells) == [0, 1, 2]
+        full = {c["noise"] for c in listed if (c["dataset"], c["size"], c["group"]) == (name, "full", "published")}
+        assert full == {"uniform:0.1", "uniform:0.01"}
+    assert {c["seed"] for c in estimator.cells()}.isdisjoint({0, 1, 2})
+
+
+@pytest.mark.parametrize("module", [comparison, estimator, beyond])
+def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(module, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
+    monkeypatch.setattr("sys.argv", ["benchmark", str(tmp_path), "--smoke"])
+    if module is comparison:
+        monkeypatch.setattr(comparison, "METHODS", "margin,training_gradient,knn_label_score")
+    module.main()
+    (path,) = (tmp_path / "smoke").iterdir()
+    result: dict[str, Any] = json.loads(path.read_text())
+    if module is comparison:
+        assert set(result["methods"]) == {"default", "margin", "training_gradient", "knn_label_score"}
+        assert result["methods"]["margin"]["detection"]["auroc"] > 0.8
+        assert "curves" not in result["methods"]["margin"]
+    elif module is estimator:
+        assert len(result["variants"]["residual"]["by_epoch"]) == len(result["scored_epochs"]) == 2
+        assert result["variants"]["residual"]["mean"]["auroc"] > 0.6
+    else:
+        assert set(result["forms"]) == set(beyond.FORMS)
+        assert result["best_free"] in beyond.FREE
+        assert result["fusion"]["auroc"] > 0.7
