@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import study_tables
 from curv_issues.bench.table import spread
 from curv_issues.config import TrainingOptions
 from curv_issues.recipe import make_recipe
@@ -170,9 +171,27 @@ TABLES = {
         "ablation": ablation_table,
         "long-tail": long_tail_table,
         "command": command_table,
+        "comparison": lambda: study_tables.comparison_table(read("comparison")),
+        "comparison-precision": lambda: study_tables.comparison_table(read("comparison"), "average_precision"),
     },
-    README.parent / "benchmarks" / "README.md": {"recipe": recipe_table, "schedule": schedule_table},
+    README.parent / "benchmarks" / "README.md": {
+        "recipe": recipe_table,
+        "schedule": schedule_table,
+        "published": lambda: study_tables.all_methods_table(of_group("published")),
+        "duplicates": lambda: study_tables.all_methods_table(of_group("duplicates")),
+        "human": lambda: study_tables.all_methods_table(of_group("human")),
+        "structured": lambda: study_tables.all_methods_table(of_group("structured")),
+        "photos": lambda: study_tables.all_methods_table(of_group("photos")),
+        "estimator": lambda: study_tables.estimator_table(read("estimator")),
+        "beyond": lambda: study_tables.beyond_table(read("beyond")),
+        "memorization": lambda: study_tables.memorization_table(read("beyond")),
+    },
 }
+
+
+def of_group(group: str) -> list[dict[str, Any]]:
+    """Cells of one group of the comparison."""
+    return [result for result in read("comparison") if result["cell"]["group"] == group]
 
 
 def fill(text: str, tables: dict[str, Callable[[], str]]) -> str:

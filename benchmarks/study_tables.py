@@ -1,0 +1,146 @@
+"""Tables of the comparison and of the two studies, made from their result files."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from curv_issues.bench.table import spread
+
+NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "clothing": "clothing photos"}
+MAIN = {
+    "inconfidence": "inconfidence",
+    "cl_self_confidence": "Confident Learning",
+    "knn_label_score": "kNN (cleanlab)",
+    "input_curvature": "curvature",
+    "cumulative_loss": "CSL",
+    "ssft": "SSFT",
+    "margin": "AUM",
+    "default": "**default**",
+}
+NOTHING = "Not measured yet."
+Results = Sequence[dict[str, Any]]
+
+
+def by_cell(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """Results by dataset, size and noise, in a telling order."""
+    groups = defaultdict(list)
+    for result in results:
+        cell = result["cell"]
+        groups[list(NAMES).index(cell["dataset"]), str(cell["size"]), cell["noise"]].append(result)
+    return dict(sorted(groups.items()))
+
+
+def title(key: tuple[Any, ...], results: Results) -> str:
+    """What a row is called."""
+    noise = key[2].replace("file:cifar10n.parquet:", "human, ")
+    return f"{list(NAMES.values())[key[0]]}, {noise}, n = {results[0]['n']:,}"
+
+
+def comparison_table(results: Results, metric: str = "auroc") -> str:
+    """A row for each dataset and noise, a column for each of the methods that people know."""
+    if not results:
+        return NOTHING
+    lines = ["| | seeds | " + " | ".join(MAIN.values()) + " |", "|---" * (len(MAIN) + 2) + "|"]
+    for key, cells in by_cell(results).items():
+        found = [spread([value(cell, name, metric) for cell in cells]) for name in MAIN]
+        lines.append(f"| {title(key, cells)} | {len(cells)} | " + " | ".join(found) + " |")
+    return "\n".join(lines)
+
+
+def all_methods_table(results: Results) -> str:
+    """A row for each method, AUROC / average precision in a column for each dataset and noise; last the cost."""
+    if not results:
+        return NOTHING
+    groups = by_cell(results)
+    names = list(results[0]["methods"])
+    lines = [
+        "| | " + " | ".join(title(key, cells) for key, cells in groups.items()) + " | cost |",
+        "|---" * (len(groups) + 2) + "|",
+    ]
+    for name in names:
+        cells = [
+            f"{spread([value(cell, name, 'auroc') for cell in found])} / "
+            f"{spread([value(cell, name, 'average_precision') for cell in found], 2)}"
+            for found in groups.values()
+        ]
+        cost = np.mean([result["methods"][name]["cost"] for result in results if result["methods"][name]["cost"] is not None])
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {cost:.1f} |")
+    return "\n".join(lines)
+
+
+def value(cell: dict[str, Any], name: str, metric: str) -> float | None:
+    """A metric of a method in a cell, None where it could not be measured."""
+    found = cell["methods"].get(name)
+    return found["detection"][metric] if found and found["detection"] else None
+
+
+def estimator_table(results: Results) -> str:
+    """AUROC of the mean over four scored epochs, a row for each variant, a column for each setting."""
+    if not results:
+        return NOTHING
+    groups = defaultdict(list)
+    for result in results:
+        groups[result["cell"]["weight_decay"], result["cell"]["augmentation"]].append(result)
+    order = sorted(groups, key=lambda key: (not key[1], -key[0]))
+    heads = [f"decay {decay:g}, {'augmented' if aug else 'plain'} ({len(groups[decay, aug])})" for decay, aug in order]
+    lines = ["| variant | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    variants = dict.fromkeys(name for key in order for result in groups[key] for name in result["variants"])
+    for name in variants:
+        found = [
+            [result["variants"][name]["mean"]["auroc"] for result in groups[key] if name in result["variants"]] for key in order
+        ]
+        lines.append(f"| {name} | " + " | ".join(spread(values) if values else "" for values in found) + " |")
+    return "\n".join(lines)
+
+
+def beyond_table(results: Results) -> str:
+    """For each setting the best free score, and the best form of curvature, chosen on seed 100, beside it."""
+    groups = defaultdict(list)
+    for result in results:
+        if "forms" in result:
+            groups[result["cell"]["setting"]].append(result)
+    if not groups:
+        return NOTHING
+    lines = [
+        "| setting | seeds | best free score: AUROC | curvature, best form: AUROC | within bins of the free one "
+        "| gain in the rank mean | gain at best, AUROC | gain at best, average precision |",
+        "|---" * 8 + "|",
+    ]
+    for setting, cells in groups.items():
+        tuning = [cell for cell in cells if cell["cell"]["seed"] >= 100] or cells
+        reported = [cell for cell in cells if cell["cell"]["seed"] < 100]
+        if not reported:
+            continue
+        free = best(tuning, [name for name in tuning[0]["detection"] if name not in tuning[0]["forms"] and ", last" not in name])
+        form = best(tuning, list(tuning[0]["forms"]))
+        forms = [cell["forms"][form] for cell in reported]
+        lines.append(
+            f"| {setting} | {len(reported)} | {free}: {spread([cell['detection'][free]['auroc'] for cell in reported])} "
+            f"| {form}: {spread([cell['detection'][form]['auroc'] for cell in reported])} "
+            f"| {spread([found['within_bins'] for found in forms])} "
+            f"| {spread([found['gain_in_rank_mean']['auroc'] for found in forms], 4)} "
+            f"| {spread([found['gain_at_best']['auroc'] for found in forms], 4)} "
+            f"| {spread([found['gain_at_best']['average_precision'] for found in forms], 4)} |"
+        )
+    return "\n".join(lines)
+
+
+def memorization_table(results: Results) -> str:
+    """Rank correlation of each score with the Feldman-Zhang estimate."""
+    cells = [result for result in results if "spearman" in result and result["cell"]["seed"] < 100]
+    if not cells:
+        return NOTHING
+    lines = ["| score | Spearman correlation with memorization |", "|---|---|"]
+    means = {name: [cell["spearman"][name] for cell in cells] for name in cells[0]["spearman"]}
+    for name in sorted(means, key=lambda name: -float(np.mean(means[name]))):
+        lines.append(f"| {name} | {spread(means[name])} |")
+    return "\n".join(lines)
+
+
+def best(cells: Results, names: Sequence[str]) -> str:
+    """The name with the highest mean AUROC."""
+    return max(names, key=lambda name: float(np.mean([cell["detection"][name]["auroc"] for cell in cells])))

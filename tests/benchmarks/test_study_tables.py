@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.study_tables import (
+    NOTHING,
+    all_methods_table,
+    beyond_table,
+    comparison_table,
+    estimator_table,
+    memorization_table,
+)
+
+
+def compared(dataset: str, noise: str, seed: int, auroc: float | None, *, size: object = 10_000) -> dict[str, Any]:
+    found = None if auroc is None else {"auroc": auroc, "average_precision": auroc / 2, "precision_at_k": 0.1}
+    methods = {name: {"detection": found, "cost": 2.0} for name in ("default", "inconfidence")}
+    return {"cell": {"dataset": dataset, "size": size, "noise": noise, "seed": seed}, "n": 10_000, "methods": methods}
+
+
+CELLS = [
+    compared("mnist", "uniform:0.1", 0, 0.9),
+    compared("cifar10", "uniform:0.1", 0, 0.8),
+    compared("cifar10", "uniform:0.1", 1, 0.9),
+    compared("cifar10", "file:cifar10n.parquet:worst", 0, None),
+]
+
+
+def test_the_methods_that_people_know() -> None:
+    lines = comparison_table(CELLS).splitlines()
+    assert lines[0].startswith("| | seeds | inconfidence | Confident Learning |")
+    assert lines[2].startswith("| CIFAR-10, human, worst, n = 10,000 | 1 | n/a | n/a |")
+    assert lines[3].startswith("| CIFAR-10, uniform:0.1, n = 10,000 | 2 | 0.850 ± 0.071 | n/a |")
+    assert lines[3].endswith("| 0.850 ± 0.071 |")
+    assert lines[4].startswith("| MNIST, uniform:0.1, n = 10,000 | 1 | 0.900 |")
+    assert "| 0.425 ± 0.035 |" in comparison_table(CELLS, "average_precision")
+
+
+def test_all_methods() -> None:
+    lines = all_methods_table(CELLS).splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["default", "inconfidence"]
+    assert lines[2].endswith("| 0.850 ± 0.071 / 0.42 ± 0.04 | 0.900 / 0.45 | 2.0 |")
+
+
+def test_variants_by_setting() -> None:
+    def cell(decay: float, augmentation: bool, **aurocs: float) -> dict[str, Any]:
+        variants = {name: {"mean": {"auroc": auroc}} for name, auroc in aurocs.items()}
+        return {"cell": {"weight_decay": decay, "augmentation": augmentation}, "variants": variants}
+
+    lines = estimator_table([cell(0.0, True, a=0.5), cell(5e-4, True, a=0.7, b=0.6), cell(5e-4, True, a=0.9, b=0.6)]).splitlines()
+    assert lines[0] == "| variant | decay 0.0005, augmented (2) | decay 0, augmented (1) |"
+    assert lines[2:] == ["| a | 0.800 ± 0.141 | 0.500 |", "| b | 0.600 ± 0.000 |  |"]
+
+
+def studied(seed: int, free: tuple[float, float], forms: tuple[float, float]) -> dict[str, Any]:
+    detection = dict(zip(("margin", "residual", "sharp", "flat"), (*free, *forms), strict=True))
+    told = {"within_bins": 0.5, "gain_in_rank_mean": {"auroc": 0.01}, "gain_at_best": {"auroc": 0.02, "average_precision": 0.03}}
+    return {
+        "cell": {"setting": "late", "seed": seed},
+        "detection": {name: {"auroc": auroc} for name, auroc in detection.items()},
+        "forms": {"sharp": told, "flat": told},
+    }
+
+
+def test_forms_are_chosen_on_one_seed_and_reported_on_others() -> None:
+    cells = [studied(100, (0.9, 0.8), (0.6, 0.7)), studied(0, (0.5, 0.99), (0.99, 0.4)), studied(1, (0.7, 0.99), (0.99, 0.6))]
+    (line,) = beyond_table(cells).splitlines()[2:]
+    assert line.startswith("| late | 2 | margin: 0.600 ± 0.141 | flat: 0.500 ± 0.141 | 0.500 ± 0.000 | 0.0100 ± 0.0000 |")
+    assert len(beyond_table(cells[:1]).splitlines()) == 2  # nothing to report yet
+
+
+def test_memorization() -> None:
+    cells = [{"cell": {"seed": seed}, "spearman": {"a": 0.1, "b": 0.5}} for seed in (100, 0)]
+    assert memorization_table(cells).splitlines()[2:] == ["| b | 0.500 |", "| a | 0.100 |"]
+
+
+def test_what_is_not_measured_is_said() -> None:
+    for made in (comparison_table, all_methods_table, estimator_table, beyond_table, memorization_table):
+        assert made([]) == NOTHING
