@@ -37,6 +37,9 @@ def same(left: ProbeRun, right: ProbeRun, *, scores: Any = SCORES) -> bool:
     return all(np.array_equal(a, b) for a, b in arrays)
 
 
+COUNTING = ("forgetting", "first_learned", "learning_time")  # of epochs
+
+
 def test_all_that_a_run_knows() -> None:
     found = run(epochs=4, curvature_epochs=2, probe=mlp_probe)
     assert list(found.scores) == list(found.score_metadata) == list(SCORES)
@@ -44,9 +47,9 @@ def test_all_that_a_run_knows() -> None:
         assert values.shape == (50,), name
         assert values.dtype == np.float64
         assert np.isfinite(values).all(), name
-        assert np.unique(values).size > 40, name
+        assert np.unique(values).size > (1 if name in COUNTING else 40), name
         assert found.score_metadata[name] == SCORES[name].metadata()
-    assert set(found.trajectories) == {"loss", "margin", "input_curvature"}
+    assert set(found.trajectories) == {"loss", "margin", "input_curvature", "label_contrast"}
     assert all(values.shape == (50, 4) for values in found.trajectories.values())
     assert np.isnan(found.trajectories["input_curvature"]).all(axis=0).tolist() == [True, False, True, False]
     assert not np.isnan(found.trajectories["loss"]).any()

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from curv_issues.data.corruption import flip_labels
 from sklearn.metrics import roc_auc_score
 
 from curv_issues.baselines import BASELINES
@@ -23,6 +22,7 @@ from curv_issues.config import TrainingOptions
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, DatasetError, UsageError
+from curv_issues.noise.uniform import flip_labels
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import Progress
 from curv_issues.trackers import SCORES

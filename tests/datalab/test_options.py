@@ -28,7 +28,10 @@ def raises(error: type[Exception], text: str) -> Any:
         ({"epoch": 3}, "Unknown option 'epoch' of the issue type 'curvature'; did you mean 'epochs'?"),
         ({"cutoff": 0.9}, "Unknown option 'cutoff' of the issue type 'curvature'; did you mean 'cut_off'?"),
         ({"image_column": "image"}, "Unknown option 'image_column'"),
-        ({"features": np.zeros((N, 2))}, "Unknown option 'features' of the issue type 'curvature'; choose from: seed, "),
+        ({"features": np.zeros((N, 2))}, "Unknown option 'features' of the issue type 'curvature'; "),
+        ({"xyz": 1}, "Unknown option 'xyz' of the issue type 'curvature'; choose from: seed, "),
+        ({"image_column": "img"}, "Unknown option 'image_column' of the issue type 'curvature'; did you mean 'image_key'?"),
+        ({"measure": "depth"}, "measure must be 'all' or a list of names of scores, got 'depth'."),
         ({"skip_unreadable": True}, "Unknown option 'skip_unreadable'"),
         ({"epochs": "ten"}, "epochs must be a whole number of at least 1, got 'ten'."),
         ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0."),
@@ -58,9 +61,8 @@ def test_every_option_of_training_and_finding_is_taken(trainings: list[int]):
     given = {name: value for name, value in values.items() if value is not None} | OPTIONS
     find(lab, **given, image_key="image", batch_size=20, learning_rate=0.1, shift=0, flip=True, num_matvecs=2)
     info = lab.get_info("curvature")
-    assert info["options"] == {**values, **OPTIONS, "batch_size": 20, "learning_rate": 0.1, "shift": 0, "flip": True} | {
-        "num_matvecs": 2
-    }
+    changed = {"batch_size": 20, "learning_rate": 0.1, "shift": 0, "flip": True, "num_matvecs": 2, "measure": []}
+    assert info["options"] == {**values, **OPTIONS, **changed}
     assert (info["recipe"]["batch_size"], info["recipe"]["shift"], info["recipe"]["num_matvecs"]) == (20, 0, 2)
     assert trainings == [N]
 
