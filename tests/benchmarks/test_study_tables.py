@@ -53,19 +53,21 @@ def test_variants_by_setting() -> None:
 
 
 def studied(seed: int, free: tuple[float, float], forms: tuple[float, float]) -> dict[str, Any]:
-    detection = dict(zip(("margin", "residual", "sharp", "flat"), (*free, *forms), strict=True))
+    detection = dict(zip(("margin", "residual", "sharp", "flat", "training_gradient"), (*free, *forms, 0.95), strict=True))
     told = {"within_bins": 0.5, "gain_in_rank_mean": {"auroc": 0.01}, "gain_at_best": {"auroc": 0.02, "average_precision": 0.03}}
     return {
         "cell": {"setting": "late", "seed": seed},
         "detection": {name: {"auroc": auroc} for name, auroc in detection.items()},
-        "forms": {"sharp": told, "flat": told},
+        "forms": {"sharp": told, "flat": told, "training_gradient": told},
     }
 
 
 def test_forms_are_chosen_on_one_seed_and_reported_on_others() -> None:
     cells = [studied(100, (0.9, 0.8), (0.6, 0.7)), studied(0, (0.5, 0.99), (0.99, 0.4)), studied(1, (0.7, 0.99), (0.99, 0.6))]
-    (line,) = beyond_table(cells).splitlines()[2:]
-    assert line.startswith("| late | 2 | margin: 0.600 ± 0.141 | flat: 0.500 ± 0.141 | 0.500 ± 0.000 | 0.0100 ± 0.0000 |")
+    line, control = beyond_table(cells).splitlines()[2:]
+    start = "| late | 2 | margin: 0.600 ± 0.141 | curvature | flat: 0.500 ± 0.141 | 0.500 ± 0.000 | 0.0100 ± 0.0000 |"
+    assert line.startswith(start)
+    assert control.startswith("| | | | gradient norm | training_gradient: 0.950 ± 0.000 | 0.500")
     assert len(beyond_table(cells[:1]).splitlines()) == 2  # nothing to report yet
 
 
