@@ -67,7 +67,7 @@ def bench(
 
         check_folder(folder, resume=resume, overwrite=overwrite)
         with live_progress(quiet=quiet) as progress:
-            from curv_issues.bench.run import Plan, finished_cells, run_bench
+            from curv_issues.bench.run import Plan, check_noises, finished_cells, run_bench
             from curv_issues.data.huggingface import load_data
             from curv_issues.device import choose_device
             from curv_issues.progress import Progress
@@ -85,6 +85,7 @@ def bench(
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
             plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options)
+            check_noises(data, plan)
             if overwrite:
                 remove_cells(folder)
             interrupted = False

@@ -18,7 +18,7 @@ from curv_issues.bench.methods import Methods
 from curv_issues.bench.results import SCHEMA_VERSION, cell_path, configuration_hash, read_cell, write_text
 from curv_issues.config import TrainingOptions, option_names
 from curv_issues.data.base import LabeledData
-from curv_issues.noise.spec import NoiseSpec
+from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.tables import json_ready
 
@@ -90,6 +90,17 @@ def run_bench(
     if progress:
         progress(Progress("cells", len(cells), len(cells)))
     return found
+
+
+def check_noises(data: LabeledData, plan: Plan) -> None:
+    """Plant every noise once, so that one that the data cannot take is told before hours of training.
+
+    Raises:
+        UsageError: the data cannot take one of the noises.
+        DatasetError: a file of labels cannot be used.
+    """
+    for noise in plan.noises:
+        apply_noise(data, noise, seed=0)
 
 
 def finished_cells(data: LabeledData, plan: Plan, folder: Path) -> list[dict[str, Any]]:

@@ -47,6 +47,14 @@ def test_resume_runs_the_missing_cells_only(data: Path, monkeypatch: pytest.Monk
     assert before.stat().st_mtime_ns > stamp
 
 
+def test_a_noise_that_the_data_cannot_take_is_told_before_anything_is_trained_or_removed(data: Path) -> None:
+    assert run("bench", data, *FEW, "--noise", "none", "--output", "out").exit_code == 0
+    before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+    line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "duplicates:31", "--output", "out", "--overwrite")
+    check_error(run(*line), 2, "pairs")
+    assert {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()} == before
+
+
 def test_ctrl_c_keeps_finished_cells(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, made = bench_run.measure_cell, []
 
