@@ -57,7 +57,7 @@ def _explain(error: BaseException, source: str) -> CurvIssuesError:
     if isinstance(error, datasets.exceptions.DataFilesNotFoundError) or "EmptyDataset" in type(error).__name__:
         return DatasetError(f"{source} holds no data files; expected parquet files, or pictures in one folder for each class.")
     if any("BatchSize must be greater than 0" in str(cause) for cause in chain):  # how pyarrow puts it
-        return DatasetError(f"{source} has a parquet file without rows; leave it out.")
+        return DatasetError(f"{source} holds a parquet file without rows; expected pictures and their labels.")
     if any(type(cause).__name__ == "CastError" for cause in chain):
         return DatasetError(f"{source} cannot be read as a dataset: its files have different columns.")
     return DatasetError(f"{source} cannot be read as a dataset: {_first_line(chain[-1])}.")

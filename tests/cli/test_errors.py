@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.running import audit, check_error, command, run, scores_of, summary_of, tiny_parquet
@@ -100,6 +102,9 @@ def test_splits_that_are_not_there(tmp_path: Path, pets: Path) -> None:
     assert "test" in line
     check_error(audit(folder, "--split", "validation+train"), 3, "has no split 'train'")
     check_error(audit(pets, "--split", "train[5:5]"), 3, "is empty")
+    nothing = {"image": pa.array([], pa.struct({"bytes": pa.binary(), "path": pa.string()})), "label": pa.array([], pa.int64())}
+    pq.write_table(pa.table(nothing), tmp_path / "zero.parquet")
+    check_error(audit(tmp_path / "zero.parquet"), 3, "zero.parquet holds a parquet file without rows")
 
 
 def cifar100_like(path: Path, n: int = 12) -> Path:
