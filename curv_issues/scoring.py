@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from curv_issues.batches import to_inputs
 from curv_issues.config import CurvatureForm
-from curv_issues.contrast import label_contrast_curvature
+from curv_issues.contrast import label_contrast_curvature, strongest_others
 from curv_issues.curvature import input_gradient, input_loss_curvature
 from curv_issues.device import autocast, compute_type
 from curv_issues.probes.base import find_head
@@ -99,8 +99,7 @@ def predict(
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
         for index in torch.arange(len(pictures)).split(SCORING_BATCH):
             logits = probe(to_inputs(pictures[index], device)).float()
-            given = labels[index].to(device)[:, None]
-            others.append(logits.scatter(1, given, float("-inf")).argmax(1).cpu().numpy())
+            others.append(strongest_others(logits, labels[index].to(device)).cpu().numpy())
             probabilities.append(logits.softmax(1).half().cpu().numpy())
             embeddings.append(seen.pop().flatten(1).half().cpu().numpy())
     return np.concatenate(probabilities), np.concatenate(embeddings), np.concatenate(others)

@@ -61,7 +61,7 @@ def measure_cell(
     passes = measure_passes(noisy, options)
     found = _of_the_run(run, noisy, truth, methods, passes)
     decision = found.pop("decision")
-    plain_seconds = run.seconds["train"] / (1 + (passes_added(methods, passes)))
+    plain_seconds = run.seconds["train"] / (1 + passes_added(methods, passes))
     for name in methods.baselines:
         found.update(_of_a_baseline(name, run, noisy, truth, options, plain_seconds, progress))
     return {

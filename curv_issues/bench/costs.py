@@ -19,7 +19,7 @@ from curv_issues.device import choose_device, sensible_threads
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.plugins import load_attribute
 from curv_issues.recipe import Recipe, make_recipe
-from curv_issues.run import build_probe, make_spec
+from curv_issues.run import build_probe, make_spec, own_random_state
 from curv_issues.scoring import scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Tracker
@@ -45,8 +45,7 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
         recipe.num_matvecs, (channels, resolution, resolution), generator=torch.Generator().manual_seed(0)
     )
     trackers = {need: _tracker_of(need, len(index)) for need in Need}
-    with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory(), torch.random.fork_rng():
-        torch.manual_seed(options.seed)
+    with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory(), own_random_state(options.seed):
         probe = build_probe(options.probe, make_spec(data)).to(device).to(memory_format=torch.channels_last)
 
         def train(tracker: Tracker | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,8 +148,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def seeds_of(results: Sequence[dict[str, Any]]) -> list[int]:
-    """The seeds of some cells, rising."""
-    return sorted({result["cell"]["seed"] for result in results})

@@ -1,0 +1,154 @@
+"""Parts that contradict the contract are refused when a result is made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from curv_issues.errors import UsageError
+from curv_issues.result import AuditResult
+from curv_issues.tables import text_column
+from tests.made_up import METADATA, result_parts
+
+WRONG_TABLES = {
+    "scores column missing": (
+        lambda p: p.update(scores=p["scores"].drop(columns="path")),
+        "The scores table has the columns row, split, given",
+    ),
+    "findings column more": (
+        lambda p: p.update(findings=p["findings"].assign(note="x")),
+        "The findings table has the columns row, split, path, kind, given, suggested, suspicion, image_sha256, note; "
+        "expected exactly row, split, path, kind, given, suggested, suspicion, image_sha256.",
+    ),
+    "given missing": (
+        lambda p: p.update(scores=p["scores"].assign(given=text_column(["dog", None] * 4))),
+        "Column given of the scores table has missing values; every row needs one.",
+    ),
+    "row fractional": (
+        lambda p: p.update(scores=p["scores"].assign(row=np.arange(8) + 0.5)),
+        "Column row of the scores table is no int64 column: expected whole numbers.",
+    ),
+    "height missing": (
+        lambda p: p.update(images=p["images"].assign(height=[np.nan] * 8)),
+        "Column height of the images table is no int32 column: expected whole numbers.",
+    ),
+    "flagged as numbers": (
+        lambda p: p.update(scores=p["scores"].assign(flagged=1)),
+        "Column flagged of the scores table is no bool column: expected True and False.",
+    ),
+    "score of text": (
+        lambda p: p.update(scores=p["scores"].assign(margin="low")),
+        "Column margin of the scores table is no double column: could not convert string to float: 'low'.",
+    ),
+    "row twice": (
+        lambda p: p.update(scores=p["scores"].assign(row=[0, 10, 20, 30, 40, 50, 60, 60])),
+        "The scores table has a row number twice; expected one row a sample.",
+    ),
+    "suspicion above 1": (
+        lambda p: p.update(scores=p["scores"].assign(suspicion=1.01)),
+        "The scores table has a suspicion outside [0, 1].",
+    ),
+    "suspicion NaN": (
+        lambda p: p.update(findings=p["findings"].assign(suspicion=np.nan)),
+        "Column suspicion of the findings table has missing values; every row needs one.",
+    ),
+    "findings suspicion": (
+        lambda p: p.update(findings=p["findings"].assign(suspicion=-0.1)),
+        "The findings table has a suspicion outside [0, 1].",
+    ),
+    "unknown class": (
+        lambda p: p.update(scores=p["scores"].assign(suggested="fish")),
+        "The scores table names classes that are not among the summary's `classes`.",
+    ),
+    "finding twice": (
+        lambda p: p.update(findings=p["findings"].iloc[[0, 1, 2, 2]]),
+        "The findings table has two findings of one kind for a row; expected one.",
+    ),
+    "finding of nowhere": (
+        lambda p: p.update(findings=p["findings"].assign(row=[1, 40, 50])),
+        "The findings table has rows that are not in the scores table.",
+    ),
+    "flagged without finding": (
+        lambda p: p.update(findings=p["findings"].iloc[:2]),
+        "`flagged` in the scores table and the label_error findings are not the same rows.",
+    ),
+    "finding without flag": (
+        lambda p: p.update(scores=p["scores"].assign(flagged=False)),
+        "`flagged` in the scores table and the label_error findings are not the same rows.",
+    ),
+    "images in another order": (
+        lambda p: p.update(images=p["images"].iloc[::-1]),
+        "The scores and images tables differ in their rows; expected the same, in the same order.",
+    ),
+    "no metadata": (
+        lambda p: p.update(score_metadata={k: v for k, v in METADATA.items() if k != "margin"}),
+        "The score margin needs metadata: its direction, high or low, and its source.",
+    ),
+    "no source": (
+        lambda p: p.update(score_metadata={**METADATA, "margin": {"direction": "low"}}),
+        "The score margin needs metadata: its direction, high or low, and its source.",
+    ),
+    "wrong direction": (
+        lambda p: p.update(score_metadata={**METADATA, "margin": {"direction": "up", "source": "x"}}),
+        "The score margin needs metadata: its direction, high or low, and its source.",
+    ),
+    "metadata of nothing": (
+        lambda p: p.update(score_metadata={**METADATA, "forgetting": {"direction": "high", "source": "x"}}),
+        "There is metadata for forgetting, but no such column in the scores table.",
+    ),
+    "pred_probs": (
+        lambda p: p.update(pred_probs=p["pred_probs"][:, :2]),
+        "pred_probs has the shape (8, 2); expected (8, 3).",
+    ),
+    "embeddings": (
+        lambda p: p.update(embeddings=p["embeddings"][:5]),
+        "embeddings has the shape (5, 5); expected (8, d).",
+    ),
+    "trajectories short": (
+        lambda p: p.update(trajectories={"loss": np.zeros((7, 4))}),
+        "The trajectories have the shapes {'loss': (7, 4)}; expected (8, epochs) for each.",
+    ),
+    "trajectories differ": (
+        lambda p: p.update(trajectories={"loss": np.zeros((8, 4)), "margin": np.zeros((8, 3))}),
+        "The trajectories have the shapes {'loss': (8, 4), 'margin': (8, 3)}; expected (8, epochs) for each.",
+    ),
+    "no epoch": (
+        lambda p: p.update(trajectories={"loss": np.zeros((8, 0))}),
+        "The trajectories have the shapes {'loss': (8, 0)}; expected (8, epochs) for each.",
+    ),
+    "trajectory row": (
+        lambda p: p.update(trajectories={"row": np.zeros((8, 3))}),
+        "A trajectory is called row; expected another name, as row is the column of row numbers.",
+    ),
+    "complete missing": (
+        lambda p: p["summary"].pop("complete"),
+        "The summary needs `complete`: True, or False for an interrupted run.",
+    ),
+    "classes missing": (
+        lambda p: p["summary"].update(dataset={"classes": 3}),
+        "The summary needs `dataset` with `classes`, the list of the class names.",
+    ),
+    "classes twice": (
+        lambda p: p["summary"].update(dataset={"classes": ["dog", "cat", "dog"]}),
+        "The summary's `classes` hold a name twice; class names must differ.",
+    ),
+    "findings reserved": (
+        lambda p: p["summary"].update(findings=3),
+        "The summary has a key `findings`, which is reserved for the list of findings in JSON.",
+    ),
+    "no JSON": (
+        lambda p: p["summary"].update(device=object),
+        "A summary holds JSON values only; <class 'object'> is a type.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_TABLES)
+def test_parts_that_contradict_the_contract(case: str) -> None:
+    spoil, message = WRONG_TABLES[case]
+    parts = result_parts()
+    spoil(parts)
+    with pytest.raises(UsageError) as error:
+        AuditResult(**parts)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
