@@ -9,7 +9,8 @@
 instance-dependent, long-tailed. `photos`: the clothing photos.
 
 One seed on all samples, three on a stratified part of 10,000. Every score is measured after every epoch, as published; Confident
-Learning is ranked by cleanlab's continuous quality score, and its flagged set is told beside it.
+Learning is ranked by cleanlab's continuous quality score, and its flagged set is told beside it. SSFT, two trainings more, joins
+where its paper's successor (CSL) compares with it: at 1, 2, 5 and 10% and on duplicates.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from curv_issues.noise.spec import parse_noise
 SEEDS = (0, 1, 2)
 PART = 10_000
 METHODS = (
-    "margin,final_margin,cumulative_loss,evaluation_loss,final_loss,inconfidence,max_inconfidence,input_curvature,loss_sensitivity,"
-    "residual,learning_time,first_learned,forgetting,el2n,training_gradient,training_gradient_change,"
-    "confident_learning,knn_label_score,ssft"
+    "margin,final_margin,cumulative_loss,evaluation_loss,final_loss,inconfidence,max_inconfidence,input_curvature,label_contrast,"
+    "label_contrast_difference,loss_sensitivity,residual,learning_time,first_learned,forgetting,el2n,training_gradient,"
+    "training_gradient_change,confident_learning,knn_label_score"
 )
+RATES = (0.1, 0.01, 0.02, 0.05, 0.04, 0.06, 0.08)
+RATES_OF_CSL = (0.01, 0.02, 0.05, 0.1)
 LABELS = "file:cifar10n.parquet:"  # in the folder of the datasets
 
 
@@ -41,21 +44,34 @@ def cell(group: str, dataset: str, noise: str, seed: int, *, size: int | str = P
 
 
 def cells() -> list[dict[str, Any]]:
-    """All cells, the most telling first."""
-    names = ("cifar10", "cifar100", "mnist")
-    listed = []
-    for seed in SEEDS:
-        rates = (0.1, 0.01) if seed == 0 else (0.1, 0.01, 0.02, 0.04, 0.05, 0.06, 0.08)
-        listed += [cell("published", name, f"uniform:{rate}", seed) for rate in rates for name in names]
-        listed += [cell("duplicates", name, "duplicates:50", seed) for name in names[:2]]
-        listed += [cell("human", "cifar10", LABELS + column, seed) for column in ("aggregate", "random1", "worst")]
-        structured = ("asymmetric:0.2", "asymmetric:0.4", "instance:0.2", "longtail:100+uniform:0.1")
-        listed += [cell("structured", "cifar10", noise, seed) for noise in structured]
-        listed += [cell("photos", "clothing", "uniform:0.05", seed, size="full")]
-    listed += [cell("human", "cifar10", LABELS + column, 0, size="full") for column in ("aggregate", "random1", "worst")]
-    listed += [cell("published", name, f"uniform:{rate}", 0, size="full") for rate in (0.1, 0.01) for name in names]
-    listed += [cell("duplicates", name, "duplicates:250", 0, size="full") for name in names[:2]]
-    return listed + [cell("published", name, f"uniform:{rate}", 0) for rate in (0.02, 0.04, 0.05, 0.06, 0.08) for name in names]
+    """All cells, the most telling first: a seed of each kind, all samples, the other seeds, the rates in between."""
+    names, humans = ("cifar10", "cifar100", "mnist"), ("aggregate", "random1", "worst")
+    by_seed = [
+        [
+            *(cell("published", name, f"uniform:{rate}", seed) for rate in RATES[:2] for name in names),
+            *(cell("human", "cifar10", LABELS + column, seed) for column in humans),
+            *(cell("duplicates", name, "duplicates:50", seed) for name in names[:2]),
+            *(cell("structured", "cifar10", f"asymmetric:{rate}", seed) for rate in (0.2, 0.4)),
+            *(cell("structured", "cifar10", noise, seed) for noise in ("instance:0.2", "longtail:100+uniform:0.1")),
+            cell("photos", "clothing", "uniform:0.05", seed, size="full"),
+        ]
+        for seed in SEEDS
+    ]
+    full = [
+        *(cell("published", name, "uniform:0.1", 0, size="full") for name in names),
+        *(cell("human", "cifar10", LABELS + column, 0, size="full") for column in humans),
+        cell("duplicates", "cifar10", "duplicates:250", 0, size="full"),
+        *(cell("published", name, "uniform:0.01", 0, size="full") for name in names),
+    ]
+    between = [cell("published", name, f"uniform:{rate}", seed) for rate in RATES[2:] for seed in SEEDS for name in names]
+    return [*by_seed[0], *full, *by_seed[1], *by_seed[2], *between]
+
+
+def methods_of(configuration: dict[str, Any]) -> str:
+    """What is compared in a cell."""
+    published = [f"uniform:{rate}" for rate in RATES_OF_CSL]
+    with_ssft = configuration["group"] == "duplicates" or configuration["noise"] in published
+    return METHODS + (",ssft" if with_ssft else "")
 
 
 @lru_cache(maxsize=1)
@@ -71,7 +87,8 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     if configuration["size"] != "full" and not long_tailed:  # a long tail makes a part of its own
         data = stratified(data, configuration["size"], seed)
     spec = parse_noise(noise.replace("file:", f"file:{root}/"))
-    result = measure_cell(data, spec, seed, options=TrainingOptions(), methods=parse_methods(METHODS, num_samples=len(data)))
+    methods = parse_methods(methods_of(configuration), num_samples=len(data))
+    result = measure_cell(data, spec, seed, options=TrainingOptions(), methods=methods)
     for method in result["methods"].values():
         del method["curves"], method["histogram"]
     return result

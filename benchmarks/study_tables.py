@@ -16,6 +16,7 @@ MAIN = {
     "cl_self_confidence": "Confident Learning",
     "knn_label_score": "kNN (cleanlab)",
     "input_curvature": "curvature",
+    "label_contrast": "label contrast (new)",
     "cumulative_loss": "CSL",
     "ssft": "SSFT",
     "margin": "AUM",
@@ -57,7 +58,7 @@ def all_methods_table(results: Results) -> str:
     if not results:
         return NOTHING
     groups = by_cell(results)
-    names = list(results[0]["methods"])
+    names = dict.fromkeys(name for result in results for name in result["methods"])
     lines = [
         "| | " + " | ".join(title(key, cells) for key, cells in groups.items()) + " | cost |",
         "|---" * (len(groups) + 2) + "|",
@@ -68,7 +69,8 @@ def all_methods_table(results: Results) -> str:
             f"{spread([value(cell, name, 'average_precision') for cell in found], 2)}"
             for found in groups.values()
         ]
-        cost = np.mean([result["methods"][name]["cost"] for result in results if result["methods"][name]["cost"] is not None])
+        costs = [result["methods"].get(name, {}).get("cost") for result in results]
+        cost = np.mean([found for found in costs if found is not None])
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {cost:.1f} |")
     return "\n".join(lines)
 

@@ -177,7 +177,9 @@ TABLES = {
     README.parent / "benchmarks" / "README.md": {
         "recipe": recipe_table,
         "schedule": schedule_table,
-        "published": lambda: study_tables.all_methods_table(of_group("published")),
+        "published-cifar10": lambda: study_tables.all_methods_table(of_group("published", "cifar10")),
+        "published-cifar100": lambda: study_tables.all_methods_table(of_group("published", "cifar100")),
+        "published-mnist": lambda: study_tables.all_methods_table(of_group("published", "mnist")),
         "duplicates": lambda: study_tables.all_methods_table(of_group("duplicates")),
         "human": lambda: study_tables.all_methods_table(of_group("human")),
         "structured": lambda: study_tables.all_methods_table(of_group("structured")),
@@ -189,9 +191,10 @@ TABLES = {
 }
 
 
-def of_group(group: str) -> list[dict[str, Any]]:
-    """Cells of one group of the comparison."""
-    return [result for result in read("comparison") if result["cell"]["group"] == group]
+def of_group(group: str, dataset: str | None = None) -> list[dict[str, Any]]:
+    """Cells of one group of the comparison, of one dataset or of all."""
+    cells = [result for result in read("comparison") if result["cell"]["group"] == group]
+    return [result for result in cells if dataset in (None, result["cell"]["dataset"])]
 
 
 def fill(text: str, tables: dict[str, Callable[[], str]]) -> str:

@@ -42,6 +42,13 @@ def test_all_methods() -> None:
     assert lines[2].endswith("| 0.850 ± 0.071 / 0.43 ± 0.04 | 0.900 / 0.45 | 2.0 |")
 
 
+def test_a_method_of_some_cells_only() -> None:
+    more = compared("mnist", "uniform:0.1", 1, 0.7)
+    more["methods"]["ssft"] = {"detection": {"auroc": 0.6, "average_precision": 0.5}, "cost": 4.0}
+    lines = all_methods_table([*CELLS, more]).splitlines()
+    assert lines[-1] == "| ssft | n/a / n/a | n/a / n/a | 0.600 / 0.50 | 4.0 |"
+
+
 def test_variants_by_setting() -> None:
     def cell(decay: float, augmentation: bool, **aurocs: float) -> dict[str, Any]:
         variants = {name: {"mean": {"auroc": auroc}} for name, auroc in aurocs.items()}
