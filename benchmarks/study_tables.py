@@ -134,6 +134,30 @@ def beyond_table(results: Results) -> str:
     return "\n".join(lines)
 
 
+def forms_table(results: Results) -> str:
+    """AUROC / average precision of every free score and form of curvature, a row for each, a column for each setting."""
+    groups = defaultdict(list)
+    for result in results:
+        if "forms" in result and result["cell"]["seed"] < 100:
+            groups[result["cell"]["setting"]].append(result)
+    if not groups:
+        return NOTHING
+    lines = [
+        "| | " + " | ".join(f"{name} ({len(cells)})" for name, cells in groups.items()) + " |",
+        "|---" * (len(groups) + 1) + "|",
+    ]
+    for name in next(iter(groups.values()))[0]["detection"]:
+        found = [[cell["detection"][name] for cell in cells] for cells in groups.values()]
+        texts = [f"{mean(cells, 'auroc'):.3f} / {mean(cells, 'average_precision'):.2f}" for cells in found]
+        lines.append(f"| {name} | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
+def mean(cells: Sequence[dict[str, float]], metric: str) -> float:
+    """Mean of a metric over the seeds."""
+    return float(np.mean([cell[metric] for cell in cells]))
+
+
 def memorization_table(results: Results) -> str:
     """Rank correlation of each score with the Feldman-Zhang estimate."""
     cells = [result for result in results if "spearman" in result and result["cell"]["seed"] < 100]

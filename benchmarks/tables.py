@@ -186,6 +186,7 @@ TABLES = {
         "photos": lambda: study_tables.all_methods_table(of_group("photos")),
         "estimator": lambda: study_tables.estimator_table(read("estimator")),
         "beyond": lambda: study_tables.beyond_table(read("beyond")),
+        "forms": lambda: study_tables.forms_table(read("beyond")),
         "memorization": lambda: study_tables.memorization_table(read("beyond")),
     },
 }

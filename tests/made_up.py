@@ -14,7 +14,7 @@ from curv_issues.tables import text_column
 METADATA = {
     "cumulative_loss": {"direction": "high", "source": "Somebody 2025", "description": "sum of losses", "cost": "none"},
     "margin": {"direction": "low", "source": "Somebody else 2020", "description": "Größe, ≥ 0", "cost": "none"},
-    "input_curvature": {"direction": "high", "source": "A third 2023", "description": "trace", "cost": "a pass"},
+    "training_gradient": {"direction": "high", "source": "A third 2023", "description": "norm", "cost": "a part"},
 }
 
 
@@ -42,7 +42,7 @@ def result_parts(
             "flagged": is_flagged,
             "cumulative_loss": index * 1.5,
             "margin": np.where(index == 2, np.nan, -index / 7),
-            "input_curvature": 10.0 ** -(index + 1.0),
+            "training_gradient": 10.0 ** -(index + 1.0),
         }
     )
     images = pd.DataFrame(

@@ -85,7 +85,7 @@ def test_the_result_keeps_the_contract() -> None:
 
     assert result.pred_probs.shape == (n, 10)
     assert len(result.embeddings) == n
-    assert set(result.trajectories) == {"loss", "margin", "input_curvature", "label_contrast"}
+    assert set(result.trajectories) == {"loss", "margin", "training_gradient", "input_curvature", "label_contrast"}
     assert all(values.shape == (n, 5) for values in result.trajectories.values())
     assert result.images[["height", "width"]].drop_duplicates().to_numpy().tolist() == [[8, 8]]
     assert result.score_metadata == {name: info.metadata() for name, info in SCORES.items()}

@@ -76,7 +76,7 @@ def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
     }
     place = [("row", "int64", False), ("split", "string", True), ("path", "string", True)]
     classes = [("given", "string", False), ("suggested", "string", False), ("suspicion", "double", False)]
-    raw = [(name, "double", True) for name in ("cumulative_loss", "margin", "input_curvature")]
+    raw = [(name, "double", True) for name in ("cumulative_loss", "margin", "training_gradient")]
     assert schemas["scores"] == [*place, *classes, ("flagged", "bool", False), *raw]
     assert schemas["findings"] == [*place, ("kind", "string", False), *classes, ("image_sha256", "string", False)]
     assert schemas["trajectories"] == [
@@ -154,7 +154,7 @@ def test_helpers() -> None:
     assert result.complete is True
     assert result.class_names == ("dog", "cat", "bird")
     assert result.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
-    assert result.score_names == ("cumulative_loss", "margin", "input_curvature")
+    assert result.score_names == ("cumulative_loss", "margin", "training_gradient")
     assert str(result) == "org/made-up train: 8 samples, 3 classes, 3 label_error findings"
     assert repr(result) == f"<AuditResult {result}>"
 

@@ -49,7 +49,7 @@ def test_all_that_a_run_knows() -> None:
         assert np.isfinite(values).all(), name
         assert np.unique(values).size > (1 if name in COUNTING else 40), name
         assert found.score_metadata[name] == SCORES[name].metadata()
-    assert set(found.trajectories) == {"loss", "margin", "input_curvature", "label_contrast"}
+    assert set(found.trajectories) == {"loss", "margin", "training_gradient", "input_curvature", "label_contrast"}
     assert all(values.shape == (50, 4) for values in found.trajectories.values())
     assert np.isnan(found.trajectories["input_curvature"]).all(axis=0).tolist() == [True, False, True, False]
     assert not np.isnan(found.trajectories["loss"]).any()

@@ -61,7 +61,7 @@ def measure_cell(
     passes = measure_passes(noisy, options)
     found = _of_the_run(run, noisy, truth, methods, passes)
     decision = found.pop("decision")
-    plain_seconds = run.seconds["train"] / (1 + passes_added(methods, passes))
+    plain_seconds = run.seconds["train"] / (1 + passes_added(options, passes))
     for name in methods.baselines:
         found.update(_of_a_baseline(name, run, noisy, truth, options, plain_seconds, progress))
     return {
@@ -80,9 +80,9 @@ def measure_cell(
     }
 
 
-def passes_added(methods: Methods, passes: dict[Any, float]) -> float:
+def passes_added(options: TrainingOptions, passes: dict[Any, float]) -> float:
     """By what part input gradients made this training longer."""
-    trackers = [load_attribute(SCORES[name].target) for name in methods.scores]
+    trackers = [load_attribute(SCORES[name].target) for name in options.score_names]
     return max((passes[tracker.needs] for tracker in trackers if tracker.needs.in_training), default=0.0)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -33,7 +33,8 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
     """Seconds of a pass of each kind over the data, as a multiple of those of a plain training epoch over the same data.
 
     `Need.TRAINING_GRADIENT` is what computing input gradients adds to the epoch; the others are passes of their own, and
-    `Need.TRAINING` is 0. Each is the least of three times, on at most 2,048 samples.
+    `Need.TRAINING` is 0. Each is the least of three times, on at most 2,048 samples; all kinds take turns, so that a neighbour
+    who becomes busy makes all of them slower.
     """
     device = choose_device(options.device)
     resolution, channels = data.images.shape[1], data.images.shape[3]
@@ -48,28 +49,28 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
     with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory(), own_random_state(options.seed):
         probe = build_probe(options.probe, make_spec(data)).to(device).to(memory_format=torch.channels_last)
 
-        def train(tracker: Tracker | None) -> float:
-            return _least_time(lambda: _train(probe, pictures, labels, recipe, device, tracker))
-
-        def score(tracker: Tracker) -> float:
-            return _least_time(
-                lambda: scoring_pass(
+        def run_pass(need: Need) -> None:
+            if need is Need.TRAINING:
+                _train(probe, pictures, labels, recipe, device, [])
+            elif need.in_training:
+                _train(probe, pictures, labels, recipe, device, [trackers[need]])
+            else:
+                scoring_pass(
                     probe,
                     pictures,
                     labels,
-                    [tracker],
+                    [trackers[need]],
                     epoch=0,
                     device=device,
                     directions=directions,
                     step=recipe.step,
                     form=recipe.form,
                 )
-            )
 
-        plain = train(None)
-        found = {need: score(trackers[need]) / plain for need in Need if not need.in_training}
-        added = train(trackers[Need.TRAINING_GRADIENT]) / plain - 1
-    return {Need.TRAINING: 0.0, Need.TRAINING_GRADIENT: max(0.0, added), **found}
+        seconds = _least_times(run_pass)
+    found = {need: seconds[need] / seconds[Need.TRAINING] for need in Need}
+    added = found[Need.TRAINING_GRADIENT] - 1
+    return {**found, Need.TRAINING: 0.0, Need.TRAINING_GRADIENT: max(0.0, added)}
 
 
 def cost_of_score(tracker: type[Tracker], passes: dict[Need, float], *, epochs: int, scored_epochs: int) -> float:
@@ -97,7 +98,7 @@ def _train(
     labels: torch.Tensor,
     recipe: Recipe,
     device: torch.device,
-    tracker: Tracker | None,
+    trackers: list[Tracker],
 ) -> None:
     train_probe(
         probe,
@@ -106,14 +107,15 @@ def _train(
         replace(recipe, learning_rate=1e-6),  # only the time counts: the weights must not run away
         device=device,
         generator=torch.Generator().manual_seed(0),
-        trackers=[] if tracker is None else [tracker],
+        trackers=trackers,
     )
 
 
-def _least_time(run: Callable[[], None]) -> float:
-    times = []
+def _least_times(run_pass: Callable[[Need], None]) -> dict[Need, float]:
+    least = dict.fromkeys(Need, math.inf)
     for _ in range(REPEATS):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return float(np.min(times))
+        for need in Need:
+            start = time.perf_counter()
+            run_pass(need)
+            least[need] = min(least[need], time.perf_counter() - start)
+    return least

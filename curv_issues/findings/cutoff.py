@@ -90,6 +90,11 @@ def doubt(looked_wrong: LookedWrong, *, memorised_share: float | None, epochs_do
             "too, so many flagged ones may be right; train longer (--epochs), or set --cut-off."
         )
     late = looked_wrong.epochs > epochs_done / 2  # classes that are learned in the first epochs are judged by these alone
+    if not looked_wrong.mask.any() and late:
+        return (
+            f"No label looks wrong to the probe, but it needed {looked_wrong.epochs} of the {epochs_done} epochs to learn these "
+            "classes and may have memorised wrong labels meanwhile; look at the top of the ranking, or set --cut-off."
+        )
     if memorised_share is not None and memorised_share >= MUCH_MEMORISED and late:
         return (
             f"In the end the probe predicts {memorised_share:.0%} of the labels that looked wrong: it memorises this dataset, and "

@@ -12,7 +12,7 @@ from curv_issues.result import AuditResult
 TOP = 20
 """Findings shown by the formats for people unless another limit is given."""
 
-_TELLING = ("cumulative_loss", "margin", "input_curvature")
+_TELLING = ("cumulative_loss", "margin", "training_gradient")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BIDI_CONTROLS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # they would reorder what follows them
 

@@ -13,6 +13,7 @@ class TrainingGradient(Tracker):
 
     name = "training_gradient"
     needs = Need.TRAINING_GRADIENT
+    trajectory = "training_gradient"
 
     def measure(self, batch: Observation) -> Tensor:
         """Euclidean norm, (b,)."""

@@ -8,6 +8,7 @@ from benchmarks.study_tables import (
     beyond_table,
     comparison_table,
     estimator_table,
+    forms_table,
     memorization_table,
 )
 
@@ -64,7 +65,7 @@ def studied(seed: int, free: tuple[float, float], forms: tuple[float, float]) ->
     told = {"within_bins": 0.5, "gain_in_rank_mean": {"auroc": 0.01}, "gain_at_best": {"auroc": 0.02, "average_precision": 0.03}}
     return {
         "cell": {"setting": "late", "seed": seed},
-        "detection": {name: {"auroc": auroc} for name, auroc in detection.items()},
+        "detection": {name: {"auroc": auroc, "average_precision": auroc / 2} for name, auroc in detection.items()},
         "forms": {"sharp": told, "flat": told, "training_gradient": told},
     }
 
@@ -78,11 +79,20 @@ def test_forms_are_chosen_on_one_seed_and_reported_on_others() -> None:
     assert len(beyond_table(cells[:1]).splitlines()) == 2  # nothing to report yet
 
 
+def test_every_form_on_the_reported_seeds() -> None:
+    lines = forms_table(
+        [studied(100, (0.1, 0.1), (0.1, 0.1)), studied(0, (0.5, 0.9), (0.9, 0.4)), studied(1, (0.7, 0.9), (0.9, 0.6))]
+    )
+    assert lines.splitlines()[0] == "| | late (2) |"
+    assert lines.splitlines()[2] == "| margin | 0.600 / 0.30 |"
+    assert lines.splitlines()[-1] == "| training_gradient | 0.950 / 0.47 |"
+
+
 def test_memorization() -> None:
     cells = [{"cell": {"seed": seed}, "spearman": {"a": 0.1, "b": 0.5}} for seed in (100, 0)]
     assert memorization_table(cells).splitlines()[2:] == ["| b | 0.500 |", "| a | 0.100 |"]
 
 
 def test_what_is_not_measured_is_said() -> None:
-    for made in (comparison_table, all_methods_table, estimator_table, beyond_table, memorization_table):
+    for made in (comparison_table, all_methods_table, estimator_table, beyond_table, forms_table, memorization_table):
         assert made([]) == NOTHING

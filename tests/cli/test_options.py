@@ -39,10 +39,10 @@ def test_a_sample_keeps_the_row_numbers(tmp_path: Path) -> None:
 
 
 def test_scores_on_demand(pets: Path) -> None:
-    assert "training_gradient" not in scores(pets)
-    found = scores(pets, "--measure", "training_gradient", "--score", "label_contrast", output="some")
-    assert {"training_gradient", "label_contrast"} < set(found)
-    assert "training_gradient_change" not in found
+    assert "training_gradient_change" not in scores(pets)
+    found = scores(pets, "--measure", "training_gradient_change", "--score", "label_contrast", output="some")
+    assert {"training_gradient_change", "label_contrast"} < set(found)
+    assert "label_contrast_difference" not in found
     np.testing.assert_allclose(found["suspicion"], (rankdata(found["label_contrast"]) - 0.5) / len(found))
     assert set(SCORES) < set(scores(pets, "--measure", "all", "--epochs", "2", output="all"))
     wrong = audit(pets, "--measure", "depth", "--output", "none")

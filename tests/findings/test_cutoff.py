@@ -81,5 +81,7 @@ def test_doubts_of_the_automatic_decision() -> None:
         "Trained for 4 of the 8 epochs usual at this size: labels not learned yet look wrong"
     )
     assert told(wrong(2), memorised=0.4).startswith("In the end the probe predicts 40% of the labels that looked wrong")
+    assert told(wrong(0), epochs=5).startswith("No label looks wrong to the probe, but it needed 4 of the 5 epochs to learn")
+    assert told(wrong(0), epochs=12) == ""
     # classes that were learned in the first third of the epochs are judged by these: what comes later does not matter
     assert told(wrong(2), memorised=0.9, epochs=12) == ""

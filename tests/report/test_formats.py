@@ -137,7 +137,7 @@ def cells_of_markdown(text: str) -> list[list[str]]:
 class TestMarkdown:
     def test_plain(self) -> None:
         assert render(make_result(), "md", limit=2).splitlines() == [
-            "| row | given | suggested | suspicion | cumulative\\_loss | margin | input\\_curvature |",
+            "| row | given | suggested | suspicion | cumulative\\_loss | margin | training\\_gradient |",
             "| ---: | --- | --- | ---: | ---: | ---: | ---: |",
             "| 50 | bird | dog | 0.7143 | 7.50 | -0.714 | 1.00e-06 |",
             "| 40 | cat | bird | 0.5714 | 6.00 | -0.571 | 1.00e-05 |",
@@ -170,8 +170,8 @@ class TestTable:
     def test_plain(self) -> None:
         lines = render(make_result(paths=["a b/1.png"] * 8)).splitlines()
         assert [line.split() for line in lines[:2]] == [
-            ["cumulative", "input"],
-            ["row", "path", "given", "suggested", "suspicion", "loss", "margin", "curvature"],
+            ["cumulative", "training"],
+            ["row", "path", "given", "suggested", "suspicion", "loss", "margin", "gradient"],
         ]
         assert set(lines[2]) == {"─"}
         assert lines[3].split() == ["50", "a", "b/1.png", "bird", "dog", "0.7143", "7.50", "-0.714", "1.00e-06"]
@@ -188,7 +188,7 @@ class TestTable:
 
     def test_other_scores_if_the_usual_ones_are_missing(self) -> None:
         parts = result_parts()
-        names = {"cumulative_loss": "el2n", "margin": "b", "input_curvature": "c"}
+        names = {"cumulative_loss": "el2n", "margin": "b", "training_gradient": "c"}
         parts["scores"] = parts["scores"].rename(columns=names).assign(d=1.0)
         parts["score_metadata"] = {name: {"direction": "high", "source": "x"} for name in "bcd"}
         parts["score_metadata"]["el2n"] = {"direction": "high", "source": "x"}
