@@ -1,0 +1,1 @@
+"""Pictures that show the same: identical, or nearly so. Nothing here sees a label."""

@@ -1,0 +1,164 @@
+"""How alike two pictures are, pixel by pixel, once they are laid over each other: the proof of a near-duplicate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from curv_issues.batches import to_inputs
+from curv_issues.duplicates.descriptor import luminance
+
+SIDE = 32  # pixels at which pictures are compared
+MAGNIFIED = (1.07, 1.14, 1.22)  # a crop of 28 of 32 pixels, blown up again, is magnified by 1.14
+SHIFT = 3  # largest shift in either direction, pixels of 32
+FINE, COARSE = 0.7, 2.5  # standard deviations of the blurs that take away noise and smooth background, pixels of 32
+AROUND, LEAST = 3.0, 0.02  # deviation of the blur that measures local contrast, pixels of 32; contrast that counts as half, [0, 1]
+BATCH = 2_048
+_FLAT = 0.05  # root mean square of the detail below which there is nothing to compare
+
+
+class Details:
+    """What of n pictures is compared: the detail of their luminance, at equal contrast everywhere; 2 kB a picture.
+
+    Noise and smooth background are blurred away, and the rest is divided by its contrast around each pixel: else one horizon or
+    outline outweighs all the rest, and two dark shapes on a plain ground look alike.
+
+    Attributes:
+        device: where to compare.
+        values: float16 (n, 32, 32), on the CPU.
+    """
+
+    def __init__(self, pictures: Tensor, index: Tensor, *, device: torch.device) -> None:
+        """From those at `index`, int64 (n,), of pictures, uint8 (m, h, w, c), which may be a memory map's."""
+        self.device = device
+        self.values = torch.empty(len(index), SIDE, SIDE, dtype=torch.float16)
+        for start in range(0, len(index), BATCH):
+            light = luminance(to_inputs(pictures[index[start : start + BATCH]], device))
+            if light.shape[2:] != (SIDE, SIDE):
+                light = functional.interpolate(light, size=(SIDE, SIDE), mode="bilinear", antialias=True)
+            light = light[:, 0]
+            fine = blur(light, FINE)
+            detail = fine - blur(fine, COARSE)
+            contrast = blur(detail.square(), AROUND).sqrt()
+            self.values[start : start + BATCH] = (detail / (contrast + LEAST)).half().cpu()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def at(self, index: Tensor) -> Tensor:
+        """Of the pictures at `index` (b,), float32 (b, 32, 32) on the device."""
+        return self.values[index].to(self.device).float()
+
+
+def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+    """The same as `similarity` over shifts alone: a lower bound, at a twentieth of the cost."""
+    return _in_batches(first, second, pairs, mirrored, lambda a, b: correlation(_middle(a), b))
+
+
+def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+    """The largest normalised cross-correlation of the details of two pictures over small shifts and scales.
+
+    The middle 26 x 26 pixels of one are looked for in the other (shifts of up to 3 pixels), with either picture magnified by up to
+    1.22, by another factor across than along: first by the same factor, then along, then across. Brightness and contrast do
+    not count, nor does a smooth background.
+
+    Args:
+        first: details of the pictures that `pairs[:, 0]` counts.
+        second: details of the pictures that `pairs[:, 1]` counts; may be the same.
+        pairs: int64 (p, 2).
+        mirrored: bool (p,), whether the second picture is mirrored first.
+
+    Returns:
+        float32 (p,), in [-1, 1]: 1 for pictures that are the same up to brightness, contrast and these alignments; 0 where one has
+        no detail at all.
+    """
+    return _in_batches(first, second, pairs, mirrored, _aligned)
+
+
+def _in_batches(
+    first: Details, second: Details, pairs: Tensor, mirrored: Tensor, compare: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    found = []
+    for start in range(0, len(pairs), BATCH):
+        one, other = pairs[start : start + BATCH].T
+        flips = mirrored[start : start + BATCH, None, None].to(first.device)
+        a, b = first.at(one), second.at(other)
+        found.append(compare(a, torch.where(flips, b.flip(2), b)).clamp(-1, 1).cpu())
+    return torch.cat(found) if found else torch.empty(0)
+
+
+def _aligned(a: Tensor, b: Tensor) -> Tensor:
+    """The best correlation over the magnifications, (p,): as `similarity` searches them."""
+    factors = [(1.0, 1.0), *((factor, 1.0) for factor in MAGNIFIED), *((1.0, factor) for factor in MAGNIFIED)]
+    of_a, of_b = (torch.stack([magnification(pair[side]) for pair in factors]).to(a.device) for side in (0, 1))
+    best = a.new_full((len(a),), -1.0)
+    along = across = torch.zeros(len(a), dtype=torch.int64, device=a.device)
+    for tried in ("both", "along", "across"):
+        before = along, across
+        for number in range(len(factors)):
+            new = torch.full_like(along, number)
+            rows, columns = new if tried != "across" else before[0], new if tried != "along" else before[1]
+            one, other = (of[rows] @ x @ of[columns].transpose(1, 2) for of, x in ((of_a, a), (of_b, b)))
+            value = correlation(_middle(one), other)
+            better = value > best
+            best = torch.where(better, value, best)
+            along, across = torch.where(better, rows, along), torch.where(better, columns, across)
+    return best
+
+
+def magnification(factor: float) -> Tensor:
+    """The matrix that magnifies 32 pixels about their middle, bilinear, (32, 32)."""
+    middle = (SIDE - 1) / 2
+    source = (torch.arange(SIDE) - middle) / factor + middle
+    left = source.floor().clamp(0, SIDE - 2)
+    weights = torch.zeros(SIDE, SIDE)
+    weights.scatter_(1, left.long()[:, None], (1 - (source - left))[:, None])
+    return weights.scatter_(1, left.long()[:, None] + 1, (source - left)[:, None])
+
+
+def _middle(details: Tensor) -> Tensor:
+    return details[:, SHIFT : SIDE - SHIFT, SHIFT : SIDE - SHIFT]
+
+
+def correlation(templates: Tensor, pictures: Tensor) -> Tensor:
+    """The largest normalised cross-correlation of each template with its picture, over all places within.
+
+    Args:
+        templates: (p, t, t).
+        pictures: (p, s, s), s >= t.
+
+    Returns:
+        (p,), in [-1, 1]; 0 where the template, or the picture at every place, is flat.
+    """
+    count, side = len(templates), templates.shape[1]
+    area = side * side
+    centred = templates - templates.mean((1, 2), keepdim=True)
+    length = centred.flatten(1).norm(dim=1)
+    # one group a pair: every template is slid over its own picture only
+    products = functional.conv2d(pictures[None], centred[:, None], groups=count)[0]
+    sums, squares = _window_sums(pictures, side), _window_sums(pictures.square(), side)
+    lengths = (squares - sums.square() / area).clamp(min=0).sqrt()
+    flat = (length[:, None, None] < _FLAT * side) | (lengths < _FLAT * side)
+    values = products / (length[:, None, None] * lengths).clamp(min=1e-12)
+    return values.masked_fill(flat, 0.0).flatten(1).amax(1)
+
+
+def _window_sums(pictures: Tensor, side: int) -> Tensor:
+    """Sums over all windows of `side` x `side`, (p, s, s) -> (p, s - side + 1, s - side + 1)."""
+    place = torch.arange(pictures.shape[1], device=pictures.device)
+    start = torch.arange(pictures.shape[1] - side + 1, device=pictures.device)[:, None]
+    band = ((place >= start) & (place < start + side)).to(pictures.dtype)
+    return band @ pictures @ band.T
+
+
+def blur(pictures: Tensor, deviation: float) -> Tensor:
+    """Gaussian blur of (b, s, s), edges repeated; cut off at three deviations."""
+    side, reach = pictures.shape[1], round(3 * deviation)
+    offsets = torch.arange(-reach, reach + 1, device=pictures.device)
+    weights = torch.exp(-offsets.to(pictures.dtype).square() / (2 * deviation**2))
+    sources = (torch.arange(side, device=pictures.device)[:, None] + offsets).clamp(0, side - 1)
+    matrix = pictures.new_zeros(side, side).scatter_add_(1, sources, (weights / weights.sum()).expand(side, -1))
+    return matrix @ pictures @ matrix.T

@@ -1,0 +1,92 @@
+"""Pairs of pictures that may show the same: the nearest neighbours by descriptor, mirrored or not, and by features."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from curv_issues.duplicates.descriptor import describe
+from curv_issues.duplicates.nearest import nearest
+
+NEIGHBOURS = 10  # of each picture in each search
+FAR = 5  # neighbours from this one on are taken for different pictures when the threshold is chosen
+COMPONENTS = 64  # of the features
+
+
+class Candidates(NamedTuple):
+    """p pairs that may show the same.
+
+    Attributes:
+        pairs: int64 (p, 2), positions in the first and in the second set of pictures; within one set the smaller one first.
+        mirrored: bool (p,), whether one of them is mirrored.
+        far: bool (p,), whether no search found them among the five nearest.
+    """
+
+    pairs: Tensor
+    mirrored: Tensor
+    far: Tensor
+
+
+def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, *, device: torch.device) -> Candidates:
+    """Candidates among n pictures: for each its ten nearest in each search.
+
+    Args:
+        pictures: uint8 (m, h, w, c).
+        index: int64 (n,), which of them; pairs count in it.
+        features: float (n, d), such as a probe's embeddings; or None.
+        device: where to compute.
+    """
+    plain, mirrored = describe(pictures, index, device=device)
+    itself = torch.arange(len(index))
+    searches = [(plain, plain, False), (plain, mirrored, True)]
+    if features is not None:
+        whitened = whiten(features)
+        searches.append((whitened, whitened, False))
+    found = [
+        _as_pairs(nearest(queries, gallery, NEIGHBOURS, device=device, itself=itself), is_mirrored, symmetric=True)
+        for queries, gallery, is_mirrored in searches
+    ]
+    return _unique(found, len(index))
+
+
+def candidates_between(pictures: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
+    """Candidates between two sets: for each picture of the first its ten nearest of the second, mirrored or not."""
+    plain, _ = describe(pictures, index, device=device)
+    plain_2, mirrored_2 = describe(others, index_2, device=device)
+    found = [
+        _as_pairs(nearest(plain, plain_2, NEIGHBOURS, device=device), False, symmetric=False),
+        _as_pairs(nearest(plain, mirrored_2, NEIGHBOURS, device=device), True, symmetric=False),
+    ]
+    return _unique(found, len(index_2))
+
+
+def whiten(features: Tensor) -> Tensor:
+    """The features on their first 64 principal axes, each scaled to deviation 1, rows of unit length; float32."""
+    centred = features.float() - features.float().mean(0)
+    variances, axes = torch.linalg.eigh(centred.T @ centred / max(1, len(centred)))
+    kept = variances > 1e-8 * variances.amax()
+    variances, axes = variances[kept][-COMPONENTS:], axes[:, kept][:, -COMPONENTS:]
+    return functional.normalize(centred @ axes / variances.sqrt(), dim=1)
+
+
+def _as_pairs(neighbours: tuple[Tensor, Tensor], mirrored: bool, *, symmetric: bool) -> tuple[Tensor, Tensor, bool]:
+    """(q, k) neighbours -> pairs (q * k, 2) and the rank of each."""
+    rows, _ = neighbours
+    count, k = rows.shape
+    pairs = torch.stack([torch.arange(count)[:, None].expand(-1, k), rows], dim=2).reshape(-1, 2)
+    if symmetric:
+        pairs = pairs.sort(dim=1).values
+    return pairs, torch.arange(k).repeat(count), mirrored
+
+
+def _unique(found: list[tuple[Tensor, Tensor, bool]], width: int) -> Candidates:
+    """Each pair once for either orientation, with the best rank that any search gave it."""
+    keys = torch.cat([(pairs[:, 0] * width + pairs[:, 1]) * 2 + mirrored for pairs, _, mirrored in found])
+    ranks = torch.cat([ranks for _, ranks, _ in found])
+    unique, place = torch.unique(keys, return_inverse=True)
+    best = torch.full((len(unique),), NEIGHBOURS).scatter_reduce_(0, place, ranks, "amin")
+    both = unique // 2
+    return Candidates(torch.stack([both // width, both % width], 1), unique % 2 == 1, best >= FAR)

@@ -1,0 +1,62 @@
+"""A short description of each picture that needs no training, for finding candidates of near-duplicates."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from curv_issues.batches import to_inputs
+
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
+LIGHT, COLOUR = 7, 4  # cells a side
+BATCH = 4_096
+_LEAST_DEVIATION = 1e-3
+
+
+def describe(pictures: Tensor, index: Tensor, *, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Describe pictures by their coarse light and colour.
+
+    Mean luminance in 7x7 cells, minus its mean, at unit length; then the differences of red and of blue to luminance in 4x4
+    cells, in units of the luminance's deviation. So it does not change with brightness and contrast, and hardly with a
+    shift by a pixel or two.
+
+    Args:
+        pictures: uint8 (m, h, w, c), c = 1 or 3; may be a memory map's.
+        index: int64 (n,), which of them to describe.
+        device: where to compute.
+
+    Returns:
+        Of the pictures and of their mirror images, float32 (n, 81) each, on the CPU: rows of unit length, or zeros where a
+        picture is of one colour.
+    """
+    plain, mirrored = [], []
+    for part in index.split(BATCH):
+        inputs = to_inputs(pictures[part], device)
+        plain.append(_describe(inputs).cpu())
+        mirrored.append(_describe(inputs.flip(3)).cpu())
+    return torch.cat(plain), torch.cat(mirrored)
+
+
+def luminance(inputs: Tensor) -> Tensor:
+    """(b, c, h, w) -> (b, 1, h, w)."""
+    if inputs.shape[1] == 1:
+        return inputs
+    return (inputs * inputs.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
+
+
+def _describe(inputs: Tensor) -> Tensor:
+    light = luminance(inputs)
+    cells = functional.adaptive_avg_pool2d(light, LIGHT).flatten(1)
+    cells = functional.normalize(cells - cells.mean(1, keepdim=True), dim=1)
+    deviation = light.flatten(1).std(1, keepdim=True)
+    if inputs.shape[1] == 1:
+        colour = cells.new_zeros(len(cells), 2 * COLOUR**2)
+    else:
+        colour = functional.adaptive_avg_pool2d(inputs[:, [0, 2]] - light, COLOUR).flatten(1)
+        colour = colour / (deviation + _LEAST_DEVIATION) / COLOUR
+    flat = deviation < _LEAST_DEVIATION
+    return functional.normalize(torch.cat([cells, colour], 1).masked_fill(flat, 0.0), dim=1)
+
+
+__all__ = ["describe", "luminance"]

@@ -1,0 +1,169 @@
+"""Find pairs of pictures that show the same: identical ones by hash, near ones by candidates and a check of their pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from curv_issues.batches import as_pictures
+from curv_issues.data.base import LabeledData
+from curv_issues.device import choose_device
+from curv_issues.duplicates.alignment import Details, quick_similarity, similarity
+from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
+from curv_issues.duplicates.threshold import choose_threshold
+
+BYTES, PIXELS, NEAR = TESTS = ("identical bytes", "identical pixels", "near")
+"""The tests by which two pictures are found to be the same, the strongest first."""
+
+PER_PAIR = ("first", "second", "similarity", "test", "mirrored")
+PROMISING = 0.48  # similarity over shifts alone from which on a pair is aligned with all care
+LEAST_ALIGNED = 10_000  # pairs aligned with all care at least, if so many come near
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedPictures:
+    """p pairs of pictures that were compared, and how alike they are; each pair once.
+
+    Attributes:
+        first: int64 (p,), position of one picture; within one dataset the smaller position.
+        second: int64 (p,), position of the other, in the same or in the other dataset.
+        similarity: float32 (p,), in [-1, 1]: correlation of the aligned details, 1 for identical pictures.
+        test: object (p,), of `TESTS`: the strongest by which they are the same, or would be with a lower threshold.
+        mirrored: bool (p,), whether the mirror image of one is compared.
+        threshold: similarity from which on pictures count as the same.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    similarity: np.ndarray
+    test: np.ndarray
+    mirrored: np.ndarray
+    threshold: float
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def same(self) -> ComparedPictures:
+        """Only the pairs that show the same."""
+        return self.taken(self.similarity >= self.threshold)
+
+    def taken(self, mask: np.ndarray) -> ComparedPictures:
+        """Only the pairs of a mask or index."""
+        arrays: dict[str, Any] = {name: getattr(self, name)[mask] for name in PER_PAIR}
+        return replace(self, **arrays)
+
+
+def compare_within(
+    data: LabeledData, *, features: np.ndarray | None = None, threshold: float | None = None, device: str = "auto"
+) -> ComparedPictures:
+    """Compare the pictures of a dataset that may show the same.
+
+    Identical pictures are found by hash; each is linked to the first of its kind, which alone takes part in the rest. Near ones
+    are looked for among each picture's nearest neighbours, and told by their pixels (`alignment.similarity`).
+
+    Args:
+        data: n samples; labels are not looked at.
+        features: float (n, d), such as a probe's embeddings, for more candidates.
+        threshold: similarity from which on pictures count as the same; None: from the data.
+        device: as in `TrainingOptions`.
+    """
+    target = choose_device(device)
+    first = first_copies(data.image_sha256)
+    kept = np.flatnonzero(first == np.arange(len(data)))
+    pictures, index = as_pictures(data.images), torch.from_numpy(kept)
+    part = None if features is None else torch.from_numpy(np.asarray(features)[kept])
+    details = Details(pictures, index, device=target)
+    near = _compare(details, details, candidates_within(pictures, index, part, device=target), threshold)
+    copies = np.flatnonzero(first != np.arange(len(data)))
+    identical = ComparedPictures(
+        first=first[copies],
+        second=copies,
+        similarity=np.ones(len(copies), np.float32),
+        test=tests_of_identical(data.file_sha256[first[copies]], data.file_sha256[copies]),
+        mirrored=np.zeros(len(copies), dtype=bool),
+        threshold=near.threshold,
+    )
+    return _joined(identical, replace(near, first=kept[near.first], second=kept[near.second]))
+
+
+def compare_between(
+    data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
+) -> ComparedPictures:
+    """Compare pictures of two datasets that may show the same; `first` counts in `data`, `second` in `others`.
+
+    Of several identical pictures, the first in each dataset stands for all.
+
+    Args:
+        data: n samples; labels are not looked at.
+        others: m samples, at the same resolution.
+        threshold: similarity from which on pictures count as the same; None: from the data.
+        device: as in `TrainingOptions`.
+    """
+    target = choose_device(device)
+    kept, kept_2 = (np.unique(first_copies(each.image_sha256)) for each in (data, others))
+    pictures, gallery = as_pictures(data.images), as_pictures(others.images)
+    index, index_2 = torch.from_numpy(kept), torch.from_numpy(kept_2)
+    candidates = candidates_between(pictures, index, gallery, index_2, device=target)
+    near = _compare(Details(pictures, index, device=target), Details(gallery, index_2, device=target), candidates, threshold)
+    _, place, place_2 = np.intersect1d(
+        data.image_sha256[kept].astype(str), others.image_sha256[kept_2].astype(str), return_indices=True
+    )
+    is_known = np.isin(near.first * len(kept_2) + near.second, place * len(kept_2) + place_2)
+    near = near.taken(~is_known)
+    identical = ComparedPictures(
+        first=kept[place],
+        second=kept_2[place_2],
+        similarity=np.ones(len(place), np.float32),
+        test=tests_of_identical(data.file_sha256[kept[place]], others.file_sha256[kept_2[place_2]]),
+        mirrored=np.zeros(len(place), dtype=bool),
+        threshold=near.threshold,
+    )
+    return _joined(identical, replace(near, first=kept[near.first], second=kept_2[near.second]))
+
+
+def first_copies(image_sha256: np.ndarray) -> np.ndarray:
+    """Position of the first picture with the same pixels, int64 (n,)."""
+    _, first, inverse = np.unique(image_sha256.astype(str), return_index=True, return_inverse=True)
+    return first[inverse].astype(np.int64)
+
+
+def tests_of_identical(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Which test finds pictures with the same pixels to be the same, from the hashes of their files, object (p,)."""
+    return np.where((one == other) & (one != ""), BYTES, PIXELS).astype(object)
+
+
+def _compare(first: Details, second: Details, candidates: Candidates, threshold: float | None) -> ComparedPictures:
+    """The candidates by their pixels, each pair once."""
+    values = _values(first, second, candidates)
+    if threshold is None:
+        threshold = choose_threshold(values[candidates.far.numpy()], len(values))
+    order = np.argsort(-values, kind="stable")
+    pairs = candidates.pairs.numpy()[order]
+    keys = pairs[:, 0] * len(second) + pairs[:, 1]
+    once = np.sort(np.unique(keys, return_index=True)[1])  # the better of the two orientations, most alike first
+    return ComparedPictures(
+        first=pairs[once, 0],
+        second=pairs[once, 1],
+        similarity=values[order][once],
+        test=np.full(len(once), NEAR, dtype=object),
+        mirrored=candidates.mirrored.numpy()[order][once],
+        threshold=float(threshold),
+    )
+
+
+def _values(first: Details, second: Details, candidates: Candidates) -> np.ndarray:
+    """Similarity of the candidates: over shifts alone of all, over scales too of those that come near, at most one a picture."""
+    values = quick_similarity(first, second, candidates.pairs, mirrored=candidates.mirrored)
+    most = max(len(first), LEAST_ALIGNED)
+    promising = torch.argsort(values, descending=True, stable=True)[:most]
+    promising = promising[values[promising] >= PROMISING]
+    values[promising] = similarity(first, second, candidates.pairs[promising], mirrored=candidates.mirrored[promising])
+    return values.numpy()
+
+
+def _joined(one: ComparedPictures, other: ComparedPictures) -> ComparedPictures:
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in PER_PAIR}
+    return replace(one, **arrays)
