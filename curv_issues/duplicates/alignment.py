@@ -58,6 +58,17 @@ def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored
     return _in_batches(first, second, pairs, mirrored, lambda a, b: correlation(_middle(a), b))
 
 
+def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+    """The same with either picture magnified by 1.14, without search: another lower bound, at a tenth of the cost."""
+
+    def compare(a: Tensor, b: Tensor) -> Tensor:
+        magnify = magnification(MAGNIFIED[1]).to(a.device)
+        one, other = (magnify @ details @ magnify.T for details in (a, b))
+        return torch.maximum(correlation(_middle(one), b), correlation(_middle(a), other))
+
+    return _in_batches(first, second, pairs, mirrored, compare)
+
+
 def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
     """The largest normalised cross-correlation of the details of two pictures over small shifts and scales.
 

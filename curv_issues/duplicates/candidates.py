@@ -22,7 +22,7 @@ class Candidates(NamedTuple):
     Attributes:
         pairs: int64 (p, 2), positions in the first and in the second set of pictures; within one set the smaller one first.
         mirrored: bool (p,), whether one of them is mirrored.
-        far: bool (p,), whether no search found them among the five nearest.
+        far: bool (p,), whether a search found them, but none among the five nearest.
     """
 
     pairs: Tensor
@@ -41,14 +41,15 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
     """
     plain, mirrored = describe(pictures, index, device=device)
     itself = torch.arange(len(index))
-    searches = [(plain, plain, False), (plain, mirrored, True)]
-    if features is not None:
-        whitened = whiten(features)
-        searches.append((whitened, whitened, False))
     found = [
-        _as_pairs(nearest(queries, gallery, NEIGHBOURS, device=device, itself=itself), is_mirrored, symmetric=True)
-        for queries, gallery, is_mirrored in searches
+        _as_pairs(nearest(plain, plain, NEIGHBOURS, device=device, itself=itself), False, symmetric=True),
+        _as_pairs(nearest(plain, mirrored, NEIGHBOURS, device=device, itself=itself), True, symmetric=True),
     ]
+    if features is not None:  # they do not tell whether one is mirrored
+        whitened = whiten(features)
+        near = _as_pairs(nearest(whitened, whitened, NEIGHBOURS, device=device, itself=itself), False, symmetric=True)
+        pairs, ranks, _ = near
+        found += [near, (pairs, torch.zeros_like(ranks), True)]
     return _unique(found, len(index))
 
 

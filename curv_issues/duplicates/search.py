@@ -11,7 +11,7 @@ import torch
 from curv_issues.batches import as_pictures
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device
-from curv_issues.duplicates.alignment import Details, quick_similarity, similarity
+from curv_issues.duplicates.alignment import Details, crop_similarity, quick_similarity, similarity
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
 from curv_issues.duplicates.threshold import choose_threshold
 
@@ -19,8 +19,9 @@ BYTES, PIXELS, NEAR = TESTS = ("identical bytes", "identical pixels", "near")
 """The tests by which two pictures are found to be the same, the strongest first."""
 
 PER_PAIR = ("first", "second", "similarity", "test", "mirrored")
-PROMISING = 0.48  # similarity over shifts alone from which on a pair is aligned with all care
-LEAST_ALIGNED = 10_000  # pairs aligned with all care at least, if so many come near
+HOPEFUL = 0.3  # similarity over shifts alone from which on crops are tried, for at most four pairs a picture
+PROMISING = 0.5  # similarity with crops from which on a pair is aligned with all care, for at most one pair a picture
+LEAST_ALIGNED = 10_000  # pictures that these limits count at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,8 @@ def compare_within(
 
     Args:
         data: n samples; labels are not looked at.
-        features: float (n, d), such as a probe's embeddings, for more candidates.
+        features: float (n, d), such as a probe's embeddings, for more candidates; those of mirrored copies are found if the
+            embeddings of each picture and of its mirror image are added up.
         threshold: similarity from which on pictures count as the same; None: from the data.
         device: as in `TrainingOptions`.
     """
@@ -155,12 +157,14 @@ def _compare(first: Details, second: Details, candidates: Candidates, threshold:
 
 
 def _values(first: Details, second: Details, candidates: Candidates) -> np.ndarray:
-    """Similarity of the candidates: over shifts alone of all, over scales too of those that come near, at most one a picture."""
-    values = quick_similarity(first, second, candidates.pairs, mirrored=candidates.mirrored)
-    most = max(len(first), LEAST_ALIGNED)
-    promising = torch.argsort(values, descending=True, stable=True)[:most]
-    promising = promising[values[promising] >= PROMISING]
-    values[promising] = similarity(first, second, candidates.pairs[promising], mirrored=candidates.mirrored[promising])
+    """Similarity of the candidates: over shifts alone of all, aligned with ever more care of those that come nearer."""
+    pairs, mirrored = candidates.pairs, candidates.mirrored
+    values = quick_similarity(first, second, pairs, mirrored=mirrored)
+    for least, most, compare in ((HOPEFUL, 4, crop_similarity), (PROMISING, 1, similarity)):
+        nearer = torch.argsort(values, descending=True, stable=True)[: most * max(len(first), LEAST_ALIGNED)]
+        nearer = nearer[values[nearer] >= least]
+        found = compare(first, second, pairs[nearer], mirrored=mirrored[nearer])
+        values[nearer] = torch.maximum(values[nearer], found)
     return values.numpy()
 
 

@@ -1,0 +1,145 @@
+"""The same picture under different labels: compared pictures and what the probe knows in, a judgement on every group out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from curv_issues.duplicates.candidates import whiten
+from curv_issues.duplicates.groups import group_pictures
+from curv_issues.duplicates.nearest import nearest
+from curv_issues.duplicates.search import ComparedPictures
+
+KIND = "duplicate_conflict"
+NEIGHBOURS = 20  # pictures outside a group whose labels are asked
+_UNLIKELY = 1e-3  # a probability or share of 0 counts as this
+
+
+@dataclass(frozen=True, eq=False)
+class DuplicateConflicts:
+    """The judgement on n samples.
+
+    Attributes:
+        groups: int64 (n,), number of the group of pictures that show the same, counted in the order of first members; -1: in none.
+        in_conflict: bool (n,), whether the members of the sample's group carry different labels.
+        suspect: bool (n,), whether the sample is in conflict and its label is not the one that the evidence speaks for; all members
+            of a group whose labels it cannot tell apart.
+        suggested: int64 (n,), the label that the evidence speaks for, in conflicts; elsewhere the given one.
+        similarity: float64 (n,), in [0, 1]: the largest similarity to a compared picture under another label; 0 if there is none.
+        majority: float64 (n,), share of the sample's group that carries its label; NaN for samples that are not in conflict.
+        probability: float64 (n,), geometric mean over the group of the probe's probability of the sample's label; NaN as above, or
+            without a probe.
+        neighbours: float64 (n,), share of the sample's label among the nearest pictures outside its group; NaN as above.
+    """
+
+    groups: np.ndarray
+    in_conflict: np.ndarray
+    suspect: np.ndarray
+    suggested: np.ndarray
+    similarity: np.ndarray
+    majority: np.ndarray
+    probability: np.ndarray
+    neighbours: np.ndarray
+
+
+def find_duplicate_conflicts(
+    compared: ComparedPictures,
+    labels: np.ndarray,
+    *,
+    pred_probs: np.ndarray | None = None,
+    features: np.ndarray | None = None,
+) -> DuplicateConflicts:
+    """Judge the groups of pictures that show the same.
+
+    Where labels differ, the one with the largest product of three numbers is taken for right: its share of the group, the
+    geometric mean over the group of the probe's probability of it, and its share of the nearest pictures outside the group.
+
+    Args:
+        compared: pairs of the n pictures.
+        labels: int64 (n,), the given classes.
+        pred_probs: float (n, k), the probe's probabilities; None: without this evidence.
+        features: float (n, d), the probe's embeddings; None: without the evidence of the neighbours.
+    """
+    num_samples = len(labels)
+    same = compared.same()
+    groups = group_pictures(same, num_samples)
+    judged = DuplicateConflicts(
+        groups=groups,
+        in_conflict=_in_conflict(groups, labels),
+        suspect=np.zeros(num_samples, dtype=bool),
+        suggested=labels.copy(),
+        similarity=_similarity_under_other_labels(compared, labels),
+        **{name: np.full(num_samples, np.nan) for name in ("majority", "probability", "neighbours")},
+    )
+    members = np.flatnonzero(judged.in_conflict)
+    around = None if features is None else _labels_around(members, groups, labels, features)
+    order = members[np.argsort(groups[members], kind="stable")]
+    for group in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1) if len(order) else []:
+        _judge(group, labels, pred_probs, None if around is None else around[np.searchsorted(members, group)], judged)
+    # a member that only a chain links to the other label is as sure as the chain's pairs
+    judged.similarity[members] = np.maximum(judged.similarity[members], min(1.0, compared.threshold))
+    return judged
+
+
+def _judge(
+    group: np.ndarray,
+    labels: np.ndarray,
+    pred_probs: np.ndarray | None,
+    around: np.ndarray | None,
+    judged: DuplicateConflicts,
+) -> None:
+    """Write the judgement on one group in conflict, member positions (m,), into the arrays."""
+    classes, place, counts = np.unique(labels[group], return_inverse=True, return_counts=True)
+    majority = counts / len(group)
+    evidence = np.log(majority)
+    judged.majority[group] = majority[place]
+    if pred_probs is not None:
+        probability = np.exp(np.log(np.maximum(pred_probs[np.ix_(group, classes)].astype(np.float64), _UNLIKELY)).mean(axis=0))
+        evidence += np.log(probability)
+        judged.probability[group] = probability[place]
+    if around is not None:
+        share = (around[:, :, None] == classes).sum((0, 1)) / max(1, (around >= 0).sum())
+        evidence += np.log(np.maximum(share, _UNLIKELY))
+        judged.neighbours[group] = share[place]
+    best = np.flatnonzero(np.isclose(evidence, evidence.max(), rtol=0, atol=1e-9))
+    judged.suspect[group] = (place != best[0]) if len(best) == 1 else True
+    judged.suggested[group] = classes[best[0]]
+    if len(best) > 1:  # to those that carry the first of equals, the second is as good
+        judged.suggested[group[place == best[0]]] = classes[best[1]]
+
+
+def _in_conflict(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    member = groups >= 0
+    differs = np.zeros(groups.max(initial=-1) + 1, dtype=bool)
+    first = np.full(len(differs), -1, dtype=np.int64)
+    first[groups[member][::-1]] = labels[member][::-1]
+    np.logical_or.at(differs, groups[member], labels[member] != first[groups[member]])
+    found = np.zeros(len(groups), dtype=bool)
+    found[member] = differs[groups[member]]
+    return found
+
+
+def _similarity_under_other_labels(compared: ComparedPictures, labels: np.ndarray) -> np.ndarray:
+    differ = compared.taken(labels[compared.first] != labels[compared.second])
+    found = np.zeros(len(labels))
+    for side in (differ.first, differ.second):
+        np.maximum.at(found, side, differ.similarity)
+    return found
+
+
+def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Labels of the pictures nearest to each member that are outside its group, int64 (m, 20), -1 where there are no more."""
+    if len(members) == 0:
+        return np.empty((0, NEIGHBOURS), dtype=np.int64)
+    whitened = whiten(torch.from_numpy(np.asarray(features, dtype=np.float32)))
+    largest = int(np.bincount(groups[members]).max())
+    index = torch.from_numpy(members)
+    rows, _ = nearest(whitened[index], whitened, NEIGHBOURS + largest, device=torch.device("cpu"), itself=index)
+    near = rows.numpy()
+    outside = groups[near] != groups[members][:, None]
+    kept = outside & (np.cumsum(outside, axis=1) <= NEIGHBOURS)
+    found = np.full((len(members), NEIGHBOURS), -1, dtype=np.int64)
+    found[np.nonzero(kept)[0], (np.cumsum(kept, axis=1) - 1)[kept]] = labels[near[kept]]
+    return found
