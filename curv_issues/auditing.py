@@ -18,6 +18,7 @@ from curv_issues.config import CurvatureForm, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.picture import UnreadablePictureError
 from curv_issues.errors import AuditInterrupted
+from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings, find_duplicate_conflicts, group_tables
 from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
@@ -28,6 +29,7 @@ from curv_issues.tables import text_column
 if TYPE_CHECKING:
     import datasets
 
+    from curv_issues.duplicates.search import ComparedPictures
     from curv_issues.run import ProbeRun
     from curv_issues.trackers.base import Tracker
 
@@ -184,23 +186,43 @@ def audit_data(
     if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
         finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
     start = time.perf_counter()
-    result = make_result(data, run, training, finding)
-    interrupted = not run.complete
+    interrupted, compared = not run.complete, None
+    try:
+        if run.complete:
+            compared = compare_pictures(data, run)
+    except KeyboardInterrupt:  # the ranking is there
+        interrupted = True
+    compared_at = time.perf_counter()
+    result = make_result(data, run, training, finding, compared)
     try:
         result.contact_sheet = draw_sheet(data, result.scores)
     except KeyboardInterrupt:  # the ranking is there, only its picture is not
         interrupted = True
-    result.summary["seconds"] = {
-        key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, "find": time.perf_counter() - start}.items()
-    }
+    own = {"compare": compared_at - start, "find": time.perf_counter() - compared_at}
+    result.summary["seconds"] = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
     result.summary["peak_memory"] = peak_memory()
     if interrupted:
         raise AuditInterrupted(result)
     return result
 
 
-def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, finding: FindingOptions) -> AuditResult:
-    """Put data, run and judgement together."""
+def compare_pictures(data: LabeledData, run: ProbeRun) -> ComparedPictures:
+    """Look for pictures that show the same, with the probe's features of them and of their mirror images."""
+    from curv_issues.duplicates.search import compare_within
+
+    assert run.mirrored_embeddings is not None  # there after a complete run
+    features = run.embeddings.astype(np.float32) + run.mirrored_embeddings
+    return compare_within(data, features=features, device=run.device)
+
+
+def make_result(
+    data: LabeledData,
+    run: ProbeRun,
+    training: TrainingOptions,
+    finding: FindingOptions,
+    compared: ComparedPictures | None = None,
+) -> AuditResult:
+    """Put data, run and judgement together; without compared pictures no duplicates are told."""
     names = np.array(data.class_names, dtype=object)
     scores = pd.DataFrame(
         {
@@ -226,7 +248,13 @@ def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, fin
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
     judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding)
     scores["suspicion"], scores["flagged"] = judged.ranking.suspicion, judged.flagged
-    findings = findings_table(scores, images)
+    errors = findings_table(scores, images)
+    conflicts, duplicates, metadata = None, None, run.score_metadata
+    if compared is not None:
+        same = find_duplicate_conflicts(compared, data.labels, pred_probs=run.pred_probs, features=run.embeddings)
+        scores[SCORE], metadata = same.similarity, {**metadata, SCORE: SCORE_METADATA}
+        conflicts, duplicates = group_tables(same, compared, scores, data.class_names)
+    findings = [errors] if conflicts is None else [errors, conflict_findings(conflicts, scores, images)]
     summary = {
         "complete": run.complete,
         "epochs_done": run.epochs_done,
@@ -237,21 +265,39 @@ def make_result(data: LabeledData, run: ProbeRun, training: TrainingOptions, fin
         "versions": versions(),
         "device": run.device,
         "compute_type": run.compute_type,
-        "num_findings": {"label_error": len(findings)},
+        "num_findings": {"label_error": len(errors), "duplicate_conflict": 0 if conflicts is None else len(conflicts)},
+        "duplicates": describe_duplicates(compared, conflicts, duplicates),
         **describe_decision(judged),
         "reference_margin": run.reference_margin,
         "notes": notes_on(data) + ([judged.cut_off.note] if judged.cut_off.note else []),
     }
     return AuditResult(
         scores=scores,
-        findings=findings,
+        findings=pd.concat(findings),
         trajectories=run.trajectories,
         pred_probs=run.pred_probs,
         embeddings=run.embeddings,
         images=images,
-        score_metadata=run.score_metadata,
+        score_metadata=metadata,
         summary=summary,
+        conflicts=conflicts,
+        duplicates=duplicates,
     )
+
+
+def describe_duplicates(
+    compared: ComparedPictures | None, conflicts: pd.DataFrame | None, duplicates: pd.DataFrame | None
+) -> dict[str, Any] | None:
+    """What the summary says of pictures that show the same; None if they were not looked for."""
+    if compared is None or conflicts is None or duplicates is None:
+        return None
+    return {
+        "threshold": compared.threshold,
+        "pairs_compared": len(compared),
+        "conflict_groups": conflicts["group"].nunique(),
+        "same_label_groups": duplicates["group"].nunique(),
+        "same_label_rows": len(duplicates),
+    }
 
 
 def describe_dataset(data: LabeledData) -> dict[str, Any]:

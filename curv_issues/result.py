@@ -9,6 +9,12 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
                           or "low": which end is suspect), `source`, and what else is known of it
     findings.parquet      a row a finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
                           image_sha256 (decoded RGB pixels with their shape); one for each (row, kind)
+    conflicts.parquet     a row a member of a group of pictures that show the same under different labels, the most alike groups
+                          first: group, row, split, path, given, suspect (bool), suggested, similarity (to the most similar other
+                          member), test (identical bytes, identical pixels, near), then the evidence for the given label:
+                          majority (share of the group), probability (the probe's, geometric mean over the group), neighbours
+                          (share of the nearest pictures outside)
+    duplicates.parquet    the same for groups under one label: group, row, split, path, given, similarity, test
     trajectories.parquet  row, then a fixed-size list of float32 a tracked quantity: its value by epoch, null where not
                           measured
     images.parquet        row, height, width (int32, native size), file_sha256 ("" where there was none), image_sha256
@@ -18,7 +24,7 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
     findings.png          contact sheet of the most suspect pictures; only if there is one
 
-Rows of all tables and arrays are in the same order as those of scores.parquet, except in findings.parquet.
+Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts and duplicates.
 """
 
 from __future__ import annotations
@@ -38,6 +44,8 @@ import pyarrow.parquet as pq
 from curv_issues.errors import UsageError
 from curv_issues.storage import SUMMARY, read_summary, staged_result
 from curv_issues.tables import (
+    CONFLICTS_SCHEMA,
+    DUPLICATES_SCHEMA,
     FINDINGS_SCHEMA,
     IMAGES_SCHEMA,
     SCORES_SCHEMA,
@@ -53,6 +61,9 @@ from curv_issues.tables import (
 SCHEMA_VERSION = 1
 LABEL_ERROR = "label_error"
 """The kind of finding that `flagged` in the scores stands for."""
+
+DUPLICATE_CONFLICT = "duplicate_conflict"
+"""The kind of finding of the rows of the conflicts table."""
 
 
 @dataclass(eq=False, repr=False)
@@ -75,6 +86,8 @@ class AuditResult:
         summary: JSON values only, with `complete` (bool) and `dataset`, a dict with at least `classes`: the k class
             names. `schema_version` is put in front; `findings` is a reserved key.
         contact_sheet: PNG of the most suspect pictures, or None.
+        conflicts: a row a member of a group of pictures that show the same under different labels; None: no such rows.
+        duplicates: the same for groups under one label.
 
     Raises:
         UsageError: the parts have wrong columns, types, ranges or shapes, or contradict each other.
@@ -89,6 +102,8 @@ class AuditResult:
     score_metadata: dict[str, dict[str, str]]
     summary: dict[str, Any]
     contact_sheet: bytes | None = None
+    conflicts: pd.DataFrame = None  # never None after construction
+    duplicates: pd.DataFrame = None
 
     def __post_init__(self) -> None:
         raw = [str(name) for name in self.scores.columns[len(SCORES_SCHEMA) :]]
@@ -97,6 +112,8 @@ class AuditResult:
         self.findings = conform(self.findings, FINDINGS_SCHEMA, table="findings")
         self.findings = self.findings.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True)
         self.images = conform(self.images, IMAGES_SCHEMA, table="images")
+        self.conflicts = _table_or_empty(self.conflicts, CONFLICTS_SCHEMA, table="conflicts")
+        self.duplicates = _table_or_empty(self.duplicates, DUPLICATES_SCHEMA, table="duplicates")
         self.trajectories = {name: np.asarray(values, np.float32) for name, values in self.trajectories.items()}
         self.pred_probs = _half(self.pred_probs)
         self.embeddings = _half(self.embeddings)
@@ -162,6 +179,8 @@ class AuditResult:
         with staged_result(directory, overwrite=overwrite) as folder:
             pq.write_table(to_arrow(self.scores, schema), folder / "scores.parquet")
             pq.write_table(to_arrow(self.findings, FINDINGS_SCHEMA), folder / "findings.parquet")
+            pq.write_table(to_arrow(self.conflicts, CONFLICTS_SCHEMA), folder / "conflicts.parquet")
+            pq.write_table(to_arrow(self.duplicates, DUPLICATES_SCHEMA), folder / "duplicates.parquet")
             pq.write_table(trajectories_to_arrow(rows, self.trajectories), folder / "trajectories.parquet")
             pq.write_table(to_arrow(self.images, IMAGES_SCHEMA), folder / "images.parquet")
             np.save(folder / "pred_probs.npy", self.pred_probs, allow_pickle=False)
@@ -200,10 +219,19 @@ class AuditResult:
                 score_metadata=field_metadata(scores.schema),
                 summary=summary,
                 contact_sheet=sheet.read_bytes() if sheet.exists() else None,
+                **{
+                    name: _read_table(folder / f"{name}.parquet").to_pandas()
+                    for name in ("conflicts", "duplicates")
+                    if (folder / f"{name}.parquet").exists()  # not in results of the first version
+                },
             )
         except (OSError, ValueError, EOFError, UsageError) as error:  # Arrow's errors are ValueErrors
             reason = " ".join(str(error).split())
             raise UsageError(f"The result in {folder} is damaged ({reason}); make it anew.") from error
+
+
+def _table_or_empty(frame: pd.DataFrame | None, schema: pa.Schema, *, table: str) -> pd.DataFrame:
+    return conform(schema.empty_table().to_pandas() if frame is None else frame, schema, table=table)
 
 
 def _half(values: np.ndarray) -> np.ndarray:
@@ -241,6 +269,11 @@ def _check_tables(result: AuditResult) -> None:
         raise UsageError("The findings table has two findings of one kind for a row; expected one.")
     if not findings["row"].isin(scores["row"]).all():
         raise UsageError("The findings table has rows that are not in the scores table.")
+    for table, frame in (("conflicts", result.conflicts), ("duplicates", result.duplicates)):
+        if frame["row"].duplicated().any() or not frame["row"].isin(scores["row"]).all():
+            raise UsageError(f"The {table} table has a row twice, or rows that are not in the scores table.")
+    if set(result.conflicts["row"]) != set(findings["row"][findings["kind"] == DUPLICATE_CONFLICT]):
+        raise UsageError(f"The conflicts table and the {DUPLICATE_CONFLICT} findings are not the same rows.")
     flagged = set(scores["row"][scores["flagged"]])
     if flagged != set(findings["row"][findings["kind"] == LABEL_ERROR]):
         raise UsageError(f"`flagged` in the scores table and the {LABEL_ERROR} findings are not the same rows.")

@@ -24,7 +24,7 @@ from curv_issues.probes import PROBES
 from curv_issues.probes.base import ProbeSpec, find_head
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.recipe import Recipe, make_recipe
-from curv_issues.scoring import capturing, evaluating, predict, scoring_pass
+from curv_issues.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Tracker, check_trackers, score_info
 from curv_issues.trackers.reference_margin import ReferenceMargin
@@ -46,6 +46,7 @@ class ProbeRun:
         suggested: int64 (n,), the class other than the given one that the probe finds best in the end.
         reference_margin: percentiles by epoch of the margins under a random other label, see `ReferenceMargin`.
         embeddings: float16 (n, d), inputs of the probe's last layer.
+        mirrored_embeddings: float16 (n, d), the same of the mirror images; None after Ctrl-C.
         recipe: the training as it was run.
         epochs_done: number of finished epochs.
         complete: False if Ctrl-C cut the run short.
@@ -60,6 +61,7 @@ class ProbeRun:
     pred_probs: np.ndarray
     suggested: np.ndarray
     embeddings: np.ndarray
+    mirrored_embeddings: np.ndarray | None
     reference_margin: dict[str, list[float]]
     recipe: Recipe
     epochs_done: int
@@ -161,6 +163,7 @@ def run_probe(
             except KeyboardInterrupt:  # one pass more saves the ranking; another Ctrl-C ends at once
                 complete = False
                 pred_probs, embeddings, suggested = predict(probe, pictures, labels, device=device)
+            mirrored = embed_mirrored(probe, pictures, device=device) if complete else None
 
     return ProbeRun(
         scores={tracker.name: tracker.score() for tracker in scoring},
@@ -170,6 +173,7 @@ def run_probe(
         suggested=suggested,
         reference_margin=reference.percentiles(),
         embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
+        mirrored_embeddings=None if mirrored is None else np.clip(mirrored, -GREATEST_HALF, GREATEST_HALF),
         recipe=recipe,
         epochs_done=epochs_done,
         complete=complete,

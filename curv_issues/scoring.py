@@ -105,6 +105,16 @@ def predict(
     return np.concatenate(probabilities), np.concatenate(embeddings), np.concatenate(others)
 
 
+def embed_mirrored(probe: nn.Module, pictures: Tensor, *, device: torch.device) -> np.ndarray:
+    """Embeddings of the mirror images of clean pictures, float16 (n, d): with those of the pictures, they find mirrored copies."""
+    embeddings = []
+    with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
+        for index in torch.arange(len(pictures)).split(SCORING_BATCH):
+            probe(to_inputs(pictures[index], device).flip(3))
+            embeddings.append(seen.pop().flatten(1).half().cpu().numpy())
+    return np.concatenate(embeddings)
+
+
 def predict_logits(probe: nn.Module, pictures: Tensor, samples: Tensor, *, device: torch.device) -> np.ndarray:
     """Logits of the clean pictures at positions `samples` (m,), float32 (m, k), weights fixed, in evaluation mode."""
     logits = []

@@ -18,6 +18,8 @@ SUMMARY = "summary.json"
 FILES = (
     "scores.parquet",
     "findings.parquet",
+    "conflicts.parquet",
+    "duplicates.parquet",
     "trajectories.parquet",
     "images.parquet",
     "pred_probs.npy",

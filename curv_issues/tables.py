@@ -50,6 +50,33 @@ FINDINGS_SCHEMA = pa.schema(
     ]
 )
 
+CONFLICTS_SCHEMA = pa.schema(
+    [
+        _needed("group", pa.int64()),
+        *_PLACE,
+        _needed("given", pa.string()),
+        _needed("suspect", pa.bool_()),
+        _needed("suggested", pa.string()),
+        _needed("similarity", pa.float64()),
+        _needed("test", pa.string()),
+        _needed("majority", pa.float64()),
+        pa.field("probability", pa.float64()),
+        pa.field("neighbours", pa.float64()),
+    ]
+)
+"""A row a member of a group of pictures that show the same under different labels."""
+
+DUPLICATES_SCHEMA = pa.schema(
+    [
+        _needed("group", pa.int64()),
+        *_PLACE,
+        _needed("given", pa.string()),
+        _needed("similarity", pa.float64()),
+        _needed("test", pa.string()),
+    ]
+)
+"""A row a member of a group of pictures that show the same under the same label."""
+
 IMAGES_SCHEMA = pa.schema(
     [
         _needed("row", pa.int64()),

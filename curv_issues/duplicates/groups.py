@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from curv_issues.duplicates.search import TESTS, ComparedPictures
+from curv_issues.duplicates.base import TESTS, ComparedPictures
 
 
 def group_pictures(pairs: ComparedPictures, num_samples: int) -> np.ndarray:

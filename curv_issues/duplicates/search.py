@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,49 +12,13 @@ from curv_issues.batches import as_pictures
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device
 from curv_issues.duplicates.alignment import Details, crop_similarity, quick_similarity, similarity
+from curv_issues.duplicates.base import BYTES, NEAR, PER_PAIR, PIXELS, ComparedPictures
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
 from curv_issues.duplicates.threshold import choose_threshold
 
-BYTES, PIXELS, NEAR = TESTS = ("identical bytes", "identical pixels", "near")
-"""The tests by which two pictures are found to be the same, the strongest first."""
-
-PER_PAIR = ("first", "second", "similarity", "test", "mirrored")
 HOPEFUL = 0.3  # similarity over shifts alone from which on crops are tried, for at most four pairs a picture
 PROMISING = 0.5  # similarity with crops from which on a pair is aligned with all care, for at most one pair a picture
-LEAST_ALIGNED = 10_000  # pictures that these limits count at least
-
-
-@dataclass(frozen=True, eq=False)
-class ComparedPictures:
-    """p pairs of pictures that were compared, and how alike they are; each pair once.
-
-    Attributes:
-        first: int64 (p,), position of one picture; within one dataset the smaller position.
-        second: int64 (p,), position of the other, in the same or in the other dataset.
-        similarity: float32 (p,), in [-1, 1]: correlation of the aligned details, 1 for identical pictures.
-        test: object (p,), of `TESTS`: the strongest by which they are the same, or would be with a lower threshold.
-        mirrored: bool (p,), whether the mirror image of one is compared.
-        threshold: similarity from which on pictures count as the same.
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    similarity: np.ndarray
-    test: np.ndarray
-    mirrored: np.ndarray
-    threshold: float
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def same(self) -> ComparedPictures:
-        """Only the pairs that show the same."""
-        return self.taken(self.similarity >= self.threshold)
-
-    def taken(self, mask: np.ndarray) -> ComparedPictures:
-        """Only the pairs of a mask or index."""
-        arrays: dict[str, Any] = {name: getattr(self, name)[mask] for name in PER_PAIR}
-        return replace(self, **arrays)
+LEAST_ALIGNED = 2_000  # pictures that these limits count at least
 
 
 def compare_within(

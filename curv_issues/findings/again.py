@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict, replace
 
+import pandas as pd
+
 from curv_issues.config import FindingOptions
+from curv_issues.findings.duplicate_conflict import conflict_findings
 from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
 from curv_issues.result import AuditResult
 
@@ -29,12 +32,13 @@ def find_again(result: AuditResult, *, score: str = "default", cut_off: str | fl
     raw = {name: result.scores[name].to_numpy() for name in result.score_names}
     judged = find_label_errors(raw, directions, result.trajectories["margin"], result.summary["reference_margin"], options=options)
     scores = result.scores.assign(suspicion=judged.ranking.suspicion, flagged=judged.flagged)
-    findings = findings_table(scores, result.images)
+    errors = findings_table(scores, result.images)
+    conflicts = conflict_findings(result.conflicts, scores, result.images)
     summary = copy.deepcopy(result.summary)
     summary["options"].update(asdict(options))
-    summary["num_findings"]["label_error"] = len(findings)
+    summary["num_findings"]["label_error"] = len(errors)
     before = (summary.get("cut_off") or {}).get("note")
     after = judged.cut_off.note
     summary["notes"] = [note for note in summary.get("notes", []) if note != before] + ([after] if after else [])
     summary.update(describe_decision(judged))
-    return replace(result, scores=scores, findings=findings, summary=summary, contact_sheet=None)
+    return replace(result, scores=scores, findings=pd.concat([errors, conflicts]), summary=summary, contact_sheet=None)

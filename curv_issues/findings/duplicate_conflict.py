@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+import pandas as pd
 
-from curv_issues.duplicates.candidates import whiten
-from curv_issues.duplicates.groups import group_pictures
-from curv_issues.duplicates.nearest import nearest
-from curv_issues.duplicates.search import ComparedPictures
+from curv_issues.duplicates.base import ComparedPictures
+from curv_issues.duplicates.groups import best_links, group_pictures
+from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, text_column
 
 KIND = "duplicate_conflict"
+SCORE = "conflict_similarity"
+SCORE_METADATA = {
+    "direction": "high",
+    "description": "largest similarity (correlation of aligned pixels) to a compared picture under another label",
+    "cost": "a search among all pictures",
+    "source": "new here",
+}
 NEIGHBOURS = 20  # pictures outside a group whose labels are asked
 _UNLIKELY = 1e-3  # a probability or share of 0 counts as this
 
@@ -133,6 +140,11 @@ def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, 
     """Labels of the pictures nearest to each member that are outside its group, int64 (m, 20), -1 where there are no more."""
     if len(members) == 0:
         return np.empty((0, NEIGHBOURS), dtype=np.int64)
+    import torch  # what only makes findings anew need not wait for it
+
+    from curv_issues.duplicates.candidates import whiten
+    from curv_issues.duplicates.nearest import nearest
+
     whitened = whiten(torch.from_numpy(np.asarray(features, dtype=np.float32)))
     largest = int(np.bincount(groups[members]).max())
     index = torch.from_numpy(members)
@@ -143,3 +155,38 @@ def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, 
     found = np.full((len(members), NEIGHBOURS), -1, dtype=np.int64)
     found[np.nonzero(kept)[0], (np.cumsum(kept, axis=1) - 1)[kept]] = labels[near[kept]]
     return found
+
+
+def group_tables(
+    judged: DuplicateConflicts, compared: ComparedPictures, scores: pd.DataFrame, class_names: Sequence[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row a member of a group: of those in conflict (`CONFLICTS_SCHEMA`), and of those under one label (`DUPLICATES_SCHEMA`).
+
+    The most alike groups come first, and in either table groups are numbered in this order.
+    """
+    similarity, test = best_links(compared.same(), len(scores))
+    table = scores[["row", "split", "path", "given"]].assign(
+        group=judged.groups,
+        suspect=judged.suspect,
+        suggested=text_column(np.array(class_names, dtype=object)[judged.suggested]),
+        similarity=similarity.astype(np.float64),
+        test=test,
+        majority=judged.majority,
+        probability=judged.probability,
+        neighbours=judged.neighbours,
+    )
+    in_conflict, alike = judged.in_conflict, (judged.groups >= 0) & ~judged.in_conflict
+    return _numbered(table[in_conflict])[CONFLICTS_SCHEMA.names], _numbered(table[alike])[DUPLICATES_SCHEMA.names]
+
+
+def _numbered(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.assign(best=table.groupby("group")["similarity"].transform("max"))
+    table = table.sort_values(["best", "group", "row"], ascending=[False, True, True], kind="stable", ignore_index=True)
+    return table.assign(group=pd.factorize(table["group"])[0].astype(np.int64))
+
+
+def conflict_findings(conflicts: pd.DataFrame, scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """A finding for each row of the conflicts table, in the columns of findings.parquet; suspicion is that of the scores table."""
+    columns = scores[["row", "suspicion"]].assign(image_sha256=images["image_sha256"])
+    findings = conflicts[["row", "split", "path", "given", "suggested"]].merge(columns, on="row", how="left").assign(kind=KIND)
+    return findings[["row", "split", "path", "kind", "given", "suggested", "suspicion", "image_sha256"]]
