@@ -80,6 +80,11 @@ class TestSimilarity:
         assert alike(crops, PICTURES).min() > 0.9
         assert alike(PICTURES, crops, quick=True).max() < 0.9  # so it takes the scales to see it
 
+    def test_one_may_be_magnified_along_and_the_other_across(self) -> None:
+        along, across = (np.stack([blown_up(picture, *crop) for picture in PICTURES]) for crop in ((2, 0, 28, 32), (0, 2, 32, 28)))
+        assert alike(along, across).min() > 0.95
+        assert alike(across, along).min() > 0.95
+
     def test_recompressed_pictures_are_the_same(self) -> None:
         assert alike(PICTURES, np.stack([recompressed(picture) for picture in PICTURES])).min() > 0.95
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
+from curv_issues.duplicates import groups
 from curv_issues.duplicates.groups import best_links, group_pictures
 from curv_issues.duplicates.search import BYTES, NEAR, PIXELS, TESTS, ComparedPictures
 
@@ -40,9 +44,18 @@ def test_a_chain_is_one_group() -> None:
 
 
 def test_groups_are_numbered_by_their_first_members() -> None:
-    groups = group_pictures(near((5, 6), (2, 7), (0, 8), (6, 9)), 10)
-    assert groups.tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0, 2]
-    assert groups.dtype == np.int64
+    numbers = group_pictures(near((5, 6), (2, 7), (0, 8), (6, 9)), 10)
+    assert numbers.tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0, 2]
+    assert numbers.dtype == np.int64
+
+
+def test_the_numbers_do_not_hang_on_those_of_the_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(links: coo_matrix, directed: bool) -> tuple[int, np.ndarray]:
+        count, component = connected_components(links, directed=directed)
+        return count, count - 1 - component
+
+    monkeypatch.setattr(groups, "connected_components", backwards)
+    assert group_pictures(near((5, 6), (2, 7), (0, 8)), 9).tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0]
 
 
 def test_no_pairs_no_groups() -> None:

@@ -135,6 +135,28 @@ class TestWithin:
         assert (pairs.same().test == PIXELS).sum() == len(EXACT_COPIES)
         assert found(replace(within, threshold=2.0).same()) == {}
 
+    def test_similarity_at_the_threshold_is_enough(self, within: ComparedPictures) -> None:
+        near = within.taken(within.test == NEAR)
+        for count in (1, 5, 50):
+            level = float(near.similarity[count - 1])
+            assert len(replace(near, threshold=level).same()) == (near.similarity >= level).sum() >= count
+
+    def test_the_threshold_is_chosen_by_the_far_pairs(self, planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[tuple[np.ndarray, int]] = []
+
+        def chosen(background: np.ndarray, num_pairs: int) -> float:
+            asked.append((background, num_pairs))
+            return 0.96
+
+        monkeypatch.setattr(search, "choose_threshold", chosen)
+        pairs = compare_within(planted.data, device="cpu")
+        ((background, num_pairs),) = asked
+        assert pairs.threshold == 0.96
+        assert len(pairs) - len(EXACT_COPIES) <= num_pairs <= 2 * 10 * len(planted.data)
+        assert num_pairs / 4 < len(background) < num_pairs
+        assert background.max() < 0.9  # not one of the copies, which come first in a search
+        assert (compare_within(planted.data, threshold=0.5, device="cpu").threshold, len(asked)) == (0.5, 1)
+
     @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
     def test_features_of_any_float_type_add_candidates(self, planted: Planted, within: ComparedPictures, dtype: type) -> None:
         features = np.random.default_rng(0).normal(size=(len(planted.data), 24)).astype(dtype)
@@ -276,10 +298,10 @@ class TestBetween:
         )
         monkeypatch.setattr(search, "candidates_between", lambda *_, device: nobody)
         ours, theirs = ORIGINALS[[4, 5, 6, 5, 7]], ORIGINALS[[9, 7, 5, 7, 4, 8]]
-        one = data_of(ours, files=["f4", "f5", "f6", "f5", ""])
-        other = data_of(theirs, files=["f9", "", "else", "", "f4", "f8"])
+        one = data_of(ours, files=["f4", "f5", "f6", "f5", "f7"])
+        other = data_of(theirs, files=["f9", "f7", "else", "", "f4", "f8"])
         pairs = compare_between(one, other, device="cpu")
-        assert found(pairs) == {(0, 4): (BYTES, False), (1, 2): (PIXELS, False), (4, 1): (PIXELS, False)}
+        assert found(pairs) == {(0, 4): (BYTES, False), (1, 2): (PIXELS, False), (4, 1): (BYTES, False)}
         assert len(pairs.same()) == 3
 
     def test_identical_pictures_come_once_although_the_search_proposes_them(self) -> None:
