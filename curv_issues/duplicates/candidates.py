@@ -67,6 +67,7 @@ def candidates_between(pictures: Tensor, index: Tensor, others: Tensor, index_2:
 def whiten(features: Tensor) -> Tensor:
     """The features on their first 64 principal axes, each scaled to deviation 1, rows of unit length; float32."""
     centred = features.float() - features.float().mean(0)
+    centred -= centred.mean(0)  # what rounding left of a large constant would else become an axis of its own
     variances, axes = torch.linalg.eigh(centred.T @ centred / max(1, len(centred)))
     kept = variances > 1e-8 * variances.amax()
     variances, axes = variances[kept][-COMPONENTS:], axes[:, kept][:, -COMPONENTS:]

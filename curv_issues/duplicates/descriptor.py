@@ -50,7 +50,9 @@ def _describe(inputs: Tensor) -> Tensor:
     light = luminance(inputs)
     cells = functional.adaptive_avg_pool2d(light, LIGHT).flatten(1)
     cells = functional.normalize(cells - cells.mean(1, keepdim=True), dim=1)
-    deviation = light.flatten(1).std(1, keepdim=True)
+    pixels = light.flatten(1)
+    lengths = (pixels - pixels.mean(1, keepdim=True)).norm(dim=1, keepdim=True)
+    deviation = lengths / max(1, pixels.shape[1] - 1) ** 0.5
     if inputs.shape[1] == 1:
         colour = cells.new_zeros(len(cells), 2 * COLOUR**2)
     else:

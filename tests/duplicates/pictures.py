@@ -1,0 +1,61 @@
+"""Generated pictures with the spectrum of photos, and what makes near-duplicates of them."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+MARGIN = 4  # pixels around a picture that a shift brings into view
+
+
+def textured(n: int, *, side: int = 32, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Random fields whose amplitude falls with the frequency, uint8 (n, side, side, channels), from 50 to 200."""
+    rng = np.random.default_rng(seed)
+    size = 2 * side  # the fields are periodic, so half of one is shown
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)) + 1 / size
+    spectrum = np.fft.fft2(rng.normal(size=(n, channels, size, size))) / frequency**1.3
+    fields = np.fft.ifft2(spectrum).real[:, :, :side, :side]
+    fields += fields.mean(1, keepdims=True)  # the channels of a photo go together
+    low, high = fields.min((1, 2, 3), keepdims=True), fields.max((1, 2, 3), keepdims=True)
+    return (50 + 150 * (fields - low) / (high - low)).round().astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+def canvases(n: int, *, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Textured pictures with a margin that `cut` leaves out."""
+    return textured(n, side=32 + 2 * MARGIN, channels=channels, seed=seed)
+
+
+def cut(canvas: np.ndarray, rows: int = 0, columns: int = 0) -> np.ndarray:
+    """The 32 x 32 pixels of canvases (..., 40, 40, c) at a shift from the middle."""
+    return canvas[..., MARGIN + rows : MARGIN + rows + 32, MARGIN + columns : MARGIN + columns + 32, :]
+
+
+def brighter(picture: np.ndarray) -> np.ndarray:
+    return (picture + 40).astype(np.uint8)
+
+
+def paler(picture: np.ndarray) -> np.ndarray:
+    """At half the contrast."""
+    return (picture // 2 + 60).astype(np.uint8)
+
+
+def recompressed(picture: np.ndarray) -> np.ndarray:
+    """Through JPEG."""
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, format="JPEG", quality=75)
+    return np.asarray(Image.open(buffer))
+
+
+def blown_up(picture: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """A part of a picture, (h, w, 3), at the size of the whole."""
+    part = Image.fromarray(picture).crop((left, top, left + width, top + height))
+    return np.asarray(part.resize(picture.shape[1::-1], Image.Resampling.BILINEAR))
+
+
+def rows_of(n: int, d: int, *, seed: int = 0) -> Tensor:
+    """Normal float32 rows."""
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))

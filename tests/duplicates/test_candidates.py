@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional
+
+from curv_issues.batches import as_pictures
+from curv_issues.duplicates import candidates as module
+from curv_issues.duplicates.candidates import COMPONENTS, Candidates, candidates_between, candidates_within, whiten
+from curv_issues.duplicates.descriptor import describe
+from tests.duplicates.pictures import brighter, canvases, cut, recompressed, rows_of, textured
+from tests.small import CPU
+
+FAR, NEIGHBOURS = 5, 10  # as the docstrings say
+
+
+def everything(pictures: Tensor) -> Tensor:
+    return torch.arange(len(pictures))
+
+
+def ranked(queries: Tensor, gallery: Tensor, *, itself: bool) -> list[list[int]]:
+    """For each query the ten best rows, in order."""
+    products = (queries.double() @ gallery.double().T).numpy()
+    return [[j for j in np.argsort(-row, kind="stable").tolist() if not (itself and i == j)][:10] for i, row in enumerate(products)]
+
+
+def found_by(searches: list[tuple[list[list[int]], bool]], *, symmetric: bool) -> dict[tuple[int, int, bool], int]:
+    """(first, second, mirrored) -> the best rank in any search."""
+    best: dict[tuple[int, int, bool], int] = {}
+    for rows, mirrored in searches:
+        for i, row in enumerate(rows):
+            for rank, j in enumerate(row):
+                key = (min(i, j), max(i, j), mirrored) if symmetric else (i, j, mirrored)
+                best[key] = min(rank, best.get(key, 99))
+    return best
+
+
+def check(found: Candidates, expected: dict[tuple[int, int, bool], int]) -> None:
+    keys = [(*pair, mirrored) for pair, mirrored in zip(found.pairs.tolist(), found.mirrored.tolist(), strict=True)]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == set(expected)
+    assert dict(zip(keys, found.far.tolist(), strict=True)) == {key: rank >= FAR for key, rank in expected.items()}
+    assert (found.pairs.dtype, found.mirrored.dtype, found.far.dtype) == (torch.int64, torch.bool, torch.bool)
+
+
+@pytest.mark.parametrize("n", [2, 5, 40])
+def test_within_equals_its_twin(n: int) -> None:
+    pictures = as_pictures(textured(n))
+    plain, mirrored = describe(pictures, everything(pictures), device=CPU)
+    searches = [(ranked(plain, plain, itself=True), False), (ranked(plain, mirrored, itself=True), True)]
+    found = candidates_within(pictures, everything(pictures), None, device=CPU)
+    check(found, found_by(searches, symmetric=True))
+    assert (found.pairs[:, 0] < found.pairs[:, 1]).all()
+    assert found.far.any() == (n == 40)
+
+
+def test_features_are_one_more_search() -> None:
+    pictures, features = as_pictures(textured(40)), rows_of(40, 12)
+    plain, mirrored = describe(pictures, everything(pictures), device=CPU)
+    white = whiten(features)
+    searches = [
+        (ranked(plain, plain, itself=True), False),
+        (ranked(plain, mirrored, itself=True), True),
+        (ranked(white, white, itself=True), False),
+    ]
+    found = candidates_within(pictures, everything(pictures), features, device=CPU)
+    check(found, found_by(searches, symmetric=True))
+    assert len(found.pairs) > len(candidates_within(pictures, everything(pictures), None, device=CPU).pairs)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (3, 30), (30, 3), (25, 30)])
+def test_between_equals_its_twin(n: int, m: int) -> None:
+    pictures, others = as_pictures(textured(n)), as_pictures(textured(m, seed=1))
+    plain, _ = describe(pictures, everything(pictures), device=CPU)
+    plain_2, mirrored_2 = describe(others, everything(others), device=CPU)
+    searches = [(ranked(plain, plain_2, itself=False), False), (ranked(plain, mirrored_2, itself=False), True)]
+    found = candidates_between(pictures, everything(pictures), others, everything(others), device=CPU)
+    check(found, found_by(searches, symmetric=False))
+
+
+def test_every_planted_copy_is_found() -> None:
+    canvas = canvases(120)
+    originals = cut(canvas)
+    copies = np.concatenate(
+        [
+            originals[:10],
+            brighter(originals[10:20]),
+            cut(canvas[20:30], 2, -2),
+            np.stack([recompressed(picture) for picture in originals[30:40]]),
+            originals[40:50, :, ::-1],
+        ]
+    )
+    planted = [(i, 120 + i, i >= 40) for i in range(50)]
+    pictures = as_pictures(np.concatenate([originals, copies]))
+    found = candidates_within(pictures, everything(pictures), None, device=CPU)
+    near = {(*pair, flip) for pair, flip, far in zip(*(part.tolist() for part in found), strict=True) if not far}
+    assert near >= set(planted)
+    assert len(found.pairs) <= 2 * NEIGHBOURS * len(pictures)
+
+    between = candidates_between(pictures, torch.arange(120), pictures, torch.arange(120, 170), device=CPU)
+    near = {(*pair, flip) for pair, flip, far in zip(*(part.tolist() for part in between), strict=True) if not far}
+    assert near >= {(first, second - 120, flip) for first, second, flip in planted}
+
+
+def test_features_find_what_the_pictures_do_not_show() -> None:
+    pictures = as_pictures(textured(60))
+    features = rows_of(60, 20)
+    before = candidates_within(pictures, everything(pictures), None, device=CPU)
+    pair = next([i, j] for i in range(60) for j in range(i + 1, 60) if [i, j] not in before.pairs.tolist())
+    features[pair[1]] = features[pair[0]]
+    found = candidates_within(pictures, everything(pictures), features, device=CPU)
+    (place,) = (found.pairs == torch.tensor(pair)).all(1).nonzero().flatten().tolist()
+    assert not found.far[place]
+    assert not found.mirrored[place]
+
+
+def test_pairs_count_in_the_index() -> None:
+    pictures = as_pictures(textured(30))
+    index = torch.tensor([29, 3, 4, 17, 8, 9, 20, 11, 2, 0, 25, 26])
+    found = candidates_within(pictures, index, None, device=CPU)
+    expected = candidates_within(pictures[index], torch.arange(12), None, device=CPU)
+    for part, other in zip(found, expected, strict=True):
+        assert torch.equal(part, other)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_one_picture_has_no_candidates(n: int) -> None:
+    pictures = as_pictures(textured(3))
+    found = candidates_within(pictures, torch.arange(n), rows_of(n, 4) if n else None, device=CPU)
+    assert [len(part) for part in found] == [0, 0, 0]
+    assert found.pairs.shape == (0, 2)
+    assert candidates_between(pictures, torch.arange(3), pictures, torch.arange(0), device=CPU).pairs.shape == (0, 2)
+    assert candidates_between(pictures, torch.arange(0), pictures, torch.arange(3), device=CPU).pairs.shape == (0, 2)
+
+
+class TestWhiten:
+    def test_the_axes_have_unit_covariance(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        features = rows_of(500, 10) @ rows_of(10, 10, seed=1) * 20 + 300
+        monkeypatch.setattr(module, "functional", type("Unscaled", (), {"normalize": staticmethod(lambda rows, dim: rows)}))
+        white = whiten(features)
+        torch.testing.assert_close(white.T @ white / 500, torch.eye(10), atol=1e-3, rtol=0)
+        torch.testing.assert_close(white.mean(0), torch.zeros(10), atol=1e-3, rtol=0)
+
+    @pytest.mark.parametrize(("n", "d"), [(300, 12), (40, 90), (200, 100)])
+    def test_equals_its_twin(self, n: int, d: int) -> None:
+        features = rows_of(n, d) * torch.linspace(0.5, 3, d) + 5
+        centred = (features - features.mean(0)).double().numpy()
+        axes, strength, _ = np.linalg.svd(centred, full_matrices=False)
+        axes = axes[:, strength > 1e-3][:, :COMPONENTS]
+        axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+        white = whiten(features).numpy()
+        np.testing.assert_allclose(white @ white.T, axes @ axes.T, atol=1e-3)  # the same up to signs of the axes
+        assert white.shape[1] <= COMPONENTS
+
+    @given(n=st.integers(1, 30), d=st.integers(1, 100), constant=st.integers(0, 100), seed=st.integers(0, 5))
+    def test_rows_have_unit_length_or_none(self, n: int, d: int, constant: int, seed: int) -> None:
+        features = rows_of(n, d, seed=seed)
+        features[:, :constant] = 2.5
+        white = whiten(features)
+        assert (len(white), white.dtype) == (n, torch.float32)
+        assert white.isfinite().all()
+        assert white.shape[1] <= min(d, COMPONENTS)
+        length = white.norm(dim=1)
+        assert ((length - 1).abs() < 1e-4).logical_or(length == 0).all()
+
+    @pytest.mark.parametrize(("n", "value"), [(50, 7.0), (5000, 1000.1), (5000, 12345.6)])
+    def test_a_constant_feature_adds_nothing(self, n: int, value: float) -> None:
+        features = rows_of(n, 8)
+        white, expected = whiten(torch.cat([features, torch.full((n, 3), value)], dim=1)), whiten(features)
+        assert white.shape == expected.shape
+        torch.testing.assert_close(white[:50] @ white[:50].T, expected[:50] @ expected[:50].T, atol=1e-4, rtol=0)
+
+    def test_the_scale_and_the_place_of_features_do_not_count(self) -> None:
+        features = rows_of(200, 8)
+        other = features @ rows_of(8, 8, seed=3) * 100 - 40
+        white, expected = whiten(other), whiten(features)
+        torch.testing.assert_close(white @ white.T, expected @ expected.T, atol=5e-3, rtol=0)
+
+    def test_half_precision_is_computed_in_float32(self) -> None:
+        features = (rows_of(300, 20) * 5000).half()  # squares of it are beyond float16
+        white = whiten(features)
+        assert white.dtype == torch.float32
+        torch.testing.assert_close(white, whiten(features.float()))
+        assert (functional.cosine_similarity(white[:1], white[1:]).abs() < 0.95).all()
+
+    @pytest.mark.parametrize("value", [0.0, 0.1, 1e4])
+    def test_features_that_are_all_the_same_do_not_fail(self, value: float) -> None:
+        pictures = as_pictures(textured(20))
+        features = torch.full((20, 6), value)
+        assert whiten(features).isfinite().all()
+        found = candidates_within(pictures, everything(pictures), features, device=CPU)
+        without = candidates_within(pictures, everything(pictures), None, device=CPU)
+        keys = [
+            {(*pair, flip) for pair, flip in zip(each.pairs.tolist(), each.mirrored.tolist(), strict=True)}
+            for each in (found, without)
+        ]
+        assert keys[0] >= keys[1]

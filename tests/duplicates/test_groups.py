@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from curv_issues.duplicates import groups
+from curv_issues.duplicates.groups import best_links, group_pictures
+from curv_issues.duplicates.search import BYTES, NEAR, PIXELS, TESTS, ComparedPictures
+
+Link = tuple[int, int, float, str]
+
+
+def compared(links: list[Link]) -> ComparedPictures:
+    return ComparedPictures(
+        first=np.array([link[0] for link in links], dtype=np.int64),
+        second=np.array([link[1] for link in links], dtype=np.int64),
+        similarity=np.array([link[2] for link in links], dtype=np.float32),
+        test=np.array([link[3] for link in links], dtype=object),
+        mirrored=np.zeros(len(links), dtype=bool),
+        threshold=0.9,
+    )
+
+
+def near(*pairs: tuple[int, int]) -> ComparedPictures:
+    return compared([(*pair, 0.95, NEAR) for pair in pairs])
+
+
+def joined(pairs: list[tuple[int, int]], n: int) -> list[int]:
+    """The groups, by giving all of one group the number of the other, pair by pair."""
+    number = list(range(n))
+    for one, other in pairs:
+        number = [min(number[one], number[other]) if each in (number[one], number[other]) else each for each in number]
+    large = [each if number.count(each) > 1 else -1 for each in number]
+    order = list(dict.fromkeys(each for each in large if each >= 0))
+    return [order.index(each) if each >= 0 else -1 for each in large]
+
+
+def test_a_chain_is_one_group() -> None:
+    assert group_pictures(near((1, 2), (3, 4), (2, 3)), 6).tolist() == [-1, 0, 0, 0, 0, -1]
+
+
+def test_groups_are_numbered_by_their_first_members() -> None:
+    numbers = group_pictures(near((5, 6), (2, 7), (0, 8), (6, 9)), 10)
+    assert numbers.tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0, 2]
+    assert numbers.dtype == np.int64
+
+
+def test_the_numbers_do_not_hang_on_those_of_the_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(links: coo_matrix, directed: bool) -> tuple[int, np.ndarray]:
+        count, component = connected_components(links, directed=directed)
+        return count, count - 1 - component
+
+    monkeypatch.setattr(groups, "connected_components", backwards)
+    assert group_pictures(near((5, 6), (2, 7), (0, 8)), 9).tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0]
+
+
+def test_no_pairs_no_groups() -> None:
+    assert group_pictures(near(), 3).tolist() == [-1, -1, -1]
+    assert group_pictures(near(), 0).tolist() == []
+
+
+@given(
+    st.integers(2, 14).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)))))
+)
+def test_equals_its_twin(case: tuple[int, list[tuple[int, int]]]) -> None:
+    n, drawn = case
+    pairs = [(min(pair), max(pair)) for pair in drawn if pair[0] != pair[1]]
+    assert group_pictures(near(*pairs), n).tolist() == joined(pairs, n)
+
+
+def test_best_links_are_the_most_similar_and_the_strongest() -> None:
+    links = [(0, 1, 1.0, PIXELS), (0, 2, 1.0, BYTES), (0, 4, 0.93, NEAR), (4, 5, 0.97, NEAR), (1, 5, 0.91, NEAR)]
+    similarity, test = best_links(compared(links), 7)
+    np.testing.assert_array_equal(similarity, np.array([1, 1, 1, np.nan, 0.97, 0.97, np.nan], dtype=np.float32))
+    assert similarity.dtype == np.float32
+    assert test.tolist() == [BYTES, PIXELS, BYTES, None, NEAR, NEAR, None]
+
+
+def test_without_links_there_is_no_best() -> None:
+    similarity, test = best_links(compared([]), 2)
+    assert np.isnan(similarity).all()
+    assert test.tolist() == [None, None]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(6, 11), st.sampled_from([-0.5, 0.0, 0.25, 0.5, 1.0]), st.sampled_from(TESTS)),
+        max_size=12,
+    )
+)
+def test_best_links_equal_their_twin(links: list[Link]) -> None:
+    similarity, test = best_links(compared(links), 12)
+    for i in range(12):
+        own = [link for link in links if i in link[:2]]
+        assert (None if np.isnan(similarity[i]) else similarity[i]) == max((link[2] for link in own), default=None)
+        assert test[i] == min((link[3] for link in own), key=TESTS.index, default=None)

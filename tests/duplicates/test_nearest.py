@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from curv_issues.duplicates import nearest as module
+from curv_issues.duplicates.nearest import nearest
+from tests.duplicates.pictures import rows_of
+from tests.small import CPU
+
+
+def twin(queries: Tensor, gallery: Tensor, k: int, itself: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """All inner products at once, sorted."""
+    products = queries.double().numpy() @ gallery.double().numpy().T
+    if itself is not None:
+        products[np.arange(len(queries)), itself.numpy()] = -np.inf
+        k = min(k, len(gallery) - 1)
+    rows = np.argsort(-products, axis=1, kind="stable")[:, :k]
+    return rows, np.take_along_axis(products, rows, axis=1)
+
+
+def check(queries: Tensor, gallery: Tensor, k: int, itself: Tensor | None = None) -> None:
+    rows, products = nearest(queries, gallery, k, device=CPU, itself=itself)
+    expected_rows, expected = twin(queries, gallery, k, itself)
+    assert (rows.dtype, products.dtype) == (torch.int64, torch.float32)
+    np.testing.assert_array_equal(rows.numpy(), expected_rows)
+    np.testing.assert_allclose(products.numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUERIES", 3)
+    monkeypatch.setattr(module, "GALLERY", 5)
+
+
+SIZES = {"q": st.integers(1, 13), "n": st.integers(1, 17), "k": st.integers(1, 20), "block": st.integers(1, 7)}
+
+
+@given(**SIZES)
+@example(q=3, n=5, k=5, block=5)
+@example(q=4, n=6, k=6, block=1)
+def test_equals_its_twin_at_any_size_and_block(q: int, n: int, k: int, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "QUERIES", block)
+        patch.setattr(module, "GALLERY", 8 - block)
+        check(rows_of(q, 6, seed=q), rows_of(n, 6, seed=100 + n), k)
+
+
+@given(n=SIZES["n"], k=SIZES["k"], block=SIZES["block"])
+@example(n=1, k=3, block=2)
+@example(n=6, k=5, block=3)
+def test_nobody_is_a_neighbour_of_itself(n: int, k: int, block: int) -> None:
+    gallery = rows_of(n, 6, seed=n)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "QUERIES", block)
+        patch.setattr(module, "GALLERY", 8 - block)
+        check(gallery, gallery, k, torch.arange(n))
+        rows, _ = nearest(gallery, gallery, k, device=CPU, itself=torch.arange(n))
+    assert not (rows == torch.arange(n)[:, None]).any()
+    assert rows.shape == (n, min(k, n - 1))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_itself_may_be_any_row_and_the_same_one_twice() -> None:
+    queries, itself = rows_of(7, 6), torch.tensor([10, 0, 4, 5, 4, 9, 0])
+    gallery = rows_of(11, 6, seed=1)
+    gallery[itself] *= 10  # so that most would be found
+    check(queries, gallery, 3, itself)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_inner_products_may_all_be_negative() -> None:
+    check(rows_of(4, 6).abs(), -rows_of(12, 6, seed=1).abs(), 4)
+
+
+@pytest.mark.parametrize(("q", "n"), [(0, 5), (4, 0), (0, 0)])
+def test_nothing_is_found_for_nobody_and_among_nobody(q: int, n: int) -> None:
+    rows, products = nearest(rows_of(q, 6), rows_of(n, 6), 3, device=CPU)
+    assert (len(rows), rows.dtype) == (q, torch.int64)
+    assert (rows.numel(), products.shape) == (0, rows.shape)
+
+
+def test_the_gallery_is_left_as_it_is() -> None:
+    gallery = rows_of(6, 6)
+    nearest(gallery, gallery, 3, device=CPU, itself=torch.arange(6))
+    assert torch.equal(gallery, rows_of(6, 6))
