@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-QUERIES, GALLERY = 1_024, 32_768  # rows of a block: 134 MB of inner products
+QUERIES, GALLERY = 256, 8_192  # rows of a block: 8 MB of inner products, which stay in the cache
+GROUP = 32  # columns of a block whose maximum is looked at first
 
 
 def nearest(
@@ -46,8 +47,22 @@ def _nearest_of_block(queries: Tensor, gallery: Tensor, k: int, own: Tensor | No
         if own is not None:
             inside = ((own >= start) & (own < start + len(part))).nonzero()[:, 0]
             products[inside, own[inside] - start] = float("-inf")
-        found, place = products.topk(min(k, len(part)), dim=1)
+        found, place = _largest(products, k)
         best, where = torch.cat([best, found], 1), torch.cat([where, place + start], 1)
         best, order = best.topk(min(k, best.shape[1]), dim=1)
         where = where.gather(1, order)
     return best, where
+
+
+def _largest(products: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest of each row, fewer if there are fewer columns, and their columns.
+
+    Each lies in one of the k groups of columns with the largest maxima, and to find these takes a fraction of `topk`'s time.
+    """
+    rows, columns = products.shape
+    if columns % GROUP or columns <= k * GROUP:
+        return products.topk(min(k, columns), dim=1)
+    groups = products.view(rows, -1, GROUP).amax(2).topk(k, dim=1).indices
+    place = (groups[:, :, None] * GROUP + torch.arange(GROUP, device=products.device)).flatten(1)
+    found, order = products.gather(1, place).topk(k, dim=1)
+    return found, place.gather(1, order)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from curv_issues.batches import as_pictures, to_inputs
 from curv_issues.duplicates import descriptor
-from curv_issues.duplicates.descriptor import COLOUR, LIGHT, describe, luminance
+from curv_issues.duplicates.descriptor import COLOUR, COLOUR_WEIGHT, LIGHT, describe, luminance
 from tests.duplicates.pictures import brighter, canvases, cut, paler, textured
 from tests.small import CPU
 
@@ -17,7 +17,7 @@ def described(images: np.ndarray) -> tuple[Tensor, Tensor]:
 
 
 def twin(picture: np.ndarray) -> np.ndarray:
-    """Of one colour picture whose sides 7 and 4 divide: mean of each cell by itself."""
+    """Of one colour picture whose sides 6 and 3 divide: mean of each cell by itself."""
     red, green, blue = np.moveaxis(picture.astype(float) / 255, 2, 0)
     light = 0.299 * red + 0.587 * green + 0.114 * blue
 
@@ -28,13 +28,13 @@ def twin(picture: np.ndarray) -> np.ndarray:
         )
 
     shape = cells(light, LIGHT) - cells(light, LIGHT).mean()
-    colour = np.concatenate([cells(red - light, COLOUR), cells(blue - light, COLOUR)]) / light.std() / COLOUR
+    colour = np.concatenate([cells(red - light, COLOUR), cells(blue - light, COLOUR)]) / light.std() / COLOUR * COLOUR_WEIGHT
     whole = np.concatenate([shape / np.linalg.norm(shape), colour])
     return whole / np.linalg.norm(whole)
 
 
 def test_equals_its_twin() -> None:
-    images = textured(5, side=28)
+    images = textured(5, side=30)
     np.testing.assert_allclose(described(images)[0], [twin(picture) for picture in images], atol=0.005)
 
 

@@ -8,8 +8,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from curv_issues.duplicates import groups
+from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, TESTS, ComparedPictures
 from curv_issues.duplicates.groups import best_links, group_pictures
-from curv_issues.duplicates.search import BYTES, NEAR, PIXELS, TESTS, ComparedPictures
 
 Link = tuple[int, int, float, str]
 

@@ -88,3 +88,14 @@ def test_the_gallery_is_left_as_it_is() -> None:
     gallery = rows_of(6, 6)
     nearest(gallery, gallery, 3, device=CPU, itself=torch.arange(6))
     assert torch.equal(gallery, rows_of(6, 6))
+
+
+def test_whole_groups_of_columns_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(3)
+    queries, gallery = torch.randn(20, 5, generator=generator), torch.randn(300, 5, generator=generator)
+    monkeypatch.setattr(module, "GALLERY", 128)  # two blocks of 32 groups of 4, and one that is cut short
+    monkeypatch.setattr(module, "GROUP", 4)
+    rows, products = nearest(queries, gallery, 7, device=CPU)
+    best = (queries @ gallery.T).topk(7, dim=1)
+    assert torch.equal(rows, best.indices)
+    assert torch.equal(products, best.values)
