@@ -59,7 +59,7 @@ def test_the_result_keeps_the_contract() -> None:
     result, _, _ = digits()
     noisy = flip_labels(load_digits().target, 0.05, seed=0)[0]
     scores, n = result.scores, 1797
-    assert list(scores.columns) == ["row", "split", "path", "given", "suggested", "suspicion", "flagged", *SCORES]
+    assert list(scores.columns) == ["row", "split", "path", "given", "suggested", "suspicion", "flagged", *SCORES, "conflict_similarity"]
     assert scores["row"].tolist() == list(range(n))
     assert scores["split"].isna().all()
     assert scores["path"].isna().all()
@@ -74,10 +74,9 @@ def test_the_result_keeps_the_contract() -> None:
     np.testing.assert_allclose(scores["suspicion"], ranking.suspicion)
     assert result.summary["ranking"] == {"scores": list(ranking.scores), "memorised_share": ranking.memorised_share}
 
-    findings = result.findings
+    assert result.findings["suspicion"].is_monotonic_decreasing
+    findings = result.findings[result.findings["kind"] == "label_error"]
     assert set(findings["row"]) == set(scores.loc[scores["flagged"], "row"])
-    assert (findings["kind"] == "label_error").all()
-    assert findings["suspicion"].is_monotonic_decreasing
     merged = findings.merge(scores, on="row", suffixes=("", "_score"))
     for column in ("given", "suggested", "suspicion"):
         assert (merged[column] == merged[f"{column}_score"]).all()
@@ -88,7 +87,8 @@ def test_the_result_keeps_the_contract() -> None:
     assert set(result.trajectories) == {"loss", "margin", "training_gradient", "input_curvature", "label_contrast"}
     assert all(values.shape == (n, 5) for values in result.trajectories.values())
     assert result.images[["height", "width"]].drop_duplicates().to_numpy().tolist() == [[8, 8]]
-    assert result.score_metadata == {name: info.metadata() for name, info in SCORES.items()}
+    metadata = {name: info.metadata() for name, info in SCORES.items()}
+    assert result.score_metadata == {**metadata, "conflict_similarity": result.score_metadata["conflict_similarity"]}
     assert result.contact_sheet is not None
     assert result.contact_sheet.startswith(b"\x89PNG")
 
@@ -101,11 +101,12 @@ def test_the_summary_tells_how_it_was_done() -> None:
     assert set(summary["options"]) == set(option_names(TrainingOptions)) | set(option_names(FindingOptions))
     assert summary["options"]["probe"] == "convnet"
     assert summary["seed"] == 0
-    assert summary["num_findings"] == {"label_error": len(result.findings)}
+    kinds = result.findings["kind"].value_counts()
+    assert summary["num_findings"] == {"label_error": kinds["label_error"], "duplicate_conflict": kinds.get("duplicate_conflict", 0)}
     assert summary["cut_off"]["rule"] == "share"
-    assert summary["cut_off"]["num_flagged"] == len(result.findings) == 90
+    assert summary["cut_off"]["num_flagged"] == kinds["label_error"] == 90
     assert summary["notes"] == []
-    assert {"load", "train", "score", "find"} == set(summary["seconds"])
+    assert {"load", "train", "score", "compare", "find"} == set(summary["seconds"])
     assert all(value >= 0 for value in summary["seconds"].values())
     assert summary["peak_memory"] > 1 << 26
     assert {"python", "torch", "numpy", "datasets", "cleanlab"} <= set(summary["versions"])

@@ -72,13 +72,19 @@ def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
     make_result(split=None).save(tmp_path)
     schemas = {
         name: [(field.name, str(field.type), field.nullable) for field in pq.read_schema(tmp_path / f"{name}.parquet")]
-        for name in ("scores", "findings", "trajectories", "images")
+        for name in ("scores", "findings", "conflicts", "duplicates", "trajectories", "images")
     }
     place = [("row", "int64", False), ("split", "string", True), ("path", "string", True)]
     classes = [("given", "string", False), ("suggested", "string", False), ("suspicion", "double", False)]
     raw = [(name, "double", True) for name in ("cumulative_loss", "margin", "training_gradient")]
     assert schemas["scores"] == [*place, *classes, ("flagged", "bool", False), *raw]
     assert schemas["findings"] == [*place, ("kind", "string", False), *classes, ("image_sha256", "string", False)]
+    members = [("group", "int64", False), *place, ("given", "string", False)]
+    alike = [("similarity", "double", False), ("test", "string", False)]
+    evidence = [("majority", "double", False), ("probability", "double", True), ("neighbours", "double", True)]
+    judged = [("suspect", "bool", False), ("suggested", "string", False)]
+    assert schemas["conflicts"] == [*members, *judged, *alike, *evidence]
+    assert schemas["duplicates"] == [*members, *alike]
     assert schemas["trajectories"] == [
         ("row", "int64", False),
         ("loss", "fixed_size_list<element: float>[4]", True),
@@ -92,6 +98,8 @@ def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
         ("image_sha256", "string", False),
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "conflicts.parquet",
+        "duplicates.parquet",
         "embeddings.npy",
         "findings.parquet",
         "findings.png",

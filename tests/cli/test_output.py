@@ -30,8 +30,8 @@ def test_json_is_the_summary_with_the_findings(pets: Path) -> None:
     assert [f["row"] for f in found["findings"]] == findings["row"].tolist()
     assert [f["suspicion"] for f in found["findings"]] == findings["suspicion"].tolist()
     assert {key: value for key, value in found.items() if key != "findings"} == summary_of(folder)
-    assert found["num_findings"] == {"label_error": 6} == {"label_error": len(findings)}
-    assert set(found["seconds"]) == {"load", "train", "score", "find", "write"}
+    assert found["num_findings"] == {"label_error": 6, "duplicate_conflict": len(findings) - 6}
+    assert set(found["seconds"]) == {"load", "train", "score", "compare", "find", "write"}
     assert result.stderr.splitlines()[-1] == f"Results: {folder}"
 
 

@@ -48,7 +48,7 @@ def test_another_cut_off_changes_flags_and_findings_only(result: AuditResult, cu
     same = [*FIXED, "suspicion", *result.score_names]
     pd.testing.assert_frame_equal(again.scores[same], result.scores[same])
     np.testing.assert_array_equal(again.pred_probs, result.pred_probs)
-    assert again.summary["num_findings"] == {"label_error": count}
+    assert again.summary["num_findings"]["label_error"] == count
     assert again.summary["options"] == {**before["options"], "cut_off": cut_off}
     assert again.summary["cut_off"]["num_flagged"] == count
     assert result.summary == before  # the old one is left alone
