@@ -214,7 +214,7 @@ def demo(
 
 def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str, quiet: bool) -> None:
     """Save the result, print the findings, and tell where everything lies."""
-    from curv_issues.report.text import TOP, visible  # imports pandas
+    from curv_issues.report.text import TOP, merged_findings, visible  # imports pandas
 
     result.save(folder, overwrite=overwrite)
     text = render(result, format)
@@ -222,9 +222,13 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
         typer.echo(text)
     except BrokenPipeError:  # the reader has closed: curv-issues audit ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    total = len(result.findings)
+    total = len(merged_findings(result))
     if format in ("table", "md") and total > TOP:
         more = f"The first {TOP} of {total:,} findings; all of them are in {folder / 'findings.parquet'}."
+        _tell(more, format=format, quiet=quiet)
+    groups = result.conflicts["group"].nunique()
+    if format in ("table", "md") and groups > TOP:
+        more = f"The first {TOP} of {groups:,} groups of the same picture; all of them are in {folder / 'conflicts.parquet'}."
         _tell(more, format=format, quiet=quiet)
     if not quiet:
         for note in result.summary["notes"]:

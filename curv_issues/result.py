@@ -252,8 +252,9 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
         raise UsageError("The summary needs `dataset` with `classes`, the list of the class names.")
     if len(set(classes)) < len(classes):
         raise UsageError("The summary's `classes` hold a name twice; class names must differ.")
-    if "findings" in summary:
-        raise UsageError("The summary has a key `findings`, which is reserved for the list of findings in JSON.")
+    for name in ("findings", "conflicts"):
+        if name in summary:
+            raise UsageError(f"The summary has a key `{name}`, which is reserved for the list of {name} in JSON.")
 
 
 def _check_tables(result: AuditResult) -> None:

@@ -59,7 +59,17 @@ def test_the_result_keeps_the_contract() -> None:
     result, _, _ = digits()
     noisy = flip_labels(load_digits().target, 0.05, seed=0)[0]
     scores, n = result.scores, 1797
-    assert list(scores.columns) == ["row", "split", "path", "given", "suggested", "suspicion", "flagged", *SCORES, "conflict_similarity"]
+    assert list(scores.columns) == [
+        "row",
+        "split",
+        "path",
+        "given",
+        "suggested",
+        "suspicion",
+        "flagged",
+        *SCORES,
+        "conflict_similarity",
+    ]
     assert scores["row"].tolist() == list(range(n))
     assert scores["split"].isna().all()
     assert scores["path"].isna().all()
@@ -102,7 +112,10 @@ def test_the_summary_tells_how_it_was_done() -> None:
     assert summary["options"]["probe"] == "convnet"
     assert summary["seed"] == 0
     kinds = result.findings["kind"].value_counts()
-    assert summary["num_findings"] == {"label_error": kinds["label_error"], "duplicate_conflict": kinds.get("duplicate_conflict", 0)}
+    assert summary["num_findings"] == {
+        "label_error": kinds["label_error"],
+        "duplicate_conflict": kinds.get("duplicate_conflict", 0),
+    }
     assert summary["cut_off"]["rule"] == "share"
     assert summary["cut_off"]["num_flagged"] == kinds["label_error"] == 90
     assert summary["notes"] == []

@@ -9,11 +9,12 @@ from curv_issues.result import AuditResult
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:
-    """The summary with the list `findings`, most suspect first; missing is null, characters beyond ASCII are escaped.
+    """The summary with the lists `findings`, most suspect first, and `conflicts`; missing is null, only ASCII unescaped.
 
     Args:
         result: the audit.
-        limit: at most that many findings; None means all.
+        limit: at most that many findings; None means all; conflicts are always all there.
     """
     findings = first_findings(result, limit).to_dict("records")
-    return json.dumps({**result.summary, "findings": findings}, indent=2, allow_nan=False)
+    conflicts = result.conflicts.astype(object).where(result.conflicts.notna(), None).to_dict("records")
+    return json.dumps({**result.summary, "findings": findings, "conflicts": conflicts}, indent=2, allow_nan=False)

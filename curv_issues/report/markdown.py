@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from curv_issues.report.text import telling_rows
+import pandas as pd
+
+from curv_issues.report.text import CONFLICTS_TITLE, TEXT_COLUMNS, conflict_rows, telling_rows
 from curv_issues.result import AuditResult
 
 # Everything Markdown or HTML could take for markup. Entities where a backslash is not enough: a pipe ends a cell even
@@ -14,14 +16,18 @@ _ESCAPES |= {ord(character): f"&#{ord(character)};" for character in "|\\`<>&@:"
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:
-    """The findings as a table, one line each, with a header.
+    """The findings as a table, one line each, with a header; then the groups of the same picture under different labels, if any.
 
     Args:
         result: the audit.
         limit: at most that many findings; None means 20.
     """
-    rows = telling_rows(result, limit)
-    align = ["---" if name in ("split", "path", "kind", "given", "suggested") else "---:" for name in rows.columns]
+    groups = conflict_rows(result, limit)
+    return _table(telling_rows(result, limit)) + (f"\n\n{CONFLICTS_TITLE}\n\n{_table(groups)}" if len(groups) else "")
+
+
+def _table(rows: pd.DataFrame) -> str:
+    align = ["---" if name in TEXT_COLUMNS else "---:" for name in rows.columns]
     lines = [_line(name.translate(_ESCAPES) for name in rows.columns), _line(align)]
     lines += [_line(cell.translate(_ESCAPES) for cell in cells) for cells in rows.itertuples(index=False)]
     return "\n".join(lines)

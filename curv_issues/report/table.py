@@ -7,39 +7,44 @@ import os
 import shutil
 import sys
 
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from curv_issues.report.text import telling_rows
+from curv_issues.report.text import CONFLICTS_TITLE, TEXT_COLUMNS, conflict_rows, telling_rows
 from curv_issues.result import AuditResult
 
-_TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested"}
-_STYLES = {"given": "red", "suggested": "green", "path": "dim"}
+_STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "green", "path": "dim"}
 
 
 def render(result: AuditResult, *, limit: int | None = None, width: int | None = None, color: bool | None = None) -> str:
-    """The findings as a table, or "No findings.".
+    """The findings as a table, or "No findings.", and below it the groups of the same picture under different labels, if any.
 
     Args:
         result: the audit.
-        limit: at most that many findings; None means 20.
+        limit: at most that many findings, and groups; None means 20.
         width: characters a line; cells that do not fit are folded. None: as wide as the terminal, or as wide as
             needed where stdout is no terminal.
         color: whether to use colour; None: if stdout is a terminal and NO_COLOR is not set.
     """
-    rows = telling_rows(result, limit)
-    if rows.empty:
-        return "No findings." if result.findings.empty else ""
     terminal = sys.stdout.isatty()
     if width is None:
         width = shutil.get_terminal_size().columns if terminal else 1_000_000
     if color is None:
         color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    rows, groups = telling_rows(result, limit), conflict_rows(result, limit)
+    parts = [_table(rows, width, color=color)] if len(rows) else ["No findings."] if result.findings.empty else []
+    if len(groups):
+        parts.append(f"{CONFLICTS_TITLE}\n{_table(groups, width, color=color)}")
+    return "\n\n".join(parts)
+
+
+def _table(rows: pd.DataFrame, width: int, *, color: bool) -> str:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     for name in rows.columns:
-        text = name in _TEXT_COLUMNS
+        text = name in TEXT_COLUMNS
         header = Text(name.replace("_", "\n"))  # narrow, so that a terminal of 80 columns has room for the names
         style = _STYLES.get(name, "")
         table.add_column(header, justify="left" if text else "right", overflow="fold", no_wrap=not text, style=style)

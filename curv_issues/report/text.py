@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import unicodedata
 
 import pandas as pd
 
-from curv_issues.result import AuditResult
+from curv_issues.result import DUPLICATE_CONFLICT, LABEL_ERROR, AuditResult
 
 TOP = 20
 """Findings shown by the formats for people unless another limit is given."""
 
+TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested", "test", "right", "suspect"}
+CONFLICTS_TITLE = "The same picture under different labels:"
+
+_MOST_ROWS = 8  # of one label in one group
 _TELLING = ("cumulative_loss", "margin", "training_gradient")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BIDI_CONTROLS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # they would reorder what follows them
@@ -40,7 +45,8 @@ def first_findings(result: AuditResult, limit: int | None) -> pd.DataFrame:
 def telling_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
     """The first findings as text, for people: only columns that say something, and the most telling raw scores.
 
-    Left out are a path nobody has, and split and kind if all findings have the same.
+    A row is listed once, whatever is found of it (`merged_findings`). Left out are a path nobody has, the split if there is one
+    only, and the kind if there are label errors only.
 
     Args:
         result: the audit.
@@ -49,14 +55,52 @@ def telling_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
     Returns:
         A frame of `visible` text; column names are raw.
     """
-    findings = result.findings
+    findings = merged_findings(result)
     telling = [name for name in _TELLING if name in result.score_names] or list(result.score_names[:3])
     columns = ["row"]
-    columns += [name for name in ("split", "kind") if findings[name].nunique() > 1]
+    columns += ["split"] if findings["split"].nunique() > 1 else []
+    columns += ["kind"] if set(findings["kind"]) - {LABEL_ERROR} else []
     columns += ["path"] if findings["path"].notna().any() else []
     columns += ["given", "suggested", "suspicion", *telling]
     shown = findings.head(TOP if limit is None else limit).merge(result.scores[["row", *telling]], on="row", how="left")
     return pd.DataFrame({name: [_cell(name, value) for value in shown[name]] for name in columns}, dtype=object)
+
+
+def merged_findings(result: AuditResult) -> pd.DataFrame:
+    """The findings with one line a row, kinds joined; of conflicts the suspects only, and what they suggest goes first."""
+    findings = result.findings
+    is_conflict = findings["kind"] == DUPLICATE_CONFLICT
+    suspects = result.conflicts.loc[result.conflicts["suspect"], "row"]
+    findings = findings[~is_conflict | findings["row"].isin(suspects)]
+    kinds = findings.groupby("row", sort=False)["kind"].agg(", ".join)
+    first = findings.sort_values("kind", key=lambda kind: kind != DUPLICATE_CONFLICT, kind="stable").drop_duplicates("row")
+    return first.sort_index().assign(kind=lambda frame: frame["row"].map(kinds)).reset_index(drop=True)
+
+
+def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
+    """The first groups of the same picture under different labels as text, one a line.
+
+    Args:
+        result: the audit.
+        limit: at most that many groups; None means `TOP`.
+
+    Returns:
+        A frame of `visible` text: `similarity` and `test` of the group's best link, then the labels side by side with their rows:
+        `right` for those that the evidence speaks for, `suspect` for the others; both empty columns stay.
+    """
+    lines = []
+    for _, members in itertools.islice(result.conflicts.groupby("group"), TOP if limit is None else limit):
+        sides = {
+            name: "; ".join(_label_with_rows(label, rows["row"]) for label, rows in part.groupby("given", sort=False))
+            for name, part in (("right", members[~members["suspect"]]), ("suspect", members[members["suspect"]]))
+        }
+        lines.append({"similarity": f"{members['similarity'].max():.3f}", "test": members.iloc[0]["test"], **sides})
+    return pd.DataFrame(lines, columns=["similarity", "test", "right", "suspect"], dtype=object)
+
+
+def _label_with_rows(label: str, rows: pd.Series) -> str:
+    listed = ", ".join(map(str, rows.head(_MOST_ROWS)))
+    return f"{visible(label)}: {listed}{', ...' if len(rows) > _MOST_ROWS else ''}"
 
 
 def _cell(name: str, value: object) -> str:

@@ -70,6 +70,7 @@ class TestJson:
         result = make_result(split=None)
         content = json.loads(render(result, "json"), parse_constant=lambda name: pytest.fail(name))
         findings = content.pop("findings")
+        assert content.pop("conflicts") == []
         assert content == result.summary
         assert next(iter(content)) == "schema_version"
         assert [finding["row"] for finding in findings] == [50, 40, 10]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from curv_issues.report import render
+from curv_issues.report.text import conflict_rows, merged_findings
+from curv_issues.result import AuditResult
+from tests.made_up import result_parts
+
+
+def with_conflicts() -> AuditResult:
+    """Rows 10, 40 and 50 carry suspect labels; 10 (cat) shows the same as 20 and 70 (bird, cat), 40 the same as 30 (a tie)."""
+    parts = result_parts()
+    scores = parts["scores"].set_index("row")
+    members = pd.DataFrame(
+        {
+            "group": [0, 0, 0, 1, 1],
+            "row": [10, 20, 70, 30, 40],
+            "suspect": [True, False, True, True, True],
+            "suggested": ["bird", "bird", "bird", "cat", "dog"],
+            "similarity": [1.0, 1.0, 0.93, 0.97, 0.97],
+            "test": ["identical bytes", "identical bytes", "near", "near", "near"],
+            "majority": [2 / 3, 1 / 3, 2 / 3, 0.5, 0.5],
+            "probability": [0.1, 0.8, 0.1, 0.4, 0.4],
+            "neighbours": [0.0, 1.0, 0.0, 0.5, 0.5],
+        }
+    )
+    place = scores.loc[members["row"], ["split", "path", "given"]].reset_index(drop=True)
+    conflicts = pd.concat([members, place], axis=1)
+    columns = ["group", "row", "split", "path", "given", "suspect", "suggested", "similarity", "test"]
+    conflicts = conflicts[[*columns, "majority", "probability", "neighbours"]]
+    found = conflicts.merge(scores[["suspicion"]].reset_index(), on="row").merge(parts["images"][["row", "image_sha256"]], on="row")
+    more = found.assign(kind="duplicate_conflict")[parts["findings"].columns]
+    return AuditResult(**{**parts, "findings": pd.concat([parts["findings"], more])}, conflicts=conflicts)
+
+
+def test_a_row_is_listed_once_and_those_that_are_right_are_not() -> None:
+    merged = merged_findings(with_conflicts()).set_index("row")
+    assert merged.index.tolist() == [70, 50, 40, 30, 10]
+    assert merged.loc[10, "kind"] == merged.loc[40, "kind"] == "label_error, duplicate_conflict"
+    assert (merged.loc[50, "kind"], merged.loc[70, "kind"]) == ("label_error", "duplicate_conflict")
+    assert (merged.loc[10, "suggested"], merged.loc[40, "suggested"]) == ("bird", "dog")  # what the conflict suggests
+
+
+def test_groups_show_their_labels_side_by_side() -> None:
+    lines = conflict_rows(with_conflicts(), None).to_dict("records")
+    assert lines == [
+        {"similarity": "1.000", "test": "identical bytes", "right": "bird: 20", "suspect": "cat: 10, 70"},
+        {"similarity": "0.970", "test": "near", "right": "", "suspect": "dog: 30; cat: 40"},
+    ]
+    assert len(conflict_rows(with_conflicts(), 1)) == 1
+    assert conflict_rows(AuditResult(**result_parts()), None).empty
+
+
+def test_long_groups_are_cut() -> None:
+    parts = result_parts(n=30, flagged=())
+    conflicts = parts["scores"][["row", "split", "path", "given"]].assign(
+        group=0, suspect=True, suggested="dog", similarity=1.0, test="near", majority=1 / 3, probability=None, neighbours=None
+    )
+    names = ["group", "row", "split", "path", "given", "suspect", "suggested", "similarity", "test"]
+    conflicts = conflicts[[*names, "majority", "probability", "neighbours"]]
+    findings = parts["scores"].assign(kind="duplicate_conflict", image_sha256=parts["images"]["image_sha256"])
+    result = AuditResult(**{**parts, "findings": findings[parts["findings"].columns]}, conflicts=conflicts)
+    (line,) = conflict_rows(result, None).to_dict("records")
+    assert line["suspect"].startswith("dog: 0, 30, 60, 90, 120, 150, 180, 210, ...; cat: 10, 40, ")
+
+
+def test_every_format_tells_of_them() -> None:
+    result = with_conflicts()
+    table = render(result, "table")
+    assert "The same picture under different labels:" in table
+    assert "bird: 20" in table.splitlines()[-2]
+    assert "identical bytes" in render(result, "md").splitlines()[-2]
+    conflicts = json.loads(render(result, "json"))["conflicts"]
+    assert [member["row"] for member in conflicts] == [10, 20, 70, 30, 40]
+    assert conflicts[0]["suspect"] is True
+    assert conflicts[0]["split"] == "train"
+    assert "duplicate_conflict" in render(result, "csv")
+    assert "different labels" not in render(AuditResult(**result_parts()), "table")
