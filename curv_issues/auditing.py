@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from curv_issues.config import CurvatureForm, FindingOptions, TrainingOptions
+from curv_issues.config import CurvatureForm, DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.picture import UnreadablePictureError
 from curv_issues.errors import AuditInterrupted
@@ -68,6 +68,8 @@ def audit(
     measure: str | Sequence[str] = (),
     score: str = "default",
     cut_off: str | float = "auto",
+    duplicates: bool = True,
+    duplicate_threshold: float | None = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
 ) -> AuditResult:
@@ -102,6 +104,8 @@ def audit(
         measure: names of scores to measure though they make the run longer, or "all"; a named `score` is measured anyway.
         score: "default" or the name of one score to rank by.
         cut_off: "auto", a suspicion, or a share such as "5%".
+        duplicates: look for pictures that show the same, and tell those under different labels.
+        duplicate_threshold: similarity of aligned pixels, up to 1, from which on pictures are the same; default: from the data.
         trackers: tracker classes of your own; their scores join the table.
         progress: called with `Progress` along the way.
 
@@ -135,6 +139,7 @@ def audit(
     own_scores = [str(getattr(tracker, "name", "")) for tracker in trackers]
     finding = FindingOptions(score=score, cut_off=cut_off, own_scores=own_scores)
     training = training.with_score(score)
+    looking = DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
     start = time.perf_counter()
     from curv_issues.data.huggingface import load_data  # these import datasets and torch, which errors above need not wait for
     from curv_issues.device import choose_device
@@ -155,13 +160,15 @@ def audit(
         skip_unlabelled=skip_unlabelled,
         progress=progress and (lambda done, total: progress(Progress("load", done, total))),
     )
-    return audit_data(data, training, finding, trackers=trackers, progress=progress, seconds={"load": time.perf_counter() - start})
+    seconds = {"load": time.perf_counter() - start}
+    return audit_data(data, training, finding, looking, trackers=trackers, progress=progress, seconds=seconds)
 
 
 def audit_data(
     data: LabeledData,
     training: TrainingOptions,
     finding: FindingOptions,
+    looking: DuplicateOptions = DuplicateOptions(),  # noqa: B008  # frozen
     *,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
@@ -173,6 +180,7 @@ def audit_data(
         data: at least two samples, of two classes.
         training: options of the training.
         finding: options of the findings.
+        looking: options of the search for pictures that show the same.
         trackers: tracker classes of the user's.
         progress: told of every step.
         seconds: what earlier stages took; goes into the summary.
@@ -188,8 +196,8 @@ def audit_data(
     start = time.perf_counter()
     interrupted, compared = not run.complete, None
     try:
-        if run.complete:
-            compared = compare_pictures(data, run)
+        if run.complete and looking.search:
+            compared = compare_pictures(data, run, looking.threshold, progress=progress)
     except KeyboardInterrupt:  # the ranking is there
         interrupted = True
     compared_at = time.perf_counter()
@@ -206,13 +214,20 @@ def audit_data(
     return result
 
 
-def compare_pictures(data: LabeledData, run: ProbeRun) -> ComparedPictures:
+def compare_pictures(
+    data: LabeledData, run: ProbeRun, threshold: float | None = None, *, progress: ProgressCallback | None = None
+) -> ComparedPictures:
     """Look for pictures that show the same, with the probe's features of them and of their mirror images."""
     from curv_issues.duplicates.search import compare_within
 
     assert run.mirrored_embeddings is not None  # there after a complete run
     features = run.embeddings.astype(np.float32) + run.mirrored_embeddings
-    return compare_within(data, features=features, device=run.device)
+
+    def tell(done: int, total: int) -> None:
+        if progress:
+            progress(Progress("compare", done, total))
+
+    return compare_within(data, features=features, threshold=threshold, device=run.device, on_step=tell)
 
 
 def make_result(

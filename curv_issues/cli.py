@@ -18,7 +18,7 @@ import typer
 
 from curv_issues.cli_bench import bench
 from curv_issues.cli_shared import exit_codes, folder_name
-from curv_issues.config import PRESETS, FindingOptions, TrainingOptions
+from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.errors import AuditInterrupted, UsageError
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
@@ -115,6 +115,12 @@ def audit(
         str, typer.Option(help=f"Rank by default (a fusion of free scores) or one of: {', '.join(SCORES)}.")
     ] = "default",
     cut_off: Annotated[str, typer.Option(help="Flag: auto, from a suspicion such as 0.95, or a share such as 5%.")] = "auto",
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates/--no-duplicates", help="Look for the same picture under different labels.")
+    ] = True,
+    duplicate_threshold: Annotated[
+        float | None, typer.Option(help="Similarity (up to 1) from which on pictures count as the same. Default: from the data.")
+    ] = None,
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
 ) -> None:
@@ -138,6 +144,7 @@ def audit(
             measure=scores_to_measure,
         )
         FindingOptions(score=score, cut_off=cut_off)
+        DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
         if max_samples is not None and max_samples < 2:
             raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
         folder = output if output is not None else Path(folder_name(dataset, split))
@@ -170,6 +177,8 @@ def audit(
                 measure=scores_to_measure,
                 score=score,
                 cut_off=cut_off,
+                duplicates=duplicates,
+                duplicate_threshold=duplicate_threshold,
                 progress=progress,
             )
         _deliver(result, folder, overwrite=overwrite, format=format, quiet=quiet)

@@ -169,6 +169,30 @@ def option_names(options: type) -> tuple[str, ...]:
 
 
 # least and most
+@dataclass(frozen=True, kw_only=True)
+class DuplicateOptions:
+    """How pictures that show the same are looked for.
+
+    Attributes:
+        search: whether they are.
+        threshold: similarity from which on two pictures count as the same, above 0, at most 1; None: from the data.
+
+    Raises:
+        UsageError: an option has a wrong type or value; the text names it.
+    """
+
+    search: bool = True
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.search, bool):
+            raise UsageError(f"duplicates must be True or False, got {self.search!r}.")
+        threshold = _number("duplicate_threshold", self.threshold, optional=True, positive=True)
+        if threshold is not None and threshold > 1:
+            raise UsageError(f"duplicate_threshold must be above 0 and at most 1, got {self.threshold!r}.")
+        _make_plain(self, "threshold", threshold)
+
+
 _WHOLE: dict[str, tuple[int, int | None]] = {
     "seed": (0, 2**32 - 1),
     "epochs": (1, None),
@@ -217,9 +241,18 @@ def _on_demand(measure: Any) -> tuple[str, ...]:
     return tuple(name for name, info in SCORES.items() if info.on_demand and name in names)
 
 
-def _make_plain(options: TrainingOptions, name: str, value: float | None) -> None:
+def _make_plain(options: TrainingOptions | DuplicateOptions, name: str, value: float | None) -> None:
     """Put a checked number in place of what was given, such as a numpy scalar, which overflows and is no JSON."""
     object.__setattr__(options, name, value)
 
 
-__all__ = ["PRESETS", "CurvatureForm", "FindingOptions", "TrainingOptions", "option_names", "parse_cut_off", "whole_number"]
+__all__ = [
+    "PRESETS",
+    "CurvatureForm",
+    "DuplicateOptions",
+    "FindingOptions",
+    "TrainingOptions",
+    "option_names",
+    "parse_cut_off",
+    "whole_number",
+]

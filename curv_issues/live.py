@@ -11,7 +11,13 @@ from rich.progress import Progress as Bars
 
 from curv_issues.progress import Progress, ProgressCallback
 
-STAGES = {"cells": "cells", "load": "reading pictures", "train": "training", "score": "measuring curvature"}
+STAGES = {
+    "cells": "cells",
+    "load": "reading pictures",
+    "train": "training",
+    "score": "measuring curvature",
+    "compare": "comparing pictures",
+}
 
 
 @contextmanager

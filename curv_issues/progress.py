@@ -11,8 +11,8 @@ class Progress:
     """One step forward.
 
     Attributes:
-        stage: "load", "train", "score", or "cells" of a benchmark.
-        done: work done in all of this stage, in units of samples.
+        stage: "load", "train", "score", "compare", or "cells" of a benchmark.
+        done: work done in all of this stage, in units of samples; of "compare", in steps.
         total: work of the whole stage, same unit.
         epoch: number of the epoch in progress, from 1; None outside training.
         epochs: number of epochs of the run; None outside training.

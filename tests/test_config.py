@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from curv_issues.config import FindingOptions, TrainingOptions, option_names, parse_cut_off
+from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions, option_names, parse_cut_off
 from curv_issues.errors import UsageError
 from curv_issues.probes import PROBES
 from curv_issues.trackers import SCORES
@@ -220,3 +220,13 @@ def test_everything_else_is_refused_in_one_line(cut_off: Any) -> None:
 def test_an_own_score_can_rank() -> None:
     options = FindingOptions(score="mine", own_scores=["mine"])
     assert asdict(options) == {"score": "mine", "cut_off": "auto"}
+
+
+def test_the_search_for_duplicates() -> None:
+    assert (DuplicateOptions().search, DuplicateOptions().threshold) == (True, None)
+    assert DuplicateOptions(threshold=np.float32(0.5)).threshold == 0.5
+    for threshold in (0, -0.1, 1.01, float("nan"), "0.9", True):
+        with pytest.raises(UsageError, match="duplicate_threshold must be "):
+            DuplicateOptions(threshold=threshold)
+    with pytest.raises(UsageError, match="duplicates must be True or False, got 1"):
+        DuplicateOptions(search=1)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,12 @@ LEAST_ALIGNED = 2_000  # pictures that these limits count at least
 
 
 def compare_within(
-    data: LabeledData, *, features: np.ndarray | None = None, threshold: float | None = None, device: str = "auto"
+    data: LabeledData,
+    *,
+    features: np.ndarray | None = None,
+    threshold: float | None = None,
+    device: str = "auto",
+    on_step: Callable[[int, int], None] | None = None,
 ) -> ComparedPictures:
     """Compare the pictures of a dataset that may show the same.
 
@@ -35,6 +41,7 @@ def compare_within(
             embeddings of each picture and of its mirror image are added up.
         threshold: similarity from which on pictures count as the same; None: from the data.
         device: as in `TrainingOptions`.
+        on_step: called with (steps done, all steps).
     """
     target = choose_device(device)
     first = first_copies(data.image_sha256)
@@ -42,7 +49,12 @@ def compare_within(
     pictures, index = as_pictures(data.images), torch.from_numpy(kept)
     part = None if features is None else torch.from_numpy(np.asarray(features)[kept])
     details = Details(pictures, index, device=target)
-    near = _compare(details, details, candidates_within(pictures, index, part, device=target), threshold)
+    candidates = candidates_within(pictures, index, part, device=target)
+    if on_step is not None:
+        on_step(1, 2)
+    near = _compare(details, details, candidates, threshold)
+    if on_step is not None:
+        on_step(2, 2)
     copies = np.flatnonzero(first != np.arange(len(data)))
     identical = ComparedPictures(
         first=first[copies],
