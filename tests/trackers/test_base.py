@@ -121,6 +121,7 @@ class NoName(Tracker):
         ([Margin, Margin], "Several trackers have a score called 'margin'; each needs a name of its own"),
         ([Margin, variant(trajectory="margin")], "Several trackers have a trajectory called 'margin'"),
         ([variant(name="suspicion")], "No score can be called 'suspicion', the name of another column"),
+        ([variant(name="conflict_similarity")], "No score can be called 'conflict_similarity', the name of another column"),
         ([variant(trajectory="row")], "No trajectory can be called 'row'"),
     ],
 )

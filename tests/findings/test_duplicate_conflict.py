@@ -1,0 +1,467 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedPictures
+from curv_issues.findings.duplicate_conflict import (
+    KIND,
+    NEIGHBOURS,
+    DuplicateConflicts,
+    conflict_findings,
+    find_duplicate_conflicts,
+    group_tables,
+)
+from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, FINDINGS_SCHEMA, conform
+from tests.made_up import result_parts
+
+Link = tuple[int, int, float, str]
+CLASSES = ("dog", "cat", "bird")
+
+
+def compared(links: Sequence[Link], *, threshold: float = 0.9) -> ComparedPictures:
+    return ComparedPictures(
+        first=np.array([link[0] for link in links], dtype=np.int64),
+        second=np.array([link[1] for link in links], dtype=np.int64),
+        similarity=np.array([link[2] for link in links], dtype=np.float32),
+        test=np.array([link[3] for link in links], dtype=object),
+        mirrored=np.zeros(len(links), dtype=bool),
+        threshold=threshold,
+    )
+
+
+def near(*pairs: tuple[int, int]) -> ComparedPictures:
+    return compared([(*pair, 0.95, NEAR) for pair in pairs])
+
+
+def copies(*members: int) -> ComparedPictures:
+    """Identical pictures: each is linked to the first."""
+    return compared([(members[0], member, 1.0, BYTES) for member in members[1:]])
+
+
+def labels_of(*labels: int) -> np.ndarray:
+    return np.array(labels, dtype=np.int64)
+
+
+def probabilities(*right: Sequence[float]) -> np.ndarray:
+    return np.array(right, dtype=np.float16)
+
+
+# --- the slow twin -----------------------------------------------------------------------------------------------------------
+
+
+def groups_by_hand(pairs: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
+    """Sets of pictures, those with one in common made one, in the order of their first members."""
+    found = [{i} for i in range(n)]
+    for one, other in pairs:
+        touched = [group for group in found if one in group or other in group]
+        found = [group for group in found if group not in touched] + [set().union(*touched)]
+    return sorted(sorted(group) for group in found if len(group) > 1)
+
+
+def labels_around(i: int, group: Sequence[int], labels: np.ndarray, features: np.ndarray) -> list[int]:
+    """Labels of the 20 pictures outside the group whose whitened features have the largest cosine with those of picture i."""
+    centred = features.astype(np.float64) - features.astype(np.float64).mean(0)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    white = left[:, values > 1e-4 * max(values.max(), 1e-9)]
+    cosine = [float(row @ white[i] / max(1e-12, np.linalg.norm(row) * np.linalg.norm(white[i]))) for row in white]
+    outside = [j for j in range(len(labels)) if j not in group]
+    return [int(labels[j]) for j in sorted(outside, key=lambda j: -cosine[j])[:20]]
+
+
+def twin(pairs: ComparedPictures, labels: np.ndarray, pred_probs: np.ndarray | None, features: np.ndarray | None) -> pd.DataFrame:
+    """The whole judgement, sample by sample and label by label; a row a sample, a column an attribute of the judgement."""
+    n, threshold = len(labels), pairs.threshold
+    links = list(zip(pairs.first.tolist(), pairs.second.tolist(), pairs.similarity.tolist(), strict=True))
+    number, conflicts = [-1] * n, [False] * n
+    suspect, suggested = [False] * n, labels.tolist()
+    similarity, majority, probability, neighbours = [0.0] * n, [math.nan] * n, [math.nan] * n, [math.nan] * n
+    for i in range(n):
+        for one, other, value in links:
+            if i in (one, other) and labels[one] != labels[other]:
+                similarity[i] = max(similarity[i], value)
+    for count, group in enumerate(groups_by_hand([link[:2] for link in links if np.float32(link[2]) >= np.float32(threshold)], n)):
+        own = [int(labels[i]) for i in group]
+        for i in group:
+            number[i] = count
+        if len(set(own)) == 1:
+            continue
+        around = [] if features is None else [label for i in group for label in labels_around(i, group, labels, features)]
+        known, evidence = {}, {}
+        for label in sorted(set(own)):
+            share, mean, near_by = own.count(label) / len(own), math.nan, math.nan
+            if pred_probs is not None:
+                mean = math.prod(max(1e-3, float(pred_probs[i, label])) ** (1 / len(group)) for i in group)
+            if features is not None:
+                near_by = around.count(label) / max(1, len(around))
+            known[label] = share, mean, near_by
+            evidence[label] = share * (1 if math.isnan(mean) else mean) * (1 if math.isnan(near_by) else max(1e-3, near_by))
+        best = [label for label in evidence if math.isclose(evidence[label], max(evidence.values()), rel_tol=1e-9)]
+        for i in group:
+            conflicts[i] = True
+            majority[i], probability[i], neighbours[i] = known[int(labels[i])]
+            suspect[i] = len(best) > 1 or labels[i] != best[0]
+            others = [label for label in best if label != labels[i]]
+            suggested[i] = others[0] if len(best) > 1 else best[0]
+            similarity[i] = max(similarity[i], threshold)
+    return pd.DataFrame(
+        {
+            "groups": number,
+            "in_conflict": conflicts,
+            "suspect": suspect,
+            "suggested": suggested,
+            "similarity": similarity,
+            "majority": majority,
+            "probability": probability,
+            "neighbours": neighbours,
+        }
+    )
+
+
+def check(judged: DuplicateConflicts, expected: pd.DataFrame) -> None:
+    assert [field.name for field in fields(judged)] == list(expected.columns)
+    for name in expected.columns:
+        np.testing.assert_allclose(getattr(judged, name), expected[name].to_numpy(), rtol=1e-6, err_msg=name)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[ComparedPictures, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    n, k = draw(st.integers(1, 12)), draw(st.integers(1, 3))
+    numbers = st.integers(0, n - 1)
+    drawn = draw(st.lists(st.tuples(numbers, numbers, st.sampled_from([-0.3, 0.2, 0.89, 0.9, 0.95, 1.0])), max_size=14))
+    links = {(min(i, j), max(i, j)): (min(i, j), max(i, j), value, NEAR) for i, j, value in drawn if i != j}
+    labels = np.array(draw(st.lists(st.integers(0, k - 1), min_size=n, max_size=n)), dtype=np.int64)
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    levels = np.array([0.0, 0.0001, 0.25, 0.5, 1.0], dtype=np.float16)  # few, so that labels tie
+    pred_probs = levels[rng.integers(0, 5, (n, k))] if draw(st.booleans()) else None
+    features = rng.normal(size=(n, 3)).astype(np.float16) if draw(st.booleans()) else None
+    return compared(list(links.values()), threshold=draw(st.sampled_from([0.9, 0.95, 0.999]))), labels, pred_probs, features
+
+
+@settings(max_examples=300)
+@given(cases())
+def test_equals_its_twin(case: tuple[ComparedPictures, np.ndarray, np.ndarray | None, np.ndarray | None]) -> None:
+    pairs, labels, pred_probs, features = case
+    judged = find_duplicate_conflicts(pairs, labels, pred_probs=pred_probs, features=features)
+    check(judged, twin(pairs, labels, pred_probs, features))
+
+
+# --- which pictures are in conflict -------------------------------------------------------------------------------------------
+
+
+def test_a_pair_under_two_labels_is_a_conflict_and_one_under_one_label_is_none() -> None:
+    judged = find_duplicate_conflicts(near((0, 1), (2, 4)), labels_of(0, 1, 2, 0, 2))
+    assert judged.groups.tolist() == [0, 0, 1, -1, 1]
+    assert judged.in_conflict.tolist() == [True, True, False, False, False]
+    assert judged.suspect.tolist() == [True, True, False, False, False]
+    assert judged.suggested.tolist() == [1, 0, 2, 0, 2]
+
+
+def test_a_chain_is_in_conflict_though_its_ends_were_not_compared() -> None:
+    pairs = compared([(0, 1, 0.92, NEAR), (1, 2, 0.97, NEAR), (2, 3, 0.93, NEAR)])
+    judged = find_duplicate_conflicts(pairs, labels_of(0, 0, 0, 1))
+    assert judged.in_conflict.all()
+    assert judged.suspect.tolist() == [False, False, False, True]
+    assert judged.suggested.tolist() == [0, 0, 0, 0]
+    np.testing.assert_allclose(judged.similarity, [0.9, 0.9, 0.93, 0.93])
+
+
+def test_only_pairs_from_the_threshold_on_make_groups() -> None:
+    pairs = compared([(0, 1, 0.9, NEAR), (2, 3, 0.8999, NEAR)])
+    judged = find_duplicate_conflicts(pairs, labels_of(0, 1, 0, 1))
+    assert judged.groups.tolist() == [0, 0, -1, -1]
+    assert judged.in_conflict.tolist() == [True, True, False, False]
+    np.testing.assert_allclose(judged.similarity, [0.9, 0.9, 0.8999, 0.8999])
+
+
+def test_the_label_of_one_member_makes_many_copies_a_conflict() -> None:
+    members = list(range(0, 400, 2))
+    labels = np.full(400, 2, dtype=np.int64)
+    labels[398] = 0
+    judged = find_duplicate_conflicts(copies(*members), labels)
+    assert np.flatnonzero(judged.in_conflict).tolist() == members
+    assert np.flatnonzero(judged.suspect).tolist() == [398]
+    assert (judged.suggested == 2).all()
+    np.testing.assert_allclose(judged.majority[members], [199 / 200] * 199 + [1 / 200])
+    assert np.isnan(judged.majority[1::2]).all()
+    labels[398] = 2
+    judged = find_duplicate_conflicts(copies(*members), labels)
+    assert not judged.in_conflict.any()
+    assert not judged.similarity.any()
+    assert judged.groups[members].tolist() == [0] * 200
+
+
+def test_without_pairs_nothing_is_told() -> None:
+    for n in (0, 3):
+        judged = find_duplicate_conflicts(
+            near(), np.arange(n), pred_probs=np.full((n, 3), 1 / 3), features=np.eye(3, dtype=np.float16)[:n]
+        )
+        assert judged.groups.tolist() == [-1] * n
+        assert not judged.in_conflict.any()
+        assert not judged.suspect.any()
+        assert judged.suggested.tolist() == list(range(n))
+        assert judged.similarity.tolist() == [0] * n
+        for name in ("majority", "probability", "neighbours"):
+            assert np.isnan(getattr(judged, name)).all()
+            assert getattr(judged, name).shape == (n,)
+
+
+def test_the_labels_given_are_left_alone() -> None:
+    labels = labels_of(0, 0, 1)
+    judged = find_duplicate_conflicts(near((0, 1), (1, 2)), labels)
+    assert judged.suggested.tolist() == [0, 0, 0]
+    assert labels.tolist() == [0, 0, 1]
+    types = [getattr(judged, field.name).dtype for field in fields(judged)]
+    assert types == [np.int64, bool, bool, np.int64, *[np.float64] * 4]
+
+
+# --- which label is taken for right -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "suspect", "suggested"),
+    [
+        ([1, 0, 1], [0, 1, 0], [1, 1, 1]),
+        ([0, 1, 2, 2], [1, 1, 0, 0], [2, 2, 2, 2]),
+        ([2, 0, 1], [1, 1, 1], [0, 1, 0]),  # three as good: the first other one
+        ([0, 0, 2, 2], [1, 1, 1, 1], [2, 2, 0, 0]),
+        ([0, 1, 1, 2, 2], [1, 1, 1, 1, 1], [1, 2, 2, 1, 1]),  # the lone label is none of the two that tie
+    ],
+)
+def test_without_a_probe_the_majority_decides_and_ties_are_all_suspect(
+    labels: list[int], suspect: list[int], suggested: list[int]
+) -> None:
+    judged = find_duplicate_conflicts(copies(*range(len(labels))), labels_of(*labels))
+    assert judged.suspect.tolist() == [bool(each) for each in suspect]
+    assert judged.suggested.tolist() == suggested
+    assert judged.majority.tolist() == [labels.count(label) / len(labels) for label in labels]
+    assert np.isnan(judged.probability).all()
+    assert np.isnan(judged.neighbours).all()
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_between_two_labels_the_probe_decides(right: int) -> None:
+    sure, unsure = [0.1, 0.1], [0.4, 0.4]
+    sure[right], unsure[1 - right] = 0.8, 0.5
+    judged = find_duplicate_conflicts(near((0, 1)), labels_of(0, 1), pred_probs=probabilities(sure, unsure))
+    assert judged.suspect.tolist() == [right == 1, right == 0]
+    assert judged.suggested.tolist() == [right, right]
+    expected = {right: math.sqrt(0.8 * 0.4), 1 - right: math.sqrt(0.1 * 0.5)}
+    np.testing.assert_allclose(judged.probability, [expected[0], expected[1]], rtol=1e-3)
+
+
+def test_the_probe_can_outweigh_the_majority() -> None:
+    labels = labels_of(0, 0, 1)
+    for other, suspect in ((0.3, [False, False, True]), (0.7, [True, True, False])):
+        judged = find_duplicate_conflicts(copies(0, 1, 2), labels, pred_probs=probabilities(*[[1 - other, other]] * 3))
+        assert judged.suspect.tolist() == suspect
+        np.testing.assert_allclose(judged.majority, [2 / 3, 2 / 3, 1 / 3])
+
+
+def test_a_probability_of_nothing_is_not_taken_for_impossible() -> None:
+    judged = find_duplicate_conflicts(near((0, 1)), labels_of(0, 1), pred_probs=probabilities([0, 1], [1, 0.5]))
+    np.testing.assert_allclose(judged.probability, [math.sqrt(1e-3), math.sqrt(0.5)])
+    assert judged.suspect.tolist() == [True, False]
+
+
+def around_a_pair(side: int, other: int, *, group: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Features and labels: a group under the labels 1, 0, ..., 0; `side` pictures around it, `other` ones opposite."""
+    features = np.array([4.0] * (group + side) + [-4.0] * other) + np.random.default_rng(0).normal(0, 0.05, group + side + other)
+    labels = [1] + [0] * (group - 1) + [1] * side + [0] * other
+    return features[:, None], labels_of(*labels)
+
+
+def test_the_neighbours_decide_between_two() -> None:
+    features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS)
+    judged = find_duplicate_conflicts(near((0, 1)), labels, features=features)
+    assert judged.neighbours[:2].tolist() == [1, 0]  # the 20 at its side alone are asked
+    assert np.isnan(judged.neighbours[2:]).all()
+    assert judged.suspect[:2].tolist() == [False, True]
+    assert judged.suggested[:2].tolist() == [1, 1]
+    labels[2:] = 2
+    judged = find_duplicate_conflicts(near((0, 1)), labels, features=features)
+    assert judged.neighbours[:2].tolist() == [0, 0]
+    assert judged.suspect[:2].tolist() == [True, True]
+
+
+@pytest.mark.parametrize("group", [2, 3, 30])
+def test_members_of_the_own_group_are_no_neighbours(group: int) -> None:
+    features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS, group=group)
+    judged = find_duplicate_conflicts(copies(*range(group)), labels, features=features)
+    assert judged.neighbours[:group].tolist() == [1, *[0] * (group - 1)]
+
+
+def test_members_of_other_groups_are_neighbours() -> None:
+    features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS)
+    judged = find_duplicate_conflicts(near((0, 1), (2, 3), (3, 4)), labels, features=features)
+    assert judged.neighbours[:2].tolist() == [1, 0]
+
+
+def test_of_fewer_than_twenty_pictures_all_are_neighbours() -> None:
+    features, labels = around_a_pair(3, 1)
+    judged = find_duplicate_conflicts(near((0, 1)), labels, features=features)
+    assert judged.neighbours[:2].tolist() == [0.75, 0.25]
+    features, labels = around_a_pair(0, 0)
+    judged = find_duplicate_conflicts(near((0, 1)), labels, features=features)
+    assert judged.neighbours.tolist() == [0, 0]  # there are none to ask
+    assert judged.suspect.all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_neighbours_equal_their_twin_among_many(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, k = 150, 4
+    labels = rng.integers(0, k, n)
+    features = (rng.normal(size=(n, 5)) * [1, 10, 0.1, 3, 5] + labels[:, None]).astype(np.float16)  # axes of unequal length
+    drawn = rng.choice(n, (15, 2), replace=False)
+    drawn[1:4, 0] = drawn[0, 0]
+    pairs = near(*[(min(pair), max(pair)) for pair in drawn.tolist()])
+    pred_probs = rng.dirichlet(np.ones(k), n).astype(np.float16)
+    judged = find_duplicate_conflicts(pairs, labels, pred_probs=pred_probs, features=features)
+    assert np.unique(judged.neighbours[judged.in_conflict]).size > 5
+    check(judged, twin(pairs, labels, pred_probs, features))
+
+
+# --- similarity ---------------------------------------------------------------------------------------------------------------
+
+
+def test_similarity_is_the_largest_to_a_compared_picture_under_another_label() -> None:
+    pairs = compared(
+        [
+            (0, 1, 0.4, NEAR),
+            (0, 2, 0.6, NEAR),
+            (0, 3, 0.8, NEAR),  # under its own label
+            (4, 5, -0.7, NEAR),
+            (6, 7, 1.0, PIXELS),
+            (2, 6, 0.7, NEAR),
+        ]
+    )
+    judged = find_duplicate_conflicts(pairs, labels_of(0, 1, 1, 0, 0, 1, 0, 1))
+    np.testing.assert_allclose(judged.similarity, [0.6, 0.4, 0.7, 0, 0, 0, 1, 1])
+    assert judged.in_conflict.tolist() == [False] * 6 + [True] * 2
+
+
+def test_members_of_a_chain_are_as_similar_as_its_pairs_at_least() -> None:
+    pairs = compared([(0, 1, 1.0, BYTES), (1, 2, 0.99, NEAR), (0, 2, 0.5, NEAR), (3, 4, 0.99, NEAR)], threshold=0.95)
+    judged = find_duplicate_conflicts(pairs, labels_of(0, 0, 1, 2, 2))
+    np.testing.assert_allclose(judged.similarity, [0.95, 0.99, 0.99, 0, 0])
+
+
+def test_similarity_stays_within_its_range_for_any_threshold() -> None:
+    links = [(0, 1, -0.5, NEAR), (1, 2, 0.2, NEAR)]
+    for threshold in (-1.0, 0.1, 1.5):
+        judged = find_duplicate_conflicts(compared(links, threshold=threshold), labels_of(0, 1, 1))
+        assert ((judged.similarity >= 0) & (judged.similarity <= 1)).all()
+
+
+# --- tables -------------------------------------------------------------------------------------------------------------------
+
+
+def tables(pairs: ComparedPictures, labels: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of a dataset whose sample i has row 10 i and the path "i.png"."""
+    n = len(labels)
+    scores = result_parts(n=n, paths=[f"{i}.png" for i in range(n)])["scores"]
+    scores["given"] = np.array(CLASSES)[labels]
+    pred_probs = np.random.default_rng(0).dirichlet(np.ones(3), n).astype(np.float16)
+    features = np.random.default_rng(1).normal(size=(n, 4)).astype(np.float16)
+    judged = find_duplicate_conflicts(pairs, labels, pred_probs=pred_probs, features=features)
+    conflicts, duplicates = group_tables(judged, pairs, scores, CLASSES)
+    for table in (conflicts, duplicates):
+        position = table["row"].to_numpy() // 10
+        assert table["path"].tolist() == [f"{i}.png" for i in position]
+        assert (table["split"] == "train").all()
+        assert table["given"].tolist() == [CLASSES[label] for label in labels[position]]
+    own = conflicts["row"].to_numpy() // 10
+    assert conflicts["suggested"].tolist() == [CLASSES[label] for label in judged.suggested[own]]
+    for name in ("suspect", "majority", "probability", "neighbours"):
+        np.testing.assert_array_equal(conflicts[name], getattr(judged, name)[own])
+        assert not conflicts[name].isna().any()
+    return conflicts, duplicates
+
+
+LINKS = [
+    (1, 2, 0.93, NEAR),
+    (3, 9, 0.97, NEAR),
+    (3, 5, 0.95, NEAR),
+    (0, 6, 0.94, NEAR),
+    (7, 8, 1.0, PIXELS),
+    (4, 10, 1.0, BYTES),
+    (0, 11, 0.8, NEAR),
+]
+LABELS = labels_of(2, 0, 1, 0, 1, 2, 2, 1, 0, 0, 1, 0)
+
+
+def test_conflicts_come_the_most_alike_first_and_are_numbered_so() -> None:
+    conflicts, _ = tables(compared(LINKS), LABELS)
+    assert conflicts.columns.tolist() == CONFLICTS_SCHEMA.names
+    assert conflicts["group"].tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert conflicts["row"].tolist() == [70, 80, 30, 50, 90, 10, 20]
+    np.testing.assert_allclose(conflicts["similarity"], [1, 1, 0.97, 0.95, 0.97, 0.93, 0.93], rtol=1e-6)
+    assert conflicts["test"].tolist() == [PIXELS] * 2 + [NEAR] * 5
+    pd.testing.assert_frame_equal(conform(conflicts, CONFLICTS_SCHEMA, table="conflicts"), conflicts, check_dtype=False)
+
+
+def test_groups_under_one_label_have_a_table_and_numbers_of_their_own() -> None:
+    _, duplicates = tables(compared(LINKS), LABELS)
+    assert duplicates.columns.tolist() == DUPLICATES_SCHEMA.names
+    assert duplicates["group"].tolist() == [0, 0, 1, 1]
+    assert duplicates["row"].tolist() == [40, 100, 0, 60]
+    np.testing.assert_allclose(duplicates["similarity"], [1, 1, 0.94, 0.94], rtol=1e-6)
+    assert duplicates["test"].tolist() == [BYTES, BYTES, NEAR, NEAR]
+    pd.testing.assert_frame_equal(conform(duplicates, DUPLICATES_SCHEMA, table="duplicates"), duplicates, check_dtype=False)
+
+
+def test_groups_as_alike_come_by_their_first_members() -> None:
+    conflicts, duplicates = tables(near((6, 7), (2, 5), (0, 8), (3, 4), (1, 9)), labels_of(0, 0, 0, 1, 1, 1, 0, 2, 0, 1))
+    assert conflicts["row"].tolist() == [10, 90, 20, 50, 60, 70]
+    assert conflicts["group"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert duplicates["row"].tolist() == [0, 80, 30, 40]
+    assert duplicates["group"].tolist() == [0, 0, 1, 1]
+
+
+def test_no_groups_are_empty_tables() -> None:
+    conflicts, duplicates = tables(compared([(0, 1, 0.5, NEAR)]), labels_of(0, 1, 2))
+    for table, schema in ((conflicts, CONFLICTS_SCHEMA), (duplicates, DUPLICATES_SCHEMA)):
+        assert table.columns.tolist() == schema.names
+        assert len(conform(table, schema, table="it")) == 0
+
+
+@settings(max_examples=30)
+@given(cases())
+def test_every_member_of_a_group_is_in_one_table_once(
+    case: tuple[ComparedPictures, np.ndarray, np.ndarray | None, np.ndarray | None],
+) -> None:
+    pairs, labels, _, _ = case
+    if len(labels) < 2:
+        return
+    conflicts, duplicates = tables(pairs, labels)
+    expected = groups_by_hand(list(zip(pairs.same().first.tolist(), pairs.same().second.tolist(), strict=True)), len(labels))
+    for table, differ in ((conflicts, True), (duplicates, False)):
+        found = [(group["row"] // 10).tolist() for _, group in table.groupby("group")]
+        assert sorted(found) == [group for group in expected if (len({int(labels[i]) for i in group}) > 1) == differ]
+        assert table["group"].drop_duplicates().tolist() == list(range(len(found)))
+        assert table["group"].is_monotonic_increasing
+        assert table.groupby("group")["similarity"].max().is_monotonic_decreasing
+
+
+def test_each_conflicting_picture_is_a_finding_with_the_suspicion_of_its_label() -> None:
+    conflicts, _ = tables(compared(LINKS), LABELS)
+    parts = result_parts(n=12)
+    parts["scores"]["suspicion"] = np.arange(12)[::-1] / 20
+    findings = conflict_findings(conflicts, parts["scores"], parts["images"])
+    assert findings.columns.tolist() == FINDINGS_SCHEMA.names
+    assert findings["row"].tolist() == conflicts["row"].tolist()
+    assert (findings["kind"] == KIND).all()
+    assert KIND == "duplicate_conflict"
+    for name in ("split", "path", "given", "suggested"):
+        assert findings[name].tolist() == conflicts[name].tolist()
+    assert findings["suspicion"].tolist() == [(11 - row // 10) / 20 for row in conflicts["row"]]
+    assert findings["image_sha256"].tolist() == [f"{row // 10:064x}" for row in conflicts["row"]]
+    assert len(conflict_findings(conflicts[:0], parts["scores"], parts["images"])) == 0

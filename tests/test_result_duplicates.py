@@ -1,0 +1,248 @@
+"""The tables of pictures that show the same, in memory and in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
+from curv_issues.errors import UsageError
+from curv_issues.findings.again import find_again
+from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings
+from curv_issues.result import DUPLICATE_CONFLICT, AuditResult
+from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, text_column
+from tests.made_up import result_parts
+
+TABLES = {"conflicts": CONFLICTS_SCHEMA, "duplicates": DUPLICATES_SCHEMA}
+PANDAS = {"int64": np.int64, "double": np.float64, "bool": np.bool_, "string": text_column(["a"]).dtype}
+
+
+def parts_with_duplicates(**options: Any) -> dict[str, Any]:
+    """`result_parts` with two groups in conflict, of samples 1, 5, 6 and 0, 2, and samples 3 and 7 alike under one label."""
+    parts = result_parts(paths=[f"ä {i}.png" if i % 2 else None for i in range(8)], **options)
+    scores = parts["scores"]
+    scores.loc[7, "given"] = scores.loc[3, "given"]
+    members = scores[["row", "split", "path", "given"]]
+    conflicts = members.iloc[[1, 5, 6, 0, 2]].assign(
+        group=[0, 0, 0, 1, 1],
+        suspect=[True, True, False, True, True],
+        suggested=text_column(["dog", "dog", "dog", "bird", "dog"]).to_numpy(),
+        similarity=[1.0, 1.0, 0.93, 0.91, 0.91],
+        test=text_column([BYTES, BYTES, NEAR, NEAR, NEAR]).to_numpy(),
+        majority=[1 / 3, 1 / 3, 1 / 3, 0.5, 0.5],
+        probability=[0.1, 0.2, 0.7, np.nan, np.nan],
+        neighbours=[0.0, 0.05, 0.9, np.nan, 0.5],
+    )
+    duplicates = members.iloc[[3, 7]].assign(group=0, similarity=1.0, test=PIXELS)
+    parts["conflicts"], parts["duplicates"] = conflicts[CONFLICTS_SCHEMA.names], duplicates[DUPLICATES_SCHEMA.names]
+    findings = conflict_findings(parts["conflicts"], scores, parts["images"])
+    parts["findings"] = pd.concat([parts["findings"], findings])
+    return parts
+
+
+def assert_same_tables(left: AuditResult, right: AuditResult) -> None:
+    for table in ("scores", "findings", *TABLES):
+        pd.testing.assert_frame_equal(getattr(left, table), getattr(right, table))
+
+
+@pytest.mark.parametrize("split", ["train", None])
+def test_load_gives_what_save_was_given(split: str | None, tmp_path: Path) -> None:
+    parts = parts_with_duplicates(split=split)
+    result = AuditResult(**parts)
+    result.save(tmp_path / "out")
+    loaded = AuditResult.load(tmp_path / "out")
+    assert_same_tables(result, loaded)
+    assert loaded.conflicts["row"].tolist() == [10, 50, 60, 0, 20]  # in the order given, unlike findings
+    assert loaded.conflicts["suspect"].tolist() == [True, True, False, True, True]
+    assert loaded.duplicates["row"].tolist() == [30, 70]
+    for table, schema in TABLES.items():
+        frame = getattr(loaded, table)
+        assert frame.index.tolist() == list(range(len(parts[table])))
+        pd.testing.assert_frame_equal(frame, parts[table].reset_index(drop=True))
+        assert frame.dtypes.tolist() == [PANDAS[str(field.type)] for field in schema]
+        assert pq.read_schema(tmp_path / "out" / f"{table}.parquet").equals(schema)
+    stored = pq.read_table(tmp_path / "out" / "conflicts.parquet")
+    assert [value is None for value in stored["probability"].to_pylist()] == [False] * 3 + [True] * 2
+
+
+def test_conflicts_are_findings_of_their_own_kind_most_suspect_first() -> None:
+    findings = AuditResult(**parts_with_duplicates()).findings
+    pairs = list(zip(findings["row"], findings["kind"], strict=True))
+    assert pairs == [
+        (60, DUPLICATE_CONFLICT),
+        (50, "label_error"),
+        (50, DUPLICATE_CONFLICT),
+        (40, "label_error"),
+        (20, DUPLICATE_CONFLICT),
+        (10, "label_error"),
+        (10, DUPLICATE_CONFLICT),
+        (0, DUPLICATE_CONFLICT),
+    ]
+    suggested = findings.set_index(["row", "kind"])["suggested"]
+    assert suggested[50, "label_error"] == "dog"
+    assert suggested[10, "label_error"] == "bird"
+    assert suggested[10, DUPLICATE_CONFLICT] == "dog"
+    told = str(AuditResult(**parts_with_duplicates()))
+    assert told == "org/made-up train: 8 samples, 3 classes, 5 duplicate_conflict, 3 label_error findings"
+
+
+def test_without_the_tables_they_are_empty() -> None:
+    result = AuditResult(**result_parts())
+    for table, schema in TABLES.items():
+        frame = getattr(result, table)
+        assert len(frame) == 0
+        assert frame.columns.tolist() == schema.names
+        assert frame.dtypes.tolist() == [PANDAS[str(field.type)] for field in schema]
+
+
+def test_a_folder_of_the_first_version_has_none_of_them(tmp_path: Path) -> None:
+    result = AuditResult(**result_parts())
+    folder = result.save(tmp_path / "out")
+    for table in TABLES:
+        (folder / f"{table}.parquet").unlink()
+    loaded = AuditResult.load(folder)
+    assert_same_tables(result, loaded)
+    loaded.save(tmp_path / "again")
+    assert_same_tables(result, AuditResult.load(tmp_path / "again"))
+    assert len(pq.read_table(tmp_path / "again" / "conflicts.parquet")) == 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("content", [b"", b"noise" * 100])
+def test_a_damaged_table_is_told(table: str, content: bytes, tmp_path: Path) -> None:
+    folder = AuditResult(**parts_with_duplicates()).save(tmp_path / "out")
+    (folder / f"{table}.parquet").write_bytes(content)
+    with pytest.raises(UsageError, match="is damaged"):
+        AuditResult.load(folder)
+
+
+def test_conflicts_that_are_lost_are_told(tmp_path: Path) -> None:
+    folder = AuditResult(**parts_with_duplicates()).save(tmp_path / "out")
+    (folder / "conflicts.parquet").unlink()
+    with pytest.raises(UsageError, match=r"is damaged \(The conflicts table and the duplicate_conflict findings are not the same"):
+        AuditResult.load(folder)
+
+
+def test_an_older_result_is_replaced_with_its_tables(tmp_path: Path) -> None:
+    AuditResult(**parts_with_duplicates()).save(tmp_path / "out")
+    AuditResult(**result_parts()).save(tmp_path / "out", overwrite=True)
+    loaded = AuditResult.load(tmp_path / "out")
+    assert (len(loaded.conflicts), len(loaded.duplicates)) == (0, 0)
+
+
+NOT_THE_SAME = "The conflicts table and the duplicate_conflict findings are not the same rows."
+WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "conflict twice": (
+        lambda p: p.update(conflicts=p["conflicts"].iloc[[0, 1, 2, 3, 4, 4]]),
+        "The conflicts table has a row twice, or rows that are not in the scores table.",
+    ),
+    "conflict of nowhere": (
+        lambda p: p.update(conflicts=p["conflicts"].assign(row=[10, 50, 60, 0, 21])),
+        "The conflicts table has a row twice, or rows that are not in the scores table.",
+    ),
+    "duplicate twice": (
+        lambda p: p.update(duplicates=p["duplicates"].iloc[[0, 1, 1]]),
+        "The duplicates table has a row twice, or rows that are not in the scores table.",
+    ),
+    "duplicate of nowhere": (
+        lambda p: p.update(duplicates=p["duplicates"].assign(row=[30, 80])),
+        "The duplicates table has a row twice, or rows that are not in the scores table.",
+    ),
+    "conflict without finding": (lambda p: p.update(findings=p["findings"].iloc[:-1]), NOT_THE_SAME),
+    "finding without conflict": (lambda p: p.update(conflicts=p["conflicts"].iloc[:-1]), NOT_THE_SAME),
+    "findings without the table": (lambda p: p.pop("conflicts"), NOT_THE_SAME),
+    "findings of another row": (lambda p: p.update(conflicts=p["conflicts"].assign(row=[10, 50, 60, 0, 70])), NOT_THE_SAME),
+    "conflicts column missing": (
+        lambda p: p.update(conflicts=p["conflicts"].drop(columns="majority")),
+        "The conflicts table has the columns group, row, split, path, given, suspect, suggested, similarity, test, probability, "
+        "neighbours; expected exactly group, row, split, path, given, suspect, suggested, similarity, test, majority, probability, "
+        "neighbours.",
+    ),
+    "duplicates column more": (
+        lambda p: p.update(duplicates=p["duplicates"].assign(suspect=False)),
+        "The duplicates table has the columns group, row, split, path, given, similarity, test, suspect; "
+        "expected exactly group, row, split, path, given, similarity, test.",
+    ),
+    "columns in another order": (
+        lambda p: p.update(duplicates=p["duplicates"][DUPLICATES_SCHEMA.names[::-1]]),
+        "The duplicates table has the columns test, similarity, given, path, split, row, group; expected exactly group, row",
+    ),
+    "group fractional": (
+        lambda p: p.update(conflicts=p["conflicts"].assign(group=0.5)),
+        "Column group of the conflicts table is no int64 column: expected whole numbers.",
+    ),
+    "suspect as numbers": (
+        lambda p: p.update(conflicts=p["conflicts"].assign(suspect=1)),
+        "Column suspect of the conflicts table is no bool column: expected True and False.",
+    ),
+    "test missing": (
+        lambda p: p.update(duplicates=p["duplicates"].assign(test=[NEAR, None])),
+        "Column test of the duplicates table has missing values; every row needs one.",
+    ),
+    "majority missing": (
+        lambda p: p.update(conflicts=p["conflicts"].assign(majority=np.nan)),
+        "Column majority of the conflicts table has missing values; every row needs one.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_tables_that_contradict_the_contract(case: str) -> None:
+    spoil, message = WRONG[case]
+    parts = parts_with_duplicates()
+    AuditResult(**parts)
+    spoil(parts)
+    with pytest.raises(UsageError) as error:
+        AuditResult(**parts)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def result_to_judge_anew() -> AuditResult:
+    """With all that `find_again` asks for."""
+    parts = parts_with_duplicates()
+    parts["scores"][SCORE] = [0.91, 1.0, 0.91, 0.0, 0.0, 1.0, 0.93, 0.0]
+    parts["score_metadata"] = {**parts["score_metadata"], SCORE: SCORE_METADATA}
+    rng = np.random.default_rng(0)
+    parts["scores"]["margin"] = rng.normal(size=8)
+    parts["trajectories"] = {"margin": rng.normal(size=(8, 4)).astype(np.float32)}
+    parts["summary"] |= {
+        "reference_margin": {name: [-9.0, -8.0, -7.0, -6.0] for name in ("p90", "p99")},
+        "options": {"score": "default", "cut_off": "auto"},
+        "num_findings": {"label_error": 3, "duplicate_conflict": 5},
+        "duplicates": {"threshold": 0.9, "conflict_groups": 2},
+    }
+    return AuditResult(**parts)
+
+
+@pytest.mark.parametrize(("cut_off", "count"), [("0%", 0), ("25%", 2), ("100%", 8)])
+def test_conflicts_stay_when_findings_are_made_anew(cut_off: str, count: int, tmp_path: Path) -> None:
+    result = result_to_judge_anew()
+    again = find_again(result, score="cumulative_loss", cut_off=cut_off)
+    for table in TABLES:
+        pd.testing.assert_frame_equal(getattr(again, table), getattr(result, table))
+    assert again.scores["flagged"].sum() == count
+    assert again.summary["num_findings"] == {"label_error": count, "duplicate_conflict": 5}
+    assert again.summary["duplicates"] == result.summary["duplicates"]
+    assert again.findings["kind"].value_counts().get("label_error", 0) == count
+    found = again.findings[again.findings["kind"] == DUPLICATE_CONFLICT].sort_values("row", ignore_index=True)
+    before = result.findings[result.findings["kind"] == DUPLICATE_CONFLICT].sort_values("row", ignore_index=True)
+    pd.testing.assert_frame_equal(found.drop(columns="suspicion"), before.drop(columns="suspicion"))
+    assert found["suspicion"].tolist() == again.scores.set_index("row").loc[found["row"], "suspicion"].tolist()
+    assert found["suspicion"].tolist() != before["suspicion"].tolist()
+    again.save(tmp_path / "out")
+    assert_same_tables(again, AuditResult.load(tmp_path / "out"))
+
+
+def test_conflict_similarity_can_be_ranked_by() -> None:
+    result = result_to_judge_anew()
+    again = find_again(result, score=SCORE, cut_off="25%")
+    assert (again.scores["suspicion"].rank() == result.scores[SCORE].rank()).all()
+    assert again.scores.loc[again.scores["flagged"], "row"].tolist() == [10, 50]
+    pd.testing.assert_frame_equal(again.conflicts, result.conflicts)
