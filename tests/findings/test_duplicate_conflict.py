@@ -296,6 +296,14 @@ def test_the_neighbours_decide_between_two() -> None:
     assert judged.suspect[:2].tolist() == [True, True]
 
 
+def test_neighbours_without_a_label_do_not_take_it_for_impossible() -> None:
+    features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS)
+    for of_other, suspect in ((0.0, [True, True]), (0.01, [False, True])):  # at 0, either label has one witness against it
+        pred_probs = np.tile([1.0, of_other], (len(labels), 1))
+        judged = find_duplicate_conflicts(near((0, 1)), labels, pred_probs=pred_probs, features=features)
+        assert judged.suspect[:2].tolist() == suspect
+
+
 @pytest.mark.parametrize("group", [2, 3, 30, 99, 100, 250])
 def test_members_of_the_own_group_are_no_neighbours(group: int) -> None:
     features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS, group=group)
