@@ -21,6 +21,7 @@ SCORE_METADATA = {
     "source": "new here",
 }
 NEIGHBOURS = 20  # pictures outside a group whose labels are asked
+LARGE = 100  # members from which on a group's neighbours are searched for it alone: memory would grow with the square
 _UNLIKELY = 1e-3  # a probability or share of 0 counts as this
 
 
@@ -146,14 +147,20 @@ def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, 
     from curv_issues.duplicates.nearest import nearest
 
     whitened = whiten(torch.from_numpy(np.asarray(features, dtype=np.float32)))
-    largest = int(np.bincount(groups[members]).max())
-    index = torch.from_numpy(members)
+    found = np.full((len(members), NEIGHBOURS), -1, dtype=np.int64)
+    sizes = np.bincount(groups[members])
+    for group in np.flatnonzero(sizes >= LARGE):
+        own, others = np.flatnonzero(groups[members] == group), np.flatnonzero(groups != group)
+        rows, _ = nearest(whitened[members[own]], whitened[others], NEIGHBOURS, device=torch.device("cpu"))
+        found[own, : rows.shape[1]] = labels[others[rows.numpy()]]
+    small = np.flatnonzero(sizes[groups[members]] < LARGE)
+    largest = int(sizes[sizes < LARGE].max(initial=0))
+    index = torch.from_numpy(members[small])
     rows, _ = nearest(whitened[index], whitened, NEIGHBOURS + largest, device=torch.device("cpu"), itself=index)
     near = rows.numpy()
-    outside = groups[near] != groups[members][:, None]
+    outside = groups[near] != groups[members[small]][:, None]
     kept = outside & (np.cumsum(outside, axis=1) <= NEIGHBOURS)
-    found = np.full((len(members), NEIGHBOURS), -1, dtype=np.int64)
-    found[np.nonzero(kept)[0], (np.cumsum(kept, axis=1) - 1)[kept]] = labels[near[kept]]
+    found[small[np.nonzero(kept)[0]], (np.cumsum(kept, axis=1) - 1)[kept]] = labels[near[kept]]
     return found
 
 

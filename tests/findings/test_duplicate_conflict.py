@@ -3,16 +3,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
+from curv_issues.duplicates import nearest
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedPictures
+from curv_issues.findings import duplicate_conflict
 from curv_issues.findings.duplicate_conflict import (
     KIND,
+    LARGE,
     NEIGHBOURS,
     DuplicateConflicts,
     conflict_findings,
@@ -291,7 +296,15 @@ def test_the_neighbours_decide_between_two() -> None:
     assert judged.suspect[:2].tolist() == [True, True]
 
 
-@pytest.mark.parametrize("group", [2, 3, 30])
+def test_neighbours_without_a_label_do_not_take_it_for_impossible() -> None:
+    features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS)
+    for of_other, suspect in ((0.0, [True, True]), (0.01, [False, True])):  # at 0, either label has one witness against it
+        pred_probs = np.tile([1.0, of_other], (len(labels), 1))
+        judged = find_duplicate_conflicts(near((0, 1)), labels, pred_probs=pred_probs, features=features)
+        assert judged.suspect[:2].tolist() == suspect
+
+
+@pytest.mark.parametrize("group", [2, 3, 30, 99, 100, 250])
 def test_members_of_the_own_group_are_no_neighbours(group: int) -> None:
     features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS, group=group)
     judged = find_duplicate_conflicts(copies(*range(group)), labels, features=features)
@@ -314,8 +327,10 @@ def test_of_fewer_than_twenty_pictures_all_are_neighbours() -> None:
     assert judged.suspect.all()
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_neighbours_equal_their_twin_among_many(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("large", [1, 3, LARGE])
+def test_neighbours_equal_their_twin_among_many(large: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicate_conflict, "LARGE", large)  # a group of eight, and pairs
     rng = np.random.default_rng(seed)
     n, k = 150, 4
     labels = rng.integers(0, k, n)
@@ -327,6 +342,25 @@ def test_neighbours_equal_their_twin_among_many(seed: int) -> None:
     judged = find_duplicate_conflicts(pairs, labels, pred_probs=pred_probs, features=features)
     assert np.unique(judged.neighbours[judged.in_conflict]).size > 5
     check(judged, twin(pairs, labels, pred_probs, features))
+
+
+@pytest.mark.parametrize("others", [0, 7, 500])
+def test_many_copies_do_not_ask_for_as_many_neighbours_each(others: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    search = nearest.nearest
+
+    def spy(queries: Tensor, gallery: Tensor, k: int, **options: Any) -> tuple[Tensor, Tensor]:
+        asked.append(k)
+        return search(queries, gallery, k, **options)
+
+    monkeypatch.setattr(nearest, "nearest", spy)
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 1000 + others)
+    features = np.concatenate([np.ones((1000, 3)), rng.normal(size=(others, 3))])
+    judged = find_duplicate_conflicts(copies(*range(1000)), labels, features=features)
+    shares = [judged.neighbours[:1000][labels[:1000] == label][0] for label in (0, 1)]
+    assert sum(shares) == pytest.approx(1.0 if others else 0.0)
+    assert max(asked) < NEIGHBOURS + LARGE
 
 
 # --- similarity ---------------------------------------------------------------------------------------------------------------
