@@ -360,7 +360,7 @@ def test_wrong_options_are_refused_before_any_work(monkeypatch: pytest.MonkeyPat
 def test_training_tells_its_progress() -> None:
     told: list[Progress] = []
     audit(make_data(20), epochs=2, progress=told.append)
-    assert {p.stage for p in told} == {"train", "score"}
+    assert {p.stage for p in told} == {"train", "score", "compare"}
     assert all(0 < p.done <= p.total for p in told)
 
 

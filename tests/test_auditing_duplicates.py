@@ -111,7 +111,7 @@ def test_conflicts_are_findings_beside_the_label_errors() -> None:
 
 def test_flags_and_suspicion_are_those_of_an_audit_that_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     result = planted()
-    monkeypatch.setattr(MODULE, "compare_pictures", lambda _data, _run: None)
+    monkeypatch.setattr(MODULE, "compare_pictures", lambda *_, **__: None)
     without = audit(planted_data(), epochs=3, cut_off="10%")
     pd.testing.assert_frame_equal(without.scores, result.scores.drop(columns=SCORE))
     flagged = result.scores.set_index("row").loc[result.conflicts["row"], "flagged"]
@@ -187,7 +187,7 @@ def check_without_comparison(result: AuditResult | None, folder: Path) -> AuditR
 
 
 def test_ctrl_c_in_the_comparison_carries_the_ranking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def interrupt(_data: object, _run: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(MODULE, "compare_pictures", interrupt)
@@ -204,7 +204,7 @@ def test_after_ctrl_c_in_training_nothing_is_compared(monkeypatch: pytest.Monkey
         if progress.stage == "train" and progress.epoch == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(MODULE, "compare_pictures", lambda _data, _run: pytest.fail("compared"))
+    monkeypatch.setattr(MODULE, "compare_pictures", lambda *_, **__: pytest.fail("compared"))
     with pytest.raises(AuditInterrupted) as caught:
         audit(make_data(40), epochs=4, cut_off="10%", progress=tell)
     result = check_without_comparison(caught.value.result, tmp_path / "out")

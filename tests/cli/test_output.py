@@ -29,7 +29,9 @@ def test_json_is_the_summary_with_the_findings(pets: Path) -> None:
     assert found["complete"] is True
     assert [f["row"] for f in found["findings"]] == findings["row"].tolist()
     assert [f["suspicion"] for f in found["findings"]] == findings["suspicion"].tolist()
-    assert {key: value for key, value in found.items() if key != "findings"} == summary_of(folder)
+    assert {key: value for key, value in found.items() if key not in ("findings", "conflicts")} == summary_of(folder)
+    conflicts = pd.read_parquet(folder / "conflicts.parquet")
+    assert [member["row"] for member in found["conflicts"]] == conflicts["row"].tolist()
     assert found["num_findings"] == {"label_error": 6, "duplicate_conflict": len(findings) - 6}
     assert set(found["seconds"]) == {"load", "train", "score", "compare", "find", "write"}
     assert result.stderr.splitlines()[-1] == f"Results: {folder}"
