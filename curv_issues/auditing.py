@@ -68,7 +68,7 @@ def audit(
     measure: str | Sequence[str] = (),
     score: str = "default",
     cut_off: str | float = "auto",
-    duplicates: bool = True,
+    duplicates: bool = False,
     duplicate_threshold: float | None = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
@@ -168,7 +168,7 @@ def audit_data(
     data: LabeledData,
     training: TrainingOptions,
     finding: FindingOptions,
-    looking: DuplicateOptions = DuplicateOptions(),  # noqa: B008  # frozen
+    looking: DuplicateOptions | None = None,
     *,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
@@ -180,15 +180,16 @@ def audit_data(
         data: at least two samples, of two classes.
         training: options of the training.
         finding: options of the findings.
-        looking: options of the search for pictures that show the same.
+        looking: options of the search for pictures that show the same; default: no search.
         trackers: tracker classes of the user's.
         progress: told of every step.
         seconds: what earlier stages took; goes into the summary.
     """
+    looking = looking or DuplicateOptions()
     check_auditable(data)
     from curv_issues.run import run_probe  # imports torch, which errors above need not wait for
 
-    run = run_probe(data, training, trackers=trackers, progress=progress)
+    run = run_probe(data, training, trackers=trackers, mirrored=looking.search, progress=progress)
     if run is None:
         raise AuditInterrupted(None)
     if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
@@ -206,7 +207,7 @@ def audit_data(
         result.contact_sheet = draw_sheet(data, result.scores)
     except KeyboardInterrupt:  # the ranking is there, only its picture is not
         interrupted = True
-    own = {"compare": compared_at - start, "find": time.perf_counter() - compared_at}
+    own = {**({"compare": compared_at - start} if compared is not None else {}), "find": time.perf_counter() - compared_at}
     result.summary["seconds"] = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
     result.summary["peak_memory"] = peak_memory()
     if interrupted:

@@ -15,7 +15,7 @@ from cleanlab.datalab.internal.issue_manager import IssueManager
 from cleanlab.datalab.internal.issue_manager_factory import REGISTRY, register
 from cleanlab.datalab.internal.task import Task
 
-from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions, option_names
+from curv_issues.config import FindingOptions, TrainingOptions, option_names
 from curv_issues.data.base import LabeledData
 from curv_issues.data.datalab import LabSamples, difference, load_samples, read_lab
 from curv_issues.errors import AuditError, UsageError
@@ -201,7 +201,7 @@ def _train(lab: Datalab, data: LabeledData, training: TrainingOptions) -> AuditR
     from curv_issues.auditing import audit_data
 
     with live_progress(quiet=not lab.verbosity) as progress:
-        return audit_data(data, training, FindingOptions(), DuplicateOptions(search=False), progress=progress)
+        return audit_data(data, training, FindingOptions(), progress=progress)
 
 
 def _check_type(result: Any) -> None:

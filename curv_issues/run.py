@@ -46,7 +46,7 @@ class ProbeRun:
         suggested: int64 (n,), the class other than the given one that the probe finds best in the end.
         reference_margin: percentiles by epoch of the margins under a random other label, see `ReferenceMargin`.
         embeddings: float16 (n, d), inputs of the probe's last layer.
-        mirrored_embeddings: float16 (n, d), the same of the mirror images; None after Ctrl-C.
+        mirrored_embeddings: float16 (n, d), the same of the mirror images; None if not asked for, and after Ctrl-C.
         recipe: the training as it was run.
         epochs_done: number of finished epochs.
         complete: False if Ctrl-C cut the run short.
@@ -76,6 +76,7 @@ def run_probe(
     options: TrainingOptions,
     *,
     trackers: Sequence[type[Tracker]] = (),
+    mirrored: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ProbeRun | None:
     """Train a probe on the given labels and score every sample on the way.
@@ -84,6 +85,7 @@ def run_probe(
         data: n samples.
         options: of the training.
         trackers: tracker classes beside those of the table.
+        mirrored: compute embeddings of the mirror images too, one forward pass more.
         progress: told of every step.
 
     Returns:
@@ -163,7 +165,7 @@ def run_probe(
             except KeyboardInterrupt:  # one pass more saves the ranking; another Ctrl-C ends at once
                 complete = False
                 pred_probs, embeddings, suggested = predict(probe, pictures, labels, device=device)
-            mirrored = embed_mirrored(probe, pictures, device=device) if complete else None
+            mirror_images = embed_mirrored(probe, pictures, device=device) if mirrored and complete else None
 
     return ProbeRun(
         scores={tracker.name: tracker.score() for tracker in scoring},
@@ -173,7 +175,7 @@ def run_probe(
         suggested=suggested,
         reference_margin=reference.percentiles(),
         embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
-        mirrored_embeddings=None if mirrored is None else np.clip(mirrored, -GREATEST_HALF, GREATEST_HALF),
+        mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
         recipe=recipe,
         epochs_done=epochs_done,
         complete=complete,

@@ -36,7 +36,7 @@ def main() -> None:
     labels, is_flipped = curv_issues.flip_labels(digits.target, 0.05, seed=0)
     images = (digits.images * (255 / 16)).round().astype("uint8")
     data = curv_issues.from_arrays(images, labels, resolution=8)
-    result = curv_issues.audit(data, trackers=[Entropy], score="entropy", cut_off="5%", epochs=3, duplicates=False)
+    result = curv_issues.audit(data, trackers=[Entropy], score="entropy", cut_off="5%", epochs=3)
     found = is_flipped[result.findings["row"]].sum()
     print(result.findings[["row", "given", "suggested", "suspicion"]].head().to_string(index=False))
     print(f"{found} of {is_flipped.sum()} planted errors are among the {len(result.findings)} samples the probe doubts most.")

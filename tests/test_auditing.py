@@ -59,17 +59,8 @@ def test_the_result_keeps_the_contract() -> None:
     result, _, _ = digits()
     noisy = flip_labels(load_digits().target, 0.05, seed=0)[0]
     scores, n = result.scores, 1797
-    assert list(scores.columns) == [
-        "row",
-        "split",
-        "path",
-        "given",
-        "suggested",
-        "suspicion",
-        "flagged",
-        *SCORES,
-        "conflict_similarity",
-    ]
+    fixed = ["row", "split", "path", "given", "suggested", "suspicion", "flagged"]
+    assert list(scores.columns) == [*fixed, *SCORES]
     assert scores["row"].tolist() == list(range(n))
     assert scores["split"].isna().all()
     assert scores["path"].isna().all()
@@ -97,8 +88,7 @@ def test_the_result_keeps_the_contract() -> None:
     assert set(result.trajectories) == {"loss", "margin", "training_gradient", "input_curvature", "label_contrast"}
     assert all(values.shape == (n, 5) for values in result.trajectories.values())
     assert result.images[["height", "width"]].drop_duplicates().to_numpy().tolist() == [[8, 8]]
-    metadata = {name: info.metadata() for name, info in SCORES.items()}
-    assert result.score_metadata == {**metadata, "conflict_similarity": result.score_metadata["conflict_similarity"]}
+    assert result.score_metadata == {name: info.metadata() for name, info in SCORES.items()}
     assert result.contact_sheet is not None
     assert result.contact_sheet.startswith(b"\x89PNG")
 
@@ -119,7 +109,7 @@ def test_the_summary_tells_how_it_was_done() -> None:
     assert summary["cut_off"]["rule"] == "share"
     assert summary["cut_off"]["num_flagged"] == kinds["label_error"] == 90
     assert summary["notes"] == []
-    assert {"load", "train", "score", "compare", "find"} == set(summary["seconds"])
+    assert {"load", "train", "score", "find"} == set(summary["seconds"])
     assert all(value >= 0 for value in summary["seconds"].values())
     assert summary["peak_memory"] > 1 << 26
     assert {"python", "torch", "numpy", "datasets", "cleanlab"} <= set(summary["versions"])
@@ -360,7 +350,7 @@ def test_wrong_options_are_refused_before_any_work(monkeypatch: pytest.MonkeyPat
 def test_training_tells_its_progress() -> None:
     told: list[Progress] = []
     audit(make_data(20), epochs=2, progress=told.append)
-    assert {p.stage for p in told} == {"train", "score", "compare"}
+    assert {p.stage for p in told} == {"train", "score"}
     assert all(0 < p.done <= p.total for p in told)
 
 

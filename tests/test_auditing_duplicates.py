@@ -52,7 +52,7 @@ def planted_data() -> LabeledData:
 
 @functools.cache
 def planted() -> AuditResult:
-    return audit(planted_data(), epochs=3, cut_off="10%")
+    return audit(planted_data(), epochs=3, cut_off="10%", duplicates=True)
 
 
 def groups_of(table: pd.DataFrame) -> set[tuple[int, ...]]:
@@ -112,7 +112,7 @@ def test_conflicts_are_findings_beside_the_label_errors() -> None:
 def test_flags_and_suspicion_are_those_of_an_audit_that_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     result = planted()
     monkeypatch.setattr(MODULE, "compare_pictures", lambda *_, **__: None)
-    without = audit(planted_data(), epochs=3, cut_off="10%")
+    without = audit(planted_data(), epochs=3, cut_off="10%", duplicates=True)
     pd.testing.assert_frame_equal(without.scores, result.scores.drop(columns=SCORE))
     flagged = result.scores.set_index("row").loc[result.conflicts["row"], "flagged"]
     assert not flagged.all()  # a conflict alone is no label error
@@ -163,7 +163,7 @@ def test_saved_loaded_and_judged_anew_they_are_the_same(tmp_path: Path) -> None:
 
 def test_pictures_that_all_differ_are_told_to() -> None:
     data = from_arrays(textured(40, seed=6), np.arange(40) % 2, class_names=["a", "b"], resolution=32)
-    result = audit(data, epochs=1, cut_off="10%")
+    result = audit(data, epochs=1, cut_off="10%", duplicates=True)
     assert (len(result.conflicts), len(result.duplicates)) == (0, 0)
     assert (result.findings["kind"] == "label_error").all()
     assert result.summary["num_findings"] == {"label_error": len(result.findings), "duplicate_conflict": 0}
@@ -192,7 +192,7 @@ def test_ctrl_c_in_the_comparison_carries_the_ranking(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(MODULE, "compare_pictures", interrupt)
     with pytest.raises(AuditInterrupted) as caught:
-        audit(make_data(40), epochs=2, cut_off="10%")
+        audit(make_data(40), epochs=2, cut_off="10%", duplicates=True)
     result = check_without_comparison(caught.value.result, tmp_path / "out")
     assert 0 < len(result.findings) < 20
     assert result.summary["epochs_done"] == 2
@@ -206,6 +206,6 @@ def test_after_ctrl_c_in_training_nothing_is_compared(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(MODULE, "compare_pictures", lambda *_, **__: pytest.fail("compared"))
     with pytest.raises(AuditInterrupted) as caught:
-        audit(make_data(40), epochs=4, cut_off="10%", progress=tell)
+        audit(make_data(40), epochs=4, cut_off="10%", duplicates=True, progress=tell)
     result = check_without_comparison(caught.value.result, tmp_path / "out")
     assert result.complete is False
