@@ -47,9 +47,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counted: list[int] = []
     train = curv_issues.run.run_probe
 
-    def counting(data, options, *, trackers=(), progress=None):
+    def counting(data, options, **settings):
         counted.append(len(data))
-        return train(data, options, trackers=trackers, progress=progress)
+        return train(data, options, **settings)
 
     monkeypatch.setattr("curv_issues.run.run_probe", counting)
     return counted
