@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.auditing import versions
 from curv_issues.bench.run import machine
 from curv_issues.data.base import LabeledData
 from curv_issues.data.demo import digits_with_errors
 from curv_issues.data.huggingface import load_data
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.noise import uniform
+from curv_issues.summary import versions
 
 RESULTS = Path(__file__).parent / "results"
 DATASETS: dict[str, dict[str, str]] = {

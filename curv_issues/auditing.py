@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -24,6 +22,7 @@ from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.report.contact_sheet import contact_sheet
 from curv_issues.result import AuditResult
+from curv_issues.summary import describe_dataset, describe_duplicates, notes_on, plain_options, versions
 from curv_issues.tables import text_column
 
 if TYPE_CHECKING:
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from curv_issues.trackers.base import Tracker
 
 SHEET_PICTURES = 50
-NO_LABEL_NAMES = ("", "-1")  # class names that often stand for a label that is missing
-FEW_SAMPLES = 500  # the smallest number that the benchmarks measure
-PACKAGES = ("curv-issues", "torch", "datasets", "cleanlab", "numpy", "pandas", "scikit-learn", "pyarrow", "pillow")
 
 
 def audit(
@@ -275,7 +271,7 @@ def make_result(
         "complete": run.complete,
         "epochs_done": run.epochs_done,
         "dataset": describe_dataset(data),
-        "options": {**_plain_options(training), **asdict(finding)},
+        "options": {**plain_options(training), **asdict(finding)},
         "recipe": asdict(run.recipe),
         "seed": training.seed,
         "versions": versions(),
@@ -301,66 +297,6 @@ def make_result(
     )
 
 
-def describe_duplicates(
-    compared: ComparedPictures | None, conflicts: pd.DataFrame | None, duplicates: pd.DataFrame | None
-) -> dict[str, Any] | None:
-    """What the summary says of pictures that show the same; None if they were not looked for."""
-    if compared is None or conflicts is None or duplicates is None:
-        return None
-    return {
-        "threshold": compared.threshold,
-        "pairs_compared": len(compared),
-        "conflict_groups": conflicts["group"].nunique(),
-        "same_label_groups": duplicates["group"].nunique(),
-        "same_label_rows": len(duplicates),
-    }
-
-
-def describe_dataset(data: LabeledData) -> dict[str, Any]:
-    """What the summary says of the dataset."""
-    source = data.source
-    return {
-        "source": source.source,
-        "split": source.split,
-        "config_name": source.config_name,
-        "revision": source.revision,
-        "fingerprint": data.fingerprint,
-        "image_column": source.image_column,
-        "label_column": source.label_column,
-        "n": len(data),
-        "num_rows": source.num_rows,
-        "classes": list(data.class_names),
-        "class_sizes": np.bincount(data.labels, minlength=data.num_classes).tolist(),
-        "unreadable": list(source.unreadable),
-        "num_unlabelled": source.num_unlabelled,
-        "resolution": data.images.shape[1],
-        "channels": data.images.shape[3],
-    }
-
-
-def notes_on(data: LabeledData) -> list[str]:
-    """What a reader of the findings should know of this dataset, one line each."""
-    notes = []
-    sizes = np.bincount(data.labels, minlength=data.num_classes)
-    if len(data) < FEW_SAMPLES:
-        notes.append(f"Only {len(data)} samples: expect the ranking and the flags to be rough below {FEW_SAMPLES}.")
-    single = [data.class_names[index] for index in np.flatnonzero(sizes == 1)]
-    if single:
-        shown = ", ".join(single[:5]) + (", ..." if len(single) > 5 else "")
-        notes.append(
-            f"{len(single)} of {data.num_classes} classes {'has' if len(single) == 1 else 'have'} one sample only ({shown}): "
-            "nothing can be learned of such a class, so its sample looks suspect whatever its label."
-        )
-    for name in NO_LABEL_NAMES:
-        if name in data.class_names and (count := int(sizes[data.class_names.index(name)])):
-            notes.append(f"{count} samples carry the label {name!r}, taken as a class; if it means no label, leave them out.")
-    if data.source.unreadable:
-        notes.append(f"{len(data.source.unreadable)} pictures could not be read and were left out.")
-    if data.source.num_unlabelled:
-        notes.append(f"{data.source.num_unlabelled} samples without a label were left out.")
-    return notes
-
-
 def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
     """Contact sheet of the most suspect samples, flagged or not."""
     top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_PICTURES)
@@ -381,22 +317,3 @@ def _picture_or_none(data: LabeledData, index: int) -> Image.Image | None:
         return data.picture(index)
     except (OSError, UnreadablePictureError):
         return None
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that the numbers depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
-            continue
-    return found
-
-
-def _plain_options(training: TrainingOptions) -> dict[str, Any]:
-    options = {name: getattr(training, name) for name in TrainingOptions.__dataclass_fields__}
-    options["measure"] = list(training.measure)
-    if not isinstance(training.probe, str):
-        options["probe"] = getattr(training.probe, "__qualname__", type(training.probe).__qualname__)
-    return options

@@ -10,9 +10,9 @@ import pandas as pd
 
 from curv_issues.duplicates.base import ComparedPictures
 from curv_issues.duplicates.groups import best_links, group_pictures
+from curv_issues.result import DUPLICATE_CONFLICT
 from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, text_column
 
-KIND = "duplicate_conflict"
 SCORE = "conflict_similarity"
 SCORE_METADATA = {
     "direction": "high",
@@ -195,5 +195,9 @@ def _numbered(table: pd.DataFrame) -> pd.DataFrame:
 def conflict_findings(conflicts: pd.DataFrame, scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """A finding for each row of the conflicts table, in the columns of findings.parquet; suspicion is that of the scores table."""
     columns = scores[["row", "suspicion"]].assign(image_sha256=images["image_sha256"])
-    findings = conflicts[["row", "split", "path", "given", "suggested"]].merge(columns, on="row", how="left").assign(kind=KIND)
+    findings = (
+        conflicts[["row", "split", "path", "given", "suggested"]]
+        .merge(columns, on="row", how="left")
+        .assign(kind=DUPLICATE_CONFLICT)
+    )
     return findings[["row", "split", "path", "kind", "given", "suggested", "suspicion", "image_sha256"]]

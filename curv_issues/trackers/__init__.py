@@ -150,7 +150,7 @@ SCORES: dict[str, ScoreInfo] = {
         target="curv_issues.trackers.training_gradient:TrainingGradient",
         direction="high",
         description="norm of the input gradient of the training pass, sum over the epochs",
-        cost="the first layer's input gradient in training: less than a tenth of it",
+        cost="the first layer's input gradient in training: about a tenth of it",
         source="new here, after Arpit et al. 2017",
     ),
     "training_gradient_change": ScoreInfo(

@@ -8,25 +8,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from curv_issues.duplicates import groups
-from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, TESTS, ComparedPictures
+from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, TESTS
 from curv_issues.duplicates.groups import best_links, group_pictures
-
-Link = tuple[int, int, float, str]
-
-
-def compared(links: list[Link]) -> ComparedPictures:
-    return ComparedPictures(
-        first=np.array([link[0] for link in links], dtype=np.int64),
-        second=np.array([link[1] for link in links], dtype=np.int64),
-        similarity=np.array([link[2] for link in links], dtype=np.float32),
-        test=np.array([link[3] for link in links], dtype=object),
-        mirrored=np.zeros(len(links), dtype=bool),
-        threshold=0.9,
-    )
-
-
-def near(*pairs: tuple[int, int]) -> ComparedPictures:
-    return compared([(*pair, 0.95, NEAR) for pair in pairs])
+from tests.duplicates.links import Link, compared, near
 
 
 def joined(pairs: list[tuple[int, int]], n: int) -> list[int]:

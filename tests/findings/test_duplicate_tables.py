@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+
+from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedPictures
+from curv_issues.findings.duplicate_conflict import (
+    conflict_findings,
+    find_duplicate_conflicts,
+    group_tables,
+)
+from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, FINDINGS_SCHEMA, conform
+from tests.duplicates.links import cases, compared, groups_by_hand, labels_of, near
+from tests.made_up import result_parts
+
+CLASSES = ("dog", "cat", "bird")
+
+
+def tables(pairs: ComparedPictures, labels: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of a dataset whose sample i has row 10 i and the path "i.png"."""
+    n = len(labels)
+    scores = result_parts(n=n, paths=[f"{i}.png" for i in range(n)])["scores"]
+    scores["given"] = np.array(CLASSES)[labels]
+    pred_probs = np.random.default_rng(0).dirichlet(np.ones(3), n).astype(np.float16)
+    features = np.random.default_rng(1).normal(size=(n, 4)).astype(np.float16)
+    judged = find_duplicate_conflicts(pairs, labels, pred_probs=pred_probs, features=features)
+    conflicts, duplicates = group_tables(judged, pairs, scores, CLASSES)
+    for table in (conflicts, duplicates):
+        position = table["row"].to_numpy() // 10
+        assert table["path"].tolist() == [f"{i}.png" for i in position]
+        assert (table["split"] == "train").all()
+        assert table["given"].tolist() == [CLASSES[label] for label in labels[position]]
+    own = conflicts["row"].to_numpy() // 10
+    assert conflicts["suggested"].tolist() == [CLASSES[label] for label in judged.suggested[own]]
+    for name in ("suspect", "majority", "probability", "neighbours"):
+        np.testing.assert_array_equal(conflicts[name], getattr(judged, name)[own])
+        assert not conflicts[name].isna().any()
+    return conflicts, duplicates
+
+
+LINKS = [
+    (1, 2, 0.93, NEAR),
+    (3, 9, 0.97, NEAR),
+    (3, 5, 0.95, NEAR),
+    (0, 6, 0.94, NEAR),
+    (7, 8, 1.0, PIXELS),
+    (4, 10, 1.0, BYTES),
+    (0, 11, 0.8, NEAR),
+]
+LABELS = labels_of(2, 0, 1, 0, 1, 2, 2, 1, 0, 0, 1, 0)
+
+
+def test_conflicts_come_the_most_alike_first_and_are_numbered_so() -> None:
+    conflicts, _ = tables(compared(LINKS), LABELS)
+    assert conflicts.columns.tolist() == CONFLICTS_SCHEMA.names
+    assert conflicts["group"].tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert conflicts["row"].tolist() == [70, 80, 30, 50, 90, 10, 20]
+    np.testing.assert_allclose(conflicts["similarity"], [1, 1, 0.97, 0.95, 0.97, 0.93, 0.93], rtol=1e-6)
+    assert conflicts["test"].tolist() == [PIXELS] * 2 + [NEAR] * 5
+    pd.testing.assert_frame_equal(conform(conflicts, CONFLICTS_SCHEMA, table="conflicts"), conflicts, check_dtype=False)
+
+
+def test_groups_under_one_label_have_a_table_and_numbers_of_their_own() -> None:
+    _, duplicates = tables(compared(LINKS), LABELS)
+    assert duplicates.columns.tolist() == DUPLICATES_SCHEMA.names
+    assert duplicates["group"].tolist() == [0, 0, 1, 1]
+    assert duplicates["row"].tolist() == [40, 100, 0, 60]
+    np.testing.assert_allclose(duplicates["similarity"], [1, 1, 0.94, 0.94], rtol=1e-6)
+    assert duplicates["test"].tolist() == [BYTES, BYTES, NEAR, NEAR]
+    pd.testing.assert_frame_equal(conform(duplicates, DUPLICATES_SCHEMA, table="duplicates"), duplicates, check_dtype=False)
+
+
+def test_groups_as_alike_come_by_their_first_members() -> None:
+    conflicts, duplicates = tables(near((6, 7), (2, 5), (0, 8), (3, 4), (1, 9)), labels_of(0, 0, 0, 1, 1, 1, 0, 2, 0, 1))
+    assert conflicts["row"].tolist() == [10, 90, 20, 50, 60, 70]
+    assert conflicts["group"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert duplicates["row"].tolist() == [0, 80, 30, 40]
+    assert duplicates["group"].tolist() == [0, 0, 1, 1]
+
+
+def test_no_groups_are_empty_tables() -> None:
+    conflicts, duplicates = tables(compared([(0, 1, 0.5, NEAR)]), labels_of(0, 1, 2))
+    for table, schema in ((conflicts, CONFLICTS_SCHEMA), (duplicates, DUPLICATES_SCHEMA)):
+        assert table.columns.tolist() == schema.names
+        assert len(conform(table, schema, table="it")) == 0
+
+
+@settings(max_examples=30)
+@given(cases())
+def test_every_member_of_a_group_is_in_one_table_once(
+    case: tuple[ComparedPictures, np.ndarray, np.ndarray | None, np.ndarray | None],
+) -> None:
+    pairs, labels, _, _ = case
+    if len(labels) < 2:
+        return
+    conflicts, duplicates = tables(pairs, labels)
+    expected = groups_by_hand(list(zip(pairs.same().first.tolist(), pairs.same().second.tolist(), strict=True)), len(labels))
+    for table, differ in ((conflicts, True), (duplicates, False)):
+        found = [(group["row"] // 10).tolist() for _, group in table.groupby("group")]
+        assert sorted(found) == [group for group in expected if (len({int(labels[i]) for i in group}) > 1) == differ]
+        assert table["group"].drop_duplicates().tolist() == list(range(len(found)))
+        assert table["group"].is_monotonic_increasing
+        assert table.groupby("group")["similarity"].max().is_monotonic_decreasing
+
+
+def test_each_conflicting_picture_is_a_finding_with_the_suspicion_of_its_label() -> None:
+    conflicts, _ = tables(compared(LINKS), LABELS)
+    parts = result_parts(n=12)
+    parts["scores"]["suspicion"] = np.arange(12)[::-1] / 20
+    findings = conflict_findings(conflicts, parts["scores"], parts["images"])
+    assert findings.columns.tolist() == FINDINGS_SCHEMA.names
+    assert findings["row"].tolist() == conflicts["row"].tolist()
+    assert (findings["kind"] == "duplicate_conflict").all()
+    for name in ("split", "path", "given", "suggested"):
+        assert findings[name].tolist() == conflicts[name].tolist()
+    assert findings["suspicion"].tolist() == [(11 - row // 10) / 20 for row in conflicts["row"]]
+    assert findings["image_sha256"].tolist() == [f"{row // 10:064x}" for row in conflicts["row"]]
+    assert len(conflict_findings(conflicts[:0], parts["scores"], parts["images"])) == 0
