@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -29,12 +29,14 @@ class Details:
     Attributes:
         device: where to compare.
         values: float16 (n, 32, 32), on the CPU.
+        coarse: float16 (n, 16, 16), the same at half the resolution.
     """
 
     def __init__(self, pictures: Tensor, index: Tensor, *, device: torch.device) -> None:
         """From those at `index`, int64 (n,), of pictures, uint8 (m, h, w, c), which may be a memory map's."""
         self.device = device
         self.values = torch.empty(len(index), SIDE, SIDE, dtype=torch.float16)
+        self.coarse = torch.empty(len(index), SIDE // 2, SIDE // 2, dtype=torch.float16)
         for start in range(0, len(index), BATCH):
             light = luminance(to_inputs(pictures[index[start : start + BATCH]], device))
             if light.shape[2:] != (SIDE, SIDE):
@@ -43,30 +45,33 @@ class Details:
             fine = blur(light, FINE)
             detail = fine - blur(fine, COARSE)
             contrast = blur(detail.square(), AROUND).sqrt()
-            self.values[start : start + BATCH] = (detail / (contrast + LEAST)).half().cpu()
+            even = detail / (contrast + LEAST)
+            self.values[start : start + BATCH] = even.half().cpu()
+            self.coarse[start : start + BATCH] = functional.avg_pool2d(even[:, None], 2)[:, 0].half().cpu()
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def at(self, index: Tensor) -> Tensor:
-        """Of the pictures at `index` (b,), float32 (b, 32, 32) on the device."""
-        return self.values[index].to(self.device).float()
+
+def coarse_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+    """A hint at `similarity`, at half the resolution and over shifts by one of its pixels: no bound, at a tenth of the time."""
+    return _in_batches(first.coarse, second.coarse, pairs, mirrored, first.device, lambda a, b: correlation(a[:, 1:-1, 1:-1], b))
 
 
 def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """The same as `similarity` over shifts alone: a lower bound, at a twentieth of the cost."""
-    return _in_batches(first, second, pairs, mirrored, lambda a, b: correlation(_middle(a), b))
+    """The same as `similarity` over shifts alone: a lower bound, at a tenth of the time."""
+    return _in_batches(first.values, second.values, pairs, mirrored, first.device, lambda a, b: correlation(_middle(a), b))
 
 
 def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """The same with either picture magnified by 1.14, without search: another lower bound, at a tenth of the cost."""
+    """The same with either picture magnified by 1.14, without search: another lower bound, at a quarter of the time."""
 
     def compare(a: Tensor, b: Tensor) -> Tensor:
         magnify = magnification(MAGNIFIED[1]).to(a.device)
         one, other = (magnify @ details @ magnify.T for details in (a, b))
         return torch.maximum(correlation(_middle(one), b), correlation(_middle(a), other))
 
-    return _in_batches(first, second, pairs, mirrored, compare)
+    return _in_batches(first.values, second.values, pairs, mirrored, first.device, compare)
 
 
 def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
@@ -86,38 +91,54 @@ def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tens
         float32 (p,), in [-1, 1]: 1 for pictures that are the same up to brightness, contrast and these alignments; 0 where one has
         no detail at all.
     """
-    return _in_batches(first, second, pairs, mirrored, _aligned)
+    return _in_batches(first.values, second.values, pairs, mirrored, first.device, _aligned)
 
 
 def _in_batches(
-    first: Details, second: Details, pairs: Tensor, mirrored: Tensor, compare: Callable[[Tensor, Tensor], Tensor]
+    first: Tensor,
+    second: Tensor,
+    pairs: Tensor,
+    mirrored: Tensor,
+    device: torch.device,
+    compare: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
     found = []
     for start in range(0, len(pairs), BATCH):
         one, other = pairs[start : start + BATCH].T
-        flips = mirrored[start : start + BATCH, None, None].to(first.device)
-        a, b = first.at(one), second.at(other)
+        flips = mirrored[start : start + BATCH, None, None].to(device)
+        a, b = first[one].to(device).float(), second[other].to(device).float()
         found.append(compare(a, torch.where(flips, b.flip(2), b)).clamp(-1, 1).cpu())
     return torch.cat(found) if found else torch.empty(0)
 
 
 def _aligned(a: Tensor, b: Tensor) -> Tensor:
-    """The best correlation over the magnifications, (p,): as `similarity` searches them."""
-    factors = [(1.0, 1.0), *((factor, 1.0) for factor in MAGNIFIED), *((1.0, factor) for factor in MAGNIFIED)]
-    of_a, of_b = (torch.stack([magnification(pair[side]) for pair in factors]).to(a.device) for side in (0, 1))
-    best = a.new_full((len(a),), -1.0)
-    along = across = torch.zeros(len(a), dtype=torch.int64, device=a.device)
-    for tried in ("both", "along", "across"):
-        before = along, across
-        for number in range(len(factors)):
-            new = torch.full_like(along, number)
-            rows, columns = new if tried != "across" else before[0], new if tried != "along" else before[1]
-            one, other = (of[rows] @ x @ of[columns].transpose(1, 2) for of, x in ((of_a, a), (of_b, b)))
-            value = correlation(_middle(one), other)
-            better = value > best
-            best = torch.where(better, value, best)
-            along, across = torch.where(better, rows, along), torch.where(better, columns, across)
-    return best
+    """The best correlation over the magnifications, (p,): as `similarity` searches them.
+
+    Magnification i makes the second picture larger by factor i where i > 0, and the first by factor -i where i < 0.
+    """
+    magnify = torch.stack([magnification(factor) for factor in (1.0, *MAGNIFIED)]).to(a.device)
+    tried = range(-len(MAGNIFIED), len(MAGNIFIED) + 1)
+
+    def rows(details: Tensor, number: int) -> Tensor:
+        return magnify[number] @ details if number > 0 else details
+
+    def columns(details: Tensor, number: int) -> Tensor:
+        return details @ magnify[number].T if number > 0 else details
+
+    best, both = _best((columns(rows(a, -i), -i), columns(rows(b, i), i)) for i in tried)
+    both += tried[0]
+    one, other = a @ magnify[(-both).clamp(min=0)].transpose(1, 2), b @ magnify[both.clamp(min=0)].transpose(1, 2)
+    best, along = _best((rows(one, -i), rows(other, i)) for i in tried)
+    along += tried[0]
+    one, other = magnify[(-along).clamp(min=0)] @ a, magnify[along.clamp(min=0)] @ b
+    best_across, _ = _best((columns(one, -i), columns(other, i)) for i in tried)
+    return torch.maximum(best, best_across)
+
+
+def _best(laid: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The largest correlation of each pair over several ways to lay them over each other, (p,), and the number of the best way."""
+    values, numbers = torch.stack([correlation(_middle(one), other) for one, other in laid]).max(0)
+    return values, numbers
 
 
 def magnification(factor: float) -> Tensor:

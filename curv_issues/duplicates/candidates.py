@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from curv_issues.device import compute_type
 from curv_issues.duplicates.descriptor import describe
 from curv_issues.duplicates.nearest import nearest
 
@@ -40,14 +41,14 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
         device: where to compute.
     """
     plain, mirrored = describe(pictures, index, device=device)
-    itself = torch.arange(len(index))
+    itself, dtype = torch.arange(len(index)), compute_type(device)
     found = [
-        _as_pairs(nearest(plain, plain, NEIGHBOURS, device=device, itself=itself), False, symmetric=True),
-        _as_pairs(nearest(plain, mirrored, NEIGHBOURS, device=device, itself=itself), True, symmetric=True),
+        _as_pairs(nearest(plain, plain, NEIGHBOURS, device=device, itself=itself, dtype=dtype), False, symmetric=True),
+        _as_pairs(nearest(plain, mirrored, NEIGHBOURS, device=device, itself=itself, dtype=dtype), True, symmetric=True),
     ]
     if features is not None:  # they do not tell whether one is mirrored
         whitened = whiten(features)
-        near = _as_pairs(nearest(whitened, whitened, NEIGHBOURS, device=device, itself=itself), False, symmetric=True)
+        near = _as_pairs(nearest(whitened, whitened, NEIGHBOURS, device=device, itself=itself, dtype=dtype), False, symmetric=True)
         pairs, ranks, _ = near
         found += [near, (pairs, torch.zeros_like(ranks), True)]
     return _unique(found, len(index))
@@ -55,11 +56,12 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
 
 def candidates_between(pictures: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
     """Candidates between two sets: for each picture of the first its ten nearest of the second, mirrored or not."""
+    dtype = compute_type(device)
     plain, _ = describe(pictures, index, device=device)
     plain_2, mirrored_2 = describe(others, index_2, device=device)
     found = [
-        _as_pairs(nearest(plain, plain_2, NEIGHBOURS, device=device), False, symmetric=False),
-        _as_pairs(nearest(plain, mirrored_2, NEIGHBOURS, device=device), True, symmetric=False),
+        _as_pairs(nearest(plain, plain_2, NEIGHBOURS, device=device, dtype=dtype), False, symmetric=False),
+        _as_pairs(nearest(plain, mirrored_2, NEIGHBOURS, device=device, dtype=dtype), True, symmetric=False),
     ]
     return _unique(found, len(index_2))
 

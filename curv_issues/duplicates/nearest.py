@@ -5,14 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-QUERIES, GALLERY = 256, 8_192  # rows of a block: 8 MB of inner products, which stay in the cache
-GROUP = 32  # columns of a block whose maximum is looked at first
+QUERIES, GALLERY = 256, 32_768  # most rows of a block: 32 MB of inner products at most
+GROUPS = 512  # groups of columns of a block whose maximum is looked at first
+SPARE = 2  # times as many neighbours are taken by rounded products as are kept by exact ones
 
 
 def nearest(
-    queries: Tensor, gallery: Tensor, k: int, *, device: torch.device, itself: Tensor | None = None
+    queries: Tensor,
+    gallery: Tensor,
+    k: int,
+    *,
+    device: torch.device,
+    itself: Tensor | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
-    """The k rows of `gallery` with the largest inner product with each query; exact.
+    """The k rows of `gallery` with the largest inner product with each query.
 
     Args:
         queries: float32 (q, d).
@@ -20,30 +27,44 @@ def nearest(
         k: number of neighbours; fewer if the gallery is smaller.
         device: where to compute.
         itself: int64 (q,), the row of the gallery that each query is and that does not count as its neighbour; or None.
+        dtype: in which to compare all rows. float32 is exact; bfloat16, several times faster where the hardware has it, may miss
+            a neighbour that 2k others equal but for its rounding.
 
     Returns:
         Rows of the gallery, int64 (q, k), nearest first, and their inner products, float32 (q, k); on the CPU.
     """
     k = min(k, len(gallery) - (itself is not None))
+    rows, products = torch.empty(len(queries), max(k, 0), dtype=torch.int64), torch.empty(len(queries), max(k, 0))
     if k <= 0 or len(queries) == 0:
-        return torch.empty(len(queries), 0, dtype=torch.int64), torch.empty(len(queries), 0)
-    rows, products = [], []
+        return rows, products
     gallery = gallery.to(device)
+    compared = gallery.to(dtype)
+    # one buffer for all blocks: allocated anew for each, they fragment the memory by a gigabyte
+    buffer = torch.empty(QUERIES * min(GALLERY, len(gallery)), dtype=dtype, device=device)
     for start in range(0, len(queries), QUERIES):
-        block = queries[start : start + QUERIES].to(device)
-        own = None if itself is None else itself[start : start + QUERIES].to(device)
-        best, where = _nearest_of_block(block, gallery, k, own)
-        products.append(best.cpu())
-        rows.append(where.cpu())
-    return torch.cat(rows), torch.cat(products)
+        block = slice(start, start + QUERIES)
+        part = queries[block].to(device)
+        own = None if itself is None else itself[block].to(device)
+        if dtype == torch.float32:
+            products[block], rows[block] = _nearest_of_block(part, compared, k, own, buffer)
+        else:
+            spare = min(SPARE * k, len(gallery) - (itself is not None))
+            _, places = _nearest_of_block(part.to(dtype), compared, spare, own, buffer)
+            best, order = torch.bmm(gallery[places], part[:, :, None])[:, :, 0].topk(k, dim=1)
+            products[block], rows[block] = best, places.gather(1, order)
+    return rows, products
 
 
-def _nearest_of_block(queries: Tensor, gallery: Tensor, k: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+def _nearest_of_block(queries: Tensor, gallery: Tensor, k: int, own: Tensor | None, buffer: Tensor) -> tuple[Tensor, Tensor]:
     best = queries.new_empty(len(queries), 0)
     where = torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
-    for start in range(0, len(gallery), GALLERY):
+    start = 0
+    while start < len(gallery):
         part = gallery[start : start + GALLERY]
-        products = queries @ part.T
+        if len(part) > GROUPS:  # whole groups; what is left over makes a small block at the end
+            part = part[: len(part) // GROUPS * GROUPS]
+        products = buffer[: len(queries) * len(part)].view(len(queries), len(part))
+        torch.mm(queries, part.T, out=products)
         if own is not None:
             inside = ((own >= start) & (own < start + len(part))).nonzero()[:, 0]
             products[inside, own[inside] - start] = float("-inf")
@@ -51,6 +72,7 @@ def _nearest_of_block(queries: Tensor, gallery: Tensor, k: int, own: Tensor | No
         best, where = torch.cat([best, found], 1), torch.cat([where, place + start], 1)
         best, order = best.topk(min(k, best.shape[1]), dim=1)
         where = where.gather(1, order)
+        start += len(part)
     return best, where
 
 
@@ -60,9 +82,9 @@ def _largest(products: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Each lies in one of the k groups of columns with the largest maxima, and to find these takes a fraction of `topk`'s time.
     """
     rows, columns = products.shape
-    if columns % GROUP or columns <= k * GROUP:
+    if columns % GROUPS or GROUPS <= k:
         return products.topk(min(k, columns), dim=1)
-    groups = products.view(rows, -1, GROUP).amax(2).topk(k, dim=1).indices
-    place = (groups[:, :, None] * GROUP + torch.arange(GROUP, device=products.device)).flatten(1)
+    groups = products.view(rows, -1, GROUPS).amax(1).topk(k, dim=1).indices  # group g: columns g, g + GROUPS, ...
+    place = (groups[:, :, None] + torch.arange(0, columns, GROUPS, device=products.device)).flatten(1)
     found, order = products.gather(1, place).topk(k, dim=1)
     return found, place.gather(1, order)

@@ -12,11 +12,12 @@ import torch
 from curv_issues.batches import as_pictures
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device
-from curv_issues.duplicates.alignment import Details, crop_similarity, quick_similarity, similarity
+from curv_issues.duplicates.alignment import Details, coarse_similarity, crop_similarity, quick_similarity, similarity
 from curv_issues.duplicates.base import BYTES, NEAR, PER_PAIR, PIXELS, ComparedPictures
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
 from curv_issues.duplicates.threshold import choose_threshold
 
+CLOSEST = 8  # pairs a picture whose details are compared at full resolution
 HOPEFUL = 0.3  # similarity over shifts alone from which on crops are tried, for at most four pairs a picture
 PROMISING = 0.5  # similarity with crops from which on a pair is aligned with all care, for at most one pair a picture
 LEAST_ALIGNED = 2_000  # pictures that these limits count at least
@@ -133,12 +134,16 @@ def _compare(first: Details, second: Details, candidates: Candidates, threshold:
 
 
 def _values(first: Details, second: Details, candidates: Candidates) -> np.ndarray:
-    """Similarity of the candidates: over shifts alone of all, aligned with ever more care of those that come nearer."""
+    """Similarity of the candidates: coarse of all, aligned with ever more care of those that come nearer."""
     pairs, mirrored = candidates.pairs, candidates.mirrored
-    values = quick_similarity(first, second, pairs, mirrored=mirrored)
+    pictures = max(len(first), LEAST_ALIGNED)
+    hints = coarse_similarity(first, second, pairs, mirrored=mirrored)
+    values = hints.clamp(max=HOPEFUL)  # a hint proves nothing
+    closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * pictures]
+    values[closest] = quick_similarity(first, second, pairs[closest], mirrored=mirrored[closest])
     for least, most, compare in ((HOPEFUL, 4, crop_similarity), (PROMISING, 1, similarity)):
-        nearer = torch.argsort(values, descending=True, stable=True)[: most * max(len(first), LEAST_ALIGNED)]
-        nearer = nearer[values[nearer] >= least]
+        nearer = torch.argsort(values, descending=True, stable=True)[: most * pictures]
+        nearer = nearer[values[nearer] > least]
         found = compare(first, second, pairs[nearer], mirrored=mirrored[nearer])
         values[nearer] = torch.maximum(values[nearer], found)
     return values.numpy()

@@ -17,6 +17,7 @@ from curv_issues.duplicates.alignment import (
     SIDE,
     Details,
     blur,
+    coarse_similarity,
     correlation,
     magnification,
     quick_similarity,
@@ -39,6 +40,20 @@ def alike(one: np.ndarray, other: np.ndarray, *, mirrored: bool = False, quick: 
     """Similarity of each picture to its counterpart."""
     pairs, flips = torch.arange(len(one))[:, None].repeat(1, 2), torch.full((len(one),), mirrored)
     return (quick_similarity if quick else similarity)(details_of(one), details_of(other), pairs, mirrored=flips).numpy()
+
+
+def twin(a: Tensor, b: Tensor) -> float:
+    """`similarity` of one pair: the best factor for both directions, then the best along, then the best across."""
+    factors = [(1.0, 1.0), *((factor, 1.0) for factor in MAGNIFIED), *((1.0, factor) for factor in MAGNIFIED)]
+
+    def laid(along: tuple[float, float], across: tuple[float, float]) -> float:
+        one, other = (magnification(along[i]) @ x @ magnification(across[i]).T for i, x in enumerate((a, b)))
+        inner = one[SHIFT : SIDE - SHIFT, SHIFT : SIDE - SHIFT]
+        return float(correlation(inner[None], other[None]))
+
+    both = max(factors, key=lambda pair: laid(pair, pair))
+    along = max(factors, key=lambda pair: laid(pair, both))
+    return max(laid(along, pair) for pair in factors)
 
 
 class TestSimilarity:
@@ -106,6 +121,14 @@ class TestSimilarity:
         for one, other in ((plain, plain), (plain, PICTURES), (PICTURES, plain)):
             assert alike(one, other, quick=quick).tolist() == [0] * N
 
+    def test_equals_its_twin_that_tries_factor_by_factor(self) -> None:
+        stretched = np.stack([blown_up(picture, *crop) for picture, crop in zip(PICTURES, CROPS[::-1], strict=False)])
+        one, other = details_of(PICTURES[: len(stretched)]), details_of(stretched)
+        pairs = torch.cartesian_prod(torch.arange(len(one)), torch.arange(len(one)))
+        values = similarity(one, other, pairs, mirrored=torch.zeros(len(pairs), dtype=torch.bool))
+        expected = [twin(one.values[i].float(), other.values[j].float()) for i, j in pairs.tolist()]
+        torch.testing.assert_close(values, torch.tensor(expected), atol=1e-4, rtol=0)
+
     def test_the_quick_one_is_a_lower_bound(self) -> None:
         details = details_of(np.concatenate([PICTURES, cut(CANVASES, 2, 1), np.stack([blown_up(p, *CROPS[0]) for p in PICTURES])]))
         pairs = torch.cartesian_prod(torch.arange(len(details)), torch.arange(len(details)))
@@ -121,16 +144,17 @@ class TestSimilarity:
         flips = torch.arange(len(pairs)) % 3 == 0
         moved = cut(CANVASES, 1, 2)
         one, other = details_of(PICTURES), details_of(moved)
-        whole = [measure(one, other, pairs, mirrored=flips) for measure in (quick_similarity, similarity)]
+        measures = (coarse_similarity, quick_similarity, similarity)
+        whole = [measure(one, other, pairs, mirrored=flips) for measure in measures]
         monkeypatch.setattr(alignment, "BATCH", 5)
         order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(0))
         one_again, other_again = details_of(PICTURES), details_of(moved)
         torch.testing.assert_close(one_again.values, one.values)
-        for measure, expected in zip((quick_similarity, similarity), whole, strict=True):
+        for measure, expected in zip(measures, whole, strict=True):
             values = measure(one_again, other_again, pairs[order], mirrored=flips[order])
             torch.testing.assert_close(values, expected[order], atol=1e-5, rtol=0)
 
-    @pytest.mark.parametrize("measure", [quick_similarity, similarity])
+    @pytest.mark.parametrize("measure", [coarse_similarity, quick_similarity, similarity])
     def test_no_pairs_have_no_values(self, measure: Callable[..., Tensor]) -> None:
         nobody = torch.empty(0, 2, dtype=torch.int64)
         details = details_of(PICTURES)
@@ -138,13 +162,28 @@ class TestSimilarity:
         assert (values.shape, values.dtype) == ((0,), torch.float32)
 
 
+class TestCoarseSimilarity:
+    def test_what_is_the_same_stands_out_from_what_is_not(self) -> None:
+        details = details_of(np.concatenate([PICTURES, cut(CANVASES, 2, -2), np.stack([brighter(p) for p in PICTURES])]))
+        pairs = torch.cartesian_prod(torch.arange(len(details)), torch.arange(len(details)))
+        values = coarse_similarity(details, details, pairs, mirrored=torch.zeros(len(pairs), dtype=torch.bool))
+        same = (pairs[:, 0] % N) == (pairs[:, 1] % N)
+        assert values[same].min() > 0.9
+        assert values[~same].max() < 0.7
+
+    def test_mirror_images_are_told_where_one_is_mirrored(self) -> None:
+        pairs = torch.arange(N)[:, None].repeat(1, 2)
+        flipped = details_of(PICTURES[:, :, ::-1])
+        values = coarse_similarity(details_of(PICTURES), flipped, pairs, mirrored=torch.ones(N, dtype=torch.bool))
+        assert values.min() > 0.99
+
+
 class TestDetails:
     def test_the_index_chooses(self) -> None:
         index = torch.tensor([7, 2, 2])
         details = Details(as_pictures(PICTURES), index, device=CPU)
         assert (len(details), details.values.shape, details.values.dtype) == (3, (3, SIDE, SIDE), torch.float16)
-        assert torch.equal(details.at(torch.tensor([1, 0])), details_of(PICTURES).at(torch.tensor([2, 7])))
-        assert details.at(torch.tensor([0])).dtype == torch.float32
+        assert torch.equal(details.values[[1, 0]], details_of(PICTURES).values[[2, 7]])
 
     @pytest.mark.parametrize("side", [48, 64])
     def test_other_resolutions_are_compared_at_32_pixels(self, side: int) -> None:

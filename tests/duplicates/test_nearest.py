@@ -93,9 +93,32 @@ def test_the_gallery_is_left_as_it_is() -> None:
 def test_whole_groups_of_columns_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(3)
     queries, gallery = torch.randn(20, 5, generator=generator), torch.randn(300, 5, generator=generator)
-    monkeypatch.setattr(module, "GALLERY", 128)  # two blocks of 32 groups of 4, and one that is cut short
-    monkeypatch.setattr(module, "GROUP", 4)
+    monkeypatch.setattr(module, "GALLERY", 128)  # two blocks of 32 groups of 4, one of a group of 32, and 12 left over
+    monkeypatch.setattr(module, "GROUPS", 32)
     rows, products = nearest(queries, gallery, 7, device=CPU)
     best = (queries @ gallery.T).topk(7, dim=1)
     assert torch.equal(rows, best.indices)
-    assert torch.equal(products, best.values)
+    torch.testing.assert_close(products, best.values)
+
+
+class TestRoundedProducts:
+    def test_what_is_kept_is_compared_exactly(self) -> None:
+        generator = torch.Generator().manual_seed(4)
+        gallery = torch.nn.functional.normalize(torch.randn(500, 16, generator=generator), dim=1)
+        rows, products = nearest(gallery, gallery, 5, device=CPU, itself=torch.arange(500), dtype=torch.bfloat16)
+        assert products.dtype == torch.float32
+        torch.testing.assert_close(products, (gallery[rows] * gallery[:, None]).sum(2), rtol=1e-5, atol=1e-6)
+        assert (products.diff(dim=1) <= 0).all()
+
+    def test_they_find_what_exact_ones_find(self) -> None:
+        generator = torch.Generator().manual_seed(5)
+        gallery = torch.nn.functional.normalize(torch.randn(2_000, 32, generator=generator), dim=1)
+        itself = torch.arange(2_000)
+        rows, _ = nearest(gallery, gallery, 10, device=CPU, itself=itself, dtype=torch.bfloat16)
+        exact, _ = nearest(gallery, gallery, 10, device=CPU, itself=itself)
+        assert (rows[:, :, None] == exact[:, None]).any(2).float().mean() > 0.999
+
+    def test_few_rows_give_all_of_them(self) -> None:
+        gallery = rows_of(6, 4)
+        rows, _ = nearest(gallery, gallery, 10, device=CPU, itself=torch.arange(6), dtype=torch.bfloat16)
+        assert [sorted(row) for row in rows.tolist()] == [[j for j in range(6) if j != i] for i in range(6)]
