@@ -64,7 +64,7 @@ def audit(
     measure: str | Sequence[str] = (),
     score: str = "default",
     cut_off: str | float = "auto",
-    duplicates: bool = False,
+    duplicates: bool = True,
     duplicate_threshold: float | None = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,

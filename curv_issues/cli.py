@@ -117,7 +117,7 @@ def audit(
     cut_off: Annotated[str, typer.Option(help="Flag: auto, from a suspicion such as 0.95, or a share such as 5%.")] = "auto",
     duplicates: Annotated[
         bool, typer.Option("--duplicates/--no-duplicates", help="Look for the same picture under different labels.")
-    ] = False,
+    ] = True,
     duplicate_threshold: Annotated[
         float | None, typer.Option(help="Similarity (up to 1) from which on pictures count as the same. Default: from the data.")
     ] = None,

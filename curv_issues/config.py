@@ -181,7 +181,7 @@ class DuplicateOptions:
         UsageError: an option has a wrong type or value; the text names it.
     """
 
-    search: bool = False
+    search: bool = True
     threshold: float | None = None
 
     def __post_init__(self) -> None:

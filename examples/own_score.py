@@ -37,9 +37,10 @@ def main() -> None:
     images = (digits.images * (255 / 16)).round().astype("uint8")
     data = curv_issues.from_arrays(images, labels, resolution=8)
     result = curv_issues.audit(data, trackers=[Entropy], score="entropy", cut_off="5%", epochs=3)
-    found = is_flipped[result.findings["row"]].sum()
-    print(result.findings[["row", "given", "suggested", "suspicion"]].head().to_string(index=False))
-    print(f"{found} of {is_flipped.sum()} planted errors are among the {len(result.findings)} samples the probe doubts most.")
+    doubted = result.findings[result.findings["kind"] == "label_error"]
+    found = is_flipped[doubted["row"]].sum()
+    print(doubted[["row", "given", "suggested", "suspicion"]].head().to_string(index=False))
+    print(f"{found} of {is_flipped.sum()} planted errors are among the {len(doubted)} samples the probe doubts most.")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def test_the_result_keeps_the_contract() -> None:
     noisy = flip_labels(load_digits().target, 0.05, seed=0)[0]
     scores, n = result.scores, 1797
     fixed = ["row", "split", "path", "given", "suggested", "suspicion", "flagged"]
-    assert list(scores.columns) == [*fixed, *SCORES]
+    assert list(scores.columns) == [*fixed, *SCORES, "conflict_similarity"]
     assert scores["row"].tolist() == list(range(n))
     assert scores["split"].isna().all()
     assert scores["path"].isna().all()
@@ -109,7 +109,7 @@ def test_the_summary_tells_how_it_was_done() -> None:
     assert summary["cut_off"]["rule"] == "share"
     assert summary["cut_off"]["num_flagged"] == kinds["label_error"] == 90
     assert summary["notes"] == []
-    assert {"load", "train", "score", "find"} == set(summary["seconds"])
+    assert {"load", "train", "score", "compare", "find"} == set(summary["seconds"])
     assert all(value >= 0 for value in summary["seconds"].values())
     assert summary["peak_memory"] > 1 << 26
     assert {"python", "torch", "numpy", "datasets", "cleanlab"} <= set(summary["versions"])
@@ -350,7 +350,7 @@ def test_wrong_options_are_refused_before_any_work(monkeypatch: pytest.MonkeyPat
 def test_training_tells_its_progress() -> None:
     told: list[Progress] = []
     audit(make_data(20), epochs=2, progress=told.append)
-    assert {p.stage for p in told} == {"train", "score"}
+    assert {p.stage for p in told} == {"train", "score", "compare"}
     assert all(0 < p.done <= p.total for p in told)
 
 

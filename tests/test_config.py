@@ -223,7 +223,7 @@ def test_an_own_score_can_rank() -> None:
 
 
 def test_the_search_for_duplicates() -> None:
-    assert (DuplicateOptions().search, DuplicateOptions().threshold) == (False, None)
+    assert (DuplicateOptions().search, DuplicateOptions().threshold) == (True, None)
     assert DuplicateOptions(threshold=np.float32(0.5)).threshold == 0.5
     for threshold in (0, -0.1, 1.01, float("nan"), "0.9", True):
         with pytest.raises(UsageError, match="duplicate_threshold must be "):
