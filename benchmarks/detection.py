@@ -24,7 +24,7 @@ from benchmarks.common import (
 )
 from curv_issues.auditing import audit_data
 from curv_issues.bench.metrics import auroc_by_class, detection, flagging
-from curv_issues.config import FindingOptions, TrainingOptions
+from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.noise.long_tail import long_tailed
 
 SEEDS = (0, 1, 2)
@@ -60,7 +60,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     if configuration["long_tail"] != "balanced":
         data = long_tailed(data, configuration["long_tail"], seed=seed)
     noisy, truth = plant(data, configuration["rate"], seed)
-    result = audit_data(noisy, TrainingOptions(seed=seed), FindingOptions())
+    result = audit_data(noisy, TrainingOptions(seed=seed), FindingOptions(), DuplicateOptions(search=False))
 
     suspicion = result.scores["suspicion"].to_numpy()
     suspect = {

@@ -15,6 +15,7 @@ from PIL import Image
 from curv_issues.config import CurvatureForm, DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.picture import UnreadablePictureError
+from curv_issues.duplicates.table import pairs_table
 from curv_issues.errors import AuditInterrupted
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings, find_duplicate_conflicts, group_tables
 from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
@@ -176,7 +177,7 @@ def audit_data(
         data: at least two samples, of two classes.
         training: options of the training.
         finding: options of the findings.
-        looking: options of the search for pictures that show the same; default: no search.
+        looking: options of the search for pictures that show the same.
         trackers: tracker classes of the user's.
         progress: told of every step.
         seconds: what earlier stages took; goes into the summary.
@@ -198,7 +199,7 @@ def audit_data(
     except KeyboardInterrupt:  # the ranking is there
         interrupted = True
     compared_at = time.perf_counter()
-    result = make_result(data, run, training, finding, compared)
+    result = make_result(data, run, training, finding, looking, compared)
     try:
         result.contact_sheet = draw_sheet(data, result.scores)
     except KeyboardInterrupt:  # the ranking is there, only its picture is not
@@ -232,6 +233,7 @@ def make_result(
     run: ProbeRun,
     training: TrainingOptions,
     finding: FindingOptions,
+    looking: DuplicateOptions,
     compared: ComparedPictures | None = None,
 ) -> AuditResult:
     """Put data, run and judgement together; without compared pictures no duplicates are told."""
@@ -261,17 +263,23 @@ def make_result(
     judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding)
     scores["suspicion"], scores["flagged"] = judged.ranking.suspicion, judged.flagged
     errors = findings_table(scores, images)
-    conflicts, duplicates, metadata = None, None, run.score_metadata
+    conflicts, duplicates, pairs, metadata = None, None, None, run.score_metadata
     if compared is not None:
         same = find_duplicate_conflicts(compared, data.labels, pred_probs=run.pred_probs, features=run.embeddings)
         scores[SCORE], metadata = same.similarity, {**metadata, SCORE: SCORE_METADATA}
         conflicts, duplicates = group_tables(same, compared, scores, data.class_names)
+        pairs = pairs_table(compared, data.rows)
     findings = [errors] if conflicts is None else [errors, conflict_findings(conflicts, scores, images)]
     summary = {
         "complete": run.complete,
         "epochs_done": run.epochs_done,
         "dataset": describe_dataset(data),
-        "options": {**plain_options(training), **asdict(finding)},
+        "options": {
+            **plain_options(training),
+            **asdict(finding),
+            "duplicates": looking.search,
+            "duplicate_threshold": looking.threshold,
+        },
         "recipe": asdict(run.recipe),
         "seed": training.seed,
         "versions": versions(),
@@ -294,6 +302,7 @@ def make_result(
         summary=summary,
         conflicts=conflicts,
         duplicates=duplicates,
+        pairs=pairs,
     )
 
 

@@ -15,6 +15,8 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
                           majority (share of the group), probability (the probe's, geometric mean over the group), neighbours
                           (share of the nearest pictures outside)
     duplicates.parquet    the same for groups under one label: group, row, split, path, given, similarity, test
+    pairs.parquet         a row a pair of pictures that were compared and are alike, the same or not, most alike first: first and
+                          second (rows), similarity (at least 0.5, or the threshold if that is lower), test, mirrored (bool)
     trajectories.parquet  row, then a fixed-size list of float32 a tracked quantity: its value by epoch, null where not
                           measured
     images.parquet        row, height, width (int32, native size), file_sha256 ("" where there was none), image_sha256
@@ -24,7 +26,7 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
     findings.png          contact sheet of the most suspect pictures; only if there is one
 
-Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts and duplicates.
+Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts, duplicates and pairs.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ from curv_issues.tables import (
     DUPLICATES_SCHEMA,
     FINDINGS_SCHEMA,
     IMAGES_SCHEMA,
+    PAIRS_SCHEMA,
     SCORES_SCHEMA,
     conform,
     field_metadata,
@@ -88,6 +91,7 @@ class AuditResult:
         contact_sheet: PNG of the most suspect pictures, or None.
         conflicts: a row a member of a group of pictures that show the same under different labels; None: no such rows.
         duplicates: the same for groups under one label.
+        pairs: a row a pair of compared pictures, for `find_again` with another threshold.
 
     Raises:
         UsageError: the parts have wrong columns, types, ranges or shapes, or contradict each other.
@@ -104,6 +108,7 @@ class AuditResult:
     contact_sheet: bytes | None = None
     conflicts: pd.DataFrame = None  # never None after construction
     duplicates: pd.DataFrame = None
+    pairs: pd.DataFrame = None
 
     def __post_init__(self) -> None:
         raw = [str(name) for name in self.scores.columns[len(SCORES_SCHEMA) :]]
@@ -114,6 +119,7 @@ class AuditResult:
         self.images = conform(self.images, IMAGES_SCHEMA, table="images")
         self.conflicts = _table_or_empty(self.conflicts, CONFLICTS_SCHEMA, table="conflicts")
         self.duplicates = _table_or_empty(self.duplicates, DUPLICATES_SCHEMA, table="duplicates")
+        self.pairs = _table_or_empty(self.pairs, PAIRS_SCHEMA, table="pairs")
         self.trajectories = {name: np.asarray(values, np.float32) for name, values in self.trajectories.items()}
         self.pred_probs = _half(self.pred_probs)
         self.embeddings = _half(self.embeddings)
@@ -181,6 +187,7 @@ class AuditResult:
             pq.write_table(to_arrow(self.findings, FINDINGS_SCHEMA), folder / "findings.parquet")
             pq.write_table(to_arrow(self.conflicts, CONFLICTS_SCHEMA), folder / "conflicts.parquet")
             pq.write_table(to_arrow(self.duplicates, DUPLICATES_SCHEMA), folder / "duplicates.parquet")
+            pq.write_table(to_arrow(self.pairs, PAIRS_SCHEMA), folder / "pairs.parquet")
             pq.write_table(trajectories_to_arrow(rows, self.trajectories), folder / "trajectories.parquet")
             pq.write_table(to_arrow(self.images, IMAGES_SCHEMA), folder / "images.parquet")
             np.save(folder / "pred_probs.npy", self.pred_probs, allow_pickle=False)
@@ -221,7 +228,7 @@ class AuditResult:
                 contact_sheet=sheet.read_bytes() if sheet.exists() else None,
                 **{
                     name: _read_table(folder / f"{name}.parquet").to_pandas()
-                    for name in ("conflicts", "duplicates")
+                    for name in ("conflicts", "duplicates", "pairs")
                     if (folder / f"{name}.parquet").exists()  # not in results of the first version
                 },
             )
@@ -273,6 +280,8 @@ def _check_tables(result: AuditResult) -> None:
     for table, frame in (("conflicts", result.conflicts), ("duplicates", result.duplicates)):
         if frame["row"].duplicated().any() or not frame["row"].isin(scores["row"]).all():
             raise UsageError(f"The {table} table has a row twice, or rows that are not in the scores table.")
+    if not result.pairs[["first", "second"]].isin(set(scores["row"])).all(axis=None):
+        raise UsageError("The pairs table has rows that are not in the scores table.")
     if set(result.conflicts["row"]) != set(findings["row"][findings["kind"] == DUPLICATE_CONFLICT]):
         raise UsageError(f"The conflicts table and the {DUPLICATE_CONFLICT} findings are not the same rows.")
     flagged = set(scores["row"][scores["flagged"]])

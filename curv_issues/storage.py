@@ -20,6 +20,7 @@ FILES = (
     "findings.parquet",
     "conflicts.parquet",
     "duplicates.parquet",
+    "pairs.parquet",
     "trajectories.parquet",
     "images.parquet",
     "pred_probs.npy",

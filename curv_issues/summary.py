@@ -11,6 +11,7 @@ import pandas as pd
 
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
+from curv_issues.duplicates.table import KEPT_FROM
 
 if TYPE_CHECKING:
     from curv_issues.duplicates.base import ComparedPictures
@@ -49,8 +50,16 @@ def describe_duplicates(
     if compared is None or conflicts is None or duplicates is None:
         return None
     return {
-        "threshold": compared.threshold,
+        **describe_groups(compared, conflicts, duplicates),
         "pairs_compared": len(compared),
+        "pairs_kept_from": min(KEPT_FROM, compared.threshold),
+    }
+
+
+def describe_groups(compared: ComparedPictures, conflicts: pd.DataFrame, duplicates: pd.DataFrame) -> dict[str, Any]:
+    """What the summary says of the groups that a threshold makes."""
+    return {
+        "threshold": compared.threshold,
         "conflict_groups": conflicts["group"].nunique(),
         "same_label_groups": duplicates["group"].nunique(),
         "same_label_rows": len(duplicates),

@@ -77,6 +77,17 @@ DUPLICATES_SCHEMA = pa.schema(
 )
 """A row a member of a group of pictures that show the same under the same label."""
 
+PAIRS_SCHEMA = pa.schema(
+    [
+        _needed("first", pa.int64()),
+        _needed("second", pa.int64()),
+        _needed("similarity", pa.float64()),
+        _needed("test", pa.string()),
+        _needed("mirrored", pa.bool_()),
+    ]
+)
+"""A row a pair of pictures that were compared and are alike, the same or not; `first` and `second` are row numbers."""
+
 IMAGES_SCHEMA = pa.schema(
     [
         _needed("row", pa.int64()),

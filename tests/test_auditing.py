@@ -88,7 +88,9 @@ def test_the_result_keeps_the_contract() -> None:
     assert set(result.trajectories) == {"loss", "margin", "training_gradient", "input_curvature", "label_contrast"}
     assert all(values.shape == (n, 5) for values in result.trajectories.values())
     assert result.images[["height", "width"]].drop_duplicates().to_numpy().tolist() == [[8, 8]]
-    assert result.score_metadata == {name: info.metadata() for name, info in SCORES.items()}
+    of_search = result.score_metadata["conflict_similarity"]
+    assert (of_search["direction"], of_search["source"]) == ("high", "new here")
+    assert result.score_metadata == {**{name: info.metadata() for name, info in SCORES.items()}, "conflict_similarity": of_search}
     assert result.contact_sheet is not None
     assert result.contact_sheet.startswith(b"\x89PNG")
 
@@ -98,7 +100,8 @@ def test_the_summary_tells_how_it_was_done() -> None:
     summary = result.summary
     assert result.complete is True
     assert summary["epochs_done"] == summary["recipe"]["epochs"] == summary["options"]["epochs"] == 5
-    assert set(summary["options"]) == set(option_names(TrainingOptions)) | set(option_names(FindingOptions))
+    looking = {"duplicates", "duplicate_threshold"}
+    assert set(summary["options"]) == set(option_names(TrainingOptions)) | set(option_names(FindingOptions)) | looking
     assert summary["options"]["probe"] == "convnet"
     assert summary["seed"] == 0
     kinds = result.findings["kind"].value_counts()

@@ -33,9 +33,9 @@ def describe(pictures: Tensor, index: Tensor, *, device: torch.device) -> tuple[
     """
     plain, mirrored = [], []
     for part in index.split(BATCH):
-        inputs = to_inputs(pictures[part], device)
-        plain.append(_describe(inputs).cpu())
-        mirrored.append(_describe(inputs.flip(3)).cpu())
+        light, colour = _cells(to_inputs(pictures[part], device))
+        plain.append(_joined(light, colour).cpu())
+        mirrored.append(_joined(light.flip(2), colour.flip(3)).cpu())  # the cells lie symmetrically
     return torch.cat(plain), torch.cat(mirrored)
 
 
@@ -46,20 +46,26 @@ def luminance(inputs: Tensor) -> Tensor:
     return (inputs * inputs.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
 
 
-def _describe(inputs: Tensor) -> Tensor:
+def _cells(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Light (b, 6, 6) at unit length and differences of colour (b, 2, 3, 3); zeros where a picture is of one colour."""
     light = luminance(inputs)
-    cells = functional.adaptive_avg_pool2d(light, LIGHT).flatten(1)
-    cells = functional.normalize(cells - cells.mean(1, keepdim=True), dim=1)
+    cells = functional.adaptive_avg_pool2d(light, LIGHT)[:, 0]
+    cells = cells - cells.mean((1, 2), keepdim=True)
+    cells = cells / cells.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None]
     pixels = light.flatten(1)
-    lengths = (pixels - pixels.mean(1, keepdim=True)).norm(dim=1, keepdim=True)
+    lengths = (pixels - pixels.mean(1, keepdim=True)).norm(dim=1)[:, None, None, None]
     deviation = lengths / max(1, pixels.shape[1] - 1) ** 0.5
     if inputs.shape[1] == 1:
-        colour = cells.new_zeros(len(cells), 2 * COLOUR**2)
+        colour = cells.new_zeros(len(cells), 2, COLOUR, COLOUR)
     else:
-        colour = functional.adaptive_avg_pool2d(inputs[:, [0, 2]] - light, COLOUR).flatten(1)
+        colour = functional.adaptive_avg_pool2d(inputs[:, [0, 2]] - light, COLOUR)
         colour = colour / (deviation + _LEAST_DEVIATION) / COLOUR * COLOUR_WEIGHT
     flat = deviation < _LEAST_DEVIATION
-    return functional.normalize(torch.cat([cells, colour], 1).masked_fill(flat, 0.0), dim=1)
+    return cells.masked_fill(flat[:, 0], 0.0), colour.masked_fill(flat, 0.0)
+
+
+def _joined(light: Tensor, colour: Tensor) -> Tensor:
+    return functional.normalize(torch.cat([light.flatten(1), colour.flatten(1)], 1), dim=1)
 
 
 __all__ = ["describe", "luminance"]

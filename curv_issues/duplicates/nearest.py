@@ -82,7 +82,7 @@ def _largest(products: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Each lies in one of the k groups of columns with the largest maxima, and to find these takes a fraction of `topk`'s time.
     """
     rows, columns = products.shape
-    if columns % GROUPS or GROUPS <= k:
+    if columns % GROUPS or k >= GROUPS:
         return products.topk(min(k, columns), dim=1)
     groups = products.view(rows, -1, GROUPS).amax(1).topk(k, dim=1).indices  # group g: columns g, g + GROUPS, ...
     place = (groups[:, :, None] + torch.arange(0, columns, GROUPS, device=products.device)).flatten(1)

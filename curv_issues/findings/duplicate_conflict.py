@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curv_issues.duplicates.base import ComparedPictures
+from curv_issues.duplicates.base import NEAR, ComparedPictures
 from curv_issues.duplicates.groups import best_links, group_pictures
 from curv_issues.result import DUPLICATE_CONFLICT
 from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, text_column
@@ -86,8 +86,6 @@ def find_duplicate_conflicts(
     order = members[np.argsort(groups[members], kind="stable")]
     for group in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1) if len(order) else []:
         _judge(group, labels, pred_probs, None if around is None else around[np.searchsorted(members, group)], judged)
-    # a member that only a chain links to the other label is as sure as the chain's pairs
-    judged.similarity[members] = np.maximum(judged.similarity[members], min(1.0, compared.threshold))
     return judged
 
 
@@ -132,6 +130,8 @@ def _in_conflict(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _similarity_under_other_labels(compared: ComparedPictures, labels: np.ndarray) -> np.ndarray:
     differ = compared.taken(labels[compared.first] != labels[compared.second])
     found = np.zeros(len(labels))
+    # identical pictures are compared with the first of them only, but are as alike to each other
+    found[_in_conflict(group_pictures(compared.taken(compared.test != NEAR), len(labels)), labels)] = 1.0
     for side in (differ.first, differ.second):
         np.maximum.at(found, side, differ.similarity)
     return found

@@ -23,8 +23,21 @@ def test_add(result: AuditResult, trainings: list[int]):
     np.testing.assert_array_equal(issues["curvature_score"], 1 - result.scores["suspicion"])
     np.testing.assert_array_equal(issues["is_curvature_issue"], result.scores["flagged"])
     assert issues["curvature_suggested_class"].tolist() == result.scores["suggested"].tolist()
-    assert lab.issue_summary["num_issues"].tolist() == [len(result.findings)]
+    assert lab.issue_summary["issue_type"].tolist() == ["curvature", "duplicate_conflict"]
+    kinds = result.findings["kind"].value_counts()
+    assert lab.issue_summary["num_issues"].tolist() == [kinds["label_error"], kinds.get("duplicate_conflict", 0)]
     lab.report(verbosity=4)
+
+
+def test_a_result_without_a_search_for_duplicates(trainings: list[int]):
+    result = curv_issues.audit(class_label_dataset(), **OPTIONS, duplicates=False)
+    lab = make_lab()
+    add_to_datalab(lab, result)
+    assert lab.issue_summary["issue_type"].tolist() == ["curvature"]
+    text = re.escape("result was made without looking for duplicates; audit again with duplicates=True.")
+    with pytest.raises(UsageError, match=text):
+        lab.find_issues(issue_types={"duplicate_conflict": {"result": result}})
+    assert trainings == [N]  # that of the audit
 
 
 def test_a_saved_result(result: AuditResult, tmp_path: Path):
@@ -58,7 +71,7 @@ def test_pictures_in_an_array_are_compared_by_pixels():
     result = curv_issues.audit(from_arrays(pixels, labels, class_names=NAMES), **options)
     lab = make_lab()
     add_to_datalab(lab, result)
-    assert lab.issue_summary["issue_type"].tolist() == ["curvature"]
+    assert lab.issue_summary["issue_type"].tolist() == ["curvature", "duplicate_conflict"]
     pixels[11, 0, 0] += 1
     changed = curv_issues.audit(from_arrays(pixels, labels, class_names=NAMES), **options)
     with pytest.raises(UsageError, match=re.escape("result is not of this Datalab's data: the picture in row 11 is another.")):
@@ -162,10 +175,10 @@ def test_a_result_that_datalab_refuses_raises(
         raise AuditError("no summary today")
 
     monkeypatch.setattr("curv_issues.datalab.CurvatureIssueManager.find_issues", fails)
-    with pytest.raises(AuditError, match="Datalab did not take the result; the line it has printed above tells why"):
+    with pytest.raises(AuditError, match="Datalab did not take the curvature results; the line it has printed above tells why"):
         add_to_datalab(trained, result)
     assert "Error in curvature: no summary today" in capsys.readouterr().out
-    assert trained.issue_summary["issue_type"].tolist() == ["curvature"]
+    assert trained.issue_summary["issue_type"].tolist() == ["curvature", "duplicate_conflict"]
 
 
 def test_colour_pictures_stay_colour():

@@ -127,5 +127,9 @@ def test_unreadable_pictures(tmp_path: Path, content: bytes, reason: str):
 def test_no_warnings_are_used():
     """Importing cleanlab switches all warnings off, so nobody would see one of ours."""
     package = Path(curv_issues.__file__).parent
-    for name in ("datalab.py", "shared_run.py", "data/datalab.py"):
+    for name in (
+        "datalab.py",
+        "data/datalab.py",
+        *(f"issue_managers/{path.name}" for path in (package / "issue_managers").glob("*.py")),
+    ):
         assert "warnings" not in (package / name).read_text(encoding="utf-8").replace("`register` would print a warning", "")

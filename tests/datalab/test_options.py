@@ -62,7 +62,7 @@ def test_every_option_of_training_and_finding_is_taken(trainings: list[int]):
     find(lab, **given, image_key="image", batch_size=20, learning_rate=0.1, shift=0, flip=True, num_matvecs=2)
     info = lab.get_info("curvature")
     changed = {"batch_size": 20, "learning_rate": 0.1, "shift": 0, "flip": True, "num_matvecs": 2, "measure": []}
-    assert info["options"] == {**values, **OPTIONS, **changed}
+    assert info["options"] == {**values, **OPTIONS, **changed, "duplicates": True, "duplicate_threshold": None}
     assert (info["recipe"]["batch_size"], info["recipe"]["shift"], info["recipe"]["num_matvecs"]) == (20, 0, 2)
     assert trainings == [N]
 

@@ -50,7 +50,7 @@ def test_importing_the_package_loads_nothing_heavy():
         "import cleanlab; import curv_issues; from cleanlab import Datalab",
         "from cleanlab import Datalab; import curv_issues; import curv_issues.datalab",
         "import curv_issues; curv_issues.add_to_datalab; from cleanlab import Datalab",
-        "import curv_issues.shared_run, curv_issues.datalab; from cleanlab import Datalab",
+        "import curv_issues.issue_managers.curvature, curv_issues.datalab; from cleanlab import Datalab",
     ],
 )
 def test_every_order_of_imports_registers_the_type(imports: str):

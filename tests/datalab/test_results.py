@@ -16,8 +16,8 @@ from cleanlab.datalab.internal.adapter.constants import DEFAULT_CLEANVISION_ISSU
 from cleanlab.datalab.internal.issue_manager_factory import REGISTRY
 
 import curv_issues
-from curv_issues.datalab import COLUMNS, CurvatureIssueManager
-from curv_issues.shared_run import STATISTIC
+from curv_issues.datalab import CurvatureIssueManager
+from curv_issues.issue_managers.kept_run import STATISTIC
 from tests.datalab.labs import NAMES, WRONG_ROW, N, class_label_dataset, digits, find, make_lab
 
 BUILT_IN = sorted({name for task in REGISTRY.values() for name in task} - {"curvature"}) + sorted(DEFAULT_CLEANVISION_ISSUES)
@@ -25,7 +25,7 @@ BUILT_IN = sorted({name for task in REGISTRY.values() for name in task} - {"curv
 
 def test_columns(trained: Datalab, result: curv_issues.AuditResult):
     issues = trained.issues
-    assert tuple(issues.columns) == COLUMNS
+    assert tuple(issues.columns) == CurvatureIssueManager.columns
     assert issues.index.equals(pd.RangeIndex(N))
     assert issues["is_curvature_issue"].dtype == np.bool_
     assert issues["curvature_score"].dtype == np.float64
@@ -49,13 +49,13 @@ def test_low_scores_are_the_flagged_ones_and_the_wrong_label_is_among_them():
 
 
 def test_evidence_shows_in_the_view_of_the_type(trained: Datalab):
-    assert tuple(trained.get_issues("curvature").columns) == COLUMNS
+    assert tuple(trained.get_issues("curvature").columns) == CurvatureIssueManager.columns
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_names_leak_into_no_built_in_view(name: str):
     """Datalab takes for a type all columns whose names contain its name."""
-    assert not [column for column in COLUMNS if name in column]
+    assert not [column for column in CurvatureIssueManager.columns if name in column]
     assert "curvature" not in name
     assert name not in "curvature"
 
@@ -66,7 +66,7 @@ def test_the_views_of_built_in_types_do_not_show_ours(trained: Datalab):
     assert "curvature" in set(trained.issue_summary["issue_type"])
     for name in set(trained.issue_summary["issue_type"]) - {"curvature"}:
         assert not [column for column in trained.get_issues(name).columns if "curvature" in column]
-    assert tuple(trained.get_issues("curvature").columns) == COLUMNS
+    assert tuple(trained.get_issues("curvature").columns) == CurvatureIssueManager.columns
 
 
 def test_summary(trained: Datalab, result: curv_issues.AuditResult):
@@ -88,7 +88,7 @@ def test_info(trained: Datalab, result: curv_issues.AuditResult):
     assert info["options"]["epochs"] == 2
     assert info["recipe"]["epochs"] == 2
     assert (info["seed"], info["complete"], info["epochs_done"], info["device"]) == (0, True, 2, "cpu")
-    names = [name for name in result.score_names if name != "conflict_similarity"]
+    names = list(result.score_names)
     pd.testing.assert_frame_equal(info["raw_scores"], result.scores[names])
     assert {name: entry["direction"] for name, entry in info["score_metadata"].items()} == {
         name: result.score_metadata[name]["direction"] for name in names
@@ -185,7 +185,7 @@ def test_the_type_runs_only_when_it_is_named(trainings: list[int]):
 def test_a_rerun_replaces_the_results(trained: Datalab):
     before = trained.issues["is_curvature_issue"].sum()
     find(trained, cut_off="50%")
-    assert tuple(trained.issues.columns) == COLUMNS
+    assert tuple(trained.issues.columns) == CurvatureIssueManager.columns
     assert trained.issue_summary["issue_type"].tolist() == ["curvature"]
     assert trained.issue_summary["num_issues"].tolist() == [trained.issues["is_curvature_issue"].sum()]
     assert trained.issues["is_curvature_issue"].sum() >= 30 > before

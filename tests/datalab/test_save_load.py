@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from cleanlab import Datalab
 
-from curv_issues.datalab import COLUMNS
+from curv_issues.datalab import CurvatureIssueManager
 from tests.datalab.labs import N, digits, find, make_lab, run_python
 
 BLOCK = """
@@ -91,7 +91,7 @@ def test_the_report_of_other_types_without_the_package(tmp_path: Path, trained: 
 
 def test_the_csv_beside_the_pickle(saved: Path):
     table = pd.read_csv(saved / "lab" / "issues.csv")
-    assert tuple(table.columns[:4]) == COLUMNS
+    assert tuple(table.columns[:4]) == CurvatureIssueManager.columns
     assert len(table) == N
 
 

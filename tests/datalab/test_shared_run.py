@@ -12,10 +12,10 @@ import torch
 from cleanlab import Datalab
 from torch import nn
 
-from curv_issues import shared_run
 from curv_issues.data.datalab import read_lab
 from curv_issues.errors import AuditError
-from curv_issues.shared_run import STATISTIC, identify_probe
+from curv_issues.issue_managers import kept_run
+from curv_issues.issue_managers.kept_run import STATISTIC, identify_probe
 from tests.datalab.labs import NAMES, N, class_label_dataset, digits, find, make_lab
 
 
@@ -23,7 +23,7 @@ def test_first_run_trains_once_and_is_kept(trainings: list[int]):
     lab = make_lab()
     find(lab)
     assert trainings == [N]
-    assert set(lab.info["statistics"][STATISTIC]) == {"key", "result"}
+    assert set(lab.info["statistics"][STATISTIC]) == {"key", "result", "served"}
 
 
 @pytest.mark.parametrize("option", [{"cut_off": "20%"}, {"cut_off": 0.5}, {"score": "margin"}, {"image_key": "image"}, {}])
@@ -121,7 +121,7 @@ def test_what_another_version_has_kept_is_not_read(trained: Datalab, trainings: 
 
 
 def test_a_new_version_of_the_package_trains_anew(trained: Datalab, trainings: list[int], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(shared_run, "_version", lambda: "99.0")
+    monkeypatch.setattr(kept_run, "_version", lambda: "99.0")
     find(trained)
     assert trainings == [N]
 
@@ -135,7 +135,7 @@ def test_a_failure_after_training_keeps_the_training(
         def fails(result, *, score, cut_off):
             raise AuditError("no judgement today")
 
-        patched.setattr("curv_issues.datalab.find_again", fails)
+        patched.setattr("curv_issues.issue_managers.curvature.find_again", fails)
         find(lab)
     assert "Error in curvature: no judgement today" in capsys.readouterr().out
     assert lab.issue_summary.empty
@@ -149,13 +149,13 @@ def test_the_run_can_be_found_by_a_second_type(trained: Datalab):
     from tests.datalab.labs import OPTIONS
 
     samples = read_lab(trained)
-    found = shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS))
+    found = kept_run.find_run(trained, samples, TrainingOptions(**OPTIONS))
     assert found is not None
     np.testing.assert_array_equal(found.labels, trained.labels)
     assert found.embeddings.shape[0] == N
     assert found.images["image_sha256"].nunique() > 1
-    assert shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS, num_matvecs=3)) is None
-    assert shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS, measure=["label_contrast"])) is None
+    assert kept_run.find_run(trained, samples, TrainingOptions(**OPTIONS, num_matvecs=3)) is None
+    assert kept_run.find_run(trained, samples, TrainingOptions(**OPTIONS, measure=["label_contrast"])) is None
 
 
 def test_a_run_with_more_scores_serves_those_who_want_fewer(trainings: list[int]):

@@ -88,3 +88,63 @@ def test_doubts_come_and_go_with_the_automatic_cut_off(result: AuditResult) -> N
     assert automatic.summary["notes"] == [*result.summary["notes"], note]
     assert find_again(automatic).summary["notes"] == automatic.summary["notes"]
     assert find_again(automatic, cut_off="10%").summary["notes"] == result.summary["notes"]
+
+
+@pytest.fixture(scope="module")
+def copied() -> AuditResult:
+    """Two copies under another label, one exact, one with a little noise, and a threshold that takes neither or both."""
+    data = make_data(50)
+    images = np.concatenate([data.images, data.images[[3, 8]]])
+    images[51] = np.clip(images[51].astype(int) + np.random.default_rng(0).integers(-6, 7, images[51].shape), 0, 255)
+    labels = np.concatenate([data.labels, (data.labels[[3, 8]] + 1) % data.num_classes])
+    return curv_issues.audit(curv_issues.from_arrays(images, labels), epochs=2, duplicate_threshold=0.9999)
+
+
+class TestAnotherThreshold:
+    @pytest.fixture(autouse=True)
+    def _trained(self, copied: AuditResult) -> None:
+        assert sorted(copied.conflicts["row"]) == [3, 50]
+
+    @staticmethod
+    def similarity(result: AuditResult) -> float:
+        pair = result.pairs[(result.pairs["first"] == 8) & (result.pairs["second"] == 51)]
+        return float(pair["similarity"].iloc[0])
+
+    def test_more_pictures_are_the_same_below_it(self, copied: AuditResult) -> None:
+        before = copy.deepcopy(copied.summary)
+        again = find_again(copied, cut_off="10%", duplicate_threshold=self.similarity(copied) - 1e-6)
+        assert {3, 8, 50, 51} <= set(again.conflicts["row"])
+        found = again.findings[again.findings["kind"] == "duplicate_conflict"]
+        assert set(found["row"]) == set(again.conflicts["row"])
+        assert again.summary["num_findings"]["duplicate_conflict"] == len(found)
+        assert again.summary["duplicates"]["threshold"] == self.similarity(copied) - 1e-6
+        assert again.summary["duplicates"]["conflict_groups"] == again.conflicts["group"].nunique() >= 2
+        assert again.summary["duplicates"]["pairs_compared"] == before["duplicates"]["pairs_compared"]
+        assert again.summary["options"]["duplicate_threshold"] == self.similarity(copied) - 1e-6
+        assert copied.summary == before
+        back = find_again(again, duplicate_threshold=0.9999)
+        pd.testing.assert_frame_equal(back.conflicts, copied.conflicts)
+        pd.testing.assert_frame_equal(back.findings, copied.findings)
+
+    def test_without_one_the_groups_stay(self, copied: AuditResult) -> None:
+        pd.testing.assert_frame_equal(find_again(copied, cut_off="50%").conflicts, copied.conflicts)
+
+    def test_it_works_on_a_saved_result(self, copied: AuditResult, tmp_path: Path) -> None:
+        copied.save(tmp_path)
+        threshold = self.similarity(copied) - 1e-6
+        again = find_again(AuditResult.load(tmp_path), duplicate_threshold=threshold)
+        pd.testing.assert_frame_equal(again.conflicts, find_again(copied, duplicate_threshold=threshold).conflicts)
+
+    def test_pairs_that_were_not_kept_are_not_guessed(self, copied: AuditResult) -> None:
+        with pytest.raises(
+            UsageError, match=r"duplicate_threshold must be at least 0\.5 here, as less similar pairs were not kept"
+        ):
+            find_again(copied, duplicate_threshold=0.4)
+        with pytest.raises(UsageError, match="duplicate_threshold must be above 0 and at most 1, got 2"):
+            find_again(copied, duplicate_threshold=2)
+
+    def test_an_audit_without_search(self, result: AuditResult) -> None:
+        changed = copy.deepcopy(result)
+        changed.summary["duplicates"] = None
+        with pytest.raises(UsageError, match="made without looking for duplicates; audit again with duplicates=True"):
+            find_again(changed, duplicate_threshold=0.9)

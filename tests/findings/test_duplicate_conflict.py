@@ -76,7 +76,6 @@ def twin(pairs: ComparedPictures, labels: np.ndarray, pred_probs: np.ndarray | N
             suspect[i] = len(best) > 1 or labels[i] != best[0]
             others = [label for label in best if label != labels[i]]
             suggested[i] = others[0] if len(best) > 1 else best[0]
-            similarity[i] = max(similarity[i], threshold)
     return pd.DataFrame(
         {
             "groups": number,
@@ -122,7 +121,7 @@ def test_a_chain_is_in_conflict_though_its_ends_were_not_compared() -> None:
     assert judged.in_conflict.all()
     assert judged.suspect.tolist() == [False, False, False, True]
     assert judged.suggested.tolist() == [0, 0, 0, 0]
-    np.testing.assert_allclose(judged.similarity, [0.9, 0.9, 0.93, 0.93])
+    np.testing.assert_allclose(judged.similarity, [0, 0, 0.93, 0.93])
 
 
 def test_only_pairs_from_the_threshold_on_make_groups() -> None:
@@ -329,10 +328,11 @@ def test_similarity_is_the_largest_to_a_compared_picture_under_another_label() -
     assert judged.in_conflict.tolist() == [False] * 6 + [True] * 2
 
 
-def test_members_of_a_chain_are_as_similar_as_its_pairs_at_least() -> None:
-    pairs = compared([(0, 1, 1.0, BYTES), (1, 2, 0.99, NEAR), (0, 2, 0.5, NEAR), (3, 4, 0.99, NEAR)], threshold=0.95)
-    judged = find_duplicate_conflicts(pairs, labels_of(0, 0, 1, 2, 2))
-    np.testing.assert_allclose(judged.similarity, [0.95, 0.99, 0.99, 0, 0])
+def test_similarity_does_not_depend_on_the_threshold() -> None:
+    links = [(0, 1, 1.0, BYTES), (1, 2, 0.99, NEAR), (0, 2, 0.5, NEAR), (3, 4, 0.99, NEAR)]
+    for threshold in (0.3, 0.95, 0.995):
+        judged = find_duplicate_conflicts(compared(links, threshold=threshold), labels_of(0, 0, 1, 2, 2))
+        np.testing.assert_allclose(judged.similarity, [0.5, 0.99, 0.99, 0, 0])
 
 
 def test_similarity_stays_within_its_range_for_any_threshold() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import weakref
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -24,10 +25,24 @@ STATISTIC = "curv_issues_run"
 _tokens: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
-def find_run(lab: Datalab, samples: LabSamples, training: TrainingOptions) -> AuditResult | None:
-    """The run kept in a Datalab, if it is of these pictures, labels, classes and options and has the scores; else None."""
+def find_run(
+    lab: Datalab, samples: LabSamples, training: TrainingOptions, *, names: Sequence[str] | None = None
+) -> AuditResult | None:
+    """The run kept in a Datalab, if it is of these pictures, labels, classes and options and has the scores; else None.
+
+    Args:
+        lab: where it may be kept.
+        samples: of that Datalab.
+        training: the options.
+        names: the options that have to be the same; default: all.
+    """
     kept = lab.info["statistics"].get(STATISTIC)
-    if kept is None or kept.get("key") != _key(samples, training):
+    if kept is None or not isinstance(kept.get("key"), dict):
+        return None
+    found, wanted = dict(kept["key"]), _key(samples, training)
+    if names is not None:
+        found["options"], wanted["options"] = ({name: key["options"].get(name) for name in names} for key in (found, wanted))
+    if found != wanted:
         return None
     result = AuditResult(**kept["result"])
     if not set(training.score_names) <= set(result.score_names):
@@ -38,7 +53,24 @@ def find_run(lab: Datalab, samples: LabSamples, training: TrainingOptions) -> Au
 def keep_run(lab: Datalab, samples: LabSamples, training: TrainingOptions, result: AuditResult) -> None:
     """Keep a run in the Datalab, in place of an older one, as dicts, arrays and DataFrames: they unpickle anywhere."""
     plain = {field.name: getattr(result, field.name) for field in fields(AuditResult)}
-    lab.info["statistics"][STATISTIC] = {"key": _key(samples, training), "result": {**plain, "contact_sheet": None}}
+    lab.info["statistics"][STATISTIC] = {
+        "key": _key(samples, training),
+        "result": {**plain, "contact_sheet": None},
+        "served": {},
+    }
+
+
+def mark_served(lab: Datalab, issue_type: str) -> None:
+    """Note that an issue type has its results from the kept run."""
+    kept = lab.info["statistics"].get(STATISTIC)
+    if kept is not None:
+        kept.setdefault("served", {})[issue_type] = True
+
+
+def types_served(lab: Datalab) -> set[str]:
+    """The issue types that have results from the kept run."""
+    kept = lab.info["statistics"].get(STATISTIC) or {}
+    return set(kept.get("served", {})) & set(lab.issue_summary["issue_type"])
 
 
 def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:

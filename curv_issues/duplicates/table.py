@@ -1,0 +1,37 @@
+"""Compared pictures as a table of a result, and back, so that another threshold needs no search."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from curv_issues.duplicates.base import PER_PAIR, ComparedPictures
+
+KEPT_FROM = 0.5
+"""Similarity from which on compared pairs go into the table, unless the threshold is lower."""
+
+
+def pairs_table(compared: ComparedPictures, rows: np.ndarray) -> pd.DataFrame:
+    """The pairs that are alike enough, most alike first, with row numbers for positions.
+
+    Args:
+        compared: within one dataset of n samples.
+        rows: int64 (n,), the row number of each sample.
+    """
+    kept = compared.taken(compared.similarity >= min(KEPT_FROM, compared.threshold))
+    table = pd.DataFrame({name: getattr(kept, name) for name in PER_PAIR})
+    table = table.assign(first=rows[kept.first], second=rows[kept.second], similarity=kept.similarity.astype(np.float64))
+    return table.sort_values(["similarity", "first", "second"], ascending=[False, True, True], kind="stable", ignore_index=True)
+
+
+def compared_pictures(table: pd.DataFrame, rows: np.ndarray, threshold: float) -> ComparedPictures:
+    """The pairs of such a table, under a threshold."""
+    position = pd.Series(np.arange(len(rows)), index=rows)
+    return ComparedPictures(
+        first=position[table["first"]].to_numpy(),
+        second=position[table["second"]].to_numpy(),
+        similarity=table["similarity"].to_numpy(dtype=np.float32),
+        test=table["test"].to_numpy(dtype=object),
+        mirrored=table["mirrored"].to_numpy(),
+        threshold=threshold,
+    )

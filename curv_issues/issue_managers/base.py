@@ -1,0 +1,127 @@
+"""What our issue types have in common: options that are checked before anything runs, and a shared run to judge.
+
+Datalab 2.9 swallows what `find_issues` raises, so everything that can be checked before the training is checked in `__init__`.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+from cleanlab.datalab.internal.issue_manager import IssueManager
+
+from curv_issues.config import TrainingOptions, option_names
+from curv_issues.errors import UsageError
+from curv_issues.issue_managers.kept_run import mark_served
+from curv_issues.issue_managers.planned_run import join_run
+from curv_issues.result import AuditResult
+
+if TYPE_CHECKING:
+    from cleanlab import Datalab
+
+SHARED = (*option_names(TrainingOptions), "image_key", "result")
+"""Options that every type takes and that hold for all types of a call."""
+
+SUMMARY = ("options", "recipe", "seed", "complete", "epochs_done", "seconds", "device", "versions")
+"""What every type tells in `info`, from the summary of the result."""
+
+
+class RunIssueManager(IssueManager, ABC):
+    """An issue type that judges the run of a probe on the pictures and labels of a Datalab.
+
+    Attributes:
+        own_options: names of its options beside the shared ones.
+        columns: of `lab.issues`: whether it is an issue, the score in [0, 1] (low = worse), the evidence. Datalab shows a type the
+            columns whose names contain its name: no other type's may.
+    """
+
+    issue_name: ClassVar[str] = ""  # Datalab wants one of every subclass
+    own_options: ClassVar[tuple[str, ...]]
+    columns: ClassVar[tuple[str, ...]]
+
+    def __init__(self, datalab: Datalab, **options: Any) -> None:
+        """Check the options and the data, and decode the pictures unless a finished run will do.
+
+        Args:
+            datalab: of the task classification, with labels.
+            options: those of `TrainingOptions`, `own_options`; `image_key`, the column of the pictures (default: the only one);
+                or `result`, an AuditResult of these very samples, to be used instead of a training. What is given to one type
+                of a call holds for all.
+
+        Raises:
+            UsageError: an option has a wrong name, type or value or differs from another type's, the probe does not fit, or the
+                result is of other data.
+            DatasetError: pictures, labels or their columns are missing or cannot be used.
+            AuditError: there is no disk space for the pictures.
+        """
+        super().__init__(datalab)
+        self._check_names(options)
+        self._own = {name: value for name, value in options.items() if name in self.own_options}
+        score = self._check_own()
+        image_key = options.get("image_key")
+        if image_key is not None and not isinstance(image_key, str):
+            raise UsageError(f"image_key must be the name of a column, got {image_key!r}.")
+        shared = {name: value for name, value in options.items() if name in SHARED and value is not None}
+        self._run = join_run(datalab, self.issue_name, shared, score=score)
+        self._samples = self._run.samples
+
+    def find_issues(self, **_: Any) -> None:
+        """Train, unless a finished run will do, and judge.
+
+        Raises:
+            AuditError: the loss became NaN. Datalab prints this and goes on, without results of this type.
+            AuditInterrupted: Ctrl-C; carries the ranking so far, which `add_to_datalab` takes.
+        """
+        _forget_results(self.datalab, self.issue_name, self.columns)
+        result = self._judge(self._run.result())
+        self.issues = pd.DataFrame(dict(zip(self.columns, self._make_columns(result), strict=True)))
+        self.summary = self.make_summary(score=1 - float(self.issues[self.columns[0]].mean()))
+        self.info = self.collect_info(result)
+        if self._run.given is None:
+            mark_served(self.datalab, self.issue_name)
+
+    def collect_info(self, result: AuditResult) -> dict[str, Any]:
+        """What `lab.get_info` tells, as JSON values and DataFrames.
+
+        No entry may be an empty list: Datalab's report would recurse on it without end.
+        """
+        summary = result.summary
+        return {
+            f"num_{self.issue_name}_issues": int(self.issues[self.columns[0]].sum()),
+            "notes": " ".join(summary.get("notes", [])) or "none",
+            **copy.deepcopy({key: summary[key] for key in SUMMARY if key in summary}),
+        }
+
+    @abstractmethod
+    def _check_own(self) -> str:
+        """Check the type's own options; the score that the training has to measure for it."""
+
+    @abstractmethod
+    def _judge(self, result: AuditResult) -> AuditResult:
+        """The result under the type's own options."""
+
+    @abstractmethod
+    def _make_columns(self, result: AuditResult) -> tuple[Any, ...]:
+        """The values of `columns`, (n,) each."""
+
+    def _check_names(self, options: dict[str, Any]) -> None:
+        known = (*option_names(TrainingOptions), *self.own_options, "image_key", "result")
+        for name in options:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                close = ["image_key"] if name == "image_column" else close
+                hint = f"did you mean {close[0]!r}?" if close else f"choose from: {', '.join(known)}."
+                raise UsageError(f"Unknown option {name!r} of the issue type {self.issue_name!r}; {hint}")
+
+
+def _forget_results(lab: Datalab, name: str, columns: tuple[str, ...]) -> None:
+    """Take out what an earlier run left, so that nothing old stays in the place of a run that fails."""
+    lab.issues = lab.issues.drop(columns=list(columns), errors="ignore")
+    lab.info.pop(name, None)
+    summary = lab.issue_summary
+    if name in set(summary["issue_type"]):
+        lab.issue_summary = summary[summary["issue_type"] != name].reset_index(drop=True)
+        lab.info["statistics"]["health_score"] = lab.issue_summary["score"].mean() if len(lab.issue_summary) else None

@@ -1,0 +1,63 @@
+"""The issue type `curvature`: labels that look wrong."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from curv_issues.config import FindingOptions, option_names
+from curv_issues.findings.again import find_again
+from curv_issues.issue_managers.base import RunIssueManager
+from curv_issues.result import AuditResult
+
+
+class CurvatureIssueManager(RunIssueManager):
+    """Labels that look wrong to a probe trained on the pictures of a Datalab.
+
+    Issue columns: `is_curvature_issue` (bool), `curvature_score` (1 - suspicion, in [0, 1], low = suspect) and the
+    evidence, `curvature_given_class` and `curvature_suggested_class` (classes as the Datalab shows them).
+    Summary score: 1 - flagged / n.
+    """
+
+    description: ClassVar[str] = """Examples whose label looks wrong to a small network trained on these pictures:
+    it was slow to learn them, or never did. They are mislabeled, ambiguous or rare; look at them before you correct.
+
+    The score is one minus the suspicion, a ranking and not a probability. It comes from the course of one training
+    (loss and margin of every example), so neither `pred_probs` nor `features` are needed.
+    """
+    issue_name: ClassVar[str] = "curvature"
+    verbosity_levels: ClassVar[dict[int, list[str]]] = {
+        0: [],
+        1: [],
+        2: ["cut_off", "flagged_pairs"],
+        3: ["recipe", "notes"],
+    }
+    own_options = option_names(FindingOptions)
+    columns = ("is_curvature_issue", "curvature_score", "curvature_given_class", "curvature_suggested_class")
+
+    def collect_info(self, result: AuditResult) -> dict[str, Any]:
+        """What `lab.get_info("curvature")` tells: counts, the cut-off, raw scores, and how the run was done."""
+        flagged = self.issues[self.issues["is_curvature_issue"]]
+        pairs = flagged.groupby(["curvature_given_class", "curvature_suggested_class"], sort=False).size()
+        return {
+            **super().collect_info(result),
+            "cut_off": result.summary.get("cut_off"),
+            "flagged_pairs": pairs.sort_values(ascending=False, kind="stable").rename("num_flagged").reset_index(),
+            "raw_scores": result.scores[list(result.score_names)].copy(),
+            "score_metadata": {name: dict(result.score_metadata[name]) for name in result.score_names},
+        }
+
+    def _check_own(self) -> str:
+        return FindingOptions(**self._own).score
+
+    def _judge(self, result: AuditResult) -> AuditResult:
+        if self._run.given is not None and not self._own:
+            return result  # with the judgement it has
+        finding = FindingOptions(**self._own)
+        return find_again(result, score=finding.score, cut_off=finding.cut_off)
+
+    def _make_columns(self, result: AuditResult) -> tuple[Any, ...]:
+        code_of = {name: code for code, name in enumerate(self._samples.class_names)}
+        suggested = [code_of[name] for name in result.scores["suggested"]]
+        classes, given = self._samples.classes, self._samples.labels
+        score = 1 - result.scores["suspicion"].to_numpy()  # in [0, 1], no NaN: checked when a result is made or given
+        return result.scores["flagged"].to_numpy(), score, classes[given], classes[suggested]

@@ -1,0 +1,187 @@
+"""The one run of a probe that all our issue types of a `find_issues` call share.
+
+Datalab makes all issue managers of a call first and runs them then. So each tells its options when it is made, and the first
+that runs knows those of all.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.data.base import LabeledData
+from curv_issues.data.datalab import LabSamples, difference, load_samples, read_lab
+from curv_issues.errors import UsageError
+from curv_issues.issue_managers.kept_run import find_run, keep_run, types_served
+from curv_issues.live import live_progress
+from curv_issues.result import AuditResult
+
+if TYPE_CHECKING:
+    from cleanlab import Datalab
+
+_plans: weakref.WeakKeyDictionary[Datalab, weakref.ref[PlannedRun]] = weakref.WeakKeyDictionary()
+
+
+class PlannedRun:
+    """Options, samples and, once there, the result of a run.
+
+    Attributes:
+        samples: of the Datalab.
+    """
+
+    def __init__(self, lab: Datalab) -> None:
+        self._lab = lab
+        self._options: dict[str, Any] = {}  # training options as given, image_key and result
+        self._given_by: dict[str, str] = {}
+        self._measure: tuple[str, ...] = ()
+        self._types: list[str] = []
+        self._source: AuditResult | LabeledData | None = None
+        self._loaded: tuple[tuple[str, int | None], LabeledData] | None = None
+        self._error: Exception | None = None
+        self._begun = False
+        self.samples: LabSamples
+
+    @property
+    def given(self) -> AuditResult | None:
+        """The result that was given in place of a training."""
+        return self._options.get("result")
+
+    def takes(self, issue_type: str) -> bool:
+        """Whether this type may still join."""
+        return not self._begun and issue_type not in self._types
+
+    def join(self, issue_type: str, options: dict[str, Any], score: str) -> None:
+        """Add an issue type: check its options with those of the others, and decode the pictures unless a finished run will do."""
+        own = {name: value for name, value in options.items() if name not in ("image_key", "result")}
+        checked = TrainingOptions(**own).with_score(score)
+        for name, value in options.items():
+            if name != "measure":
+                self._add(issue_type, name, getattr(checked, name) if name in own else value)
+        self._measure = (*self._measure, *(name for name in checked.measure if name not in self._measure))
+        self._types.append(issue_type)
+        self.samples = read_lab(self._lab, image_key=self._options.get("image_key"))
+        if self.given is not None:
+            check_result(self.given, self.samples, self._training_options())
+        self._source = self.given or self._find_kept() or self._load()
+
+    def result(self) -> AuditResult:
+        """The result: given, kept in the Datalab, or of the training that now begins; it trains once.
+
+        Raises:
+            AuditError: the loss became NaN.
+            AuditInterrupted: Ctrl-C; carries the ranking so far.
+        """
+        self._begun = True
+        if self._error is not None:  # the second type would fail alike, after the same training
+            raise self._error
+        assert self._source is not None
+        if isinstance(self._source, LabeledData):
+            try:
+                result = _train(self._lab, self._source, self._training())
+            except Exception as error:
+                self._error = error
+                raise
+            # before any judgement: whatever happens to that, and whoever asks next, training is done
+            keep_run(self._lab, self.samples, self._training(), result)
+            self._source = result
+        return self._source
+
+    def _add(self, issue_type: str, name: str, value: Any) -> None:
+        before = self._options.setdefault(name, value)
+        other = self._given_by.setdefault(name, issue_type)
+        if before is value or (name != "result" and before == value):
+            return
+        shown = "" if name == "result" else f" ({before!r} and {value!r})"
+        raise UsageError(
+            f"The issue types {other!r} and {issue_type!r} are given different values of {name}{shown}, but share one training: "
+            "give it to one of them, or the same to both."
+        )
+
+    def _training_options(self) -> dict[str, Any]:
+        return {name: value for name, value in self._options.items() if name not in ("image_key", "result")}
+
+    def _training(self) -> TrainingOptions:
+        return TrainingOptions(**self._training_options(), measure=self._measure)
+
+    def _find_kept(self) -> AuditResult | None:
+        """A kept run: of the same options; or, if it has served a type that is not asked for now, of the options given now."""
+        others = types_served(self._lab) - set(self._types)
+        names = tuple(self._training_options()) if others else None
+        return find_run(self._lab, self.samples, self._training(), names=names)
+
+    def _load(self) -> LabeledData:
+        """The decoded pictures; raises what the training would raise of device and probe."""
+        from curv_issues.device import choose_device  # imports torch, which errors above need not wait for
+
+        training = self._training()
+        choose_device(training.device)
+        wanted = (self.samples.image_column, training.resolution)
+        if self._loaded is None or self._loaded[0] != wanted:
+            if self._lab.verbosity:  # Datalab's own way of telling what it does
+                print(f"Reading {len(self.samples.labels):,} pictures for a probe to train on ...")
+            with live_progress(quiet=not self._lab.verbosity) as progress:
+                self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
+        if not isinstance(training.probe, str):
+            _check_probe(training, self._loaded[1])
+        return self._loaded[1]
+
+
+def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: str = "default") -> PlannedRun:
+    """The run that an issue type shares with those that were made before it in the same call.
+
+    Args:
+        lab: of the task classification, with labels.
+        issue_type: its name.
+        options: training options, `image_key` and `result`, as far as they were given.
+        score: the one it ranks by.
+
+    Raises:
+        UsageError: an option is wrong or differs from another type's, the probe does not fit, or the result is of other data.
+        DatasetError: pictures, labels or their columns are missing or cannot be used.
+        AuditError: there is no disk space for the pictures.
+    """
+    reference = _plans.pop(lab, None)  # whatever goes wrong, the next call begins anew
+    plan = None if reference is None else reference()
+    if plan is None or not plan.takes(issue_type):
+        plan = PlannedRun(lab)
+    plan.join(issue_type, options, score)
+    _plans[lab] = weakref.ref(plan)
+    return plan
+
+
+def check_result(result: Any, samples: LabSamples, training_options: dict[str, Any]) -> None:
+    """Raise a UsageError unless the result is of these samples, and no training was asked for beside it."""
+    check_type(result)
+    if training_options:
+        raise UsageError(
+            f"result and {next(iter(training_options))} do not go together: with a finished result there is no training."
+        )
+    if not result.scores["suspicion"].between(0, 1).all():  # Datalab checks neither range nor NaN
+        raise UsageError("result has a suspicion outside [0, 1]; expected a result as an audit has made it.")
+    differs = difference(result, samples)
+    if differs is not None:
+        raise UsageError(f"result is not of this Datalab's data: {differs}.")
+
+
+def check_type(result: Any) -> None:
+    """Raise a UsageError unless this is an AuditResult."""
+    if not isinstance(result, AuditResult):
+        raise UsageError(f"result must be an AuditResult (a saved one: AuditResult.load(folder)), got {result!r}.")
+
+
+def _train(lab: Datalab, data: LabeledData, training: TrainingOptions) -> AuditResult:
+    from curv_issues.auditing import audit_data
+
+    with live_progress(quiet=not lab.verbosity) as progress:
+        return audit_data(data, training, FindingOptions(), DuplicateOptions(), progress=progress)
+
+
+def _check_probe(training: TrainingOptions, data: LabeledData) -> None:
+    import torch
+
+    from curv_issues.run import build_probe, check_probe, make_spec
+
+    spec = make_spec(data)
+    with torch.random.fork_rng(devices=[]):
+        check_probe(build_probe(training.probe, spec).cpu(), spec, torch.device("cpu"))

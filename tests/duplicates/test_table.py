@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+
+from curv_issues.duplicates.base import BYTES, NEAR, ComparedPictures
+from curv_issues.duplicates.table import compared_pictures, pairs_table
+
+
+def compared(threshold: float) -> ComparedPictures:
+    return ComparedPictures(
+        first=np.array([0, 1, 2, 0]),
+        second=np.array([3, 2, 3, 1]),
+        similarity=np.array([0.7, 0.49, 1.0, 0.3], np.float32),
+        test=np.array([NEAR, NEAR, BYTES, NEAR], dtype=object),
+        mirrored=np.array([True, False, False, False]),
+        threshold=threshold,
+    )
+
+
+ROWS = np.array([10, 11, 15, 12])
+
+
+def test_alike_pairs_are_kept_most_alike_first_with_their_rows() -> None:
+    table = pairs_table(compared(0.9), ROWS)
+    assert table.to_numpy().tolist() == [[15, 12, 1.0, BYTES, False], [10, 12, np.float32(0.7), NEAR, True]]
+
+
+def test_a_low_threshold_keeps_more() -> None:
+    assert len(pairs_table(compared(0.4), ROWS)) == 3
+
+
+def test_back_they_are_the_same_pairs() -> None:
+    for threshold in (0.9, 0.2):
+        back = compared_pictures(pairs_table(compared(threshold), ROWS), ROWS, 0.6)
+        expected = compared(0.6).same()
+        order = np.argsort(-expected.similarity)
+        same = back.same()
+        assert back.threshold == 0.6
+        for name in ("first", "second", "similarity", "test", "mirrored"):
+            assert getattr(same, name).tolist() == getattr(expected, name)[order].tolist()
+
+
+def test_no_pairs() -> None:
+    nothing = compared(0.9).taken(np.zeros(4, dtype=bool))
+    assert len(compared_pictures(pairs_table(nothing, ROWS), ROWS, 0.9)) == 0
