@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from curv_issues.curvature import input_loss_curvature
     from curv_issues.data.arrays import from_arrays
     from curv_issues.data.base import LabeledData
+    from curv_issues.data.huggingface import load_data
     from curv_issues.datalab import add_to_datalab
     from curv_issues.findings.again import find_again
+    from curv_issues.findings.duplicates import Duplicates, find_duplicates
+    from curv_issues.findings.overlap import find_overlap
     from curv_issues.noise.asymmetric import flip_labels_asymmetric
     from curv_issues.noise.duplicates import plant_conflicting_duplicates
     from curv_issues.noise.instance import flip_labels_by_instance
@@ -36,6 +39,7 @@ __all__ = [
     "AuditResult",
     "CurvIssuesError",
     "DatasetError",
+    "Duplicates",
     "LabeledData",
     "Need",
     "Observation",
@@ -45,12 +49,15 @@ __all__ = [
     "add_to_datalab",
     "audit",
     "find_again",
+    "find_duplicates",
+    "find_overlap",
     "flip_labels",
     "flip_labels_asymmetric",
     "flip_labels_by_instance",
     "from_arrays",
     "input_loss_curvature",
     "labels_from_file",
+    "load_data",
     "long_tailed",
     "plant_conflicting_duplicates",
 ]
@@ -58,6 +65,7 @@ __all__ = [
 # Imported on first use, so that `import curv_issues` and `curv-issues --help` wait for neither torch nor cleanlab.
 _LAZY = {
     "AuditResult": "curv_issues.result:AuditResult",
+    "Duplicates": "curv_issues.findings.duplicates:Duplicates",
     "LabeledData": "curv_issues.data.base:LabeledData",
     "Need": "curv_issues.trackers.base:Need",
     "Observation": "curv_issues.trackers.base:Observation",
@@ -66,12 +74,15 @@ _LAZY = {
     "add_to_datalab": "curv_issues.datalab:add_to_datalab",
     "audit": "curv_issues.auditing:audit",
     "find_again": "curv_issues.findings.again:find_again",
+    "find_duplicates": "curv_issues.findings.duplicates:find_duplicates",
+    "find_overlap": "curv_issues.findings.overlap:find_overlap",
     "flip_labels": "curv_issues.noise.uniform:flip_labels",
     "flip_labels_asymmetric": "curv_issues.noise.asymmetric:flip_labels_asymmetric",
     "flip_labels_by_instance": "curv_issues.noise.instance:flip_labels_by_instance",
     "from_arrays": "curv_issues.data.arrays:from_arrays",
     "input_loss_curvature": "curv_issues.curvature:input_loss_curvature",
     "labels_from_file": "curv_issues.noise.label_file:labels_from_file",
+    "load_data": "curv_issues.data.huggingface:load_data",
     "long_tailed": "curv_issues.noise.long_tail:long_tailed",
     "plant_conflicting_duplicates": "curv_issues.noise.duplicates:plant_conflicting_duplicates",
 }

@@ -19,12 +19,13 @@ from curv_issues.duplicates.table import pairs_table
 from curv_issues.errors import AuditInterrupted
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings, find_duplicate_conflicts, group_tables
 from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
+from curv_issues.findings.overlap import find_overlap
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.report.contact_sheet import contact_sheet
 from curv_issues.result import AuditResult
-from curv_issues.summary import describe_dataset, describe_duplicates, notes_on, plain_options, versions
-from curv_issues.tables import text_column
+from curv_issues.summary import describe_dataset, describe_duplicates, describe_overlap, notes_on, plain_options, versions
+from curv_issues.tables import OVERLAP_SCHEMA, conform, json_ready, text_column
 
 if TYPE_CHECKING:
     import datasets
@@ -67,6 +68,7 @@ def audit(
     cut_off: str | float = "auto",
     duplicates: bool = True,
     duplicate_threshold: float | None = None,
+    against: str | Path | datasets.Dataset | LabeledData | None = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
 ) -> AuditResult:
@@ -103,6 +105,7 @@ def audit(
         cut_off: "auto", a suspicion, or a share such as "5%".
         duplicates: look for pictures that show the same, and tell those under different labels.
         duplicate_threshold: similarity of aligned pixels, up to 1, from which on pictures are the same; default: from the data.
+        against: list the pictures that stand in this too: another split of the dataset (text, as `split`), or another dataset.
         trackers: tracker classes of your own; their scores join the table.
         progress: called with `Progress` along the way.
 
@@ -138,6 +141,7 @@ def audit(
     training = training.with_score(score)
     looking = DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
     start = time.perf_counter()
+    from curv_issues.data.against import load_against
     from curv_issues.data.huggingface import load_data  # these import datasets and torch, which errors above need not wait for
     from curv_issues.device import choose_device
 
@@ -157,8 +161,20 @@ def audit(
         skip_unlabelled=skip_unlabelled,
         progress=progress and (lambda done, total: progress(Progress("load", done, total))),
     )
+    others = None
+    if against is not None:
+        others = load_against(
+            against,
+            data,
+            dataset=dataset,
+            config_name=config_name,
+            revision=revision,
+            skip_unreadable=skip_unreadable,
+            skip_unlabelled=skip_unlabelled,
+            progress=progress and (lambda done, total: progress(Progress("load", done, total))),
+        )
     seconds = {"load": time.perf_counter() - start}
-    return audit_data(data, training, finding, looking, trackers=trackers, progress=progress, seconds=seconds)
+    return audit_data(data, training, finding, looking, others=others, trackers=trackers, progress=progress, seconds=seconds)
 
 
 def audit_data(
@@ -167,6 +183,7 @@ def audit_data(
     finding: FindingOptions,
     looking: DuplicateOptions | None = None,
     *,
+    others: LabeledData | None = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
     seconds: dict[str, float] | None = None,
@@ -178,6 +195,7 @@ def audit_data(
         training: options of the training.
         finding: options of the findings.
         looking: options of the search for pictures that show the same.
+        others: list the pictures that stand in this data too.
         trackers: tracker classes of the user's.
         progress: told of every step.
         seconds: what earlier stages took; goes into the summary.
@@ -192,19 +210,26 @@ def audit_data(
     if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
         finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
     start = time.perf_counter()
-    interrupted, compared = not run.complete, None
+    interrupted, compared, overlap = not run.complete, None, None
     try:
         if run.complete and looking.search:
             compared = compare_pictures(data, run, looking.threshold, progress=progress)
+        if run.complete and others is not None:
+            threshold = looking.threshold if compared is None else compared.threshold  # one rule for all pictures
+            overlap = find_overlap(data, others, threshold=threshold, device=run.device)
     except KeyboardInterrupt:  # the ranking is there
         interrupted = True
     compared_at = time.perf_counter()
     result = make_result(data, run, training, finding, looking, compared)
+    if overlap is not None and others is not None:
+        result.overlap = conform(overlap[0], OVERLAP_SCHEMA, table="overlap")
+        result.summary["against"] = json_ready(describe_overlap(overlap[0], others, overlap[1]))
     try:
         result.contact_sheet = draw_sheet(data, result.scores)
     except KeyboardInterrupt:  # the ranking is there, only its picture is not
         interrupted = True
-    own = {**({"compare": compared_at - start} if compared is not None else {}), "find": time.perf_counter() - compared_at}
+    searched = compared is not None or overlap is not None
+    own = {**({"compare": compared_at - start} if searched else {}), "find": time.perf_counter() - compared_at}
     result.summary["seconds"] = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
     result.summary["peak_memory"] = peak_memory()
     if interrupted:

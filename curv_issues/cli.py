@@ -121,6 +121,9 @@ def audit(
     duplicate_threshold: Annotated[
         float | None, typer.Option(help="Similarity (up to 1) from which on pictures count as the same. Default: from the data.")
     ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="SPLIT", help="List the pictures that stand in this other split too.")
+    ] = None,
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
 ) -> None:
@@ -179,6 +182,7 @@ def audit(
                 cut_off=cut_off,
                 duplicates=duplicates,
                 duplicate_threshold=duplicate_threshold,
+                against=against,
                 progress=progress,
             )
         _deliver(result, folder, overwrite=overwrite, format=format, quiet=quiet)
@@ -204,21 +208,25 @@ def demo(
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
 ) -> None:
-    """Audit scikit-learn's handwritten digits with planted wrong labels: offline, under a minute."""
+    """Audit scikit-learn's handwritten digits with planted errors: offline, under a minute."""
     with exit_codes():
         look_up(FORMATS, format, "format")
         check_output(output, overwrite=True)
         from curv_issues.auditing import audit as run_audit
-        from curv_issues.data.demo import digits_with_errors
+        from curv_issues.data.demo import COPIES, digits_with_errors
 
-        data, is_flipped = digits_with_errors()
+        data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
         with _saving_partial(output, True, format, quiet), live_progress(quiet=quiet) as progress:
             result = run_audit(data, progress=progress)
         _deliver(result, output, overwrite=True, format=format, quiet=quiet)
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
         planted = f"{int(is_flipped.sum())} wrong labels were planted"
-        _tell(f"{planted}; {found} of them are among the {int(flagged.sum())} findings.", format=format, quiet=quiet)
+        _tell(f"{planted}; {found} of them are among the {int(flagged.sum())} suspect labels.", format=format, quiet=quiet)
+        pairs = int(result.scores["row"][is_copy].isin(result.conflicts["row"]).sum())
+        groups = result.conflicts["group"].nunique()
+        planted = f"{COPIES} copies of pictures under another label were planted"
+        _tell(f"{planted}; {pairs} of them are in the {groups} groups.", format=format, quiet=quiet)
 
 
 def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str, quiet: bool) -> None:
@@ -239,6 +247,10 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
     if format in ("table", "md") and groups > TOP:
         more = f"The first {TOP} of {groups:,} groups of the same picture; all of them are in {folder / 'conflicts.parquet'}."
         _tell(more, format=format, quiet=quiet)
+    if result.overlap is not None:
+        found, split = result.summary["against"], result.summary["against"]["split"] or "the other data"
+        more = f"{found['rows']:,} pictures stand in {split} too, {found['differing_rows']:,} of them under another label"
+        _tell(visible(f"{more}; all of them are in {folder / 'overlap.parquet'}."), format=format, quiet=quiet)
     if not quiet:
         for note in result.summary["notes"]:
             typer.echo(visible(f"Note: {note}"), err=True)

@@ -17,6 +17,9 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
     duplicates.parquet    the same for groups under one label: group, row, split, path, given, similarity, test
     pairs.parquet         a row a pair of pictures that were compared and are alike, the same or not, most alike first: first and
                           second (rows), similarity (at least 0.5, or the threshold if that is lower), test, mirrored (bool)
+    overlap.parquet       with `against` only: a row a picture that stands in another split too, and label that it carries there,
+                          those with differing labels first: row, split, path, given, other_row, other_split, other_path,
+                          other_given, similarity, test, mirrored, agree (bool)
     trajectories.parquet  row, then a fixed-size list of float32 a tracked quantity: its value by epoch, null where not
                           measured
     images.parquet        row, height, width (int32, native size), file_sha256 ("" where there was none), image_sha256
@@ -26,7 +29,8 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
     findings.png          contact sheet of the most suspect pictures; only if there is one
 
-Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts, duplicates and pairs.
+Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts, duplicates, pairs and
+overlap.
 """
 
 from __future__ import annotations
@@ -50,6 +54,7 @@ from curv_issues.tables import (
     DUPLICATES_SCHEMA,
     FINDINGS_SCHEMA,
     IMAGES_SCHEMA,
+    OVERLAP_SCHEMA,
     PAIRS_SCHEMA,
     SCORES_SCHEMA,
     conform,
@@ -92,6 +97,7 @@ class AuditResult:
         conflicts: a row a member of a group of pictures that show the same under different labels; None: no such rows.
         duplicates: the same for groups under one label.
         pairs: a row a pair of compared pictures, for `find_again` with another threshold.
+        overlap: a row a picture that stands in another split too, and label it carries there; None: not looked for.
 
     Raises:
         UsageError: the parts have wrong columns, types, ranges or shapes, or contradict each other.
@@ -109,6 +115,7 @@ class AuditResult:
     conflicts: pd.DataFrame = None  # never None after construction
     duplicates: pd.DataFrame = None
     pairs: pd.DataFrame = None
+    overlap: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         raw = [str(name) for name in self.scores.columns[len(SCORES_SCHEMA) :]]
@@ -120,6 +127,8 @@ class AuditResult:
         self.conflicts = _table_or_empty(self.conflicts, CONFLICTS_SCHEMA, table="conflicts")
         self.duplicates = _table_or_empty(self.duplicates, DUPLICATES_SCHEMA, table="duplicates")
         self.pairs = _table_or_empty(self.pairs, PAIRS_SCHEMA, table="pairs")
+        if self.overlap is not None:
+            self.overlap = conform(self.overlap, OVERLAP_SCHEMA, table="overlap")
         self.trajectories = {name: np.asarray(values, np.float32) for name, values in self.trajectories.items()}
         self.pred_probs = _half(self.pred_probs)
         self.embeddings = _half(self.embeddings)
@@ -188,6 +197,8 @@ class AuditResult:
             pq.write_table(to_arrow(self.conflicts, CONFLICTS_SCHEMA), folder / "conflicts.parquet")
             pq.write_table(to_arrow(self.duplicates, DUPLICATES_SCHEMA), folder / "duplicates.parquet")
             pq.write_table(to_arrow(self.pairs, PAIRS_SCHEMA), folder / "pairs.parquet")
+            if self.overlap is not None:
+                pq.write_table(to_arrow(self.overlap, OVERLAP_SCHEMA), folder / "overlap.parquet")
             pq.write_table(trajectories_to_arrow(rows, self.trajectories), folder / "trajectories.parquet")
             pq.write_table(to_arrow(self.images, IMAGES_SCHEMA), folder / "images.parquet")
             np.save(folder / "pred_probs.npy", self.pred_probs, allow_pickle=False)
@@ -228,7 +239,7 @@ class AuditResult:
                 contact_sheet=sheet.read_bytes() if sheet.exists() else None,
                 **{
                     name: _read_table(folder / f"{name}.parquet").to_pandas()
-                    for name in ("conflicts", "duplicates", "pairs")
+                    for name in ("conflicts", "duplicates", "pairs", "overlap")
                     if (folder / f"{name}.parquet").exists()  # not in results of the first version
                 },
             )
@@ -259,7 +270,7 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
         raise UsageError("The summary needs `dataset` with `classes`, the list of the class names.")
     if len(set(classes)) < len(classes):
         raise UsageError("The summary's `classes` hold a name twice; class names must differ.")
-    for name in ("findings", "conflicts"):
+    for name in ("findings", "conflicts", "overlap"):
         if name in summary:
             raise UsageError(f"The summary has a key `{name}`, which is reserved for the list of {name} in JSON.")
 
@@ -280,6 +291,8 @@ def _check_tables(result: AuditResult) -> None:
     for table, frame in (("conflicts", result.conflicts), ("duplicates", result.duplicates)):
         if frame["row"].duplicated().any() or not frame["row"].isin(scores["row"]).all():
             raise UsageError(f"The {table} table has a row twice, or rows that are not in the scores table.")
+    if result.overlap is not None and not result.overlap["row"].isin(scores["row"]).all():
+        raise UsageError("The overlap table has rows that are not in the scores table.")
     if not result.pairs[["first", "second"]].isin(set(scores["row"])).all(axis=None):
         raise UsageError("The pairs table has rows that are not in the scores table.")
     if set(result.conflicts["row"]) != set(findings["row"][findings["kind"] == DUPLICATE_CONFLICT]):

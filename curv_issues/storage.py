@@ -21,6 +21,7 @@ FILES = (
     "conflicts.parquet",
     "duplicates.parquet",
     "pairs.parquet",
+    "overlap.parquet",
     "trajectories.parquet",
     "images.parquet",
     "pred_probs.npy",

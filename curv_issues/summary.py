@@ -66,6 +66,20 @@ def describe_groups(compared: ComparedPictures, conflicts: pd.DataFrame, duplica
     }
 
 
+def describe_overlap(overlap: pd.DataFrame, others: LabeledData, threshold: float) -> dict[str, Any]:
+    """What the summary says of pictures that stand in another split too."""
+    return {
+        "source": others.source.source,
+        "split": others.source.split,
+        "n": len(others),
+        "fingerprint": others.fingerprint,
+        "threshold": threshold,
+        "rows": overlap["row"].nunique(),
+        "other_rows": overlap["other_row"].nunique(),
+        "differing_rows": overlap.loc[~overlap["agree"], "row"].nunique(),
+    }
+
+
 def notes_on(data: LabeledData) -> list[str]:
     """What a reader of the findings should know of this dataset, one line each."""
     notes = []

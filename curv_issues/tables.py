@@ -77,6 +77,22 @@ DUPLICATES_SCHEMA = pa.schema(
 )
 """A row a member of a group of pictures that show the same under the same label."""
 
+OVERLAP_SCHEMA = pa.schema(
+    [
+        *_PLACE,
+        _needed("given", pa.string()),
+        _needed("other_row", pa.int64()),
+        pa.field("other_split", pa.string()),
+        pa.field("other_path", pa.string()),
+        _needed("other_given", pa.string()),
+        _needed("similarity", pa.float64()),
+        _needed("test", pa.string()),
+        _needed("mirrored", pa.bool_()),
+        _needed("agree", pa.bool_()),
+    ]
+)
+"""A row a picture that stands in another split too, and a label that it carries there."""
+
 PAIRS_SCHEMA = pa.schema(
     [
         _needed("first", pa.int64()),

@@ -14,7 +14,7 @@ from curv_issues.data.demo import digits_with_errors
 
 def main() -> None:
     """Audit the digits of the demo, save the result, and judge it anew."""
-    data, is_flipped = digits_with_errors()
+    data, is_flipped, _ = digits_with_errors()
     result = curv_issues.audit(data, epochs=6, seed=0)
     print(result)
     print(result.findings[["row", "given", "suggested", "suspicion"]].head())

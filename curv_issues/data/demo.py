@@ -1,6 +1,8 @@
-"""Scikit-learn's handwritten digits with planted wrong labels: real pictures that need no download."""
+"""Scikit-learn's handwritten digits with planted errors: real pictures that need no download."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,17 +10,49 @@ from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.uniform import flip_labels
 
+COPIES = 20
+PALER = 0.8  # contrast of every second copy
 
-def digits_with_errors(*, rate: float = 0.05, seed: int = 0) -> tuple[LabeledData, np.ndarray]:
-    """1,797 grey 8x8 digits of 10 classes, a share of each under a wrong label.
 
-    Returns:
-        The data, its pictures at 16x16, and the truth: bool (n,), True where the label was flipped.
+class Demo(NamedTuple):
+    """Digits and the truth about them.
+
+    Attributes:
+        data: n pictures at 16x16, of 10 classes.
+        is_flipped: bool (n,), True where the label was flipped.
+        is_copy: bool (n,), True for copies of other pictures under another label.
+    """
+
+    data: LabeledData
+    is_flipped: np.ndarray
+    is_copy: np.ndarray
+
+
+def digits_with_errors(*, rate: float = 0.05, copies: int = 0, seed: int = 0) -> Demo:
+    """1,797 grey 8x8 digits, a share of each class under a wrong label, and copies of some under another label.
+
+    Args:
+        rate: share of flipped labels.
+        copies: number of copies at the end, of pictures whose label was not flipped; every second one paler.
+        seed: of both.
     """
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)
     labels, is_flipped = flip_labels(digits.target, rate, num_classes=10, seed=seed)
+    generator = np.random.default_rng(seed)
+    sources = generator.choice(np.flatnonzero(~is_flipped), size=copies, replace=False)
+    copied = pixels[sources].copy()
+    copied[1::2] = np.round(copied[1::2] * PALER)
+    wrong = (labels[sources] + generator.integers(1, 10, size=copies)) % 10
     names = [str(digit) for digit in range(10)]
-    return from_arrays(pixels, labels, class_names=names, description="scikit-learn digits", resolution=16), is_flipped
+    data = from_arrays(
+        np.concatenate([pixels, copied]),
+        np.concatenate([labels, wrong]),
+        class_names=names,
+        description="scikit-learn digits",
+        resolution=16,
+    )
+    is_copy = np.arange(len(data)) >= len(labels)
+    return Demo(data, np.concatenate([is_flipped, np.zeros(copies, dtype=bool)]), is_copy)

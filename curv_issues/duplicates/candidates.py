@@ -55,14 +55,15 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
 
 
 def candidates_between(pictures: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
-    """Candidates between two sets: for each picture of the first its ten nearest of the second, mirrored or not."""
+    """Candidates between two sets: for each picture of either its ten nearest of the other, mirrored or not."""
     dtype = compute_type(device)
     plain, _ = describe(pictures, index, device=device)
     plain_2, mirrored_2 = describe(others, index_2, device=device)
-    found = [
-        _as_pairs(nearest(plain, plain_2, NEIGHBOURS, device=device, dtype=dtype), False, symmetric=False),
-        _as_pairs(nearest(plain, mirrored_2, NEIGHBOURS, device=device, dtype=dtype), True, symmetric=False),
-    ]
+    found = []
+    for flipped, gallery in ((False, plain_2), (True, mirrored_2)):
+        there = _as_pairs(nearest(plain, gallery, NEIGHBOURS, device=device, dtype=dtype), flipped, symmetric=False)
+        pairs, ranks, _ = _as_pairs(nearest(gallery, plain, NEIGHBOURS, device=device, dtype=dtype), flipped, symmetric=False)
+        found += [there, (pairs.flip(1), ranks, flipped)]
     return _unique(found, len(index_2))
 
 

@@ -136,7 +136,7 @@ def _compare(first: Details, second: Details, candidates: Candidates, threshold:
 def _values(first: Details, second: Details, candidates: Candidates) -> np.ndarray:
     """Similarity of the candidates: coarse of all, aligned with ever more care of those that come nearer."""
     pairs, mirrored = candidates.pairs, candidates.mirrored
-    pictures = max(len(first), LEAST_ALIGNED)
+    pictures = max(len(first), len(second), LEAST_ALIGNED)
     hints = coarse_similarity(first, second, pairs, mirrored=mirrored)
     values = hints.clamp(max=HOPEFUL)  # a hint proves nothing
     closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * pictures]

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pandas as pd
 
 from curv_issues.report.text import first_findings
 from curv_issues.result import AuditResult
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:
-    """The summary with the lists `findings`, most suspect first, and `conflicts`; missing is null, only ASCII unescaped.
+    """The summary with the lists `findings`, most suspect first, `conflicts`, and `overlap` where another split was compared.
+
+    Missing is null, only ASCII unescaped.
 
     Args:
         result: the audit.
-        limit: at most that many findings; None means all; conflicts are always all there.
+        limit: at most that many findings; None means all; conflicts and overlap are always all there.
     """
     findings = first_findings(result, limit).to_dict("records")
-    conflicts = result.conflicts.astype(object).where(result.conflicts.notna(), None).to_dict("records")
-    return json.dumps({**result.summary, "findings": findings, "conflicts": conflicts}, indent=2, allow_nan=False)
+    lists = {"findings": findings, "conflicts": _records(result.conflicts)}
+    if result.overlap is not None:
+        lists["overlap"] = _records(result.overlap)
+    return json.dumps({**result.summary, **lists}, indent=2, allow_nan=False)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from curv_issues.report.text import CONFLICTS_TITLE, TEXT_COLUMNS, conflict_rows, telling_rows
+from curv_issues.report.text import CONFLICTS_TITLE, OVERLAP_TITLE, TEXT_COLUMNS, conflict_rows, overlap_rows, telling_rows
 from curv_issues.result import AuditResult
 
 # Everything Markdown or HTML could take for markup. Entities where a backslash is not enough: a pipe ends a cell even
@@ -22,8 +22,8 @@ def render(result: AuditResult, *, limit: int | None = None) -> str:
         result: the audit.
         limit: at most that many findings; None means 20.
     """
-    groups = conflict_rows(result, limit)
-    return _table(telling_rows(result, limit)) + (f"\n\n{CONFLICTS_TITLE}\n\n{_table(groups)}" if len(groups) else "")
+    more = ((CONFLICTS_TITLE, conflict_rows(result, limit)), (OVERLAP_TITLE, overlap_rows(result, limit)))
+    return "\n\n".join([_table(telling_rows(result, limit)), *(f"{title}\n\n{_table(rows)}" for title, rows in more if len(rows))])
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from curv_issues.report.text import CONFLICTS_TITLE, TEXT_COLUMNS, conflict_rows, telling_rows
+from curv_issues.report.text import CONFLICTS_TITLE, OVERLAP_TITLE, TEXT_COLUMNS, conflict_rows, overlap_rows, telling_rows
 from curv_issues.result import AuditResult
 
 _STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "green", "path": "dim"}
@@ -38,6 +38,9 @@ def render(result: AuditResult, *, limit: int | None = None, width: int | None =
     parts = [_table(rows, width, color=color)] if len(rows) else ["No findings."] if result.findings.empty else []
     if len(groups):
         parts.append(f"{CONFLICTS_TITLE}\n{_table(groups, width, color=color)}")
+    overlap = overlap_rows(result, limit)
+    if len(overlap):
+        parts.append(f"{OVERLAP_TITLE}\n{_table(overlap, width, color=color)}")
     return "\n\n".join(parts)
 
 

@@ -13,8 +13,9 @@ from curv_issues.result import DUPLICATE_CONFLICT, LABEL_ERROR, AuditResult
 TOP = 20
 """Findings shown by the formats for people unless another limit is given."""
 
-TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested", "test", "right", "suspect"}
+TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested", "test", "right", "suspect", "other_path", "other_given"}
 CONFLICTS_TITLE = "The same picture under different labels:"
+OVERLAP_TITLE = "Pictures that stand in the other split under another label:"
 
 _MOST_ROWS = 8  # of one label in one group
 _TELLING = ("cumulative_loss", "margin", "training_gradient")
@@ -96,6 +97,21 @@ def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
         }
         lines.append({"similarity": f"{members['similarity'].max():.3f}", "test": members.iloc[0]["test"], **sides})
     return pd.DataFrame(lines, columns=["similarity", "test", "right", "suspect"], dtype=object)
+
+
+def overlap_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
+    """The first pictures that stand in another split under another label as text, one a line; none if none was compared.
+
+    Args:
+        result: the audit.
+        limit: at most that many; None means `TOP`.
+    """
+    if result.overlap is None:
+        return pd.DataFrame()
+    differing = result.overlap[~result.overlap["agree"]].head(TOP if limit is None else limit)
+    columns = ["row", "path", "given", "other_row", "other_path", "other_given", "similarity", "test"]
+    columns = [name for name in columns if not name.endswith("path") or differing[name].notna().any()]
+    return pd.DataFrame({name: [_cell(name, value) for value in differing[name]] for name in columns}, dtype=object)
 
 
 def _label_with_rows(label: str, rows: pd.Series) -> str:

@@ -14,18 +14,22 @@ def test_the_demo_finds_what_was_planted(here: Path) -> None:
     """For real, and in a process of its own."""
     done = command("demo", cwd=here)
     assert done.returncode == 0, done.stderr
-    *table, where, last = done.stdout.splitlines()
+    *table, where, labels, copies = done.stdout.splitlines()
     assert "suspicion" in "\n".join(table)
     assert where == "Results: curv-issues-demo"
-    found = re.fullmatch(r"(\d+) wrong labels were planted; (\d+) of them are among the (\d+) findings\.", last)
-    assert found is not None, last
+    found = re.fullmatch(r"(\d+) wrong labels were planted; (\d+) of them are among the (\d+) suspect labels\.", labels)
+    assert found is not None, labels
     planted, hits, findings = map(int, found.groups())
     assert planted == 90  # 5% of each class
     assert hits > 0.6 * planted
     assert hits > 0.6 * findings
     result = AuditResult.load(here / "curv-issues-demo")
-    assert (len(result), len(result.findings), result.complete) == (1797, findings, True)
-    assert {path.name for path in (here / "curv-issues-demo").iterdir()} == set(FILES)
+    assert (len(result), int(result.scores["flagged"].sum()), result.complete) == (1817, findings, True)
+    assert {path.name for path in (here / "curv-issues-demo").iterdir()} == set(FILES) - {"overlap.parquet"}
+    found = re.fullmatch(r"20 copies of pictures under another label were planted; (\d+) of them are in the (\d+) groups\.", copies)
+    assert found is not None, copies
+    assert int(found[1]) == result.conflicts["row"].ge(1797).sum() >= 19
+    assert int(found[2]) == result.conflicts["group"].nunique() <= 25
 
 
 def test_the_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +47,7 @@ def test_the_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) 
     assert result.stdout.startswith('"row","split"')
     assert "Results: there" in result.stderr
     assert "90 wrong labels were planted" in result.stderr
+    assert "20 copies of pictures under another label were planted" in result.stderr
     again = run("demo", "--format", "csv", "--output", "there", "--quiet")  # replaces the older one
     assert (again.exit_code, again.stderr) == (0, "")
     assert [path.name for path in here.iterdir()] == ["there"]

@@ -28,13 +28,14 @@ def ranked(queries: Tensor, gallery: Tensor, *, itself: bool) -> list[list[int]]
     return [[j for j in np.argsort(-row, kind="stable").tolist() if not (itself and i == j)][:10] for i, row in enumerate(products)]
 
 
-def found_by(searches: list[tuple[list[list[int]], bool]], *, symmetric: bool) -> dict[tuple[int, int, bool], int]:
-    """(first, second, mirrored) -> the best rank in any search."""
+def found_by(searches: list[tuple[list[list[int]], bool]], *, symmetric: bool, turned: int = 0) -> dict[tuple[int, int, bool], int]:
+    """(first, second, mirrored) -> the best rank in any search; the last `turned` searches are from the second to the first."""
     best: dict[tuple[int, int, bool], int] = {}
-    for rows, mirrored in searches:
+    for number, (rows, mirrored) in enumerate(searches):
+        back = number >= len(searches) - turned
         for i, row in enumerate(rows):
             for rank, j in enumerate(row):
-                key = (min(i, j), max(i, j), mirrored) if symmetric else (i, j, mirrored)
+                key = (min(i, j), max(i, j), mirrored) if symmetric else (j, i, mirrored) if back else (i, j, mirrored)
                 best[key] = min(rank, best.get(key, 99))
     return best
 
@@ -81,8 +82,9 @@ def test_between_equals_its_twin(n: int, m: int) -> None:
     plain, _ = describe(pictures, everything(pictures), device=CPU)
     plain_2, mirrored_2 = describe(others, everything(others), device=CPU)
     searches = [(ranked(plain, plain_2, itself=False), False), (ranked(plain, mirrored_2, itself=False), True)]
+    searches += [(ranked(plain_2, plain, itself=False), False), (ranked(mirrored_2, plain, itself=False), True)]
     found = candidates_between(pictures, everything(pictures), others, everything(others), device=CPU)
-    check(found, found_by(searches, symmetric=False))
+    check(found, found_by(searches, symmetric=False, turned=2))
 
 
 def test_every_planted_copy_is_found() -> None:

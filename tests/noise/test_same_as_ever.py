@@ -75,7 +75,7 @@ def test_ten_classes() -> None:
 
 
 def test_digits() -> None:
-    data, is_flipped = digits_with_errors(rate=0.05, seed=1)
+    data, is_flipped, _ = digits_with_errors(rate=0.05, seed=1)
     clean = digits_with_errors(rate=0)[0]
     noisy, truth = common.plant(clean, 0.05, 1)
     for labels, found in ((data.labels, is_flipped), (noisy.labels, truth)):

@@ -1,0 +1,65 @@
+"""The data that an audited dataset is compared with: another split of it, or another dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from curv_issues.data.base import LabeledData
+from curv_issues.data.decoding import Progress
+from curv_issues.data.huggingface import load_data
+from curv_issues.errors import UsageError
+
+
+def load_against(
+    against: Any,
+    data: LabeledData,
+    *,
+    dataset: Any,
+    config_name: str | None,
+    revision: str | None,
+    skip_unreadable: bool,
+    skip_unlabelled: bool,
+    progress: Progress | None,
+) -> LabeledData:
+    """Load what an audited dataset is compared with, at its resolution.
+
+    Args:
+        against: text: a split expression of the same dataset; else another dataset, as `load_data` takes it.
+        data: the audited samples.
+        dataset: what they were loaded from.
+        config_name: configuration of a Hub dataset, as are the other options those of the audited dataset.
+        revision: of a Hub dataset.
+        skip_unreadable: leave out pictures that cannot be decoded.
+        skip_unlabelled: leave out samples without a label.
+        progress: see `load_data`.
+
+    Raises:
+        UsageError: it is the audited split itself, at another resolution, or the dataset has no splits.
+        DatasetError: it is missing or unreadable, or its columns or labels cannot be used.
+    """
+    if isinstance(against, LabeledData):
+        others = against
+    else:
+        is_split = isinstance(against, str)
+        if is_split and isinstance(dataset, LabeledData):
+            raise UsageError(f"against={against!r} names a split, but the dataset is LabeledData; give other LabeledData.")
+        others = load_data(
+            dataset if is_split else against,
+            split=against if is_split else None,
+            config_name=config_name if is_split else None,
+            revision=revision if is_split else None,
+            image_column=data.source.image_column if is_split else None,
+            label_column=data.source.label_column if is_split else None,
+            resolution=data.images.shape[1],
+            skip_unreadable=skip_unreadable,
+            skip_unlabelled=skip_unlabelled,
+            progress=progress,
+        )
+        if is_split and others.source.split == data.source.split:
+            raise UsageError(f"The split {against!r} is the one that is audited; compare it with another one.")
+    if others.images.shape[1:3] != data.images.shape[1:3]:
+        raise UsageError(
+            f"The pictures to compare with are {others.images.shape[1]} pixels wide, the audited ones {data.images.shape[1]}; "
+            "decode them at the same resolution."
+        )
+    return others

@@ -1,0 +1,74 @@
+"""find_duplicates(): groups of pictures that show the same, without a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curv_issues.config import DuplicateOptions
+from curv_issues.data.base import LabeledData
+from curv_issues.duplicates.table import pairs_table
+from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts, group_tables
+from curv_issues.tables import text_column
+
+
+@dataclass(frozen=True, eq=False)
+class Duplicates:
+    """Pictures that show the same.
+
+    Attributes:
+        conflicts: a row a member of a group whose labels differ, columns as in conflicts.parquet: `group`, `row`, `split`, `path`,
+            `given`, `suspect`, `suggested`, `similarity`, `test`, `majority`, `probability`, `neighbours`.
+        same_label: the same for groups under one label, columns as in duplicates.parquet.
+        pairs: a row a pair of compared pictures at least 0.5 alike, columns as in pairs.parquet.
+        threshold: similarity from which on pictures count as the same.
+    """
+
+    conflicts: pd.DataFrame
+    same_label: pd.DataFrame
+    pairs: pd.DataFrame
+    threshold: float
+
+
+def find_duplicates(
+    data: LabeledData,
+    *,
+    pred_probs: np.ndarray | None = None,
+    features: np.ndarray | None = None,
+    threshold: float | None = None,
+    device: str = "auto",
+) -> Duplicates:
+    """Find pictures that show the same, identical or nearly so, and those of them under different labels, without a training.
+
+    `audit` does this too, with a probe's features and probabilities, which find more cropped and mirrored copies and tell
+    better which label is wrong.
+
+    Args:
+        data: n samples; see `from_arrays` and `load_data`.
+        pred_probs: float (n, k), probabilities of the classes from a model of yours; without them the suspect members are told by
+            the majority of the group, and by `features`.
+        features: float (n, d) of a model of yours, for more candidates and for the labels of similar pictures.
+        threshold: similarity of aligned pixels from which on pictures count as the same, above 0, at most 1; None: from the data.
+        device: as in `TrainingOptions`.
+
+    Raises:
+        UsageError: an option is wrong.
+    """
+    wanted = DuplicateOptions(threshold=threshold).threshold
+    from curv_issues.duplicates.search import compare_within  # imports torch, which errors above need not wait for
+
+    compared = compare_within(data, features=features, threshold=wanted, device=device)
+    judged = find_duplicate_conflicts(compared, data.labels, pred_probs=pred_probs, features=features)
+    names = np.array(data.class_names, dtype=object)
+    samples = pd.DataFrame(
+        {
+            "row": data.rows,
+            "split": text_column(data.splits),
+            "path": text_column(data.paths),
+            "given": text_column(names[data.labels]),
+        }
+    )
+    conflicts, same_label = group_tables(judged, compared, samples, data.class_names)
+    return Duplicates(conflicts, same_label, pairs_table(compared, data.rows), compared.threshold)

@@ -1,0 +1,81 @@
+"""Pictures of one dataset that stand in another, such as the training pictures of a test split, with both labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from curv_issues.data.base import LabeledData
+from curv_issues.duplicates.base import ComparedPictures
+from curv_issues.errors import UsageError
+from curv_issues.tables import OVERLAP_SCHEMA, text_column
+
+
+def find_overlap(
+    data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
+) -> tuple[pd.DataFrame, float]:
+    """List the pictures of one dataset that stand in another, identical or nearly so.
+
+    Args:
+        data: n samples.
+        others: m samples, at the same resolution; classes are the same if their names are.
+        threshold: similarity from which on pictures count as the same, above 0, at most 1; None: from the data.
+        device: as in `TrainingOptions`.
+
+    Returns:
+        A row a picture of `data` and label that a picture like it carries in `others` (of several under one label, the most
+        similar stands for all), those with differing labels first, then the most similar: `row`, `split`, `path`, `given` in
+        `data`, `other_row`, `other_split`, `other_path`, `other_given` in `others`, `similarity`, `test` (identical bytes,
+        identical pixels, near), `mirrored`, `agree` (bool); and the threshold.
+
+    Raises:
+        UsageError: the resolutions differ, or an option is wrong.
+    """
+    from curv_issues.config import DuplicateOptions
+    from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
+
+    wanted = DuplicateOptions(threshold=threshold).threshold
+    if data.images.shape[1:3] != others.images.shape[1:3]:
+        raise UsageError(
+            f"The pictures are decoded at {data.images.shape[1]} and {others.images.shape[1]} pixels; load both with the same "
+            "resolution."
+        )
+    compared = compare_between(data, others, threshold=wanted, device=device)
+    return overlap_table(compared, data, others), compared.threshold
+
+
+def overlap_table(compared: ComparedPictures, data: LabeledData, others: LabeledData) -> pd.DataFrame:
+    """The pairs that show the same, with their labels; see `find_overlap`."""
+    same = compared.same()
+    # one picture stood for all that are identical to it: bring them back, of the others one a label
+    pairs = pd.DataFrame(
+        {
+            "hash": data.image_sha256[same.first],
+            "other_hash": others.image_sha256[same.second],
+            "similarity": same.similarity.astype(np.float64),
+            "test": same.test,
+            "mirrored": same.mirrored,
+        }
+    )
+    mine = _side(data).assign(hash=data.image_sha256)
+    theirs = _side(others).assign(other_hash=others.image_sha256).rename(columns=lambda name: _OTHER.get(name, name))
+    theirs = theirs.drop_duplicates(["other_hash", "other_given"])
+    table = pairs.merge(mine, on="hash").merge(theirs, on="other_hash")
+    table["agree"] = (table["given"] == table["other_given"]).astype(bool)
+    table = table.sort_values(["agree", "similarity", "row", "other_row"], ascending=[True, False, True, True], kind="stable")
+    return table.drop_duplicates(["row", "other_given"], ignore_index=True)[OVERLAP_SCHEMA.names]
+
+
+_OTHER = {name: f"other_{name}" for name in ("row", "split", "path", "given")}
+
+
+def _side(data: LabeledData) -> pd.DataFrame:
+    names = np.array(data.class_names, dtype=object)
+    return pd.DataFrame(
+        {
+            "row": data.rows,
+            "split": text_column(data.splits),
+            "path": text_column(data.paths),
+            "given": text_column(names[data.labels]),
+        }
+    )

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import curv_issues
+from curv_issues import LabeledData, UsageError, find_overlap, from_arrays
+from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
+from curv_issues.tables import OVERLAP_SCHEMA
+from tests.duplicates.pictures import brighter, textured
+
+PICTURES = textured(60)
+NAMES = ("cat", "dog", "owl")
+
+
+def data_of(images: np.ndarray, labels: list[int], **changes: object) -> LabeledData:
+    return replace(from_arrays(np.ascontiguousarray(images), np.array(labels), class_names=NAMES), **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def ours() -> LabeledData:
+    return data_of(np.concatenate([PICTURES[:30], PICTURES[[4, 4]]]), [i % 3 for i in range(30)] + [1, 0])
+
+
+@pytest.fixture
+def theirs() -> LabeledData:
+    copies = [PICTURES[7], PICTURES[4], PICTURES[4], PICTURES[9][:, ::-1], brighter(PICTURES[[11]])[0]]
+    return data_of(np.concatenate([PICTURES[40:], copies]), [i % 3 for i in range(20)] + [1, 0, 0, 2, 2])
+
+
+def listed(table: pd.DataFrame) -> set[tuple[int, int, str, str, bool]]:
+    columns = ["row", "other_row", "given", "other_given", "agree"]
+    return set(table[columns].itertuples(index=False, name=None))
+
+
+def test_pictures_of_both_with_both_labels(ours: LabeledData, theirs: LabeledData) -> None:
+    table, threshold = find_overlap(ours, theirs, device="cpu")
+    assert list(table.columns) == OVERLAP_SCHEMA.names
+    assert threshold == 0.9
+    # row 4 and its two copies under other labels all stand in the other, where both copies carry one label and count once
+    copies = {(4, 21, "dog", "cat", False), (30, 21, "dog", "cat", False), (31, 21, "cat", "cat", True)}
+    near = {(9, 23, "cat", "owl", False), (11, 24, "owl", "owl", True)}
+    assert listed(table) == {(7, 20, "dog", "dog", True), *copies, *near}
+    assert table["agree"].tolist() == [False] * 3 + [True] * 3
+    by_row = table.set_index("row")
+    assert (by_row["test"][7], by_row["test"][9], by_row["test"][11]) == (PIXELS, NEAR, NEAR)
+    assert by_row["mirrored"].to_dict() == {row: row == 9 for row in by_row.index}
+    assert by_row["similarity"][4] == 1
+    assert (table["similarity"] >= threshold).all()
+
+
+def test_turned_round_the_sides_are_exchanged(ours: LabeledData, theirs: LabeledData) -> None:
+    there, _ = find_overlap(ours, theirs, device="cpu")
+    back, _ = find_overlap(theirs, ours, device="cpu")
+    assert {(b, a) for a, b in zip(back["row"], back["other_row"], strict=True)} >= {
+        (a, b) for a, b in zip(there["row"], there["other_row"], strict=True) if a not in (30, 31)
+    }
+
+
+def test_identical_files_are_told(ours: LabeledData, theirs: LabeledData) -> None:
+    mine, other = np.array(ours.file_sha256), np.array(theirs.file_sha256)
+    mine[7] = other[20] = "f" * 64
+    table, _ = find_overlap(replace(ours, file_sha256=mine), replace(theirs, file_sha256=other), device="cpu")
+    assert table.set_index("row")["test"][7] == BYTES
+
+
+def test_labels_are_compared_by_name(ours: LabeledData, theirs: LabeledData) -> None:
+    renamed = replace(theirs, class_names=("dog", "cat", "bird"))
+    table, _ = find_overlap(ours, renamed, device="cpu")
+    assert not table.set_index("row")["agree"][7]
+
+
+def test_nothing_in_common(ours: LabeledData) -> None:
+    table, _ = find_overlap(ours, data_of(textured(20, seed=9), [0, 1] * 10), device="cpu")
+    assert len(table) == 0
+    assert list(table.columns) == OVERLAP_SCHEMA.names
+
+
+def test_errors(ours: LabeledData, theirs: LabeledData) -> None:
+    with pytest.raises(UsageError, match="The pictures are decoded at 32 and 16 pixels; load both with the same resolution"):
+        find_overlap(ours, replace(theirs, images=np.ascontiguousarray(theirs.images[:, ::2, ::2])))
+    with pytest.raises(UsageError, match="duplicate_threshold must be above 0 and at most 1, got 3"):
+        find_overlap(ours, theirs, threshold=3)
+
+
+def test_an_audit_lists_them(ours: LabeledData, theirs: LabeledData, tmp_path) -> None:
+    result = curv_issues.audit(ours, epochs=2, device="cpu", against=theirs)
+    table, threshold = find_overlap(ours, theirs, threshold=result.summary["duplicates"]["threshold"], device="cpu")
+    pd.testing.assert_frame_equal(result.overlap, table, check_dtype=False)
+    against = result.summary["against"]
+    assert (against["n"], against["rows"], against["other_rows"], against["differing_rows"]) == (25, 6, 4, 3)
+    assert (against["threshold"], against["fingerprint"]) == (threshold, theirs.fingerprint)
+    result.save(tmp_path)
+    again = curv_issues.AuditResult.load(tmp_path)
+    pd.testing.assert_frame_equal(again.overlap, result.overlap)
+    pd.testing.assert_frame_equal(curv_issues.find_again(again, cut_off="5%").overlap, result.overlap)
+
+
+def test_without_a_search_for_duplicates_too(ours: LabeledData, theirs: LabeledData) -> None:
+    result = curv_issues.audit(ours, epochs=1, device="cpu", duplicates=False, against=theirs)
+    assert len(result.overlap) == 6
+    assert result.summary["duplicates"] is None
+
+
+def test_an_audit_without_it_has_none(ours: LabeledData) -> None:
+    assert curv_issues.audit(ours, epochs=1, device="cpu").overlap is None
