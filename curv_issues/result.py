@@ -17,8 +17,8 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
     duplicates.parquet    the same for groups under one label: group, row, split, path, given, similarity, test
     pairs.parquet         a row a pair of pictures that were compared and are alike, the same or not, most alike first: first and
                           second (rows), similarity (at least 0.5, or the threshold if that is lower), test, mirrored (bool)
-    overlap.parquet       with `against` only: a row a picture that stands in another split too, and label that it carries there,
-                          those with differing labels first: row, split, path, given, other_row, other_split, other_path,
+    overlap.parquet       with `against` only: a row a picture and one of another split that shows the same, those with
+                          differing labels first: row, split, path, given, other_row, other_split, other_path,
                           other_given, similarity, test, mirrored, agree (bool)
     trajectories.parquet  row, then a fixed-size list of float32 a tracked quantity: its value by epoch, null where not
                           measured
@@ -97,7 +97,7 @@ class AuditResult:
         conflicts: a row a member of a group of pictures that show the same under different labels; None: no such rows.
         duplicates: the same for groups under one label.
         pairs: a row a pair of compared pictures, for `find_again` with another threshold.
-        overlap: a row a picture that stands in another split too, and label it carries there; None: not looked for.
+        overlap: a row a picture and one of another split that shows the same; None: not looked for.
 
     Raises:
         UsageError: the parts have wrong columns, types, ranges or shapes, or contradict each other.

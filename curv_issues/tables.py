@@ -91,7 +91,7 @@ OVERLAP_SCHEMA = pa.schema(
         _needed("agree", pa.bool_()),
     ]
 )
-"""A row a picture that stands in another split too, and a label that it carries there."""
+"""A row a picture and one of another split that shows the same."""
 
 PAIRS_SCHEMA = pa.schema(
     [

@@ -23,10 +23,10 @@ def find_overlap(
         device: as in `TrainingOptions`.
 
     Returns:
-        A row a picture of `data` and label that a picture like it carries in `others` (of several under one label, the most
-        similar stands for all), those with differing labels first, then the most similar: `row`, `split`, `path`, `given` in
+        A row a pair of pictures, those with differing labels first, then the most similar: `row`, `split`, `path`, `given` in
         `data`, `other_row`, `other_split`, `other_path`, `other_given` in `others`, `similarity`, `test` (identical bytes,
-        identical pixels, near), `mirrored`, `agree` (bool); and the threshold.
+        identical pixels, near), `mirrored`, `agree` (bool); and the threshold. Of identical pictures in `others` under one label,
+        the first stands for all.
 
     Raises:
         UsageError: the resolutions differ, or an option is wrong.
@@ -63,7 +63,7 @@ def overlap_table(compared: ComparedPictures, data: LabeledData, others: Labeled
     table = pairs.merge(mine, on="hash").merge(theirs, on="other_hash")
     table["agree"] = (table["given"] == table["other_given"]).astype(bool)
     table = table.sort_values(["agree", "similarity", "row", "other_row"], ascending=[True, False, True, True], kind="stable")
-    return table.drop_duplicates(["row", "other_given"], ignore_index=True)[OVERLAP_SCHEMA.names]
+    return table[OVERLAP_SCHEMA.names].reset_index(drop=True)
 
 
 _OTHER = {name: f"other_{name}" for name in ("row", "split", "path", "given")}

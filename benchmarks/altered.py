@@ -1,0 +1,83 @@
+"""Copies of pictures, altered as pictures are on their way through the web and through data pipelines."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageOps
+
+Alter = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def _picture(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels)
+
+
+def brightness(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """10% brighter or darker."""
+    return np.clip(pixels * rng.choice([0.9, 1.1]), 0, 255).round().astype(np.uint8)
+
+
+def contrast(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """10% more or less contrast around the mean."""
+    mean = pixels.mean()
+    return np.clip((pixels - mean) * rng.choice([0.9, 1.1]) + mean, 0, 255).round().astype(np.uint8)
+
+
+def jpeg(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+    """JPEG of quality 70."""
+    stream = io.BytesIO()
+    _picture(pixels).save(stream, "JPEG", quality=70)
+    return np.array(Image.open(stream))
+
+
+def shift(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Moved by 1 or 2 pixels, along, across or both; edges repeated."""
+    moves = [(rows, columns) for rows in range(-2, 3) for columns in range(-2, 3) if (rows, columns) != (0, 0)]
+    rows, columns = moves[rng.integers(len(moves))]
+    side = pixels.shape[0]
+    padded = np.pad(pixels, ((2, 2), (2, 2), (0, 0)), mode="edge")
+    return padded[2 + rows : 2 + rows + side, 2 + columns : 2 + columns + side].copy()
+
+
+def crop(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """28 of 32 pixels at a random place, resized to 32."""
+    top, left = rng.integers(0, 5, 2)
+    return np.array(_picture(pixels).crop((left, top, left + 28, top + 28)).resize((32, 32), Image.Resampling.BILINEAR))
+
+
+def rotate(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Turned by 3 degrees to either side; edges mirrored."""
+    padded = np.pad(pixels, ((4, 4), (4, 4), (0, 0)), mode="reflect")
+    turned = _picture(padded).rotate(float(rng.choice([-3, 3])), Image.Resampling.BILINEAR)
+    return np.array(turned)[4:-4, 4:-4].copy()
+
+
+def grey(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+    """Without colour."""
+    return np.array(_picture(pixels).convert("L").convert("RGB"))
+
+
+def border(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+    """Shrunk to half the side, in a black frame of 8 pixels."""
+    framed = np.zeros_like(pixels)
+    framed[8:24, 8:24] = np.array(_picture(pixels).resize((16, 16), Image.Resampling.BOX))
+    return framed
+
+
+ALTERED: dict[str, Alter] = {
+    "exact": lambda pixels, _rng: pixels.copy(),
+    "brightness": brightness,
+    "contrast": contrast,
+    "mirror": lambda pixels, _rng: np.array(ImageOps.mirror(_picture(pixels))),
+    "jpeg": jpeg,
+    "shift": shift,
+    "crop": crop,
+    "crop with mirror": lambda pixels, rng: np.array(ImageOps.mirror(_picture(crop(pixels, rng)))),
+    "rotate": rotate,
+    "grey": grey,
+    "border": border,
+}
+"""Name -> what it makes of uint8 (32, 32, 3), with a generator for what is left to chance."""

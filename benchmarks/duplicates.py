@@ -1,0 +1,312 @@
+"""Conflicting duplicates: planted ones of every kind, those of the real datasets, other splits, other methods.
+
+    python -m benchmarks.duplicates DATASETS                    all cells: about 2 hours on an idle machine
+    python -m benchmarks.duplicates DATASETS --group planted    one of: planted, natural, against, protocol, highest
+    python -m benchmarks.duplicates DATASETS --smoke            the same code on digits: under a minute
+
+`planted`: 500 pairs in all of CIFAR-10, the copy altered and under another label. `natural`: the conflict groups of the unmodified
+datasets, with a contact sheet beside the result file. `against`: CIFAR-10's training pictures in its test set, and the pairs that
+people have judged. `protocol`: 250 exact pairs, against other methods. `highest`: how many of the 60 pictures of CIFAR-100 with
+the highest curvature are conflicting duplicates, with and without weight decay.
+
+Seeds from 100 on were used to tune the search; the ones here were not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from benchmarks.altered import ALTERED
+from benchmarks.common import RESULTS, load, make_cells, run_cell
+from curv_issues.auditing import audit_data, compare_pictures
+from curv_issues.baselines.confident_learning import confident_learning
+from curv_issues.bench.cell import EVERY_EPOCH
+from curv_issues.bench.metrics import detection
+from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.data.base import LabeledData, hash_pixels
+from curv_issues.data.huggingface import load_data
+from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts
+from curv_issues.findings.overlap import find_overlap
+from curv_issues.noise.duplicates import plant_conflicting_duplicates
+from curv_issues.result import AuditResult
+from curv_issues.run import run_probe
+
+FOLDER = "duplicates"
+SEEDS = (0, 1, 2)
+KINDS = (
+    ("exact", "brightness", "contrast", "mirror"),
+    ("jpeg", "shift", "crop"),
+    ("crop with mirror", "rotate", "grey", "border"),
+)
+PAIRS = 500
+SCORES = ("cumulative_loss", "margin", "input_curvature", "label_contrast", "training_gradient")
+SHOWN = 30  # groups and pairs on a contact sheet
+JUDGED = 50  # pairs across splits that are looked at
+HIGHEST = 60
+SETTINGS: dict[str, dict[str, Any]] = {
+    "recipe": {},
+    "no weight decay": {"weight_decay": 0.0},
+    "long": {"epochs": 24, "flip": False, "shift": 0},
+    "long, no weight decay": {"epochs": 24, "flip": False, "shift": 0, "weight_decay": 0.0},
+}
+
+
+def cells() -> list[dict[str, Any]]:
+    """All cells, the most telling first."""
+    planted = [
+        {"group": "planted", "dataset": "cifar10", "kinds": "+".join(kinds), "pairs": PAIRS, "seed": seed}
+        for seed in SEEDS
+        for kinds in KINDS
+    ]
+    natural = [natural_cell(name) for name in ("cifar10", "cifar100", "mnist")]
+    protocol = [{"group": "protocol", "dataset": "cifar10", "pairs": 250, "seed": seed} for seed in SEEDS]
+    highest = [{"group": "highest", "dataset": "cifar100", "setting": setting, "seed": 0} for setting in SETTINGS]
+    return [*natural[:1], *planted[:3], {"group": "against", "dataset": "cifar10"}, *natural[1:], *protocol, *planted[3:], *highest]
+
+
+def natural_cell(dataset: str) -> dict[str, Any]:
+    """Of a dataset as it is."""
+    return {"group": "natural", "dataset": dataset, "seed": 0}
+
+
+def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
+    """One cell, by its group."""
+    if cell["group"] == "planted":
+        natural = natural_cell(cell["dataset"])  # whichever process is first makes it
+        known = run_cell(FOLDER, natural, lambda: measure(natural, root))
+        return measure_planted(load(cell["dataset"], root), known, cell["kinds"].split("+"), cell["pairs"], cell["seed"])
+    if cell["group"] == "natural":
+        return measure_natural(load(cell["dataset"], root), cell)
+    if cell["group"] == "against":
+        return measure_against(root, cell)
+    if cell["group"] == "protocol":
+        return measure_protocol(load(cell["dataset"], root), cell["pairs"], cell["seed"], epochs=cell.get("epochs"))
+    return measure_highest(load(cell["dataset"], root), cell)
+
+
+def plant_altered(data: LabeledData, kinds: list[str], pairs: int, seed: int) -> tuple[LabeledData, np.ndarray, np.ndarray]:
+    """The data with altered copies under other labels; the pairs (p, 2), copy and source; the kind of each, (p,)."""
+    planted = plant_conflicting_duplicates(data, pairs, seed=seed)
+    rng = np.random.default_rng((seed, 1))
+    kind = np.array(kinds, dtype=object)[np.arange(pairs) % len(kinds)]
+    images, hashes = planted.data.images.copy(), planted.data.image_sha256.copy()
+    files = planted.data.file_sha256.copy()
+    for (copy, _), name in zip(planted.pairs, kind, strict=True):
+        if name != "exact":
+            images[copy] = ALTERED[name](images[copy], rng)
+            hashes[copy], files[copy] = hash_pixels(images[copy]), ""
+    changed = replace(planted.data, images=images, image_sha256=hashes, file_sha256=files, open_picture=None)
+    return changed, planted.pairs, kind
+
+
+def audit_for_duplicates(data: LabeledData, seed: int, **training: Any) -> AuditResult:
+    """The audit as the command runs it."""
+    return audit_data(data, TrainingOptions(seed=seed, **training), FindingOptions(), DuplicateOptions())
+
+
+def same_pairs(result: AuditResult) -> pd.DataFrame:
+    """The pairs that show the same, with the labels of both; positions are row numbers of whole splits."""
+    pairs = result.pairs[result.pairs["similarity"] >= result.summary["duplicates"]["threshold"]]
+    given = result.scores.set_index("row")["given"]
+    return pairs.assign(given=given[pairs["first"]].to_numpy(), other_given=given[pairs["second"]].to_numpy())
+
+
+def measure_planted(data: LabeledData, natural: dict[str, Any], kinds: list[str], pairs: int, seed: int) -> dict[str, Any]:
+    """Recall of the planted pairs by kind, precision of all conflict pairs, and which side was named."""
+    changed, planted, kind = plant_altered(data, kinds, pairs, seed)
+    start = time.perf_counter()
+    result = audit_for_duplicates(changed, seed)
+    found = same_pairs(result)
+    same = set(map(frozenset, found[["first", "second"]].to_numpy().tolist()))
+    hit = np.array([frozenset(pair) in same for pair in planted.tolist()])
+    copy, source = planted.T
+    members = result.conflicts.set_index("row")
+    suspect = members["suspect"].reindex(range(len(changed)), fill_value=False).to_numpy(dtype=bool)
+    in_group = members["group"].reindex(range(len(changed)), fill_value=-1).to_numpy()
+    together = hit | ((in_group[copy] >= 0) & (in_group[copy] == in_group[source]))
+    wrong = wrong_conflict_pairs(found, natural["same_pairs"], planted)
+    conflict_pairs = int((found["given"] != found["other_given"]).sum())
+    return {
+        "n": len(changed),
+        "threshold": result.summary["duplicates"]["threshold"],
+        "recall": {name: float(hit[kind == name].mean()) for name in kinds},
+        "pairs": {name: int((kind == name).sum()) for name in kinds},
+        "conflict_pairs": conflict_pairs,
+        "wrong_conflict_pairs": wrong,
+        "precision": 1 - len(wrong) / max(1, conflict_pairs),
+        "copy_suspect": float(suspect[copy[together]].mean()) if together.any() else None,
+        "source_suspect": float(suspect[source[together]].mean()) if together.any() else None,
+        "conflict_groups": result.summary["duplicates"]["conflict_groups"],
+        "seconds": {**result.summary["seconds"], "audit": round(time.perf_counter() - start, 3)},
+    }
+
+
+def wrong_conflict_pairs(found: pd.DataFrame, natural: list[list[int]], planted: np.ndarray) -> list[list[int]]:
+    """Conflict pairs that are not planted, not of the unmodified dataset, and not of a planted picture and a twin of its source."""
+    known = set(map(frozenset, natural))
+    source_of = dict(planted.tolist())
+    wrong = []
+    for first, second in found.loc[found["given"] != found["other_given"], ["first", "second"]].to_numpy().tolist():
+        one, other = source_of.get(first, first), source_of.get(second, second)
+        if one != other and frozenset((one, other)) not in known:
+            wrong.append([first, second])
+    return wrong
+
+
+def measure_natural(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
+    """All conflict groups of a dataset as it is, and a contact sheet of the first."""
+    result = audit_for_duplicates(data, cell["seed"], epochs=cell.get("epochs"))
+    groups = [
+        {"rows": part["row"].tolist(), "given": part["given"].tolist(), "similarity": float(part["similarity"].max())}
+        for _, part in result.conflicts.groupby("group")
+    ]
+    draw([tuple(data.images[row] for row in group["rows"][:4]) for group in groups[:SHOWN]], f"natural-{cell['dataset']}")
+    pairs = same_pairs(result)
+    return {
+        "n": len(data),
+        "threshold": result.summary["duplicates"]["threshold"],
+        "groups": groups,
+        "same_label_groups": result.summary["duplicates"]["same_label_groups"],
+        "same_pairs": pairs[["first", "second"]].to_numpy().tolist(),
+        "conflict_pairs": pairs.loc[pairs["given"] != pairs["other_given"], ["first", "second"]].to_numpy().tolist(),
+        "seconds": result.summary["seconds"],
+    }
+
+
+def measure_against(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
+    """Training pictures that stand in the test set, at the threshold of a search within the training set."""
+    data = load(cell["dataset"], root)
+    test = load_data(str(root / cell["dataset"]), split="test", label_column=data.source.label_column)
+    threshold = audit_for_duplicates(data, 0, epochs=1).summary["duplicates"]["threshold"]
+    start = time.perf_counter()
+    table, _ = find_overlap(data, test, threshold=threshold)
+    seconds = time.perf_counter() - start
+    judged = pd.read_csv(root / "cifar10_near_duplicates.csv")
+    found = set(zip(table["row"], table["other_row"], strict=True))
+    is_found = [pair in found for pair in zip(judged["train_row"], judged["test_row"], strict=True)]
+    recall = pd.Series(is_found).groupby(judged["judgment"]).agg(["mean", "size"])
+    sample = table.sample(min(JUDGED, len(table)), random_state=0).sort_values("similarity")
+    pictures = [(data.images[row], test.images[other]) for row, other in zip(sample["row"], sample["other_row"], strict=True)]
+    draw(pictures, "against-cifar10")
+    return {
+        "threshold": threshold,
+        "pairs": len(table),
+        "test_pictures": int(table["other_row"].nunique()),
+        "differing_labels": int((~table["agree"]).sum()),
+        "recall_by_judgment": {str(judgment): [float(row["mean"]), int(row["size"])] for judgment, row in recall.iterrows()},
+        "sample": sample[["row", "other_row", "similarity", "mirrored"]].to_numpy().tolist(),
+        "seconds": round(seconds, 3),
+    }
+
+
+def measure_protocol(data: LabeledData, pairs: int, seed: int, *, epochs: int | None = None) -> dict[str, Any]:
+    """AUROC per image of every method where both pictures of a pair are to be found; recall and precision of pairs."""
+    planted = plant_conflicting_duplicates(data, pairs, seed=seed)
+    options = TrainingOptions(seed=seed, measure=SCORES, curvature_epochs=EVERY_EPOCH, epochs=epochs)
+    run = run_probe(planted.data, options, mirrored=True)
+    assert run is not None
+    compared = compare_pictures(planted.data, run)
+    judged = find_duplicate_conflicts(compared, planted.data.labels, pred_probs=run.pred_probs, features=run.embeddings)
+    same = compared.same()
+    differ = planted.data.labels[same.first] != planted.data.labels[same.second]
+    conflicts = set(map(frozenset, np.stack([same.first, same.second], 1)[differ].tolist()))
+    wanted = set(map(frozenset, planted.pairs.tolist()))
+    suspects = {name: run.scores[name] * (1 if run.score_metadata[name]["direction"] == "high" else -1) for name in SCORES}
+    suspects["conflict_similarity"] = judged.similarity
+    suspects["confident_learning"] = -confident_learning(planted.data, options).scores["cl_self_confidence"]
+    suspects["near_duplicate"], near = ask_cleanlab(run.embeddings.astype(np.float32))
+    near_pairs = {pair for pair in near if len({int(planted.data.labels[row]) for row in pair}) > 1}
+    return {
+        "n": len(planted.data),
+        "methods": {name: detection(planted.truth, values) for name, values in suspects.items()},
+        "pairs": {
+            name: {
+                "found": len(found),
+                "recall": len(found & wanted) / len(wanted),
+                "precision": len(found & wanted) / max(1, len(found)),
+            }
+            for name, found in (("duplicate_conflict", conflicts), ("near_duplicate", near_pairs))
+        },
+        "copy_suspect": float(judged.suspect[planted.pairs[:, 0]].mean()),
+        "source_suspect": float(judged.suspect[planted.pairs[:, 1]].mean()),
+    }
+
+
+def ask_cleanlab(features: np.ndarray) -> tuple[np.ndarray, set[frozenset[int]]]:
+    """What cleanlab's near_duplicate issue tells from features: how near each sample's nearest is (high = near), and its pairs."""
+    from cleanlab import Datalab
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        lab = Datalab({"row": list(range(len(features)))}, verbosity=0)
+        lab.find_issues(features=features, issue_types={"near_duplicate": {}})
+    issues = lab.get_issues("near_duplicate")
+    sets = issues.loc[issues["is_near_duplicate_issue"], "near_duplicate_sets"]
+    pairs = {frozenset((int(row), int(other))) for row, others in sets.items() for other in others}
+    return -issues["near_duplicate_score"].to_numpy(dtype=np.float64), pairs
+
+
+def measure_highest(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
+    """How many of the pictures with the highest curvature are members of conflict groups."""
+    scores = ("input_curvature", "label_contrast")
+    options = {**SETTINGS[cell["setting"]], "measure": ("label_contrast",), "curvature_epochs": EVERY_EPOCH}
+    result = audit_for_duplicates(data, cell["seed"], **options)
+    members = set(result.conflicts["row"])
+    found: dict[str, Any] = {}
+    for name in scores:
+        top = result.scores.nlargest(HIGHEST, name)["row"].tolist()
+        in_conflict = [row for row in top if row in members]
+        found[name] = {"rows": top, "in_conflict": in_conflict, "count": len(in_conflict)}
+        draw([(data.images[row],) for row in top], f"highest-{name}-{cell['setting']}")
+    return {"n": len(data), "members": len(members), "groups": result.summary["duplicates"]["conflict_groups"], "scores": found}
+
+
+def draw(strips: list[tuple[np.ndarray, ...]], name: str, *, columns: int = 6, side: int = 64, gap: int = 6) -> None:
+    """Write strips of pictures side by side as PNG, beside the result files."""
+    if not strips:
+        return
+    width = max(len(strip) for strip in strips) * side + gap
+    rows = -(-len(strips) // columns)
+    sheet = Image.new("RGB", (columns * width, rows * (side + gap)), "white")
+    for number, strip in enumerate(strips):
+        for place, pixels in enumerate(strip):
+            picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).resize((side, side))
+            sheet.paste(picture, (number % columns * width + place * side, number // columns * (side + gap)))
+    path = RESULTS / ("smoke" if "digits" in name else FOLDER) / f"{re.sub(r'[^a-z0-9_]+', '-', name)}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+
+
+def show(result: dict[str, Any]) -> Any:
+    """What the command prints of a cell."""
+    if "recall" in result:
+        return result["recall"], result["precision"], result["copy_suspect"]
+    if "methods" in result:
+        return {name: round(found["auroc"], 4) for name, found in result["methods"].items()}, result["pairs"]
+    if "recall_by_judgment" in result:
+        return result["pairs"], result["recall_by_judgment"]
+    if "scores" in result:
+        return {name: found["count"] for name, found in result["scores"].items()}
+    return len(result["groups"])
+
+
+def main() -> None:
+    """Make the cells that have no result file yet."""
+    smoke = [
+        {**natural_cell("digits"), "epochs": 1},
+        {"group": "protocol", "dataset": "digits", "pairs": 40, "seed": 0, "epochs": 1},
+    ]
+    make_cells(__doc__, FOLDER, cells(), measure, smoke=smoke, show=show)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The benchmark of duplicates: what it plants, what it counts as wrong, and a small run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import altered, common, duplicates
+from curv_issues.data.arrays import from_arrays
+from curv_issues.data.base import hash_pixels
+from tests.duplicates.pictures import textured
+
+DATA = from_arrays(textured(80), np.arange(80) % 4)
+
+
+@pytest.mark.parametrize("kind", altered.ALTERED)
+def test_altered_copies_are_pictures(kind: str) -> None:
+    picture = textured(1)[0]
+    before = picture.copy()
+    copy = altered.ALTERED[kind](picture, np.random.default_rng(0))
+    assert (copy.shape, copy.dtype) == (picture.shape, np.uint8)
+    np.testing.assert_array_equal(picture, before)
+    assert (copy == picture).all() == (kind == "exact")
+    assert not np.shares_memory(copy, picture)
+
+
+def test_planted_pairs_take_turns_at_the_kinds() -> None:
+    kinds = ["exact", "mirror", "grey"]
+    changed, pairs, kind = duplicates.plant_altered(DATA, kinds, 9, 0)
+    assert kind.tolist() == kinds * 3
+    untouched = np.setdiff1d(np.arange(80), pairs[:, 0])
+    np.testing.assert_array_equal(changed.images[untouched], DATA.images[untouched])
+    for (copy, source), name in zip(pairs, kind, strict=True):
+        assert changed.labels[copy] != changed.labels[source]
+        assert changed.image_sha256[copy] == (
+            changed.image_sha256[source] if name == "exact" else hash_pixels(changed.images[copy])
+        )
+        if name == "mirror":
+            np.testing.assert_array_equal(changed.images[copy], DATA.images[source][:, ::-1])
+
+
+def test_what_counts_as_a_wrong_conflict() -> None:
+    found = pd.DataFrame(
+        [
+            (1, 2, "a", "b"),  # planted
+            (1, 5, "a", "b"),  # the copy and a twin of its source
+            (6, 7, "a", "b"),  # of the unmodified dataset
+            (3, 9, "a", "b"),  # neither
+            (1, 9, "a", "b"),  # planted picture, but nobody's twin
+            (8, 9, "b", "b"),  # under one label
+            (1, 4, "a", "b"),  # two copies of the same source
+        ],
+        columns=["first", "second", "given", "other_given"],
+    )
+    natural = [[2, 5], [6, 7]]
+    planted = np.array([[1, 2], [4, 2]])
+    assert duplicates.wrong_conflict_pairs(found, natural, planted) == [[3, 9], [1, 9]]
+
+
+def test_cleanlab_finds_the_same_rows() -> None:
+    features = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    features[7] = features[30]
+    suspect, pairs = duplicates.ask_cleanlab(features)
+    assert set(np.argsort(-suspect)[:2]) == {7, 30}
+    assert frozenset((7, 30)) in pairs
+
+
+def test_the_cells_are_those_of_the_issue() -> None:
+    cells = duplicates.cells()
+    assert len({json.dumps(cell, sort_keys=True) for cell in cells}) == len(cells)
+    kinds = {kind for cell in cells if cell["group"] == "planted" for kind in cell["kinds"].split("+")}
+    assert kinds == set(altered.ALTERED)
+    assert {cell["seed"] for cell in cells if cell["group"] in ("planted", "protocol")} == {0, 1, 2}
+
+
+def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(duplicates, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["duplicates", str(tmp_path), "--smoke"])
+    duplicates.main()
+    (natural,) = (json.loads(path.read_text()) for path in (tmp_path / "smoke").glob("natural*.json"))
+    (protocol,) = (json.loads(path.read_text()) for path in (tmp_path / "smoke").glob("protocol*.json"))
+    assert len(natural["groups"]) <= 3
+    assert protocol["pairs"]["duplicate_conflict"]["recall"] == 1
+    assert protocol["methods"]["conflict_similarity"]["auroc"] > 0.99
+    assert set(duplicates.SCORES) < set(protocol["methods"])
