@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +123,15 @@ def test_every_python_block_is_run_here() -> None:
 
 def test_the_datalab_block(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = (code for code in PYTHON if "Datalab" in code)
-    assert code.count('{"curvature": {}}') == 1
+    assert code.count('{"curvature": {}, "duplicate_conflict": {}}') == 1
     names: dict[str, Any] = {"data": tiny_dataset()}
-    exec(compile(code.replace('{"curvature": {}}', '{"curvature": {"epochs": 1}}'), "README.md", "exec"), names)
+    exec(compile(code.replace('{"curvature": {}', '{"curvature": {"epochs": 1}'), "README.md", "exec"), names)
     issues = names["lab"].get_issues("curvature")
     assert len(issues) == 24
     assert {"is_curvature_issue", "curvature_score"} < set(issues.columns)
     assert issues["curvature_score"].between(0, 1).all()
+    issues = names["lab"].get_issues("duplicate_conflict")
+    assert {"is_duplicate_conflict_issue", "duplicate_conflict_sets"} < set(issues.columns)
     assert "curvature" in capsys.readouterr().out
 
 
@@ -137,6 +140,8 @@ def test_the_python_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         folder = tmp_path / "photos" / ("cat", "dog")[label]
         folder.mkdir(parents=True, exist_ok=True)
         picture.save(folder / f"{number}.png")
+    for split in ("train", "test"):
+        shutil.copytree(tmp_path / "photos", tmp_path / "shots" / split)
     monkeypatch.chdir(tmp_path)
     (code,) = (code for code in PYTHON if "Datalab" not in code)
     assert code.count('"./photos", seed=0') == 1
@@ -147,6 +152,8 @@ def test_the_python_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (tmp_path / "photos-audit" / "summary.json").is_file()
     np.testing.assert_array_equal(again.scores["suspicion"], result.scores["suspicion"])
     assert again.summary["options"]["cut_off"] == "2%"
+    assert len(names["same"].pairs) >= 0
+    assert set(zip(names["overlap"]["row"], names["overlap"]["other_row"], strict=True)) >= {(row, row) for row in range(24)}
     shown = re.search(r"^result\.findings  # DataFrame: (.*), \.\.\. most suspect first$", code, flags=re.MULTILINE)
     assert shown is not None
     assert set(shown[1].split(", ")) <= set(result.findings.columns)

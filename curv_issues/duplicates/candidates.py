@@ -9,12 +9,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from curv_issues.device import compute_type
+from curv_issues.duplicates.cells import nearest_by_cells
 from curv_issues.duplicates.descriptor import describe
 from curv_issues.duplicates.nearest import nearest
 
 NEIGHBOURS = 10  # of each picture in each search
 FAR = 5  # neighbours from this one on are taken for different pictures when the threshold is chosen
 COMPONENTS = 64  # of the features
+APPROXIMATE_FROM = 200_000  # pictures from which on the exact search, whose time grows with the square, takes longer than the rest
 
 
 class Candidates(NamedTuple):
@@ -32,7 +34,7 @@ class Candidates(NamedTuple):
 
 
 def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, *, device: torch.device) -> Candidates:
-    """Candidates among n pictures: for each its ten nearest in each search.
+    """Candidates among n pictures: for each its ten nearest in each search; from 200,000 pictures on approximately.
 
     Args:
         pictures: uint8 (m, h, w, c).
@@ -41,14 +43,14 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
         device: where to compute.
     """
     plain, mirrored = describe(pictures, index, device=device)
-    itself, dtype = torch.arange(len(index)), compute_type(device)
+    itself = torch.arange(len(index))
     found = [
-        _as_pairs(nearest(plain, plain, NEIGHBOURS, device=device, itself=itself, dtype=dtype), False, symmetric=True),
-        _as_pairs(nearest(plain, mirrored, NEIGHBOURS, device=device, itself=itself, dtype=dtype), True, symmetric=True),
+        _as_pairs(_nearest(plain, plain, device, itself=itself), False, symmetric=True),
+        _as_pairs(_nearest(plain, mirrored, device, itself=itself), True, symmetric=True),
     ]
     if features is not None:  # they do not tell whether one is mirrored
         whitened = whiten(features)
-        near = _as_pairs(nearest(whitened, whitened, NEIGHBOURS, device=device, itself=itself, dtype=dtype), False, symmetric=True)
+        near = _as_pairs(_nearest(whitened, whitened, device, itself=itself), False, symmetric=True)
         pairs, ranks, _ = near
         found += [near, (pairs, torch.zeros_like(ranks), True)]
     return _unique(found, len(index))
@@ -56,15 +58,19 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
 
 def candidates_between(pictures: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
     """Candidates between two sets: for each picture of either its ten nearest of the other, mirrored or not."""
-    dtype = compute_type(device)
     plain, _ = describe(pictures, index, device=device)
     plain_2, mirrored_2 = describe(others, index_2, device=device)
     found = []
     for flipped, gallery in ((False, plain_2), (True, mirrored_2)):
-        there = _as_pairs(nearest(plain, gallery, NEIGHBOURS, device=device, dtype=dtype), flipped, symmetric=False)
-        pairs, ranks, _ = _as_pairs(nearest(gallery, plain, NEIGHBOURS, device=device, dtype=dtype), flipped, symmetric=False)
+        there = _as_pairs(_nearest(plain, gallery, device), flipped, symmetric=False)
+        pairs, ranks, _ = _as_pairs(_nearest(gallery, plain, device), flipped, symmetric=False)
         found += [there, (pairs.flip(1), ranks, flipped)]
     return _unique(found, len(index_2))
+
+
+def _nearest(queries: Tensor, gallery: Tensor, device: torch.device, *, itself: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    search = nearest_by_cells if len(gallery) >= APPROXIMATE_FROM else nearest
+    return search(queries, gallery, NEIGHBOURS, device=device, itself=itself, dtype=compute_type(device))
 
 
 def whiten(features: Tensor) -> Tensor:
@@ -78,13 +84,14 @@ def whiten(features: Tensor) -> Tensor:
 
 
 def _as_pairs(neighbours: tuple[Tensor, Tensor], mirrored: bool, *, symmetric: bool) -> tuple[Tensor, Tensor, bool]:
-    """(q, k) neighbours -> pairs (q * k, 2) and the rank of each."""
-    rows, _ = neighbours
+    """(q, k) neighbours -> pairs (at most q * k, 2) and the rank of each."""
+    rows, products = neighbours
     count, k = rows.shape
     pairs = torch.stack([torch.arange(count)[:, None].expand(-1, k), rows], dim=2).reshape(-1, 2)
     if symmetric:
         pairs = pairs.sort(dim=1).values
-    return pairs, torch.arange(k).repeat(count), mirrored
+    there = products.flatten() > float("-inf")
+    return pairs[there], torch.arange(k).repeat(count)[there], mirrored
 
 
 def _unique(found: list[tuple[Tensor, Tensor, bool]], width: int) -> Candidates:

@@ -53,7 +53,7 @@ def compare_within(
     candidates = candidates_within(pictures, index, part, device=target)
     if on_step is not None:
         on_step(1, 2)
-    near = _compare(details, details, candidates, threshold)
+    near = compare_candidates(details, details, candidates, threshold)
     if on_step is not None:
         on_step(2, 2)
     copies = np.flatnonzero(first != np.arange(len(data)))
@@ -86,7 +86,9 @@ def compare_between(
     pictures, gallery = as_pictures(data.images), as_pictures(others.images)
     index, index_2 = torch.from_numpy(kept), torch.from_numpy(kept_2)
     candidates = candidates_between(pictures, index, gallery, index_2, device=target)
-    near = _compare(Details(pictures, index, device=target), Details(gallery, index_2, device=target), candidates, threshold)
+    near = compare_candidates(
+        Details(pictures, index, device=target), Details(gallery, index_2, device=target), candidates, threshold
+    )
     _, place, place_2 = np.intersect1d(
         data.image_sha256[kept].astype(str), others.image_sha256[kept_2].astype(str), return_indices=True
     )
@@ -114,7 +116,7 @@ def tests_of_identical(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where((one == other) & (one != ""), BYTES, PIXELS).astype(object)
 
 
-def _compare(first: Details, second: Details, candidates: Candidates, threshold: float | None) -> ComparedPictures:
+def compare_candidates(first: Details, second: Details, candidates: Candidates, threshold: float | None) -> ComparedPictures:
     """The candidates by their pixels, each pair once."""
     values = _values(first, second, candidates)
     if threshold is None:

@@ -1,0 +1,62 @@
+"""curv-issues audit --against: pictures of one split in another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.cli.running import check_error, run
+from tests.duplicates.pictures import textured
+
+QUICK = ("--epochs", "1", "--device", "cpu")
+
+
+@pytest.fixture
+def shots(here: Path) -> Path:
+    """Two splits; pictures 3 and 8 stand in both, 3 under another label."""
+    pictures = textured(24)
+    for split, rows in (("train", range(20)), ("test", (3, 8, 20, 21, 22, 23))):
+        for row in rows:
+            label = "odd" if row % 2 and (split, row) != ("test", 3) else "even"
+            (here / "shots" / split / label).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pictures[row]).save(here / "shots" / split / label / f"{row:02}.png")
+    return here / "shots"
+
+
+def test_the_table_and_the_file(shots: Path) -> None:
+    result = run("audit", str(shots), "--against", "test", *QUICK)
+    assert result.exit_code == 0, result.stderr
+    title = "Pictures that stand in the other split under another label:"
+    table = result.stdout[result.stdout.index(title) :]
+    assert {"given", "path", "similarity", "test"} <= set(table.split())
+    assert "03.png" in table
+    assert "08.png" not in table
+    folder = Path("curv-issues-shots-train")
+    assert (
+        f"2 pictures stand in test too, 1 of them under another label; all of them are in {folder / 'overlap.parquet'}."
+        in result.stdout
+    )
+    saved = pd.read_parquet(folder / "overlap.parquet")
+    assert saved["agree"].tolist() == [False, True]
+    assert [Path(path).name for path in saved["other_path"]] == ["03.png", "08.png"]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["against"]["rows"], summary["against"]["differing_rows"]) == (2, 1)
+
+
+def test_other_formats(shots: Path) -> None:
+    found = json.loads(run("audit", str(shots), "--against", "test", "--format", "json", "--quiet", *QUICK).stdout)
+    assert [pair["agree"] for pair in found["overlap"]] == [False, True]
+    shown = run("audit", str(shots), "--against", "test", "--format", "md", "--overwrite", *QUICK).stdout
+    assert "Pictures that stand in the other split under another label:" in shown
+    assert "overlap" not in json.loads(run("audit", str(shots), "--format", "json", "--overwrite", "--quiet", *QUICK).stdout)
+    assert not Path("curv-issues-shots-train/overlap.parquet").exists()  # of the result that was replaced
+
+
+def test_errors(shots: Path) -> None:
+    check_error(run("audit", str(shots), "--against", "train", *QUICK), 2, "The split 'train' is the one that is audited")
+    check_error(run("audit", str(shots), "--against", "nowhere", *QUICK), 3, "nowhere")
+    assert not Path("curv-issues-shots-train").exists()
