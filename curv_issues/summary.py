@@ -97,9 +97,11 @@ def notes_on(data: LabeledData) -> list[str]:
         if name in data.class_names and (count := int(sizes[data.class_names.index(name)])):
             notes.append(f"{count} samples carry the label {name!r}, taken as a class; if it means no label, leave them out.")
     if data.source.unreadable:
-        notes.append(f"{len(data.source.unreadable)} pictures could not be read and were left out.")
+        count = len(data.source.unreadable)
+        notes.append(f"{count} picture{' could not be read and was' if count == 1 else 's could not be read and were'} left out.")
     if data.source.num_unlabelled:
-        notes.append(f"{data.source.num_unlabelled} samples without a label were left out.")
+        count = data.source.num_unlabelled
+        notes.append(f"{count} sample{' without a label was' if count == 1 else 's without a label were'} left out.")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""Find wrong labels with cleanlab's Datalab, without pred_probs or features of your own.
+"""Find wrong labels and pictures under two labels with cleanlab's Datalab, without pred_probs or features of your own.
 
 python examples/datalab_curvature.py
 """
@@ -15,20 +15,26 @@ import curv_issues
 
 
 def main() -> None:
-    """Plant wrong labels in scikit-learn's digits and let Datalab find them."""
+    """Plant wrong labels and copies in scikit-learn's digits and let Datalab find them."""
     digits = load_digits()
     labels, is_flipped = curv_issues.flip_labels(digits.target, 0.05, seed=0)
-    pictures = [Image.fromarray(pixels) for pixels in (digits.images * 15).astype(np.uint8)]
+    copied = np.flatnonzero(~is_flipped)[:100:10]  # ten pictures again, under another label
+    pixels = np.concatenate([digits.images, digits.images[copied]])
+    labels = np.concatenate([labels, (labels[copied] + 1) % 10])
+    pictures = [Image.fromarray(picture) for picture in (pixels * 15).astype(np.uint8)]
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list("0123456789"))})
     data = datasets.Dataset.from_dict({"image": pictures, "label": labels.tolist()}, features=features)
 
     lab = Datalab(data, label_name="label", verbosity=0)
-    lab.find_issues(issue_types={"curvature": {"epochs": 6, "resolution": 16}})
+    lab.find_issues(issue_types={"curvature": {"epochs": 6, "resolution": 16}, "duplicate_conflict": {}})  # one training
     lab.report(num_examples=5)
 
+    is_wrong = np.concatenate([is_flipped, np.ones(len(copied), dtype=bool)])
     issues = lab.get_issues("curvature")
-    found = (issues["is_curvature_issue"].to_numpy() & is_flipped).sum()
-    print(f"{is_flipped.sum()} wrong labels planted, {issues['is_curvature_issue'].sum()} flagged, {found} of them wrong")
+    found = (issues["is_curvature_issue"].to_numpy() & is_wrong).sum()
+    print(f"{is_wrong.sum()} wrong labels planted, {issues['is_curvature_issue'].sum()} flagged, {found} of them wrong")
+    in_conflict = lab.get_issues("duplicate_conflict")["is_duplicate_conflict_issue"].to_numpy()
+    print(f"{len(copied)} copies planted, {in_conflict[-len(copied) :].sum()} found among {in_conflict.sum()} pictures")
 
 
 if __name__ == "__main__":

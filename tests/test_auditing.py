@@ -263,7 +263,7 @@ def test_what_was_left_out_is_noted() -> None:
     changed = data.__class__(**{**vars(data), "source": source})
     assert notes_on(changed) == [
         FEW.format(10),
-        "1 pictures could not be read and were left out.",
+        "1 picture could not be read and was left out.",
         "2 samples without a label were left out.",
     ]
 

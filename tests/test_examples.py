@@ -33,10 +33,15 @@ def test_datalab(tmp_path: Path) -> None:
     found = re.search(r"^(\d+) wrong labels planted, (\d+) flagged, (\d+) of them wrong$", shown, flags=re.MULTILINE)
     assert found is not None, shown
     planted, flagged, hits = map(int, found.groups())
-    assert planted == 90
+    assert planted == 100
     assert hits > 0.5 * planted
     assert hits > 0.5 * flagged
     assert "curvature issues" in shown
+    assert "duplicate_conflict issues" in shown
+    found = re.search(r"^10 copies planted, (\d+) found among (\d+) pictures$", shown, flags=re.MULTILINE)
+    assert found is not None, shown
+    assert int(found[1]) == 10
+    assert 20 <= int(found[2]) <= 30
 
 
 def test_python(tmp_path: Path) -> None:

@@ -86,13 +86,14 @@ def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
         limit: at most that many groups; None means `TOP`.
 
     Returns:
-        A frame of `visible` text: `similarity` and `test` of the group's best link, then the labels side by side with their rows:
+        A frame of `visible` text: `similarity` and `test` of the group's best link, then the labels side by side with their rows,
+        and paths if there are any:
         `right` for those that the evidence speaks for, `suspect` for the others; both empty columns stay.
     """
     lines = []
     for _, members in itertools.islice(result.conflicts.groupby("group"), TOP if limit is None else limit):
         sides = {
-            name: "; ".join(_label_with_rows(label, rows["row"]) for label, rows in part.groupby("given", sort=False))
+            name: "; ".join(_label_with_rows(label, rows) for label, rows in part.groupby("given", sort=False))
             for name, part in (("right", members[~members["suspect"]]), ("suspect", members[members["suspect"]]))
         }
         lines.append({"similarity": f"{members['similarity'].max():.3f}", "test": members.iloc[0]["test"], **sides})
@@ -114,8 +115,9 @@ def overlap_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
     return pd.DataFrame({name: [_cell(name, value) for value in differing[name]] for name in columns}, dtype=object)
 
 
-def _label_with_rows(label: str, rows: pd.Series) -> str:
-    listed = ", ".join(map(str, rows.head(_MOST_ROWS)))
+def _label_with_rows(label: str, rows: pd.DataFrame) -> str:
+    places = zip(rows["row"].head(_MOST_ROWS), rows["path"].astype(object), strict=False)
+    listed = ", ".join(f"{row} {visible(path)}" if isinstance(path, str) else str(row) for row, path in places)
     return f"{visible(label)}: {listed}{', ...' if len(rows) > _MOST_ROWS else ''}"
 
 

@@ -54,6 +54,12 @@ def test_groups_show_their_labels_side_by_side() -> None:
     assert conflict_rows(AuditResult(**result_parts()), None).empty
 
 
+def test_paths_are_shown_where_there_are_any() -> None:
+    result = with_conflicts()
+    result.conflicts.loc[result.conflicts["row"] == 20, "path"] = "bird/\n2.png"
+    assert conflict_rows(result, 1).iloc[0]["right"] == "bird: 20 bird/\\n2.png"
+
+
 def test_long_groups_are_cut() -> None:
     parts = result_parts(n=30, flagged=())
     conflicts = parts["scores"][["row", "split", "path", "given"]].assign(
