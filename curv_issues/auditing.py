@@ -20,6 +20,7 @@ from curv_issues.errors import AuditInterrupted
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings, find_duplicate_conflicts, group_tables
 from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
 from curv_issues.findings.overlap import find_overlap
+from curv_issues.findings.samples import sample_table
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.report.contact_sheet import contact_sheet
@@ -263,18 +264,7 @@ def make_result(
 ) -> AuditResult:
     """Put data, run and judgement together; without compared pictures no duplicates are told."""
     names = np.array(data.class_names, dtype=object)
-    scores = pd.DataFrame(
-        {
-            "row": data.rows,
-            "split": text_column(data.splits),
-            "path": text_column(data.paths),
-            "given": text_column(names[data.labels]),
-            "suggested": text_column(names[run.suggested]),
-            "suspicion": 0.0,
-            "flagged": False,
-            **run.scores,
-        }
-    )
+    scores = sample_table(data).assign(suggested=text_column(names[run.suggested]), suspicion=0.0, flagged=False, **run.scores)
     images = pd.DataFrame(
         {
             "row": data.rows,

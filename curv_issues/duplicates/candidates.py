@@ -16,7 +16,7 @@ from curv_issues.duplicates.nearest import nearest
 NEIGHBOURS = 10  # of each picture in each search
 FAR = 5  # neighbours from this one on are taken for different pictures when the threshold is chosen
 COMPONENTS = 64  # of the features
-APPROXIMATE_FROM = 200_000  # pictures from which on the exact search, whose time grows with the square, takes longer than the rest
+APPROXIMATE_FROM = 200_000  # pictures from which on the exact search, whose time grows with the square, is too long on a CPU
 
 
 class Candidates(NamedTuple):
@@ -34,7 +34,7 @@ class Candidates(NamedTuple):
 
 
 def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, *, device: torch.device) -> Candidates:
-    """Candidates among n pictures: for each its ten nearest in each search; from 200,000 pictures on approximately.
+    """Candidates among n pictures: for each its ten nearest in each search; from 200,000 on, on a CPU, approximately.
 
     Args:
         pictures: uint8 (m, h, w, c).
@@ -69,7 +69,7 @@ def candidates_between(pictures: Tensor, index: Tensor, others: Tensor, index_2:
 
 
 def _nearest(queries: Tensor, gallery: Tensor, device: torch.device, *, itself: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    search = nearest_by_cells if len(gallery) >= APPROXIMATE_FROM else nearest
+    search = nearest_by_cells if device.type == "cpu" and len(gallery) >= APPROXIMATE_FROM else nearest
     return search(queries, gallery, NEIGHBOURS, device=device, itself=itself, dtype=compute_type(device))
 
 

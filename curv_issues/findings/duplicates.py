@@ -11,7 +11,7 @@ from curv_issues.config import DuplicateOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.table import pairs_table
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts, group_tables
-from curv_issues.tables import text_column
+from curv_issues.findings.samples import sample_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +61,5 @@ def find_duplicates(
 
     compared = compare_within(data, features=features, threshold=wanted, device=device)
     judged = find_duplicate_conflicts(compared, data.labels, pred_probs=pred_probs, features=features)
-    names = np.array(data.class_names, dtype=object)
-    samples = pd.DataFrame(
-        {
-            "row": data.rows,
-            "split": text_column(data.splits),
-            "path": text_column(data.paths),
-            "given": text_column(names[data.labels]),
-        }
-    )
-    conflicts, same_label = group_tables(judged, compared, samples, data.class_names)
+    conflicts, same_label = group_tables(judged, compared, sample_table(data), data.class_names)
     return Duplicates(conflicts, same_label, pairs_table(compared, data.rows), compared.threshold)

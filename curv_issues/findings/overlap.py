@@ -8,7 +8,8 @@ import pandas as pd
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.base import ComparedPictures
 from curv_issues.errors import UsageError
-from curv_issues.tables import OVERLAP_SCHEMA, text_column
+from curv_issues.findings.samples import sample_table
+from curv_issues.tables import OVERLAP_SCHEMA
 
 
 def find_overlap(
@@ -57,8 +58,8 @@ def overlap_table(compared: ComparedPictures, data: LabeledData, others: Labeled
             "mirrored": same.mirrored,
         }
     )
-    mine = _side(data).assign(hash=data.image_sha256)
-    theirs = _side(others).assign(other_hash=others.image_sha256).rename(columns=lambda name: _OTHER.get(name, name))
+    mine = sample_table(data).assign(hash=data.image_sha256)
+    theirs = sample_table(others).assign(other_hash=others.image_sha256).rename(columns=lambda name: _OTHER.get(name, name))
     theirs = theirs.drop_duplicates(["other_hash", "other_given"])
     table = pairs.merge(mine, on="hash").merge(theirs, on="other_hash")
     table["agree"] = (table["given"] == table["other_given"]).astype(bool)
@@ -67,15 +68,3 @@ def overlap_table(compared: ComparedPictures, data: LabeledData, others: Labeled
 
 
 _OTHER = {name: f"other_{name}" for name in ("row", "split", "path", "given")}
-
-
-def _side(data: LabeledData) -> pd.DataFrame:
-    names = np.array(data.class_names, dtype=object)
-    return pd.DataFrame(
-        {
-            "row": data.rows,
-            "split": text_column(data.splits),
-            "path": text_column(data.paths),
-            "given": text_column(names[data.labels]),
-        }
-    )
