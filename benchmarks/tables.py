@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import study_tables
+from benchmarks import duplicate_tables, study_tables
 from curv_issues.bench.table import spread
 from curv_issues.config import TrainingOptions
 from curv_issues.recipe import make_recipe
@@ -171,6 +171,7 @@ TABLES = {
         "ablation": ablation_table,
         "long-tail": long_tail_table,
         "command": command_table,
+        "planted-duplicates": lambda: duplicate_tables.planted_table(read("duplicates")),
         "comparison": lambda: study_tables.comparison_table(read("comparison")),
         "comparison-precision": lambda: study_tables.comparison_table(read("comparison"), "average_precision"),
     },
@@ -184,6 +185,12 @@ TABLES = {
         "human": lambda: study_tables.all_methods_table(of_group("human")),
         "structured": lambda: study_tables.all_methods_table(of_group("structured")),
         "photos": lambda: study_tables.all_methods_table(of_group("photos")),
+        "planted-precision": lambda: duplicate_tables.precision_table(read("duplicates")),
+        "duplicate-protocol": lambda: duplicate_tables.protocol_table(read("duplicates")),
+        "natural-duplicates": lambda: duplicate_tables.natural_table(read("duplicates")),
+        "overlap": lambda: duplicate_tables.overlap_table(read("duplicates")),
+        "highest": lambda: duplicate_tables.highest_table(read("duplicates")),
+        "scale": lambda: duplicate_tables.scale_table(read("duplicates")),
         "estimator": lambda: study_tables.estimator_table(read("estimator")),
         "beyond": lambda: study_tables.beyond_table(read("beyond")),
         "forms": lambda: study_tables.forms_table(read("beyond")),

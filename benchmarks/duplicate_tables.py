@@ -1,0 +1,134 @@
+"""Tables of the benchmark of duplicates, made from its result files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.study_tables import NAMES, NOTHING
+from curv_issues.bench.table import spread
+
+Results = Sequence[dict[str, Any]]
+METHODS = {
+    "conflict_similarity": "**duplicate_conflict**",
+    "near_duplicate": "cleanlab, near_duplicate",
+    "margin": "AUM",
+    "cumulative_loss": "CSL",
+    "confident_learning": "Confident Learning",
+    "label_contrast": "label contrast",
+    "input_curvature": "curvature",
+    "training_gradient": "training gradient",
+}
+
+
+def of_group(results: Results, group: str) -> list[dict[str, Any]]:
+    """Cells of one group."""
+    return [result for result in results if result["cell"]["group"] == group]
+
+
+def planted_table(results: Results) -> str:
+    """Recall of planted pairs by kind."""
+    cells = of_group(results, "planted")
+    if not cells:
+        return NOTHING
+    lines = ["| the copy is | pairs a seed | seeds | pairs found |", "|---|---|---|---|"]
+    kinds = dict.fromkeys(kind for cell in cells for kind in cell["cell"]["kinds"].split("+"))
+    for kind in kinds:
+        found = [cell for cell in cells if kind in cell["recall"]]
+        lines.append(f"| {kind} | {found[0]['pairs'][kind]} | {len(found)} | {spread([cell['recall'][kind] for cell in found])} |")
+    return "\n".join(lines)
+
+
+def precision_table(results: Results) -> str:
+    """Precision of conflict pairs and which side was named, by planted kinds."""
+    cells = of_group(results, "planted")
+    if not cells:
+        return NOTHING
+    lines = ["| planted | seeds | conflict pairs | of them right | copy named suspect | source named suspect |", "|---" * 6 + "|"]
+    for kinds in dict.fromkeys(cell["cell"]["kinds"] for cell in cells):
+        found = [cell for cell in cells if cell["cell"]["kinds"] == kinds]
+        columns = [spread([cell[name] for cell in found]) for name in ("precision", "copy_suspect", "source_suspect")]
+        pairs = spread([float(cell["conflict_pairs"]) for cell in found], 0)
+        lines.append(f"| {kinds.replace('+', ', ')} | {len(found)} | {pairs} | " + " | ".join(columns) + " |")
+    return "\n".join(lines)
+
+
+def protocol_table(results: Results) -> str:
+    """Every method on exact conflicting pairs."""
+    cells = of_group(results, "protocol")
+    if not cells:
+        return NOTHING
+    lines = ["| | AUROC | average precision | pairs: precision | pairs: recall |", "|---" * 5 + "|"]
+    pairs = {"conflict_similarity": "duplicate_conflict", "near_duplicate": "near_duplicate"}
+    for name, shown in METHODS.items():
+        found = [cell["methods"][name] for cell in cells]
+        row = [spread([value[metric] for value in found]) for metric in ("auroc", "average_precision")]
+        if name in pairs:
+            row += [spread([cell["pairs"][pairs[name]][metric] for cell in cells]) for metric in ("precision", "recall")]
+        else:
+            row += ["", ""]
+        lines.append(f"| {shown} | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def natural_table(results: Results) -> str:
+    """What is found in the datasets as they are."""
+    cells = of_group(results, "natural")
+    if not cells:
+        return NOTHING
+    lines = ["| dataset | threshold | conflict groups | same-label groups |", "|---|---|---|---|"]
+    for cell in sorted(cells, key=lambda cell: list(NAMES).index(cell["cell"]["dataset"])):
+        name = NAMES[cell["cell"]["dataset"]]
+        lines.append(f"| {name} | {cell['threshold']:.3f} | {len(cell['groups'])} | {cell['same_label_groups']:,} |")
+    return "\n".join(lines)
+
+
+def overlap_table(results: Results) -> str:
+    """Training pictures that stand in the test set."""
+    cells = of_group(results, "against")
+    if not cells:
+        return NOTHING
+    lines = ["| | |", "|---|---|"]
+    for cell in cells:
+        lines += [
+            f"| pairs found (threshold {cell['threshold']:.3f}) | {cell['pairs']:,} |",
+            f"| test pictures among them | {cell['test_pictures']:,} |",
+            f"| pairs with differing labels | {cell['differing_labels']} |",
+        ]
+        for judgment, (recall, number) in cell["recall_by_judgment"].items():
+            lines.append(f"| found of the {number} pairs that people judged as {judgment} | {recall:.3f} |")
+    return "\n".join(lines)
+
+
+def highest_table(results: Results) -> str:
+    """How many of the pictures with the highest curvature are conflicting duplicates."""
+    cells = of_group(results, "highest")
+    if not cells:
+        return NOTHING
+    lines = [
+        "| training | members of conflict groups | among the 60 of highest curvature | ... of highest label contrast |",
+        "|---" * 4 + "|",
+    ]
+    for cell in cells:
+        counts = [cell["scores"][name]["count"] for name in ("input_curvature", "label_contrast")]
+        lines.append(f"| {cell['cell']['setting']} | {cell['members']} | {counts[0]} | {counts[1]} |")
+    return "\n".join(lines)
+
+
+def scale_table(results: Results) -> str:
+    """Processor seconds of the search by stage."""
+    cells = of_group(results, "scale")
+    if not cells:
+        return NOTHING
+    stages = ("details", "candidates", "comparison")
+    lines = [
+        "| pictures | search | " + " | ".join(stages) + " | all | found of the exact result |",
+        "|---" * (len(stages) + 4) + "|",
+    ]
+    for cell in sorted(cells, key=lambda cell: cell["cell"]["n"]):
+        for name, found in cell["searches"].items():
+            seconds = [found["processor_seconds"][stage] for stage in stages]
+            recall = f"{cell['recall_of_exact']:.4f}" if name == "approximate" else ""
+            shown = " | ".join(f"{value:,.0f} s" for value in (*seconds, sum(seconds)))
+            lines.append(f"| {cell['cell']['n']:,} | {name} | {shown} | {recall} |")
+    return "\n".join(lines)
