@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from benchmarks.altered import ALTERED
 from benchmarks.common import RESULTS, load, make_cells, run_cell
@@ -152,15 +154,16 @@ def measure_planted(data: LabeledData, natural: dict[str, Any], kinds: list[str]
 
 
 def wrong_conflict_pairs(found: pd.DataFrame, natural: list[list[int]], planted: np.ndarray) -> list[list[int]]:
-    """Conflict pairs that are not planted, not of the unmodified dataset, and not of a planted picture and a twin of its source."""
-    known = set(map(frozenset, natural))
+    """Conflict pairs of pictures that are not copies of each other, nor natural twins, nor copies of natural twins.
+
+    Twins are in one group of the unmodified dataset, that is, linked by a chain of pairs that show the same.
+    """
+    conflicts = found.loc[found["given"] != found["other_given"], ["first", "second"]].to_numpy().tolist()
     source_of = dict(planted.tolist())
-    wrong = []
-    for first, second in found.loc[found["given"] != found["other_given"], ["first", "second"]].to_numpy().tolist():
-        one, other = source_of.get(first, first), source_of.get(second, second)
-        if one != other and frozenset((one, other)) not in known:
-            wrong.append([first, second])
-    return wrong
+    n = 1 + max(max(pair) for pair in [[0], *conflicts, *natural, *planted.tolist()])
+    one, other = np.array(natural, dtype=np.int64).reshape(-1, 2).T
+    _, group = connected_components(coo_matrix((np.ones(len(one)), (one, other)), shape=(n, n)), directed=False)
+    return [pair for pair in conflicts if len({group[source_of.get(row, row)] for row in pair}) > 1]
 
 
 def measure_natural(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:

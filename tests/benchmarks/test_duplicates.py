@@ -53,12 +53,15 @@ def test_what_counts_as_a_wrong_conflict() -> None:
             (1, 9, "a", "b"),  # planted picture, but nobody's twin
             (8, 9, "b", "b"),  # under one label
             (1, 4, "a", "b"),  # two copies of the same source
+            (1, 8, "a", "b"),  # the copy and a twin of its source's twin
         ],
         columns=["first", "second", "given", "other_given"],
     )
-    natural = [[2, 5], [6, 7]]
+    natural = [[2, 5], [6, 7], [5, 8]]
     planted = np.array([[1, 2], [4, 2]])
     assert duplicates.wrong_conflict_pairs(found, natural, planted) == [[3, 9], [1, 9]]
+    nothing = found.iloc[:0]
+    assert duplicates.wrong_conflict_pairs(nothing, [], planted) == []
 
 
 def test_cleanlab_finds_the_same_rows() -> None:
