@@ -19,7 +19,7 @@ from curv_issues.duplicates.threshold import choose_threshold
 
 CLOSEST = 8  # pairs a picture whose details are compared at full resolution
 HOPEFUL = 0.3  # similarity over shifts alone from which on crops are tried, for at most four pairs a picture
-PROMISING = 0.5  # similarity with crops from which on a pair is aligned with all care, for at most one pair a picture
+PROMISING = 0.6  # similarity with crops from which on a pair is aligned with all care, for at most one pair a picture
 LEAST_ALIGNED = 2_000  # pictures that these limits count at least
 
 
