@@ -276,7 +276,8 @@ def _saving_partial(folder: Path, overwrite: bool, format: str, quiet: bool) -> 
         else:
             summary = interrupted.result.summary
             done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]
-            partly = "" if summary["complete"] else " (complete: false)"
+            missing = summary["options"]["duplicates"] and summary["duplicates"] is None
+            partly = " (complete: false)" if not summary["complete"] else "; pictures were not compared" if missing else ""
             typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs{partly}.", err=True)
             old = read_summary(folder)
             if old is not None and old.get("complete"):  # half a ranking must not take the place of a whole one

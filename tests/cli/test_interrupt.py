@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import curv_issues.cli
+from curv_issues import AuditResult
 from curv_issues.progress import Progress, ProgressCallback
 from tests.cli.running import audit, environment, run, scores_of, strict_json, summary_of
 
@@ -134,3 +135,16 @@ def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path) -> None:
     assert len(scores_of(here / "out")) == 24
     assert stdout.splitlines()[-1] == "Results: out"
     assert "\x1b" not in stdout  # stdout is no terminal
+
+
+def test_while_pictures_are_compared_the_ranking_is_whole(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("curv_issues.duplicates.search.compare_within", interrupted)
+    result = run("audit", str(pets), "--epochs", "2", "--device", "cpu")
+    assert result.exit_code == 130
+    assert "Interrupted; this is the ranking after 2 of 2 epochs; pictures were not compared." in result.stderr
+    saved = AuditResult.load("curv-issues-pets-train")
+    assert saved.complete
+    assert saved.summary["duplicates"] is None
