@@ -249,8 +249,12 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
         _tell(more, format=format, quiet=quiet)
     if result.overlap is not None:
         found, split = result.summary["against"], result.summary["against"]["split"] or "the other data"
-        more = f"{found['rows']:,} pictures stand in {split} too, {found['differing_rows']:,} of them under another label"
-        _tell(visible(f"{more}; all of them are in {folder / 'overlap.parquet'}."), format=format, quiet=quiet)
+        if found["rows"]:
+            more = f"Pictures that stand in {split} too: {found['rows']:,}, under another label: {found['differing_rows']:,}; "
+            more += f"all of them are in {folder / 'overlap.parquet'}."
+        else:
+            more = f"None of the pictures stands in {split} too."
+        _tell(visible(more), format=format, quiet=quiet)
     if not quiet:
         for note in result.summary["notes"]:
             typer.echo(visible(f"Note: {note}"), err=True)

@@ -37,7 +37,7 @@ def test_the_table_and_the_file(shots: Path) -> None:
     assert "08.png" not in table
     folder = Path("curv-issues-shots-train")
     assert (
-        f"2 pictures stand in test too, 1 of them under another label; all of them are in {folder / 'overlap.parquet'}."
+        f"Pictures that stand in test too: 2, under another label: 1; all of them are in {folder / 'overlap.parquet'}."
         in result.stdout
     )
     saved = pd.read_parquet(folder / "overlap.parquet")
@@ -60,3 +60,11 @@ def test_errors(shots: Path) -> None:
     check_error(run("audit", str(shots), "--against", "train", *QUICK), 2, "The split 'train' is the one that is audited")
     check_error(run("audit", str(shots), "--against", "nowhere", *QUICK), 3, "nowhere")
     assert not Path("curv-issues-shots-train").exists()
+
+
+def test_nothing_in_common(shots: Path) -> None:
+    for name in ("03.png", "08.png"):
+        next((shots / "test").glob(f"*/{name}")).unlink()
+    result = run("audit", str(shots), "--against", "test", *QUICK)
+    assert "None of the pictures stands in test too." in result.stdout.splitlines()
+    assert "Pictures that stand" not in result.stdout
