@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from curv_issues.batches import to_inputs
 from curv_issues.duplicates.descriptor import luminance
+from curv_issues.duplicates.frames import without_frames
 
 SIDE = 32  # pixels at which pictures are compared
 MAGNIFIED = (1.07, 1.14, 1.22)  # a crop of 28 of 32 pixels, blown up again, is magnified by 1.14
@@ -38,7 +39,7 @@ class Details:
         self.values = torch.empty(len(index), SIDE, SIDE, dtype=torch.float16)
         self.coarse = torch.empty(len(index), SIDE // 2, SIDE // 2, dtype=torch.float16)
         for start in range(0, len(index), BATCH):
-            light = luminance(to_inputs(pictures[index[start : start + BATCH]], device))
+            light = luminance(without_frames(to_inputs(pictures[index[start : start + BATCH]], device)))
             if light.shape[2:] != (SIDE, SIDE):
                 light = functional.interpolate(light, size=(SIDE, SIDE), mode="bilinear", antialias=True)
             light = light[:, 0]

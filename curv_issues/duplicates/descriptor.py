@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from curv_issues.batches import to_inputs
+from curv_issues.duplicates.frames import without_frames
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 LIGHT, COLOUR = 6, 3  # cells a side
@@ -33,7 +34,7 @@ def describe(pictures: Tensor, index: Tensor, *, device: torch.device) -> tuple[
     """
     plain, mirrored = [], []
     for part in index.split(BATCH):
-        light, colour = _cells(to_inputs(pictures[part], device))
+        light, colour = _cells(without_frames(to_inputs(pictures[part], device)))
         plain.append(_joined(light, colour).cpu())
         mirrored.append(_joined(light.flip(2), colour.flip(3)).cpu())  # the cells lie symmetrically
     return torch.cat(plain), torch.cat(mirrored)
