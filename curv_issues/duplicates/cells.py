@@ -1,7 +1,7 @@
-"""The nearest neighbours among very many rows, approximately: only those in the nearest cells are looked at.
+"""The nearest neighbours among very many rows, approximately: each query looks into the cells nearest to it only.
 
-The rows are divided into cells by k-means (an inverted file; Sivic, Zisserman 2003, ICCV). Queries of one cell share the rows they
-are compared with, so every step is a matrix product. The faiss library does the same, but its wheel crashes beside torch on macOS.
+The rows are divided into cells by k-means (an inverted file; Sivic, Zisserman 2003, ICCV), and each cell is compared at once with
+all queries that look into it. The faiss library does the same, but its wheel crashes beside torch on macOS.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import torch
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
-from curv_issues.duplicates.nearest import nearest
+from curv_issues.duplicates.nearest import SPARE, nearest
 
 ROWS_OF_A_CELL = 256
-PROBED = 64  # cells whose rows are compared with the queries of a cell
+PROBED = 16  # cells that a query looks into
+KEPT = 6  # rows of a cell that a query keeps until all its cells are seen: itself and five others
 SAMPLE = 40  # rows a cell from which the centres are found
 BATCH, PASSES = 8_192, 3  # of the k-means
+QUERIES = 50_000  # that look at once
 
 
 def nearest_by_cells(
@@ -29,33 +31,55 @@ def nearest_by_cells(
     itself: Tensor | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
-    """As `nearest`, but a neighbour in a cell far from the query's may be missed, and others take its place.
+    """As `nearest`, but a neighbour is missed if its cell is none of the 16 nearest, or if five others in its cell are nearer.
 
-    Where fewer than k rows lie in the cells that are looked at, the last row is repeated with the product -inf.
+    Where fewer than k rows are found, some row is named with the product -inf.
     """
-    cells = max(1, math.ceil(len(gallery) / ROWS_OF_A_CELL))
-    centres = find_centres(gallery, cells)
-    home, home_2 = (nearest(rows, centres, 1, device=device, dtype=dtype)[0][:, 0] for rows in (queries, gallery))
-    near, _ = nearest(centres, centres, min(PROBED, len(centres)), device=device)
-    asking, asking_from = _by_cell(home, len(centres))
-    asked, asked_from = _by_cell(home_2, len(centres))
-    rows = torch.full((len(queries), k), len(gallery) - 1, dtype=torch.int64)
-    products = torch.full((len(queries), k), float("-inf"))
+    centres = find_centres(gallery, max(1, math.ceil(len(gallery) / ROWS_OF_A_CELL)))
+    home, _ = nearest(gallery, centres, 1, device=device, dtype=dtype)
+    asked, begins = _in_order(home[:, 0], len(centres))
+    sorted_rows = gallery[asked].to(device=device, dtype=dtype)
+    found = [
+        _look(part, gallery, k, centres, asked, begins, sorted_rows, None if itself is None else itself[start : start + QUERIES])
+        for start, part in zip(range(0, len(queries), QUERIES), queries.split(QUERIES), strict=True)
+    ]
+    return torch.cat([rows for rows, _ in found]), torch.cat([products for _, products in found])
+
+
+def _look(
+    queries: Tensor,
+    gallery: Tensor,
+    k: int,
+    centres: Tensor,
+    asked: Tensor,
+    begins: Tensor,
+    sorted_rows: Tensor,
+    itself: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """The neighbours of some queries; `sorted_rows` are the rows `asked` of the gallery, in the order of the cells."""
+    device, dtype = sorted_rows.device, sorted_rows.dtype
+    probed, _ = nearest(queries, centres, min(PROBED, len(centres)), device=device, dtype=dtype)
+    count, probes = probed.shape
+    looks, looks_begin = _in_order(probed.flatten(), len(centres))  # look i: query i // probes, its cell number i % probes
+    best = torch.full((count * probes, KEPT), float("-inf"))
+    place = torch.zeros((count * probes, KEPT), dtype=torch.int32)
+    rounded = queries.to(device=device, dtype=dtype)
     for cell in range(len(centres)):
-        mine = asking[asking_from[cell] : asking_from[cell + 1]]
-        if len(mine) == 0:
-            continue
-        members = torch.cat([asked[asked_from[other] : asked_from[other + 1]] for other in near[cell].tolist()])
-        own = None
-        if itself is not None:
-            members = members.sort().values
-            place = torch.searchsorted(members, itself[mine])
-            here = members[place.clamp(max=len(members) - 1)] == itself[mine]
-            own = torch.where(here, place, len(members))  # a row beyond the last is nobody
-        found, value = nearest(queries[mine], gallery[members], k, device=device, itself=own, dtype=dtype)
-        width = found.shape[1]
-        rows[mine, :width], products[mine, :width] = members[found], value
-    return rows, products
+        look, start, end = looks[looks_begin[cell] : looks_begin[cell + 1]], int(begins[cell]), int(begins[cell + 1])
+        if len(look) and end > start:
+            products = rounded[(look // probes).to(device)] @ sorted_rows[start:end].T
+            value, column = products.topk(min(KEPT, end - start), dim=1)
+            best[look, : value.shape[1]] = value.float().cpu()
+            place[look, : value.shape[1]] = (column + start).int().cpu()
+    # one more than is wanted, as the query itself may be among them
+    value, column = best.view(count, -1).topk(min(SPARE * k + 1, KEPT * probes), dim=1)
+    rows = asked[place.view(count, -1).gather(1, column).long()]
+    exact = torch.bmm(gallery[rows], queries[:, :, None])[:, :, 0]
+    exact.masked_fill_(value == float("-inf"), float("-inf"))
+    if itself is not None:
+        exact.masked_fill_(rows == itself[:, None], float("-inf"))
+    products, order = exact.topk(min(k, exact.shape[1]), dim=1)
+    return rows.gather(1, order), products
 
 
 def find_centres(rows: Tensor, cells: int) -> Tensor:
@@ -66,7 +90,7 @@ def find_centres(rows: Tensor, cells: int) -> Tensor:
     return torch.nn.functional.normalize(centres, dim=1)
 
 
-def _by_cell(home: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-    """Rows in the order of their cells, and where each cell begins, (cells + 1,)."""
+def _in_order(home: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """What is in each cell, in the order of the cells, and where each begins, (cells + 1,)."""
     sizes = torch.bincount(home, minlength=cells)
     return torch.argsort(home, stable=True), torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
