@@ -108,7 +108,7 @@ class RunIssueManager(IssueManager, ABC):
         """The values of `columns`, (n,) each."""
 
     def _check_names(self, options: dict[str, Any]) -> None:
-        known = (*option_names(TrainingOptions), *self.own_options, "image_key", "result")
+        known = (*SHARED, *self.own_options)
         for name in options:
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
