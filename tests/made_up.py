@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.result import AuditResult
+from curv_issues.storage import FILES
 from curv_issues.tables import text_column
 
 METADATA = {
@@ -16,6 +17,10 @@ METADATA = {
     "margin": {"direction": "low", "source": "Somebody else 2020", "description": "Größe, ≥ 0", "cost": "none"},
     "training_gradient": {"direction": "high", "source": "A third 2023", "description": "norm", "cost": "a part"},
 }
+
+
+WRITTEN = tuple(name for name in FILES if name != "overlap.parquet")
+"""The files of a result that was compared with no other split, such as `make_result`'s."""
 
 
 def result_parts(

@@ -142,7 +142,7 @@ def test_the_summary_counts_them() -> None:
     told = dict(result.summary["duplicates"])
     assert told.pop("threshold") >= 0.9
     assert told.pop("pairs_compared") >= DIFFERENT
-    assert told == {"conflict_groups": 3, "same_label_groups": 2, "same_label_rows": 4}
+    assert told == {"conflict_groups": 3, "same_label_groups": 2, "same_label_rows": 4, "pairs_kept_from": 0.5}
     assert result.summary["seconds"]["compare"] > 0
 
 
@@ -151,7 +151,7 @@ def test_saved_loaded_and_judged_anew_they_are_the_same(tmp_path: Path) -> None:
     result.save(tmp_path / "out")
     loaded = AuditResult.load(tmp_path / "out")
     again = find_again(loaded, cut_off="20%")
-    for table in ("conflicts", "duplicates"):
+    for table in ("conflicts", "duplicates", "pairs"):
         pd.testing.assert_frame_equal(getattr(loaded, table), getattr(result, table))
         pd.testing.assert_frame_equal(getattr(again, table), getattr(result, table))
     assert loaded.score_metadata == result.score_metadata

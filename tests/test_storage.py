@@ -16,8 +16,8 @@ import pytest
 from curv_issues import storage
 from curv_issues.errors import AuditError, UsageError
 from curv_issues.result import AuditResult
-from curv_issues.storage import FILES, check_output, check_space, is_result
-from tests.made_up import make_result
+from curv_issues.storage import check_output, check_space, is_result
+from tests.made_up import WRITTEN, make_result
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,13 +58,13 @@ class TestOverwriting:
         assert AuditResult.load(old).class_names == ("dog", "cat", "bird")
         assert AuditResult.load(old).contact_sheet is None
         assert (old / "notes.txt").read_text() == "keep me"
-        assert set(snapshot(old)) == {*FILES, "notes.txt"} - {"findings.png"}
+        assert set(snapshot(old)) == {*WRITTEN, "notes.txt"} - {"findings.png"}
 
     def test_a_folder_with_other_files_is_fine(self, tmp_path: Path) -> None:
         (tmp_path / "photo.png").write_bytes(b"mine")
         check_output(tmp_path, overwrite=False)
         make_result().save(tmp_path)
-        assert set(snapshot(tmp_path)) == {*FILES, "photo.png"}
+        assert set(snapshot(tmp_path)) == {*WRITTEN, "photo.png"}
         assert (tmp_path / "photo.png").read_bytes() == b"mine"
 
     @pytest.mark.parametrize("overwrite", [False, True])
@@ -136,7 +136,7 @@ class TestFailures:
         assert snapshot(tmp_path) == before
 
     @pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt(), MemoryError()])
-    @pytest.mark.parametrize("move", range(2 * len(FILES)))
+    @pytest.mark.parametrize("move", range(2 * len(WRITTEN)))
     def test_while_moving_into_place(
         self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: int, error: BaseException
     ) -> None:
@@ -150,7 +150,7 @@ class TestFailures:
 
         monkeypatch.setattr(storage.os, "replace", failing)
         expected = AuditError if isinstance(error, OSError) else type(error)
-        if not before and move >= len(FILES):  # nothing to move away, so fewer moves
+        if not before and move >= len(WRITTEN):  # nothing to move away, so fewer moves
             make_result().save(target)
             return
         with pytest.raises(expected):
@@ -300,7 +300,7 @@ def test_summary_is_the_last_file_to_appear(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(storage.os, "replace", noting)
     make_result().save(tmp_path)
     make_result().save(tmp_path, overwrite=True)
-    assert order[len(FILES) - 1] == (False, "summary.json")
-    assert order[len(FILES)] == (True, "summary.json")  # and the first to go
+    assert order[len(WRITTEN) - 1] == (False, "summary.json")
+    assert order[len(WRITTEN)] == (True, "summary.json")  # and the first to go
     assert order[-1] == (False, "summary.json")
     assert json.loads((tmp_path / "summary.json").read_text())["schema_version"] == 1

@@ -172,7 +172,7 @@ def test_broken_pictures(tmp_path: Path, content: bytes | str) -> None:
     check_error(audit(folder), 3, "The picture in row 7 (dog/1.png) of", "cannot be read", "--skip-unreadable")
     result = audit(folder, "--skip-unreadable", "--output", "out")
     assert result.exit_code == 0
-    assert "Note: 1 pictures could not be read and were left out." in result.stderr
+    assert "Note: 1 picture could not be read and was left out." in result.stderr
     assert scores_of(Path("out"))["row"].tolist() == [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11]
     (listed,) = summary_of(Path("out"))["dataset"]["unreadable"]
     assert (listed["row"], listed["path"]) == (7, "dog/1.png")

@@ -12,9 +12,9 @@ import pytest
 
 from curv_issues import AuditResult
 from curv_issues.cli_shared import folder_name
-from curv_issues.storage import FILES
 from tests.cli.running import TINY, audit, check_error, environment, run, scores_of, strict_json, summary_of, tiny_parquet
 from tests.data.pictures import write_image_folder
+from tests.made_up import WRITTEN
 
 QUARTER = ("--cut-off", "25%", "--score", "cumulative_loss")  # of one score: no two samples are equally suspect
 
@@ -92,7 +92,7 @@ def test_the_folder_is_named_after_dataset_and_split(tmp_path: Path, here: Path)
     data = write_image_folder(tmp_path / "my photos", {"cat": 8, "dog": 8}, split="test")
     audit(data, "--split", "test[:80%]")
     assert [path.name for path in here.iterdir()] == ["curv-issues-my-photos-test-to80pct"]
-    assert {path.name for path in (here / "curv-issues-my-photos-test-to80pct").iterdir()} == set(FILES)
+    assert {path.name for path in (here / "curv-issues-my-photos-test-to80pct").iterdir()} == set(WRITTEN)
 
 
 def test_the_table_tells_that_it_is_not_all(tmp_path: Path) -> None:
