@@ -152,7 +152,8 @@ def test_the_python_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (tmp_path / "photos-audit" / "summary.json").is_file()
     np.testing.assert_array_equal(again.scores["suspicion"], result.scores["suspicion"])
     assert again.summary["options"]["cut_off"] == "2%"
-    assert len(names["same"].pairs) >= 0
+    assert 0.9 <= names["same"].threshold <= 1
+    assert set(names["same"].pairs[["first", "second"]].to_numpy().ravel()) <= set(range(24))
     assert set(zip(names["overlap"]["row"], names["overlap"]["other_row"], strict=True)) >= {(row, row) for row in range(24)}
     shown = re.search(r"^result\.findings  # DataFrame: (.*), \.\.\. most suspect first$", code, flags=re.MULTILINE)
     assert shown is not None

@@ -1,7 +1,8 @@
 """The nearest neighbours among very many rows, approximately: each query looks into the cells nearest to it only.
 
 The rows are divided into cells by k-means (an inverted file; Sivic, Zisserman 2003, ICCV), and each cell is compared at once with
-all queries that look into it. The faiss library does the same, but its wheel crashes beside torch on macOS.
+all queries that look into it. The faiss library does the same, but its wheel crashes beside torch on macOS
+(github.com/faiss-wheels/faiss-wheels/issues/73).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def nearest(
         k: number of neighbours; fewer if the gallery is smaller.
         device: where to compute.
         itself: int64 (q,), the row of the gallery that each query is and that does not count as its neighbour; or None.
-        dtype: in which to compare all rows. float32 is exact; bfloat16, several times faster where the hardware has it, may miss
+        dtype: in which to compare all rows. float32 is exact; bfloat16, faster where the hardware has it, may miss
             a neighbour that 2k others equal but for its rounding.
 
     Returns:
@@ -39,7 +39,7 @@ def nearest(
         return rows, products
     gallery = gallery.to(device)
     compared = gallery.to(dtype)
-    # one buffer for all blocks: allocated anew for each, they fragment the memory by a gigabyte
+    # one buffer for all blocks: allocated anew for each, they fragment the memory
     buffer = torch.empty(QUERIES * min(GALLERY, len(gallery)), dtype=dtype, device=device)
     for start in range(0, len(queries), QUERIES):
         block = slice(start, start + QUERIES)

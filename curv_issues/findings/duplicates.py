@@ -42,8 +42,7 @@ def find_duplicates(
 ) -> Duplicates:
     """Find pictures that show the same, identical or nearly so, and those of them under different labels, without a training.
 
-    `audit` does this too, with a probe's features and probabilities, which find more cropped and mirrored copies and tell
-    better which label is wrong.
+    `audit` does this too, with a probe's features and probabilities as further candidates and evidence.
 
     Args:
         data: n samples; see `from_arrays` and `load_data`.

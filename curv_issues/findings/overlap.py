@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from curv_issues.config import DuplicateOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.base import ComparedPictures
 from curv_issues.errors import UsageError
@@ -32,7 +33,6 @@ def find_overlap(
     Raises:
         UsageError: the resolutions differ, or an option is wrong.
     """
-    from curv_issues.config import DuplicateOptions
     from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
 
     wanted = DuplicateOptions(threshold=threshold).threshold

@@ -252,6 +252,12 @@ class TestWithin:
             compare_between(data, data, device="nowhere")
         assert found(compare_within(data)).keys() == found(compare_within(data, device="cpu")).keys()
 
+    def test_a_coarse_likeness_alone_proves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        data = data_of(np.stack([*ORIGINALS[:5], ORIGINALS[2] + 20]))
+        assert found(compare_within(data, device="cpu").same()) == {(2, 5): (NEAR, False)}
+        monkeypatch.setattr(search, "CLOSEST", 0)
+        assert len(compare_within(data, device="cpu").same()) == 0
+
     def test_only_the_most_promising_are_aligned_with_all_care(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """At most one a picture, though every pair is promising."""
         monkeypatch.setattr(search, "LEAST_ALIGNED", 2)
