@@ -1,4 +1,4 @@
-"""Frames of one colour around pictures: cut away, as two pictures in like frames would look alike whatever they show."""
+"""Frames and bars of one colour around pictures: cut away, as two pictures in like frames would look alike whatever they show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOLERANCE = 4 / 255  # from the colour of the corner
 
 
 def without_frames(inputs: Tensor) -> Tensor:
-    """Magnify what stands inside a frame of one colour, equally wide on all four sides.
+    """Magnify what stands inside a frame of one colour, equally wide on all four sides, or between two such bars.
 
     Args:
         inputs: float (b, c, s, s), in [0, 1].
@@ -19,35 +19,43 @@ def without_frames(inputs: Tensor) -> Tensor:
     Returns:
         The same shape; pictures without a frame, and those of one colour, as they are.
     """
-    width = frame_widths(inputs)
+    widths = frame_widths(inputs)
     found = inputs.clone()
     side = inputs.shape[2]
-    for frame in width.unique().tolist():
-        if frame:
-            framed = (width == frame).nonzero()[:, 0]
-            inside = inputs[framed, :, frame : side - frame, frame : side - frame]
+    for above, beside in widths.unique(dim=0).tolist():
+        if above or beside:
+            framed = (widths == widths.new_tensor([above, beside])).all(1).nonzero()[:, 0]
+            inside = inputs[framed, :, above : side - above, beside : side - beside]
             found[framed] = functional.interpolate(inside, size=(side, side), mode="bilinear", align_corners=False)
     return found
 
 
 def frame_widths(inputs: Tensor) -> Tensor:
-    """Number of outermost rings of pixels that all have the colour of the top left corner, at most a quarter of the side.
+    """How many rows of pixels above and below, and columns on either side, have the colour of the top left corner.
+
+    What surrounds a picture on all sides is a frame, as wide everywhere as on its narrowest side: where an object stands on a
+    plain ground belongs to what the picture shows.
 
     Args:
         inputs: float (b, c, s, s), in [0, 1].
 
     Returns:
-        int64 (b,); 0 for pictures that are of this colour up to there and inside.
+        int64 (b, 2), (rows, columns), each at most a quarter of the side; alike, or one of them 0; both 0 for pictures that are
+        of this colour inside too.
     """
-    side = inputs.shape[2]
-    most = int(side * MOST)
+    most = int(inputs.shape[2] * MOST)
     if most == 0:
-        return torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+        return torch.zeros(len(inputs), 2, dtype=torch.int64, device=inputs.device)
     differs = ((inputs - inputs[:, :, :1, :1]).abs() > TOLERANCE).any(1)
-    rings = torch.stack([differs[:, k : side - k, k : side - k].flatten(1).any(1) for k in range(most + 1)], dim=1)
-    place = torch.arange(side, device=inputs.device)
-    depth = torch.minimum(place, side - 1 - place)
-    ring = torch.minimum(depth[:, None], depth)
-    on_ring = torch.stack([(differs & (ring == k)).flatten(1).any(1) for k in range(most)], dim=1)
-    width = (on_ring.cumsum(1) == 0).sum(1)
-    return torch.where(rings[:, most], width, 0)
+    above, beside = (_width(differs.any(across), most) for across in (2, 1))
+    narrowest = torch.minimum(above, beside)
+    widths = torch.stack([above, beside], 1)
+    widths = torch.where(narrowest[:, None] > 0, narrowest[:, None], widths)
+    plain = ~differs[:, most:-most, most:-most].flatten(1).any(1)
+    return widths.masked_fill(plain[:, None], 0)
+
+
+def _width(differs: Tensor, most: int) -> Tensor:
+    """Number of lines from either end, at most `most`, none of which differs: (b, s) -> int64 (b,)."""
+    either = differs[:, :most] | differs.flip(1)[:, :most]
+    return (either.cumsum(1) == 0).sum(1)

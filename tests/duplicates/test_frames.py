@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -35,23 +37,47 @@ def inputs_of(*pictures: np.ndarray) -> torch.Tensor:
 @pytest.mark.parametrize("width", [0, 1, 3, 8])
 def test_width(width: int, colour: tuple[int, int, int]) -> None:
     picture = framed(PICTURES[0], width, colour) if width else PICTURES[0]
-    assert frame_widths(inputs_of(picture, PICTURES[1])).tolist() == [width, 0]
+    assert frame_widths(inputs_of(picture, PICTURES[1])).tolist() == [[width, width], [0, 0]]
 
 
-def test_a_frame_must_be_of_one_colour_and_go_round() -> None:
+def between_bars(picture: np.ndarray, width: int) -> np.ndarray:
+    """The picture, flattened, between black bars above and below."""
+    side = picture.shape[0] - 2 * width
+    inputs = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    flattened = functional.interpolate(inputs, size=(side, picture.shape[1]), mode="bilinear", antialias=True)
+    found = np.zeros_like(picture)
+    found[width : width + side] = flattened[0].permute(1, 2, 0).round().byte().numpy()
+    return found
+
+
+def test_a_frame_must_be_of_one_colour() -> None:
     picture = framed(PICTURES[0], 5)
     broken = picture.copy()
     broken[2, 17] = 90
-    bars = PICTURES[0].copy()
-    bars[:6] = bars[-6:] = 0
     noisy = np.clip(picture + np.random.default_rng(0).integers(0, 4, picture.shape), 0, 255).astype(np.uint8)
-    assert frame_widths(inputs_of(picture, broken, bars, noisy)).tolist() == [5, 2, 0, 5]
+    assert frame_widths(inputs_of(picture, broken, noisy)).tolist() == [[5, 5], [2, 2], [5, 5]]
+
+
+def test_bars_on_two_sides() -> None:
+    bars = between_bars(PICTURES[0], 6)
+    beside = bars.transpose(1, 0, 2).copy()
+    one_side = PICTURES[0].copy()
+    one_side[:6] = 0
+    unequal = bars.copy()
+    unequal[:3] = 90
+    assert frame_widths(inputs_of(bars, beside, one_side, unequal)).tolist() == [[6, 0], [0, 6], [0, 0], [0, 0]]
+
+
+def test_a_frame_is_as_wide_as_on_its_narrowest_side() -> None:
+    picture = framed(PICTURES[0], 3)
+    picture[:, :7] = picture[:, -7:] = 0
+    assert frame_widths(inputs_of(picture)).tolist() == [[3, 3]]
 
 
 def test_nothing_wider_than_a_quarter_is_cut_and_plain_pictures_stay() -> None:
     wide = framed(PICTURES[0], 11)
     plain = np.full_like(PICTURES[0], 77)
-    assert frame_widths(inputs_of(wide, plain)).tolist() == [8, 0]
+    assert frame_widths(inputs_of(wide, plain)).tolist() == [[8, 8], [0, 0]]
     assert torch.equal(without_frames(inputs_of(plain)), inputs_of(plain))
 
 
@@ -67,12 +93,13 @@ def test_pictures_without_a_frame_are_left_alone() -> None:
 
 def test_grey_and_no_pictures() -> None:
     grey = to_inputs(torch.from_numpy(framed(PICTURES[0], 4)[..., :1].copy()[None]), CPU)
-    assert frame_widths(grey).tolist() == [4]
+    assert frame_widths(grey).tolist() == [[4, 4]]
     assert without_frames(grey[:0]).shape == (0, 1, 32, 32)
 
 
-def test_pictures_in_like_frames_are_no_duplicates_and_framed_copies_are() -> None:
-    frames = np.stack([framed(picture, 8) for picture in PICTURES[:12]])
+@pytest.mark.parametrize("put", [framed, between_bars])
+def test_pictures_in_like_frames_are_no_duplicates_and_framed_copies_are(put: Callable[[np.ndarray, int], np.ndarray]) -> None:
+    frames = np.stack([put(picture, 8) for picture in PICTURES[:12]])
     data = from_arrays(np.concatenate([PICTURES[12:], frames, PICTURES[:2]]), np.arange(26) % 3)
     same = compare_within(data, threshold=0.85, device="cpu").same()
     assert set(zip(same.first.tolist(), same.second.tolist(), same.test, strict=True)) == {(12, 24, NEAR), (13, 25, NEAR)}
