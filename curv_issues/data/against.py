@@ -57,9 +57,14 @@ def load_against(
         )
         if is_split and others.source.split == data.source.split:
             raise UsageError(f"The split {against!r} is the one that is audited; compare it with another one.")
-    if others.images.shape[1:3] != data.images.shape[1:3]:
-        raise UsageError(
-            f"The pictures to compare with are {others.images.shape[1]} pixels wide, the audited ones {data.images.shape[1]}; "
-            "decode them at the same resolution."
-        )
+    check_comparable(data, others)
     return others
+
+
+def check_comparable(data: LabeledData, others: LabeledData) -> None:
+    """Raise a UsageError unless the pictures of two datasets are decoded at the same resolution."""
+    if data.images.shape[1:3] != others.images.shape[1:3]:
+        raise UsageError(
+            f"The pictures are decoded at {data.images.shape[1]} pixels, those to compare them with at {others.images.shape[1]}; "
+            "load both with the same resolution."
+        )

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.config import DuplicateOptions
+from curv_issues.data.against import check_comparable
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.base import ComparedPictures
-from curv_issues.errors import UsageError
 from curv_issues.findings.samples import sample_table
 from curv_issues.tables import OVERLAP_SCHEMA
 
@@ -36,11 +36,7 @@ def find_overlap(
     from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
 
     wanted = DuplicateOptions(threshold=threshold).threshold
-    if data.images.shape[1:3] != others.images.shape[1:3]:
-        raise UsageError(
-            f"The pictures are decoded at {data.images.shape[1]} and {others.images.shape[1]} pixels; load both with the same "
-            "resolution."
-        )
+    check_comparable(data, others)
     compared = compare_between(data, others, threshold=wanted, device=device)
     return overlap_table(compared, data, others), compared.threshold
 

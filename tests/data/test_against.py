@@ -55,5 +55,5 @@ def test_errors_come_before_the_training(folder: Path, monkeypatch: pytest.Monke
         curv_issues.audit(make_data(20), against="test")
     images = np.random.default_rng(0).integers(0, 256, (9, 24, 24, 3)).astype(np.uint8)
     other = from_arrays(images, np.arange(9) % 3, resolution=24)
-    with pytest.raises(UsageError, match="pixels wide, the audited ones"):
+    with pytest.raises(UsageError, match=r"decoded at \d+ pixels, those to compare them with at 24; load both"):
         curv_issues.audit(make_data(20), against=other)
