@@ -18,6 +18,7 @@ import contextlib
 import io
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,16 +87,22 @@ def natural_cell(dataset: str) -> dict[str, Any]:
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     """One cell, by its group."""
     if cell["group"] == "planted":
-        natural = natural_cell(cell["dataset"])  # whichever process is first makes it
-        known = run_cell(FOLDER, natural, lambda: measure(natural, root))
+        known = run_natural(cell, root)
         return measure_planted(load(cell["dataset"], root), known, cell["kinds"].split("+"), cell["pairs"], cell["seed"])
     if cell["group"] == "natural":
         return measure_natural(load(cell["dataset"], root), cell)
     if cell["group"] == "against":
         return measure_against(root, cell)
     if cell["group"] == "protocol":
-        return measure_protocol(load(cell["dataset"], root), cell["pairs"], cell["seed"], epochs=cell.get("epochs"))
+        known = run_natural(cell, root)
+        return measure_protocol(load(cell["dataset"], root), known, cell["pairs"], cell["seed"], epochs=cell.get("epochs"))
     return measure_highest(load(cell["dataset"], root), cell)
+
+
+def run_natural(cell: dict[str, Any], root: Path) -> dict[str, Any]:
+    """What is found in a cell's dataset as it is; whichever process is first measures it."""
+    natural = natural_cell(cell["dataset"]) | {name: value for name, value in cell.items() if name == "epochs"}
+    return run_cell("smoke" if cell["dataset"] == "digits" else FOLDER, natural, lambda: measure(natural, root))
 
 
 def plant_altered(data: LabeledData, kinds: list[str], pairs: int, seed: int) -> tuple[LabeledData, np.ndarray, np.ndarray]:
@@ -138,16 +145,16 @@ def measure_planted(data: LabeledData, natural: dict[str, Any], kinds: list[str]
     suspect = members["suspect"].reindex(range(len(changed)), fill_value=False).to_numpy(dtype=bool)
     in_group = members["group"].reindex(range(len(changed)), fill_value=-1).to_numpy()
     together = hit | ((in_group[copy] >= 0) & (in_group[copy] == in_group[source]))
-    wrong = wrong_conflict_pairs(found, natural["same_pairs"], planted)
-    conflict_pairs = int((found["given"] != found["other_given"]).sum())
+    conflicts = found.loc[found["given"] != found["other_given"], ["first", "second"]].to_numpy().tolist()
+    wrong = wrong_pairs(conflicts, natural["same_pairs"], planted)
     return {
         "n": len(changed),
         "threshold": result.summary["duplicates"]["threshold"],
         "recall": {name: float(hit[kind == name].mean()) for name in kinds},
         "pairs": {name: int((kind == name).sum()) for name in kinds},
-        "conflict_pairs": conflict_pairs,
+        "conflict_pairs": len(conflicts),
         "wrong_conflict_pairs": wrong,
-        "precision": 1 - len(wrong) / max(1, conflict_pairs),
+        "precision": 1 - len(wrong) / max(1, len(conflicts)),
         "copy_suspect": float(suspect[copy[together]].mean()) if together.any() else None,
         "source_suspect": float(suspect[source[together]].mean()) if together.any() else None,
         "conflict_groups": result.summary["duplicates"]["conflict_groups"],
@@ -155,17 +162,16 @@ def measure_planted(data: LabeledData, natural: dict[str, Any], kinds: list[str]
     }
 
 
-def wrong_conflict_pairs(found: pd.DataFrame, natural: list[list[int]], planted: np.ndarray) -> list[list[int]]:
-    """Conflict pairs of pictures that are not copies of each other, nor natural twins, nor copies of natural twins.
+def wrong_pairs(found: Sequence[Sequence[int]], natural: list[list[int]], planted: np.ndarray) -> list[Sequence[int]]:
+    """Pairs of pictures that are not copies of each other, nor natural twins, nor copies of natural twins.
 
     Twins are in one group of the unmodified dataset, that is, linked by a chain of pairs that show the same.
     """
-    conflicts = found.loc[found["given"] != found["other_given"], ["first", "second"]].to_numpy().tolist()
     source_of = dict(planted.tolist())
-    n = 1 + max(max(pair) for pair in [[0], *conflicts, *natural, *planted.tolist()])
+    n = 1 + max(max(pair) for pair in [[0], *found, *natural, *planted.tolist()])
     one, other = np.array(natural, dtype=np.int64).reshape(-1, 2).T
     _, group = connected_components(coo_matrix((np.ones(len(one)), (one, other)), shape=(n, n)), directed=False)
-    return [pair for pair in conflicts if len({group[source_of.get(row, row)] for row in pair}) > 1]
+    return [pair for pair in found if len({group[source_of.get(row, row)] for row in pair}) > 1]
 
 
 def measure_natural(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +220,9 @@ def measure_against(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure_protocol(data: LabeledData, pairs: int, seed: int, *, epochs: int | None = None) -> dict[str, Any]:
+def measure_protocol(
+    data: LabeledData, natural: dict[str, Any], pairs: int, seed: int, *, epochs: int | None = None
+) -> dict[str, Any]:
     """AUROC per image of every method where both pictures of a pair are to be found; recall and precision of pairs."""
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     options = TrainingOptions(seed=seed, measure=SCORES, curvature_epochs=EVERY_EPOCH, epochs=epochs)
@@ -224,13 +232,13 @@ def measure_protocol(data: LabeledData, pairs: int, seed: int, *, epochs: int | 
     judged = find_duplicate_conflicts(compared, planted.data.labels, pred_probs=run.pred_probs, features=run.embeddings)
     same = compared.same()
     differ = planted.data.labels[same.first] != planted.data.labels[same.second]
-    conflicts = set(map(frozenset, np.stack([same.first, same.second], 1)[differ].tolist()))
-    wanted = set(map(frozenset, planted.pairs.tolist()))
+    conflicts = set(map(tuple, np.stack([same.first, same.second], 1)[differ].tolist()))
+    wanted = {(min(pair), max(pair)) for pair in planted.pairs.tolist()}
     suspects = {name: run.scores[name] * (1 if run.score_metadata[name]["direction"] == "high" else -1) for name in SCORES}
     suspects["conflict_similarity"] = judged.similarity
     suspects["confident_learning"] = -confident_learning(planted.data, options).scores["cl_self_confidence"]
     suspects["near_duplicate"], near = ask_cleanlab(run.embeddings.astype(np.float32))
-    near_pairs = {pair for pair in near if len({int(planted.data.labels[row]) for row in pair}) > 1}
+    near_pairs = {pair for pair in near if planted.data.labels[pair[0]] != planted.data.labels[pair[1]]}
     return {
         "n": len(planted.data),
         "methods": {name: detection(planted.truth, values) for name, values in suspects.items()},
@@ -238,7 +246,8 @@ def measure_protocol(data: LabeledData, pairs: int, seed: int, *, epochs: int | 
             name: {
                 "found": len(found),
                 "recall": len(found & wanted) / len(wanted),
-                "precision": len(found & wanted) / max(1, len(found)),
+                "planted": len(found & wanted) / max(1, len(found)),
+                "precision": 1 - len(wrong_pairs(sorted(found), natural["same_pairs"], planted.pairs)) / max(1, len(found)),
             }
             for name, found in (("duplicate_conflict", conflicts), ("near_duplicate", near_pairs))
         },
@@ -247,7 +256,7 @@ def measure_protocol(data: LabeledData, pairs: int, seed: int, *, epochs: int | 
     }
 
 
-def ask_cleanlab(features: np.ndarray) -> tuple[np.ndarray, set[frozenset[int]]]:
+def ask_cleanlab(features: np.ndarray) -> tuple[np.ndarray, set[tuple[int, int]]]:
     """What cleanlab's near_duplicate issue tells from features: how near each sample's nearest is (high = near), and its pairs."""
     from cleanlab import Datalab
 
@@ -256,7 +265,7 @@ def ask_cleanlab(features: np.ndarray) -> tuple[np.ndarray, set[frozenset[int]]]
         lab.find_issues(features=features, issue_types={"near_duplicate": {}})
     issues = lab.get_issues("near_duplicate")
     sets = issues.loc[issues["is_near_duplicate_issue"], "near_duplicate_sets"]
-    pairs = {frozenset((int(row), int(other))) for row, others in sets.items() for other in others}
+    pairs = {(min(row, other), max(row, other)) for row, others in sets.items() for other in map(int, others)}
     return -issues["near_duplicate_score"].to_numpy(dtype=np.float64), pairs
 
 
