@@ -143,7 +143,8 @@ def highest_table(results: Results) -> str:
         "| training | members of conflict groups | among the 60 of highest curvature | ... of highest label contrast |",
         "|---" * 4 + "|",
     ]
-    for cell in cells:
+    order = ("recipe", "no weight decay", "long", "long, no weight decay")
+    for cell in sorted(cells, key=lambda cell: order.index(cell["cell"]["setting"])):
         counts = [cell["scores"][name]["count"] for name in ("input_curvature", "label_contrast")]
         lines.append(f"| {cell['cell']['setting']} | {cell['members']} | {counts[0]} | {counts[1]} |")
     return "\n".join(lines)
