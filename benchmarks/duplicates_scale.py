@@ -40,7 +40,7 @@ def generate(n: int, seed: int) -> np.ndarray:
     pictures = np.empty((n, 32, 32, 3), dtype=np.uint8)
     for start in range(0, n, CHUNK):
         count = min(CHUNK, n - start)
-        spectrum = np.fft.rfft2(rng.normal(size=(count, 3, 64, 64)).astype(np.float32)) / frequency**1.3
+        spectrum = np.fft.rfft2(rng.standard_normal((count, 3, 64, 64), dtype=np.float32)) / frequency**1.3
         fields = np.fft.irfft2(spectrum)[:, :, :32, :32]  # periodic, so half of one is shown
         fields += fields.mean(1, keepdims=True)  # the channels of a photo go together
         low, high = fields.min((1, 2, 3), keepdims=True), fields.max((1, 2, 3), keepdims=True)

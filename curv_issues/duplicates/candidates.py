@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -9,13 +10,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from curv_issues.device import compute_type
-from curv_issues.duplicates.cells import nearest_by_cells
-from curv_issues.duplicates.descriptor import describe
+from curv_issues.duplicates.cells import Cells
+from curv_issues.duplicates.descriptor import OF_LIGHT, describe
 from curv_issues.duplicates.nearest import nearest
 
 NEIGHBOURS = 10  # of each picture in each search
 FAR = 5  # neighbours from this one on are taken for different pictures when the threshold is chosen
 COMPONENTS = 64  # of the features
+AXES = 7  # of the light, that decide on cells: more miss cropped copies, fewer tell less apart
 APPROXIMATE_FROM = 200_000  # pictures from which on the exact search, whose time grows with the square, is too long on a CPU
 
 
@@ -44,13 +46,16 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
     """
     plain, mirrored = describe(pictures, index, device=device)
     itself = torch.arange(len(index))
+    search = _search_of(plain, device, axes=axes_of_light)
+    rows, products = search(torch.cat([plain, mirrored]), torch.cat([itself, itself]))
+    n = len(index)
     found = [
-        _as_pairs(_nearest(plain, plain, device, itself=itself), False, symmetric=True),
-        _as_pairs(_nearest(plain, mirrored, device, itself=itself), True, symmetric=True),
+        _as_pairs((rows[:n], products[:n]), False, symmetric=True),
+        _as_pairs((rows[n:], products[n:]), True, symmetric=True),
     ]
     if features is not None:  # they do not tell whether one is mirrored
         whitened = whiten(features)
-        near = _as_pairs(_nearest(whitened, whitened, device, itself=itself), False, symmetric=True)
+        near = _as_pairs(_search_of(whitened, device)(whitened, itself), False, symmetric=True)
         pairs, ranks, _ = near
         found += [near, (pairs, torch.zeros_like(ranks), True)]
     return _unique(found, len(index))
@@ -58,19 +63,37 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
 
 def candidates_between(pictures: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
     """Candidates between two sets: for each picture of either its ten nearest of the other, mirrored or not."""
-    plain, _ = describe(pictures, index, device=device)
-    plain_2, mirrored_2 = describe(others, index_2, device=device)
+    described, described_2 = (describe(*each, device=device) for each in ((pictures, index), (others, index_2)))
+    search, search_2 = (_search_of(plain, device, axes=axes_of_light) for plain, _ in (described, described_2))
     found = []
-    for flipped, gallery in ((False, plain_2), (True, mirrored_2)):
-        there = _as_pairs(_nearest(plain, gallery, device), flipped, symmetric=False)
-        pairs, ranks, _ = _as_pairs(_nearest(gallery, plain, device), flipped, symmetric=False)
+    for flipped, queries, queries_2 in zip((False, True), described, described_2, strict=True):
+        there = _as_pairs(search_2(queries, None), flipped, symmetric=False)
+        pairs, ranks, _ = _as_pairs(search(queries_2, None), flipped, symmetric=False)
         found += [there, (pairs.flip(1), ranks, flipped)]
     return _unique(found, len(index_2))
 
 
-def _nearest(queries: Tensor, gallery: Tensor, device: torch.device, *, itself: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    search = nearest_by_cells if device.type == "cpu" and len(gallery) >= APPROXIMATE_FROM else nearest
-    return search(queries, gallery, NEIGHBOURS, device=device, itself=itself, dtype=compute_type(device))
+def _search_of(
+    gallery: Tensor, device: torch.device, *, axes: Callable[[Tensor], Tensor] | None = None
+) -> Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]:
+    """What finds the neighbours in a gallery of queries, rows of it `itself` or None; `axes` of the gallery are for its cells."""
+    dtype = compute_type(device)
+    if device.type == "cpu" and len(gallery) >= APPROXIMATE_FROM:
+        cells = Cells(gallery, device=device, dtype=dtype, axes=axes and axes(gallery))
+        return lambda queries, itself: cells.nearest(queries, NEIGHBOURS, itself=itself)
+    return lambda queries, itself: nearest(queries, gallery, NEIGHBOURS, device=device, itself=itself, dtype=dtype)
+
+
+def axes_of_light(descriptions: Tensor) -> Tensor:
+    """The seven axes along which the light in descriptions, float32 (n, d), varies most, (d, 7).
+
+    Grey copies have the same light, and shifted or cropped ones nearly the same along these axes.
+    """
+    light = descriptions[:, :OF_LIGHT]
+    _, axes = torch.linalg.eigh(light.T @ light)
+    found = descriptions.new_zeros(descriptions.shape[1], AXES)
+    found[:OF_LIGHT] = axes[:, -AXES:]
+    return found
 
 
 def whiten(features: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The nearest neighbours among very many rows, approximately: each query looks into the cells nearest to it only.
+"""The nearest neighbours among very many rows, approximately: each query looks into the cells near its own only.
 
-The rows are divided into cells by k-means (an inverted file; Sivic, Zisserman 2003, ICCV), and each cell is compared at once with
-all queries that look into it. The faiss library does the same, but its wheel crashes beside torch on macOS
+The rows are divided into cells by k-means (an inverted file; Sivic, Zisserman 2003, ICCV), and the queries of a cell are compared
+at once with all rows of the cells near it. The faiss library has such indices, but its wheel crashes beside torch on macOS
 (github.com/faiss-wheels/faiss-wheels/issues/73).
 """
 
@@ -12,75 +12,71 @@ import math
 import torch
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
+from torch.nn import functional
 
-from curv_issues.duplicates.nearest import SPARE, nearest
+from curv_issues.duplicates.nearest import nearest
 
 ROWS_OF_A_CELL = 256
-PROBED = 16  # cells that a query looks into
-KEPT = 6  # rows of a cell that a query keeps until all its cells are seen: itself and five others
+NEAR = 160  # cells that the queries of a cell look into: some 40,000 rows
 SAMPLE = 40  # rows a cell from which the centres are found
 BATCH, PASSES = 8_192, 3  # of the k-means
-QUERIES = 50_000  # that look at once
 
 
-def nearest_by_cells(
-    queries: Tensor,
-    gallery: Tensor,
-    k: int,
-    *,
-    device: torch.device,
-    itself: Tensor | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> tuple[Tensor, Tensor]:
-    """As `nearest`, but a neighbour is missed if its cell is none of the 16 nearest, or if five others in its cell are nearer.
+class Cells:
+    """Rows in cells, to look for neighbours among them.
 
-    Where fewer than k rows are found, some row is named with the product -inf.
+    Attributes:
+        gallery: float32 (n, d), the rows.
     """
-    centres = find_centres(gallery, max(1, math.ceil(len(gallery) / ROWS_OF_A_CELL)))
-    home, _ = nearest(gallery, centres, 1, device=device, dtype=dtype)
-    asked, begins = _in_order(home[:, 0], len(centres))
-    sorted_rows = gallery[asked].to(device=device, dtype=dtype)
-    found = [
-        _look(part, gallery, k, centres, asked, begins, sorted_rows, None if itself is None else itself[start : start + QUERIES])
-        for start, part in zip(range(0, len(queries), QUERIES), queries.split(QUERIES), strict=True)
-    ]
-    return torch.cat([rows for rows, _ in found]), torch.cat([products for _, products in found])
 
+    def __init__(self, gallery: Tensor, *, device: torch.device, dtype: torch.dtype, axes: Tensor | None = None) -> None:
+        """Divide the rows.
 
-def _look(
-    queries: Tensor,
-    gallery: Tensor,
-    k: int,
-    centres: Tensor,
-    asked: Tensor,
-    begins: Tensor,
-    sorted_rows: Tensor,
-    itself: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """The neighbours of some queries; `sorted_rows` are the rows `asked` of the gallery, in the order of the cells."""
-    device, dtype = sorted_rows.device, sorted_rows.dtype
-    probed, _ = nearest(queries, centres, min(PROBED, len(centres)), device=device, dtype=dtype)
-    count, probes = probed.shape
-    looks, looks_begin = _in_order(probed.flatten(), len(centres))  # look i: query i // probes, its cell number i % probes
-    best = torch.full((count * probes, KEPT), float("-inf"))
-    place = torch.zeros((count * probes, KEPT), dtype=torch.int32)
-    rounded = queries.to(device=device, dtype=dtype)
-    for cell in range(len(centres)):
-        look, start, end = looks[looks_begin[cell] : looks_begin[cell + 1]], int(begins[cell]), int(begins[cell + 1])
-        if len(look) and end > start:
-            products = rounded[(look // probes).to(device)] @ sorted_rows[start:end].T
-            value, column = products.topk(min(KEPT, end - start), dim=1)
-            best[look, : value.shape[1]] = value.float().cpu()
-            place[look, : value.shape[1]] = (column + start).int().cpu()
-    # one more than is wanted, as the query itself may be among them
-    value, column = best.view(count, -1).topk(min(SPARE * k + 1, KEPT * probes), dim=1)
-    rows = asked[place.view(count, -1).gather(1, column).long()]
-    exact = torch.bmm(gallery[rows], queries[:, :, None])[:, :, 0]
-    exact.masked_fill_(value == float("-inf"), float("-inf"))
-    if itself is not None:
-        exact.masked_fill_(rows == itself[:, None], float("-inf"))
-    products, order = exact.topk(min(k, exact.shape[1]), dim=1)
-    return rows.gather(1, order), products
+        Args:
+            gallery: float32 (n, d).
+            device: where to compare.
+            dtype: in which to compare rows before the last ones are compared exactly.
+            axes: float32 (d, e); what decides on the cell of a row is its part along them, whatever its length. Few axes
+                along which neighbours hardly differ make for fewer misses. None: the row itself.
+        """
+        self.gallery = gallery
+        self._axes, self._device, self._dtype = axes, device, dtype
+        keys = self._keys(gallery)
+        self._centres = find_centres(keys, max(1, math.ceil(len(gallery) / ROWS_OF_A_CELL)))
+        home, _ = nearest(keys, self._centres, 1, device=device, dtype=dtype)
+        order, begins = _in_order(home[:, 0], len(self._centres))
+        self._asked = order.tensor_split(begins[1:-1])
+        self._rows = gallery[order].tensor_split(begins[1:-1])
+        self._near, _ = nearest(self._centres, self._centres, NEAR, device=device)
+
+    def nearest(self, queries: Tensor, k: int, *, itself: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As the function `nearest`; a neighbour is missed if its cell is not near that of the query.
+
+        Where fewer than k rows are looked at, some row is named with the product -inf.
+        """
+        count = min(k, len(self.gallery) - (itself is not None))
+        rows = torch.zeros(len(queries), count, dtype=torch.int64)
+        products = torch.full((len(queries), count), float("-inf"))
+        home, _ = nearest(self._keys(queries), self._centres, 1, device=self._device, dtype=self._dtype)
+        asking, begins = _in_order(home[:, 0], len(self._centres))
+        position = torch.full((len(self.gallery),), -1)
+        for cell, near in enumerate(self._near.tolist()):
+            own = asking[begins[cell] : begins[cell + 1]]
+            if len(own) == 0:
+                continue
+            asked = torch.cat([self._asked[number] for number in near])
+            part = torch.cat([self._rows[number] for number in near])
+            here = None
+            if itself is not None:
+                position[asked] = torch.arange(len(asked))
+                here = position[itself[own]]
+                position[asked] = -1
+            found, values = nearest(queries[own], part, count, device=self._device, itself=here, dtype=self._dtype)
+            rows[own, : found.shape[1]], products[own, : found.shape[1]] = asked[found], values
+        return rows, products
+
+    def _keys(self, rows: Tensor) -> Tensor:
+        return rows if self._axes is None else functional.normalize(rows @ self._axes, dim=1)
 
 
 def find_centres(rows: Tensor, cells: int) -> Tensor:
@@ -88,7 +84,7 @@ def find_centres(rows: Tensor, cells: int) -> Tensor:
     sample = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[: cells * SAMPLE]]
     means = MiniBatchKMeans(cells, init="random", n_init=1, batch_size=BATCH, max_iter=PASSES, random_state=0)
     centres = torch.from_numpy(means.fit(sample.numpy()).cluster_centers_).float()
-    return torch.nn.functional.normalize(centres, dim=1)
+    return functional.normalize(centres, dim=1)
 
 
 def _in_order(home: Tensor, cells: int) -> tuple[Tensor, Tensor]:

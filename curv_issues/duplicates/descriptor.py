@@ -11,6 +11,7 @@ from curv_issues.duplicates.frames import without_frames
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 LIGHT, COLOUR = 6, 3  # cells a side
+OF_LIGHT = LIGHT * LIGHT  # first columns of a description
 COLOUR_WEIGHT = 0.7  # at 1 grey copies are missed, at 0 more crops
 BATCH = 4_096
 _LEAST_DEVIATION = 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-QUERIES, GALLERY = 256, 32_768  # most rows of a block: 32 MB of inner products at most
+QUERIES, GALLERY = 256, 65_536  # most rows of a block: 64 MB of inner products at most
 GROUPS = 512  # groups of columns of a block whose maximum is looked at first
 SPARE = 2  # times as many neighbours are taken by rounded products as are kept by exact ones
 

@@ -141,11 +141,11 @@ def _values(first: Details, second: Details, candidates: Candidates) -> np.ndarr
     pictures = max(len(first), len(second), LEAST_ALIGNED)
     hints = coarse_similarity(first, second, pairs, mirrored=mirrored)
     values = hints.clamp(max=HOPEFUL)  # a hint proves nothing
-    closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * pictures]
+    closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * pictures].sort().values  # back in memory's order
     values[closest] = quick_similarity(first, second, pairs[closest], mirrored=mirrored[closest])
     for least, most, compare in ((HOPEFUL, 4, crop_similarity), (PROMISING, 1, similarity)):
         nearer = torch.argsort(values, descending=True, stable=True)[: most * pictures]
-        nearer = nearer[values[nearer] > least]
+        nearer = nearer[values[nearer] > least].sort().values
         found = compare(first, second, pairs[nearer], mirrored=mirrored[nearer])
         values[nearer] = torch.maximum(values[nearer], found)
     return values.numpy()
