@@ -105,7 +105,14 @@ def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path) -> None:
     terminal, other_end = pty.openpty()
     line = [sys.executable, "-m", "curv_issues", "audit", str(pets), "--epochs", "100000", "--resolution", "8", "--output", "out"]
     process = subprocess.Popen(
-        line, cwd=here, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=other_end, text=True
+        line,
+        cwd=here,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=other_end,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it, and so would this
     )
     os.close(other_end)
     seen, limit, interrupted = b"", time.monotonic() + 240, False
