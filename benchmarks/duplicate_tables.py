@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from benchmarks.altered import ALTERED
+from benchmarks.duplicates import SETTINGS, SHOWN
 from benchmarks.study_tables import NAMES, NOTHING
 from curv_issues.bench.table import spread
 
 Results = Sequence[dict[str, Any]]
-VERDICTS = Path(__file__).parent / "verdicts.csv"  # of people who looked at the contact sheets, a row a group or pair
-LOOKED_AT = 30  # groups of a dataset
+VERDICTS = Path(__file__).parent / "verdicts.csv"  # made by looking at the contact sheets, a row a group or pair
 METHODS = {
     "conflict_similarity": "**duplicate_conflict**",
     "near_duplicate": "cleanlab, near_duplicate",
@@ -32,7 +31,6 @@ def of_group(results: Results, group: str) -> list[dict[str, Any]]:
     return [result for result in results if result["cell"]["group"] == group]
 
 
-@lru_cache
 def verdicts() -> dict[tuple[str, tuple[int, ...]], bool]:
     """Whether the pictures of a group show the same, by contact sheet and rows."""
     with VERDICTS.open(newline="") as file:
@@ -45,8 +43,9 @@ def rows_of(rows: Iterable[Any]) -> tuple[int, ...]:
 
 
 def by_eye(sheet: str, groups: Sequence[tuple[int, ...]]) -> str:
-    """How many of some groups show the same, as people judged; tells those that nobody has looked at."""
-    known = [verdicts()[sheet, group] for group in groups if (sheet, group) in verdicts()]
+    """How many of some groups show the same, by the verdicts; tells those that were not looked at."""
+    verdict = verdicts()
+    known = [verdict[sheet, group] for group in groups if (sheet, group) in verdict]
     missing = len(groups) - len(known)
     return f"{sum(known)} of {len(known)}" + (f", {missing} not looked at" if missing else "")
 
@@ -103,12 +102,12 @@ def natural_table(results: Results) -> str:
     if not cells:
         return NOTHING
     lines = [
-        f"| dataset | threshold | conflict groups | right by eye, of the first {LOOKED_AT} | same-label groups |",
+        f"| dataset | threshold | conflict groups | right by eye, of the first {SHOWN} | same-label groups |",
         "|---" * 5 + "|",
     ]
     for cell in sorted(cells, key=lambda cell: list(NAMES).index(cell["cell"]["dataset"])):
         dataset = cell["cell"]["dataset"]
-        seen = by_eye(f"natural-{dataset}", [rows_of(group["rows"]) for group in cell["groups"][:LOOKED_AT]])
+        seen = by_eye(f"natural-{dataset}", [rows_of(group["rows"]) for group in cell["groups"][:SHOWN]])
         lines.append(
             f"| {NAMES[dataset]} | {cell['threshold']:.3f} | {len(cell['groups'])} | {seen} | {cell['same_label_groups']:,} |"
         )
@@ -143,7 +142,7 @@ def highest_table(results: Results) -> str:
         "| training | members of conflict groups | among the 60 of highest curvature | ... of highest label contrast |",
         "|---" * 4 + "|",
     ]
-    order = ("recipe", "no weight decay", "long", "long, no weight decay")
+    order = list(SETTINGS)
     for cell in sorted(cells, key=lambda cell: order.index(cell["cell"]["setting"])):
         counts = [cell["scores"][name]["count"] for name in ("input_curvature", "label_contrast")]
         lines.append(f"| {cell['cell']['setting']} | {cell['members']} | {counts[0]} | {counts[1]} |")

@@ -23,11 +23,7 @@ BATCH, PASSES = 8_192, 3  # of the k-means
 
 
 class Cells:
-    """Rows in cells, to look for neighbours among them.
-
-    Attributes:
-        gallery: float32 (n, d), the rows.
-    """
+    """Rows in cells, to look for neighbours among them."""
 
     def __init__(self, gallery: Tensor, *, device: torch.device, dtype: torch.dtype, axes: Tensor | None = None) -> None:
         """Divide the rows.
@@ -39,7 +35,6 @@ class Cells:
             axes: float32 (d, e); what decides on the cell of a row is its part along them, whatever its length. Few axes
                 along which neighbours hardly differ make for fewer misses. None: the row itself.
         """
-        self.gallery = gallery
         self._axes, self._device, self._dtype = axes, device, dtype
         keys = self._keys(gallery)
         self._centres = find_centres(keys, max(1, math.ceil(len(gallery) / ROWS_OF_A_CELL)))
@@ -54,12 +49,13 @@ class Cells:
 
         Where fewer than k rows are looked at, some row is named with the product -inf.
         """
-        count = min(k, len(self.gallery) - (itself is not None))
+        size = sum(map(len, self._asked))
+        count = min(k, size - (itself is not None))
         rows = torch.zeros(len(queries), count, dtype=torch.int64)
         products = torch.full((len(queries), count), float("-inf"))
         home, _ = nearest(self._keys(queries), self._centres, 1, device=self._device, dtype=self._dtype)
         asking, begins = _in_order(home[:, 0], len(self._centres))
-        position = torch.full((len(self.gallery),), -1)
+        position = torch.full((size,), -1)
         for cell, near in enumerate(self._near.tolist()):
             own = asking[begins[cell] : begins[cell + 1]]
             if len(own) == 0:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks import duplicate_tables
-from benchmarks.duplicate_tables import by_eye, natural_table, overlap_table, scale_table, verdicts
+from benchmarks.duplicate_tables import by_eye, natural_table, overlap_table, scale_table
 
 
 @pytest.fixture
@@ -14,7 +14,6 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "verdicts.csv"
     path.write_text("sheet,rows,same,remark\nnatural-mnist,3 8,yes,\nnatural-mnist,1 2 5,no,two sevens\nagainst-cifar10,8 3,yes,\n")
     monkeypatch.setattr(duplicate_tables, "VERDICTS", path)
-    verdicts.cache_clear()
 
 
 def natural(*groups: list[int]) -> dict[str, Any]:

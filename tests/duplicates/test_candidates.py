@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from curv_issues.batches import as_pictures
 from curv_issues.duplicates import candidates as module
-from curv_issues.duplicates.candidates import COMPONENTS, Candidates, candidates_between, candidates_within, whiten
+from curv_issues.duplicates.candidates import COMPONENTS, Candidates, axes_of_light, candidates_between, candidates_within, whiten
 from curv_issues.duplicates.descriptor import describe
 from tests.duplicates.pictures import brighter, canvases, cut, recompressed, rows_of, textured
 from tests.small import CPU
@@ -130,6 +130,18 @@ def test_pairs_count_in_the_index() -> None:
     expected = candidates_within(pictures[index], torch.arange(12), None, device=CPU)
     for part, other in zip(found, expected, strict=True):
         assert torch.equal(part, other)
+
+
+def test_axes_of_light_do_not_look_at_colour() -> None:
+    pictures = textured(80)
+    grey = np.repeat(np.round(pictures @ np.array([0.299, 0.587, 0.114]))[..., None], 3, axis=3).astype(np.uint8)
+    described, of_grey = (describe(as_pictures(each), torch.arange(80), device=CPU)[0] for each in (pictures, grey))
+    axes = axes_of_light(described)
+    assert axes.shape == (54, 7)
+    torch.testing.assert_close(axes.T @ axes, torch.eye(7), atol=1e-5, rtol=0)
+    assert not torch.allclose(described, of_grey, atol=0.05)
+    keys, keys_of_grey = (functional.normalize(each @ axes, dim=1) for each in (described, of_grey))
+    torch.testing.assert_close(keys, keys_of_grey, atol=0.05, rtol=0)
 
 
 @pytest.mark.parametrize("n", [0, 1])
