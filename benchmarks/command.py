@@ -1,9 +1,10 @@
 """Time and memory of the whole command on CIFAR-10 with 10% flipped labels, beside the plain training of the same probe.
 
-    python -m benchmarks.command DATASETS        about 8 minutes on 2 idle cores
+    python -m benchmarks.command DATASETS        about 11 minutes on 2 idle cores
 
-The noisy dataset is written to disk and audited with `curv-issues audit` in a process of its own; then the same probe is
-trained in another process for the same epochs on the same decoded pictures without any tracker or scoring pass.
+The noisy dataset is written to disk and audited with `curv-issues audit` in a process of its own, with and without the search for
+duplicates; then the same probe is trained in another process for the same epochs on the same decoded pictures without any
+tracker or scoring pass.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -45,30 +45,41 @@ with sensible_threads(recipe.batch_size, 32), keeping_freed_memory():
 """
 
 
+COMMANDS = {"audit": [], "audit --no-duplicates": ["--no-duplicates"]}
+
+
 def measure(root: Path) -> dict[str, Any]:
-    """Run the command, then the plain training."""
+    """Run the command both ways, then the plain training."""
     with tempfile.TemporaryDirectory() as scratch:
         planted = Path(scratch) / "planted.parquet"
         script = Path(__file__).parents[1] / "examples" / "plant_errors.py"
         subprocess.run([sys.executable, str(script), str(root / "cifar10"), str(planted), "--rate", "0.1"], check=True)
-        environment = {**os.environ, "HF_HOME": str(Path(scratch) / "huggingface")}
         command = [str(Path(sys.executable).parent / "curv-issues"), "audit", str(planted), "--label-column", "label"]
-        start = time.perf_counter()
-        subprocess.run([*command, "--output", f"{scratch}/result"], check=True, env=environment, stdout=subprocess.DEVNULL)
-        whole = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        summary = json.loads((Path(scratch) / "result" / "summary.json").read_text())
+        runs = {name: run([*command, *options], Path(scratch) / name) for name, options in COMMANDS.items()}
         plain = subprocess.run([sys.executable, "-c", PLAIN, str(root)], check=True, capture_output=True, text=True)
         imports = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import curv_issues.run, curv_issues.data.huggingface"], check=True)
         imports = time.perf_counter() - imports
     plain_seconds = json.loads(plain.stdout.splitlines()[-1])
+    for found in runs.values():
+        found["ratio_imports_apart"] = (found["whole_command_seconds"] - imports) / plain_seconds
+    return {"import_seconds": imports, "plain_training_seconds": plain_seconds, "runs": runs}
+
+
+def run(command: list[str], folder: Path) -> dict[str, Any]:
+    """One audit, with an empty cache: its wall time, the peak memory of its process, and what its summary tells."""
+    environment = {**os.environ, "HF_HOME": str(folder / "huggingface")}
+    output = folder / "result"
+    start = time.perf_counter()
+    process = subprocess.Popen([*command, "--output", str(output)], env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    whole = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed.")
+    summary = json.loads((output / "summary.json").read_text())
     return {
         "whole_command_seconds": whole,
-        "import_seconds": imports,
-        "plain_training_seconds": plain_seconds,
-        "ratio_imports_apart": (whole - imports) / plain_seconds,
-        "peak_memory": peak,
+        "peak_memory": usage.ru_maxrss * 1024,
         "seconds": summary["seconds"],
         "recipe": summary["recipe"],
     }

@@ -1,6 +1,6 @@
 """The search for duplicates among 50,000 and 500,000 generated pictures, stage by stage, exact and approximate.
 
-    python -m benchmarks.duplicates_scale DATASETS            about 40 minutes on an idle machine, 6 GB of memory
+    python -m benchmarks.duplicates_scale DATASETS            about 20 minutes on one idle core, 6 GB of memory
     python -m benchmarks.duplicates_scale DATASETS --smoke    the same code on 2,000 pictures
 
 The pictures are random fields with the spectrum of photos, all distinct; one in a hundred is replaced by an altered copy of
