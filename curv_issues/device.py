@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from textwrap import shorten
+from typing import TypeVar
 
 import torch
 
@@ -12,8 +14,10 @@ from curv_issues.errors import UsageError
 
 BFLOAT16_LEAST_STEP = 1e-2  # near 1.0 bfloat16 resolves 0.008: a smaller finite-difference step drowns in it
 
-
 SMALL_BATCH_PIXELS = 64 * 32 * 32  # below it, threads spend more time on waking and waiting than on work
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 def choose_device(name: str) -> torch.device:
@@ -69,3 +73,19 @@ def sensible_threads(batch_size: int, resolution: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def side_by_side(work: Callable[[Item], Found], items: Iterable[Item], device: torch.device) -> list[Found]:
+    """What `work` makes of each item, in their order; on a CPU in several threads at once, each of which computes by itself.
+
+    So many small steps keep all cores busy, where torch would divide each among them and wait. As many items are worked on at
+    once as torch has threads: the memory that `work` takes counts that often.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        return [work(item) for item in items]
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(work, items))
+    finally:
+        torch.set_num_threads(threads)  # else threads begun later would have the workers' number

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from curv_issues.batches import to_inputs
+from curv_issues.device import side_by_side
 from curv_issues.duplicates.descriptor import luminance
 from curv_issues.duplicates.frames import without_frames
 
@@ -17,7 +18,7 @@ MAGNIFIED = (1.07, 1.14, 1.22)  # a crop of 28 of 32 pixels, blown up again, is 
 SHIFT = 3  # largest shift in either direction, pixels of 32
 FINE, COARSE = 0.7, 2.5  # standard deviations of the blurs that take away noise and smooth background, pixels of 32
 AROUND, LEAST = 3.0, 0.02  # deviation of the blur that measures local contrast, pixels of 32; contrast that counts as half, [0, 1]
-BATCH = 2_048
+BATCH = 512
 _FLAT = 0.05  # root mean square of the detail below which there is nothing to compare
 
 
@@ -38,7 +39,8 @@ class Details:
         self.device = device
         self.values = torch.empty(len(index), SIDE, SIDE, dtype=torch.float16)
         self.coarse = torch.empty(len(index), SIDE // 2, SIDE // 2, dtype=torch.float16)
-        for start in range(0, len(index), BATCH):
+
+        def fill(start: int) -> None:
             light = luminance(without_frames(to_inputs(pictures[index[start : start + BATCH]], device)))
             if light.shape[2:] != (SIDE, SIDE):
                 light = functional.interpolate(light, size=(SIDE, SIDE), mode="bilinear", antialias=True)
@@ -49,6 +51,8 @@ class Details:
             even = detail / (contrast + LEAST)
             self.values[start : start + BATCH] = even.half().cpu()
             self.coarse[start : start + BATCH] = functional.avg_pool2d(even[:, None], 2)[:, 0].half().cpu()
+
+        side_by_side(fill, range(0, len(index), BATCH), device)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -103,12 +107,13 @@ def _in_batches(
     device: torch.device,
     compare: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    found = []
-    for start in range(0, len(pairs), BATCH):
+    def compare_batch(start: int) -> Tensor:
         one, other = pairs[start : start + BATCH].T
         flips = mirrored[start : start + BATCH, None, None].to(device)
         a, b = first[one].to(device).float(), second[other].to(device).float()
-        found.append(compare(a, torch.where(flips, b.flip(2), b)).clamp(-1, 1).cpu())
+        return compare(a, torch.where(flips, b.flip(2), b)).clamp(-1, 1).cpu()
+
+    found = side_by_side(compare_batch, range(0, len(pairs), BATCH), device)
     return torch.cat(found) if found else torch.empty(0)
 
 

@@ -7,13 +7,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from curv_issues.batches import to_inputs
+from curv_issues.device import side_by_side
 from curv_issues.duplicates.frames import without_frames
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 LIGHT, COLOUR = 6, 3  # cells a side
 OF_LIGHT = LIGHT * LIGHT  # first columns of a description
 COLOUR_WEIGHT = 0.7  # at 1 grey copies are missed, at 0 more crops
-BATCH = 4_096
+BATCH = 1_024
 _LEAST_DEVIATION = 1e-3
 
 
@@ -33,11 +34,12 @@ def describe(pictures: Tensor, index: Tensor, *, device: torch.device) -> tuple[
         Of the pictures and of their mirror images, float32 (n, 54) each, on the CPU: rows of unit length, or zeros where a
         picture is of one colour.
     """
-    plain, mirrored = [], []
-    for part in index.split(BATCH):
+
+    def describe_batch(part: Tensor) -> tuple[Tensor, Tensor]:
         light, colour = _cells(without_frames(to_inputs(pictures[part], device)))
-        plain.append(_joined(light, colour).cpu())
-        mirrored.append(_joined(light.flip(2), colour.flip(3)).cpu())  # the cells lie symmetrically
+        return _joined(light, colour).cpu(), _joined(light.flip(2), colour.flip(3)).cpu()  # the cells lie symmetrically
+
+    plain, mirrored = zip(*side_by_side(describe_batch, index.split(BATCH), device), strict=True)
     return torch.cat(plain), torch.cat(mirrored)
 
 
