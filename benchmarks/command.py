@@ -1,6 +1,7 @@
 """Time and memory of the whole command on CIFAR-10 with 10% flipped labels, beside the plain training of the same probe.
 
-    python -m benchmarks.command DATASETS        about 8 minutes on 2 idle cores
+    python -m benchmarks.command DATASETS            about 8 minutes on 2 idle cores
+    python -m benchmarks.command DATASETS --smoke    the same code on digits: a minute
 
 The noisy dataset is written to disk and audited with `curv-issues audit` in a process of its own, with and without the search for
 duplicates; then the same probe is trained in another process for the same epochs on the same decoded pictures without any
@@ -9,7 +10,6 @@ tracker or scoring pass.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -19,8 +19,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import run_cell
+import datasets
+from PIL import Image
 
+from benchmarks.common import load, make_cells
+
+COMMANDS = {"audit": [], "audit --no-duplicates": ["--no-duplicates"]}
 PLAIN = """
 import sys, time, json
 from pathlib import Path
@@ -33,11 +37,12 @@ from curv_issues.memory import keeping_freed_memory
 from curv_issues.recipe import make_recipe
 from curv_issues.run import build_probe, make_spec
 from curv_issues.training import train_probe
-data, _ = plant(load("cifar10", Path(sys.argv[1])), 0.1, 0)
-options = TrainingOptions()
-recipe = make_recipe(options, num_samples=len(data), resolution=32, grey=False)
+name, root, rate, seed = sys.argv[1:]
+data, _ = plant(load(name, Path(root)), float(rate), int(seed))
+_, resolution, _, channels = data.images.shape
+recipe = make_recipe(TrainingOptions(), num_samples=len(data), resolution=resolution, grey=channels == 1)
 probe = build_probe("convnet", make_spec(data)).to(memory_format=torch.channels_last)
-with sensible_threads(recipe.batch_size, 32), keeping_freed_memory():
+with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory():
     start = time.perf_counter()
     train_probe(probe, as_pictures(data.images), torch.from_numpy(data.labels), recipe,
                 device=torch.device("cpu"), generator=torch.Generator().manual_seed(0))
@@ -45,18 +50,19 @@ with sensible_threads(recipe.batch_size, 32), keeping_freed_memory():
 """
 
 
-COMMANDS = {"audit": [], "audit --no-duplicates": ["--no-duplicates"]}
-
-
-def measure(root: Path) -> dict[str, Any]:
+def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     """Run the command both ways, then the plain training."""
+    name, root = cell["dataset"], root.resolve()
+    rate, seed = str(cell["rate"]), str(cell["seed"])
     with tempfile.TemporaryDirectory() as scratch:
         planted = Path(scratch) / "planted.parquet"
         script = Path(__file__).parents[1] / "examples" / "plant_errors.py"
-        subprocess.run([sys.executable, str(script), str(root / "cifar10"), str(planted), "--rate", "0.1"], check=True)
-        command = [str(Path(sys.executable).parent / "curv-issues"), "audit", str(planted), "--label-column", "label"]
-        runs = {name: run([*command, *options], Path(scratch) / name) for name, options in COMMANDS.items()}
-        plain = subprocess.run([sys.executable, "-c", PLAIN, str(root)], check=True, capture_output=True, text=True)
+        source = write_digits(Path(scratch)) if name == "digits" else root / name
+        subprocess.run([sys.executable, str(script), str(source), str(planted), "--rate", rate, "--seed", seed], check=True)
+        command = [sys.executable, "-m", "curv_issues", "audit", str(planted), "--label-column", "label"]
+        runs = {told: run([*command, *options], Path(scratch) / told) for told, options in COMMANDS.items()}
+        training = [sys.executable, "-c", PLAIN, name, str(root), rate, seed]
+        plain = subprocess.run(training, check=True, capture_output=True, text=True)
         imports = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import curv_issues.run, curv_issues.data.huggingface"], check=True)
         imports = time.perf_counter() - imports
@@ -85,13 +91,29 @@ def run(command: list[str], folder: Path) -> dict[str, Any]:
     }
 
 
+def write_digits(folder: Path) -> Path:
+    """scikit-learn's digits as a dataset on disk."""
+    data = load("digits", folder)
+    pictures = [Image.fromarray(picture[:, :, 0]) for picture in data.images]
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(data.class_names))})
+    table = datasets.Dataset.from_dict({"image": pictures, "label": data.labels.tolist()}, features=features)
+    (folder / "digits").mkdir()
+    table.to_parquet(folder / "digits" / "train.parquet")
+    return folder / "digits"
+
+
 def main() -> None:
-    """Measure once and keep the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", type=Path)
-    options = parser.parse_args()
-    result = run_cell("command", {"dataset": "cifar10", "rate": 0.1, "seed": 0}, lambda: measure(options.datasets.resolve()))
-    print(json.dumps(result, indent=1))
+    """Make the cell unless it has its result file."""
+    make_cells(
+        __doc__,
+        "command",
+        [{"dataset": "cifar10", "rate": 0.1, "seed": 0}],
+        measure,
+        smoke=[{"dataset": "digits", "rate": 0.1, "seed": 0}],
+        show=lambda result: {
+            name: (found["whole_command_seconds"], found["peak_memory"]) for name, found in result["runs"].items()
+        },
+    )
 
 
 if __name__ == "__main__":

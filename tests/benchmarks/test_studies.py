@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import beyond, common, comparison, estimator
+from benchmarks import beyond, command, common, comparison, estimator, recipe, schedule
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.config import TrainingOptions
@@ -141,7 +141,7 @@ def test_the_tables_of_the_papers_are_covered() -> None:
     assert {c["seed"] for c in estimator.cells()}.isdisjoint({0, 1, 2})
 
 
-@pytest.mark.parametrize("module", [comparison, estimator, beyond])
+@pytest.mark.parametrize("module", [comparison, estimator, beyond, recipe, schedule])
 def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "RESULTS", tmp_path)
     monkeypatch.setattr(module, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
@@ -158,7 +158,32 @@ def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.Monk
     elif module is estimator:
         assert len(result["variants"]["residual"]["by_epoch"]) == len(result["scored_epochs"]) == 2
         assert result["variants"]["residual"]["mean"]["auroc"] > 0.6
+    elif module is recipe:
+        assert result["cell"]["dataset"] == "digits"
+        assert result["default"]["auroc"] > 0.7
+    elif module is schedule:
+        assert result["recipe_epochs"] == len(result["by_epoch"]) == len(result["by_schedule"]) == 2
+        assert result["by_schedule"]["1"] in result["by_epoch"]
+        assert result["cumulative_loss"]["auroc"] > 0.6
     else:
         assert set(result["forms"]) == set(beyond.FORMS)
         assert result["best_free"] in beyond.FREE
         assert result["fusion"]["auroc"] > 0.7
+
+
+def test_a_small_run_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    short = ["--max-samples", "300", "--epochs", "2"]
+    monkeypatch.setattr(command, "COMMANDS", {name: [*options, *short] for name, options in command.COMMANDS.items()})
+    monkeypatch.setattr("sys.argv", ["command", str(tmp_path), "--smoke"])
+    command.main()
+    (path,) = (tmp_path / "smoke").iterdir()
+    result = json.loads(path.read_text())
+    assert set(result["runs"]) == {"audit", "audit --no-duplicates"}
+    for name, found in result["runs"].items():
+        assert found["recipe"]["epochs"] == 2
+        assert ("compare" in found["seconds"]) == (name == "audit")
+        assert 1e8 < found["peak_memory"] < 1e10
+        assert found["ratio_imports_apart"] == pytest.approx(
+            (found["whole_command_seconds"] - result["import_seconds"]) / result["plain_training_seconds"]
+        )
