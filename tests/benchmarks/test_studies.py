@@ -175,6 +175,7 @@ def test_a_small_run_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(common, "RESULTS", tmp_path)
     short = ["--max-samples", "300", "--epochs", "2"]
     monkeypatch.setattr(command, "COMMANDS", {name: [*options, *short] for name, options in command.COMMANDS.items()})
+    monkeypatch.setattr(command, "PLAIN", command.PLAIN.replace("TrainingOptions()", "TrainingOptions(epochs=2)"))
     monkeypatch.setattr("sys.argv", ["command", str(tmp_path), "--smoke"])
     command.main()
     (path,) = (tmp_path / "smoke").iterdir()
