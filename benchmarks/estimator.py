@@ -1,6 +1,6 @@
 """The curvature estimator taken apart: step, directions, form, weight decay, augmentation, epochs, and its controls.
 
-    python -m benchmarks.estimator DATASETS           about 1.5 hours on 2 idle cores
+    python -m benchmarks.estimator DATASETS           about 1 hour on 2 idle cores
     python -m benchmarks.estimator DATASETS --smoke   the same code on digits: under a minute
 
 Ten random classes of CIFAR-100, 5,000 samples, 10% flipped, seeds from 100 up, which no reported figure uses. Measured after

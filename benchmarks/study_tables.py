@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,19 +85,49 @@ def estimator_table(results: Results) -> str:
     """AUROC of the mean over four scored epochs, a row for each variant, a column for each setting."""
     if not results:
         return NOTHING
+    settings = by_setting(results)
+    lines = heading("variant", settings)
+    for name in dict.fromkeys(name for group in settings.values() for result in group for name in result["variants"]):
+        found = [
+            [result["variants"][name]["mean"]["auroc"] for result in group if name in result["variants"]]
+            for group in settings.values()
+        ]
+        lines.append(f"| {name} | " + " | ".join(spread(values) if values else "" for values in found) + " |")
+    return "\n".join(lines)
+
+
+def estimator_epochs_table(results: Results) -> str:
+    """AUROC after each scored epoch alone, a row for each variant that every setting has, and epoch; a column for each setting."""
+    if not results:
+        return NOTHING
+    settings = by_setting(results)
+    lines = heading("variant, epoch", settings)
+    everywhere = [name for name in results[0]["variants"] if all(name in result["variants"] for result in results)]
+    for name in everywhere:
+        for place, epoch in enumerate(results[0]["scored_epochs"]):
+            found = [
+                spread([result["variants"][name]["by_epoch"][place]["auroc"] for result in group]) for group in settings.values()
+            ]
+            lines.append(f"| {name}, {epoch + 1} of {results[0]['epochs']} | " + " | ".join(found) + " |")
+    return "\n".join(lines)
+
+
+def by_setting(results: Results) -> dict[str, list[dict[str, Any]]]:
+    """Results of the estimator study by weight decay and augmentation, as a column is called; the default first."""
     groups = defaultdict(list)
     for result in results:
         groups[result["cell"]["weight_decay"], result["cell"]["augmentation"]].append(result)
     order = sorted(groups, key=lambda key: (not key[1], -key[0]))
-    heads = [f"decay {decay:g}, {'augmented' if aug else 'plain'} ({len(groups[decay, aug])})" for decay, aug in order]
-    lines = ["| variant | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
-    variants = dict.fromkeys(name for key in order for result in groups[key] for name in result["variants"])
-    for name in variants:
-        found = [
-            [result["variants"][name]["mean"]["auroc"] for result in groups[key] if name in result["variants"]] for key in order
-        ]
-        lines.append(f"| {name} | " + " | ".join(spread(values) if values else "" for values in found) + " |")
-    return "\n".join(lines)
+    return {
+        f"decay {decay:g}, {'augmented' if aug else 'plain'} ({len(groups[decay, aug])})": groups[decay, aug]
+        for decay, aug in order
+    }
+
+
+def heading(first: str, columns: Iterable[str]) -> list[str]:
+    """The first two lines of a table."""
+    names = [first, *columns]
+    return ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
 
 
 def beyond_table(results: Results) -> str:

@@ -193,6 +193,7 @@ TABLES = {
         "highest": lambda: duplicate_tables.highest_table(read("duplicates")),
         "scale": lambda: duplicate_tables.scale_table(read("duplicates")),
         "estimator": lambda: study_tables.estimator_table(read("estimator")),
+        "estimator-epochs": lambda: study_tables.estimator_epochs_table(read("estimator")),
         "beyond": lambda: study_tables.beyond_table(read("beyond")),
         "forms": lambda: study_tables.forms_table(read("beyond")),
         "memorization": lambda: study_tables.memorization_table(read("beyond")),

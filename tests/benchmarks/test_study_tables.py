@@ -7,6 +7,7 @@ from benchmarks.study_tables import (
     all_methods_table,
     beyond_table,
     comparison_table,
+    estimator_epochs_table,
     estimator_table,
     forms_table,
     memorization_table,
@@ -60,6 +61,17 @@ def test_variants_by_setting() -> None:
     assert lines[2:] == ["| a | 0.800 ± 0.141 | 0.500 |", "| b | 0.600 ± 0.000 |  |"]
 
 
+def test_variants_by_epoch() -> None:
+    def cell(decay: float, **aurocs: list[float]) -> dict[str, Any]:
+        variants = {name: {"by_epoch": [{"auroc": auroc} for auroc in values]} for name, values in aurocs.items()}
+        where = {"weight_decay": decay, "augmentation": True}
+        return {"cell": where, "variants": variants, "scored_epochs": [1, 3], "epochs": 4}
+
+    lines = estimator_epochs_table([cell(0.0, a=[0.1, 0.2]), cell(5e-4, a=[0.3, 0.5], b=[0.9, 0.9])]).splitlines()
+    assert lines[0] == "| variant, epoch | decay 0.0005, augmented (1) | decay 0, augmented (1) |"
+    assert lines[2:] == ["| a, 2 of 4 | 0.300 | 0.100 |", "| a, 4 of 4 | 0.500 | 0.200 |"]
+
+
 def studied(seed: int, free: tuple[float, float], forms: tuple[float, float]) -> dict[str, Any]:
     detection = dict(zip(("margin", "residual", "sharp", "flat", "training_gradient"), (*free, *forms, 0.95), strict=True))
     told = {"within_bins": 0.5, "gain_in_rank_mean": {"auroc": 0.01}, "gain_at_best": {"auroc": 0.02, "average_precision": 0.03}}
@@ -94,5 +106,13 @@ def test_memorization() -> None:
 
 
 def test_what_is_not_measured_is_said() -> None:
-    for made in (comparison_table, all_methods_table, estimator_table, beyond_table, forms_table, memorization_table):
+    for made in (
+        comparison_table,
+        all_methods_table,
+        estimator_table,
+        estimator_epochs_table,
+        beyond_table,
+        forms_table,
+        memorization_table,
+    ):
         assert made([]) == NOTHING
