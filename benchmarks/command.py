@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from PIL import Image
 
 from benchmarks.common import load, make_cells
 
@@ -94,9 +93,8 @@ def run(command: list[str], folder: Path) -> dict[str, Any]:
 def write_digits(folder: Path) -> Path:
     """scikit-learn's digits as a dataset on disk."""
     data = load("digits", folder)
-    pictures = [Image.fromarray(picture[:, :, 0]) for picture in data.images]
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(data.class_names))})
-    table = datasets.Dataset.from_dict({"image": pictures, "label": data.labels.tolist()}, features=features)
+    table = datasets.Dataset.from_dict({"image": list(data.images[..., 0]), "label": data.labels.tolist()}, features=features)
     (folder / "digits").mkdir()
     table.to_parquet(folder / "digits" / "train.parquet")
     return folder / "digits"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -50,6 +50,16 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     """A running Hub without datasets; add some with `hub.add_dataset("org/name", folder)`."""
     with Hub(tmp_path / "hf_home") as server:
         yield server
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Sets torch's number of threads, for one test."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 def pytest_unconfigure() -> None:

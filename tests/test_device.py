@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, current_thread
 
@@ -71,48 +72,40 @@ def test_autocast() -> None:
         assert (weight @ weight).dtype == torch.float32
 
 
-def test_side_by_side_keeps_the_order_and_every_thread_computes_by_itself() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
+def test_side_by_side_keeps_the_order_and_every_thread_computes_by_itself(set_threads: Callable[[int], None]) -> None:
+    set_threads(2)
     both = Barrier(2)  # nobody passes unless two work at once
 
     def work(item: int) -> tuple[int, int]:
         both.wait(timeout=60)
         return -item, torch.get_num_threads()
 
-    try:
-        assert side_by_side(work, range(6), CPU) == [(-item, 1) for item in range(6)]
-        assert torch.get_num_threads() == 2
-        with ThreadPoolExecutor(1) as later:
-            assert later.submit(torch.get_num_threads).result() == 2
-    finally:
-        torch.set_num_threads(before)
+    assert side_by_side(work, range(6), CPU) == [(-item, 1) for item in range(6)]
+    assert torch.get_num_threads() == 2
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == 2
 
 
 @pytest.mark.parametrize(("threads", "device"), [(1, CPU), (2, torch.device("cuda"))])
-def test_side_by_side_with_one_thread_or_off_the_cpu_is_a_loop(threads: int, device: torch.device) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        assert set(side_by_side(lambda _: current_thread(), range(3), device)) == {current_thread()}
-    finally:
-        torch.set_num_threads(before)
+def test_side_by_side_with_one_thread_or_off_the_cpu_is_a_loop(
+    threads: int, device: torch.device, set_threads: Callable[[int], None]
+) -> None:
+    set_threads(threads)
+    assert set(side_by_side(lambda _: current_thread(), range(3), device)) == {current_thread()}
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_side_by_side_passes_errors_on_and_restores(threads: int, error: type[BaseException]) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+def test_side_by_side_passes_errors_on_and_restores(
+    threads: int, error: type[BaseException], set_threads: Callable[[int], None]
+) -> None:
+    set_threads(threads)
 
     def work(item: int) -> None:
         if item == 1:
             raise error
 
-    try:
-        with pytest.raises(error):
-            side_by_side(work, range(5), CPU)
-        assert torch.get_num_threads() == threads
-        assert side_by_side(work, [], CPU) == []
-    finally:
-        torch.set_num_threads(before)
+    with pytest.raises(error):
+        side_by_side(work, range(5), CPU)
+    assert torch.get_num_threads() == threads
+    assert side_by_side(work, [], CPU) == []

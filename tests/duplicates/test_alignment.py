@@ -139,7 +139,10 @@ class TestSimilarity:
         assert (quick + 0.1 < thorough).any()
         assert thorough.max() <= 1
 
-    def test_batches_and_the_order_of_the_pairs_do_not_matter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_batches_the_order_of_the_pairs_and_threads_do_not_matter(
+        self, threads: int, set_threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         pairs = torch.cartesian_prod(torch.arange(N), torch.arange(N))
         flips = torch.arange(len(pairs)) % 3 == 0
         moved = cut(CANVASES, 1, 2)
@@ -147,6 +150,7 @@ class TestSimilarity:
         measures = (coarse_similarity, quick_similarity, similarity)
         whole = [measure(one, other, pairs, mirrored=flips) for measure in measures]
         monkeypatch.setattr(alignment, "BATCH", 5)
+        set_threads(threads)
         order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(0))
         one_again, other_again = details_of(PICTURES), details_of(moved)
         torch.testing.assert_close(one_again.values, one.values)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -106,10 +108,14 @@ def test_a_single_pixel_is_of_one_colour_and_no_pictures_have_no_rows() -> None:
             assert torch.equal(rows, torch.zeros(len(images), LIGHT**2 + 2 * COLOUR**2))
 
 
-def test_the_index_chooses_and_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_index_chooses_and_batches_and_threads_do_not_matter(
+    threads: int, set_threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     pictures, index = as_pictures(textured(9)), torch.tensor([8, 0, 3, 3, 5])
     whole = describe(pictures, torch.arange(9), device=CPU)
     monkeypatch.setattr(descriptor, "BATCH", 2)
+    set_threads(threads)
     for rows, expected in zip(describe(pictures, index, device=CPU), whole, strict=True):
         torch.testing.assert_close(rows, expected[index])
 
