@@ -34,10 +34,16 @@ DATASETS: dict[str, dict[str, str]] = {
 
 
 def load(name: str, root: Path, *, resolution: int | None = None) -> LabeledData:
-    """One of the benchmark datasets, with its own labels; digits come with scikit-learn."""
+    """One of the benchmark datasets, with its own labels; digits come with scikit-learn.
+
+    "cifar10:cat,dog" are the samples of these classes.
+    """
+    name, _, chosen = name.partition(":")
     if name == "digits":
-        return digits_with_errors(rate=0.0)[0]
-    return load_data(str(root / name), resolution=resolution, **DATASETS[name])
+        data = digits_with_errors(rate=0.0)[0]
+    else:
+        data = load_data(str(root / name), resolution=resolution, **DATASETS[name])
+    return _of_classes(data, [data.class_names.index(label) for label in chosen.split(",")]) if chosen else data
 
 
 def stratified(data: LabeledData, size: int, seed: int) -> LabeledData:
@@ -47,7 +53,11 @@ def stratified(data: LabeledData, size: int, seed: int) -> LabeledData:
 
 def ten_classes(data: LabeledData, seed: int) -> LabeledData:
     """Ten classes drawn at random, numbered anew."""
-    chosen = np.sort(np.random.default_rng(seed).choice(data.num_classes, 10, replace=False))
+    return _of_classes(data, np.random.default_rng(seed).choice(data.num_classes, 10, replace=False))
+
+
+def _of_classes(data: LabeledData, classes: Sequence[int] | np.ndarray) -> LabeledData:
+    chosen = np.sort(classes)
     part = data.take(np.flatnonzero(np.isin(data.labels, chosen)))
     names = tuple(data.class_names[index] for index in chosen)
     return replace(part, labels=np.searchsorted(chosen, part.labels).astype(np.int64), class_names=names)

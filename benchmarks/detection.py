@@ -28,6 +28,7 @@ from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.noise.long_tail import long_tailed
 
 SEEDS = (0, 1, 2)
+TWO_CLASSES = "cifar10:automobile,truck"
 FUSIONS = {
     "cumulative_loss + margin": ("cumulative_loss", "margin"),
     "cumulative_loss + margin + input_curvature": ("cumulative_loss", "margin", "input_curvature"),
@@ -44,6 +45,12 @@ def cells() -> list[dict[str, Any]]:
     listed += [cell("cifar10", 0.1, seed, long_tail=100) for seed in SEEDS]
     listed += [cell("cifar10", 0.1, seed, size=size) for seed in SEEDS for size in (500, 2_000, 10_000)]
     listed += [cell("cifar10", rate, seed, size=10_000) for rate in (0.0, 0.01, 0.4) for seed in SEEDS]
+    listed += [cell("digits", rate, seed) for rate in (0.0, 0.1, 0.2) for seed in SEEDS]
+    listed += [cell("mnist", 0.1, seed, size=5_000) for seed in SEEDS]
+    listed += [cell(TWO_CLASSES, rate, seed) for rate in (0.1, 0.2) for seed in SEEDS]
+    listed += [cell(TWO_CLASSES, 0.1, seed, size=2_000) for seed in SEEDS]
+    listed += [cell("clothing", 0.0, seed) for seed in SEEDS]
+    listed += [cell("cifar10", 0.0, seed, size=2_000) for seed in SEEDS]
     return listed
 
 

@@ -44,7 +44,7 @@ class ProbeRun:
         trajectories: tracked quantities by name, float32 (n, epochs), NaN where not measured.
         pred_probs: float16 (n, k), of the clean pictures after the last epoch; in-sample.
         suggested: int64 (n,), the class other than the given one that the probe finds best in the end.
-        reference_margin: percentiles by epoch of the margins under a random other label, see `ReferenceMargin`.
+        reference_margin: how labels drawn at random fare, by epoch; see `ReferenceMargin.yardstick`.
         embeddings: float16 (n, d), inputs of the probe's last layer.
         mirrored_embeddings: float16 (n, d), the same of the mirror images; None if not asked for, and after Ctrl-C.
         recipe: the training as it was run.
@@ -167,13 +167,14 @@ def run_probe(
                 pred_probs, embeddings, suggested = predict(probe, pictures, labels, device=device)
             mirror_images = embed_mirrored(probe, pictures, device=device) if mirrored and complete else None
 
+    trajectories = {tracker.trajectory: tracker.history for tracker in scoring if tracker.trajectory}
     return ProbeRun(
         scores={tracker.name: tracker.score() for tracker in scoring},
         score_metadata={tracker.name: score_info(tracker).metadata() for tracker in scoring},
-        trajectories={tracker.trajectory: tracker.history for tracker in scoring if tracker.trajectory},
+        trajectories=trajectories,
         pred_probs=pred_probs,
         suggested=suggested,
-        reference_margin=reference.percentiles(),
+        reference_margin=reference.yardstick(trajectories["margin"]),
         embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
         mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
         recipe=recipe,

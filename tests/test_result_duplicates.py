@@ -213,7 +213,7 @@ def result_to_judge_anew() -> AuditResult:
     parts["scores"]["margin"] = rng.normal(size=8)
     parts["trajectories"] = {"margin": rng.normal(size=(8, 4)).astype(np.float32)}
     parts["summary"] |= {
-        "reference_margin": {name: [-9.0, -8.0, -7.0, -6.0] for name in ("p90", "p99")},
+        "reference_margin": {name: [-9.0, -8.0, -7.0, -6.0] for name in ("p90", "p99")} | {"predicted": [0.0] * 4},
         "options": {"score": "default", "cut_off": "auto"},
         "num_findings": {"label_error": 3, "duplicate_conflict": 5},
         "duplicates": {"threshold": 0.9, "conflict_groups": 2},

@@ -67,7 +67,8 @@ def flag(suspicion: np.ndarray, looked_wrong: LookedWrong, *, cut_off: str | flo
 
 
 LEAST_TRAINING = 0.5  # of the standard epochs
-MUCH_MEMORISED = 0.4  # from here on the recall of the flags fell below a half in the benchmarks, unless the classes were easy
+MUCH_MEMORISED = 0.4  # with this and the next one the datasets stood out whose flags were the least exact in the benchmarks
+LEAST_CLEAR = 0.95
 
 
 def doubt(looked_wrong: LookedWrong, *, memorised_share: float | None, epochs_done: int, standard_epochs: float) -> str | None:
@@ -89,16 +90,16 @@ def doubt(looked_wrong: LookedWrong, *, memorised_share: float | None, epochs_do
             f"Trained for {epochs_done} of the {standard_epochs:.0f} epochs usual at this size: labels not learned yet look wrong "
             "too, so many flagged ones may be right; train longer (--epochs), or set --cut-off."
         )
-    late = looked_wrong.epochs > epochs_done / 2  # classes that are learned in the first epochs are judged by these alone
-    if not looked_wrong.mask.any() and late:
+    if not looked_wrong.mask.any() and looked_wrong.epochs > epochs_done / 2:
         return (
             f"No label looks wrong to the probe, but it needed {looked_wrong.epochs} of the {epochs_done} epochs to learn these "
             "classes and may have memorised wrong labels meanwhile; look at the top of the ranking, or set --cut-off."
         )
-    if memorised_share is not None and memorised_share >= MUCH_MEMORISED and late:
+    if memorised_share is not None and memorised_share >= MUCH_MEMORISED and looked_wrong.clear_share < LEAST_CLEAR:
         return (
-            f"In the end the probe predicts {memorised_share:.0%} of the labels that looked wrong: it memorises this dataset, and "
-            "many wrong labels may not be flagged; look further down the ranking, or set --cut-off."
+            f"The probe memorises labels here: in the end it predicts {memorised_share:.0%} of those that looked wrong in the "
+            f"first {looked_wrong.epochs} epochs, when it had not learned these classes well. Many flagged labels may be right, and "
+            "wrong ones may be missing; look at the ranking, or set --cut-off."
         )
     return None
 

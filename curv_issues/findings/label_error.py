@@ -47,7 +47,7 @@ def find_label_errors(
         scores: raw scores by name, each (n,).
         directions: "high" or "low" by score name.
         margins: (n, e), margin of the given label in the training pass by epoch.
-        reference: percentiles of the margins under a random other label by epoch; see `looked_wrong`.
+        reference: how labels drawn at random fare, by epoch; see `ReferenceMargin.yardstick`.
         options: what to rank by and where to cut.
 
     Raises:

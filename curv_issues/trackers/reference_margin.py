@@ -34,9 +34,30 @@ class ReferenceMargin(Tracker):
         """Mean over the epochs."""
         return history.mean(axis=1)
 
-    def percentiles(self) -> dict[str, list[float]]:
-        """The 90th and 99th percentile of the mean up to each epoch, as "p90" and "p99", one value an epoch."""
-        epochs = np.arange(1, self.history.shape[1] + 1)
-        running = np.cumsum(self.history, axis=1, dtype=np.float64) / epochs
-        p90, p99 = np.percentile(running, (90, 99), axis=0)
-        return {"p90": p90.tolist(), "p99": p99.tolist()}
+    def yardstick(self, margins: np.ndarray) -> dict[str, list[float]]:
+        """How wrong labels that nobody trains on fare, epoch by epoch.
+
+        Samples whose random label does better than the given one are left out, for there the random label may be the right
+        one: of two classes it is so for every wrong label.
+
+        Args:
+            margins: (n, e), margin of the given label in the training pass by epoch.
+
+        Returns:
+            e values each: "p90" and "p99", percentiles of the mean margin up to that epoch, and "predicted", of the random labels
+            below "p90" the share that the probe predicts in that epoch.
+        """
+        found: dict[str, list[float]] = {"p90": [], "p99": [], "predicted": []}
+        given, other = np.zeros(len(margins)), np.zeros(len(margins))
+        for epoch in range(self.history.shape[1]):
+            given += margins[:, epoch]
+            other += self.history[:, epoch]
+            wrong = given > other
+            if not wrong.any():
+                wrong[:] = True
+            mean, last = other[wrong] / (epoch + 1), self.history[wrong, epoch]
+            p90, p99 = np.percentile(mean, (90, 99))
+            found["p90"].append(float(p90))
+            found["p99"].append(float(p99))
+            found["predicted"].append(float((last[mean < p90] > 0).mean()) if (mean < p90).any() else 0.0)
+        return found

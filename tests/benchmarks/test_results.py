@@ -125,7 +125,7 @@ def test_the_parts_of_the_cells_are_all_of_them(tmp_path: Path, monkeypatch: pyt
     made.clear()
     monkeypatch.setattr("sys.argv", ["detection", str(tmp_path), "--only", "mnist"])
     detection_benchmark.main()
-    assert [cell["dataset"] for cell in made] == ["mnist"] * 3
+    assert [cell["dataset"] for cell in made] == ["mnist"] * 6
 
 
 def made_up(tmp_path: Path, dataset: str, rate: float, seed: int, auroc: float, *, long_tail: object = "balanced") -> None:

@@ -17,7 +17,7 @@ def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int
         {"margin": margin, "final_loss": loss},
         {"margin": "low", "final_loss": "high"},
         margin[:, None],
-        {"p90": [-1.0], "p99": [0.0]},
+        {"p90": [-1.0], "p99": [0.0], "predicted": [0.0]},
         options=FindingOptions(score=score, cut_off=cut_off),
     )
     expected = rank_samples({"margin": margin, "final_loss": loss}, {"margin": "low", "final_loss": "high"}, score=score)
