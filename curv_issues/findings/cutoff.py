@@ -98,8 +98,8 @@ def doubt(looked_wrong: LookedWrong, *, memorised_share: float | None, epochs_do
     if memorised_share is not None and memorised_share >= MUCH_MEMORISED and looked_wrong.clear_share < LEAST_CLEAR:
         return (
             f"The probe memorises labels here: in the end it predicts {memorised_share:.0%} of those that looked wrong in the "
-            f"first {looked_wrong.epochs} epochs, when it had not learned these classes well. Many flagged labels may be right, and "
-            "wrong ones may be missing; look at the ranking, or set --cut-off."
+            f"first {looked_wrong.epochs} epochs, when it had not learned these classes well. Many flagged labels may be right, "
+            "and wrong ones may be missing; look at the ranking, or set --cut-off."
         )
     return None
 
