@@ -79,16 +79,25 @@ def _source(name: str, root: Path) -> LabeledData:
     return load(name, root)
 
 
-def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Plant, run, compare; without curves and histograms, which `curv-issues bench` draws."""
+def measure(
+    configuration: dict[str, Any], root: Path, *, methods: str | None = None, curvature_epochs: int | None = None
+) -> dict[str, Any]:
+    """Plant, run, compare; without curves and histograms, which `curv-issues bench` draws.
+
+    Args:
+        configuration: of the cell.
+        root: folder of the datasets.
+        methods: their names; None: those of the cell.
+        curvature_epochs: number of epochs after which the costly scores are measured; None: after each.
+    """
     data, seed = _source(configuration["dataset"], root), configuration["seed"]
     noise = configuration["noise"]
     long_tailed = noise.startswith("longtail")
     if configuration["size"] != "full" and not long_tailed:  # a long tail makes a part of its own
         data = stratified(data, configuration["size"], seed)
     spec = parse_noise(noise.replace("file:", f"file:{root}/"))
-    methods = parse_methods(methods_of(configuration), num_samples=len(data))
-    result = measure_cell(data, spec, seed, options=TrainingOptions(), methods=methods)
+    chosen = parse_methods(methods or methods_of(configuration), num_samples=len(data))
+    result = measure_cell(data, spec, seed, options=TrainingOptions(curvature_epochs=curvature_epochs), methods=chosen)
     for method in result["methods"].values():
         del method["curves"], method["histogram"]
     return result

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import beyond, command, common, comparison, estimator, recipe, schedule
+from benchmarks import beyond, command, common, comparison, decide_anew, estimator, recipe, schedule
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.config import TrainingOptions
@@ -139,6 +139,31 @@ def test_the_tables_of_the_papers_are_covered() -> None:
         full = {c["noise"] for c in listed if (c["dataset"], c["size"], c["group"]) == (name, "full", "published")}
         assert full == {"uniform:0.1", "uniform:0.01"}
     assert {c["seed"] for c in estimator.cells()}.isdisjoint({0, 1, 2})
+
+
+def test_decided_anew_is_what_the_whole_cell_would_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(comparison, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
+    monkeypatch.setattr(comparison, "METHODS", "cumulative_loss,margin,final_margin,residual")
+    monkeypatch.setattr(decide_anew, "provenance", lambda: {"commit": "later"})
+    cell = comparison.cell("human", "digits", "uniform:0.1", 0, size=400)
+    whole = comparison.measure(cell, tmp_path) | {"cell": cell, "made_by": {"commit": "earlier"}}
+    old = json.loads(json.dumps(whole))
+    old["methods"]["default"]["flagged"], old["decision"] = None, None
+    path = tmp_path / "cell.json"
+    path.write_text(json.dumps(old))
+    monkeypatch.setattr("sys.argv", ["decide_anew", str(tmp_path), str(path)])
+    decide_anew.main()
+    anew = json.loads(path.read_text())
+    assert anew.pop("decided_by") == {"commit": "later"}
+    assert anew == json.loads(json.dumps(whole))
+    assert whole["methods"]["default"]["flagged"]["flagged"] > 0
+    old["methods"]["margin"]["detection"]["auroc"] -= 1e-9
+    path.write_text(json.dumps(old))
+    decide_anew.main()
+    assert json.loads(path.read_text()) == old
+    assert "left: its training comes out differently here" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("module", [comparison, estimator, beyond, recipe, schedule])
