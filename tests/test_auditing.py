@@ -47,6 +47,19 @@ def test_planted_errors_are_found() -> None:
     assert right.mean() > 0.9  # the suggested class is the true one
 
 
+@pytest.mark.parametrize(("classes", "rate"), [((3, 8), 0.2), ((1, 4, 7, 9), 0.1)])
+def test_the_automatic_flags_are_the_wrong_labels(classes: Sequence[int], rate: float) -> None:
+    # so few easy samples are memorised in the end; of two classes the random label of a wrong sample is always the right one
+    loaded = load_digits()
+    part = np.isin(loaded.target, classes)
+    noisy, is_flipped = flip_labels(loaded.target[part], rate, seed=0)
+    data = from_arrays((loaded.images[part] * 255 / 16).round().astype(np.uint8), noisy, resolution=8)
+    result = audit(data, epochs=30, duplicates=False)
+    flagged = result.scores["flagged"].to_numpy()
+    assert result.summary["cut_off"]["epochs"] < 30
+    assert (is_flipped & flagged).sum() >= max(0.7 * is_flipped.sum(), 0.9 * flagged.sum())
+
+
 @pytest.mark.parametrize("name", SCORES)
 def test_every_score_points_at_planted_errors(name: str) -> None:
     result, is_flipped, _ = digits()

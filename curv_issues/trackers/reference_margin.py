@@ -52,10 +52,10 @@ class ReferenceMargin(Tracker):
         for epoch in range(self.history.shape[1]):
             given += margins[:, epoch]
             other += self.history[:, epoch]
-            wrong = given > other
-            if not wrong.any():
-                wrong[:] = True
-            mean, last = other[wrong] / (epoch + 1), self.history[wrong, epoch]
+            counted = given > other
+            if not counted.any():
+                counted[:] = True
+            mean, last = other[counted] / (epoch + 1), self.history[counted, epoch]
             p90, p99 = np.percentile(mean, (90, 99))
             found["p90"].append(float(p90))
             found["p99"].append(float(p99))
