@@ -22,6 +22,11 @@ MAIN = {
     "margin": "AUM",
     "default": "**default**",
 }
+FLAGGING = {
+    "default": "**default**",
+    "cl_self_confidence": "Confident Learning (find_label_issues)",
+    "knn_label_score": "kNN (Datalab's label issue)",
+}
 NOTHING = "Not measured yet."
 GRADIENT_NORMS = ("loss_sensitivity", "training_gradient")  # controls of curvature, not forms of it
 Results = Sequence[dict[str, Any]]
@@ -49,6 +54,22 @@ def comparison_table(results: Results, metric: str = "auroc") -> str:
     lines = ["| | seeds | " + " | ".join(MAIN.values()) + " |", "|---" * (len(MAIN) + 2) + "|"]
     for key, cells in by_cell(results).items():
         found = [spread([value(cell, name, metric) for cell in cells]) for name in MAIN]
+        lines.append(f"| {title(key, cells)} | {len(cells)} | " + " | ".join(found) + " |")
+    return "\n".join(lines)
+
+
+def flags_table(results: Results) -> str:
+    """Precision / recall of the flagged samples and their number as a multiple of the wrong ones, by dataset and noise."""
+    if not results:
+        return NOTHING
+    lines = ["| | seeds | " + " | ".join(FLAGGING.values()) + " |", "|---" * (len(FLAGGING) + 2) + "|"]
+    for key, cells in by_cell(results).items():
+        found = []
+        for name in FLAGGING:
+            flags = [cell["methods"][name]["flagged"] for cell in cells if cell["methods"][name]["flagged"]]
+            number = np.mean([one["flagged"] / one["wrong"] for one in flags]) if flags else None
+            told = f"{spread([one['precision'] for one in flags])} / {spread([one['recall'] for one in flags])}"
+            found.append("n/a" if number is None else f"{told} ({number:.1f})")
         lines.append(f"| {title(key, cells)} | {len(cells)} | " + " | ".join(found) + " |")
     return "\n".join(lines)
 

@@ -183,6 +183,7 @@ TABLES = {
         "planted-duplicates": lambda: duplicate_tables.planted_table(read("duplicates")),
         "comparison": lambda: study_tables.comparison_table(read("comparison")),
         "comparison-precision": lambda: study_tables.comparison_table(read("comparison"), "average_precision"),
+        "comparison-flags": lambda: study_tables.flags_table(read("comparison")),
     },
     README.parent / "benchmarks" / "README.md": {
         "recipe": recipe_table,

@@ -9,6 +9,7 @@ from benchmarks.study_tables import (
     comparison_table,
     estimator_epochs_table,
     estimator_table,
+    flags_table,
     forms_table,
     memorization_table,
 )
@@ -36,6 +37,19 @@ def test_the_methods_that_people_know() -> None:
     assert lines[3].endswith("| 0.850 ± 0.071 |")
     assert lines[4].startswith("| MNIST, uniform:0.1, n = 10,000 | 1 | 0.900 |")
     assert "| 0.425 ± 0.035 |" in comparison_table(CELLS, "average_precision")
+
+
+def test_what_is_flagged() -> None:
+    def flags(seed: int, hits: int, flagged: int) -> dict[str, Any]:
+        told = {"wrong": 20, "flagged": flagged, "precision": hits / flagged if flagged else None, "recall": hits / 20}
+        methods = {"default": {"flagged": told}, "cl_self_confidence": {"flagged": None}, "knn_label_score": {"flagged": told}}
+        return compared("mnist", "uniform:0.1", seed, 0.9) | {"methods": methods}
+
+    assert flags_table([flags(0, 10, 20)]).splitlines()[2:] == [
+        "| MNIST, uniform:0.1, n = 10,000 | 1 | 0.500 / 0.500 (1.0) | n/a | 0.500 / 0.500 (1.0) |"
+    ]
+    two = flags_table([flags(0, 10, 20), flags(1, 0, 0)]).splitlines()[2]
+    assert two.startswith("| MNIST, uniform:0.1, n = 10,000 | 2 | 0.500 / 0.250 ± 0.354 (0.5) |")
 
 
 def test_all_methods() -> None:
@@ -108,6 +122,7 @@ def test_memorization() -> None:
 def test_what_is_not_measured_is_said() -> None:
     for made in (
         comparison_table,
+        flags_table,
         all_methods_table,
         estimator_table,
         estimator_epochs_table,
