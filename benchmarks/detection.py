@@ -1,6 +1,6 @@
 """Planted label errors found: AUROC of suspicion and of every score, the ablation, and the cut-off.
 
-    python -m benchmarks.detection DATASETS            all cells: about 2 hours on 2 idle cores
+    python -m benchmarks.detection DATASETS            all cells: about 1.5 hours on 2 cores
     python -m benchmarks.detection DATASETS --smoke    the same code on digits: under a minute
 
 DATASETS is a folder with cifar10, cifar100, mnist and clothing, each laid out like a dataset repository of the Hub.
