@@ -121,10 +121,15 @@ def run_cell(folder: str, cell: dict[str, Any], make: Callable[[], dict[str, Any
     measured = make()
     result = {"cell": cell, "config_hash": key, **measured, "made_by": provenance()}
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_result(path, result)
+    return result
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """Write a result file, whole or not at all."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(result, indent=1) + "\n")
     os.replace(partial, path)
-    return result
 
 
 def provenance() -> dict[str, Any]:

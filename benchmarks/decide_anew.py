@@ -3,20 +3,20 @@
     python -m benchmarks.decide_anew DATASETS FILES    about 2 minutes a file of 10,000 samples
 
 The training of the cell is run again without the costly scores and the baselines, which do not depend on the rule and stay as
-they are. A file is left alone if the scores that the decision rests on do not come out as they are in it, to the last digit: then
-its training was another one, and the cell must be made again. `decided_by` in the file says what made the decision.
+they are. A file is left alone if the metrics of the scores that the decision rests on do not come out as they are in it, to the
+last digit: then its training was another one, and the cell must be made again. `decided_by` in the file tells which commit made
+the decision.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from benchmarks import comparison
-from benchmarks.common import provenance
+from benchmarks.common import provenance, write_result
 from curv_issues.bench.methods import DEFAULT
 from curv_issues.findings.ranking import DEFAULT_SCORES
 
@@ -47,9 +47,7 @@ def main() -> None:
         if decided is None:
             print(path.name, "left: its training comes out differently here", flush=True)
             continue
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(decided, indent=1) + "\n")
-        os.replace(partial, path)
+        write_result(path, decided)
         print(path.name, result["methods"][DEFAULT]["flagged"], decided["methods"][DEFAULT]["flagged"], flush=True)
 
 

@@ -62,7 +62,7 @@ def flags_table(results: Results) -> str:
     """Precision / recall of the flagged samples and their number as a multiple of the wrong ones, by dataset and noise."""
     if not results:
         return NOTHING
-    lines = ["| | seeds | " + " | ".join(FLAGGING.values()) + " |", "|---" * (len(FLAGGING) + 2) + "|"]
+    lines = heading("", ["seeds", *FLAGGING.values()])
     for key, cells in by_cell(results).items():
         found = []
         for name in FLAGGING:

@@ -55,9 +55,10 @@ class ReferenceMargin(Tracker):
             counted = given > other
             if not counted.any():
                 counted[:] = True
-            mean, last = other[counted] / (epoch + 1), self.history[counted, epoch]
+            mean = other[counted] / (epoch + 1)
             p90, p99 = np.percentile(mean, (90, 99))
+            below = self.history[counted, epoch][mean < p90]
             found["p90"].append(float(p90))
             found["p99"].append(float(p99))
-            found["predicted"].append(float((last[mean < p90] > 0).mean()) if (mean < p90).any() else 0.0)
+            found["predicted"].append(float((below > 0).mean()) if len(below) else 0.0)
         return found
