@@ -20,10 +20,11 @@ MAIN = {
     "cumulative_loss": "CSL",
     "ssft": "SSFT",
     "margin": "AUM",
-    "default": "**default**",
+    "default": "default",
 }
+BETWEEN = tuple(f"uniform:{rate}" for rate in (0.02, 0.04, 0.05, 0.06, 0.08))  # between the rates that stand for all
 FLAGGING = {
-    "default": "**default**",
+    "default": "default",
     "cl_self_confidence": "Confident Learning (find_label_issues)",
     "knn_label_score": "kNN (Datalab's label issue)",
 }
@@ -48,22 +49,57 @@ def title(key: tuple[Any, ...], results: Results) -> str:
 
 
 def comparison_table(results: Results, metric: str = "auroc") -> str:
-    """A row for each dataset and noise, a column for each of the methods that people know."""
+    """A row for each dataset and noise, a column for each of the methods that people know; but for the rates in between."""
     if not results:
         return NOTHING
-    lines = ["| | seeds | " + " | ".join(MAIN.values()) + " |", "|---" * (len(MAIN) + 2) + "|"]
+    lines = heading("", ["seeds", *MAIN.values()])
     for key, cells in by_cell(results).items():
-        found = [spread([value(cell, name, metric) for cell in cells]) for name in MAIN]
-        lines.append(f"| {title(key, cells)} | {len(cells)} | " + " | ".join(found) + " |")
+        if key[2] not in BETWEEN:
+            found = [spread([value(cell, name, metric) for cell in cells]) for name in MAIN]
+            lines.append(f"| {title(key, cells)} | {len(cells)} | " + " | ".join(best_marked(found)) + " |")
     return "\n".join(lines)
 
 
+def rates_table(results: Results, metric: str = "auroc") -> str:
+    """A row for each dataset, size and method that people know, a column for each rate of uniform noise, as in the papers."""
+    rates = sorted({rate_of(result) for result in results})
+    if not rates:
+        return NOTHING
+    lines = heading("", [f"{rate:.0%}" for rate in rates])
+    groups = defaultdict(list)
+    for (dataset, size, _), cells in by_cell(results).items():
+        groups[dataset, size].extend(cells)
+    for (dataset, _), cells in groups.items():
+        columns = []
+        for rate in rates:
+            of_rate = [cell for cell in cells if rate_of(cell) == rate]
+            found = [spread([value(cell, name, metric) for cell in of_rate]) if of_rate else "" for name in MAIN]
+            columns.append(best_marked(found))
+        for name, row in zip(MAIN.values(), zip(*columns, strict=True), strict=True):
+            lines.append(f"| {list(NAMES.values())[dataset]}, n = {cells[0]['n']:,}: {name} | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def rate_of(result: dict[str, Any]) -> float:
+    """Rate of uniform noise in a cell."""
+    return float(result["cell"]["noise"].removeprefix("uniform:"))
+
+
+def best_marked(found: Sequence[str]) -> list[str]:
+    """The same cells of a table, those with the greatest mean in bold."""
+    means = [text.partition(" ")[0] for text in found]
+    best = max((mean for mean in means if mean not in ("", "n/a")), key=float, default=None)
+    return [f"**{text}**" if mean == best else text for text, mean in zip(found, means, strict=True)]
+
+
 def flags_table(results: Results) -> str:
-    """Precision / recall of the flagged samples and their number as a multiple of the wrong ones, by dataset and noise."""
+    """Precision / recall of the flagged samples and their number as a multiple of the wrong ones, of the same rows."""
     if not results:
         return NOTHING
     lines = heading("", ["seeds", *FLAGGING.values()])
     for key, cells in by_cell(results).items():
+        if key[2] in BETWEEN:
+            continue
         found = []
         for name in FLAGGING:
             flags = [cell["methods"][name]["flagged"] for cell in cells if cell["methods"][name]["flagged"]]
@@ -80,10 +116,7 @@ def all_methods_table(results: Results) -> str:
         return NOTHING
     groups = by_cell(results)
     names = dict.fromkeys(name for result in results for name in result["methods"])
-    lines = [
-        "| | " + " | ".join(title(key, cells) for key, cells in groups.items()) + " | cost |",
-        "|---" * (len(groups) + 2) + "|",
-    ]
+    lines = heading("", [*(title(key, cells) for key, cells in groups.items()), "cost"])
     for name in names:
         cells = [
             f"{spread([value(cell, name, 'auroc') for cell in found])} / "

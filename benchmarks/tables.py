@@ -188,6 +188,8 @@ TABLES = {
     README.parent / "benchmarks" / "README.md": {
         "recipe": recipe_table,
         "schedule": schedule_table,
+        "rates": lambda: study_tables.rates_table(of_group("published")),
+        "rates-precision": lambda: study_tables.rates_table(of_group("published"), "average_precision"),
         "published-cifar10": lambda: study_tables.all_methods_table(of_group("published", "cifar10")),
         "published-cifar100": lambda: study_tables.all_methods_table(of_group("published", "cifar100")),
         "published-mnist": lambda: study_tables.all_methods_table(of_group("published", "mnist")),

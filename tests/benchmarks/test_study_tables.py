@@ -12,6 +12,7 @@ from benchmarks.study_tables import (
     flags_table,
     forms_table,
     memorization_table,
+    rates_table,
 )
 
 
@@ -31,12 +32,31 @@ CELLS = [
 
 def test_the_methods_that_people_know() -> None:
     lines = comparison_table(CELLS).splitlines()
-    assert lines[0].startswith("| | seeds | inconfidence | Confident Learning |")
+    assert lines[0].startswith("|  | seeds | inconfidence | Confident Learning |")
     assert lines[2].startswith("| CIFAR-10, human, worst, n = 10,000 | 1 | n/a | n/a |")
-    assert lines[3].startswith("| CIFAR-10, uniform:0.1, n = 10,000 | 2 | 0.850 ± 0.071 | n/a |")
-    assert lines[3].endswith("| 0.850 ± 0.071 |")
-    assert lines[4].startswith("| MNIST, uniform:0.1, n = 10,000 | 1 | 0.900 |")
-    assert "| 0.425 ± 0.035 |" in comparison_table(CELLS, "average_precision")
+    assert lines[3].startswith("| CIFAR-10, uniform:0.1, n = 10,000 | 2 | **0.850 ± 0.071** | n/a |")
+    assert lines[3].endswith("| **0.850 ± 0.071** |")  # as good as the other
+    assert lines[4].startswith("| MNIST, uniform:0.1, n = 10,000 | 1 | **0.900** |")
+    assert "| **0.425 ± 0.035** |" in comparison_table(CELLS, "average_precision")
+    worse = compared("mnist", "uniform:0.1", 0, 0.9)
+    worse["methods"]["default"] = {"detection": {"auroc": 0.8994}}
+    assert comparison_table([worse]).endswith("| 0.899 |")
+    assert comparison_table([*CELLS, compared("mnist", "uniform:0.04", 0, 0.7)]).splitlines() == lines
+
+
+def test_rates_side_by_side() -> None:
+    cells = [*CELLS[:3], compared("cifar10", "uniform:0.02", 0, 0.7), compared("mnist", "uniform:0.02", 0, 0.6, size="full")]
+    lines = rates_table(cells).splitlines()
+    assert lines[0] == "|  | 2% | 10% |"
+    assert [line.split(":")[0] for line in lines[2::9]] == [
+        "| CIFAR-10, n = 10,000",
+        "| MNIST, n = 10,000",
+        "| MNIST, n = 10,000",  # all samples
+    ]
+    assert lines[2] == "| CIFAR-10, n = 10,000: inconfidence | **0.700** | **0.850 ± 0.071** |"
+    assert lines[3] == "| CIFAR-10, n = 10,000: Confident Learning | n/a | n/a |"
+    assert lines[-1] == "| MNIST, n = 10,000: default | **0.600** |  |"
+    assert "| **0.350** | **0.425 ± 0.035** |" in rates_table(cells, "average_precision")
 
 
 def test_what_is_flagged() -> None:
@@ -129,5 +149,6 @@ def test_what_is_not_measured_is_said() -> None:
         beyond_table,
         forms_table,
         memorization_table,
+        rates_table,
     ):
         assert made([]) == NOTHING
