@@ -78,6 +78,12 @@ def test_all_methods() -> None:
     assert lines[2].endswith("| 0.850 ± 0.071 / 0.43 ± 0.04 | 0.900 / 0.45 | 2.0 |")
 
 
+def test_a_delayed_cell_does_not_change_the_cost() -> None:
+    delayed = compared("cifar10", "uniform:0.1", 2, 0.8)
+    delayed["methods"]["default"]["cost"] = 9.0
+    assert all_methods_table([*CELLS, delayed]).splitlines()[2].endswith("| 2.0 |")
+
+
 def test_a_method_of_some_cells_only() -> None:
     more = compared("mnist", "uniform:0.1", 1, 0.7)
     more["methods"]["ssft"] = {"detection": {"auroc": 0.6, "average_precision": 0.5}, "cost": 4.0}
