@@ -42,10 +42,15 @@ def by_cell(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     return dict(sorted(groups.items()))
 
 
+def telling_cells(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """As `by_cell`, without the rates in between."""
+    return {key: cells for key, cells in by_cell(results).items() if key[2] not in BETWEEN}
+
+
 def title(key: tuple[Any, ...], results: Results) -> str:
     """What a row is called."""
     noise = key[2].replace("file:cifar10n.parquet:", "human, ")
-    return f"{list(NAMES.values())[key[0]]}, {noise}, n = {results[0]['n']:,}"
+    return f"{NAMES[results[0]['cell']['dataset']]}, {noise}, n = {results[0]['n']:,}"
 
 
 def comparison_table(results: Results, metric: str = "auroc") -> str:
@@ -53,10 +58,9 @@ def comparison_table(results: Results, metric: str = "auroc") -> str:
     if not results:
         return NOTHING
     lines = heading("", ["seeds", *MAIN.values()])
-    for key, cells in by_cell(results).items():
-        if key[2] not in BETWEEN:
-            found = [spread([value(cell, name, metric) for cell in cells]) for name in MAIN]
-            lines.append(f"| {title(key, cells)} | {len(cells)} | " + " | ".join(best_marked(found)) + " |")
+    for key, cells in telling_cells(results).items():
+        found = [spread([value(cell, name, metric) for cell in cells]) for name in MAIN]
+        lines.append(f"| {title(key, cells)} | {len(cells)} | " + " | ".join(best_marked(found)) + " |")
     return "\n".join(lines)
 
 
@@ -69,14 +73,14 @@ def rates_table(results: Results, metric: str = "auroc") -> str:
     groups = defaultdict(list)
     for (dataset, size, _), cells in by_cell(results).items():
         groups[dataset, size].extend(cells)
-    for (dataset, _), cells in groups.items():
-        columns = []
+    for cells in groups.values():
+        of_what, columns = f"{NAMES[cells[0]['cell']['dataset']]}, n = {cells[0]['n']:,}", []
         for rate in rates:
             of_rate = [cell for cell in cells if rate_of(cell) == rate]
             found = [spread([value(cell, name, metric) for cell in of_rate]) if of_rate else "" for name in MAIN]
             columns.append(best_marked(found))
         for name, row in zip(MAIN.values(), zip(*columns, strict=True), strict=True):
-            lines.append(f"| {list(NAMES.values())[dataset]}, n = {cells[0]['n']:,}: {name} | " + " | ".join(row) + " |")
+            lines.append(f"| {of_what}: {name} | " + " | ".join(row) + " |")
     return "\n".join(lines)
 
 
@@ -97,9 +101,7 @@ def flags_table(results: Results) -> str:
     if not results:
         return NOTHING
     lines = heading("", ["seeds", *FLAGGING.values()])
-    for key, cells in by_cell(results).items():
-        if key[2] in BETWEEN:
-            continue
+    for key, cells in telling_cells(results).items():
         found = []
         for name in FLAGGING:
             flags = [cell["methods"][name]["flagged"] for cell in cells if cell["methods"][name]["flagged"]]

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.comparison import RATES
 from benchmarks.study_tables import (
+    BETWEEN,
     NOTHING,
     all_methods_table,
     beyond_table,
@@ -41,7 +43,12 @@ def test_the_methods_that_people_know() -> None:
     worse = compared("mnist", "uniform:0.1", 0, 0.9)
     worse["methods"]["default"] = {"detection": {"auroc": 0.8994}}
     assert comparison_table([worse]).endswith("| 0.899 |")
-    assert comparison_table([*CELLS, compared("mnist", "uniform:0.04", 0, 0.7)]).splitlines() == lines
+
+
+def test_the_rates_in_between_have_a_table_of_their_own() -> None:
+    assert set(BETWEEN) == {f"uniform:{rate}" for rate in RATES} - {"uniform:0.01", "uniform:0.1"}
+    assert comparison_table([*CELLS, compared("mnist", "uniform:0.04", 0, 0.7)]) == comparison_table(CELLS)
+    assert "| **0.700** |" in rates_table([compared("mnist", "uniform:0.04", 0, 0.7)])
 
 
 def test_rates_side_by_side() -> None:
