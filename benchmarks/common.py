@@ -25,7 +25,7 @@ from curv_issues.noise import uniform
 from curv_issues.summary import versions
 
 RESULTS = Path(__file__).parent / "results"
-DATASETS: dict[str, dict[str, str]] = {
+DATASETS: dict[str, dict[str, Any]] = {
     "cifar10": {"split": "train"},
     "cifar100": {"split": "train", "label_column": "fine_label"},
     "mnist": {"split": "train"},

@@ -25,6 +25,7 @@ from benchmarks.common import (
 from curv_issues.auditing import audit_data
 from curv_issues.bench.metrics import auroc_by_class, detection, flagging
 from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.data.base import LabeledData
 from curv_issues.noise.long_tail import long_tailed
 
 SEEDS = (0, 1, 2)
@@ -91,7 +92,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _load_once(name: str, root: Path):  # type: ignore[no-untyped-def]
+def _load_once(name: str, root: Path) -> LabeledData:
     return load(name, root)
 
 

@@ -108,6 +108,7 @@ def run_natural(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 def plant_altered(data: LabeledData, kinds: list[str], pairs: int, seed: int) -> tuple[LabeledData, np.ndarray, np.ndarray]:
     """The data with altered copies under other labels; the pairs (p, 2), copy and source; the kind of each, (p,)."""
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
+    assert planted.pairs is not None
     rng = np.random.default_rng((seed, 1))
     kind = np.array(kinds, dtype=object)[np.arange(pairs) % len(kinds)]
     images, hashes = planted.data.images.copy(), planted.data.image_sha256.copy()
@@ -225,6 +226,7 @@ def measure_protocol(
 ) -> dict[str, Any]:
     """AUROC per image of every method where both pictures of a pair are to be found; recall and precision of pairs."""
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
+    assert planted.pairs is not None
     options = TrainingOptions(seed=seed, measure=SCORES, curvature_epochs=EVERY_EPOCH, epochs=epochs)
     run = run_probe(planted.data, options, mirrored=True)
     assert run is not None
@@ -284,7 +286,7 @@ def measure_highest(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
     return {"n": len(data), "members": len(members), "groups": result.summary["duplicates"]["conflict_groups"], "scores": found}
 
 
-def draw(strips: list[tuple[np.ndarray, ...]], name: str, *, columns: int = 6, side: int = 64, gap: int = 6) -> None:
+def draw(strips: Sequence[tuple[np.ndarray, ...]], name: str, *, columns: int = 6, side: int = 64, gap: int = 6) -> None:
     """Write strips of pictures side by side as PNG, beside the result files."""
     if not strips:
         return

@@ -66,7 +66,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     data, seed = _source(cell["dataset"], root), cell["seed"]
     data = ten_classes(data, seed) if data.num_classes > 10 else data
     noisy, truth = plant(stratified(data, cell["size"], seed), cell["rate"], seed)
-    plain = {} if cell["augmentation"] else {"flip": False, "shift": 0}
+    plain: dict[str, Any] = {} if cell["augmentation"] else {"flip": False, "shift": 0}
     probes = FreshProbes(noisy, TrainingOptions(seed=seed, weight_decay=cell["weight_decay"], **plain))
     scored = spread_epochs(probes.recipe.epochs, min(SCORED, probes.recipe.epochs))
     by_epoch: dict[str, list[np.ndarray]] = defaultdict(list)
