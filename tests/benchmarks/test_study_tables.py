@@ -18,10 +18,13 @@ from benchmarks.study_tables import (
 )
 
 
-def compared(dataset: str, noise: str, seed: int, auroc: float | None, *, size: object = 10_000) -> dict[str, Any]:
+def compared(
+    dataset: str, noise: str, seed: int, auroc: float | None, *, size: object = 10_000, group: str = "published"
+) -> dict[str, Any]:
     found = None if auroc is None else {"auroc": auroc, "average_precision": auroc / 2, "precision_at_k": 0.1}
     methods = {name: {"detection": found, "cost": 2.0} for name in ("default", "inconfidence")}
-    return {"cell": {"dataset": dataset, "size": size, "noise": noise, "seed": seed}, "n": 10_000, "methods": methods}
+    cell = {"group": group, "dataset": dataset, "size": size, "noise": noise, "seed": seed}
+    return {"cell": cell, "n": 10_000, "methods": methods}
 
 
 CELLS = [
@@ -49,6 +52,8 @@ def test_the_rates_in_between_have_a_table_of_their_own() -> None:
     assert set(BETWEEN) == {f"uniform:{rate}" for rate in RATES} - {"uniform:0.01", "uniform:0.1"}
     assert comparison_table([*CELLS, compared("mnist", "uniform:0.04", 0, 0.7)]) == comparison_table(CELLS)
     assert "| **0.700** |" in rates_table([compared("mnist", "uniform:0.04", 0, 0.7)])
+    photos = compared("clothing", "uniform:0.05", 0, 0.7, group="photos")  # one rate only, which stands for all
+    assert comparison_table([*CELLS, photos]).splitlines()[-1].startswith("| clothing photos, uniform:0.05, n = 10,000 | 1 |")
 
 
 def test_rates_side_by_side() -> None:
