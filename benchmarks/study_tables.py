@@ -22,7 +22,7 @@ MAIN = {
     "margin": "AUM",
     "default": "default",
 }
-BETWEEN = tuple(f"uniform:{rate}" for rate in (0.02, 0.04, 0.05, 0.06, 0.08))  # between the rates that stand for all
+TELLING = ("uniform:0.01", "uniform:0.1")  # of the published rates, those that stand for all
 FLAGGING = {
     "default": "default",
     "cl_self_confidence": "Confident Learning (find_label_issues)",
@@ -44,7 +44,7 @@ def by_cell(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
 
 def telling_cells(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     """As `by_cell`, without the published rates in between."""
-    return by_cell([one for one in results if not (one["cell"]["group"] == "published" and one["cell"]["noise"] in BETWEEN)])
+    return by_cell([one for one in results if one["cell"]["group"] != "published" or one["cell"]["noise"] in TELLING])
 
 
 def title(key: tuple[Any, ...], results: Results) -> str:
@@ -66,27 +66,21 @@ def comparison_table(results: Results, metric: str = "auroc") -> str:
 
 def rates_table(results: Results, metric: str = "auroc") -> str:
     """A row for each dataset, size and method that people know, a column for each rate of uniform noise, as in the papers."""
-    rates = sorted({rate_of(result) for result in results})
-    if not rates:
+    if not results:
         return NOTHING
+    groups = by_cell(results)
+    rates = sorted({float(noise.removeprefix("uniform:")) for _, _, noise in groups})
     lines = heading("", [f"{rate:.0%}" for rate in rates])
-    groups = defaultdict(list)
-    for (dataset, size, _), cells in by_cell(results).items():
-        groups[dataset, size].extend(cells)
-    for cells in groups.values():
-        of_what, columns = f"{NAMES[cells[0]['cell']['dataset']]}, n = {cells[0]['n']:,}", []
-        for rate in rates:
-            of_rate = [cell for cell in cells if rate_of(cell) == rate]
-            found = [spread([value(cell, name, metric) for cell in of_rate]) if of_rate else "" for name in MAIN]
-            columns.append(best_marked(found))
+    for place in dict.fromkeys(key[:2] for key in groups):
+        by_rate = [groups.get((*place, f"uniform:{rate:g}"), []) for rate in rates]
+        columns = [
+            best_marked([spread([value(cell, name, metric) for cell in cells]) if cells else "" for name in MAIN])
+            for cells in by_rate
+        ]
+        one = next(cells[0] for cells in by_rate if cells)
         for name, row in zip(MAIN.values(), zip(*columns, strict=True), strict=True):
-            lines.append(f"| {of_what}: {name} | " + " | ".join(row) + " |")
+            lines.append(f"| {NAMES[one['cell']['dataset']]}, n = {one['n']:,}: {name} | " + " | ".join(row) + " |")
     return "\n".join(lines)
-
-
-def rate_of(result: dict[str, Any]) -> float:
-    """Rate of uniform noise in a cell."""
-    return float(result["cell"]["noise"].removeprefix("uniform:"))
 
 
 def best_marked(found: Sequence[str]) -> list[str]:
