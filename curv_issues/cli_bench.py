@@ -33,6 +33,8 @@ def bench(
     revision: Annotated[str | None, typer.Option(help="As of audit.")] = None,
     image_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
     label_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
+    skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="As of audit.")] = False,
+    skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="As of audit.")] = False,
     device: Annotated[str, typer.Option(help="As of audit.")] = "auto",
     preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
     probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
@@ -71,6 +73,8 @@ def bench(
             from curv_issues.data.huggingface import load_data
             from curv_issues.device import choose_device
             from curv_issues.progress import Progress
+            from curv_issues.report.text import visible
+            from curv_issues.summary import notes_on
 
             choose_device(device)
             data = load_data(
@@ -82,6 +86,8 @@ def bench(
                 label_column=label_column,
                 max_samples=max_samples,
                 seed=0,
+                skip_unreadable=skip_unreadable,
+                skip_unlabelled=skip_unlabelled,
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
             plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options)
@@ -94,6 +100,8 @@ def bench(
             except KeyboardInterrupt:
                 interrupted = True
         results = finished_cells(data, plan, folder)
+        for note in [] if quiet else notes_on(data):
+            typer.echo(visible(f"Note: {note}"), err=True)
         if results:
             _deliver(results, folder, format=format, quiet=quiet)
         if interrupted:
