@@ -6,12 +6,13 @@ import functools
 import json
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks import common, tables
+from benchmarks import beyond, common, comparison, duplicates, duplicates_scale, estimator, recipe, schedule, tables
 from benchmarks import detection as detection_benchmark
 from curv_issues.config import TrainingOptions
 from tests.small import make_data
@@ -185,9 +186,23 @@ def committed() -> list[Path]:
     return sorted((common.RESULTS / "detection").glob("*.json"))
 
 
-def test_committed_results_are_of_the_cells_of_the_script() -> None:
-    cells = detection_benchmark.cells()
-    for path in committed():
+@pytest.mark.parametrize(
+    ("folder", "modules"),
+    [
+        ("detection", [detection_benchmark]),
+        ("comparison", [comparison]),
+        ("estimator", [estimator]),
+        ("beyond", [beyond]),
+        ("recipe", [recipe]),
+        ("schedule", [schedule]),
+        ("duplicates", [duplicates, duplicates_scale]),
+    ],
+)
+def test_committed_results_are_of_the_cells_of_the_script(folder: str, modules: list[ModuleType]) -> None:
+    cells = [cell for module in modules for cell in module.cells()]
+    paths = sorted((common.RESULTS / folder).glob("*.json"))
+    assert paths
+    for path in paths:
         result = json.loads(path.read_text())
         assert result["cell"] in cells, path.name
         assert path.name.endswith(f"-{result['config_hash']}.json")
