@@ -3,7 +3,7 @@
     python -m benchmarks.decide_anew DATASETS FILES    about 2 minutes a file of 10,000 samples
 
 The training of the cell is run again without the costly scores and the baselines, which do not depend on the rule and stay as
-they are. A file is left alone if the metrics of the scores that the decision rests on do not come out as they are in it, to the
+they are. A file is left alone if the metrics of two scores do not come out as they are in it, to the
 last digit: then its training was another one, and the cell must be made again. `decided_by` in the file tells which commit made
 the decision.
 """
@@ -18,17 +18,17 @@ from typing import Any
 from benchmarks import comparison
 from benchmarks.common import provenance, write_result
 from curv_issues.bench.methods import DEFAULT
-from curv_issues.findings.ranking import DEFAULT_SCORES
+
+UNCHANGED = ("margin", "final_margin")  # scores by which a repeated training is known
 
 
 def decide_anew(result: dict[str, Any], root: Path) -> dict[str, Any] | None:
     """The result with the default ranking and the decision of today; None if its training cannot be repeated here."""
-    again = comparison.measure(result["cell"], root, methods=",".join(DEFAULT_SCORES), curvature_epochs=1)
+    again = comparison.measure(result["cell"], root, methods=",".join(UNCHANGED), curvature_epochs=1)
     before, now = result["methods"], again["methods"]
-    if any(before[name]["detection"] != now[name]["detection"] for name in DEFAULT_SCORES):
+    if any(before[name]["detection"] != now[name]["detection"] for name in UNCHANGED):
         return None
-    cost = max(before[name]["cost"] for name in again["decision"]["ranking"]["scores"])  # as measured beside the others
-    default = {**now[DEFAULT], "cost": cost}
+    default = {**now[DEFAULT], "cost": before["margin"]["cost"]}  # as measured beside the others
     return {**result, "methods": {**before, DEFAULT: default}, "decision": again["decision"], "decided_by": provenance()}
 
 

@@ -30,11 +30,12 @@ from curv_issues.noise.long_tail import long_tailed
 
 SEEDS = (0, 1, 2)
 TWO_CLASSES = "cifar10:automobile,truck"
-FUSIONS = {
+FUSIONS = {  # whose ranks are averaged
+    "default + input_curvature": ("default", "input_curvature"),
+    "default + cumulative_loss": ("default", "cumulative_loss"),
+    "default + final_margin": ("default", "final_margin"),
     "cumulative_loss + margin": ("cumulative_loss", "margin"),
-    "cumulative_loss + margin + input_curvature": ("cumulative_loss", "margin", "input_curvature"),
     "cumulative_loss + margin + final_margin": ("cumulative_loss", "margin", "final_margin"),
-    "cumulative_loss + margin + final_margin + input_curvature": ("cumulative_loss", "margin", "final_margin", "input_curvature"),
 }
 
 
@@ -75,7 +76,8 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
         name: result.scores[name].to_numpy() * (1 if result.score_metadata[name]["direction"] == "high" else -1)
         for name in result.score_names
     }
-    fused = {name: np.mean([rankdata(suspect[part]) for part in parts], axis=0) for name, parts in FUSIONS.items()}
+    parts = {"default": suspicion, **suspect}
+    fused = {name: np.mean([rankdata(parts[part]) for part in members], axis=0) for name, members in FUSIONS.items()}
     return {
         "n": len(data),
         "wrong": int(truth.sum()),

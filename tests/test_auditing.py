@@ -19,7 +19,7 @@ import curv_issues
 from curv_issues import AuditInterrupted, AuditResult, DatasetError, UsageError, audit, flip_labels, from_arrays
 from curv_issues.config import FindingOptions, TrainingOptions, option_names
 from curv_issues.findings.looked_wrong import looked_wrong
-from curv_issues.findings.ranking import rank_samples
+from curv_issues.findings.ranking import rank_by_margins
 from curv_issues.progress import Progress
 from curv_issues.summary import notes_on, versions
 from curv_issues.trackers import SCORES, ScoreInfo
@@ -81,12 +81,11 @@ def test_the_result_keeps_the_contract() -> None:
     assert (scores["given"] != scores["suggested"]).all()
     assert scores["suspicion"].between(0, 1).all()
     assert scores[list(SCORES)].notna().all().all()
-    raw = {name: scores[name].to_numpy() for name in SCORES}
-    directions = {name: info.direction for name, info in SCORES.items()}
-    wrong = looked_wrong(result.trajectories["margin"], result.summary["reference_margin"]).mask
-    ranking = rank_samples(raw, directions, looked_wrong=wrong)
+    wrong = looked_wrong(result.trajectories["margin"], result.summary["reference_margin"])
+    ranking = rank_by_margins(result.trajectories["margin"], wrong.unmemorised_epochs)
     np.testing.assert_allclose(scores["suspicion"], ranking.suspicion)
-    assert result.summary["ranking"] == {"scores": list(ranking.scores), "memorised_share": ranking.memorised_share}
+    memorised = (scores["final_margin"][wrong.mask] > 0).mean()
+    assert result.summary["ranking"] == {"score": "default", "epochs": ranking.epochs, "memorised_share": memorised}
 
     assert result.findings["suspicion"].is_monotonic_decreasing
     findings = result.findings[result.findings["kind"] == "label_error"]

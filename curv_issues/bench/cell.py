@@ -94,9 +94,7 @@ def _of_the_run(run: ProbeRun, data: LabeledData, truth: np.ndarray, methods: Me
         name: cost_of_score(load_attribute(SCORES[name].target), passes, epochs=epochs, scored_epochs=scored) for name in SCORES
     }
     found: dict[str, Any] = {
-        DEFAULT: _measured(
-            data, truth, judged.ranking.suspicion, "high", max(costs[name] for name in judged.ranking.scores), judged.flagged
-        ),
+        DEFAULT: _measured(data, truth, judged.ranking.suspicion, "high", costs["margin"], judged.flagged),
         "decision": describe_decision(judged),
     }
     for name in methods.scores:

@@ -12,7 +12,7 @@ import pandas as pd
 from curv_issues.config import FindingOptions
 from curv_issues.findings.cutoff import CutOff, doubt, flag
 from curv_issues.findings.looked_wrong import looked_wrong
-from curv_issues.findings.ranking import Ranking, memorised_share, rank_samples
+from curv_issues.findings.ranking import Ranking, is_measured, rank_by_margins, rank_by_score
 from curv_issues.recipe import standard_epochs
 
 KIND = "label_error"
@@ -26,11 +26,14 @@ class LabelErrors:
         ranking: the suspicion of each sample, and the scores it is made of.
         flagged: bool (n,).
         cut_off: how the decision was made.
+        memorised_share: of the labels that looked wrong in training, the share that the probe predicts in the end; None if no
+            label looked wrong.
     """
 
     ranking: Ranking
     flagged: np.ndarray
     cut_off: CutOff
+    memorised_share: float | None
 
 
 def find_label_errors(
@@ -54,23 +57,33 @@ def find_label_errors(
         UsageError: the score asked for was not measured.
     """
     wrong = looked_wrong(margins, reference)
-    ranking = rank_samples(scores, directions, score=options.score, looked_wrong=wrong.mask)
+    if options.score == "default":
+        ranking = rank_by_margins(margins, wrong.unmemorised_epochs)
+    else:
+        ranking = rank_by_score(scores, directions, options.score)
     flagged, cut_off = flag(ranking.suspicion, wrong, cut_off=options.cut_off)
+    memorised = _memorised_share(scores, wrong.mask)
     if cut_off.rule == "auto":
         note = doubt(
             wrong,
-            memorised_share=memorised_share(scores, wrong.mask),
+            memorised_share=memorised,
             epochs_done=margins.shape[1],
             standard_epochs=standard_epochs(len(margins)),
         )
         cut_off = replace(cut_off, note=note)
-    return LabelErrors(ranking, flagged, cut_off)
+    return LabelErrors(ranking, flagged, cut_off, memorised)
 
 
 def describe_decision(errors: LabelErrors) -> dict[str, Any]:
     """What a summary says of how the samples were ranked and flagged."""
-    ranking = {"scores": list(errors.ranking.scores), "memorised_share": errors.ranking.memorised_share}
+    ranking = {"score": errors.ranking.score, "epochs": errors.ranking.epochs, "memorised_share": errors.memorised_share}
     return {"ranking": ranking, "cut_off": asdict(errors.cut_off)}
+
+
+def _memorised_share(scores: Mapping[str, np.ndarray], looked_wrong: np.ndarray) -> float | None:
+    if not looked_wrong.any() or not is_measured(scores, "final_margin"):
+        return None
+    return float((scores["final_margin"][looked_wrong] > 0).mean())
 
 
 def findings_table(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:

@@ -18,12 +18,14 @@ class LookedWrong:
     Attributes:
         mask: bool (n,).
         epochs: number of epochs whose margins were counted.
+        unmemorised_epochs: number of epochs before the probe memorises labels that look wrong; at least `epochs`.
         margin_threshold: mean margin over these epochs below which a label looks wrong.
         clear_share: of the labels that do not look wrong, the share that no random label comes near; see `learned_epochs`.
     """
 
     mask: np.ndarray
     epochs: int
+    unmemorised_epochs: int
     margin_threshold: float
     clear_share: float
 
@@ -32,23 +34,26 @@ def looked_wrong(margins: np.ndarray, reference: Mapping[str, Sequence[float]]) 
     """Compare the margins of the given labels with those of random other labels.
 
     A label looks wrong if its mean margin lies below the 90th percentile of what the samples reach under a random other label.
+    Counted are the epochs up to the first whose share of clear labels comes within .01 of the greatest: by then the labels were
+    learned, hardly any lies between right and wrong, and later epochs could only memorise. See `unmemorised_clear_shares`.
 
     Args:
         margins: (n, e), margin of the given label in the training pass by epoch.
         reference: "p90", "p99" and "predicted" by epoch, see `ReferenceMargin.yardstick`.
     """
-    epochs, clear_share = learned_epochs(margins, reference)
-    threshold = float(reference["p90"][epochs - 1])
-    return LookedWrong(margins[:, :epochs].mean(axis=1, dtype=np.float64) < threshold, epochs, threshold, clear_share)
+    clear_shares = unmemorised_clear_shares(margins, reference)
+    epoch = int(np.argmax(clear_shares >= clear_shares.max() - NEAR_BEST))
+    threshold = float(reference["p90"][epoch])
+    mask = margins[:, : epoch + 1].mean(axis=1, dtype=np.float64) < threshold
+    return LookedWrong(mask, epoch + 1, len(clear_shares), threshold, float(clear_shares[epoch]))
 
 
-def learned_epochs(margins: np.ndarray, reference: Mapping[str, Sequence[float]]) -> tuple[int, float]:
-    """Number of epochs until the labels were learned, and the share of clear labels then; later ones could only memorise.
+def unmemorised_clear_shares(margins: np.ndarray, reference: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """Of the labels that do not look wrong, the share that is clear, for each epoch before the probe memorises wrong labels.
 
-    A label that does not look wrong is clear if it is above the 99th percentile of the reference too (mean margins up to that
-    epoch). Counted are the epochs up to the first whose share of clear labels comes within .01 of the greatest: hardly any label
-    lies between right and wrong. Epochs from the one on in which the probe predicts many of the labels that look wrong do
-    not come into question: it memorises them. Many is .3 more than of the random labels, on which nothing was trained.
+    A label is clear if it is above the 99th percentile of the reference too (mean margins up to that epoch). The probe memorises
+    from the epoch on in which it predicts many of the labels that look wrong: .3 more than of the random labels, on which
+    nothing was trained. The first epoch is always there.
     """
     running = np.zeros(len(margins))
     clear_shares: list[float] = []
@@ -60,5 +65,4 @@ def learned_epochs(margins: np.ndarray, reference: Mapping[str, Sequence[float]]
         if epoch and predicted >= reference["predicted"][epoch] + MEMORISING:
             break
         clear_shares.append((mean > reference["p99"][epoch]).sum() / max((~wrong).sum(), 1))
-    epoch = int(np.argmax(np.array(clear_shares) >= max(clear_shares) - NEAR_BEST))
-    return epoch + 1, float(clear_shares[epoch])
+    return np.array(clear_shares)

@@ -78,7 +78,7 @@ def test_curvature_in_the_default() -> None:
     says("with 10% wrong labels, .006 with 20%). So **the default findings rest on free scores")
     change = {}
     for key, results in tables.grouped([result for result in tables.read("detection") if result["wrong"]]).items():
-        joined = [result["fusions"][" + ".join([*result["ranking"]["scores"], "input_curvature"])]["auroc"] for result in results]
+        joined = [result["fusions"]["default + input_curvature"]["auroc"] for result in results]
         change[key] = np.mean(joined) - np.mean([result["suspicion"]["auroc"] for result in results])
     two_classes = {key[3]: change.pop(key) for key in list(change) if ":" in key[0] and key[1] == "full"}
     assert two_classes == {0.1: pytest.approx(0.002, abs=0.0005), 0.2: pytest.approx(0.006, abs=0.0005)}

@@ -14,7 +14,7 @@ SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
 def wrong(count: int, n: int = 5, *, clear: float = 0.9) -> LookedWrong:
     mask = np.zeros(n, dtype=bool)
     mask[:count] = True
-    return LookedWrong(mask, epochs=4, margin_threshold=-1.5, clear_share=clear)
+    return LookedWrong(mask, epochs=4, unmemorised_epochs=4, margin_threshold=-1.5, clear_share=clear)
 
 
 def test_auto_flags_as_many_as_looked_wrong_but_the_most_suspect() -> None:

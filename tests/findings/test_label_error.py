@@ -6,8 +6,8 @@ import pytest
 
 from curv_issues.config import FindingOptions
 from curv_issues.errors import UsageError
-from curv_issues.findings.label_error import find_label_errors, findings_table
-from curv_issues.findings.ranking import rank_samples
+from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
+from curv_issues.findings.ranking import rank_by_margins, rank_by_score
 
 
 def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int]:
@@ -20,7 +20,7 @@ def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int
         {"p90": [-1.0], "p99": [0.0], "predicted": [0.0]},
         options=FindingOptions(score=score, cut_off=cut_off),
     )
-    expected = rank_samples({"margin": margin, "final_loss": loss}, {"margin": "low", "final_loss": "high"}, score=score)
+    expected = rank_by_score({"margin": margin, "final_loss": loss}, {"margin": "low", "final_loss": "high"}, score)
     np.testing.assert_array_equal(judged.ranking.suspicion, expected.suspicion)
     return judged.ranking.suspicion, judged.flagged, judged.cut_off.num_flagged
 
@@ -33,6 +33,28 @@ def test_rank_and_cut_off_are_those_of_the_options() -> None:
     assert judge("margin", "0%")[1].any() == np.False_
     with pytest.raises(UsageError, match="The score 'residual' was not measured in this run; it has: margin, final_loss"):
         judge("residual", 0.5)
+
+
+# 5 wrong labels, low until they are memorised in the fourth epoch; 95 right ones
+MEMORISED = np.concatenate([np.tile([0.0, 6.0, 9.0, 9.0, 9.0], (95, 1)), np.tile([-9.0, -9.0, -9.0, 9.0, 9.0], (5, 1))])
+
+
+def test_the_default_ranks_by_the_margins_before_labels_are_memorised() -> None:
+    reference = {"p90": [-1.0] * 5, "p99": [1.0] * 5, "predicted": [0.0] * 5}
+    final = MEMORISED[:, -1].copy()
+    final[95] = -1.0  # of the wrong labels, one is not predicted in the end
+    scores = {"margin": MEMORISED.mean(axis=1), "final_margin": final}
+    judged = find_label_errors(scores, {}, MEMORISED, reference, options=FindingOptions())
+    np.testing.assert_array_equal(judged.ranking.suspicion, rank_by_margins(MEMORISED, 3).suspicion)
+    assert judged.flagged.tolist() == [False] * 95 + [True] * 5
+    assert judged.memorised_share == 0.8
+    assert describe_decision(judged)["ranking"] == {"score": "default", "epochs": 3, "memorised_share": 0.8}
+
+
+def test_the_share_of_memorised_labels_is_unknown_where_none_looked_wrong() -> None:
+    reference = {"p90": [-9.0] * 5, "p99": [-8.0] * 5, "predicted": [0.0] * 5}
+    scores = {"final_margin": MEMORISED[:, -1]}
+    assert find_label_errors(scores, {}, MEMORISED, reference, options=FindingOptions()).memorised_share is None
 
 
 def test_findings_are_most_suspect_first_and_carry_their_evidence() -> None:

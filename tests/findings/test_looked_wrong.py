@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curv_issues.findings.looked_wrong import learned_epochs, looked_wrong
+from curv_issues.findings.looked_wrong import looked_wrong, unmemorised_clear_shares
 
 
 def constant(p90: float, p99: float, epochs: int, *, predicted: float = 0.0) -> dict[str, list[float]]:
@@ -31,7 +31,9 @@ def test_counting_stops_once_the_labels_are_learned() -> None:
 @pytest.mark.parametrize(("between", "epochs"), [(1, 1), (2, 2)])
 def test_the_first_epoch_counts_that_is_within_a_hundredth_of_the_best(between: int, epochs: int) -> None:
     margins = np.concatenate([np.tile([0.5, 3.0], (between, 1)), np.full((100 - between, 2), 2.0)])
-    assert learned_epochs(margins, constant(0.0, 1.0, 2)) == (epochs, pytest.approx(0.99 if between == 1 else 1.0))
+    found = looked_wrong(margins, constant(0.0, 1.0, 2))
+    assert (found.epochs, found.clear_share) == (epochs, pytest.approx(0.99 if between == 1 else 1.0))
+    np.testing.assert_allclose(unmemorised_clear_shares(margins, constant(0.0, 1.0, 2)), [1 - between / 100, 1.0])
 
 
 @pytest.mark.parametrize(("predicted", "epochs"), [(0.0, 2), (0.19, 2), (0.21, 3)])
@@ -41,8 +43,20 @@ def test_epochs_in_which_wrong_labels_are_memorised_do_not_count(predicted: floa
     wrong = np.array([[-9.0, -9.0, 1.0]] * 5 + [[-9.0, -9.0, -9.0]] * 5)
     reference = constant(0.0, 1.0, 3, predicted=predicted)
     found = looked_wrong(np.concatenate([right, wrong]), reference)
-    assert found.epochs == epochs
+    assert found.epochs == found.unmemorised_epochs == epochs
     assert found.mask.tolist() == [False] * 90 + [True] * 10
+
+
+def test_unmemorised_epochs_go_on_after_the_labels_are_learned() -> None:
+    right = np.tile([0.0, 6.0, 9.0, 9.0, 9.0], (95, 1))
+    wrong = np.tile([-9.0, -9.0, -9.0, 4.0, 9.0], (5, 1))  # predicted in the fourth epoch
+    found = looked_wrong(np.concatenate([right, wrong]), constant(-1.0, 1.0, 5))
+    assert (found.epochs, found.unmemorised_epochs) == (2, 3)
+
+
+def test_the_first_epoch_is_never_called_memorised() -> None:
+    margins = np.array([[2.0, 2.0], [3.0, 3.0]])  # below the reference, and predicted
+    assert looked_wrong(margins, constant(5.0, 6.0, 2)).unmemorised_epochs == 1
 
 
 def test_where_no_label_is_ever_learned_all_look_wrong() -> None:
