@@ -10,7 +10,7 @@ import numpy as np
 
 from curv_issues.bench.table import spread
 
-NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "clothing": "clothing photos"}
+NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "clothing": "clothing photos", "digits": "digits"}
 MAIN = {
     "inconfidence": "inconfidence",
     "cl_self_confidence": "Confident Learning",
@@ -40,6 +40,20 @@ def by_cell(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
         cell = result["cell"]
         groups[list(NAMES).index(cell["dataset"]), str(cell["size"]), cell["noise"]].append(result)
     return dict(sorted(groups.items()))
+
+
+def ranking_table(results: Results) -> str:
+    """A row for each way to rank, AUROC / average precision in a column for each dataset and noise; last the means."""
+    if not results:
+        return NOTHING
+    groups = by_cell(results)
+    lines = heading("", [*(title(key, cells) for key, cells in groups.items()), "mean"])
+    for name in results[0]["ways"]:
+        found = [cells[0]["ways"][name] for cells in groups.values()]
+        columns = [f"{one['auroc']:.3f} / {one['average_precision']:.2f}" for one in found]
+        means = [np.mean([one[metric] for one in found]) for metric in ("auroc", "average_precision")]
+        lines.append(f"| {name} | " + " | ".join([*columns, f"{means[0]:.4f} / {means[1]:.3f}"]) + " |")
+    return "\n".join(lines)
 
 
 def telling_cells(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:

@@ -187,6 +187,7 @@ TABLES = {
     },
     README.parent / "benchmarks" / "README.md": {
         "recipe": recipe_table,
+        "ranking": lambda: study_tables.ranking_table(read("ranking")),
         "schedule": schedule_table,
         "rates": lambda: study_tables.rates_table(of_group("published")),
         "rates-precision": lambda: study_tables.rates_table(of_group("published"), "average_precision"),

@@ -112,7 +112,8 @@ def audit(
         typer.Option(metavar="SCORE", help="Measure a score that makes the run longer (see curv-issues scores), or all."),
     ] = None,
     score: Annotated[
-        str, typer.Option(help=f"Rank by default (a fusion of free scores) or one of: {', '.join(SCORES)}.")
+        str,
+        typer.Option(help=f"Rank by default (the margin in training, late epochs most) or one of: {', '.join(SCORES)}."),
     ] = "default",
     cut_off: Annotated[str, typer.Option(help="Flag: auto, from a suspicion such as 0.95, or a share such as 5%.")] = "auto",
     duplicates: Annotated[

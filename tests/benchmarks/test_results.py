@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import beyond, common, comparison, duplicates, duplicates_scale, estimator, recipe, schedule, tables
+from benchmarks import beyond, common, comparison, duplicates, duplicates_scale, estimator, ranking, recipe, schedule, tables
 from benchmarks import detection as detection_benchmark
 from curv_issues.config import TrainingOptions
 from tests.small import make_data
@@ -195,6 +195,7 @@ def committed() -> list[Path]:
         ("estimator", [estimator]),
         ("beyond", [beyond]),
         ("recipe", [recipe]),
+        ("ranking", [ranking]),
         ("schedule", [schedule]),
         ("duplicates", [duplicates, duplicates_scale]),
     ],

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import beyond, command, common, comparison, decide_anew, estimator, recipe, schedule
+from benchmarks import beyond, command, common, comparison, decide_anew, estimator, ranking, recipe, schedule
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.config import TrainingOptions
@@ -92,6 +92,25 @@ def test_rare_samples_are_told_from_wrong_ones() -> None:
     assert beyond._rare(suspect, truth, np.arange(105) % 2) is None
 
 
+def test_ways_to_rank_differ_in_what_they_average() -> None:
+    margins, losses = np.array([[4.0, 1.0, -9.0], [1.0, 4.0, 9.0]]), np.array([[0.0, 3.0, 0.0], [3.0, 0.0, 0.0]])
+    final = np.array([-7.0, 7.0])
+    found = ranking.ways(margins, losses, final, epochs=2, memorised=0.1)
+    assert {name: values.tolist() for name, values in found.items()} == {
+        ranking.DEFAULT: [-2.0, -3.0],
+        "equal weights": [-2.5, -2.5],
+        "weights 1, 4, 9, ...": [pytest.approx(-8 / 5), pytest.approx(-17 / 5)],
+        "the later half": [-1.0, -4.0],
+        "weights 1, 2, 3, ... of all epochs": [pytest.approx(21 / 6), pytest.approx(-36 / 6)],
+        "margin (AUM: all epochs, equal)": [pytest.approx(4 / 3), pytest.approx(-14 / 3)],
+        "loss, weights 1, 2, 3, ...": [2.0, 1.0],
+        "default + final margin": [2.0, 1.0],
+        "cumulative loss + margin + final margin": [pytest.approx((1.5 + 2 + 2) / 3), pytest.approx((1.5 + 1 + 1) / 3)],
+    }
+    memorised = ranking.ways(margins, losses, -final, epochs=2, memorised=0.15)
+    assert memorised["default + final margin"].tolist() == [2.0, 1.0]
+
+
 @pytest.mark.parametrize("name", ["GELU", "Softplus"])
 def test_smooth_probes_have_no_kink(name: str) -> None:
     network = beyond._with_activation(name)(ProbeSpec(num_classes=3, channels=1, resolution=16, mean=(0.5,), std=(0.2,)))
@@ -166,7 +185,7 @@ def test_decided_anew_is_what_the_whole_cell_would_say(
     assert "left: its training comes out differently here" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", [comparison, estimator, beyond, recipe, schedule])
+@pytest.mark.parametrize("module", [comparison, estimator, beyond, ranking, recipe, schedule])
 def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "RESULTS", tmp_path)
     monkeypatch.setattr(module, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
@@ -186,6 +205,9 @@ def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.Monk
     elif module is recipe:
         assert result["cell"]["dataset"] == "digits"
         assert result["default"]["auroc"] > 0.7
+    elif module is ranking:
+        assert all(found["auroc"] > 0.6 for found in result["ways"].values())
+        assert result["unmemorised_epochs"] <= result["epochs"] == 2
     elif module is schedule:
         assert result["recipe_epochs"] == len(result["by_epoch"]) == len(result["by_schedule"]) == 2
         assert result["by_schedule"]["1"] in result["by_epoch"]

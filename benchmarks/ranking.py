@@ -1,0 +1,126 @@
+"""What the default ranking was chosen from: which epochs' margins to average, with which weights, and what to join to them.
+
+    python -m benchmarks.ranking DATASETS            about 1 hour of one core
+    python -m benchmarks.ranking DATASETS --smoke    the same code on digits: under a minute
+
+Seed 100, which no reported figure uses.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from benchmarks.common import load, make_cells, stratified
+from curv_issues.bench.metrics import detection
+from curv_issues.config import TrainingOptions
+from curv_issues.data.base import LabeledData
+from curv_issues.findings.looked_wrong import looked_wrong
+from curv_issues.findings.ranking import late_margin
+from curv_issues.noise.spec import apply_noise, parse_noise
+from curv_issues.run import run_probe
+
+SEED = 100
+DEFAULT = "weights 1, 2, 3, ... (the default)"
+LITTLE_MEMORISED = 0.15  # in the rule before: up to here the final margin joined
+
+
+def cell(dataset: str, noise: str, size: int | str = 10_000) -> dict[str, Any]:
+    """Configuration of one run."""
+    return {"dataset": dataset, "size": size, "noise": noise, "seed": SEED}
+
+
+def cells() -> list[dict[str, Any]]:
+    """Kinds of noise on hard classes, sets that are memorised, easy ones, and all samples."""
+    return [
+        *(cell("cifar100", noise) for noise in ("uniform:0.1", "asymmetric:0.2", "instance:0.2")),
+        *(cell("cifar10", noise) for noise in ("uniform:0.01", "uniform:0.4", "asymmetric:0.3", "instance:0.3", "duplicates:50")),
+        cell("cifar10", "uniform:0.1", 2_000),
+        cell("cifar10", "uniform:0.1", 500),
+        cell("clothing", "uniform:0.05", "full"),
+        cell("digits", "uniform:0.1", "full"),
+        cell("mnist", "uniform:0.1", 5_000),
+        *(cell("cifar100", noise, "full") for noise in ("uniform:0.1", "asymmetric:0.2")),
+        cell("cifar10", "instance:0.3", "full"),
+    ]
+
+
+@lru_cache(maxsize=1)
+def _source(name: str, root: Path) -> LabeledData:
+    return load(name, root)
+
+
+def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Every way to rank, from one training."""
+    data = _source(configuration["dataset"], root)
+    if configuration["size"] != "full":
+        data = stratified(data, configuration["size"], configuration["seed"])
+    planted = apply_noise(data, parse_noise(configuration["noise"]), seed=configuration["seed"])
+    run = run_probe(planted.data, TrainingOptions(seed=configuration["seed"], curvature_epochs=1))
+    assert run is not None
+    margins = run.trajectories["margin"]
+    wrong = looked_wrong(margins, run.reference_margin)
+    final = run.scores["final_margin"]
+    memorised = float((final[wrong.mask] > 0).mean()) if wrong.mask.any() else None
+    found = ways(margins, run.trajectories["loss"], final, epochs=wrong.unmemorised_epochs, memorised=memorised)
+    return {
+        "n": len(data),
+        "wrong": int(planted.truth.sum()),
+        "epochs": run.recipe.epochs,
+        "unmemorised_epochs": wrong.unmemorised_epochs,
+        "memorised_share": memorised,
+        "ways": {name: detection(planted.truth, suspect) for name, suspect in found.items()},
+        "seconds": run.seconds,
+    }
+
+
+def ways(
+    margins: np.ndarray, losses: np.ndarray, final_margin: np.ndarray, *, epochs: int, memorised: float | None
+) -> dict[str, np.ndarray]:
+    """Each way to rank n samples, (n,), high = suspect.
+
+    Args:
+        margins: (n, e), by epoch.
+        losses: (n, e), by epoch.
+        final_margin: (n,).
+        epochs: number of epochs before the probe memorises labels that look wrong.
+        memorised: share of the labels that looked wrong that it predicts in the end, if known.
+    """
+    weights = np.arange(1, epochs + 1)
+    default, counted = -late_margin(margins, epochs), margins[:, :epochs]
+    final = [-final_margin] if memorised is not None and memorised < LITTLE_MEMORISED else []
+    return {
+        DEFAULT: default,
+        "equal weights": -counted.mean(axis=1),
+        "weights 1, 4, 9, ...": -np.average(counted, axis=1, weights=weights**2),
+        "the later half": -counted[:, epochs // 2 :].mean(axis=1),
+        "weights 1, 2, 3, ... of all epochs": -late_margin(margins, margins.shape[1]),
+        "margin (AUM: all epochs, equal)": -margins.mean(axis=1),
+        "loss, weights 1, 2, 3, ...": np.average(losses[:, :epochs], axis=1, weights=weights),
+        "default + final margin": _fused([default, *final]),
+        "cumulative loss + margin + final margin": _fused([losses.sum(axis=1), -margins.mean(axis=1), *final]),
+    }
+
+
+def _fused(suspect: list[np.ndarray]) -> np.ndarray:
+    return np.mean([rankdata(values) for values in suspect], axis=0)
+
+
+def main() -> None:
+    """Make the cells that have no result file yet."""
+    make_cells(
+        __doc__,
+        "ranking",
+        cells(),
+        measure,
+        smoke=[cell("digits", "uniform:0.1", 400)],
+        show=lambda result: {name: round(found["auroc"], 4) for name, found in result["ways"].items()},
+    )
+
+
+if __name__ == "__main__":
+    main()
