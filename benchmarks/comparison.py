@@ -25,6 +25,7 @@ from curv_issues.bench.methods import parse_methods
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import parse_noise
+from curv_issues.trackers.base import Need
 
 SEEDS = (0, 1, 2)
 PART = 10_000
@@ -80,7 +81,12 @@ def _source(name: str, root: Path) -> LabeledData:
 
 
 def measure(
-    configuration: dict[str, Any], root: Path, *, methods: str | None = None, curvature_epochs: int | None = None
+    configuration: dict[str, Any],
+    root: Path,
+    *,
+    methods: str | None = None,
+    curvature_epochs: int | None = None,
+    passes: dict[Need, float] | None = None,
 ) -> dict[str, Any]:
     """Plant, run, compare; without curves and histograms, which `curv-issues bench` draws.
 
@@ -89,6 +95,7 @@ def measure(
         root: folder of the datasets.
         methods: their names; None: those of the cell.
         curvature_epochs: number of epochs after which the costly scores are measured; None: after each.
+        passes: what each kind of pass costs; None: it is measured.
     """
     data, seed = _source(configuration["dataset"], root), configuration["seed"]
     noise = configuration["noise"]
@@ -97,7 +104,8 @@ def measure(
         data = stratified(data, configuration["size"], seed)
     spec = parse_noise(noise.replace("file:", f"file:{root}/"))
     chosen = parse_methods(methods or methods_of(configuration), num_samples=len(data))
-    result = measure_cell(data, spec, seed, options=TrainingOptions(curvature_epochs=curvature_epochs), methods=chosen)
+    options = TrainingOptions(curvature_epochs=curvature_epochs)
+    result = measure_cell(data, spec, seed, options=options, methods=chosen, passes=passes)
     for method in result["methods"].values():
         del method["curves"], method["histogram"]
     return result

@@ -18,18 +18,19 @@ from typing import Any
 from benchmarks import comparison
 from benchmarks.common import provenance, write_result
 from curv_issues.bench.methods import DEFAULT
+from curv_issues.trackers.base import Need
 
 UNCHANGED = ("margin", "final_margin")  # scores by which a repeated training is known
 
 
 def decide_anew(result: dict[str, Any], root: Path) -> dict[str, Any] | None:
     """The result with the default ranking and the decision of today; None if its training cannot be repeated here."""
-    again = comparison.measure(result["cell"], root, methods=",".join(UNCHANGED), curvature_epochs=1)
+    passes = {Need[name]: cost for name, cost in result["passes"].items()}  # costs stay as measured beside the others
+    again = comparison.measure(result["cell"], root, methods=",".join(UNCHANGED), curvature_epochs=1, passes=passes)
     before, now = result["methods"], again["methods"]
     if any(before[name]["detection"] != now[name]["detection"] for name in UNCHANGED):
         return None
-    default = {**now[DEFAULT], "cost": before["margin"]["cost"]}  # as measured beside the others
-    return {**result, "methods": {**before, DEFAULT: default}, "decision": again["decision"], "decided_by": provenance()}
+    return {**result, "methods": {**before, DEFAULT: now[DEFAULT]}, "decision": again["decision"], "decided_by": provenance()}
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
 from curv_issues.run import ProbeRun, run_probe
 from curv_issues.trackers import SCORES
+from curv_issues.trackers.base import Need
 
 EVERY_EPOCH = 1_000_000  # as a number of scored epochs: all there are
 
@@ -32,6 +33,7 @@ def measure_cell(
     *,
     options: TrainingOptions,
     methods: Methods,
+    passes: dict[Need, float] | None = None,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
     """Plant errors with a seed, train once, run the baselines, and compare everything with the truth.
@@ -44,6 +46,7 @@ def measure_cell(
         seed: of noise and trainings.
         options: of the training; its seed is replaced.
         methods: what to compare.
+        passes: what each kind of pass costs, if it is known already; see `measure_passes`.
         progress: told of every step.
 
     Returns:
@@ -58,7 +61,7 @@ def measure_cell(
     run = run_probe(noisy, options, progress=progress)
     if run is None or not run.complete:
         raise KeyboardInterrupt
-    passes = measure_passes(noisy, options)
+    passes = passes or measure_passes(noisy, options)
     found = _of_the_run(run, noisy, truth, methods, passes)
     decision = found.pop("decision")
     plain_seconds = run.seconds["train"] / (1 + passes_added(options, passes))
