@@ -20,7 +20,8 @@ class LookedWrong:
         epochs: number of epochs whose margins were counted.
         unmemorised_epochs: number of epochs before the probe memorises labels that look wrong; at least `epochs`.
         margin_threshold: mean margin over these epochs below which a label looks wrong.
-        clear_share: of the labels that do not look wrong, the share that no random label comes near; see `learned_epochs`.
+        clear_share: of the labels that do not look wrong, the share that no random label comes near; see
+            `unmemorised_clear_shares`.
     """
 
     mask: np.ndarray
