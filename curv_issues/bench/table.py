@@ -61,9 +61,18 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     return [row for _, row in sorted(found, key=lambda item: item[0])]
 
 
-def failures(results: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Why a method could not be run, by method."""
-    return {name: method["failed"] for result in results for name, method in result["methods"].items() if method.get("failed")}
+def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
+    """Why methods could not be run, and why the default's flags may be too many or too few, with the seeds each is about."""
+    seeds: dict[str, list[str]] = defaultdict(list)
+    for result in results:
+        told = [f"{name} failed: {method['failed']}" for name, method in result["methods"].items() if method.get("failed")]
+        doubt = result["decision"]["cut_off"]["note"]
+        for remark in [*told, *([f"Flags of the default: {doubt}"] if doubt else [])]:
+            seeds[remark].append(str(result["cell"]["seed"]))
+    return [
+        remark if len(found) == len(results) else f"{remark} (Only with seed {' and '.join(found)}.)"
+        for remark, found in seeds.items()
+    ]
 
 
 def title_of(results: Sequence[dict[str, Any]]) -> str:
@@ -90,13 +99,16 @@ def markdown(results: Sequence[dict[str, Any]]) -> str:
     for cells in by_noise(results).values():
         lines += ["", f"## {title_of(cells)}", "", _line(HEADER), _line(["---"] + ["---:"] * (len(HEADER) - 1))]
         lines += [_line(row) for row in rows_of(cells)]
-        lines += [f"\n{name} failed: {reason}" for name, reason in failures(cells).items()]
+        lines += [f"\n{remark}" for remark in remarks(cells)]
     return "\n".join(lines) + "\n"
 
 
 def render(results: Sequence[dict[str, Any]]) -> str:
     """All tables, for a terminal."""
-    parts = [f"{title_of(cells)}\n{plain_table(HEADER, rows_of(cells), numbers=True)}" for cells in by_noise(results).values()]
+    parts = [
+        "\n".join([title_of(cells), plain_table(HEADER, rows_of(cells), numbers=True), *remarks(cells)])
+        for cells in by_noise(results).values()
+    ]
     return "\n\n".join(parts)
 
 

@@ -34,6 +34,7 @@ def make_cell(
         "wrong": int(truth.sum()),
         "methods": found,
         "curvature_by_epoch": {"right": [1.0, 2.0, None], "wrong": [1.5, 4.0, None], "auroc": [0.5, 0.8, None]},
+        "decision": {"cut_off": {"rule": "auto", "note": None}},
         "recipe": {"epochs": 3, "batch_size": 16, "scored_epochs": 2},
         "made_by": {"machine": {"processor": "abacus", "cores": 2}},
     }

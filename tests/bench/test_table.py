@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from markdown_it import MarkdownIt
 
-from curv_issues.bench.table import HEADER, by_noise, markdown, render, rows_of, spread, title_of
+from curv_issues.bench.table import HEADER, by_noise, markdown, remarks, render, rows_of, spread, title_of
 from tests.bench.cells import make_cell
 
 
@@ -35,6 +35,18 @@ def test_where_nothing_was_planted() -> None:
 def test_a_method_that_some_cells_lack_is_left_out() -> None:
     rows = rows_of([make_cell(methods=("default", "margin")), make_cell(seed=1, methods=("default",))])
     assert [row[0] for row in rows] == ["default"]
+
+
+def test_remarks_tell_what_failed_and_why_nothing_is_flagged() -> None:
+    cells = [make_cell(seed=seed) for seed in (0, 1, 2)]
+    assert remarks(cells) == []
+    cells[1]["decision"]["cut_off"]["note"] = "More than half look wrong."
+    for cell in cells:
+        cell["methods"]["margin"]["failed"] = "too few samples"
+    expected = ["margin failed: too few samples", "Flags of the default: More than half look wrong. (Only with seed 1.)"]
+    assert remarks(cells) == expected
+    for text in (markdown(cells), render(cells)):
+        assert all(line in text.splitlines() for line in expected)
 
 
 def test_a_table_a_noise() -> None:
