@@ -1,6 +1,6 @@
 """Planted label errors found: AUROC of suspicion and of every score, the ablation, and the cut-off.
 
-    python -m benchmarks.detection DATASETS            all cells: about 1.5 hours on 2 cores
+    python -m benchmarks.detection DATASETS            all cells: about 1.3 hours on 2 idle cores
     python -m benchmarks.detection DATASETS --smoke    the same code on digits: under a minute
 
 DATASETS is a folder with cifar10, cifar100, mnist and clothing, each laid out like a dataset repository of the Hub.
@@ -40,13 +40,13 @@ FUSIONS = {  # whose ranks are averaged
 
 
 def cells() -> list[dict[str, Any]]:
-    """Every cell of the tables, the most telling first."""
+    """Every cell of the tables, the most telling first; those with 1 and 10% of 10,000 samples are in the comparison."""
     targets = [("cifar10", 0.1), ("clothing", 0.05), ("digits", 0.05), ("cifar100", 0.1), ("mnist", 0.01)]
     listed = [cell(name, rate, seed) for seed in SEEDS for name, rate in targets]
-    listed += [cell("cifar10", rate, 0) for rate in (0.0, 0.01, 0.4)]
+    listed += [cell("cifar10", rate, 0) for rate in (0.0, 0.4)]
     listed += [cell("cifar10", 0.1, seed, long_tail=100) for seed in SEEDS]
-    listed += [cell("cifar10", 0.1, seed, size=size) for seed in SEEDS for size in (500, 2_000, 10_000)]
-    listed += [cell("cifar10", rate, seed, size=10_000) for rate in (0.0, 0.01, 0.4) for seed in SEEDS]
+    listed += [cell("cifar10", 0.1, seed, size=size) for seed in SEEDS for size in (500, 2_000)]
+    listed += [cell("cifar10", rate, seed, size=10_000) for rate in (0.0, 0.4) for seed in SEEDS]
     listed += [cell("digits", rate, seed) for rate in (0.0, 0.1, 0.2) for seed in SEEDS]
     listed += [cell("mnist", 0.1, seed, size=5_000) for seed in SEEDS]
     listed += [cell(TWO_CLASSES, rate, seed) for rate in (0.1, 0.2) for seed in SEEDS]

@@ -177,7 +177,6 @@ TABLES = {
     README: {
         "detection": detection_table,
         "clean": clean_table,
-        "ablation": ablation_table,
         "long-tail": long_tail_table,
         "command": command_table,
         "planted-duplicates": lambda: duplicate_tables.planted_table(read("duplicates")),
@@ -187,6 +186,7 @@ TABLES = {
     },
     README.parent / "benchmarks" / "README.md": {
         "recipe": recipe_table,
+        "ablation": ablation_table,
         "ranking": lambda: study_tables.ranking_table(read("ranking")),
         "schedule": schedule_table,
         "rates": lambda: study_tables.rates_table(of_group("published")),
