@@ -58,18 +58,43 @@ def test_others_flag_more_right_labels(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["cl_self_confidence", "knn_label_score"])
 def test_errors_towards_a_like_class_are_found_less(method: str) -> None:
-    says("Errors towards a like class (asymmetric, instance-dependent, people's) are its weak side: it finds fewer of them")
+    says("Errors towards a like class (asymmetric, instance-dependent, people's) are its weak side: it finds fewer of them,")
     for noise in LIKE_CLASSES:
         theirs = flags(noise, method, "recall")
         assert all(recall < theirs[key] for key, recall in flags(noise, "default", "recall").items())
 
 
-def test_flags_on_asymmetric_errors() -> None:
-    says("of its flags on asymmetric ones more are right labels than of the kNN's, with 40% than of Confident Learning's too")
-    ours = flags("asymmetric:", "default", "precision")
-    knn, learning = (flags("asymmetric:", name, "precision") for name in ("knn_label_score", "cl_self_confidence"))
-    assert all(ours[key] < knn[key] for key in ours)
-    assert {key[2] for key in ours if ours[key] < learning[key]} == {"asymmetric:0.4"}
+@pytest.mark.parametrize("method", ["cl_self_confidence", "knn_label_score"])
+def test_flags_on_errors_towards_a_like_class_are_more_exact(method: str) -> None:
+    says("though more of what it flags is wrong; with 40% asymmetric errors not even that")
+    less_exact = set()
+    for noise in LIKE_CLASSES:
+        theirs = flags(noise, method, "precision")
+        less_exact |= {key[2] for key, precision in flags(noise, "default", "precision").items() if precision < theirs[key]}
+    assert less_exact == {"asymmetric:0.4"}
+
+
+def test_where_the_default_is_not_the_best() -> None:
+    says("The default is the best of them all, or within .001 of it, but in three places: with 40% asymmetric errors and on")
+    says("conflicting duplicates (there, inconfidence has the higher AUROC, among all 50,000 pictures the kNN), and on people's")
+    says("labels for all of CIFAR-10, where the margin after the last epoch, which is not in this table, is ahead by .001 to .008")
+    ahead = {}  # by how much another method is, and which
+    for key, cells in by_cell(tables.read("comparison")).items():
+        shared = set.intersection(*(set(cell["methods"]) for cell in cells))
+        means = {name: np.mean([cell["methods"][name]["detection"]["auroc"] for cell in cells]) for name in shared}
+        ours = means.pop("default")
+        best = max(means, key=lambda name: means[name])
+        ahead[key] = means[best] - ours, best
+        if "duplicates" in key[2]:
+            other = "knn_label_score" if key[1] == "full" else "inconfidence"
+            assert means[other] > ours + 0.001, key
+        elif key[2] == "asymmetric:0.4":
+            assert means["inconfidence"] > ours + 0.001
+    lost = {key: value for key, value in ahead.items() if "duplicates" not in key[2] and key[2] != "asymmetric:0.4"}
+    people = [lost.pop(key) for key in list(lost) if key[2].startswith("file:") and key[1] == "full"]
+    assert {name for _, name in people} == {"final_margin"}
+    assert all(0.0005 < gap < 0.0085 for gap, _ in people)
+    assert {key: value for key, value in lost.items() if value[0] > 0.0015} == {}
 
 
 def test_curvature_in_the_default() -> None:
