@@ -23,7 +23,7 @@ class LabelErrors:
     """The judgement on n samples.
 
     Attributes:
-        ranking: the suspicion of each sample, and the scores it is made of.
+        ranking: the suspicion of each sample, and what it was made from.
         flagged: bool (n,).
         cut_off: how the decision was made.
         memorised_share: of the labels that looked wrong in training, the share that the probe predicts in the end; None if no

@@ -31,7 +31,7 @@ def rank_by_margins(margins: np.ndarray, epochs: int) -> Ranking:
 
     That is the margin in training averaged over the epochs as in AUM (Pleiss et al. 2020), but with weights 1, 2, 3, ...: in later
     epochs the probe knows the classes better. The epochs in which it memorises labels that look wrong do not count.
-    Curvature does not join: see the ablation in README.md.
+    Curvature does not join: see the default joined with single scores in benchmarks/README.md.
 
     Args:
         margins: (n, e), margin of the given label in the training pass by epoch.
