@@ -49,11 +49,15 @@ def ranking_table(results: Results) -> str:
     groups = by_cell(results)
     lines = heading("", [*(title(key, cells) for key, cells in groups.items()), "mean"])
     for name in results[0]["ways"]:
-        found = [cells[0]["ways"][name] for cells in groups.values()]
-        columns = [f"{one['auroc']:.3f} / {one['average_precision']:.2f}" for one in found]
-        means = [np.mean([one[metric] for one in found]) for metric in ("auroc", "average_precision")]
-        lines.append(f"| {name} | " + " | ".join([*columns, f"{means[0]:.4f} / {means[1]:.3f}"]) + " |")
+        found = np.array([mean_of([cell["ways"][name] for cell in cells]) for cells in groups.values()])
+        columns = [f"{auroc:.3f} / {precision:.2f}" for auroc, precision in found]
+        lines.append(f"| {name} | " + " | ".join([*columns, "{:.4f} / {:.3f}".format(*found.mean(axis=0))]) + " |")
     return "\n".join(lines)
+
+
+def mean_of(detected: list[dict[str, float]]) -> list[float]:
+    """Mean AUROC and mean average precision."""
+    return [float(np.mean([one[metric] for one in detected])) for metric in ("auroc", "average_precision")]
 
 
 def telling_cells(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 NEAR_BEST = 0.01  # how this, the next one and the percentiles were chosen stands in benchmarks/README.md
 MEMORISING = 0.3
+MEMORISING_EPOCHS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +55,18 @@ def unmemorised_clear_shares(margins: np.ndarray, reference: Mapping[str, Sequen
 
     A label is clear if it is above the 99th percentile of the reference too (mean margins up to that epoch). The probe memorises
     from the epoch on in which it predicts many of the labels that look wrong: .3 more than of the random labels, on which
-    nothing was trained. The first epoch is always there.
+    nothing was trained, and in the next epoch again; right labels that were learned late do not look wrong any more by then.
+    The first epoch is always there.
     """
     running = np.zeros(len(margins))
     clear_shares: list[float] = []
+    memorising: list[bool] = []
     for epoch in range(margins.shape[1]):
         running += margins[:, epoch]
         mean = running / (epoch + 1)
         wrong = mean < reference["p90"][epoch]
         predicted = (margins[wrong, epoch] > 0).mean() if wrong.any() else 0.0
-        if epoch and predicted >= reference["predicted"][epoch] + MEMORISING:
-            break
+        memorising.append(epoch > 0 and predicted >= reference["predicted"][epoch] + MEMORISING)
         clear_shares.append((mean > reference["p99"][epoch]).sum() / max((~wrong).sum(), 1))
-    return np.array(clear_shares)
+    onsets = (epoch for epoch in range(len(memorising)) if all(memorising[epoch : epoch + MEMORISING_EPOCHS]))
+    return np.array(clear_shares[: next(onsets, None)])

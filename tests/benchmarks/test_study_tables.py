@@ -12,6 +12,7 @@ from benchmarks.study_tables import (
     flags_table,
     forms_table,
     memorization_table,
+    ranking_table,
     rates_table,
 )
 
@@ -167,3 +168,17 @@ def test_what_is_not_measured_is_said() -> None:
         rates_table,
     ):
         assert made([]) == NOTHING
+
+
+def test_ways_to_rank() -> None:
+    def ranked(noise: str, seed: int, auroc: float) -> dict[str, Any]:
+        ways = {"one": {"auroc": auroc, "average_precision": auroc / 2}, "other": {"auroc": 0.5, "average_precision": 0.25}}
+        return {"cell": {"dataset": "digits", "size": 500, "noise": noise, "seed": seed}, "n": 500, "ways": ways}
+
+    lines = ranking_table(
+        [ranked("uniform:0.1", 100, 0.8), ranked("uniform:0.1", 101, 0.92), ranked("none", 100, 0.64)]
+    ).splitlines()
+    assert lines[0] == "|  | digits, none, n = 500 | digits, uniform:0.1, n = 500 | mean |"
+    assert lines[2] == "| one | 0.640 / 0.32 | 0.860 / 0.43 | 0.7500 / 0.375 |"
+    assert lines[3] == "| other | 0.500 / 0.25 | 0.500 / 0.25 | 0.5000 / 0.250 |"
+    assert ranking_table([]) == NOTHING

@@ -54,6 +54,19 @@ def test_unmemorised_epochs_go_on_after_the_labels_are_learned() -> None:
     assert (found.epochs, found.unmemorised_epochs) == (2, 3)
 
 
+def test_right_labels_that_are_learned_late_are_not_called_memorised() -> None:
+    early, wrong = np.tile([0.0, 9.0, 9.0, 9.0], (80, 1)), np.full((5, 4), -9.0)
+    late = np.tile([-9.0, -9.0, 6.0, 20.0], (15, 1))  # predicted in the third epoch, when their mean is still low
+    assert looked_wrong(np.concatenate([early, late, wrong]), constant(-1.0, 1.0, 4)).unmemorised_epochs == 4
+    stay = np.tile([-9.0, -9.0, 6.0, 6.0], (15, 1))  # memorised: still low on average in the epoch after
+    assert looked_wrong(np.concatenate([early, stay, wrong]), constant(-1.0, 1.0, 4)).unmemorised_epochs == 2
+
+
+def test_memorising_in_the_last_epoch_is_enough() -> None:
+    right, wrong = np.tile([0.0, 9.0, 9.0], (80, 1)), np.tile([-9.0, -9.0, 2.0], (20, 1))
+    assert looked_wrong(np.concatenate([right, wrong]), constant(-1.0, 1.0, 3)).unmemorised_epochs == 2
+
+
 def test_the_first_epoch_is_never_called_memorised() -> None:
     margins = np.array([[2.0, 2.0], [3.0, 3.0]])  # below the reference, and predicted
     assert looked_wrong(margins, constant(5.0, 6.0, 2)).unmemorised_epochs == 1
