@@ -66,8 +66,9 @@ def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
     seeds: dict[str, list[str]] = defaultdict(list)
     for result in results:
         told = [f"{name} failed: {method['failed']}" for name, method in result["methods"].items() if method.get("failed")]
-        doubt = result["decision"]["cut_off"]["note"]
-        for remark in [*told, *([f"Flags of the default: {doubt}"] if doubt else [])]:
+        if doubt := result["decision"]["cut_off"]["note"]:
+            told.append(f"Flags of the default: {doubt}")
+        for remark in told:
             seeds[remark].append(str(result["cell"]["seed"]))
     return [
         remark if len(found) == len(results) else f"{remark} (Only with seed {' and '.join(found)}.)"
