@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from curv_issues.report.plain import plain_table
+from curv_issues.report.text import visible
 
 METRICS = ("auroc", "average_precision", "precision_at_k")
 HEADER = (
@@ -69,7 +70,7 @@ def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
         if doubt := result["decision"]["cut_off"]["note"]:
             told.append(f"Flags of the default: {doubt}")
         for remark in told:
-            seeds[remark].append(str(result["cell"]["seed"]))
+            seeds[visible(remark)].append(str(result["cell"]["seed"]))
     return [
         remark if len(found) == len(results) else f"{remark} (Only with seed {' and '.join(found)}.)"
         for remark, found in seeds.items()

@@ -42,8 +42,8 @@ def test_remarks_tell_what_failed_and_why_nothing_is_flagged() -> None:
     assert remarks(cells) == []
     cells[1]["decision"]["cut_off"]["note"] = "More than half look wrong."
     for cell in cells:
-        cell["methods"]["margin"]["failed"] = "too few samples"
-    expected = ["margin failed: too few samples", "Flags of the default: More than half look wrong. (Only with seed 1.)"]
+        cell["methods"]["margin"]["failed"] = "too few of \x1b[31m"
+    expected = [r"margin failed: too few of \x1b[31m", "Flags of the default: More than half look wrong. (Only with seed 1.)"]
     assert remarks(cells) == expected
     for text in (markdown(cells), render(cells)):
         assert all(line in text.splitlines() for line in expected)
