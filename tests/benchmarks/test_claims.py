@@ -98,17 +98,14 @@ def test_where_the_default_is_not_the_best() -> None:
 
 
 def test_curvature_in_the_default() -> None:
-    says("curvature lowers the AUROC of the default when it joins (on CIFAR-10, CIFAR-100, digits and the clothing photos;")
-    says("on MNIST it makes no difference; only on 10,000 pictures of two classes it adds .002 with 10% wrong labels,")
-    says("with 10% wrong labels, .006 with 20%). So **the default findings rest on free scores")
-    change = {}
+    says("curvature always lowers the AUROC of the default when it joins: by .003 to .08 on CIFAR-10, CIFAR-100, digits and the")
+    says("digits and the clothing photos, by .001 or less on MNIST. So **the default findings rest on free scores")
+    lowered = {}
     for key, results in tables.grouped([result for result in tables.read("detection") if result["wrong"]]).items():
         joined = [result["fusions"]["default + input_curvature"]["auroc"] for result in results]
-        change[key] = np.mean(joined) - np.mean([result["suspicion"]["auroc"] for result in results])
-    two_classes = {key[3]: change.pop(key) for key in list(change) if ":" in key[0] and key[1] == "full"}
-    assert two_classes == {0.1: pytest.approx(0.002, abs=0.0005), 0.2: pytest.approx(0.006, abs=0.0005)}
-    for key, mean in change.items():
-        assert abs(mean) < 0.0005 if key[0] == "mnist" else mean < -0.0005, key
+        lowered[key] = np.mean([result["suspicion"]["auroc"] for result in results]) - np.mean(joined)
+    for key, mean in lowered.items():
+        assert 0 < mean < 0.0015 if key[0] == "mnist" else 0.0025 < mean < 0.085, key
 
 
 def settings() -> dict[str, tuple[str, str, list[dict[str, Any]]]]:
