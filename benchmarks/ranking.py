@@ -1,6 +1,6 @@
 """What the default ranking was chosen from: which epochs' margins to average, with which weights, and what to join to them.
 
-    python -m benchmarks.ranking DATASETS            about 70 minutes of one core
+    python -m benchmarks.ranking DATASETS            about an hour of one core
     python -m benchmarks.ranking DATASETS --smoke    the same code on digits: under a minute
 
 Seeds from 100 up, which no reported figure uses.

@@ -43,16 +43,17 @@ def by_cell(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
 
 
 def ranking_table(results: Results) -> str:
-    """A row for each way to rank, AUROC / average precision in a column for each dataset and noise; last the means."""
+    """AUROC / average precision of each way to rank, a column, for each dataset and noise, a row; last the means."""
     if not results:
         return NOTHING
-    groups = by_cell(results)
-    lines = heading("", [*(title(key, cells) for key, cells in groups.items()), "mean"])
-    for name in results[0]["ways"]:
-        found = np.array([mean_of([cell["ways"][name] for cell in cells]) for cells in groups.values()])
-        columns = [f"{auroc:.3f} / {precision:.2f}" for auroc, precision in found]
-        lines.append(f"| {name} | " + " | ".join([*columns, "{:.4f} / {:.3f}".format(*found.mean(axis=0))]) + " |")
-    return "\n".join(lines)
+    ways, groups = list(results[0]["ways"]), by_cell(results)
+    found = np.array([[mean_of([cell["ways"][way] for cell in cells]) for way in ways] for cells in groups.values()])
+    lines = heading("", ["seeds", *ways])
+    for (key, cells), row in zip(groups.items(), found, strict=True):
+        texts = [str(len(cells)), *(f"{auroc:.3f} / {precision:.2f}" for auroc, precision in row)]
+        lines.append(f"| {title(key, cells)} | " + " | ".join(texts) + " |")
+    means = (f"{auroc:.4f} / {precision:.3f}" for auroc, precision in found.mean(axis=0))
+    return "\n".join([*lines, "| mean | | " + " | ".join(means) + " |"])
 
 
 def mean_of(detected: list[dict[str, float]]) -> list[float]:

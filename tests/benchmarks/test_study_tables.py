@@ -178,7 +178,8 @@ def test_ways_to_rank() -> None:
     lines = ranking_table(
         [ranked("uniform:0.1", 100, 0.8), ranked("uniform:0.1", 101, 0.92), ranked("none", 100, 0.64)]
     ).splitlines()
-    assert lines[0] == "|  | digits, none, n = 500 | digits, uniform:0.1, n = 500 | mean |"
-    assert lines[2] == "| one | 0.640 / 0.32 | 0.860 / 0.43 | 0.7500 / 0.375 |"
-    assert lines[3] == "| other | 0.500 / 0.25 | 0.500 / 0.25 | 0.5000 / 0.250 |"
+    assert lines[0] == "|  | seeds | one | other |"
+    assert lines[2] == "| digits, none, n = 500 | 1 | 0.640 / 0.32 | 0.500 / 0.25 |"
+    assert lines[3] == "| digits, uniform:0.1, n = 500 | 2 | 0.860 / 0.43 | 0.500 / 0.25 |"
+    assert lines[4] == "| mean | | 0.7500 / 0.375 | 0.5000 / 0.250 |"
     assert ranking_table([]) == NOTHING
