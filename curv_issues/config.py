@@ -118,7 +118,7 @@ class FindingOptions:
     """How scores become findings; changing these never trains again.
 
     Attributes:
-        score: "default" (the fused ranking) or the name of a score to rank by.
+        score: "default" (the late margin, see `rank_by_margins`) or the name of a score to rank by.
         cut_off: "auto", a suspicion in [0, 1] from which samples are flagged, or a share such as "5%".
         own_scores: (on construction only) names of scores beside those of the table, from trackers of the user's.
 
