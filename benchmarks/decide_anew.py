@@ -3,9 +3,8 @@
     python -m benchmarks.decide_anew DATASETS FILES    about 2 minutes a file of 10,000 samples
 
 The training of the cell is run again without the costly scores and the baselines, which do not depend on the rule and stay as
-they are. A file is left alone if the metrics of two scores do not come out as they are in it, to the
-last digit: then its training was another one, and the cell must be made again. `decided_by` in the file tells which commit made
-the decision.
+they are. A file is left alone if the metrics of two scores do not come out as they are in it, to the last digit: then its
+training was another one, and the cell must be made again. `decided_by` in the file tells which commit made the decision.
 """
 
 from __future__ import annotations

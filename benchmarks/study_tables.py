@@ -47,18 +47,14 @@ def ranking_table(results: Results) -> str:
     if not results:
         return NOTHING
     ways, groups = list(results[0]["ways"]), by_cell(results)
-    found = np.array([[mean_of([cell["ways"][way] for cell in cells]) for way in ways] for cells in groups.values()])
+    by_way = [[[cell["ways"][way] for cell in cells] for way in ways] for cells in groups.values()]
+    found = np.array([[(mean(one, "auroc"), mean(one, "average_precision")) for one in row] for row in by_way])
     lines = heading("", ["seeds", *ways])
     for (key, cells), row in zip(groups.items(), found, strict=True):
         texts = [str(len(cells)), *(f"{auroc:.3f} / {precision:.2f}" for auroc, precision in row)]
         lines.append(f"| {title(key, cells)} | " + " | ".join(texts) + " |")
     means = (f"{auroc:.4f} / {precision:.3f}" for auroc, precision in found.mean(axis=0))
     return "\n".join([*lines, "| mean | | " + " | ".join(means) + " |"])
-
-
-def mean_of(detected: list[dict[str, float]]) -> list[float]:
-    """Mean AUROC and mean average precision."""
-    return [float(np.mean([one[metric] for one in detected])) for metric in ("auroc", "average_precision")]
 
 
 def telling_cells(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:

@@ -60,7 +60,7 @@ def title(key: tuple[Any, ...]) -> str:
 
 
 def detection_table() -> str:
-    """AUROC, average precision, flags and seconds by dataset."""
+    """AUROC, average precision and flags by dataset."""
     lines = [
         "| dataset | n | seeds | AUROC | average precision | precision at k | flagged: precision | flagged: recall |",
         "|---|---|---|---|---|---|---|---|",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NEAR_BEST = 0.01  # how this, the next one and the percentiles were chosen stands in benchmarks/README.md
+NEAR_BEST = 0.01  # how these and the percentiles were chosen stands in benchmarks/README.md
 MEMORISING = 0.3
 MEMORISING_EPOCHS = 2
 
