@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from curv_issues.cli_shared import exit_codes, folder_name
-from curv_issues.config import PRESETS, TrainingOptions
+from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
@@ -41,6 +41,7 @@ def bench(
     epochs: Annotated[int | None, typer.Option(help="Default: from the size of the dataset.")] = None,
     curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured. Default: every.")] = None,
     num_matvecs: Annotated[int | None, typer.Option(help="As of audit.")] = None,
+    cut_off: Annotated[str, typer.Option(help="Of the default ranking, as of audit.")] = "auto",
     format: Annotated[str, typer.Option(help="Of stdout: table, md or json.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
 ) -> None:
@@ -53,6 +54,7 @@ def bench(
             raise UsageError(f"--seeds must be at least 1, got {seeds}.")
         if max_samples is not None and max_samples < 2:
             raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
+        parse_cut_off(cut_off)
         options = TrainingOptions(
             device=device,
             preset=preset,
@@ -90,7 +92,7 @@ def bench(
                 skip_unlabelled=skip_unlabelled,
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
-            plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options)
+            plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, cut_off)
             check_noises(data, plan)
             if overwrite:
                 remove_cells(folder)

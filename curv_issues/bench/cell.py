@@ -33,6 +33,7 @@ def measure_cell(
     *,
     options: TrainingOptions,
     methods: Methods,
+    cut_off: str | float = "auto",
     passes: dict[Need, float] | None = None,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def measure_cell(
         seed: of noise and trainings.
         options: of the training; its seed is replaced.
         methods: what to compare.
+        cut_off: of the default ranking; see `FindingOptions`.
         passes: what each kind of pass costs, if it is known already; see `measure_passes`.
         progress: told of every step.
 
@@ -54,7 +56,9 @@ def measure_cell(
 
     Raises:
         KeyboardInterrupt: Ctrl-C, in whatever part.
+        UsageError: the cut-off is none.
     """
+    finding = FindingOptions(cut_off=cut_off)
     planted = apply_noise(data, noise, seed=seed)
     noisy, truth = planted.data, planted.truth
     options = replace(options, seed=seed, measure=methods.scores, curvature_epochs=options.curvature_epochs or EVERY_EPOCH)
@@ -62,7 +66,7 @@ def measure_cell(
     if run is None or not run.complete:
         raise KeyboardInterrupt
     passes = passes or measure_passes(noisy, options)
-    found = _of_the_run(run, noisy, truth, methods, passes)
+    found = _of_the_run(run, noisy, truth, methods, finding, passes)
     decision = found.pop("decision")
     plain_seconds = run.seconds["train"] / (1 + passes_added(options, passes))
     for name in methods.baselines:
@@ -89,9 +93,11 @@ def passes_added(options: TrainingOptions, passes: dict[Any, float]) -> float:
     return max((passes[tracker.needs] for tracker in trackers if tracker.needs.in_training), default=0.0)
 
 
-def _of_the_run(run: ProbeRun, data: LabeledData, truth: np.ndarray, methods: Methods, passes: dict[Any, float]) -> dict[str, Any]:
+def _of_the_run(
+    run: ProbeRun, data: LabeledData, truth: np.ndarray, methods: Methods, finding: FindingOptions, passes: dict[Any, float]
+) -> dict[str, Any]:
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
-    judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=FindingOptions())
+    judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding)
     epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
     costs = {
         name: cost_of_score(load_attribute(SCORES[name].target), passes, epochs=epochs, scored_epochs=scored) for name in SCORES

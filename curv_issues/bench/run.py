@@ -32,12 +32,14 @@ class Plan:
         seeds: of noise and trainings; 0 to seeds - 1.
         methods: what to compare.
         options: of the training.
+        cut_off: of the default ranking; see `FindingOptions`.
     """
 
     noises: tuple[NoiseSpec, ...]
     seeds: int
     methods: Methods
     options: TrainingOptions
+    cut_off: str | float = "auto"
 
     def cells(self) -> list[tuple[NoiseSpec, int]]:
         """Every noise with the first seed, then with the next: an interrupted benchmark has something of everything."""
@@ -75,7 +77,9 @@ def run_bench(
         path = cell_path(folder, configuration)
         result = read_cell(path)
         if result is None:
-            measured = measure_cell(data, noise, seed, options=plan.options, methods=plan.methods, progress=progress)
+            measured = measure_cell(
+                data, noise, seed, options=plan.options, methods=plan.methods, cut_off=plan.cut_off, progress=progress
+            )
             result = {
                 "schema_version": SCHEMA_VERSION,
                 "cell": configuration,
@@ -128,6 +132,7 @@ def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) ->
         "seed": seed,
         "methods": list(plan.methods.names),
         "options": json_ready(options),
+        "cut_off": plan.cut_off,
     }
 
 

@@ -63,10 +63,12 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Why methods could not be run, and why the default's flags may be too many or too few, with the seeds each is about."""
+    """Which methods failed, and where the default's flags were cut off by hand or are in doubt, with the seeds each is about."""
     seeds: dict[str, list[str]] = defaultdict(list)
     for result in results:
         told = [f"{name} failed: {method['failed']}" for name, method in result["methods"].items() if method.get("failed")]
+        if (cut_off := result["cell"]["cut_off"]) != "auto":
+            told.append(f"Flags of the default: cut-off {cut_off}.")
         if doubt := result["decision"]["cut_off"]["note"]:
             told.append(f"Flags of the default: {doubt}")
         for remark in told:

@@ -29,7 +29,7 @@ def make_cell(
         }
     return {
         "schema_version": 1,
-        "cell": {"dataset": {"source": "digits", "n": n, "classes": 10}, "noise": noise, "seed": seed},
+        "cell": {"dataset": {"source": "digits", "n": n, "classes": 10}, "noise": noise, "seed": seed, "cut_off": "auto"},
         "n": n,
         "wrong": int(truth.sum()),
         "methods": found,

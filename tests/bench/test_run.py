@@ -77,6 +77,14 @@ def test_only_the_methods_asked_for() -> None:
     assert found["methods"]["default"]["flagged"]["wrong"] == found["wrong"] == 0
 
 
+@pytest.mark.parametrize(("cut_off", "expected"), [("10%", 12), (0.0, 120)])
+def test_the_default_flags_at_the_cut_off_asked_for(cut_off: str | float, expected: int) -> None:
+    noise, methods = parse_noise("uniform:0.1"), Methods(scores=(), baselines=())
+    found = measure_cell(DATA, noise, 0, options=OPTIONS, methods=methods, cut_off=cut_off)
+    assert found["methods"]["default"]["flagged"]["flagged"] == expected
+    assert found["decision"]["cut_off"]["note"] is None
+
+
 def test_a_baseline_that_cannot_run_is_told_and_the_others_go_on() -> None:
     few = make_data(9, 3)
     found = measure_cell(
@@ -129,7 +137,12 @@ def test_finished_cells_are_not_made_again(made: list[tuple[str, int]], tmp_path
 
 
 @pytest.mark.parametrize(
-    "changes", [{"methods": Methods(("margin", "el2n"), ())}, {"options": TrainingOptions(epochs=4, probe=linear_probe)}]
+    "changes",
+    [
+        {"methods": Methods(("margin", "el2n"), ())},
+        {"options": TrainingOptions(epochs=4, probe=linear_probe)},
+        {"cut_off": "5%"},
+    ],
 )
 def test_other_options_are_other_cells(made: list[tuple[str, int]], tmp_path: Path, changes: dict[str, Any]) -> None:
     run_bench(DATA, PLAN, tmp_path)

@@ -49,6 +49,12 @@ def test_remarks_tell_what_failed_and_why_nothing_is_flagged() -> None:
         assert all(line in text.splitlines() for line in expected)
 
 
+def test_a_cut_off_by_hand_is_told() -> None:
+    cell = make_cell()
+    cell["cell"]["cut_off"] = "5%"
+    assert remarks([cell]) == ["Flags of the default: cut-off 5%."]
+
+
 def test_a_table_a_noise() -> None:
     cells = [make_cell("uniform:0.1"), make_cell("asymmetric:0.2"), make_cell("uniform:0.1", seed=1)]
     assert {noise: len(found) for noise, found in by_noise(cells).items()} == {"uniform:0.1": 2, "asymmetric:0.2": 1}

@@ -95,6 +95,7 @@ def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -
         (["--methods", "depth"], 2, "Unknown method 'depth'; choose from: all, default, "),
         (["--seeds", "0"], 2, "--seeds must be at least 1, got 0."),
         (["--format", "csv"], 2, "Unknown format 'csv'; choose one of: table, md, json."),
+        (["--cut-off", "soon"], 2, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share"),
         (["--max-samples", "1"], 2, "--max-samples must be at least 2, got 1."),
         (["--resume", "--overwrite"], 2, "--resume and --overwrite do not go together"),
         (["--noise", "duplicates:31"], 2, "pairs"),
