@@ -56,7 +56,7 @@ def measure_cell(
 
     Raises:
         KeyboardInterrupt: Ctrl-C, in whatever part.
-        UsageError: the cut-off is none.
+        UsageError: the cut-off is not one that `FindingOptions` takes.
     """
     finding = FindingOptions(cut_off=cut_off)
     planted = apply_noise(data, noise, seed=seed)
