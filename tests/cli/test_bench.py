@@ -48,6 +48,14 @@ def test_resume_runs_the_missing_cells_only(data: Path, monkeypatch: pytest.Monk
     assert before.stat().st_mtime_ns > stamp
 
 
+def test_the_default_flags_at_the_cut_off_asked_for(data: Path) -> None:
+    line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--cut-off", "20%", "--output", "out", "--format", "json")
+    (cell,) = json.loads(run(*line).stdout)
+    assert cell["cell"]["cut_off"] == "20%"
+    assert cell["methods"]["default"]["flagged"]["flagged"] == 12
+    assert "Flags of the default: cut-off 20%." in Path("out/bench.md").read_text().splitlines()
+
+
 def test_a_noise_that_the_data_cannot_take_is_told_before_anything_is_trained_or_removed(data: Path) -> None:
     assert run("bench", data, *FEW, "--noise", "none", "--output", "out").exit_code == 0
     before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
