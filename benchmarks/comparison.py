@@ -1,6 +1,6 @@
 """The default ranking, scores and baselines side by side: the tables that people know, human noise, structured noise, photos.
 
-    python -m benchmarks.comparison DATASETS                  all cells: about 25 hours of one core
+    python -m benchmarks.comparison DATASETS                  all cells: about 33 hours of one core
     python -m benchmarks.comparison DATASETS --group human    one of: published, duplicates, human, structured, photos
     python -m benchmarks.comparison DATASETS --smoke          the same code on digits: under a minute
 
