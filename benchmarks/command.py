@@ -1,7 +1,7 @@
 """Time and memory of the whole command on CIFAR-10 with 10% flipped labels, beside the plain training of the same probe.
 
     python -m benchmarks.command DATASETS            about 8 minutes on 2 idle cores
-    python -m benchmarks.command DATASETS --smoke    the same code on digits: a minute
+    python -m benchmarks.command DATASETS --smoke    the same code on digits: three minutes
 
 The noisy dataset is written to disk and audited with `curv-issues audit` in a process of its own, with and without the search for
 duplicates; then the same probe is trained in another process for the same epochs on the same decoded pictures without any

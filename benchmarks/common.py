@@ -85,7 +85,7 @@ def make_cells(
         folder: of the results, in results/; those of a smoke run go to results/smoke, which git ignores.
         cells: configurations, the most telling first.
         measure: from a configuration and the folder of the datasets to what goes into the result file.
-        smoke: configurations of --smoke, which take under a minute.
+        smoke: configurations of --smoke: small ones, on digits.
         show: what to print of a result.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
