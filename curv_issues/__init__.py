@@ -1,11 +1,13 @@
 """Find wrong labels in image datasets from one short training run.
 
 Importing this package registers its issue types with cleanlab's Datalab, now or as soon as cleanlab is imported.
+Which files were read and where the labels come from is logged by the logger "curv_issues" at INFO.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from wrapt import when_imported
@@ -86,6 +88,8 @@ _LAZY = {
     "long_tailed": "curv_issues.noise.long_tail:long_tailed",
     "plant_conflicting_duplicates": "curv_issues.noise.duplicates:plant_conflicting_duplicates",
 }
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless the application, or the command, listens
 
 
 def __getattr__(name: str) -> Any:

@@ -27,6 +27,7 @@ from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
 from curv_issues.storage import check_output, check_space, read_summary
 from curv_issues.trackers import SCORES
+from curv_issues.visible import visible
 
 if TYPE_CHECKING:
     from curv_issues.result import AuditResult
@@ -232,7 +233,7 @@ def demo(
 
 def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str, quiet: bool) -> None:
     """Save the result, print the findings, and tell where everything lies."""
-    from curv_issues.report.text import TOP, merged_findings, visible  # imports pandas
+    from curv_issues.report.text import TOP, merged_findings  # imports pandas
 
     result.save(folder, overwrite=overwrite)
     text = render(result, format)

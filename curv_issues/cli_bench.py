@@ -13,6 +13,7 @@ from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
 from curv_issues.probes import PROBES
+from curv_issues.visible import visible
 
 
 def bench(
@@ -75,7 +76,6 @@ def bench(
             from curv_issues.data.huggingface import load_data
             from curv_issues.device import choose_device
             from curv_issues.progress import Progress
-            from curv_issues.report.text import visible
             from curv_issues.summary import notes_on
 
             choose_device(device)

@@ -1,15 +1,20 @@
-"""The live line on a terminal: stage, epoch, loss and time left. Nothing off a terminal."""
+"""What the commands write to stderr during a run: a live line on a terminal, and the messages that the package logs."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.visible import visible
+
+LOGGER = "curv_issues"
 
 STAGES = {
     "cells": "cells",
@@ -22,11 +27,33 @@ STAGES = {
 
 @contextmanager
 def live_progress(*, quiet: bool = False) -> Iterator[ProgressCallback | None]:
-    """Give a callback that shows progress on stderr, or None if stderr is no terminal or `quiet` is set."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    """Give a callback that shows progress on stderr, or None if stderr is no terminal or `quiet` is set.
+
+    Unless `quiet` is set, messages of the logger "curv_issues" at INFO and above go to stderr too, one line each.
+    """
+    if quiet:
         yield None
         return
+    console = Console(stderr=True)
+    with _log_to(console):
+        if not console.is_terminal:
+            yield None
+            return
+        with _bars(console) as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def show(progress: Progress) -> None:
+                text = STAGES[progress.stage]
+                if progress.epoch is not None:
+                    text = f"{text}, epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}"
+                if progress.stage not in tasks:
+                    tasks[progress.stage] = bars.add_task(text, total=progress.total)
+                bars.update(tasks[progress.stage], description=text, completed=progress.done, total=progress.total)
+
+            yield show
+
+
+def _bars(console: Console) -> Bars:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -36,15 +63,28 @@ def live_progress(*, quiet: bool = False) -> Iterator[ProgressCallback | None]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
+    return Bars(*columns, console=console, transient=True)
 
-        def show(progress: Progress) -> None:
-            text = STAGES[progress.stage]
-            if progress.epoch is not None:
-                text = f"{text}, epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}"
-            if progress.stage not in tasks:
-                tasks[progress.stage] = bars.add_task(text, total=progress.total)
-            bars.update(tasks[progress.stage], description=text, completed=progress.done, total=progress.total)
 
-        yield show
+class _ConsoleHandler(logging.Handler):
+    """Write each log record as one visible line; rich keeps it above the live line."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(Text(visible(record.getMessage())), soft_wrap=True)
+
+
+@contextmanager
+def _log_to(console: Console) -> Iterator[None]:
+    logger, handler = logging.getLogger(LOGGER), _ConsoleHandler(console)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)

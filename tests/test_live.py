@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -75,3 +78,37 @@ def test_no_colour_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> No
         progress(Progress("train", 30, 120, 2, 12, 0.4567))
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.getvalue())
     assert "epoch 2 of 12" in plain(terminal.getvalue())
+
+
+LOG = logging.getLogger("curv_issues.data.anything")
+HOSTILE = "left out: a\nb\x1b[31m\u202egnp.png [red]x[/] :smile: " + "long " * 30
+SHOWN = "left out: a\\nb\\x1b[31m\\u202egnp.png [red]x[/] :smile: " + "long " * 30
+
+
+def test_a_log_message_is_one_visible_line_off_a_terminal() -> None:
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream), live_progress():
+        LOG.info("%s", HOSTILE)
+        LOG.debug("too small to be told")
+    LOG.info("after the run")
+    assert stream.getvalue() == SHOWN + "\n"
+
+
+def test_a_log_message_stands_above_the_live_line() -> None:
+    terminal = Terminal()
+    with contextlib.redirect_stderr(terminal), live_progress() as progress:
+        assert progress is not None
+        progress(Progress("train", 30, 120, 2, 12, 0.4567))
+        LOG.info("%s", HOSTILE)
+        progress(Progress("train", 60, 120, 2, 12, 0.4567))
+    assert SHOWN + "\n" in plain(terminal.getvalue())
+
+
+def test_no_log_message_if_quiet_or_without_a_command() -> None:
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream), live_progress(quiet=True):
+        LOG.warning("a message")
+    assert stream.getvalue() == ""
+    script = "import logging, curv_issues; logging.getLogger('curv_issues.data').warning('a message')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from curv_issues.report.plain import plain_table
-from curv_issues.report.text import visible
+from curv_issues.visible import visible
 
 METRICS = ("auroc", "average_precision", "precision_at_k")
 HEADER = (

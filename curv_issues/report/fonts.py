@@ -10,7 +10,7 @@ from typing import cast
 
 from PIL import ImageFont
 
-from curv_issues.report.text import visible
+from curv_issues.visible import visible
 
 Font = ImageFont.FreeTypeFont
 

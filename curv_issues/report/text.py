@@ -1,14 +1,14 @@
-"""What the text formats share: the findings as rows, and text from strangers made safe to print."""
+"""Helpers shared by the text formats: the findings as rows of text."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import unicodedata
 
 import pandas as pd
 
 from curv_issues.result import DUPLICATE_CONFLICT, LABEL_ERROR, AuditResult
+from curv_issues.visible import visible
 
 TOP = 20
 """Findings shown by the formats for people unless another limit is given."""
@@ -19,22 +19,6 @@ OVERLAP_TITLE = "Pictures that stand in the other split under another label:"
 
 _MOST_ROWS = 8  # of one label in one group
 _TELLING = ("cumulative_loss", "margin", "training_gradient")
-_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_BIDI_CONTROLS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # they would reorder what follows them
-
-
-def visible(text: str) -> str:
-    r"""The text on one line: what steers a terminal or reorders a line is written as `\n`, `\x1b`, `\u202e`."""
-    return "".join(_visible_character(character) for character in text)
-
-
-def _visible_character(character: str) -> str:
-    code = ord(character)
-    if character in _ESCAPES:
-        return _ESCAPES[character]
-    if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") or code in _BIDI_CONTROLS:
-        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-    return character
 
 
 def first_findings(result: AuditResult, limit: int | None) -> pd.DataFrame:

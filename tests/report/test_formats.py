@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute
 from curv_issues.report import FORMATS, render, table
-from curv_issues.report.text import visible
 from curv_issues.result import AuditResult
+from curv_issues.visible import visible
 from tests.made_up import make_result, result_parts
 
 HOSTILE = ["[red]a[/]|`x`", 'say "hi", 日本\r\nnext\ttab \x1b[31m\x00', "😀 <b>&amp;</b> :smile: *a* _b_ \\| @me"]
@@ -246,9 +246,3 @@ class TestTable:
     def test_colour_and_width_can_be_asked_for(self) -> None:
         assert "\x1b[32mdog" in table.render(make_result(), color=True, width=100)
         assert "\x1b[" not in table.render(make_result(), color=False)
-
-
-def test_visible() -> None:
-    assert visible("a\nb\tc\r\x1b[0m\x7f\x85") == "a\\nb\\tc\\r\\x1b[0m\\x7f\\x85"
-    assert visible("\u2028\u202eabc\u2066") == "\\u2028\\u202eabc\\u2066"
-    assert visible("naïve 日本 😀 👩\u200d🔬") == "naïve 日本 😀 👩\u200d🔬"

@@ -1,0 +1,23 @@
+"""Text from strangers (file names, class names, messages of libraries) made safe to print. Imports nothing slow."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+# Marks, embeddings, overrides and isolates: they would reorder the text beside them.
+_BIDI_CONTROLS = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+
+
+def visible(text: str) -> str:
+    r"""Return the text on one line; characters that control a terminal or reorder a line become `\n`, `\x1b`, `\u202e`."""
+    return "".join(_visible_character(character) for character in text)
+
+
+def _visible_character(character: str) -> str:
+    code = ord(character)
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") or code in _BIDI_CONTROLS:
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return character
