@@ -1,0 +1,57 @@
+"""Rules about names: which columns are labels, which values are ids, which class names look alike."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "category", "categories", "y", "ys")
+"""Column names that say "label", in lower case; compare with `is_label_name`."""
+
+_FEW_ROWS = 20
+
+
+def is_label_name(name: str) -> bool:
+    """Return whether a column with this name holds labels, in any case: Label, TARGETS, y."""
+    return name.strip().casefold() in LABEL_NAMES
+
+
+def looks_like_ids(values: Iterable[Any]) -> bool:
+    """Return whether values are too diverse for class labels, as ids and captions are.
+
+    With 20 values or more: more than half as many distinct values as values, so an average class would have fewer than two
+    images. With fewer values, where small classes are normal, at most one value in ten may repeat an earlier one. None is
+    ignored, and one value alone says nothing (False).
+    """
+    present = [value if isinstance(value, Hashable) else repr(value) for value in values if value is not None]
+    num_distinct = len(set(present))
+    if len(present) < _FEW_ROWS:
+        return len(present) > 1 and len(present) - num_distinct <= len(present) // 10
+    return num_distinct > len(present) / 2
+
+
+def alike_names(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of class names that look alike but differ as text.
+
+    Two names look alike if they are equal after NFC normalisation, with spaces at the ends removed, other runs of whitespace
+    replaced by one space, and upper case folded.
+
+    Args:
+        names: k class names, all different.
+
+    Returns:
+        The first name of each group of alike names with each other name of the group, in the order of `names`.
+    """
+    first_of: dict[str, str] = {}
+    pairs = []
+    for name in names:
+        first = first_of.setdefault(_folded(name), name)
+        if first != name:
+            pairs.append((first, name))
+    return pairs
+
+
+def _folded(name: str) -> str:
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return " ".join(unicodedata.normalize("NFC", folded).split())

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from curv_issues.data.label_names import LABEL_NAMES, alike_names, is_label_name, looks_like_ids
+
+
+@pytest.mark.parametrize("name", [*LABEL_NAMES, "Label", "CLASS", " target "])
+def test_names_of_labels(name: str) -> None:
+    assert is_label_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "label2", "my_label", "id", "caption", "x", "__key__"])
+def test_other_names(name: str) -> None:
+    assert not is_label_name(name)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], False),
+        (["a"], False),
+        (["a", "b"], True),
+        (["a", "b", "a"], False),
+        ([*"abcdefghi", "a"], True),  # 10 rows: one repeat is "nearly"
+        ([*"abcdefgh", "a", "b"], False),
+        (list(range(11)) + list(range(9)), True),  # 20 rows of 11 values
+        (list(range(10)) * 2, False),
+        (["a", "b", None, None], True),  # missing values are not values
+        ([["a"], ["b"]], True),  # values that cannot be hashed
+        ([0.5, 1.5, 2.5], True),
+    ],
+)
+def test_ids_have_nearly_as_many_values_as_rows(values: list[Any], expected: bool) -> None:
+    assert looks_like_ids(values) is expected
+
+
+@pytest.mark.parametrize("other", ["cat ", " cat", "Cat", "CAT\t"])
+def test_names_that_look_alike(other: str) -> None:
+    assert alike_names(["cat", "dog", other]) == [("cat", other)]
+
+
+def test_alike_names_by_unicode_and_inner_spaces() -> None:
+    assert alike_names(["\u00e9", "e\u0301"]) == [("\u00e9", "e\u0301")]
+    assert alike_names(["big  cat", "big\u00a0cat", "big cat"]) == [("big  cat", "big\u00a0cat"), ("big  cat", "big cat")]
+    assert alike_names(["STRASSE", "straße"]) == [("STRASSE", "straße")]
+    assert alike_names(["cat", "bigcat", "big cat", "1", "01"]) == []
