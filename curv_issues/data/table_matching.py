@@ -44,7 +44,14 @@ class Matched:
     mode: str
 
 
-def match_rows(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLike[str], file_column: str | None = None) -> Matched:
+def match_rows(
+    table: LabelTable,
+    paths: Sequence[str],
+    *,
+    root: str | os.PathLike[str],
+    file_column: str | None = None,
+    advice: str | None = None,
+) -> Matched:
     r"""Find the row of each image.
 
     The text of one column names the images, in one of these modes, the same for the whole table. The mode that matches most
@@ -68,6 +75,7 @@ def match_rows(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLi
         file_column: the column that names the files; None: the column that matches most images, and of equal ones one that
             says so (file_name, path, ..., image_id). A column with another name must match at least half of the images or
             rows. Columns named like labels are not considered.
+        advice: what to do if no column matches, as the error says it; None: choose a column with --file-column.
 
     Returns:
         Rows of images, and what is left over on both sides.
@@ -80,7 +88,7 @@ def match_rows(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLi
             f"{table.name} has no column {file_column!r} for --file-column (file_column); its columns are: {table.list_columns()}."
         )
     images = ImagePaths(paths, root)
-    column, result = _choose_column(table, images, file_column)
+    column, result = _choose_column(table, images, file_column, advice)
     if file_column is None and table.is_text and _rank_name(column) == _OTHER_NAME and images.may_be(column):
         raise DatasetError(
             f"{table.name} has no header: its first line names the image {column}. Add a first line such as file,label."
@@ -103,14 +111,20 @@ def labels_of_images(table: LabelTable, matched: Matched, label_column: str) -> 
     Raises:
         DatasetError: two rows give different labels for one image.
     """
-    values = plain_labels(table.columns[label_column]) if table.is_text else list(table.columns[label_column])
+    check_repeated_rows(table, matched, label_column)
+    values = plain_labels(table.columns[label_column]) if table.is_text else table.columns[label_column]
+    return [values[row] if row >= 0 else None for row in matched.row_of_image.tolist()]
+
+
+def check_repeated_rows(table: LabelTable, matched: Matched, label_column: str) -> None:
+    """Raise DatasetError if two rows give different labels for one image."""
+    values = table.columns[label_column]
     for first, later in matched.repeated_rows:
         if values[first] != values[later]:
             raise DatasetError(
                 f"{table.name} has two labels for {table.columns[matched.file_column][first]}: {values[first]!r} in "
                 f"{table.where(first)} and {values[later]!r} in {table.where(later)}; remove one."
             )
-    return [values[row] if row >= 0 else None for row in matched.row_of_image.tolist()]
 
 
 def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | None:
@@ -125,7 +139,7 @@ def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | N
     return None
 
 
-def _choose_column(table: LabelTable, images: ImagePaths, file_column: str | None) -> tuple[str, Match]:
+def _choose_column(table: LabelTable, images: ImagePaths, file_column: str | None, advice: str | None) -> tuple[str, Match]:
     """The column that names the files, and how it matches."""
     if file_column is not None:
         candidates = [file_column]
@@ -140,7 +154,7 @@ def _choose_column(table: LabelTable, images: ImagePaths, file_column: str | Non
         if is_clear and result.order > best.order:
             best, best_column = result, column
     if best_column is None:
-        raise DatasetError(_describe_mismatch(table, images.paths, candidates, file_column))
+        raise DatasetError(_describe_mismatch(table, images.paths, candidates, file_column, advice))
     return best_column, best
 
 
@@ -165,17 +179,17 @@ def _assign(table: LabelTable, column: str, result: Match, num_images: int) -> M
     return Matched(row_of_image, rows_without_image, repeated_rows, column, mode)
 
 
-def _describe_mismatch(table: LabelTable, paths: Sequence[str], candidates: Sequence[str], file_column: str | None) -> str:
+def _describe_mismatch(
+    table: LabelTable, paths: Sequence[str], candidates: Sequence[str], file_column: str | None, advice: str | None
+) -> str:
     column = next((name for name in candidates if any(map(text_of, table.columns[name]))), None)
     if column is None:
         return f"{table.name} has no column that names images; its columns are: {table.list_columns() or 'none'}."
     values = ", ".join([text for value in table.columns[column] if (text := text_of(value))][:_SHOWN])
     what = f"Column {column!r} of {table.name} does not name" if file_column is not None else f"No column of {table.name} names"
     choose = "choose another column" if file_column is not None else "choose the column"
-    return (
-        f"{what} the images: {column!r} holds {values}, but the images are {', '.join(paths[:_SHOWN]) or 'none'}; "
-        f"{choose} with --file-column (file_column), one of: {table.list_columns()}."
-    )
+    advice = advice or f"{choose} with --file-column (file_column), one of: {table.list_columns()}"
+    return f"{what} the images: {column!r} holds {values}, but the images are {', '.join(paths[:_SHOWN]) or 'none'}; {advice}."
 
 
 def _rank_name(column: str) -> int:
