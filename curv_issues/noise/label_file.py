@@ -7,17 +7,15 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from curv_issues.data.base import LabeledData
+from curv_issues.data.label_table import LabelTable, plain_labels, read_table
+from curv_issues.data.table_matching import check_repeated_rows, column_of_files, match_rows
 from curv_issues.errors import DatasetError
 from curv_issues.noise.base import Planted
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ROW = "row"
 
@@ -25,21 +23,24 @@ ROW = "row"
 def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: str) -> Planted:
     r"""Take a column of a file as the given labels, and the dataset's own labels as the truth.
 
-    The file has one row for each row of the dataset in its order (also where `data` is a part of it), or a column `row` with the
-    dataset's row numbers and then at least those of `data`. Labels are class names or codes, that is, indices into
-    `data.class_names`; names go first where the class names are numbers themselves, and what fits both ways is refused.
+    A column that names files (`file_name`, `path`, ...) says which row belongs to which image, if `data` has paths; else a column
+    `row` does, with the dataset's row numbers. A file with neither must have one row for each row of the dataset, in its order
+    (also where `data` is a part of it). Rows of other images are ignored.
+
+    Labels are class names or codes, that is, indices into `data.class_names`; names go first where the class names are numbers
+    themselves, and what fits both ways is refused. Codes of a ClassLabel column in a parquet file are read as its own names.
 
     Args:
         data: n samples. Left as they are.
-        path: a .parquet or .csv file.
+        path: a table: CSV, TSV, JSON lines or parquet (see `curv_issues.data.label_table.read_table`).
         column: its column of labels.
 
     Returns:
         The data with the labels of the file, and the truth: True where they differ from the dataset's own.
 
     Raises:
-        DatasetError: the file cannot be read, has no such column or another number of rows, lacks or repeats a row, or holds
-            a label that is missing, no class of the data, or ambiguous.
+        DatasetError: the file cannot be read, has no such column or another number of rows, names files where `data` has no
+            paths, lacks a sample or gives it two labels, or holds a label that is missing, no class of the data, or ambiguous.
 
     Example:
         >>> import tempfile
@@ -53,11 +54,13 @@ def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: st
         ...     labels_from_file(data, path, "mine").truth.tolist()
         [False, True, False, False]
     """
-    name = os.fspath(path)
-    table = _read(name, column)
-    rows = _find_rows(data, table, name) if ROW in table.column_names and column != ROW else _rows_in_order(data, table, name)
-    values = table.column(column).to_pylist()
-    codes = _as_codes([_as_text(values[row]) for row in rows], data, origin=f"column {column!r} of {name}")
+    table = read_table(path)
+    if column not in table.columns:
+        raise DatasetError(f"{table.name} has no column {column!r}; its columns are: {table.list_columns()}.")
+    values = table.columns[column]
+    codes = _as_codes(
+        [_as_text(values[row]) for row in _find_rows(data, table, column)], data, f"column {column!r} of {table.name}"
+    )
     return Planted(replace(data, labels=codes), codes != data.labels)
 
 
@@ -66,63 +69,58 @@ def plant(data: LabeledData, path_and_column: tuple[str, str], *, seed: int) -> 
     return labels_from_file(data, *path_and_column)
 
 
-def _read(name: str, column: str) -> pa.Table:
-    """The column of labels, and the column of rows if there is one."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    path = Path(name).expanduser()
-    ending = path.suffix.lower()
-    if ending not in (".parquet", ".csv"):
-        raise DatasetError(f"Expected a .parquet or .csv file of labels, but got {name}.")
-    if not path.is_file():
-        raise DatasetError(f"There is no file {name}.")
-    try:
-        if ending == ".parquet":
-            with pa.parquet.ParquetFile(path) as file:
-                return file.read(columns=_choose(file.schema_arrow.names, column, name))
-        with pa.csv.open_csv(path) as reader:
-            wanted = _choose(reader.schema.names, column, name)
-        # As text, since Arrow would make other things of names such as "true" or "007".
-        as_text = pa.csv.ConvertOptions(include_columns=wanted, column_types={column: pa.string()})
-        return pa.csv.read_csv(path, convert_options=as_text)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{name} cannot be read: {str(error).partition(chr(10))[0]}.") from error
+def _find_rows(data: LabeledData, table: LabelTable, column: str) -> list[int]:
+    """The row of the table for each sample: by path, else by row number, else by position."""
+    files = column_of_files(table, besides=column)
+    has_rows = ROW in table.columns and column != ROW
+    if files is not None and all(path is not None for path in data.paths):
+        return _rows_by_path(data, table, column, files)
+    if has_rows:
+        return _rows_by_number(data, table)
+    if files is not None:
+        raise DatasetError(
+            f"Column {files!r} of {table.name} names files, but the images of {data.source.source} have no paths to compare; "
+            f"add a column {ROW!r} with row numbers, or remove {files!r} if the rows are in the order of the dataset."
+        )
+    return _rows_by_position(data, table)
 
 
-def _choose(names: Sequence[str], column: str, name: str) -> list[str]:
-    wanted = [column, ROW] if ROW in names and column != ROW else [column]
-    for each in wanted:
-        if list(names).count(each) != 1:
-            has = "has no column" if each not in names else "has more than one column"
-            raise DatasetError(f"{name} {has} {each!r}; its columns are: {', '.join(names)}.")
-    return wanted
+def _rows_by_path(data: LabeledData, table: LabelTable, column: str, files: str) -> list[int]:
+    advice = f"correct its paths, or remove {files!r} and add a column {ROW!r} with row numbers"
+    matched = match_rows(table, data.paths.tolist(), root=data.source.source, file_column=files, advice=advice)
+    check_repeated_rows(table, matched, column)
+    _refuse_missing(data, table, matched.row_of_image >= 0)
+    return matched.row_of_image.tolist()
 
 
-def _find_rows(data: LabeledData, table: pa.Table, name: str) -> list[int]:
-    """Where in the table the samples stand, by its column of row numbers."""
-    numbers = table.column(ROW).to_pylist()
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
-        raise DatasetError(f"Column {ROW!r} of {name} holds something else than row numbers; expected integers.")
-    position = {number: at for at, number in enumerate(numbers)}
-    if len(position) < len(numbers):
-        repeated = next(number for at, number in enumerate(numbers) if position[number] != at)
-        raise DatasetError(f"Column {ROW!r} of {name} holds row {repeated} more than once.")
-    missing = [row for row in data.rows.tolist() if row not in position]
-    if missing:
-        raise DatasetError(f"{name} has no label for {len(missing)} of {len(data)} samples; the first is row {missing[0]}.")
+def _rows_by_number(data: LabeledData, table: LabelTable) -> list[int]:
+    position: dict[int, int] = {}
+    for at, number in enumerate(plain_labels(table.columns[ROW])):
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise DatasetError(f"Column {ROW!r} of {table.name} holds something other than row numbers; expected integers.")
+        if number in position:
+            raise DatasetError(f"Column {ROW!r} of {table.name} holds row {number} more than once.")
+        position[number] = at
+    _refuse_missing(data, table, np.array([row in position for row in data.rows.tolist()], dtype=bool))
     return [position[row] for row in data.rows.tolist()]
 
 
-def _rows_in_order(data: LabeledData, table: pa.Table, name: str) -> list[int]:
+def _rows_by_position(data: LabeledData, table: LabelTable) -> list[int]:
     expected = max(data.source.num_rows, int(data.rows.max(initial=-1)) + 1)
-    if table.num_rows != expected:
+    if len(table) != expected:
         raise DatasetError(
-            f"{name} has {table.num_rows} rows, but {data.source.source} has {expected}; "
-            f"expected one for each in the same order, or a column {ROW!r} with row numbers."
+            f"{table.name} has {len(table)} rows, but {data.source.source} has {expected}; expected one for each in the same "
+            f"order, or a column {ROW!r} with row numbers, or one with file names."
         )
     return data.rows.tolist()
+
+
+def _refuse_missing(data: LabeledData, table: LabelTable, found: np.ndarray) -> None:
+    """Raise DatasetError unless all samples are found: bool, (n,)."""
+    if not found.all():
+        first = int(np.flatnonzero(~found)[0])
+        where = f"row {data.rows[first]}" + ("" if data.paths[first] is None else f" ({data.paths[first]})")
+        raise DatasetError(f"{table.name} has no label for {int((~found).sum())} of {len(data)} samples; the first is {where}.")
 
 
 def _as_text(value: Any) -> str | None:
@@ -132,7 +130,7 @@ def _as_text(value: Any) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _as_codes(texts: Sequence[str | None], data: LabeledData, *, origin: str) -> np.ndarray:
+def _as_codes(texts: Sequence[str | None], data: LabeledData, origin: str) -> np.ndarray:
     """Indices into the class names, int64 (n,), of labels that are all class names or all codes."""
     if None in texts:
         first = data.rows[texts.index(None)]

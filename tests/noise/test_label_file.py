@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -127,6 +128,64 @@ def test_what_is_not_asked_for_is_not_judged(tmp_path: Path) -> None:
     assert labels_from_file(part, path, "label").data.labels.tolist() == [0, 1, 2]
 
 
+PATHS = ["cat/1.png", "cat/2.png", "dog/1.png", "dog/3.png", "eel/5.png", "eel/6.png"]
+
+
+def data_with_paths() -> LabeledData:
+    return replace(data_of(), paths=np.array(PATHS, dtype=object))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@pytest.mark.parametrize("form", ["{}", "photos/{}", "photos\\{}"])
+def test_a_column_of_files_decides(tmp_path: Path, ending: str, form: str) -> None:
+    order = np.array([5, 0, 3, 1, 4, 2])
+    files = [form.format(PATHS[at]) for at in order]
+    columns = {"row": range(6), "file_name": files, "label": np.array(GIVEN)[order]}
+    path = write(tmp_path / f"labels{ending}", columns)
+    assert labels_from_file(data_with_paths(), path, "label").data.labels.tolist() == GIVEN
+    part = data_with_paths().take(np.array([1, 5]))
+    assert labels_from_file(part, path, "label").data.labels.tolist() == [2, 0]
+
+
+def test_a_column_of_files_may_be_the_labels(tmp_path: Path) -> None:
+    path = write(tmp_path / "labels.csv", {"image": [NAMES[code] for code in GIVEN]})
+    assert labels_from_file(data_with_paths(), path, "image").data.labels.tolist() == GIVEN
+
+
+def test_rows_by_number_where_the_images_have_no_paths(tmp_path: Path) -> None:
+    path = write(tmp_path / "labels.csv", {"row": range(5, -1, -1), "file_name": PATHS, "label": GIVEN})
+    assert labels_from_file(data_of(), path, "label").data.labels.tolist() == GIVEN[::-1]
+
+
+@pytest.mark.parametrize(
+    ("files", "labels", "message"),
+    [
+        (PATHS[:4], GIVEN[:4], "PATH has no label for 2 of 6 samples; the first is row 4 (eel/5.png)."),
+        ([*PATHS, PATHS[1]], [*GIVEN, 0], "PATH has two labels for cat/2.png: '2' in line 3 and '0' in line 8; remove one."),
+    ],
+)
+def test_files_that_do_not_fit(tmp_path: Path, files: list[str], labels: list[int], message: str) -> None:
+    path = write(tmp_path / "labels.csv", {"file_name": files, "label": labels})
+    with pytest.raises(DatasetError) as caught:
+        labels_from_file(data_with_paths(), path, "label")
+    assert str(caught.value) == message.replace("PATH", str(path))
+
+
+def test_other_files_are_not_taken_by_position(tmp_path: Path) -> None:
+    path = write(tmp_path / "labels.csv", {"file_name": [f"{number}.bmp" for number in range(6)], "label": GIVEN})
+    with pytest.raises(DatasetError, match=r"^Column 'file_name' of .* 0\.bmp.*; correct its paths, or remove 'file_name'"):
+        labels_from_file(data_with_paths(), path, "label")
+    with pytest.raises(DatasetError, match=r"names files, but the images of arrays have no paths to compare; add a column 'row'"):
+        labels_from_file(data_of(), path, "label")
+
+
+def test_codes_of_a_parquet_file_have_its_own_names(tmp_path: Path) -> None:
+    features = datasets.Features({"label": datasets.ClassLabel(names=["eel", "dog", "cat"])})
+    rows = datasets.Dataset.from_dict({"label": [2 - code for code in GIVEN]}, features=features)
+    rows.to_parquet(str(tmp_path / "labels.parquet"))
+    assert labels_from_file(data_of(), tmp_path / "labels.parquet", "label").data.labels.tolist() == GIVEN
+
+
 def table(columns: dict[str, Any]) -> Callable[[Path], Path]:
     return lambda folder: write(folder / "labels.parquet", columns)
 
@@ -149,27 +208,27 @@ def twice(folder: Path) -> Path:
     ("make", "message"),
     [
         (lambda folder: folder / "labels.parquet", "There is no file PATH."),
-        (lambda folder: folder, "Expected a .parquet or .csv file of labels, but got PATH."),
-        (text("label\n0\n", "labels.tsv"), "Expected a .parquet or .csv file of labels, but got PATH."),
+        (lambda folder: folder, "Expected a table of labels (.csv, .tsv, .txt, .jsonl, .ndjson, .json, .parquet), but got PATH."),
         (table({"a": [0], "b": [0]}), "PATH has no column 'label'; its columns are: a, b."),
         (text("a,b\n0,1\n"), "PATH has no column 'label'; its columns are: a, b."),
-        (twice, "PATH has more than one column 'label'; its columns are: label, label."),
-        (text("label,row,row\n0,1,2\n"), "PATH has more than one column 'row'; its columns are: label, row, row."),
+        (twice, "PATH has no column 'label'; its columns are: label (column 1), label (column 2)."),
         (
             table({"label": GIVEN[:5]}),
-            "PATH has 5 rows, but arrays has 6; expected one for each in the same order, or a column 'row' with row numbers.",
+            "PATH has 5 rows, but arrays has 6; expected one for each in the same order, "
+            "or a column 'row' with row numbers, or one with file names.",
         ),
         (
             table({"label": [*GIVEN, 0]}),
-            "PATH has 7 rows, but arrays has 6; expected one for each in the same order, or a column 'row' with row numbers.",
+            "PATH has 7 rows, but arrays has 6; expected one for each in the same order, "
+            "or a column 'row' with row numbers, or one with file names.",
         ),
         (
             table({"label": GIVEN, "row": list("abcdef")}),
-            "Column 'row' of PATH holds something else than row numbers; expected integers.",
+            "Column 'row' of PATH holds something other than row numbers; expected integers.",
         ),
         (
             table({"label": GIVEN, "row": [True, False] * 3}),
-            "Column 'row' of PATH holds something else than row numbers; expected integers.",
+            "Column 'row' of PATH holds something other than row numbers; expected integers.",
         ),
         (table({"label": GIVEN, "row": [0, 1, 2, 3, 4, 1]}), "Column 'row' of PATH holds row 1 more than once."),
         (table({"label": GIVEN, "row": [0, 1, 9, 8, 4, 5]}), "PATH has no label for 2 of 6 samples; the first is row 2."),
@@ -227,13 +286,14 @@ def test_the_order_of_text_is_not_that_of_numbers(tmp_path: Path) -> None:
         ("labels.csv", b""),
         ("labels.csv", b"label\na,b\n"),
         ("labels.csv", b"label\n\xff\n"),
+        ("labels.jsonl", b"{"),
     ],
 )
 def test_broken_files(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError) as caught:
         labels_from_file(data_of(), tmp_path / name, "label")
-    assert str(caught.value).startswith(f"{tmp_path / name} cannot be read: ")
+    assert str(caught.value).startswith(f"{tmp_path / name}")
     assert "\n" not in str(caught.value)
 
 

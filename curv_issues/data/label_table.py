@@ -1,0 +1,234 @@
+"""A user-supplied table of labels: read it from a file, and choose its column of labels."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curv_issues.data.delimited import decode_text, read_delimited
+from curv_issues.data.label_names import is_label_name, looks_like_ids
+from curv_issues.data.parquet_table import read_parquet_columns
+from curv_issues.errors import DatasetError
+
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+_METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_MAX_BYTES = 2**29
+_MAX_SHOWN_COLUMNS = 20
+_ROW_INDEX = re.compile(r"\(column [0-9]+\)|Unnamed: [0-9]+")  # what pandas makes of the index of a table
+_CANONICAL_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """A table in memory.
+
+    Attributes:
+        name: the file or object, as messages call it.
+        columns: column name -> n values, in the order of the file; None where a value is missing.
+        is_text: every value is text or None, because the format knows nothing else (CSV).
+        folder: the folder of the file; None for a table that is not a file.
+        lines: the line of each row in the file, counted from 1; None where the file has no lines.
+    """
+
+    name: str
+    columns: Mapping[str, list[Any]]
+    is_text: bool
+    folder: Path | None = None
+    lines: Sequence[int] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(next(iter(self.columns.values()), []))
+
+    def where(self, row: int) -> str:
+        """Return how messages call a row, counted from 0: its line in the file if there is one."""
+        return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
+
+    def list_columns(self) -> str:
+        """Return the names of the columns for a message; long lists are cut."""
+        names = list(self.columns)
+        return ", ".join(names[:_MAX_SHOWN_COLUMNS]) + (", ..." if len(names) > _MAX_SHOWN_COLUMNS else "")
+
+
+def is_metadata_name(name: str) -> bool:
+    """Return whether a file name is that of a table of labels in the image folder convention: metadata.csv, .jsonl or .parquet."""
+    return name.casefold() in _METADATA_NAMES
+
+
+def read_table(path: str | os.PathLike[str]) -> LabelTable:
+    """Read a table of labels.
+
+    CSV, TSV and TXT: UTF-8 or UTF-16 with a byte order mark; the separator (comma, semicolon, tab, bar) is detected. Every
+    value stays text: `None`, `NA`, `007` and `1e3` are values like any other, and only an empty cell is missing (None).
+    JSON: one object per line, or a list of objects; strings stay strings, numbers stay numbers, null is None.
+    Parquet: values as stored; categories and ClassLabel codes become their names; columns with bytes are left out.
+
+    Columns with the same name are renamed to tell them apart ("label (column 2)"), and so are columns without a name. Columns
+    without a name and without values are left out.
+
+    Args:
+        path: a regular file of at most 512 MiB (parquet: in the columns that are read; at most 20 million rows).
+
+    Returns:
+        The table.
+
+    Raises:
+        DatasetError: the file is missing, has another format, is too large or is corrupt; the message names it.
+    """
+    name = os.fspath(path)
+    file = Path(name).expanduser()
+    ending = file.suffix.lower()
+    if ending in _SPREADSHEETS:
+        raise DatasetError(f"{name} is a spreadsheet; save it as CSV.")
+    if ending not in TABLE_ENDINGS:
+        raise DatasetError(f"Expected a table of labels ({', '.join(TABLE_ENDINGS)}), but got {name}.")
+    if not os.path.exists(file):
+        raise DatasetError(f"There is no file {name}.")
+    if not os.path.isfile(file):
+        raise DatasetError(f"Expected a table of labels, but {name} is not a regular file.")
+    folder = file.absolute().parent
+    if ending == ".parquet":
+        return LabelTable(name, _name_columns(*read_parquet_columns(file, name)), is_text=False, folder=folder)
+    text = decode_text(_read_bytes(file, name), name)
+    if ending in (".csv", ".tsv", ".txt"):
+        cells = read_delimited(text, name, prefer_tabs=ending == ".tsv", allow_spaces=ending == ".txt")
+        by_column = [[cell or None for cell in column] for column in zip(*cells.rows, strict=True)] or [[] for _ in cells.header]
+        columns = _name_columns([cell.strip() for cell in cells.header], by_column)
+        return LabelTable(name, columns, is_text=True, folder=folder, lines=cells.lines)
+    objects, lines = _read_json(text, name, is_lines=ending != ".json")
+    return LabelTable(name, _columns_of(objects), is_text=False, folder=folder, lines=lines)
+
+
+def plain_labels(values: Sequence[Any]) -> list[Any]:
+    """Return labels with text replaced by integers if every label is a canonical integer, so that 2 sorts before 10.
+
+    Canonical: text that equals `str(int(text))`, with up to 18 digits. `007`, `1e3` and `1.0` are not, and then, or if any
+    value is not text, all values are returned unchanged. None stays None.
+    """
+    present = [value for value in values if value is not None]
+    if not all(isinstance(value, str) and _CANONICAL_INTEGER.fullmatch(value) for value in present):
+        return list(values)
+    return [None if value is None else int(value) for value in values]
+
+
+def label_column_of(table: LabelTable, *, label_column: str | None = None, file_column: str | None = None) -> str:
+    """Return the name of the column of labels.
+
+    In this order: `label_column`; the column named like labels (label, class, target, category, y, their plurals, any case);
+    the only column besides `file_column`, unless its values look like ids or captions.
+
+    Raises:
+        DatasetError: there is no such column, or several, or only one that looks like ids.
+    """
+    if label_column is not None:
+        if label_column not in table.columns:
+            raise DatasetError(
+                f"{table.name} has no column {label_column!r} for --label-column (label_column); its columns are: "
+                f"{table.list_columns()}."
+            )
+        return label_column
+    others = [column for column in table.columns if column != file_column and not _ROW_INDEX.fullmatch(column)]
+    named = [column for column in others if is_label_name(column)]
+    if len(named) > 1:
+        flags = " or ".join(f"--label-column {column}" for column in named)
+        raise DatasetError(f"{table.name} has several label columns: {', '.join(named)}; choose one with {flags} (label_column).")
+    if named:
+        return named[0]
+    if not others:
+        raise DatasetError(f"{table.name} has no column of labels; its columns are: {table.list_columns()}.")
+    if len(others) > 1:
+        raise DatasetError(
+            f"No column of {table.name} is called label, and several could be it; its columns are: {table.list_columns()}. "
+            "Choose one with --label-column (label_column)."
+        )
+    if looks_like_ids(table.columns[others[0]]):
+        raise DatasetError(
+            f"The values of column {others[0]!r} of {table.name} differ in nearly every row, as ids and captions do; if they are "
+            f"the labels, say --label-column {others[0]} (label_column)."
+        )
+    return others[0]
+
+
+def _read_bytes(file: Path, name: str) -> bytes:
+    try:
+        if file.stat().st_size > _MAX_BYTES:
+            raise DatasetError(f"{name} is larger than {_MAX_BYTES // 2**20} MiB; expected a table of labels, one row per image.")
+        return file.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{name} cannot be read: {error.strerror or error}.") from error
+
+
+def _name_columns(names: Sequence[str], columns: Sequence[list[Any]]) -> dict[str, list[Any]]:
+    """Columns by unique names; those without a name and without values are left out."""
+    count = Counter(names)
+    named: dict[str, list[Any]] = {}
+    for number, (name, values) in enumerate(zip(names, columns, strict=True), start=1):
+        if not name and all(value is None for value in values):
+            continue
+        unique = name if name and count[name] == 1 else f"{name} (column {number})".lstrip()
+        named[unique] = values
+    return named
+
+
+def _read_json(text: str, name: str, *, is_lines: bool) -> tuple[list[dict[str, Any]], list[int] | None]:
+    """The objects of a text, and their lines where each has a line of its own."""
+    if not is_lines:
+        try:
+            whole = _parse_json(text, name)
+        except json.JSONDecodeError as error:
+            if error.msg != "Extra data":
+                raise _json_error(error, name) from error
+        else:
+            return _check_objects(whole, name), None
+    objects, lines = [], []
+    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines(): strings may hold other line separators
+        if line.strip():
+            try:
+                parsed = _parse_json(line, name)
+            except json.JSONDecodeError as error:
+                raise _json_error(error, name, line=number) from error
+            if not isinstance(parsed, dict):
+                raise DatasetError(f"{name}, line {number}, is not an object; {_EXPECTED_JSON}.")
+            objects.append(parsed)
+            lines.append(number)
+    return objects, lines
+
+
+_EXPECTED_JSON = 'expected one object per line, or a list of objects, such as {"file_name": "1.jpg", "label": "cat"}'
+
+
+def _parse_json(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:  # Numbers of thousands of digits, thousands of brackets.
+        raise DatasetError(f"{name} cannot be read as JSON: {error}.") from error
+
+
+def _json_error(error: json.JSONDecodeError, name: str, *, line: int | None = None) -> DatasetError:
+    return DatasetError(f"{name}, line {line or error.lineno}, is not valid JSON: {error.msg} (column {error.colno}).")
+
+
+def _check_objects(whole: Any, name: str) -> list[dict[str, Any]]:
+    if isinstance(whole, dict):
+        if isinstance(whole.get("annotations"), list):
+            raise DatasetError(
+                f"{name} looks like COCO annotations; boxes are not supported. For labels of whole images, {_EXPECTED_JSON}."
+            )
+        whole = [whole] if not any(isinstance(value, list | dict) for value in whole.values()) else None
+    if not isinstance(whole, list) or not all(isinstance(item, dict) for item in whole):
+        raise DatasetError(f"{name} holds something other than a list of objects; {_EXPECTED_JSON}.")
+    return whole
+
+
+def _columns_of(objects: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    names = list(dict.fromkeys(name for item in objects for name in item))
+    return _name_columns(names, [[item.get(name) for item in objects] for name in names])

@@ -1,0 +1,172 @@
+"""The ways in which a table may name the images of a dataset."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from curv_issues.data.path_lookup import IGNORING_CASE, Hit, PathLookup, clean_path, ignore_case
+
+
+def text_of(value: Any) -> str | None:
+    """Return a value as the text of a path, None if it cannot be one: text, paths and integers can."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return os.fspath(value) or None if isinstance(value, str | os.PathLike) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """How the texts of a column match in one mode.
+
+    Attributes:
+        mode: the mode in words.
+        hits: row -> images. Only rows with a single image count.
+    """
+
+    mode: str = ""
+    hits: Mapping[int, Hit] = field(default_factory=dict)
+
+    @cached_property
+    def num_images(self) -> int:
+        """Number of images that a row names without doubt."""
+        return len({hit.images[0] for hit in self.hits.values() if len(hit.images) == 1})
+
+    def is_complete(self, num_texts: int, num_images: int) -> bool:
+        """Return whether no other mode can be better: every text names one image, or every image has its text."""
+        return self.num_images == num_images or sum(len(hit.images) == 1 for hit in self.hits.values()) == num_texts
+
+    @property
+    def order(self) -> tuple[int, bool]:
+        """Larger is better. Texts that fit several images are better than texts that fit none, since they can be reported."""
+        return self.num_images, bool(self.hits)
+
+
+_Find = Callable[[str], Hit | None]
+
+
+class ImagePaths:
+    """The paths of a dataset's images, ready to be found in all modes of `match_rows`."""
+
+    def __init__(self, paths: Sequence[str], root: str | os.PathLike[str]) -> None:
+        """Take n paths, relative to `root` and with forward slashes."""
+        self.paths = paths
+        self._stems = [posixpath.splitext(path)[0] for path in paths]
+        self._root = clean_path(os.path.realpath(root))
+        self._roots = (self._root, clean_path(os.path.abspath(root)))
+        self._resolve = cache(os.path.realpath)
+        names = (posixpath.basename(clean_path(text)) for texts in (paths, self._stems) for text in texts)
+        self._last_parts = {ignore_case(name) for name in names}
+        self._suffixes = cache(lambda stems: PathLookup(_list_suffixes(self._stems if stems else paths)))
+
+    def may_be(self, text: str) -> bool:
+        """Return whether a text is the end of an image's path, with or without its ending, or ends as images do."""
+        endings = {posixpath.splitext(path)[1].lower() for path in self.paths} - {""}
+        hits = [self._suffixes(stems).find(text) for stems in (False, True)]
+        return any(hit is not None and hit.level < IGNORING_CASE for hit in hits) or text.lower().endswith(tuple(endings))
+
+    def match(self, values: Sequence[Any], folder: Path | None) -> Match:
+        """Return the mode that matches most images, the first of several that match equally many.
+
+        Args:
+            values: one value per row, a path where it is text or an integer.
+            folder: the folder of the table, if it is in one.
+        """
+        texts = {row: text for row, value in enumerate(values) if (text := text_of(value)) and self._may_match(text)}
+        best = Match()
+        for mode, find in self._modes(list(texts.values()), folder):
+            hits = {row: hit for row, text in texts.items() if (hit := find(text)) is not None}
+            best = max(best, Match(mode, hits), key=lambda result: result.order)
+            if best.is_complete(len(texts), len(self.paths)):
+                break
+        return best
+
+    def _may_match(self, text: str) -> bool:
+        """Whether the last part of a path is that of any image: a quick look before all modes are tried."""
+        return ignore_case(posixpath.basename(clean_path(text))) in self._last_parts
+
+    def _modes(self, texts: Sequence[str], folder: Path | None) -> Iterator[tuple[str, _Find]]:
+        is_flat = not any("/" in path for path in self.paths)
+        for without, keys in (("", self.paths), (" without file ending", self._stems)):
+            whole = PathLookup((key, image) for image, key in enumerate(keys))
+            if folder is not None:
+                yield f"paths relative to the folder of the table{without}", self._relative_to(folder, whole)
+            yield f"paths relative to the folder of the dataset{without}", self._relative_to(Path(self._root), whole)
+            yield f"absolute paths{without}", partial(self._find_absolute, whole=whole)
+            prefix = self._find_prefix(texts, whole)
+            if prefix is not None and not self._is_other_folder(prefix, folder):
+                yield f"paths below {prefix}{without}", partial(_find_below, prefix=prefix, whole=whole)
+            yield f"ends of image paths{without}", self._suffixes(bool(without)).find
+            if is_flat:
+                yield f"file names{without}", partial(_find_file_name, whole=whole)
+
+    def _relative_to(self, folder: Path, whole: PathLookup) -> _Find:
+        base = clean_path(os.path.realpath(folder))
+
+        def find(text: str) -> Hit | None:
+            return None if _is_absolute(text) else self._find_in_roots(f"{base}/{text}", whole)
+
+        return find
+
+    def _find_absolute(self, text: str, whole: PathLookup) -> Hit | None:
+        if not _is_absolute(text):
+            return None
+        folder, name = posixpath.split(clean_path(text))
+        # The text may reach the dataset through a link of its own.
+        return self._find_in_roots(text, whole) or self._find_in_roots(f"{self._resolve(folder)}/{name}", whole)
+
+    def _find_in_roots(self, text: str, whole: PathLookup) -> Hit | None:
+        for root in self._roots:
+            hit = _find_below(text, root.rstrip("/"), whole)
+            if hit is not None:
+                return hit
+        return None
+
+    def _find_prefix(self, texts: Sequence[str], whole: PathLookup) -> str | None:
+        """The folder below which most images are in the texts; of equal ones the one named like the root, else none."""
+        images: defaultdict[str, set[int]] = defaultdict(set)
+        for text in texts:
+            parts = clean_path(text).split("/")
+            for at in range(1, len(parts)):
+                hit = whole.find("/".join(parts[at:]))
+                if hit is not None:
+                    images["/".join(parts[:at])].update(hit.images)
+                    break
+        ranked = sorted(images, key=lambda prefix: self._rank_prefix(prefix, images), reverse=True)
+        if len(ranked) > 1 and self._rank_prefix(ranked[0], images) == self._rank_prefix(ranked[1], images):
+            return None
+        return ranked[0] if ranked else None
+
+    def _is_other_folder(self, prefix: str, table_folder: Path | None) -> bool:
+        """Whether a prefix is a folder of this machine. It is not the dataset's, as the texts would name its images then."""
+        bases = [self._root] if table_folder is None else [self._root, os.fspath(table_folder)]
+        return any(os.path.isdir(os.path.join(base, prefix)) for base in bases)
+
+    def _rank_prefix(self, prefix: str, images: Mapping[str, set[int]]) -> tuple[int, bool]:
+        return len(images[prefix]), posixpath.basename(prefix) == posixpath.basename(self._root)
+
+
+def _list_suffixes(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
+    for image, path in enumerate(paths):
+        parts = clean_path(path).split("/")
+        yield from (("/".join(parts[at:]), image) for at in range(len(parts)))
+
+
+def _find_below(text: str, prefix: str, whole: PathLookup) -> Hit | None:
+    path = clean_path(text)
+    return whole.find(path[len(prefix) + 1 :]) if path.startswith(f"{prefix}/") else None
+
+
+def _find_file_name(text: str, whole: PathLookup) -> Hit | None:
+    return whole.find(posixpath.basename(clean_path(text)))
+
+
+def _is_absolute(text: str) -> bool:
+    return text.startswith(("/", "\\")) or re.match("[A-Za-z]:[/\\\\]", text) is not None

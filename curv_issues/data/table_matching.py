@@ -1,0 +1,206 @@
+"""Match the rows of a table of labels to images by the paths that a column of the table gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from curv_issues.data.label_names import is_label_name
+from curv_issues.data.label_table import LabelTable, plain_labels
+from curv_issues.data.path_lookup import IGNORING_CASE
+from curv_issues.data.path_modes import ImagePaths, Match, text_of
+from curv_issues.errors import DatasetError
+
+_FILE_NAMES = (
+    *("file_name", "filename", "file", "files", "filepath", "file_path", "path", "paths", "filenames", "file_names"),
+    *("image_path", "imagepath", "img_path", "image_file", "image_name", "imagename", "img_name", "image", "img", "images"),
+    *("image_filename", "image_file_name", "relative_path", "rel_path", "full_path", "fname"),
+)
+_ID_NAMES = ("image_id", "imageid", "img_id", "id", "id_code", "name", "key")
+_OTHER_NAME = len(_FILE_NAMES) + len(_ID_NAMES)
+_SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """Which row of a table describes which image.
+
+    Attributes:
+        row_of_image: int64, (n,): the first row of each image, -1 where the table has none.
+        rows_without_image: the text of the rows whose image is not among the n, in the order of the table.
+        repeated_rows: pairs (first row, later row) of the same image.
+        file_column: the column that names the files.
+        mode: how its text was matched, in words for a note.
+    """
+
+    row_of_image: np.ndarray
+    rows_without_image: list[str]
+    repeated_rows: list[tuple[int, int]]
+    file_column: str
+    mode: str
+
+
+def match_rows(
+    table: LabelTable,
+    paths: Sequence[str],
+    *,
+    root: str | os.PathLike[str],
+    file_column: str | None = None,
+    advice: str | None = None,
+) -> Matched:
+    r"""Find the row of each image.
+
+    The text of one column names the images, in one of these modes, the same for the whole table. The mode that matches most
+    images is taken, and the first of several that match equally many:
+
+    1. paths relative to the folder of the table,
+    2. paths relative to `root`,
+    3. absolute paths,
+    4. paths below one other folder, such as `photos/cat/1.jpg` for `cat/1.jpg`, or the paths of another machine,
+    5. the ends of image paths, such as `1.jpg` for `cat/1.jpg`,
+    6. the file names of such paths as `train/1.jpg` and `val/2.jpg`, if no image is in a folder,
+    7. 1 to 6 without file ending, as ids are.
+
+    Backslashes and `./` are understood, percent-encoding is not decoded. Text that equals no path exactly is compared in NFC
+    normalisation and without spaces at its ends, then without regard to case; a row that names an image exactly comes first.
+
+    Args:
+        table: m rows.
+        paths: n paths of images, relative to `root`, with forward slashes.
+        root: the folder of the dataset.
+        file_column: the column that names the files; None: the column that matches most images, and of equal ones one that
+            says so (file_name, path, ..., image_id). A column with another name must match at least half of the images or
+            rows. Columns named like labels are not considered.
+        advice: what to do if no column matches, as the error says it; None: choose a column with --file-column.
+
+    Returns:
+        Rows of images, and what is left over on both sides.
+
+    Raises:
+        DatasetError: no column matches, there is no such column, or one value fits several images.
+    """
+    if file_column is not None and file_column not in table.columns:
+        raise DatasetError(
+            f"{table.name} has no column {file_column!r} for --file-column (file_column); its columns are: {table.list_columns()}."
+        )
+    images = ImagePaths(paths, root)
+    column, result = _choose_column(table, images, file_column, advice)
+    if file_column is None and table.is_text and _rank_name(column) == _OTHER_NAME and images.may_be(column):
+        raise DatasetError(
+            f"{table.name} has no header: its first line names the image {column}. Add a first line such as file,label."
+        )
+    for row, hit in result.hits.items():
+        if len(hit.images) > 1:
+            first, second = (paths[image] for image in hit.images)
+            raise DatasetError(
+                f"Column {column!r} in {table.where(row)} of {table.name} is {table.columns[column][row]!r}, which fits several "
+                f"images: {first} and {second}; expected their paths below {os.fspath(root)}."
+            )
+    return _assign(table, column, result, len(paths))
+
+
+def labels_of_images(table: LabelTable, matched: Matched, label_column: str) -> list[Any]:
+    """Return the label of each image, None for images without a row or without a label.
+
+    Text labels of a CSV file that are all integers become integers (`plain_labels`).
+
+    Raises:
+        DatasetError: two rows give different labels for one image.
+    """
+    check_repeated_rows(table, matched, label_column)
+    values = plain_labels(table.columns[label_column]) if table.is_text else table.columns[label_column]
+    return [values[row] if row >= 0 else None for row in matched.row_of_image.tolist()]
+
+
+def check_repeated_rows(table: LabelTable, matched: Matched, label_column: str) -> None:
+    """Raise DatasetError if two rows give different labels for one image."""
+    values = table.columns[label_column]
+    for first, later in matched.repeated_rows:
+        if values[first] != values[later]:
+            raise DatasetError(
+                f"{table.name} has two labels for {table.columns[matched.file_column][first]}: {values[first]!r} in "
+                f"{table.where(first)} and {values[later]!r} in {table.where(later)}; remove one."
+            )
+
+
+def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | None:
+    """Return the first column that says by its name that it names files (`file_name`, `path`, ..., not `id`), or None.
+
+    Columns without any text do not count, nor does `besides`.
+    """
+    for name in _FILE_NAMES:
+        for column, values in table.columns.items():
+            if column != besides and _spell_name(column) == name and any(isinstance(value, str) for value in values):
+                return column
+    return None
+
+
+def _choose_column(table: LabelTable, images: ImagePaths, file_column: str | None, advice: str | None) -> tuple[str, Match]:
+    """The column that names the files, and how it matches."""
+    if file_column is not None:
+        candidates = [file_column]
+    else:
+        # The order decides between columns that match equally many images.
+        candidates = sorted((column for column in table.columns if not is_label_name(column)), key=_rank_name)
+    best, best_column = Match(), None
+    for column in candidates:
+        result = images.match(table.columns[column], table.folder)
+        # A few numbers or words may be file names by chance.
+        is_clear = file_column is not None or _names_files(column) or 2 * result.num_images >= min(len(table), len(images.paths))
+        if is_clear and result.order > best.order:
+            best, best_column = result, column
+    if best_column is None:
+        raise DatasetError(_describe_mismatch(table, images.paths, candidates, file_column, advice))
+    return best_column, best
+
+
+def _assign(table: LabelTable, column: str, result: Match, num_images: int) -> Matched:
+    level_of: dict[int, int] = {}
+    for hit in result.hits.values():
+        level_of[hit.images[0]] = min(hit.level, level_of.get(hit.images[0], hit.level))
+    row_of_image = np.full(num_images, -1, dtype=np.int64)
+    rows_without_image, repeated_rows, num_ignoring_case = [], [], 0
+    for row, value in enumerate(table.columns[column]):
+        found = result.hits.get(row)
+        if found is None or found.level > level_of[found.images[0]]:  # Another row names the same image more exactly.
+            rows_without_image.append(text_of(value) or "(empty)")
+            continue
+        image = found.images[0]
+        if row_of_image[image] >= 0:
+            repeated_rows.append((int(row_of_image[image]), row))
+        else:
+            row_of_image[image] = row
+            num_ignoring_case += found.level == IGNORING_CASE
+    mode = result.mode + (f" ({num_ignoring_case} of them only if case is ignored)" if num_ignoring_case else "")
+    return Matched(row_of_image, rows_without_image, repeated_rows, column, mode)
+
+
+def _describe_mismatch(
+    table: LabelTable, paths: Sequence[str], candidates: Sequence[str], file_column: str | None, advice: str | None
+) -> str:
+    column = next((name for name in candidates if any(map(text_of, table.columns[name]))), None)
+    if column is None:
+        return f"{table.name} has no column that names images; its columns are: {table.list_columns() or 'none'}."
+    values = ", ".join([text for value in table.columns[column] if (text := text_of(value))][:_SHOWN])
+    what = f"Column {column!r} of {table.name} does not name" if file_column is not None else f"No column of {table.name} names"
+    choose = "choose another column" if file_column is not None else "choose the column"
+    advice = advice or f"{choose} with --file-column (file_column), one of: {table.list_columns()}"
+    return f"{what} the images: {column!r} holds {values}, but the images are {', '.join(paths[:_SHOWN]) or 'none'}; {advice}."
+
+
+def _rank_name(column: str) -> int:
+    """Position among the names of columns of files and ids; `_OTHER_NAME` for all others."""
+    known = (*_FILE_NAMES, *_ID_NAMES)
+    return known.index(_spell_name(column)) if _spell_name(column) in known else _OTHER_NAME
+
+
+def _names_files(column: str) -> bool:
+    return _spell_name(column) in _FILE_NAMES
+
+
+def _spell_name(column: str) -> str:
+    return column.strip().casefold().replace(" ", "_").replace("-", "_")

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import posixpath
+import random
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curv_issues.data.label_table import LabelTable
+from curv_issues.data.table_matching import Matched, column_of_files, labels_of_images, match_rows
+from curv_issues.errors import DatasetError
+
+ROOT = Path("/data/photos")
+PATHS = ["cat/1.jpg", "cat/2.jpg", "dog/3.jpg", "dog/4.jpg"]
+
+
+def table_of(
+    files: Sequence[Any], labels: Sequence[Any] | None = None, *, folder: Path | None = ROOT, **more: list[Any]
+) -> LabelTable:
+    columns = {"file": list(files), "label": list(labels or ["x"] * len(files)), **more}
+    return LabelTable("labels.csv", columns, is_text=True, folder=folder, lines=range(2, len(files) + 2))
+
+
+def match(files: Sequence[Any], paths: Sequence[str] = PATHS, *, root: Path = ROOT, folder: Path | None = ROOT) -> Matched:
+    return match_rows(table_of(files, folder=folder), paths, root=root)
+
+
+def refused(table: LabelTable, paths: Sequence[str] = PATHS, *, root: Path = ROOT, file_column: str | None = None) -> str:
+    with pytest.raises(DatasetError) as caught:
+        match_rows(table, paths, root=root, file_column=file_column)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "folder", "mode"),
+    [
+        (["1.jpg", "2.jpg"], ROOT / "cat", "paths relative to the folder of the table"),
+        (["photos/cat/1.jpg", "photos/cat/2.jpg"], ROOT.parent, "paths relative to the folder of the table"),
+        (["../photos/cat/1.jpg", "../photos/cat/2.jpg"], Path("/data/tables"), "paths relative to the folder of the table"),
+        (["cat/1.jpg", "./cat//2.jpg"], Path("/elsewhere"), "paths relative to the folder of the dataset"),
+        (["cat\\1.jpg", ".\\cat\\2.jpg"], None, "paths relative to the folder of the dataset"),
+        (["/data/photos/cat/1.jpg", "/data/photos/cat/2.jpg"], None, "absolute paths"),
+        (["C:\\pictures\\cat\\1.jpg", "C:\\pictures\\cat\\2.jpg"], None, "paths below C:/pictures"),
+        (["/home/ann/a/cat/1.jpg", "/home/ann/a/cat/2.jpg"], None, "paths below /home/ann/a"),
+        (["1.jpg", "2.jpg"], None, "ends of image paths"),
+        (["cat/1", "cat/2"], None, "paths relative to the folder of the dataset without file ending"),
+        (["1", "2"], None, "ends of image paths without file ending"),
+        ([1, 2], None, "ends of image paths without file ending"),
+        (["pictures/cat/1", "pictures/cat/2"], None, "paths below pictures without file ending"),
+    ],
+)
+def test_modes(files: list[Any], folder: Path | None, mode: str) -> None:
+    found = match([*files, "other/9.jpg"], folder=folder)
+    assert found.row_of_image.tolist() == [0, 1, -1, -1]
+    assert found.rows_without_image == ["other/9.jpg"]
+    assert (found.file_column, found.mode, found.repeated_rows) == ("file", mode, [])
+
+
+def test_names_of_images_that_were_moved_into_one_folder() -> None:
+    found = match(["train/1.jpg", "val/2.jpg"], ["1.jpg", "2.jpg"])
+    assert (found.row_of_image.tolist(), found.mode) == ([0, 1], "file names")
+
+
+def test_a_path_in_another_folder_is_another_image() -> None:
+    assert match(["cat/1.jpg", "dog/5.jpg"], ["cat/1.jpg", "5.jpg"]).row_of_image.tolist() == [0, -1]
+    assert match(
+        ["train/cat/1.jpg", "test/cat/1.jpg"], ["cat/1.jpg"], root=Path("/data/test"), folder=None
+    ).row_of_image.tolist() == [1]
+
+
+def test_a_folder_that_exists_is_not_that_of_the_dataset(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    (tmp_path / "train").mkdir()
+    for files in (["test/cat/1.jpg"], [f"{tmp_path}/test/cat/1.jpg"]):
+        message = refused(table_of(files, folder=tmp_path), ["cat/1.jpg"], root=tmp_path / "train")
+        assert message.startswith("No column of labels.csv names the images")
+        assert match(files, ["cat/1.jpg"], root=tmp_path / "test", folder=tmp_path).row_of_image.tolist() == [0]
+
+
+def test_links_to_the_dataset(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for folder in (tmp_path / "real", tmp_path / "link"):
+        for root in (tmp_path / "real", tmp_path / "link"):
+            assert match([f"{folder}/1.jpg"], ["1.jpg"], root=root, folder=None).mode == "absolute paths"
+            assert match(["1.jpg"], ["1.jpg"], root=root, folder=folder).mode == "paths relative to the folder of the table"
+
+
+def test_spelling_is_exact_first() -> None:
+    found = match(["A.jpg", "a.jpg", "B.JPG", "caf\u00e9.jpg ", "a%20b.jpg"], ["a.jpg", "b.jpg", "cafe\u0301.jpg", "a b.jpg"])
+    assert found.row_of_image.tolist() == [1, 2, 3, -1]
+    assert found.rows_without_image == ["A.jpg", "a%20b.jpg"]
+    assert found.mode == "paths relative to the folder of the table (1 of them only if case is ignored)"
+    assert match(["A.JPG", "b.jpg"], ["a.jpg", "a.Jpg", "b.jpg"]).row_of_image.tolist() == [-1, -1, 1]
+
+
+def test_rows_that_repeat_an_image() -> None:
+    table = table_of(["cat/1.jpg", "cat/2.jpg", "./cat/1.jpg", ""], ["a", "b", "a", "c"])
+    found = match_rows(table, PATHS, root=ROOT)
+    assert found.repeated_rows == [(0, 2)]
+    assert found.rows_without_image == ["(empty)"]
+    assert labels_of_images(table, found, "label") == ["a", "b", None, None]
+    other = table_of(["cat/1.jpg", "cat/2.jpg", "./cat/1.jpg"], ["a", "b", "c"])
+    with pytest.raises(DatasetError) as caught:
+        labels_of_images(other, match_rows(other, PATHS, root=ROOT), "label")
+    assert str(caught.value) == "labels.csv has two labels for cat/1.jpg: 'a' in line 2 and 'c' in line 4; remove one."
+
+
+def test_labels_that_are_integers_become_integers_in_text_tables_only() -> None:
+    table = table_of(["cat/1.jpg", "cat/2.jpg"], ["10", "2"])
+    assert labels_of_images(table, match_rows(table, PATHS, root=ROOT), "label") == [10, 2, None, None]
+    typed = LabelTable("labels.json", table.columns, is_text=False)
+    assert labels_of_images(typed, match_rows(typed, PATHS, root=ROOT), "label") == ["10", "2", None, None]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"id": ["1", "2", "3", "4"], "image_name": ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]}, "image_name"),
+        ({"file": ["new1", "new2", "new3", "4.jpg"], "id": ["1", "2", "3", "4"]}, "id"),  # it matches more
+        ({"Filename": ["9.jpg", "8.jpg", "7.jpg", "1.jpg"], "where": ["x"] * 4}, "Filename"),  # a few suffice
+        ({"where": ["9.jpg", "8.jpg", "2.jpg", "1.jpg"]}, "where"),
+        ({"class": ["1", "2", "3", "4"], "Image Path": PATHS}, "Image Path"),
+    ],
+)
+def test_the_column_of_files(columns: dict[str, list[Any]], expected: str) -> None:
+    table = LabelTable("labels.csv", columns, is_text=True)
+    assert match_rows(table, PATHS, root=ROOT).file_column == expected
+
+
+def test_the_column_of_files_may_be_given() -> None:
+    table = table_of(PATHS, old=list(reversed(PATHS)))
+    assert match_rows(table, PATHS, root=ROOT, file_column="old").row_of_image.tolist() == [3, 2, 1, 0]
+
+
+def test_numbers_that_are_file_names_by_chance() -> None:
+    table = LabelTable("labels.csv", {"score": ["1", "9", "8", "7"], "label": ["1", "2", "3", "4"]}, is_text=True)
+    assert refused(table) == (
+        "No column of labels.csv names the images: 'score' holds 1, 9, 8, but the images are cat/1.jpg, cat/2.jpg, dog/3.jpg; "
+        "choose the column with --file-column (file_column), one of: score, label."
+    )
+
+
+def test_tables_that_do_not_fit() -> None:
+    assert refused(table_of(["a.jpg", "", "b.jpg"]), file_column="file") == (
+        "Column 'file' of labels.csv does not name the images: 'file' holds a.jpg, b.jpg, but the images are cat/1.jpg, cat/2.jpg, "
+        "dog/3.jpg; choose another column with --file-column (file_column), one of: file, label."
+    )
+    assert refused(table_of(["a.jpg"]), file_column="x") == (
+        "labels.csv has no column 'x' for --file-column (file_column); its columns are: file, label."
+    )
+    assert refused(LabelTable("x.jsonl", {"label": ["a"], "size": [[1]]}, is_text=False)) == (
+        "x.jsonl has no column that names images; its columns are: label, size."
+    )
+    assert refused(table_of(["a.jpg"]), []).startswith(
+        "No column of labels.csv names the images: 'file' holds a.jpg, but the images are none;"
+    )
+
+
+def test_a_value_that_fits_several_images() -> None:
+    assert refused(table_of(["1.jpg", "2.jpg"], folder=None), ["cat/1.jpg", "dog/1.jpg", "dog/2.jpg"]) == (
+        "Column 'file' in line 2 of labels.csv is '1.jpg', which fits several images: cat/1.jpg and dog/1.jpg; "
+        "expected their paths below /data/photos."
+    )
+    assert "fits several images: a.jpg and a.png" in refused(table_of(["a"]), ["a.jpg", "a.png"])
+
+
+@pytest.mark.parametrize("first", ["cat/1.jpg", "1.jpg", "cat/1", "missing.JPG"])
+def test_a_table_without_a_header(first: str) -> None:
+    table = LabelTable("list.txt", {first: PATHS[1:], "cat": ["cat", "dog", "dog"]}, is_text=True)
+    assert refused(table) == f"list.txt has no header: its first line names the image {first}. Add a first line such as file,label."
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/\\"), min_size=1, max_size=4).filter(
+    lambda name: name not in (".", "..")
+)
+TREES = st.lists(st.tuples(st.lists(NAMES, max_size=2), NAMES, st.sampled_from([".jpg", ".PNG", ""])), min_size=1, max_size=12)
+
+
+def _same(path: str) -> str:
+    """What may be confused: names that differ only in spaces at the end, Unicode normalisation or case."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path.strip()).casefold())
+    return posixpath.normpath(unicodedata.normalize("NFC", folded.strip()))
+
+
+@given(TREES, st.randoms(use_true_random=False), st.sampled_from(["{}", "./{}", "/data/photos/{}", "/else/where/{}"]))
+def test_a_shuffled_table_gives_the_same_labels(tree: list[tuple[list[str], str, str]], chance: random.Random, form: str) -> None:
+    paths = list({_same(path): path for path in ("/".join([*folders, name + ending]) for folders, name, ending in tree)}.values())
+    rows = [(form.format(path), f"label {number}") for number, path in enumerate(paths)]
+    chance.shuffle(rows)
+    table = table_of([file for file, _ in rows], [label for _, label in rows])
+    found = match_rows(table, paths, root=ROOT)
+    assert labels_of_images(table, found, "label") == [f"label {number}" for number in range(len(paths))]
+    assert found.rows_without_image == []
+
+
+@given(TREES, st.randoms(use_true_random=False), st.sampled_from(["name", "stem", "path"]))
+def test_no_label_goes_to_another_image(tree: list[tuple[list[str], str, str]], chance: random.Random, form: str) -> None:
+    """Whatever a table lacks, and however it names images: a label is that of the image, or there is none, or an error."""
+    paths = list(dict.fromkeys("/".join([*folders, name + ending]) for folders, name, ending in tree))
+    texts = {"path": paths, "name": list(map(posixpath.basename, paths)), "stem": [posixpath.splitext(path)[0] for path in paths]}[
+        form
+    ]
+    listed = [number for number in range(len(paths)) if chance.random() < 0.8]
+    chance.shuffle(listed)
+    table = table_of([texts[number] for number in listed], [texts[number] for number in listed])
+    try:
+        labels = labels_of_images(table, match_rows(table, paths, root=ROOT), "label")
+    except DatasetError:
+        return
+    for path, label in zip(paths, labels, strict=True):
+        if label is not None:
+            known = {_same(text) for text in (path, posixpath.basename(path), posixpath.splitext(path)[0])}
+            assert _same(str(label)) in known | {posixpath.splitext(name)[0] for name in known} | {
+                _same(posixpath.splitext(posixpath.basename(path))[0])
+            }
+
+
+def test_columns_that_name_files() -> None:
+    assert column_of_files(table_of(["a.jpg"])) == "file"
+    assert column_of_files(table_of(["a.jpg"]), besides="file") is None
+    assert column_of_files(LabelTable("x", {"id": ["1"], "label": ["a"], "image": [{}]}, is_text=False)) is None
