@@ -46,6 +46,10 @@ def audit(
     revision: str | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
+    labels: Any = None,
+    file_column: str | None = None,
+    splits: bool | None = None,
+    class_level: int | None = None,
     max_samples: int | None = None,
     skip_unreadable: bool = False,
     skip_unlabelled: bool = False,
@@ -81,8 +85,12 @@ def audit(
         split: an expression of the datasets library: "train", "train+test", "train[:10%]".
         config_name: configuration of a Hub dataset.
         revision: branch, tag or commit of a Hub dataset.
-        image_column: column of the pictures; default: the only one there is.
-        label_column: column of the labels; default: the only one there is.
+        image_column: column of the images; default: found by type.
+        label_column: column of the labels; default: found by name, else by type.
+        labels: table of labels for a folder of images, or "folders"; see `load_data`, as for all options down to `class_level`.
+        file_column: column of the file names in tables of labels.
+        splits: whether top-level folders called train, test, ... are splits.
+        class_level: which folder below the split names the class, 1 for the topmost.
         max_samples: audit a stratified sample of this size.
         skip_unreadable: leave out pictures that cannot be decoded, and list them, instead of raising.
         skip_unlabelled: leave out samples without a label, and count them, instead of raising.
@@ -155,6 +163,10 @@ def audit(
         revision=revision,
         image_column=image_column,
         label_column=label_column,
+        labels=labels,
+        file_column=file_column,
+        splits=splits,
+        class_level=class_level,
         max_samples=max_samples,
         seed=seed,
         resolution=resolution,
@@ -170,6 +182,10 @@ def audit(
             dataset=dataset,
             config_name=config_name,
             revision=revision,
+            labels=labels,
+            file_column=file_column,
+            splits=splits,
+            class_level=class_level,
             skip_unreadable=skip_unreadable,
             skip_unlabelled=skip_unlabelled,
             progress=progress and (lambda done, total: progress(Progress("load", done, total))),

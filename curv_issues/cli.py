@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curv_issues.cli_bench import bench
-from curv_issues.cli_shared import exit_codes, folder_name
+from curv_issues.cli_shared import CLASS_LEVEL_HELP, FILE_COLUMN_HELP, LABELS_HELP, SPLITS_HELP, exit_codes, folder_name
 from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.errors import AuditInterrupted, UsageError
 from curv_issues.live import live_progress
@@ -88,6 +88,10 @@ def audit(
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub dataset.")] = None,
     image_column: Annotated[str | None, typer.Option(help="Column of the pictures. Default: found.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the labels. Default: found.")] = None,
+    labels: Annotated[str | None, typer.Option(metavar="FILE", help=LABELS_HELP)] = None,
+    file_column: Annotated[str | None, typer.Option(help=FILE_COLUMN_HELP)] = None,
+    splits: Annotated[bool | None, typer.Option("--splits/--no-splits", help=SPLITS_HELP)] = None,
+    class_level: Annotated[int | None, typer.Option(help=CLASS_LEVEL_HELP)] = None,
     max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="Leave out broken pictures.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="Leave out samples without label.")] = False,
@@ -165,6 +169,10 @@ def audit(
                 revision=revision,
                 image_column=image_column,
                 label_column=label_column,
+                labels=labels,
+                file_column=file_column,
+                splits=splits,
+                class_level=class_level,
                 max_samples=max_samples,
                 skip_unreadable=skip_unreadable,
                 skip_unlabelled=skip_unlabelled,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from curv_issues.cli_shared import exit_codes, folder_name
+from curv_issues.cli_shared import CLASS_LEVEL_HELP, FILE_COLUMN_HELP, LABELS_HELP, SPLITS_HELP, exit_codes, folder_name
 from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
@@ -34,6 +34,10 @@ def bench(
     revision: Annotated[str | None, typer.Option(help="As of audit.")] = None,
     image_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
     label_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
+    labels: Annotated[str | None, typer.Option(metavar="FILE", help=LABELS_HELP)] = None,
+    file_column: Annotated[str | None, typer.Option(help=FILE_COLUMN_HELP)] = None,
+    splits: Annotated[bool | None, typer.Option("--splits/--no-splits", help=SPLITS_HELP)] = None,
+    class_level: Annotated[int | None, typer.Option(help=CLASS_LEVEL_HELP)] = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="As of audit.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="As of audit.")] = False,
     device: Annotated[str, typer.Option(help="As of audit.")] = "auto",
@@ -86,6 +90,10 @@ def bench(
                 revision=revision,
                 image_column=image_column,
                 label_column=label_column,
+                labels=labels,
+                file_column=file_column,
+                splits=splits,
+                class_level=class_level,
                 max_samples=max_samples,
                 seed=0,
                 skip_unreadable=skip_unreadable,

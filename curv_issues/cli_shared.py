@@ -11,6 +11,13 @@ import typer
 
 from curv_issues.errors import CurvIssuesError
 
+LABELS_HELP = (
+    "Table of labels for a folder of images (.csv, .tsv, .jsonl, .parquet), or: folders. Default: metadata.csv, else folder names."
+)
+FILE_COLUMN_HELP = "Column of the file names in a table of labels. Default: detected."
+SPLITS_HELP = "Whether top-level folders called train, test, ... are splits. Default: if all top-level folders are."
+CLASS_LEVEL_HELP = "Which folder below the split names the class. Default: 1, the topmost."
+
 
 @contextlib.contextmanager
 def exit_codes() -> Iterator[None]:

@@ -32,6 +32,8 @@ def describe_dataset(data: LabeledData) -> dict[str, Any]:
         "fingerprint": data.fingerprint,
         "image_column": source.image_column,
         "label_column": source.label_column,
+        "labels": source.label_origin,
+        "files": source.files.describe() if source.files else None,
         "n": len(data),
         "num_rows": source.num_rows,
         "classes": list(data.class_names),
@@ -82,7 +84,7 @@ def describe_overlap(overlap: pd.DataFrame, others: LabeledData, threshold: floa
 
 def notes_on(data: LabeledData) -> list[str]:
     """What a reader of the findings should know of this dataset, one line each."""
-    notes = []
+    notes = list(data.source.notes)
     sizes = np.bincount(data.labels, minlength=data.num_classes)
     if len(data) < FEW_SAMPLES:
         notes.append(f"Only {len(data)} samples: expect the ranking and the flags to be rough below {FEW_SAMPLES}.")

@@ -17,6 +17,10 @@ def load_against(
     dataset: Any,
     config_name: str | None,
     revision: str | None,
+    labels: Any = None,
+    file_column: str | None = None,
+    splits: bool | None = None,
+    class_level: int | None = None,
     skip_unreadable: bool,
     skip_unlabelled: bool,
     progress: Progress | None,
@@ -29,6 +33,10 @@ def load_against(
         dataset: what they were loaded from.
         config_name: configuration of a Hub dataset, as are the other options those of the audited dataset.
         revision: of a Hub dataset.
+        labels: of a folder of images, as are the next three.
+        file_column: column of the file names.
+        splits: whether top-level folders are splits.
+        class_level: which folder names the class.
         skip_unreadable: leave out pictures that cannot be decoded.
         skip_unlabelled: leave out samples without a label.
         progress: see `load_data`.
@@ -50,6 +58,10 @@ def load_against(
             revision=revision if is_split else None,
             image_column=data.source.image_column if is_split else None,
             label_column=data.source.label_column if is_split else None,
+            labels=labels if is_split else None,
+            file_column=file_column if is_split else None,
+            splits=splits if is_split else None,
+            class_level=class_level if is_split else None,
             resolution=data.images.shape[1],
             skip_unreadable=skip_unreadable,
             skip_unlabelled=skip_unlabelled,

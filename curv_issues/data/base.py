@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image
 
+from curv_issues.data.accounts import FileAccount
 from curv_issues.errors import DatasetError, UsageError
 
 
@@ -26,6 +27,9 @@ class DataSource:
         unreadable: one entry a skipped picture: row, path (or None) and the reason.
         num_unlabelled: number of samples skipped because they carry no label.
         num_rows: rows in the split before anything was skipped or sampled.
+        label_origin: where the labels come from, for people: "column 'label' of metadata.csv", "folder names, level 1".
+        files: what became of every file of a local folder; None: there is no folder.
+        notes: what a user should know of how the dataset was read, one line each.
     """
 
     source: str
@@ -37,6 +41,9 @@ class DataSource:
     unreadable: tuple[dict[str, str | int | None], ...] = ()
     num_unlabelled: int = 0
     num_rows: int = 0
+    label_origin: str | None = None
+    files: FileAccount | None = None
+    notes: tuple[str, ...] = ()
 
 
 PER_SAMPLE = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")

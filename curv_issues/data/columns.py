@@ -1,17 +1,15 @@
-"""Which columns of a dataset hold the pictures and the labels, found from its features."""
+"""Which columns of a dataset hold the images and the labels, found from their names and types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import datasets
 
+from curv_issues.data.label_names import is_label_name
 from curv_issues.errors import DatasetError
-
-_LABEL_NAMES = ("label", "labels")
-_PANDAS_INDEX = "__index_level_"
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,11 @@ class Columns:
 
 
 def find_columns(features: Mapping[str, Any], *, image_column: str | None = None, label_column: str | None = None) -> Columns:
-    """Choose the columns of pictures and labels.
+    """Choose the columns of images and labels.
 
-    Pictures: Image columns, else structs of `bytes` and `path`, else binary columns. Labels: ClassLabel columns, else
-    integer, string, boolean and float columns; of several the one called "label" or "labels" is taken.
+    Images: Image columns, else structs of `bytes` and `path`, else binary columns. Labels: a column whose name says so
+    (label, class, target, category, y, in any case), else ClassLabel columns, else integer, string, boolean and float
+    columns. Of several candidates none is taken.
 
     Args:
         features: column name -> type (`datasets.Features`).
@@ -47,7 +46,9 @@ def find_columns(features: Mapping[str, Any], *, image_column: str | None = None
         DatasetError: there is no such column, none of the right type, or several.
     """
     image = _find(features, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
-    others = {name: feature for name, feature in features.items() if name != image}
+    others = {name: feature for name, feature in features.items() if name != image and not _is_bookkeeping(name)}
+    if label_column is None:
+        label_column = _find_by_name(others)
     label = _find(features, label_column, tiers=(_is_class_label, _is_plain_label), what="label", among=others)
     feature = features[label]
     return Columns(image, label, tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None)
@@ -74,26 +75,46 @@ def _find(
 
     among = features if among is None else among
     for fits in tiers:
-        candidates = [name for name, feature in among.items() if fits(feature) and not name.startswith(_PANDAS_INDEX)]
-        preferred = [name for name in candidates if what == "label" and name in _LABEL_NAMES]
-        if len(candidates) == 1 or len(preferred) == 1:
-            return (preferred or candidates)[0]
+        candidates = [name for name, feature in among.items() if fits(feature)]
+        if len(candidates) == 1:
+            return candidates[0]
         if candidates:
-            flags = " or ".join(f"--{what}-column {name}" for name in candidates)
-            raise DatasetError(f"There are several {what} columns: {', '.join(candidates)}; choose one with {flags}.")
-    raise DatasetError(
-        f"No {what} column found; expected {_EXPECTED[what]}, but the dataset has {_list_columns(features)}."
-        + (_FOLDER_HINT if what == "label" and list(features) == ["image"] else "")
-    )
+            raise _several(what, candidates)
+    raise DatasetError(f"No {what} column found; expected {_EXPECTED[what]}, but the dataset has {_list_columns(features)}.")
+
+
+def _find_by_name(features: Mapping[str, Any]) -> str | None:
+    """The column whose name says that it holds labels, whatever its type; None: there is none."""
+    named = [name for name in features if is_label_name(name)]
+    usable = [name for name in named if _is_class_label(features[name]) or _is_plain_label(features[name])]
+    if len(usable) > 1:
+        raise _several("label", usable)
+    return next(iter(usable or named), None)
+
+
+def find_image_columns(features: Mapping[str, Any]) -> list[str]:
+    """Return the columns that may hold images, of the most telling type only."""
+    for fits in (_is_image, _is_image_struct, _is_binary):
+        if found := [name for name, feature in features.items() if fits(feature)]:
+            return found
+    return []
+
+
+def _several(what: str, candidates: Iterable[str]) -> DatasetError:
+    names = list(candidates)
+    flags = " or ".join(f"--{what}-column {name}" for name in names)
+    return DatasetError(f"There are several {what} columns: {', '.join(names)}; choose one with {flags}.")
+
+
+def _is_bookkeeping(name: str) -> bool:
+    """Names that libraries give to their own columns: `__key__`, `__url__`, `__index_level_0__`."""
+    return name.startswith("__")
 
 
 _EXPECTED = {
-    "image": "pictures (Image), structs of bytes and path, or encoded pictures as binary",
+    "image": "images (Image), structs of bytes and path, or encoded pictures as binary",
     "label": "classes (ClassLabel), integers or strings",
 }
-_FOLDER_HINT = (
-    " In an image folder the classes are the folders of the pictures: two or more, all at the same depth, such as FOLDER/cat/1.jpg."
-)
 
 
 def _is_image(feature: Any) -> bool:

@@ -2,19 +2,80 @@
 
 from __future__ import annotations
 
-import re
+import os
+import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import datasets
-import fsspec
 import numpy as np
 import pyarrow as pa
 
 from curv_issues.data.decoding import EncodedPicture
+from curv_issues.data.walk import stays_inside
 
-_LOCAL_ARCHIVE = re.compile(r"zip://[^:]+::(?!.*://).+")  # How image folders name a picture inside a zip file.
+LARGEST_FILE = 1 << 30
+"""Bytes; an encoded image that is larger is not read."""
+
+_ARCHIVE = "zip://"
+
+
+class FileImages:
+    """Image files below one folder; safe to read from several threads."""
+
+    def __init__(self, root: Path, paths: Sequence[str]) -> None:
+        """Hold paths without opening them.
+
+        Args:
+            root: the folder.
+            paths: n paths below it, with forward slashes.
+        """
+        self._root = os.fspath(root)
+        self._paths = paths
+
+    def __len__(self) -> int:
+        """Number of files."""
+        return len(self._paths)
+
+    def read(self, indices: range) -> Iterator[EncodedPicture]:
+        """The files at these indices, in order, read one by one as the caller goes on."""
+        for index in indices:
+            yield read_image_file(os.path.join(self._root, self._paths[index]), self._paths[index])
+
+
+def read_image_file(place: str | os.PathLike[str], shown: str) -> EncodedPicture:
+    """Read one file; what is no regular file, too large or unreadable becomes a reason.
+
+    Args:
+        place: the file.
+        shown: its path as results name it.
+    """
+    try:
+        descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe would block
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return EncodedPicture(b"", shown, "it is not a regular file")
+            if status.st_size > LARGEST_FILE:
+                return EncodedPicture(b"", shown, f"the file has {status.st_size / 1e9:,.1f} GB; the limit is 1 GB")
+            return EncodedPicture(_read(descriptor, status.st_size), shown)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        return EncodedPicture(b"", shown, "the file does not exist")
+    except IsADirectoryError:
+        return EncodedPicture(b"", shown, "it is not a regular file")
+    except (OSError, ValueError) as error:
+        return EncodedPicture(b"", shown, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    """The first `size` bytes of an open file, or all that there are."""
+    content = os.read(descriptor, size)
+    while len(content) < size and (more := os.read(descriptor, size - len(content))):
+        content += more
+    return content
 
 
 class ArrowPictures:
@@ -27,7 +88,8 @@ class ArrowPictures:
             dataset: the dataset.
             column: its column of pictures: Image, struct of bytes and path, or binary.
             rows: int64, (n,): the rows to read, increasing.
-            folder: the dataset's own folder: paths inside are told relative to it.
+            folder: the dataset's own folder: image files are read only from inside it and named relative to it; None:
+                the dataset was made in memory, and its files may be anywhere on this machine.
         """
         pictures = dataset.select_columns([column])
         if len(rows) != len(dataset):
@@ -41,43 +103,60 @@ class ArrowPictures:
 
     def read(self, indices: range) -> Iterator[EncodedPicture]:
         """The pictures at these indices, in order; files are read one by one as the caller goes on."""
-        column = self._pictures[indices.start : indices.stop].column(0)
-        if not pa.types.is_struct(column.type):
-            for content in column:
-                yield _embedded(content.as_py())
-            return
-        fields = dict(zip((field.name for field in column.type), column.flatten(), strict=True))
-        for content, path in zip(fields["bytes"], fields["path"], strict=True):
-            if content.is_valid or not path.is_valid:
-                yield _embedded(content.as_py())
-            else:
-                yield self._from_file(path.as_py())
+        yield from read_images(self._pictures[indices.start : indices.stop].column(0), self._folder)
 
-    def _from_file(self, path: str) -> EncodedPicture:
-        shown = _relative_to(path, self._folder)
-        try:
-            if "://" in path:
-                if not _LOCAL_ARCHIVE.fullmatch(path):
-                    return EncodedPicture(b"", shown, "it is at an address, not in a file on this machine")
-                with fsspec.open(path, "rb") as file:
-                    return EncodedPicture(file.read(), shown)
-            place = Path(path)
-            if self._folder is not None and not place.is_relative_to(self._folder):
-                place = self._folder / path  # An absolute path stays what it is.
-            if not place.exists():
-                return EncodedPicture(b"", shown, "the file does not exist")
-            if not place.is_file():
-                return EncodedPicture(b"", shown, "it is no regular file")
-            return EncodedPicture(place.read_bytes(), shown)
-        except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
-            return EncodedPicture(b"", shown, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
+
+def read_images(column: pa.Array | pa.ChunkedArray, folder: Path | None) -> Iterator[EncodedPicture]:
+    """The encoded images in a column of Arrow; files that it names are read one by one as the caller goes on.
+
+    Args:
+        column: binary, or structs of `bytes` and `path`.
+        folder: see `ArrowPictures`.
+    """
+    if not pa.types.is_struct(column.type):
+        for content in column:
+            yield _embedded(content.as_py())
+        return
+    fields = dict(zip((field.name for field in column.type), column.flatten(), strict=True))
+    for content, path in zip(fields["bytes"], fields["path"], strict=True):
+        if content.is_valid or not path.is_valid:
+            yield _embedded(content.as_py())
+        else:
+            yield _from_file(path.as_py(), folder)
+
+
+def _from_file(path: str, folder: Path | None) -> EncodedPicture:
+    if folder is None and path.startswith(_ARCHIVE):
+        return _from_archive(path)
+    if "://" in path:
+        return EncodedPicture(b"", path, "it is at an address, not in a file on this machine")
+    if folder is None:
+        return read_image_file(path, path)
+    place = os.path.normpath(folder / path)  # an absolute path stays what it is
+    if not (Path(place).is_relative_to(folder) and stays_inside(place, os.path.realpath(folder))):
+        return EncodedPicture(b"", path, "the file is outside the folder of the dataset, from which alone files are read")
+    return read_image_file(place, _relative_to(place, folder))
+
+
+def _from_archive(path: str) -> EncodedPicture:
+    """A member of a local zip file, as the datasets library names it: zip://MEMBER::ARCHIVE."""
+    member, _, archive = path.removeprefix(_ARCHIVE).partition("::")
+    if "://" in archive or "::" in archive:
+        return EncodedPicture(b"", path, "it is at an address, not in a file on this machine")
+    try:
+        if not os.path.isfile(archive):
+            return EncodedPicture(b"", path, "the file cannot be read (there is no such archive)")
+        with zipfile.ZipFile(archive) as file:
+            if file.getinfo(member).file_size > LARGEST_FILE:
+                return EncodedPicture(b"", path, "the file has more than 1 GB")
+            return EncodedPicture(file.read(member), path)
+    except (OSError, ValueError, LookupError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        return EncodedPicture(b"", path, f"the file cannot be read ({error})")
 
 
 def _embedded(content: bytes | None) -> EncodedPicture:
     return EncodedPicture(b"", None, "it is missing (null)") if content is None else EncodedPicture(content)
 
 
-def _relative_to(path: str, folder: Path | None) -> str:
-    if folder is not None and Path(path).is_relative_to(folder):
-        return Path(path).relative_to(folder).as_posix()
-    return path
+def _relative_to(path: str, folder: Path) -> str:
+    return Path(path).relative_to(folder).as_posix() if Path(path).is_relative_to(folder) else path

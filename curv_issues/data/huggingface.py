@@ -1,11 +1,11 @@
-"""load_data(): from whatever a dataset is given as to LabeledData."""
+"""load_data(): load any supported dataset into LabeledData."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,17 +14,21 @@ import huggingface_hub.utils
 import numpy as np
 from PIL import Image
 
+from curv_issues.data.accounts import FileAccount, LeftOut
 from curv_issues.data.base import DataSource, LabeledData
-from curv_issues.data.columns import find_columns
 from curv_issues.data.decoding import DecodedPictures, Progress, choose_resolution, decode_all, sample_sizes
-from curv_issues.data.encoded import ArrowPictures
-from curv_issues.data.labels import encode_labels
+from curv_issues.data.image_folder import FOLDERS, FolderOptions
+from curv_issues.data.joined_labels import find_selected_columns, read_labels
+from curv_issues.data.label_names import alike_names
+from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.picture import decode_picture
 from curv_issues.data.sampling import stratified_sample
-from curv_issues.data.sources import open_source
-from curv_issues.data.splits import select_split
+from curv_issues.data.sources import OpenedSource, open_source
+from curv_issues.data.splits import Selection, select_split
+from curv_issues.data.table import FileTable
 from curv_issues.errors import DatasetError, UsageError
 
+_LOGGER = logging.getLogger("curv_issues")
 _MIN_RESOLUTION = 8
 
 
@@ -36,6 +40,10 @@ def load_data(
     revision: str | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
+    labels: Any = None,
+    file_column: str | None = None,
+    splits: bool | None = None,
+    class_level: int | None = None,
     max_samples: int | None = None,
     seed: int = 0,
     resolution: int | None = None,
@@ -43,7 +51,7 @@ def load_data(
     skip_unlabelled: bool = False,
     progress: Progress | None = None,
 ) -> LabeledData:
-    """Load a dataset and decode its pictures.
+    """Load a dataset and decode its images.
 
     Args:
         dataset: Hub id ("mnist", "org/name"), local folder laid out like a Hub dataset, image folder, parquet file or
@@ -51,8 +59,13 @@ def load_data(
         split: expression of the datasets library ("train+test", "train[:10%]"); None: "train", or the only split.
         config_name: configuration of a Hub dataset.
         revision: branch, tag or commit of a Hub dataset.
-        image_column: column of the pictures; None: found from the features.
-        label_column: column of the labels; None: found from the features.
+        image_column: column of the images; None: found by type.
+        label_column: column of the labels; None: found by name (label, class, target, category, y), else by type.
+        labels: a table of labels for a folder of images (a .csv, .tsv, .jsonl or .parquet file, or a DataFrame), or "folders"
+            for the names of folders; None: metadata.csv and the like in the folder, else the names of folders.
+        file_column: column of the file names in tables of labels; None: found.
+        splits: whether top-level folders called train, test, ... are splits; None: if all top-level folders are called so.
+        class_level: which folder below the split names the class, 1 for the topmost; None: 1.
         max_samples: decode at most this many samples, chosen at random with the class proportions kept; None: all.
         seed: of that choice.
         resolution: side of the decoded pictures in pixels, 8 or more; None: 32 for thumbnails, else 48.
@@ -71,28 +84,42 @@ def load_data(
         AuditError: there is no disk space, or the Hugging Face cache cannot be written.
     """
     if isinstance(dataset, LabeledData):
-        given = (split, config_name, revision, image_column, label_column, max_samples, resolution)
+        given = (
+            split,
+            config_name,
+            revision,
+            image_column,
+            label_column,
+            labels,
+            file_column,
+            splits,
+            class_level,
+            max_samples,
+            resolution,
+        )
         if any(option is not None for option in given) or skip_unreadable or skip_unlabelled:
             raise UsageError("Options of loading (split, columns, max_samples, ...) do not go with LabeledData.")
         return dataset
     if resolution is not None and resolution < _MIN_RESOLUTION:
         raise UsageError(f"The resolution is {resolution}; expected {_MIN_RESOLUTION} pixels or more.")
 
+    folder = FolderOptions(splits, class_level, _table_of(labels), file_column, label_column)
     with _quiet_libraries(bars=progress is not None and sys.stderr.isatty()):
-        opened = open_source(dataset, config_name=config_name, revision=revision)
-        chosen = select_split(opened.splits, split, source=opened.name)
-    columns = find_columns(chosen.dataset.features, image_column=image_column, label_column=label_column)
-    labels = encode_labels(
-        _read_column(chosen.dataset, columns.label),
-        names=columns.class_names,
-        skip_unlabelled=skip_unlabelled,
-        origin=f"column {columns.label!r}",
-    )
-    rows = np.flatnonzero(~labels.unlabelled)
+        opened = open_source(dataset, config_name=config_name, revision=revision, folder=folder)
+        selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
+    if all(isinstance(piece.table, FileTable) for piece in selection.pieces):
+        image_column, label_column = None, None  # the columns of a table of labels were chosen with it
+    account = _account(opened, selection)
+    if account is not None:
+        _LOGGER.info("%s", account.line())
+    columns = find_selected_columns(selection, image_column=image_column, label_column=label_column)
+    encoded, origin = read_labels(selection, columns, is_chosen=folder.label_column is not None, skip_unlabelled=skip_unlabelled)
+    _LOGGER.info("labels: %s.", origin)
+    rows = np.flatnonzero(~encoded.unlabelled)
     if max_samples is not None:
-        rows = rows[stratified_sample(labels.codes[rows], max_samples, seed=seed)]
+        rows = rows[stratified_sample(encoded.codes[rows], max_samples, seed=seed)]
 
-    pictures = ArrowPictures(chosen.dataset, columns.image, rows=rows, folder=opened.folder)
+    pictures = selection.images(columns.image, rows)
     side = resolution if resolution is not None else choose_resolution(sample_sizes(pictures))
     decoded = decode_all(pictures, resolution=side, progress=progress)
     unreadable = _list_unreadable(decoded, rows)
@@ -103,37 +130,61 @@ def load_data(
 
     def open_picture(index: int) -> Image.Image:
         position = int(keep[index])
-        (encoded,) = pictures.read(range(position, position + 1))
-        return decode_picture(encoded.content)
+        (picture,) = pictures.read(range(position, position + 1))
+        return decode_picture(picture.content)
 
-    splits = chosen.splits[rows] if opened.has_split_names else np.full(len(rows), None, dtype=object)
+    names = selection.splits[rows] if opened.has_split_names else np.full(len(rows), None, dtype=object)
     return LabeledData(
         images=decoded.images,
-        labels=labels.codes[rows],
-        class_names=labels.class_names,
+        labels=encoded.codes[rows],
+        class_names=encoded.class_names,
         rows=rows,
-        splits=splits,
+        splits=names,
         paths=decoded.paths,
         image_sha256=decoded.image_sha256,
         file_sha256=decoded.file_sha256,
         sizes=decoded.sizes,
         source=DataSource(
             source=opened.name,
-            split=chosen.expression if opened.has_split_names or split is not None else None,
+            split=selection.expression if opened.has_split_names or split is not None else None,
             revision=opened.revision,
             config_name=opened.config_name,
             image_column=columns.image,
             label_column=columns.label,
             unreadable=unreadable,
-            num_unlabelled=int(labels.unlabelled.sum()),
-            num_rows=len(chosen.dataset),
+            num_unlabelled=int(encoded.unlabelled.sum()),
+            num_rows=len(selection),
+            label_origin=origin,
+            files=account,
+            notes=(*opened.notes, *(account.notes() if account else ()), *_notes_on_names(encoded.class_names)),
         ),
         open_picture=open_picture,
     )
 
 
-def _read_column(dataset: datasets.Dataset, column: str) -> list[Any]:
-    return dataset.select_columns([column]).with_format("arrow")[:].column(0).to_pylist()
+def _table_of(labels: Any) -> LabelTable | str | None:
+    return labels if labels is None or labels == FOLDERS or isinstance(labels, LabelTable) else read_table(labels)
+
+
+def _account(opened: OpenedSource, selection: Selection) -> FileAccount | None:
+    """What became of every file of a folder, the files of other splits included."""
+    if opened.left_out is None:
+        return None
+    read = {path for piece in selection.pieces for path in piece.table.files(piece.rows)}
+    chosen = {piece.split for piece in selection.pieces}
+    left_out = list(opened.left_out)
+    for split, tables in opened.splits.items():
+        reason = f"not in {selection.expression}" if split in chosen else f"in another split ({split})"
+        for table in tables:
+            left_out += [LeftOut(path, reason) for path in table.files(np.arange(len(table))) if path not in read]
+    return FileAccount(len(read), tuple(sorted(left_out)))
+
+
+def _notes_on_names(names: Sequence[str]) -> list[str]:
+    return [
+        f"The classes {first!r} and {second!r} look alike; if they are one class, give them one name."
+        for first, second in alike_names(names)
+    ]
 
 
 def _list_unreadable(decoded: DecodedPictures, rows: np.ndarray) -> tuple[dict[str, str | int | None], ...]:

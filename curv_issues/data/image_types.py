@@ -84,7 +84,7 @@ def sniff_image(path: str | os.PathLike[str]) -> bool:
     pillow-heif, HEIC. Reads at most 64 bytes. Anything but a readable regular file (or a link to one) gives False, and
     so does an ending of camera raw files, whose TIFF bytes hold only a thumbnail.
     """
-    return _unsupported_ending(path) is None and is_image_head(_read_head(path))
+    return _unsupported_ending(path) != _RAW and is_image_head(_read_head(path))
 
 
 def unsupported_image(path: str | os.PathLike[str]) -> str | None:

@@ -84,6 +84,11 @@ def encode_labels(
     return EncodedLabels(codes, class_names, unlabelled)
 
 
+def kinds_of(values: Sequence[Any]) -> set[str]:
+    """Return the kinds of the labels that are not missing: "numbers", "strings", "booleans", "other"."""
+    return {_kind_of(value) for value in values if not _is_missing(value)}
+
+
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float | np.floating) and math.isnan(value))
 

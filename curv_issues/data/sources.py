@@ -1,19 +1,22 @@
-"""Open whatever a dataset is given as: a Hub id, a folder, parquet files, a saved or an in-memory dataset."""
+"""Open a dataset, whatever it is given as, as tables by split: Hub id, folder, parquet files, in-memory dataset."""
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import datasets
 
+from curv_issues.data.accounts import LeftOut
+from curv_issues.data.folder import open_folder
 from curv_issues.data.hub import open_hub_dataset
-from curv_issues.data.load_errors import explain_errors
+from curv_issues.data.image_folder import FolderOptions
+from curv_issues.data.parquet import ParquetTable
+from curv_issues.data.table import DatasetTable, Table
 from curv_issues.errors import DatasetError, UsageError
 
 _FILE_ENDING = re.compile(r"\.(parquet|arrow|csv|tsv|jsonl?|zip|tar|gz|jpe?g|png)", re.IGNORECASE)
@@ -25,28 +28,35 @@ class OpenedSource:
 
     Attributes:
         name: Hub id, path or a description, as results and messages call it.
-        splits: name -> rows; a dataset without named splits is called "train".
+        splits: name -> its tables; a dataset without named splits is called "train".
         has_split_names: False: the name "train" is ours.
-        folder: the dataset's own folder (for Hub ids: in the cache); None where there is none.
         config_name: configuration that was loaded, else None.
         revision: commit hash of a Hub dataset, else None.
+        aliases: other names of splits -> their names.
+        left_out: files of a folder that no split reads, and why; None: not a folder whose files were listed.
+        notes: what a user should know of how the source was read, one line each.
     """
 
     name: str
-    splits: Mapping[str, datasets.Dataset]
+    splits: Mapping[str, Sequence[Table]]
     has_split_names: bool = True
-    folder: Path | None = None
     config_name: str | None = None
     revision: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
-def open_source(dataset: Any, *, config_name: str | None = None, revision: str | None = None) -> OpenedSource:
-    """Open a dataset without reading its pictures.
+def open_source(
+    dataset: Any, *, config_name: str | None = None, revision: str | None = None, folder: FolderOptions | None = None
+) -> OpenedSource:
+    """Open a dataset without reading its images.
 
     Args:
         dataset: Hub id, folder or parquet file (str or Path), a list of parquet files, a Dataset or a DatasetDict.
         config_name: configuration, of Hub ids and folders laid out like a Hub dataset.
         revision: branch, tag or commit, of Hub ids.
+        folder: how a folder of image files is read; its options go with no other source.
 
     Returns:
         Its splits and where they came from.
@@ -62,38 +72,50 @@ def open_source(dataset: Any, *, config_name: str | None = None, revision: str |
             "and bound the cost with --max-samples (max_samples), or materialise a part of it with "
             "datasets.Dataset.from_list(list(dataset.take(10_000)), features=dataset.features)."
         )
+    options = folder or FolderOptions()
     if isinstance(dataset, datasets.Dataset | datasets.DatasetDict):
-        _refuse("an in-memory dataset", config_name=config_name, revision=revision)
+        _refuse("an in-memory dataset", options, config_name=config_name, revision=revision)
         return _wrap(dataset, type(dataset).__name__)
     if isinstance(dataset, str | os.PathLike):
-        return _open_one(os.fspath(dataset), config_name, revision)
+        return _open_one(os.fspath(dataset), config_name, revision, options)
     if isinstance(dataset, Sequence) and dataset and all(isinstance(item, str | os.PathLike) for item in dataset):
         items = [os.fspath(item) for item in dataset]
         if len(items) == 1:
-            return _open_one(items[0], config_name, revision)
-        return _open_files(items, config_name, revision)
+            return _open_one(items[0], config_name, revision, options)
+        return _open_files(items, config_name, revision, options)
     raise DatasetError(
         "Expected a Hub id, a path, a list of parquet files, a datasets.Dataset or DatasetDict, or LabeledData, "
         f"but got {'nothing' if isinstance(dataset, Sequence) and not dataset else type(dataset).__name__}."
     )
 
 
-def _open_one(name: str, config_name: str | None, revision: str | None) -> OpenedSource:
+def _open_one(name: str, config_name: str | None, revision: str | None, options: FolderOptions) -> OpenedSource:
     if not name:  # As a path this would be the current folder.
         raise DatasetError("The name of the dataset is empty; expected a Hub id such as org/name or a local path.")
     path = Path(name).expanduser()
     if path.is_file():
-        return _open_files([name], config_name, revision)
+        return _open_files([name], config_name, revision, options)
     if path.is_dir():
         _refuse("a local folder", revision=revision)
-        return _open_folder(name, path.resolve(), config_name)
+        opened = open_folder(path.resolve(), name=name, config_name=config_name, options=options)
+        return OpenedSource(
+            name,
+            opened.splits,
+            opened.has_split_names,
+            config_name=opened.config_name,
+            aliases=opened.aliases,
+            left_out=opened.left_out,
+            notes=opened.notes,
+        )
     if "://" in name:
         raise DatasetError(f"Expected a Hub id such as org/name or a local path, but got the address {name}.")
     if looks_like_path(name):
         raise DatasetError(f"There is no file or folder {name}.")
+    _refuse("a Hub dataset", options)
     found = open_hub_dataset(name, config_name=config_name, revision=revision)
-    config = _config_of(found.splits)
-    return OpenedSource(name, found.splits, folder=found.folder, config_name=config, revision=found.revision)
+    config = next((rows.info.config_name for rows in found.splits.values()), None)
+    splits = {split: [DatasetTable(rows, name=name, folder=found.folder)] for split, rows in found.splits.items()}
+    return OpenedSource(name, splits, config_name=config, revision=found.revision)
 
 
 def looks_like_path(name: str) -> bool:
@@ -108,8 +130,8 @@ def looks_like_path(name: str) -> bool:
     )
 
 
-def _open_files(names: Sequence[str], config_name: str | None, revision: str | None) -> OpenedSource:
-    _refuse("parquet files", config_name=config_name, revision=revision)
+def _open_files(names: Sequence[str], config_name: str | None, revision: str | None, options: FolderOptions) -> OpenedSource:
+    _refuse("parquet files", options, config_name=config_name, revision=revision)
     paths = [Path(name).expanduser().resolve() for name in names]
     for name, path in zip(names, paths, strict=True):
         if not path.exists():
@@ -118,9 +140,8 @@ def _open_files(names: Sequence[str], config_name: str | None, revision: str | N
             raise DatasetError(f"Expected parquet files, but {name} is a folder; audit several datasets one by one.")
         _check_parquet(name, path)
     source = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-    with explain_errors(source):
-        loaded = datasets.load_dataset("parquet", data_files=[glob.escape(str(path)) for path in paths])
-    return OpenedSource(source, dict(loaded), folder=paths[0].parent)
+    tables = [ParquetTable(path, name=name, folder=path.parent) for name, path in zip(names, paths, strict=True)]
+    return OpenedSource(source, {"train": tables})
 
 
 def _check_parquet(name: str, path: Path) -> None:
@@ -130,35 +151,27 @@ def _check_parquet(name: str, path: Path) -> None:
     except OSError as error:
         raise DatasetError(f"{name} cannot be read: {error.strerror}.") from error
     if magic != b"PAR1":
-        raise DatasetError(f"{name} is no parquet file; expected parquet files, a folder or a Hub id.")
+        hint = f"unpack it, and audit the folder: {name} is an archive" if _is_archive(magic) else f"{name} is not a parquet file"
+        raise DatasetError(f"Expected parquet files, a folder or a Hub id; {hint}.")
 
 
-def _open_folder(name: str, folder: Path, config_name: str | None) -> OpenedSource:
-    if (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file():
-        _refuse("a save_to_disk folder", config_name=config_name)
-        with explain_errors(name):
-            saved = datasets.load_from_disk(str(folder))
-        return _wrap(saved, name, folder)
-    if set("[]*?") & set(str(folder)):
-        raise DatasetError(f"The datasets library reads no folder with [, ], * or ? in its path: rename {folder}.")
-    with explain_errors(name):
-        loaded = datasets.load_dataset(str(folder), name=config_name)
-    return OpenedSource(name, dict(loaded), folder=folder, config_name=_config_of(dict(loaded)))
+def _is_archive(magic: bytes) -> bool:
+    return magic[:2] in (b"PK", b"\x1f\x8b", b"BZ") or magic in (b"7z\xbc\xaf", b"Rar!", b"\xfd7zX")
 
 
-def _wrap(loaded: datasets.Dataset | datasets.DatasetDict, name: str, folder: Path | None = None) -> OpenedSource:
+def _wrap(loaded: datasets.Dataset | datasets.DatasetDict, name: str) -> OpenedSource:
     if isinstance(loaded, datasets.DatasetDict):
-        return OpenedSource(name, {str(split): rows for split, rows in loaded.items()}, folder=folder)
+        return OpenedSource(name, {str(split): [DatasetTable(rows, name=f"split {split!r}")] for split, rows in loaded.items()})
     split = "train" if loaded.split is None else str(loaded.split)
-    return OpenedSource(name, {split: loaded}, has_split_names=loaded.split is not None, folder=folder)
+    return OpenedSource(name, {split: [DatasetTable(loaded, name=name)]}, has_split_names=loaded.split is not None)
 
 
-def _config_of(by_name: Mapping[str, datasets.Dataset]) -> str | None:
-    return next((rows.info.config_name for rows in by_name.values()), None)
-
-
-def _refuse(kind: str, *, config_name: str | None = None, revision: str | None = None) -> None:
+def _refuse(
+    kind: str, options: FolderOptions | None = None, *, config_name: str | None = None, revision: str | None = None
+) -> None:
     if revision is not None:
         raise UsageError(f"--revision (revision) is for datasets of the Hugging Face Hub; this is {kind}.")
+    if options is not None:
+        options.refuse(kind)
     if config_name is not None:
         raise UsageError(f"--config-name (config_name) is for Hub ids and folders laid out like one; this is {kind}.")

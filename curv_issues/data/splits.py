@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import datasets
 import numpy as np
 
+from curv_issues.data.decoding import EncodedPictures
+from curv_issues.data.table import JoinedImages, Table
 from curv_issues.errors import DatasetError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
-class Selection:
-    """The rows that a split expression names; row i of the audit is `dataset[i]`.
+class Piece:
+    """Rows of one table.
 
     Attributes:
-        dataset: the rows, not copied.
-        expression: the split expression, spelled out where it was the default.
-        splits: object, (n,): name of the split each row is from.
+        split: name of the split that the table belongs to.
+        table: the table.
+        rows: int64, (m,): rows of the table, increasing.
     """
 
-    dataset: datasets.Dataset
+    split: str
+    table: Table
+    rows: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The n rows that a split expression names, numbered through its pieces.
+
+    Attributes:
+        pieces: in the order of the expression, none of them empty.
+        expression: the split expression, spelled out where it was the default.
+    """
+
+    pieces: tuple[Piece, ...]
     expression: str
-    splits: np.ndarray
+
+    def __len__(self) -> int:
+        return sum(len(piece.rows) for piece in self.pieces)
+
+    @property
+    def splits(self) -> np.ndarray:
+        """Object, (n,): name of the split that each row is from."""
+        return np.concatenate([np.full(len(piece.rows), piece.split, dtype=object) for piece in self.pieces])
+
+    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+        """The encoded images in chosen rows of this selection; rows are int64 and increasing."""
+        parts, start = [], 0
+        for piece in self.pieces:
+            stop = start + len(piece.rows)
+            inside = rows[(rows >= start) & (rows < stop)] - start
+            if len(inside):
+                parts.append(piece.table.images(column, piece.rows[inside]))
+            start = stop
+        return parts[0] if len(parts) == 1 else JoinedImages(parts)
 
 
-def select_split(by_name: Mapping[str, datasets.Dataset], expression: str | None, *, source: str) -> Selection:
+def select_split(
+    by_name: Mapping[str, Sequence[Table]],
+    expression: str | None,
+    *,
+    source: str,
+    aliases: Mapping[str, str] | None = None,
+) -> Selection:
     """Take the rows of a split expression.
 
     Args:
-        by_name: the splits there are.
+        by_name: the splits there are, each of one table or several.
         expression: what `load_dataset(split=...)` understands; None: "train", or the only split.
         source: what error messages call the dataset.
+        aliases: other names of the splits -> their names.
 
     Returns:
         The rows in the order of the expression.
@@ -45,26 +86,27 @@ def select_split(by_name: Mapping[str, datasets.Dataset], expression: str | None
         expression = _default_split(by_name, source)
     elif expression == "all" and "all" not in by_name:
         expression = "+".join(by_name)
+    expression = _translate(expression, by_name, aliases or {})
 
-    whole = by_name.get(expression)
-    parts = _take_slices(by_name, expression, source) if whole is None else [(expression, whole)]
-    parts = [(name, part) for name, part in parts if len(part)]
-    if not parts:
-        raise DatasetError(f"Split {expression!r} of {source} is empty; expected pictures with labels.")
-    splits = np.concatenate([np.full(len(part), name, dtype=object) for name, part in parts])
-    if len(parts) == 1:
-        return Selection(parts[0][1], expression, splits)
-    try:
-        joined = datasets.concatenate_datasets([part for _, part in parts])
-    except ValueError as error:
-        raise DatasetError(
-            f"The splits in {expression!r} of {source} have different columns and cannot be audited together; "
-            "audit them one by one."
-        ) from error
-    return Selection(joined, expression, splits)
+    slices = [(expression, 0, None)] if expression in by_name else _slices(by_name, expression, source)
+    pieces = [piece for name, start, stop in slices for piece in _cut(name, by_name[name], start, stop)]
+    if not pieces:
+        raise DatasetError(f"Split {expression!r} of {source} is empty; expected images with labels.")
+    return Selection(tuple(pieces), expression)
 
 
-def _default_split(by_name: Mapping[str, datasets.Dataset], source: str) -> str:
+def _cut(split: str, tables: Sequence[Table], start: int, stop: int | None) -> list[Piece]:
+    """The rows from start to stop (None: the end) of a split, table by table."""
+    pieces, first = [], 0
+    for table in tables:
+        rows = np.arange(max(start - first, 0), len(table) if stop is None else min(stop - first, len(table)), dtype=np.int64)
+        if len(rows):
+            pieces.append(Piece(split, table, rows))
+        first += len(table)
+    return pieces
+
+
+def _default_split(by_name: Mapping[str, Sequence[Table]], source: str) -> str:
     if "train" in by_name:
         return "train"
     if len(by_name) == 1:
@@ -72,8 +114,16 @@ def _default_split(by_name: Mapping[str, datasets.Dataset], source: str) -> str:
     raise DatasetError(f"{source} has the splits {', '.join(by_name) or '(none)'}; choose one with --split (split=...).")
 
 
-def _take_slices(by_name: Mapping[str, datasets.Dataset], expression: str, source: str) -> list[tuple[str, datasets.Dataset]]:
-    lengths = {name: len(split) for name, split in by_name.items()}
+def _translate(expression: str, by_name: Mapping[str, Sequence[Table]], aliases: Mapping[str, str]) -> str:
+    terms = []
+    for term in expression.split("+"):
+        name, bracket, rest = term.strip().partition("[")
+        terms.append((name if name in by_name else aliases.get(name.lower(), name)) + bracket + rest)
+    return "+".join(terms)
+
+
+def _slices(by_name: Mapping[str, Sequence[Table]], expression: str, source: str) -> list[tuple[str, int, int | None]]:
+    lengths = {name: sum(map(len, tables)) for name, tables in by_name.items()}
     try:
         instruction = datasets.ReadInstruction.from_spec(expression)
     except ValueError as error:
@@ -88,7 +138,7 @@ def _take_slices(by_name: Mapping[str, datasets.Dataset], expression: str, sourc
         slices = instruction.to_absolute(lengths)
     except ValueError as error:
         raise UsageError(f"--split {expression!r} cannot be taken from {source}: {error}") from error
-    return [(piece.splitname, by_name[piece.splitname].select(range(piece.from_, max(piece.from_, piece.to)))) for piece in slices]
+    return [(piece.splitname, piece.from_, piece.to) for piece in slices]
 
 
 def _names_in(expression: str) -> list[str]:

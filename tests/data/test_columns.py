@@ -37,10 +37,23 @@ def test_better_kinds_go_first():
     assert find_columns(Features({"raw": Value("binary"), "s": STRUCT, "label": Value("int64")})).image == "s"
 
 
-@pytest.mark.parametrize("name", ["label", "labels"])
-def test_of_several_labels_the_one_called_label_is_taken(name):
+@pytest.mark.parametrize("name", ["label", "labels", "Label", "class", "TARGETS", "category", "y"])
+def test_a_column_whose_name_says_so_goes_first(name):
     assert find_columns(Features({"x": Image(), "id": Value("int64"), name: Value("string")})).label == name
-    assert find_columns(Features({"x": Image(), "other": ANIMALS, name: ANIMALS})).label == name
+    assert find_columns(Features({"x": Image(), "camera": ANIMALS, name: Value("string")})).label == name
+    assert find_columns(Features({"x": Image(), "camera": ANIMALS, name: ANIMALS})).label == name
+
+
+def test_a_column_called_label_of_another_type_is_not_passed_over():
+    features = Features({"x": Image(), "camera": ANIMALS, "label": List(ANIMALS)})
+    with pytest.raises(DatasetError, match=r"^Column 'label' holds List, which cannot be read as labels"):
+        find_columns(features)
+
+
+@pytest.mark.parametrize("name", ["__key__", "__url__", "__index_level_0__"])
+def test_columns_of_libraries_are_not_labels(name):
+    with pytest.raises(DatasetError, match=r"^No label column found"):
+        find_columns(Features({"x": Image(), name: Value("string")}))
 
 
 def test_the_index_of_pandas_is_no_label():
@@ -57,6 +70,11 @@ def test_several_label_columns_are_listed_with_the_flag():
         "choose one with --label-column fine_label or --label-column coarse_label."
     )
     assert find_columns(features, label_column="coarse_label").label == "coarse_label"
+
+
+def test_two_names_that_say_so_are_several():
+    with pytest.raises(DatasetError, match="several label columns: class, target; choose one with --label-column class or"):
+        find_columns(Features({"x": Image(), "class": ANIMALS, "target": Value("string")}))
 
 
 def test_both_label_and_labels_is_several():
@@ -83,7 +101,7 @@ def test_no_image_column():
     with pytest.raises(DatasetError) as caught:
         find_columns(Features({"text": Value("string"), "label": ANIMALS, "tags": List(Value("string"))}))
     assert str(caught.value) == (
-        "No image column found; expected pictures (Image), structs of bytes and path, or encoded pictures as binary, "
+        "No image column found; expected images (Image), structs of bytes and path, or encoded pictures as binary, "
         "but the dataset has text (string), label (ClassLabel), tags (List)."
     )
 
@@ -95,11 +113,6 @@ def test_no_label_column():
         "No label column found; expected classes (ClassLabel), integers or strings, "
         "but the dataset has x (Image), tags (List), when (timestamp[s])."
     )
-
-
-def test_an_image_folder_without_classes_is_explained():
-    with pytest.raises(DatasetError, match=r"the classes are the folders of the pictures: two or more, all at the same depth"):
-        find_columns(Features({"image": Image()}))
 
 
 def test_a_named_column_that_is_not_there():
@@ -117,7 +130,7 @@ def test_a_named_column_of_another_type():
     features = Features({"x": Image(), "y": ANIMALS, "tags": List(Value("string"))})
     with pytest.raises(DatasetError, match=r"^Column 'tags' holds List, which cannot be read as labels; expected classes"):
         find_columns(features, label_column="tags")
-    with pytest.raises(DatasetError, match=r"^Column 'y' holds ClassLabel, which cannot be read as images; expected pictures"):
+    with pytest.raises(DatasetError, match=r"^Column 'y' holds ClassLabel, which cannot be read as images; expected images"):
         find_columns(features, image_column="y")
     with pytest.raises(DatasetError, match=r"^Column 'x' holds Image, which cannot be read as labels"):
         find_columns(features, label_column="x")

@@ -66,12 +66,29 @@ def test_files_are_named_relative_to_the_folder_they_lie_in(tmp_path):
     inside, outside = tmp_path / "in" / "cat" / "1.png", tmp_path / "out.png"
     inside.write_bytes(b"inside")
     outside.write_bytes(b"outside")
-    assert read_all(of_paths([inside, "cat/1.png", outside]), folder=tmp_path / "in") == [
-        EncodedPicture(b"inside", "cat/1.png"),
-        EncodedPicture(b"inside", "cat/1.png"),
+    assert read_all(of_paths([inside, "cat/1.png"]), folder=tmp_path / "in") == [EncodedPicture(b"inside", "cat/1.png")] * 2
+    assert read_all(of_paths([inside, outside])) == [
+        EncodedPicture(b"inside", str(inside)),
         EncodedPicture(b"outside", str(outside)),
     ]
-    assert read_all(of_paths([inside])) == [EncodedPicture(b"inside", str(inside))]
+
+
+def test_files_outside_the_folder_are_not_read(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    outside = tmp_path / "out.png"
+    outside.write_bytes(b"outside")
+    (tmp_path / "in" / "link.png").symlink_to(outside)
+    paths = [str(outside), "../out.png", "cat/../../out.png"]
+    for picture, path in zip(read_all(of_paths(paths), folder=tmp_path / "in"), paths, strict=True):
+        assert picture == EncodedPicture(
+            b"", path, "the file is outside the folder of the dataset, from which alone files are read"
+        )
+    (linked,) = read_all(of_paths(["link.png"]), folder=tmp_path / "in")
+    assert linked == EncodedPicture(b"outside", "link.png")  # the user's own link
+    os.chown(tmp_path / "in" / "link.png", 12345, 12345, follow_symlinks=False) if os.geteuid() == 0 else None
+    monkeypatch.setattr("os.geteuid", lambda: 54321)
+    (linked,) = read_all(of_paths(["link.png"]), folder=tmp_path / "in")
+    assert linked.content == b""
 
 
 def test_zero_byte_missing_and_special_files(tmp_path):
@@ -81,18 +98,18 @@ def test_zero_byte_missing_and_special_files(tmp_path):
     assert read_all(of_paths(paths), folder=tmp_path) == [
         EncodedPicture(b"", "empty.png"),
         EncodedPicture(b"", "none.png", "the file does not exist"),
-        EncodedPicture(b"", "pipe.png", "it is no regular file"),
-        EncodedPicture(b"", ".", "it is no regular file"),
+        EncodedPicture(b"", "pipe.png", "it is not a regular file"),
+        EncodedPicture(b"", ".", "it is not a regular file"),
     ]
 
 
 def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(b"a")
 
-    def refuse(path):
+    def refuse(path, flags):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("os.open", refuse)
     (picture,) = read_all(of_paths([tmp_path / "a.png"]), folder=tmp_path)
     assert picture == EncodedPicture(b"", "a.png", "the file cannot be read (Permission denied)")
 

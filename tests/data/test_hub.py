@@ -232,7 +232,8 @@ def test_a_cache_that_cannot_be_written(hub: Hub, tmp_path, below):
     write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
     (tmp_path / "file").touch()
     environment = {**hub.environment(), "HF_HOME": str(tmp_path / "file" / below)}
-    (found,) = load(environment, ("./pets", {}), folder=tmp_path)
+    local, found = load(environment, ("./pets", {}), ("org/pets", {}), folder=tmp_path)
+    assert local["rows"] == [0, 1]  # a local folder needs no cache
     assert found["error"] == "AuditError"
     assert re.fullmatch(
         rf"The Hugging Face cache in {tmp_path}/file.* cannot be written \(.*\); set HF_HOME to another folder\.",

@@ -166,7 +166,9 @@ def test_resolution_follows_the_pictures_or_the_option(tmp_path):
 
 def test_missing_labels(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", ["a", None, "b"])
-    with pytest.raises(DatasetError, match=r"^1 of 3 samples carry no label in column 'label' \(row 1\); .*--skip-unlabelled"):
+    with pytest.raises(
+        DatasetError, match=r"^1 of 3 samples carry no label in column 'label' of .*a\.parquet \(row 1\); .*--skip-unlabelled"
+    ):
         load_data(path)
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from datasets import Dataset, DatasetDict, load_dataset
 
-from curv_issues.data.splits import select_split
+from curv_issues.data.splits import Selection, select_split
+from curv_issues.data.table import DatasetTable
 from curv_issues.errors import DatasetError, UsageError
 
 
@@ -11,11 +13,24 @@ def split_of(name: str, n: int) -> Dataset:
     return Dataset.from_dict({"x": [f"{name}{row}" for row in range(n)]})
 
 
+def select(splits, expression: str | None, **options) -> Selection:
+    """Two tables for each split, so that slices go through both."""
+    tables = {
+        name: [DatasetTable(rows.select(part), name=name) for part in (range(len(rows) // 3), range(len(rows) // 3, len(rows)))]
+        for name, rows in splits.items()
+    }
+    return select_split(tables, expression, source="pets", **options)
+
+
+def values_of(selection: Selection) -> list[str]:
+    return [piece.table.values("x")[row] for piece in selection.pieces for row in piece.rows]
+
+
 SPLITS = {"train": split_of("train", 20), "test": split_of("test", 5)}
 
 
 def rows_of(expression: str | None, splits=SPLITS) -> list[str]:
-    return select_split(splits, expression, source="pets").dataset["x"][:]
+    return values_of(select(splits, expression))
 
 
 @pytest.mark.parametrize(
@@ -41,21 +56,22 @@ def test_expressions_are_those_of_load_dataset(tmp_path, expression):
     DatasetDict(SPLITS)["test"].to_parquet(tmp_path / "test.parquet")
     files = {name: str(tmp_path / f"{name}.parquet") for name in SPLITS}
     expected = load_dataset("parquet", data_files=files, split=expression)["x"][:]
-    chosen = select_split(SPLITS, expression, source="pets")
-    assert chosen.dataset["x"][:] == expected
+    chosen = select(SPLITS, expression)
+    assert values_of(chosen) == expected
+    assert len(chosen) == len(expected)
     assert [value.rstrip("0123456789") for value in expected] == chosen.splits.tolist()
 
 
 def test_the_expression_is_kept():
-    assert select_split(SPLITS, "train[:2]+test", source="pets").expression == "train[:2]+test"
-    assert select_split(SPLITS, "all", source="pets").expression == "train+test"
+    assert select(SPLITS, "train[:2]+test").expression == "train[:2]+test"
+    assert select(SPLITS, "all").expression == "train+test"
 
 
 def test_default_is_train_or_the_only_split():
-    assert select_split(SPLITS, None, source="pets").expression == "train"
+    assert select(SPLITS, None).expression == "train"
     assert rows_of(None) == [f"train{row}" for row in range(20)]
     only = {"validation": split_of("validation", 2)}
-    assert select_split(only, None, source="pets").expression == "validation"
+    assert select(only, None).expression == "validation"
     assert rows_of(None, only) == ["validation0", "validation1"]
 
 
@@ -98,10 +114,19 @@ def test_impossible_slices(expression):
 def test_empty_selections(expression):
     with pytest.raises(DatasetError) as caught:
         rows_of(expression, {**SPLITS, "empty": split_of("e", 0)})
-    assert str(caught.value) == f"Split {expression!r} of pets is empty; expected pictures with labels."
+    assert str(caught.value) == f"Split {expression!r} of pets is empty; expected images with labels."
 
 
-def test_splits_with_different_columns():
-    splits = {"train": split_of("t", 2), "test": Dataset.from_dict({"x": [1, 2]})}
-    with pytest.raises(DatasetError, match=r"^The splits in 'train\+test' of pets have different columns and cannot be "):
-        rows_of("train+test", splits)
+def test_other_names_of_splits():
+    chosen = select(SPLITS, "training[:2]+TEST", aliases={"training": "train", "test": "test"})
+    assert chosen.expression == "train[:2]+test"
+    assert values_of(chosen)[:3] == ["train0", "train1", "test0"]
+
+
+def test_images_come_from_the_chosen_rows_of_every_table():
+    contents = [b"a", b"b", b"c", b"d", b"e", b"f"]
+    chosen = select({"train": Dataset.from_dict({"x": contents})}, "train[1:]")
+    pictures = chosen.images("x", np.array([0, 2, 4]))
+    assert len(pictures) == 3
+    assert [picture.content for picture in pictures.read(range(3))] == [b"b", b"d", b"f"]
+    assert [picture.content for picture in pictures.read(range(1, 3))] == [b"d", b"f"]

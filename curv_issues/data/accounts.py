@@ -1,0 +1,79 @@
+"""What became of every file of a folder: read, or left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+NAMES_SHOWN = 5
+
+
+class LeftOut(NamedTuple):
+    """A file that was not read.
+
+    Attributes:
+        path: below the folder of the dataset, with forward slashes.
+        reason: why, in a few words, the same for all files of a kind.
+        looks_like_image: whether a user may have meant it to be audited.
+    """
+
+    path: str
+    reason: str
+    looks_like_image: bool = False
+
+
+@dataclass(frozen=True)
+class FileAccount:
+    """All files of a folder.
+
+    Attributes:
+        read: number of files that samples are read from.
+        left_out: every other file, in the order of the folder.
+    """
+
+    read: int
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def found(self) -> int:
+        """Number of files below the folder: those read and those left out."""
+        return self.read + len(self.left_out)
+
+    def by_reason(self) -> dict[str, list[str]]:
+        """Reason -> paths, the most frequent reason first."""
+        groups: dict[str, list[str]] = {}
+        for file in self.left_out:
+            groups.setdefault(file.reason, []).append(file.path)
+        return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
+
+    def line(self) -> str:
+        """The account in one line, for people."""
+        counts = f"files: {self.found:,} found, {self.read:,} read"
+        if not self.left_out:
+            return f"{counts}."
+        groups = [f"{len(paths):,} {reason} ({shorten(paths, 3)})" for reason, paths in self.by_reason().items()]
+        return f"{counts}, {len(self.left_out):,} left out: {'; '.join(groups)}."
+
+    def describe(self) -> dict[str, Any]:
+        """The account as JSON values, with up to five names for each reason."""
+        reasons = {reason: {"count": len(paths), "examples": paths[:NAMES_SHOWN]} for reason, paths in self.by_reason().items()}
+        return {"found": self.found, "read": self.read, "left_out": reasons}
+
+    def notes(self) -> list[str]:
+        """One line for each reason for which something that looks like an image was left out."""
+        images: dict[str, list[str]] = {}
+        for file in self.left_out:
+            if file.looks_like_image:
+                images.setdefault(file.reason, []).append(file.path)
+        return [
+            f"{len(paths):,} {'file that looks like an image was' if len(paths) == 1 else 'files that look like images were'} "
+            f"left out: {reason} ({shorten(paths, NAMES_SHOWN)})."
+            for reason, paths in images.items()
+        ]
+
+
+def shorten(names: Iterable[str], most: int = NAMES_SHOWN) -> str:
+    """The first names of a list, separated by commas, with an ellipsis where there are more."""
+    names = list(names)
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

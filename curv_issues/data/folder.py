@@ -1,0 +1,194 @@
+"""Open a local folder: a saved dataset, image files, tables of images, or tar files."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+from curv_issues.data.accounts import LeftOut, shorten
+from curv_issues.data.folder_files import FolderFiles, left_out_archives, left_out_metadata, sort_files
+from curv_issues.data.folder_layout import Parts
+from curv_issues.data.image_folder import FolderOptions, open_image_folder
+from curv_issues.data.load_errors import explain_errors
+from curv_issues.data.table import DatasetTable, Table
+from curv_issues.data.table_folder import holds_images, open_tables
+from curv_issues.data.walk import FoundTree, walk_folder
+from curv_issues.errors import DatasetError, UsageError
+
+_DICT, _STATE = "dataset_dict.json", "state.json"
+_LARGEST_STATE = 64_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class OpenedFolder:
+    """The splits of a folder.
+
+    Attributes:
+        splits: name -> its tables.
+        has_split_names: False: the name "train" is ours.
+        config_name: configuration that was chosen; None: there are none.
+        aliases: other names of splits -> their names.
+        left_out: files that no split reads, and why; None: the files were not listed.
+        notes: what a user should know, one line each.
+    """
+
+    splits: dict[str, list[Table]]
+    has_split_names: bool = True
+    config_name: str | None = None
+    aliases: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def open_folder(root: Path, *, name: str, config_name: str | None, options: FolderOptions) -> OpenedFolder:
+    """Find out what a folder holds, and open it. Only files inside it are read, and no address is asked.
+
+    Args:
+        root: the folder.
+        name: what messages call it.
+        config_name: configuration of a folder of tables.
+        options: of a folder of images.
+
+    Raises:
+        DatasetError: it holds nothing that can be audited, or cannot be read.
+        UsageError: an option does not go with what it holds.
+    """
+    if (root / _STATE).is_file() or (root / _DICT).is_file():
+        _refuse(options, config_name, "a save_to_disk folder")
+        return _open_saved(root, name)
+    tree = walk_folder(root)
+    files = sort_files(tree)
+    tables, broken = _look_into_tables(root, files)
+    if files.images and (not tables or _has_class_folders(files) or options.are_given):
+        if config_name is not None:
+            raise UsageError(f"--config-name (config_name) is for folders of parquet files; {name} is a folder of images.")
+        images = open_image_folder(tree, files, name=name, options=options)
+        return OpenedFolder(
+            images.splits,
+            images.has_split_names,
+            aliases=images.aliases,
+            left_out=tuple(images.left_out),
+            notes=tuple(images.notes),
+        )
+    if broken is not None:
+        raise broken
+    if tables:
+        _refuse(options, None, "a folder of parquet files")
+        return _open_tables(root, tree, files, tables, name, config_name)
+    tars = [parts for parts in files.archives if parts[-1].lower().endswith(".tar")]
+    if tars and len(tars) == len(files.archives):
+        _refuse(options, config_name, "a folder of tar files")
+        return _open_webdataset(root, files, tars, name)
+    raise DatasetError(_nothing(name, files, root))
+
+
+def _look_into_tables(root: Path, files: FolderFiles) -> tuple[list[Parts], DatasetError | None]:
+    """The tables with a column of images, and the first error of those that cannot be read."""
+    tables, broken = [], None
+    for parts in files.tables:
+        try:
+            if holds_images(root, "/".join(parts)):
+                tables.append(parts)
+        except DatasetError as error:
+            broken = broken or error
+    return tables, broken
+
+
+def _open_tables(
+    root: Path, tree: FoundTree, files: FolderFiles, tables: list[Parts], name: str, config_name: str | None
+) -> OpenedFolder:
+    opened = open_tables(root, tables, name=name, config_name=config_name)
+    images = [LeftOut("/".join(parts), "beside tables of images", True) for parts in files.images]
+    others = [LeftOut("/".join(parts), "table without images") for parts in files.tables if parts not in tables]
+    left_out = [*opened.left_out, *images, *others, *files.others, *left_out_archives(files), *left_out_metadata(files)]
+    return OpenedFolder(
+        opened.splits, opened.has_split_names, opened.config_name, left_out=tuple(sorted(left_out)), notes=tuple(opened.notes)
+    )
+
+
+def _open_saved(root: Path, name: str) -> OpenedFolder:
+    """A folder of `save_to_disk`; it may name only files of its own."""
+    if (root / _DICT).is_file():
+        splits = _read_json(root / _DICT, name).get("splits")
+        if not isinstance(splits, list) or not splits:
+            raise DatasetError(f"{name} cannot be read as a saved dataset: its {_DICT} lists no splits.")
+        found = {str(split): _load_saved(root / _own_name(split, name), name) for split in splits}
+        return OpenedFolder({split: [DatasetTable(rows, name=name, folder=root)] for split, rows in found.items()})
+    rows = _load_saved(root, name)
+    split = "train" if rows.split is None else str(rows.split)
+    return OpenedFolder({split: [DatasetTable(rows, name=name, folder=root)]}, has_split_names=rows.split is not None)
+
+
+def _load_saved(folder: Path, name: str) -> datasets.Dataset:
+    listed = _read_json(folder / _STATE, name).get("_data_files")
+    for entry in listed if isinstance(listed, list) else []:
+        _own_name(entry.get("filename") if isinstance(entry, dict) else entry, name)
+    with explain_errors(name):
+        loaded = datasets.load_from_disk(os.fspath(folder))
+    assert isinstance(loaded, datasets.Dataset)
+    return loaded
+
+
+def _own_name(entry: Any, name: str) -> str:
+    if not isinstance(entry, str) or not entry or entry in (".", "..") or set(entry) & set("/\\:"):
+        raise DatasetError(f"{name} cannot be read: it names a file outside its own folder ({entry!r}).")
+    return entry
+
+
+def _read_json(path: Path, name: str) -> dict[str, Any]:
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_STATE:
+            raise ValueError(f"{path.name} is missing or too large")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{name} cannot be read as a saved dataset: {path.name}: {error}.") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _open_webdataset(root: Path, files: FolderFiles, tars: list[Parts], name: str) -> OpenedFolder:
+    """Tar files in the WebDataset convention, copied to a temporary cache by the datasets library."""
+    cache = tempfile.TemporaryDirectory(prefix="curv-issues-")
+    with explain_errors(name):
+        loaded = datasets.load_dataset(
+            "webdataset",
+            data_files={"train": [glob.escape(os.fspath(root.joinpath(*parts))) for parts in tars]},
+            cache_dir=cache.name,
+            split="train",
+        )
+    assert isinstance(loaded, datasets.Dataset)
+    table = DatasetTable(loaded, name=name, folder=root, files=["/".join(parts) for parts in tars], keep=cache)
+    return OpenedFolder(
+        {"train": [table]}, has_split_names=False, left_out=tuple(sorted([*files.others, *left_out_metadata(files)]))
+    )
+
+
+def _has_class_folders(files: FolderFiles) -> bool:
+    """Whether images lie in at least two folders; a few in one folder are decoration of a repository."""
+    return len({parts[:-1] for parts in files.images if len(parts) > 1}) > 1
+
+
+def _refuse(options: FolderOptions, config_name: str | None, kind: str) -> None:
+    options.refuse(kind)
+    if config_name is not None:
+        raise UsageError(f"--config-name (config_name) is for Hub ids and folders laid out like one; this is {kind}.")
+
+
+def _nothing(name: str, files: FolderFiles, root: Path) -> str:
+    if files.archives:
+        archives = shorten("/".join(parts) for parts in files.archives)
+        return (
+            f"{name} holds archives ({archives}), which are not read; unpack them, and audit the folder of images that they hold."
+        )
+    if files.tables:
+        tables = shorten("/".join(parts) for parts in files.tables)
+        return f"{name} holds tables without a column of images ({tables}); expected images as bytes, or a folder of image files."
+    unreadable = sorted({file.reason for file in files.others if file.looks_like_image})
+    hint = f" ({'; '.join(unreadable)})" if unreadable else ""
+    return f"{name} holds no images and no parquet files{hint}; expected parquet files, or images in one folder for each class."

@@ -1,0 +1,83 @@
+"""Sort the files of a folder by what they are: images, tables, archives, and what is left out and why."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from curv_issues.data.accounts import LeftOut
+from curv_issues.data.folder_layout import Parts
+from curv_issues.data.image_types import IMAGE_ENDINGS, sniff_image, unsupported_image
+from curv_issues.data.label_table import is_metadata_name
+from curv_issues.data.walk import HIDDEN, FoundTree
+
+TABLE_ENDINGS = (".parquet", ".arrow")
+_ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+METADATA = "table of labels"
+
+
+@dataclass(frozen=True)
+class FolderFiles:
+    """The files of a folder, each in one of these lists.
+
+    Attributes:
+        images: parts of what the decoder reads.
+        tables: parts of parquet and Arrow files.
+        metadata: parts of metadata.csv and the like.
+        archives: parts of archives, which are not unpacked.
+        others: what is left out whatever the folder is read as.
+    """
+
+    images: list[Parts]
+    tables: list[Parts]
+    metadata: list[Parts]
+    archives: list[Parts]
+    others: list[LeftOut]
+
+
+def sort_files(tree: FoundTree) -> FolderFiles:
+    """Sort files by their endings; by their first bytes where the ending is not one of an image."""
+    found = FolderFiles([], [], [], [], [])
+    for file in tree.files:
+        ending = file.ending
+        if file.refused is not None:
+            found.others.append(LeftOut(file.path, file.refused, file.refused != HIDDEN and ending in IMAGE_ENDINGS))
+        elif ending in IMAGE_ENDINGS:
+            found.images.append(file.parts)
+        elif is_metadata_name(file.parts[-1]):
+            found.metadata.append(file.parts)
+        elif ending in TABLE_ENDINGS:
+            found.tables.append(file.parts)
+        elif ending in _ARCHIVE_ENDINGS:
+            found.archives.append(file.parts)
+        elif sniff_image(tree.root.joinpath(*file.parts)):
+            found.images.append(file.parts)
+        else:
+            found.others.append(_left_out(file.path, ending, tree.root))
+    return found
+
+
+def left_out_tables(files: FolderFiles) -> list[LeftOut]:
+    """The tables of a folder that is read as images."""
+    return [LeftOut("/".join(parts), f"not an image ({os.path.splitext(parts[-1])[1].lower()})") for parts in files.tables]
+
+
+def left_out_archives(files: FolderFiles) -> list[LeftOut]:
+    """The archives of any folder."""
+    return [LeftOut("/".join(parts), "archive that is not unpacked", True) for parts in files.archives]
+
+
+def left_out_metadata(files: FolderFiles) -> list[LeftOut]:
+    """The metadata tables of any folder."""
+    return [LeftOut("/".join(parts), METADATA) for parts in files.metadata]
+
+
+def _left_out(path: str, ending: str, root: Path) -> LeftOut:
+    unsupported = unsupported_image(root / path)
+    if unsupported is not None:
+        return LeftOut(path, unsupported, True)
+    before = os.path.splitext(os.path.splitext(path)[0])[1].lower()
+    if before in IMAGE_ENDINGS:
+        return LeftOut(path, f"side file of an image ({before}{ending})")
+    return LeftOut(path, f"not an image ({ending or 'no ending'})")

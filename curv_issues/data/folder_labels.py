@@ -1,0 +1,113 @@
+"""The labels of images in a folder: from a table beside them, or from the names of their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from curv_issues.data.accounts import shorten
+from curv_issues.data.folder_layout import Parts
+from curv_issues.data.label_names import is_label_name
+from curv_issues.data.label_table import LabelTable, label_column_of, read_table
+from curv_issues.data.table_matching import Matched, labels_of_images, match_rows
+from curv_issues.errors import DatasetError
+
+NOT_IN_TABLE = "not in the table of labels"
+
+
+@dataclass(frozen=True)
+class TableLabels:
+    """What tables say of images.
+
+    Attributes:
+        values: path of an image -> its label, None where the cell is empty; images that no table lists are missing.
+        column: name of the column of the labels.
+        origin: where the labels come from, for people.
+        notes: what a user should know, one line each.
+    """
+
+    values: Mapping[str, Any]
+    column: str
+    origin: str
+    notes: list[str] = field(default_factory=list)
+
+
+def labels_of_table(
+    table: LabelTable, paths: Sequence[str], *, root: Path, file_column: str | None, label_column: str | None
+) -> TableLabels:
+    """Match one table of the user's with the images.
+
+    Args:
+        table: the table.
+        paths: of all images, below the root, with forward slashes.
+        root: the dataset's folder.
+        file_column: column of the file names; None: found.
+        label_column: column of the labels; None: found.
+
+    Raises:
+        DatasetError: a column is missing or not clear, no image is matched, or an image has two labels.
+    """
+    matched = match_rows(table, paths, root=root, file_column=file_column)
+    column = label_column_of(table, label_column=label_column, file_column=matched.file_column)
+    labels = labels_of_images(table, matched, column)
+    rows = matched.row_of_image.tolist()
+    found = {path: label for path, label, row in zip(paths, labels, rows, strict=True) if row >= 0}
+    return TableLabels(found, column, f"column {column!r} of {table.name}", _notes(table.name, paths, found, matched))
+
+
+def labels_of_metadata(
+    metadata: Sequence[Parts], paths: Sequence[str], *, root: Path, file_column: str | None, label_column: str | None, alone: bool
+) -> TableLabels | None:
+    """Match the metadata tables of a folder with the images in and below the folder of each; the nearest one counts.
+
+    Args:
+        metadata: parts of the tables.
+        paths: of all images.
+        root: the dataset's folder.
+        file_column: column of the file names; None: found.
+        label_column: column of the labels; None: one whose name says so.
+        alone: whether the folders name no classes, so that the only other column of a table may be taken.
+
+    Returns:
+        The labels; None if no table has a column of labels.
+
+    Raises:
+        DatasetError: a table cannot be read, its columns are not clear, or it matches no image.
+    """
+    values: dict[str, Any] = {}
+    columns: list[str] = []
+    names: list[str] = []
+    notes: list[str] = []
+    for parts in sorted(metadata, key=len):
+        table = replace(read_table(root.joinpath(*parts)), name="/".join(parts))
+        named = [name for name in table.columns if (name == label_column if label_column else is_label_name(name))]
+        if not (named or alone):
+            continue
+        inside = [path for path in paths if path.split("/")[: len(parts) - 1] == list(parts[:-1])]
+        found = labels_of_table(table, inside, root=root, file_column=file_column, label_column=label_column)
+        values.update(found.values)
+        columns.append(found.column)
+        names.append(table.name)
+        notes += found.notes
+    if not columns:
+        return None
+    if len(set(columns)) > 1:
+        raise DatasetError(
+            f"{shorten(names)} name their labels differently ({', '.join(dict.fromkeys(columns))}); give them the same column, or "
+            "all labels in one table with --labels FILE (labels=...)."
+        )
+    if {str, int} <= {type(value) for value in values.values()}:  # integers of one CSV file, text of another
+        values = {path: None if value is None else str(value) for path, value in values.items()}
+    return TableLabels(values, columns[0], f"column {columns[0]!r} of {shorten(names, 3)}", notes)
+
+
+def _notes(name: str, paths: Sequence[str], found: Mapping[str, Any], matched: Matched) -> list[str]:
+    notes = []
+    if missing := [path for path in paths if path not in found]:
+        notes.append(f"{len(missing):,} of {len(paths):,} images are not in {name} and were left out: {shorten(missing)}.")
+    if matched.rows_without_image:
+        rows = matched.rows_without_image
+        notes.append(f"{len(rows):,} rows of {name} have no image in the folder: {shorten(rows)}.")
+    return notes

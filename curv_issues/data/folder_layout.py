@@ -1,0 +1,203 @@
+"""How a folder of images is laid out: which folders are splits, and which are classes. No file is opened.
+
+The rule. Top-level folders called train, val, test or the like are splits if all top-level folders with images are called
+so; beside class folders, such a name is a class. The class of an image is the topmost folder below its split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from curv_issues.data.accounts import shorten
+from curv_issues.errors import DatasetError, UsageError
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Name of a folder or file in lower case -> what the split is called."""
+
+_WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "pictures", "jpg", "jpeg", "png"})
+_DEEPEST_WRAPPER = 3
+
+Parts = tuple[str, ...]
+
+BESIDE_SPLITS = "in a folder beside the splits"
+NO_CLASS_FOLDER = "not in a class folder"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The splits of a folder of images.
+
+    Attributes:
+        base: parts of the folder that holds the splits or classes; () is the root itself.
+        splits: name of each split -> parts of its images; one without a name is called "train".
+        has_split_names: False: the name "train" is ours.
+        aliases: other names that a split goes by, in lower case -> its name.
+        left_out: parts of images in no split -> why.
+        notes: what a user should know of the choices, one line each.
+        depth: number of folders above the class folders: the base, and the split where there is one.
+    """
+
+    base: Parts
+    splits: dict[str, list[Parts]]
+    has_split_names: bool
+    depth: int
+    aliases: dict[str, str] = field(default_factory=dict)
+    left_out: dict[Parts, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class ClassesOfSplit(NamedTuple):
+    """The classes that folder names give to the images of one split.
+
+    Attributes:
+        images: parts of the images that lie in a class folder.
+        labels: index of the class of each.
+        names: the class names, sorted.
+        outside: parts of the images that lie in none.
+        deeper: names of folders below the class folders, sorted.
+    """
+
+    images: list[Parts]
+    labels: list[int]
+    names: tuple[str, ...]
+    outside: list[Parts]
+    deeper: tuple[str, ...]
+
+
+def find_layout(images: Sequence[Parts], *, root_name: str, splits: bool | None = None) -> Layout:
+    """Find the splits of a folder.
+
+    Args:
+        images: parts of all images, sorted, at least one.
+        root_name: name of the folder, which an unpacked archive often holds once more.
+        splits: whether top-level folders with the names of splits are splits; None: by the rule.
+
+    Raises:
+        UsageError: `splits` is True, and no folder has such a name.
+    """
+    base, notes = _unwrap(images, root_name)
+    level = len(base)
+    inside = [parts for parts in images if parts[:level] == base]
+    outside = dict.fromkeys((parts for parts in images if parts[:level] != base), NO_CLASS_FOLDER)
+    top: dict[str, list[Parts]] = {}
+    for parts in inside:
+        if len(parts) > level + 1:
+            top.setdefault(parts[level], []).append(parts)
+    named = [name for name in top if name.lower() in SPLIT_NAMES]
+    others = [name for name in top if name.lower() not in SPLIT_NAMES]
+    if splits and not named:
+        raise UsageError(
+            f"--splits (splits=True) needs folders called {', '.join(SPLIT_NAMES)}; "
+            f"{'there are ' + shorten(top) if top else 'there are no folders with images'}."
+        )
+    if not named or splits is False or (splits is None and others and not _are_splits(top, named, others, level)):
+        if named and splits is None:
+            notes.append(
+                f"The folder {named[0]} is taken as a class, since it is beside {shorten(others)}; if it is a split, use --splits."
+            )
+        return Layout(base, {"train": inside}, False, level, left_out=outside, notes=tuple(notes))
+
+    names = _name_splits(named)
+    beside = [parts for parts in inside if len(parts) == level + 1 or parts[level] in others]
+    if others:
+        notes.append(
+            f"{len(beside):,} images in {shorten(others)} were left out: these folders are beside the splits "
+            f"{', '.join(named)}; use --no-splits if all of them are classes."
+        )
+    return Layout(
+        base,
+        {names[name]: top[name] for name in sorted(named, key=_order)},
+        True,
+        level + 1,
+        aliases={name.lower(): names[name] for name in named},
+        left_out={**outside, **dict.fromkeys(beside, BESIDE_SPLITS)},
+        notes=tuple(notes),
+    )
+
+
+def find_classes(images: Sequence[Parts], *, depth: int, class_level: int) -> ClassesOfSplit:
+    """Give each image of a split the class that its folder names.
+
+    Args:
+        images: parts of the images.
+        depth: number of folders above the class folders; see `Layout`.
+        class_level: which folder below the split is the class, 1 for the topmost.
+
+    Raises:
+        DatasetError: a class folder has a name that is not UTF-8 text.
+    """
+    place = depth + class_level - 1
+    inside = [parts for parts in images if len(parts) > place + 1]
+    found = [parts[place] for parts in inside]
+    names = tuple(sorted(set(found)))
+    for name in names:
+        if not _is_text(name):
+            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            raise DatasetError(f"The name of the class folder {shown} is not UTF-8 text; rename the folder.")
+    index_of = {name: index for index, name in enumerate(names)}
+    return ClassesOfSplit(
+        inside,
+        [index_of[name] for name in found],
+        names,
+        outside=[parts for parts in images if len(parts) <= place + 1],
+        deeper=tuple(sorted({parts[place + 1] for parts in inside if len(parts) > place + 2})),
+    )
+
+
+def _unwrap(images: Sequence[Parts], root_name: str) -> tuple[Parts, list[str]]:
+    """Go down into a folder such as `images` that alone holds all class or split folders, as many archives have one."""
+    base: Parts = ()
+    for _ in range(_DEEPEST_WRAPPER):
+        level = len(base)
+        top = {parts[level] for parts in images if len(parts) > level + 1 and parts[:level] == base}
+        only = next(iter(top)) if len(top) == 1 else ""
+        below = {parts[level + 1] for parts in images if len(parts) > level + 2 and parts[:level] == base}
+        if not below or not (only.lower() in _WRAPPERS or only == root_name):
+            break
+        base = (*base, only)
+    notes = [f"The classes are the folders in {'/'.join(base)}, the only folder with images."] if base else []
+    return base, notes
+
+
+def _are_splits(top: dict[str, list[Parts]], named: list[str], others: list[str], level: int) -> bool:
+    """Whether folders with the names of splits, beside other folders, are splits: they hold class folders, the others none.
+
+    Two of them that hold class folders are splits whatever is beside them.
+    """
+
+    def has_images(name: str) -> bool:
+        return any(len(parts) == level + 2 for parts in top[name])
+
+    if any(map(has_images, named)):
+        return False
+    return len({SPLIT_NAMES[name.lower()] for name in named}) > 1 or all(map(has_images, others))
+
+
+def _name_splits(folders: Sequence[str]) -> dict[str, str]:
+    """Folder -> name of its split: train, validation or test, unless two folders would share it."""
+    usual = {folder: SPLIT_NAMES[folder.lower()] for folder in folders}
+    shared = {name for name in usual.values() if list(usual.values()).count(name) > 1}
+    return {folder: folder if name in shared else name for folder, name in usual.items()}
+
+
+def _order(folder: str) -> tuple[int, str]:
+    return list(SPLIT_NAMES.values()).index(SPLIT_NAMES[folder.lower()]), folder
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

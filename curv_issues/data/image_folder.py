@@ -1,0 +1,265 @@
+"""A folder of image files: its splits, its labels, and an account of every file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curv_issues.data.accounts import LeftOut, shorten
+from curv_issues.data.folder_files import (
+    FolderFiles,
+    left_out_archives,
+    left_out_metadata,
+    left_out_tables,
+)
+from curv_issues.data.folder_labels import NOT_IN_TABLE, TableLabels, labels_of_metadata, labels_of_table
+from curv_issues.data.folder_layout import NO_CLASS_FOLDER, Layout, Parts, find_classes, find_layout
+from curv_issues.data.label_table import LabelTable
+from curv_issues.data.table import LABEL, FileTable, Table
+from curv_issues.data.walk import FoundTree
+from curv_issues.errors import DatasetError, UsageError
+
+FOLDERS = "folders"
+"""Value of `labels` that takes the names of folders, whatever tables there are."""
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """How a folder of images is read.
+
+    Attributes:
+        splits: whether top-level folders called train, test, ... are splits; None: by the rule of `folder_layout`.
+        class_level: which folder below the split names the class, 1 for the topmost; None: 1.
+        labels: a table of labels, or "folders"; None: metadata.csv and the like, else the names of folders.
+        file_column: column of the file names in tables of labels; None: found.
+        label_column: column of the labels in tables of labels; None: found.
+    """
+
+    splits: bool | None = None
+    class_level: int | None = None
+    labels: LabelTable | str | None = None
+    file_column: str | None = None
+    label_column: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.class_level is not None and (not isinstance(self.class_level, int) or self.class_level < 1):
+            raise UsageError(f"--class-level (class_level) must be an integer >= 1, got {self.class_level!r}.")
+
+    @property
+    def are_given(self) -> bool:
+        """Whether an option is set that goes with folders of images only."""
+        return any(value is not None for value in (self.splits, self.class_level, self.labels, self.file_column))
+
+    def refuse(self, kind: str) -> None:
+        """Raise UsageError if an option is set that goes with folders of images only; `kind` is what the source is."""
+        for option in ("splits", "class_level", "labels", "file_column"):
+            if getattr(self, option) is not None:
+                flag = "splits/--no-splits" if option == "splits" else option.replace("_", "-")
+                raise UsageError(f"--{flag} ({option}) is for folders of image files; this is {kind}.")
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """The splits of a folder of images.
+
+    Attributes:
+        splits: name -> its table.
+        has_split_names: False: the name "train" is ours.
+        aliases: other names of splits -> their names.
+        left_out: files that no split reads, and why.
+        notes: what a user should know, one line each.
+    """
+
+    splits: dict[str, list[Table]]
+    has_split_names: bool
+    aliases: dict[str, str]
+    left_out: list[LeftOut]
+    notes: list[str]
+
+
+def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options: FolderOptions) -> ImageFolder:
+    """Find splits and labels of the images of a folder; none of them is opened.
+
+    Args:
+        tree: all files.
+        files: the same, sorted; at least one image.
+        name: what messages call the folder.
+        options: what the user asked for.
+
+    Raises:
+        DatasetError: the labels are missing or not clear.
+        UsageError: an option does not go with the folder.
+    """
+    layout = find_layout(files.images, root_name=tree.root.name, splits=options.splits)
+    labels = _labels_of_tables(files, layout, tree.root, options)
+    notes = [*layout.notes]
+    left_out = [LeftOut("/".join(parts), reason, True) for parts, reason in layout.left_out.items()]
+    if labels is None:
+        splits, by_folder = _by_folder_names(layout, tree, files, name, options)
+        notes += by_folder.notes
+        left_out += by_folder.left_out
+    else:
+        splits, missing = _by_table(layout, tree.root, name, labels)
+        notes += [*labels.notes, *_compare_with_folders(layout, labels)]
+        left_out += missing
+    left_out += [*files.others, *left_out_tables(files), *left_out_archives(files), *left_out_metadata(files)]
+    notes += _notes_on_folders(tree, files.images)
+    return ImageFolder(splits, layout.has_split_names, layout.aliases, sorted(left_out), notes)
+
+
+def _labels_of_tables(files: FolderFiles, layout: Layout, root: Path, options: FolderOptions) -> TableLabels | None:
+    paths = ["/".join(parts) for parts in files.images]
+    columns: dict[str, Any] = {"file_column": options.file_column, "label_column": options.label_column}
+    if isinstance(options.labels, LabelTable):
+        return labels_of_table(options.labels, paths, root=root, **columns)
+    if options.labels == FOLDERS or options.class_level is not None:
+        return None
+    alone = all(_classes(layout, images, options).names == () for images in layout.splits.values())
+    found = labels_of_metadata(files.metadata, paths, root=root, alone=alone, **columns)
+    if found is None and options.label_column not in (None, LABEL):
+        tables = f"{shorten('/'.join(parts) for parts in files.metadata)} has no such column" if files.metadata else "there is none"
+        raise DatasetError(
+            f"There is no column {options.label_column!r} for --label-column (label_column): the images of {root} would need a "
+            f"table of labels with it, and {tables}; name one with --labels FILE (labels=...)."
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _FolderNames:
+    notes: list[str]
+    left_out: list[LeftOut]
+
+
+def _by_folder_names(
+    layout: Layout, tree: FoundTree, files: FolderFiles, name: str, options: FolderOptions
+) -> tuple[dict[str, list[Table]], _FolderNames]:
+    level = options.class_level or 1
+    found = {split: _classes(layout, images, options) for split, images in layout.splits.items()}
+    names = sorted({class_name for classes in found.values() for class_name in classes.names})
+    if not names:
+        raise DatasetError(_no_classes(name, layout, files, tree, options))
+    if len(names) == 1:
+        deeper = sorted({folder for classes in found.values() for folder in classes.deeper})
+        raise DatasetError(_one_class(name, names[0], deeper, level, files, tree))
+    notes = []
+    first = next(split for split, classes in found.items() if classes.names)
+    for split, classes in found.items():
+        if classes.names and not set(classes.names) & set(found[first].names):
+            notes.append(
+                f"The folders of {split} ({shorten(classes.names)}) are not classes of {first} ({shorten(found[first].names)})."
+            )
+    if deeper := found[first].deeper:
+        notes.append(
+            f"The classes are the folders at level {level} ({shorten(found[first].names)}); there are folders in them "
+            f"({shorten(deeper)}): use --class-level {level + 1} if those are the classes."
+        )
+    splits: dict[str, list[Table]] = {}
+    for split, classes in found.items():
+        table = FileTable(
+            tree.root,
+            ["/".join(parts) for parts in classes.images] or ["/".join(parts) for parts in classes.outside],
+            name=f"split {split!r} of {name}" if layout.has_split_names else name,
+            labels=classes.labels if classes.images else None,
+            class_names=classes.names if classes.images else None,
+            label_origin=f"folder names, level {level}",
+        )
+        splits[split] = [table]
+    outside = [parts for classes in found.values() if classes.images for parts in classes.outside]
+    return splits, _FolderNames(notes, [LeftOut("/".join(parts), NO_CLASS_FOLDER, True) for parts in outside])
+
+
+def _classes(layout: Layout, images: Sequence[Parts], options: FolderOptions) -> Any:
+    return find_classes(images, depth=layout.depth, class_level=options.class_level or 1)
+
+
+def _by_table(layout: Layout, root: Path, name: str, labels: TableLabels) -> tuple[dict[str, list[Table]], list[LeftOut]]:
+    splits: dict[str, list[Table]] = {}
+    missing = []
+    for split, images in layout.splits.items():
+        paths = ["/".join(parts) for parts in images]
+        listed = [path for path in paths if path in labels.values]
+        missing += [LeftOut(path, NOT_IN_TABLE, True) for path in paths if path not in labels.values]
+        table = FileTable(
+            root,
+            listed,
+            name=f"split {split!r} of {name}" if layout.has_split_names else name,
+            labels=[labels.values[path] for path in listed],
+            label_column=labels.column,
+            label_origin=labels.origin,
+        )
+        splits[split] = [table]
+    return splits, missing
+
+
+def _compare_with_folders(layout: Layout, labels: TableLabels) -> list[str]:
+    """A note where a table contradicts what looks like class folders."""
+    folders = {}
+    for images in layout.splits.values():
+        classes = find_classes(images, depth=layout.depth, class_level=1)
+        for parts, label in zip(classes.images, classes.labels, strict=True):
+            folders["/".join(parts)] = classes.names[label]
+    listed = [path for path in folders if labels.values.get(path) is not None]
+    differing = [path for path in listed if str(labels.values[path]) != folders[path]]
+    if not differing or len(set(folders.values())) < 2:
+        return []
+    return [
+        f"The labels are from {labels.origin}; for {len(differing):,} of {len(listed):,} images they differ from the name of the "
+        f"folder ({differing[0]}: {str(labels.values[differing[0]])!r}); use --labels {FOLDERS} to take the names of folders."
+    ]
+
+
+def _one_class(name: str, only: str, deeper: Sequence[str], level: int, files: FolderFiles, tree: FoundTree) -> str:
+    if deeper:
+        return (
+            f"All images of {name} are in one folder, {only!r}, so there is one class only; the folders in it are "
+            f"{shorten(deeper)}: use --class-level {level + 1} (class_level={level + 1}) if these are the classes."
+        )
+    hints = "".join(f" {hint}" for hint in _hints(tree))
+    return (
+        f"All images of {name} are in one folder, {only!r}, so there is one class only; expected a folder for each class, "
+        f"metadata.csv, or a table with --labels FILE (labels=...).{hints}"
+    )
+
+
+def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, options: FolderOptions) -> str:
+    found = f"{name} has {len(files.images):,} images, but no labels: "
+    if (options.class_level or 1) > 1:
+        return f"{found}no image lies {options.class_level} folders deep; choose another --class-level (class_level)."
+    expected = "expected class folders (FOLDER/cat/1.jpg), metadata.csv, or a table with --labels FILE (labels=...)."
+    hints = _hints(tree)
+    if layout.has_split_names:
+        hints.insert(0, f"The folders {shorten(layout.aliases)} were read as splits; with --no-splits they are classes.")
+    return f"{found}{expected}{''.join(f' {hint}' for hint in hints)}"
+
+
+def _hints(tree: FoundTree) -> list[str]:
+    """What the files beside the images say of where the labels may be."""
+    tables = [file.path for file in tree.files if file.ending in (".csv", ".tsv", ".jsonl") and file.refused is None]
+    hints = [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
+    if any(_is_detection(file.parts) for file in tree.files):
+        hints.append(
+            "There are annotations of objects (COCO, Pascal VOC, YOLO); boxes are not supported, only one label per image."
+        )
+    return hints
+
+
+def _is_detection(parts: Parts) -> bool:
+    """Files of datasets for object detection."""
+    last = parts[-1].lower()
+    return (
+        (last.startswith(("instances_", "person_keypoints_", "captions_", "_annotations.coco")) and last.endswith(".json"))
+        or (len(parts) > 1 and parts[-2].lower() == "annotations" and last.endswith(".xml"))
+        or (len(parts) > 1 and "labels" in map(str.lower, parts[:-1]) and last.endswith(".txt"))
+    )
+
+
+def _notes_on_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
+    """A note on the folders in which no image lies, at any depth; of folders in each other the outermost."""
+    used = {parts[:depth] for parts in images for depth in range(1, len(parts))}
+    empty = [folder for folder in tree.folders if folder not in used and (len(folder) == 1 or folder[:-1] in used)]
+    if not empty:
+        return []
+    return [f"No images were read from these folders: {shorten('/'.join(folder) for folder in empty)}."]

@@ -1,0 +1,127 @@
+"""The labels of rows from several tables, joined by the names of the classes and never by their codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+
+from curv_issues.data.accounts import shorten
+from curv_issues.data.columns import Columns, find_columns
+from curv_issues.data.label_names import is_label_name, looks_like_ids
+from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, kinds_of
+from curv_issues.data.splits import Selection
+from curv_issues.errors import DatasetError
+
+
+def find_selected_columns(selection: Selection, *, image_column: str | None, label_column: str | None) -> Columns:
+    """Choose the columns of the first table, which all other tables must have as well.
+
+    Raises:
+        DatasetError: a table lacks a column, or columns are not clear; see `find_columns`.
+    """
+    tables = list(dict.fromkeys(piece.table for piece in selection.pieces))
+    columns = find_columns(tables[0].features, image_column=image_column, label_column=label_column)
+    for table in tables[1:]:
+        for column in (columns.image, columns.label):
+            if column not in table.features:
+                raise DatasetError(
+                    f"{table.name} has no column {column!r}, which {tables[0].name} has; its columns are "
+                    f"{shorten(table.features, 20)}. Expected the same columns of images and labels in all parts."
+                )
+    return columns
+
+
+def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip_unlabelled: bool) -> tuple[EncodedLabels, str]:
+    """Read and encode the labels of a selection.
+
+    Args:
+        selection: rows of one table or several.
+        columns: of `find_selected_columns`.
+        is_chosen: whether the user named the column of the labels; otherwise ids and captions are refused, unless the
+            column is called label or the like.
+        skip_unlabelled: mark rows without a label instead of raising.
+
+    Returns:
+        The labels, and where they come from, for people.
+
+    Raises:
+        DatasetError: as `encode_labels`; or the tables hold labels that cannot be joined by name.
+    """
+    column = columns.label
+    origins = list(dict.fromkeys(piece.table.origin(column) for piece in selection.pieces))
+    origin = origins[0] if len(origins) == 1 else f"{origins[0]} and {len(origins) - 1} more"
+    parts = [_read_part(selection, number, column) for number in range(len(selection.pieces))]
+    names = [part[1] for part in parts]
+    values: list[Any]
+    joined = names[0]
+    if len(set(names)) > 1:
+        values, joined = _join_by_name(selection, parts, column)
+    else:
+        _check_kinds(selection, parts)
+        values = [value for part in parts for value in part[0]]
+    if joined is None and not is_chosen and not is_label_name(column) and looks_like_ids(values):
+        raise DatasetError(
+            f"The labels were to be read from {origin}, but nearly all of its values differ, as ids and captions do; name the "
+            "column of the labels with --label-column (label_column)."
+        )
+    return encode_labels(values, names=joined, skip_unlabelled=skip_unlabelled, origin=origin), origin
+
+
+def _read_part(selection: Selection, number: int, column: str) -> tuple[list[Any], tuple[str, ...] | None]:
+    """The values of one piece, and the class names that they are indices into."""
+    piece = selection.pieces[number]
+    values = piece.table.values(column)
+    if len(piece.rows) != len(values):
+        values = [values[row] for row in piece.rows]
+    feature = piece.table.features[column]
+    return values, tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+
+
+def _join_by_name(
+    selection: Selection, parts: list[tuple[list[Any], tuple[str, ...] | None]], column: str
+) -> tuple[list[str | None], tuple[str, ...]]:
+    """Labels as names, and all names: those of the first part with names, then what later parts add."""
+    by_table: dict[str, set[str]] = {}
+    values: list[str | None] = []
+    for piece, (raw, names) in zip(selection.pieces, parts, strict=True):
+        origin = piece.table.origin(column)
+        if names is None:
+            if others := kinds_of(raw) - {"strings"}:
+                raise DatasetError(
+                    f"The parts cannot be audited together: the labels of {piece.table.name} are {' and '.join(sorted(others))}, "
+                    "and other parts have class names; expected class names in all parts."
+                )
+            texts = [None if value is None else str(value) for value in raw]
+        else:
+            codes = encode_labels(raw, names=names, skip_unlabelled=True, origin=origin).codes.tolist()
+            texts = [None if code == UNLABELLED else names[code] for code in codes]
+        values += texts
+        by_table.setdefault(piece.split, set()).update(names or {text for text in texts if text is not None})
+    _check_overlap(by_table)
+    known = list(dict.fromkeys(name for _, names in parts for name in names or ()))
+    return values, (*known, *sorted({value for value in values if value is not None} - set(known)))
+
+
+def _check_overlap(classes: dict[str, set[str]]) -> None:
+    """Splits without a single class in common are not splits of one dataset."""
+    (first, names), *others = classes.items()
+    for split, other in others:
+        if not names & other:
+            raise DatasetError(
+                f"The splits {first!r} and {split!r} have no class in common ({shorten(sorted(names))}; {shorten(sorted(other))}), "
+                "so they cannot be audited together; audit them one by one."
+            )
+
+
+def _check_kinds(selection: Selection, parts: list[tuple[list[Any], tuple[str, ...] | None]]) -> None:
+    """Parts with integers and parts with strings do not say the same."""
+    found = [(piece.table.name, kinds_of(raw)) for piece, (raw, _) in zip(selection.pieces, parts, strict=True)]
+    with_labels = [(name, kinds) for name, kinds in found if kinds]
+    for name, kinds in with_labels[1:]:
+        first, expected = with_labels[0]
+        if kinds != expected and len(kinds) == len(expected) == 1:
+            raise DatasetError(
+                f"The parts cannot be audited together: the labels of {first} are {next(iter(expected))}, those of {name} are "
+                f"{next(iter(kinds))}; expected one type."
+            )

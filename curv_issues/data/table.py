@@ -1,0 +1,170 @@
+"""The one form that every source is opened in: a table with columns, of which one holds images and one labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import datasets
+import numpy as np
+
+from curv_issues.data.decoding import EncodedPicture, EncodedPictures
+from curv_issues.data.encoded import ArrowPictures, FileImages
+
+LABEL = "label"
+IMAGE = "image"
+
+
+class Table(Protocol):
+    """n rows that are read on demand; one file, one split of a folder, or a dataset in memory.
+
+    Attributes:
+        name: what messages call it.
+        features: column name -> type, as the datasets library has them.
+    """
+
+    name: str
+    features: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        ...
+
+    def values(self, column: str) -> list[Any]:
+        """All values of a column, in Python's own types."""
+        ...
+
+    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+        """The encoded images in chosen rows of a column; rows are int64 and increasing."""
+        ...
+
+    def origin(self, column: str) -> str:
+        """Where the labels in a column come from, for people: "column 'label' of metadata.csv"."""
+        ...
+
+    def files(self, rows: np.ndarray) -> Sequence[str]:
+        """Paths, below the dataset's folder, of the files that chosen rows are read from; none for what is in memory."""
+        ...
+
+
+class DatasetTable:
+    """A `datasets.Dataset`."""
+
+    def __init__(
+        self, dataset: datasets.Dataset, *, name: str, folder: Path | None = None, files: Sequence[str] = (), keep: object = None
+    ) -> None:
+        """Wrap a dataset.
+
+        Args:
+            dataset: what is wrapped.
+            name: what messages call it.
+            folder: the dataset's own folder, which its image files lie in; None: they may lie anywhere.
+            files: paths of the files that it was read from.
+            keep: what must live as long as the table, such as a temporary folder.
+        """
+        self.dataset = dataset
+        self._files = files
+        self._keep = keep
+        self.name = name
+        self.features: Mapping[str, Any] = dataset.features
+        self._folder = folder
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.dataset)
+
+    def values(self, column: str) -> list[Any]:
+        """All values of a column."""
+        return self.dataset.select_columns([column]).with_format("arrow")[:].column(0).to_pylist()
+
+    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+        """The encoded images in chosen rows of a column."""
+        return ArrowPictures(self.dataset, column, rows=rows, folder=self._folder)
+
+    def origin(self, column: str) -> str:
+        """The column."""
+        return f"column {column!r}"
+
+    def files(self, rows: np.ndarray) -> Sequence[str]:
+        """The files of all rows."""
+        return self._files
+
+
+class FileTable:
+    """Image files with a label each, or without labels."""
+
+    def __init__(
+        self,
+        root: Path,
+        paths: Sequence[str],
+        *,
+        name: str,
+        labels: Sequence[Any] | None = None,
+        class_names: Sequence[str] | None = None,
+        label_column: str = LABEL,
+        label_origin: str = "",
+    ) -> None:
+        """Hold paths and labels; no file is opened.
+
+        Args:
+            root: the dataset's folder.
+            paths: n paths below it, with forward slashes.
+            name: what messages call the table.
+            labels: n values, or indices into `class_names`; None: the files have no labels.
+            class_names: the names of the classes.
+            label_column: what the column of the labels is called.
+            label_origin: where the labels come from, for people.
+        """
+        self.name = name
+        self.paths = list(paths)
+        self._root = root
+        self._labels = labels
+        self._label_column = label_column
+        self._label_origin = label_origin
+        self.features: Mapping[str, Any] = {IMAGE: datasets.Image(decode=False)}
+        if labels is not None:
+            kind = datasets.Value("string") if class_names is None else datasets.ClassLabel(names=list(class_names))
+            self.features = {**self.features, label_column: kind}
+
+    def __len__(self) -> int:
+        """Number of files."""
+        return len(self.paths)
+
+    def values(self, column: str) -> list[Any]:
+        """The labels."""
+        assert column == self._label_column
+        assert self._labels is not None
+        return list(self._labels)
+
+    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+        """The files in chosen rows."""
+        assert column == IMAGE
+        return FileImages(self._root, [self.paths[row] for row in rows])
+
+    def origin(self, column: str) -> str:
+        """Folder names or a table of labels."""
+        return self._label_origin
+
+    def files(self, rows: np.ndarray) -> Sequence[str]:
+        """One file for each row."""
+        return [self.paths[row] for row in rows]
+
+
+class JoinedImages:
+    """Encoded images of several tables, one after another."""
+
+    def __init__(self, parts: Sequence[EncodedPictures]) -> None:
+        self._parts = list(parts)
+        self._starts = np.cumsum([0, *(len(part) for part in self._parts)])
+
+    def __len__(self) -> int:
+        """Number of images in all parts."""
+        return int(self._starts[-1])
+
+    def read(self, indices: range) -> Iterator[EncodedPicture]:
+        """The images at these indices, in order."""
+        for part, start, stop in zip(self._parts, self._starts[:-1], self._starts[1:], strict=True):
+            inside = range(max(indices.start, start) - start, min(indices.stop, stop) - start)
+            if inside:
+                yield from part.read(inside)

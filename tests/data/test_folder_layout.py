@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+
+from curv_issues.data.folder_layout import BESIDE_SPLITS, NO_CLASS_FOLDER, Layout, find_classes, find_layout
+from curv_issues.errors import DatasetError, UsageError
+
+
+def layout(*paths: str, **options) -> Layout:
+    return find_layout([tuple(path.split("/")) for path in sorted(paths)], root_name="pets", **options)
+
+
+def splits(found: Layout) -> dict[str, list[str]]:
+    return {name: ["/".join(parts) for parts in images] for name, images in found.splits.items()}
+
+
+def left_out(found: Layout) -> dict[str, str]:
+    return {"/".join(parts): reason for parts, reason in found.left_out.items()}
+
+
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (("train", "test"), ("train", "test")),
+        (("Training", "TEST"), ("train", "test")),
+        (("train", "val", "testing"), ("train", "validation", "test")),
+        (("train", "valid"), ("train", "validation")),
+        (("dev", "train"), ("train", "validation")),
+        (("val", "dev", "train"), ("train", "dev", "val")),
+        (("test",), ("test",)),
+    ],
+)
+def test_whole_names_of_top_level_folders_are_splits(folders, names):
+    found = layout(*(f"{folder}/{kind}/1.png" for folder in folders for kind in ("cat", "dog")))
+    assert tuple(found.splits) == names
+    assert found.has_split_names
+    assert found.depth == 1
+    assert set(found.aliases) == {folder.lower() for folder in folders}
+    assert {len(images) for images in found.splits.values()} == {2}
+
+
+@pytest.mark.parametrize("word", ["freight-train", "passenger_train", "train2", "trainer", "my-test", "devices", "test set"])
+def test_words_in_longer_names_mean_nothing(word):
+    found = layout(f"{word}/1.png", "bus/toy-train-1.png", "bus/test.png")
+    assert not found.has_split_names
+    assert splits(found) == {"train": ["bus/test.png", "bus/toy-train-1.png", f"{word}/1.png"]}
+
+
+def test_a_folder_called_train_beside_class_folders_is_a_class():
+    found = layout("bus/1.png", "train/1.png")
+    assert not found.has_split_names
+    assert len(found.splits["train"]) == 2
+    assert found.notes == ("The folder train is taken as a class, since it is beside bus; if it is a split, use --splits.",)
+    both_deep = layout("bus/red/1.png", "train/red/1.png")
+    assert not both_deep.has_split_names
+
+
+def test_other_folders_beside_splits_are_left_out_with_a_note():
+    found = layout("train/cat/1.png", "test/cat/1.png", "extra/cat/2.png", "stray.png")
+    assert splits(found) == {"train": ["train/cat/1.png"], "test": ["test/cat/1.png"]}
+    assert left_out(found) == {"extra/cat/2.png": BESIDE_SPLITS, "stray.png": BESIDE_SPLITS}
+    assert "2 images in extra were left out" in found.notes[0]
+
+
+def test_the_user_overrules():
+    paths = ("bus/1.png", "train/1.png")
+    assert splits(layout(*paths, splits=True)) == {"train": ["train/1.png"]}
+    both = ("train/cat/1.png", "test/cat/1.png")
+    assert splits(layout(*both, splits=False)) == {"train": ["test/cat/1.png", "train/cat/1.png"]}
+    with pytest.raises(UsageError, match=r"^--splits \(splits=True\) needs folders called train, training, .*; there are bus\.$"):
+        layout("bus/1.png", splits=True)
+
+
+@pytest.mark.parametrize("wrapper", ["images", "Data", "pets"])
+def test_one_folder_around_all_others_is_no_class(wrapper):
+    found = layout(f"{wrapper}/cat/1.png", f"{wrapper}/dog/1.png", "preview.png")
+    assert (found.base, found.depth) == ((wrapper,), 1)
+    assert left_out(found) == {"preview.png": NO_CLASS_FOLDER}
+    assert found.notes == (f"The classes are the folders in {wrapper}, the only folder with images.",)
+    assert tuple(layout(f"{wrapper}/train/cat/1.png", f"{wrapper}/test/cat/1.png").splits) == ("train", "test")
+
+
+def test_a_folder_with_another_name_is_a_class():
+    assert layout("cat/indoor/1.png", "cat/outdoor/1.png").base == ()
+    assert layout("images/1.png", "images/2.png").base == ()
+
+
+def classes(*paths: str, depth: int = 0, level: int = 1):
+    return find_classes([tuple(path.split("/")) for path in paths], depth=depth, class_level=level)
+
+
+def test_the_class_is_the_topmost_folder():
+    found = classes("cat/in/1.png", "cat/2.png", "dog/out/1.png", "1.png")
+    assert found.names == ("cat", "dog")
+    assert found.labels == [0, 0, 1]
+    assert found.outside == [("1.png",)]
+    assert found.deeper == ("in", "out")
+    below = classes("train/cat/1.png", depth=1)
+    assert below.names == ("cat",)
+
+
+def test_another_level():
+    found = classes("a/cat/1.png", "b/dog/1.png", "b/2.png", level=2)
+    assert found.names == ("cat", "dog")
+    assert found.outside == [("b", "2.png")]
+    assert found.deeper == ()
+
+
+def test_a_class_folder_that_is_no_text_is_named():
+    with pytest.raises(DatasetError, match=r"^The name of the class folder caf\\xe9 is not UTF-8 text; rename the folder\.$"):
+        classes("caf\udce9/1.png")
