@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from curv_issues.data.decoding import EncodedPicture
+
+LARGEST_FILE = 1 << 30
+"""Bytes; an encoded image that is larger is not read."""
 
 _LOCAL_ARCHIVE = re.compile(r"zip://[^:]+::(?!.*://).+")  # How image folders name a picture inside a zip file.
 
@@ -81,3 +86,27 @@ def _relative_to(path: str, folder: Path | None) -> str:
     if folder is not None and Path(path).is_relative_to(folder):
         return Path(path).relative_to(folder).as_posix()
     return path
+
+
+def read_image_file(place: str | os.PathLike[str], shown: str) -> EncodedPicture:
+    """Read one file; what is no regular file, too large or unreadable becomes a reason.
+
+    Args:
+        place: the file.
+        shown: its path as results name it.
+    """
+    try:
+        descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe would block
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return EncodedPicture(b"", shown, "it is not a regular file")
+            if status.st_size > LARGEST_FILE:
+                return EncodedPicture(b"", shown, f"the file has {status.st_size / 1e9:,.1f} GB; the limit is 1 GB")
+            return EncodedPicture(file.read(LARGEST_FILE), shown)
+    except FileNotFoundError:
+        return EncodedPicture(b"", shown, "the file does not exist")
+    except IsADirectoryError:
+        return EncodedPicture(b"", shown, "it is not a regular file")
+    except (OSError, ValueError) as error:
+        return EncodedPicture(b"", shown, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
