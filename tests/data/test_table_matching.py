@@ -67,7 +67,8 @@ def test_names_of_images_that_were_moved_into_one_folder() -> None:
 
 
 def test_a_path_in_another_folder_is_another_image() -> None:
-    assert match(["cat/1.jpg", "dog/5.jpg"], ["cat/1.jpg", "5.jpg"]).row_of_image.tolist() == [0, -1]
+    files = ["cat/1.jpg", "dog/5.jpg", "eel/6.jpg"]
+    assert match(files, ["cat/1.jpg", "5.jpg", "6.jpg"]).row_of_image.tolist() == [0, -1, -1]
     assert match(
         ["train/cat/1.jpg", "test/cat/1.jpg"], ["cat/1.jpg"], root=Path("/data/test"), folder=None
     ).row_of_image.tolist() == [1]
