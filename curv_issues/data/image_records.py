@@ -99,7 +99,8 @@ def encode_image(image: Image.Image) -> EncodedPicture:
     """
     try:
         if isinstance(image, ImageFile.ImageFile) and image.tile and image.tell() == 0 and os.path.isfile(image.filename):
-            return read_image_file(image.filename, os.fsdecode(image.filename))
+            path = os.fsdecode(image.filename)
+            return read_image_file(path, path)
         upright = ImageOps.exif_transpose(image)
         if upright.has_transparency_data:
             upright = upright.convert("RGBA")

@@ -100,7 +100,7 @@ class _Items:
 
     def __init__(self, dataset: Any, name: str) -> None:
         self._dataset = copy.copy(dataset)
-        self._name = name
+        self.name = name
         self._lock = threading.Lock()
         for attribute in ("transform", "target_transform"):
             if getattr(dataset, attribute, None) is not None:
@@ -128,10 +128,10 @@ class _Items:
         with self._lock:
             item = self._dataset[row]
         if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DatasetError(f"Item {row} of {self._name} is a {_describe(item)}; {_EXPECTED}.")
+            raise DatasetError(f"Item {row} of {self.name} is a {_describe(item)}; {_EXPECTED}.")
         image, target = item[0], _as_label(item[1])
         if not isinstance(image, Image.Image | str | os.PathLike) or not (target is None or isinstance(target, int | str)):
-            raise DatasetError(f"Item {row} of {self._name}, without its transforms, is a {_describe(item)}; {_EXPECTED}.")
+            raise DatasetError(f"Item {row} of {self.name}, without its transforms, is a {_describe(item)}; {_EXPECTED}.")
         return image, target
 
 
@@ -140,7 +140,7 @@ def _list_targets(dataset: Any, items: _Items, rows: np.ndarray) -> dict[int, An
     compared = rows[np.linspace(0, len(rows) - 1, min(_NUM_COMPARED, len(rows)), dtype=np.int64)].tolist() if len(rows) else []
     found = {row: _get_first(items, row) for row in compared}
     for attribute in ("targets", "labels", "_labels"):
-        values = getattr(dataset, attribute, None)
+        values: Any = getattr(dataset, attribute, None)
         if not hasattr(values, "__len__") or len(values) != len(dataset):
             continue
         listed = [_as_label(value) for value in values]
@@ -155,7 +155,7 @@ def _get_first(items: _Items, row: int) -> Any:
     except DatasetError:
         raise
     except Exception as error:
-        raise DatasetError(f"Item {row} of {items._name} cannot be read: {describe_error(error)}.") from error
+        raise DatasetError(f"Item {row} of {items.name} cannot be read: {describe_error(error)}.") from error
 
 
 def _as_label(target: Any) -> Any:
