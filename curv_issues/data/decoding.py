@@ -34,11 +34,13 @@ class EncodedPicture(NamedTuple):
         content: the bytes of its file; b"" if there are none.
         path: where the file lies, as results name it; None for pictures embedded in a table.
         problem: why the content could not be read; None: it could.
+        is_stored: False: the image was in memory, and `content` was made of its pixels; no file has these bytes.
     """
 
     content: bytes
     path: str | None = None
     problem: str | None = None
+    is_stored: bool = True
 
 
 class EncodedPictures(Protocol):
@@ -192,7 +194,7 @@ class _Pass:
         self.paths[index] = encoded.path
         if encoded.problem is not None:
             raise UnreadablePictureError(encoded.problem)
-        if encoded.content:
+        if encoded.content and encoded.is_stored:
             self.file_sha256[index] = hashlib.sha256(encoded.content).hexdigest()
         picture = decode_picture(encoded.content)
         pixels = np.asarray(picture)

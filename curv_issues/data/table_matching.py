@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from curv_issues.data.label_names import is_label_name
-from curv_issues.data.label_table import LabelTable, plain_labels
+from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
 from curv_issues.data.path_lookup import IGNORING_CASE
 from curv_issues.data.path_modes import ImagePaths, Match, text_of
 from curv_issues.errors import DatasetError
@@ -34,13 +34,15 @@ class Matched:
         rows_without_image: the text of the rows whose image is not among the n, in the order of the table.
         repeated_rows: pairs (first row, later row) of the same image.
         file_column: the column that names the files.
-        mode: how its text was matched, in words for a note.
+        label_column: the column of the labels.
+        mode: how the text of `file_column` was matched, in words for a note.
     """
 
     row_of_image: np.ndarray
     rows_without_image: list[str]
     repeated_rows: list[tuple[int, int]]
     file_column: str
+    label_column: str
     mode: str
 
 
@@ -50,9 +52,10 @@ def match_rows(
     *,
     root: str | os.PathLike[str],
     file_column: str | None = None,
+    label_column: str | None = None,
     advice: str | None = None,
 ) -> Matched:
-    r"""Find the row of each image.
+    r"""Find the row of each image, and check that no image has two labels.
 
     The text of one column names the images, in one of these modes, the same for the whole table. The mode that matches most
     images is taken, and the first of several that match equally many:
@@ -75,20 +78,30 @@ def match_rows(
         file_column: the column that names the files; None: the column that matches most images, and of equal ones one that
             says so (file_name, path, ..., image_id). A column with another name must match at least half of the images or
             rows. Columns named like labels are not considered.
+        label_column: the column of the labels; None: detected, see `label_column_of`.
         advice: what to do if no column matches, as the error says it; None: choose a column with --file-column.
 
     Returns:
         Rows of images, and what is left over on both sides.
 
     Raises:
-        DatasetError: no column matches, there is no such column, or one value fits several images.
+        DatasetError: no column matches, there is no such column, one value fits several images, two rows give different
+            labels for one image, or the column of the labels is not clear.
     """
     if file_column is not None and file_column not in table.columns:
         raise DatasetError(
             f"{table.name} has no column {file_column!r} for --file-column (file_column); its columns are: {table.list_columns()}."
         )
     images = ImagePaths(paths, root)
-    column, result = _choose_column(table, images, file_column, advice)
+    if file_column is not None:
+        candidates = [file_column]
+    else:
+        # The order decides between columns that match equally many images.
+        others = (column for column in table.columns if column != label_column and not is_label_name(column))
+        candidates = sorted(others, key=_rank_name)
+    column, result = _choose_column(table, images, candidates, is_chosen=file_column is not None)
+    if column is None:
+        raise DatasetError(_describe_mismatch(table, paths, candidates, file_column, advice))
     if file_column is None and table.is_text and _rank_name(column) == _OTHER_NAME and images.may_be(column):
         raise DatasetError(
             f"{table.name} has no header: its first line names the image {column}. Add a first line such as file,label."
@@ -100,31 +113,20 @@ def match_rows(
                 f"Column {column!r} in {table.where(row)} of {table.name} is {table.columns[column][row]!r}, which fits several "
                 f"images: {first} and {second}; expected their paths below {os.fspath(root)}."
             )
-    return _assign(table, column, result, len(paths))
+    label_column = label_column_of(table, label_column=label_column, file_column=column)
+    matched = _assign(table, column, label_column, result, len(paths))
+    _check_repeated_rows(table, matched)
+    return matched
 
 
-def labels_of_images(table: LabelTable, matched: Matched, label_column: str) -> list[Any]:
+def labels_of_images(table: LabelTable, matched: Matched) -> list[Any]:
     """Return the label of each image, None for images without a row or without a label.
 
     Text labels of a CSV file that are all integers become integers (`plain_labels`).
-
-    Raises:
-        DatasetError: two rows give different labels for one image.
     """
-    check_repeated_rows(table, matched, label_column)
-    values = plain_labels(table.columns[label_column]) if table.is_text else table.columns[label_column]
+    values = table.columns[matched.label_column]
+    values = plain_labels(values) if table.is_text else values
     return [values[row] if row >= 0 else None for row in matched.row_of_image.tolist()]
-
-
-def check_repeated_rows(table: LabelTable, matched: Matched, label_column: str) -> None:
-    """Raise DatasetError if two rows give different labels for one image."""
-    values = table.columns[label_column]
-    for first, later in matched.repeated_rows:
-        if values[first] != values[later]:
-            raise DatasetError(
-                f"{table.name} has two labels for {table.columns[matched.file_column][first]}: {values[first]!r} in "
-                f"{table.where(first)} and {values[later]!r} in {table.where(later)}; remove one."
-            )
 
 
 def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | None:
@@ -139,26 +141,21 @@ def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | N
     return None
 
 
-def _choose_column(table: LabelTable, images: ImagePaths, file_column: str | None, advice: str | None) -> tuple[str, Match]:
-    """The column that names the files, and how it matches."""
-    if file_column is not None:
-        candidates = [file_column]
-    else:
-        # The order decides between columns that match equally many images.
-        candidates = sorted((column for column in table.columns if not is_label_name(column)), key=_rank_name)
+def _choose_column(
+    table: LabelTable, images: ImagePaths, candidates: Sequence[str], *, is_chosen: bool
+) -> tuple[str | None, Match]:
+    """The column that names the files, and how it matches; None if none does."""
     best, best_column = Match(), None
     for column in candidates:
         result = images.match(table.columns[column], table.folder)
         # A few numbers or words may be file names by chance.
-        is_clear = file_column is not None or _names_files(column) or 2 * result.num_images >= min(len(table), len(images.paths))
+        is_clear = is_chosen or _names_files(column) or 2 * result.num_images >= min(len(table), len(images.paths))
         if is_clear and result.order > best.order:
             best, best_column = result, column
-    if best_column is None:
-        raise DatasetError(_describe_mismatch(table, images.paths, candidates, file_column, advice))
     return best_column, best
 
 
-def _assign(table: LabelTable, column: str, result: Match, num_images: int) -> Matched:
+def _assign(table: LabelTable, column: str, label_column: str, result: Match, num_images: int) -> Matched:
     level_of: dict[int, int] = {}
     for hit in result.hits.values():
         level_of[hit.images[0]] = min(hit.level, level_of.get(hit.images[0], hit.level))
@@ -176,7 +173,17 @@ def _assign(table: LabelTable, column: str, result: Match, num_images: int) -> M
             row_of_image[image] = row
             num_ignoring_case += found.level == IGNORING_CASE
     mode = result.mode + (f" ({num_ignoring_case} of them only if case is ignored)" if num_ignoring_case else "")
-    return Matched(row_of_image, rows_without_image, repeated_rows, column, mode)
+    return Matched(row_of_image, rows_without_image, repeated_rows, column, label_column, mode)
+
+
+def _check_repeated_rows(table: LabelTable, matched: Matched) -> None:
+    values = table.columns[matched.label_column]
+    for first, later in matched.repeated_rows:
+        if values[first] != values[later]:
+            raise DatasetError(
+                f"{table.name} has two labels for {table.columns[matched.file_column][first]}: {values[first]!r} in "
+                f"{table.where(first)} and {values[later]!r} in {table.where(later)}; remove one."
+            )
 
 
 def _describe_mismatch(

@@ -46,7 +46,7 @@ NOISES: dict[str, NoiseInfo] = {
     "file": NoiseInfo(
         target="curv_issues.noise.label_file:plant",
         argument="PATH:COLUMN",
-        description="labels from a column of a parquet or csv file; the dataset's own are the truth",
+        description="labels from a column of a table (CSV, JSON lines, parquet); the dataset's own are the truth",
         source="such as CIFAR-10N, Wei et al. 2022, ICLR",
     ),
     "longtail": NoiseInfo(

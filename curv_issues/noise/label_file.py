@@ -13,7 +13,7 @@ import numpy as np
 
 from curv_issues.data.base import LabeledData
 from curv_issues.data.label_table import LabelTable, plain_labels, read_table
-from curv_issues.data.table_matching import check_repeated_rows, column_of_files, match_rows
+from curv_issues.data.table_matching import column_of_files, match_rows
 from curv_issues.errors import DatasetError
 from curv_issues.noise.base import Planted
 
@@ -87,8 +87,7 @@ def _find_rows(data: LabeledData, table: LabelTable, column: str) -> list[int]:
 
 def _rows_by_path(data: LabeledData, table: LabelTable, column: str, files: str) -> list[int]:
     advice = f"correct its paths, or remove {files!r} and add a column {ROW!r} with row numbers"
-    matched = match_rows(table, data.paths.tolist(), root=data.source.source, file_column=files, advice=advice)
-    check_repeated_rows(table, matched, column)
+    matched = match_rows(table, data.paths.tolist(), root=data.source.source, file_column=files, label_column=column, advice=advice)
     _refuse_missing(data, table, matched.row_of_image >= 0)
     return matched.row_of_image.tolist()
 

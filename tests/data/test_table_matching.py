@@ -67,7 +67,8 @@ def test_names_of_images_that_were_moved_into_one_folder() -> None:
 
 
 def test_a_path_in_another_folder_is_another_image() -> None:
-    assert match(["cat/1.jpg", "dog/5.jpg"], ["cat/1.jpg", "5.jpg"]).row_of_image.tolist() == [0, -1]
+    files = ["cat/1.jpg", "dog/5.jpg", "eel/6.jpg"]
+    assert match(files, ["cat/1.jpg", "5.jpg", "6.jpg"]).row_of_image.tolist() == [0, -1, -1]
     assert match(
         ["train/cat/1.jpg", "test/cat/1.jpg"], ["cat/1.jpg"], root=Path("/data/test"), folder=None
     ).row_of_image.tolist() == [1]
@@ -104,18 +105,18 @@ def test_rows_that_repeat_an_image() -> None:
     found = match_rows(table, PATHS, root=ROOT)
     assert found.repeated_rows == [(0, 2)]
     assert found.rows_without_image == ["(empty)"]
-    assert labels_of_images(table, found, "label") == ["a", "b", None, None]
+    assert labels_of_images(table, found) == ["a", "b", None, None]
     other = table_of(["cat/1.jpg", "cat/2.jpg", "./cat/1.jpg"], ["a", "b", "c"])
     with pytest.raises(DatasetError) as caught:
-        labels_of_images(other, match_rows(other, PATHS, root=ROOT), "label")
+        match_rows(other, PATHS, root=ROOT)
     assert str(caught.value) == "labels.csv has two labels for cat/1.jpg: 'a' in line 2 and 'c' in line 4; remove one."
 
 
 def test_labels_that_are_integers_become_integers_in_text_tables_only() -> None:
     table = table_of(["cat/1.jpg", "cat/2.jpg"], ["10", "2"])
-    assert labels_of_images(table, match_rows(table, PATHS, root=ROOT), "label") == [10, 2, None, None]
+    assert labels_of_images(table, match_rows(table, PATHS, root=ROOT)) == [10, 2, None, None]
     typed = LabelTable("labels.json", table.columns, is_text=False)
-    assert labels_of_images(typed, match_rows(typed, PATHS, root=ROOT), "label") == ["10", "2", None, None]
+    assert labels_of_images(typed, match_rows(typed, PATHS, root=ROOT)) == ["10", "2", None, None]
 
 
 @pytest.mark.parametrize(
@@ -125,17 +126,20 @@ def test_labels_that_are_integers_become_integers_in_text_tables_only() -> None:
         ({"file": ["new1", "new2", "new3", "4.jpg"], "id": ["1", "2", "3", "4"]}, "id"),  # it matches more
         ({"Filename": ["9.jpg", "8.jpg", "7.jpg", "1.jpg"], "where": ["x"] * 4}, "Filename"),  # a few suffice
         ({"where": ["9.jpg", "8.jpg", "2.jpg", "1.jpg"]}, "where"),
-        ({"class": ["1", "2", "3", "4"], "Image Path": PATHS}, "Image Path"),
+        ({"label": ["1", "2", "3", "4"], "Image Path": PATHS}, "Image Path"),
     ],
 )
 def test_the_column_of_files(columns: dict[str, list[Any]], expected: str) -> None:
-    table = LabelTable("labels.csv", columns, is_text=True)
+    table = LabelTable("labels.csv", {"label": ["x"] * 4, **columns}, is_text=True)
     assert match_rows(table, PATHS, root=ROOT).file_column == expected
 
 
 def test_the_column_of_files_may_be_given() -> None:
     table = table_of(PATHS, old=list(reversed(PATHS)))
-    assert match_rows(table, PATHS, root=ROOT, file_column="old").row_of_image.tolist() == [3, 2, 1, 0]
+    found = match_rows(table, PATHS, root=ROOT, file_column="old", label_column="file")
+    assert found.row_of_image.tolist() == [3, 2, 1, 0]
+    assert (found.file_column, found.label_column) == ("old", "file")
+    assert match_rows(table, PATHS, root=ROOT, label_column="file").file_column == "old"
 
 
 def test_numbers_that_are_file_names_by_chance() -> None:
@@ -195,7 +199,7 @@ def test_a_shuffled_table_gives_the_same_labels(tree: list[tuple[list[str], str,
     chance.shuffle(rows)
     table = table_of([file for file, _ in rows], [label for _, label in rows])
     found = match_rows(table, paths, root=ROOT)
-    assert labels_of_images(table, found, "label") == [f"label {number}" for number in range(len(paths))]
+    assert labels_of_images(table, found) == [f"label {number}" for number in range(len(paths))]
     assert found.rows_without_image == []
 
 
@@ -210,7 +214,7 @@ def test_no_label_goes_to_another_image(tree: list[tuple[list[str], str, str]], 
     chance.shuffle(listed)
     table = table_of([texts[number] for number in listed], [texts[number] for number in listed])
     try:
-        labels = labels_of_images(table, match_rows(table, paths, root=ROOT), "label")
+        labels = labels_of_images(table, match_rows(table, paths, root=ROOT))
     except DatasetError:
         return
     for path, label in zip(paths, labels, strict=True):

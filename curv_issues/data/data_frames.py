@@ -1,0 +1,101 @@
+"""Images and labels in a pandas DataFrame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from curv_issues.data.image_records import ImageRecords, RecordImages, path_of_cell, read_cell
+from curv_issues.data.label_table import LabelTable, label_column_of
+from curv_issues.data.table_matching import column_of_files
+from curv_issues.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NAME = "DataFrame"
+_NUM_LOOKED_AT = 20
+
+
+def table_of_frame(frame: pd.DataFrame) -> LabelTable:
+    """Return a DataFrame as a table of labels: values as they are, missing values as None, without its index.
+
+    Raises:
+        DatasetError: two columns have the same name.
+    """
+    names = [str(name) for name in frame.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise DatasetError(f"The {_NAME} has more than one column {name!r}; give its columns different names.")
+    columns = {name: list_values(frame.iloc[:, at]) for at, name in enumerate(names)}
+    return LabelTable(_NAME, columns, is_text=False)
+
+
+def list_values(series: pd.Series) -> list[Any]:
+    """Return the values of a Series as Python's own types, categories as their values, missing values as None."""
+    return series.astype(object).where(series.notna(), None).tolist()
+
+
+def records_of_frame(frame: pd.DataFrame, *, image_column: str | None = None, label_column: str | None = None) -> ImageRecords:
+    """Describe a DataFrame with a column of images and a column of labels. Rows are positions, whatever its index.
+
+    Args:
+        frame: n rows. Images are encoded bytes, mappings with `bytes` or `path`, PIL images, or paths relative to the working
+            directory.
+        image_column: None: the column with images in memory, else the one with paths of files that exist, or whose name
+            says so (file_name, path, ...).
+        label_column: None: the column named like labels, else the only other one (see `label_column_of`).
+
+    Raises:
+        DatasetError: there is no such column, or it is not clear which one is meant.
+    """
+    table = table_of_frame(frame)
+    images = _image_column(table, image_column)
+    others = LabelTable(_NAME, {name: values for name, values in table.columns.items() if name != images}, is_text=False)
+    label = label_column_of(others, label_column=label_column)
+    cells = table.columns[images]
+    return ImageRecords(
+        images=RecordImages(lambda row: read_cell(cells[row]), np.arange(len(cells), dtype=np.int64)),
+        labels=table.columns[label],
+        class_names=None,
+        paths=[path_of_cell(cell) for cell in cells],
+        name=_NAME,
+        label_origin=f"column {label!r} of the {_NAME}",
+    )
+
+
+def _image_column(table: LabelTable, image_column: str | None) -> str:
+    if image_column is not None:
+        if image_column not in table.columns:
+            raise DatasetError(f"The {_NAME} has no column {image_column!r} for image_column; it has {table.list_columns()}.")
+        return image_column
+    in_memory = [name for name, values in table.columns.items() if any(isinstance(value, _IN_MEMORY) for value in _some(values))]
+    candidates = in_memory or [name for name, values in table.columns.items() if _are_files(_some(values))]
+    if len(candidates) > 1:
+        raise DatasetError(f"The {_NAME} has several columns of images: {', '.join(candidates)}; choose one with image_column.")
+    column = candidates[0] if candidates else column_of_files(table)
+    if column is None:
+        raise DatasetError(
+            f"The {_NAME} has no column of images; expected paths of files, encoded bytes or PIL images, but it has "
+            f"{table.list_columns() or 'no columns'}."
+        )
+    return column
+
+
+_IN_MEMORY = (bytes, bytearray, dict, Image.Image)
+
+
+def _some(values: Sequence[Any]) -> list[Any]:
+    """A few evenly spaced values, those that are missing left out."""
+    present = [value for value in values if value is not None]
+    return present[:: max(1, len(present) // _NUM_LOOKED_AT)]
+
+
+def _are_files(values: Sequence[Any]) -> bool:
+    """Whether most values are paths of files that exist."""
+    texts = [value for value in values if isinstance(value, str | os.PathLike)]
+    return 2 * sum(map(os.path.isfile, texts)) > len(values)

@@ -1,0 +1,78 @@
+"""Datasets that are Python objects: a DataFrame, a dataset of torch, or paths with labels."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from curv_issues.data.data_frames import list_values, records_of_frame
+from curv_issues.data.image_records import ImageRecords, RecordImages, read_cell
+from curv_issues.data.torch_datasets import records_of_torch
+from curv_issues.errors import DatasetError, UsageError
+
+
+def is_python_object(dataset: Any) -> bool:
+    """Return whether a dataset is a pandas DataFrame or a dataset of torch. Imports neither library."""
+    return _is_a(dataset, "pandas", "DataFrame") or _is_a(dataset, "torch.utils.data", "Dataset")
+
+
+def records_of_object(dataset: Any, *, image_column: str | None = None, label_column: str | None = None) -> ImageRecords:
+    """Describe the images and labels of an object for which `is_python_object` holds.
+
+    Args:
+        dataset: see `records_of_frame` and `records_of_torch`.
+        image_column: of a DataFrame.
+        label_column: of a DataFrame.
+
+    Raises:
+        DatasetError: the object does not hold images with labels.
+        UsageError: a column is given for a dataset of torch, which has none.
+    """
+    if _is_a(dataset, "pandas", "DataFrame"):
+        return records_of_frame(dataset, image_column=image_column, label_column=label_column)
+    if image_column is not None or label_column is not None:
+        raise UsageError(f"image_column and label_column are for tables; {type(dataset).__name__} has no columns.")
+    return records_of_torch(dataset)
+
+
+def records_of_paths(paths: Sequence[str | os.PathLike[str]], labels: Any, *, name: str = "list of paths") -> ImageRecords:
+    """Describe image files with one label each.
+
+    Args:
+        paths: n paths, relative to the working directory.
+        labels: n integers or strings: a sequence, an array, a tensor or a Series, whose index does not matter.
+        name: what results and messages call the dataset.
+
+    Raises:
+        DatasetError: the lengths differ, or something is not a path.
+    """
+    for row, path in enumerate(paths):
+        if not isinstance(path, str | os.PathLike):
+            raise DatasetError(f"Item {row} of the {name} is a {type(path).__name__}; expected paths of image files.")
+    if isinstance(labels, str | bytes) or not hasattr(labels, "__len__"):
+        raise DatasetError(f"Expected one label per image as a list, an array or a Series, but got a {type(labels).__name__}.")
+    values = list_values(labels) if _is_a(labels, "pandas", "Series") else _as_list(labels)
+    if len(values) != len(paths):
+        raise DatasetError(f"Expected one label per image, but got {len(paths)} paths and {len(values)} labels.")
+    files = [os.fspath(path) for path in paths]
+    return ImageRecords(
+        images=RecordImages(lambda row: read_cell(files[row]), np.arange(len(files), dtype=np.int64)),
+        labels=values,
+        class_names=None,
+        paths=list(files),
+        name=name,
+        label_origin="the list of labels",
+    )
+
+
+def _as_list(labels: Any) -> list[Any]:
+    return labels.tolist() if hasattr(labels, "tolist") else list(labels)
+
+
+def _is_a(value: Any, module: str, kind: str) -> bool:
+    """Whether a value is an instance of a class in a module, which must have been imported then."""
+    return module in sys.modules and isinstance(value, getattr(sys.modules[module], kind))
