@@ -10,7 +10,7 @@ from typing import Any
 from curv_issues.data.accounts import shorten
 from curv_issues.data.folder_layout import Parts
 from curv_issues.data.label_names import is_label_name
-from curv_issues.data.label_table import LabelTable, label_column_of, read_table
+from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.table_matching import Matched, labels_of_images, match_rows
 from curv_issues.errors import DatasetError
 
@@ -49,11 +49,11 @@ def labels_of_table(
     Raises:
         DatasetError: a column is missing or not clear, no image is matched, or an image has two labels.
     """
-    matched = match_rows(table, paths, root=root, file_column=file_column)
-    column = label_column_of(table, label_column=label_column, file_column=matched.file_column)
-    labels = labels_of_images(table, matched, column)
+    matched = match_rows(table, paths, root=root, file_column=file_column, label_column=label_column)
+    labels = labels_of_images(table, matched)
     rows = matched.row_of_image.tolist()
     found = {path: label for path, label, row in zip(paths, labels, rows, strict=True) if row >= 0}
+    column = matched.label_column
     return TableLabels(found, column, f"column {column!r} of {table.name}", _notes(table.name, paths, found, matched))
 
 
@@ -105,6 +105,8 @@ def labels_of_metadata(
 
 def _notes(name: str, paths: Sequence[str], found: Mapping[str, Any], matched: Matched) -> list[str]:
     notes = []
+    if matched.mode.startswith("paths below"):
+        notes.append(f"The images of {name} were found by {matched.mode} (column {matched.file_column!r}).")
     if missing := [path for path in paths if path not in found]:
         notes.append(f"{len(missing):,} of {len(paths):,} images are not in {name} and were left out: {shorten(missing)}.")
     if matched.rows_without_image:

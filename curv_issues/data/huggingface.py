@@ -16,6 +16,7 @@ from PIL import Image
 
 from curv_issues.data.accounts import FileAccount, LeftOut
 from curv_issues.data.base import DataSource, LabeledData
+from curv_issues.data.data_frames import table_of_frame
 from curv_issues.data.decoding import DecodedPictures, Progress, choose_resolution, decode_all, sample_sizes
 from curv_issues.data.image_folder import FOLDERS, FolderOptions
 from curv_issues.data.joined_labels import find_selected_columns, read_labels
@@ -23,9 +24,9 @@ from curv_issues.data.label_names import alike_names
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.picture import decode_picture
 from curv_issues.data.sampling import stratified_sample
-from curv_issues.data.sources import OpenedSource, open_source
+from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
 from curv_issues.data.splits import Selection, select_split
-from curv_issues.data.table import FileTable
+from curv_issues.data.table import FileTable, RecordTable
 from curv_issues.errors import DatasetError, UsageError
 
 _LOGGER = logging.getLogger("curv_issues")
@@ -55,14 +56,16 @@ def load_data(
 
     Args:
         dataset: Hub id ("mnist", "org/name"), local folder laid out like a Hub dataset, image folder, parquet file or
-            list of them, `save_to_disk` folder, `datasets.Dataset`, `DatasetDict`, or LabeledData (returned as it is).
+            list of them, `save_to_disk` folder, `datasets.Dataset`, `DatasetDict`, a DataFrame with a column of paths or images, a
+            dataset of torchvision, a list of image files (with `labels`), or LabeledData (returned as it is).
         split: expression of the datasets library ("train+test", "train[:10%]"); None: "train", or the only split.
         config_name: configuration of a Hub dataset.
         revision: branch, tag or commit of a Hub dataset.
         image_column: column of the images; None: found by type.
         label_column: column of the labels; None: found by name (label, class, target, category, y), else by type.
         labels: a table of labels for a folder of images (a .csv, .tsv, .jsonl or .parquet file, or a DataFrame), or "folders"
-            for the names of folders; None: metadata.csv and the like in the folder, else the names of folders.
+            for the names of folders; None: metadata.csv and the like in the folder, else the names of folders. For a list of
+            image files, the list of their labels.
         file_column: column of the file names in tables of labels; None: found.
         splits: whether top-level folders called train, test, ... are splits; None: if all top-level folders are called so.
         class_level: which folder below the split names the class, 1 for the topmost; None: 1.
@@ -103,17 +106,24 @@ def load_data(
     if resolution is not None and resolution < _MIN_RESOLUTION:
         raise UsageError(f"The resolution is {resolution}; expected {_MIN_RESOLUTION} pixels or more.")
 
-    folder = FolderOptions(splits, class_level, _table_of(labels), file_column, label_column)
     with _quiet_libraries(bars=progress is not None and sys.stderr.isatty()):
-        opened = open_source(dataset, config_name=config_name, revision=revision, folder=folder)
+        opened = open_object(dataset, labels, image_column=image_column, label_column=label_column)
+        if opened is None:
+            folder = FolderOptions(splits, class_level, _table_of(labels), file_column, label_column)
+            opened = open_source(dataset, config_name=config_name, revision=revision, folder=folder)
+        elif any(option is not None for option in (config_name, revision, file_column, splits, class_level)):
+            raise UsageError(
+                f"config_name, revision, file_column, splits and class_level are for data on disk or the Hub; this is {opened.name}."
+            )
         selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
-    if all(isinstance(piece.table, FileTable) for piece in selection.pieces):
-        image_column, label_column = None, None  # the columns of a table of labels were chosen with it
+    is_chosen = label_column is not None
+    if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
+        image_column, label_column = None, None  # the columns of the tables were chosen when they were opened
     account = _account(opened, selection)
     if account is not None:
         _LOGGER.info("%s", account.line())
     columns = find_selected_columns(selection, image_column=image_column, label_column=label_column)
-    encoded, origin = read_labels(selection, columns, is_chosen=folder.label_column is not None, skip_unlabelled=skip_unlabelled)
+    encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=skip_unlabelled)
     _LOGGER.info("labels: %s.", origin)
     rows = np.flatnonzero(~encoded.unlabelled)
     if max_samples is not None:
@@ -163,7 +173,15 @@ def load_data(
 
 
 def _table_of(labels: Any) -> LabelTable | str | None:
-    return labels if labels is None or labels == FOLDERS or isinstance(labels, LabelTable) else read_table(labels)
+    if labels is None or isinstance(labels, LabelTable) or (isinstance(labels, str) and labels == FOLDERS):
+        return labels
+    if hasattr(labels, "columns"):
+        return table_of_frame(labels)
+    if is_list_of_labels(labels):
+        raise UsageError(
+            "A list of labels goes with a list of image files; for a folder, give a table with a column of file names."
+        )
+    return read_table(labels)
 
 
 def _account(opened: OpenedSource, selection: Selection) -> FileAccount | None:

@@ -15,8 +15,10 @@ from curv_issues.data.accounts import LeftOut
 from curv_issues.data.folder import open_folder
 from curv_issues.data.hub import open_hub_dataset
 from curv_issues.data.image_folder import FolderOptions
+from curv_issues.data.label_table import LabelTable
+from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
 from curv_issues.data.parquet import ParquetTable
-from curv_issues.data.table import DatasetTable, Table
+from curv_issues.data.table import DatasetTable, RecordTable, Table
 from curv_issues.errors import DatasetError, UsageError
 
 _FILE_ENDING = re.compile(r"\.(parquet|arrow|csv|tsv|jsonl?|zip|tar|gz|jpe?g|png)", re.IGNORECASE)
@@ -45,6 +47,36 @@ class OpenedSource:
     aliases: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] | None = None
     notes: tuple[str, ...] = ()
+
+
+def open_object(dataset: Any, labels: Any, *, image_column: str | None, label_column: str | None) -> OpenedSource | None:
+    """Open a dataset that is a Python object: a DataFrame, a dataset of torch, or a list of image files with a list of labels.
+
+    Args:
+        dataset: the object.
+        labels: of a list of image files, one for each.
+        image_column: of a DataFrame.
+        label_column: of a DataFrame.
+
+    Returns:
+        Its only split; None: the dataset is something else.
+
+    Raises:
+        DatasetError: the object does not hold images with labels.
+        UsageError: an option does not go with the object.
+    """
+    if is_python_object(dataset):
+        records = records_of_object(dataset, image_column=image_column, label_column=label_column)
+    elif isinstance(dataset, Sequence) and not isinstance(dataset, str) and is_list_of_labels(labels):
+        records = records_of_paths(dataset, labels)
+    else:
+        return None
+    return OpenedSource(records.name, {"train": [RecordTable(records)]}, has_split_names=False)
+
+
+def is_list_of_labels(labels: Any) -> bool:
+    """Whether labels are given one by one, rather than as a table or its file."""
+    return labels is not None and not isinstance(labels, str | os.PathLike | LabelTable) and not hasattr(labels, "columns")
 
 
 def open_source(
@@ -84,7 +116,8 @@ def open_source(
             return _open_one(items[0], config_name, revision, options)
         return _open_files(items, config_name, revision, options)
     raise DatasetError(
-        "Expected a Hub id, a path, a list of parquet files, a datasets.Dataset or DatasetDict, or LabeledData, "
+        "Expected a Hub id, a path, a list of parquet files, a list of image files with labels=[...], a datasets.Dataset or "
+        "DatasetDict, a DataFrame, a dataset of torch, or LabeledData, "
         f"but got {'nothing' if isinstance(dataset, Sequence) and not dataset else type(dataset).__name__}."
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures
 from curv_issues.data.encoded import ArrowPictures, FileImages
+from curv_issues.data.image_records import ImageRecords
 
 LABEL = "label"
 IMAGE = "image"
@@ -149,6 +150,38 @@ class FileTable:
     def files(self, rows: np.ndarray) -> Sequence[str]:
         """One file for each row."""
         return [self.paths[row] for row in rows]
+
+
+class RecordTable:
+    """Images with labels from a Python object: a DataFrame, a dataset of torch, or lists of paths and labels."""
+
+    def __init__(self, records: ImageRecords) -> None:
+        self.name = records.name
+        self._records = records
+        kind = datasets.Value("string") if records.class_names is None else datasets.ClassLabel(names=list(records.class_names))
+        self.features: Mapping[str, Any] = {IMAGE: datasets.Image(decode=False), LABEL: kind}
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self._records.labels)
+
+    def values(self, column: str) -> list[Any]:
+        """The labels."""
+        assert column == LABEL
+        return self._records.labels
+
+    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+        """The images in chosen rows."""
+        assert column == IMAGE
+        return self._records.images.select(rows)
+
+    def origin(self, column: str) -> str:
+        """As the object says it."""
+        return self._records.label_origin
+
+    def files(self, rows: np.ndarray) -> Sequence[str]:
+        """None: no folder is read."""
+        return []
 
 
 class JoinedImages:
