@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from curv_issues.cli_shared import exit_codes, folder_name
+from curv_issues.cli_shared import Debug, exit_codes, folder_name
 from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
@@ -45,6 +45,7 @@ def bench(
     cut_off: Annotated[str, typer.Option(help="Of the default ranking, as of audit.")] = "auto",
     format: Annotated[str, typer.Option(help="Of stdout: table, md or json.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Plant known errors and compare how well the default ranking, every score and every baseline find them."""
     with exit_codes():
@@ -126,4 +127,4 @@ def _deliver(results: list[dict], folder: Path, *, format: str, quiet: bool) -> 
     else:
         typer.echo(markdown(results) if format == "md" else render(results))
     if format == "table" or not quiet:
-        typer.echo(f"Results: {folder}", err=format != "table")
+        typer.echo(visible(f"Results: {folder}"), err=format != "table")

@@ -1,4 +1,4 @@
-"""What the commands share: errors as exit codes, and the name of a results folder."""
+"""Helpers shared by the commands: exit codes, the option --debug, and the name of a results folder."""
 
 from __future__ import annotations
 
@@ -6,10 +6,36 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from curv_issues.errors import CurvIssuesError
+from curv_issues.visible import visible
+
+_debug = False
+
+
+def debug_is_on() -> bool:
+    """Return whether --debug was given."""
+    return _debug
+
+
+def _set_debug(value: bool) -> None:
+    global _debug
+    _debug = _debug or value
+
+
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Print the traceback of an unexpected error instead of saving it to a file.",
+        callback=_set_debug,
+        expose_value=False,
+    ),
+]
+"""Of the command line as a whole and of every command, so that it may be given anywhere."""
 
 
 @contextlib.contextmanager
@@ -18,8 +44,10 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except CurvIssuesError as error:
-        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)  # one line, whatever a path holds
+        typer.echo(visible(f"Error: {' '.join(str(error).split())}"), err=True)  # one line, whatever a path holds
         raise typer.Exit(error.exit_code) from None
+    except BrokenPipeError as error:  # not of stdout, which never raises; typer would end without a word
+        raise RuntimeError(f"a pipe or connection to another process broke ({error})") from error
     except KeyboardInterrupt:
         typer.echo("Interrupted; nothing was written.", err=True)
         raise typer.Exit(130) from None
