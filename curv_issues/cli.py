@@ -18,8 +18,8 @@ import typer
 
 from curv_issues.cli_bench import bench
 from curv_issues.cli_shared import Debug, debug_is_on, exit_codes, folder_name
-from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions
-from curv_issues.errors import AuditError, AuditInterrupted, UsageError
+from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions, whole_option
+from curv_issues.errors import AuditError, AuditInterrupted
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
@@ -173,8 +173,7 @@ def audit(
         )
         FindingOptions(score=score, cut_off=cut_off)
         DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
-        if max_samples is not None and max_samples < 2:
-            raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
+        whole_option("max_samples", max_samples)
         folder = output if output is not None else Path(folder_name(dataset, split))
         check_output(folder, overwrite=overwrite, sources=[name for name in dataset if name])
         check_space(folder, LEAST_SPACE)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from curv_issues.cli_shared import Debug, exit_codes, folder_name
-from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off
+from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off, whole_option
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
@@ -52,10 +52,8 @@ def bench(
         if format not in ("table", "md", "json"):
             raise UsageError(f"Unknown format {format!r}; choose one of: table, md, json.")
         noises = tuple(dict.fromkeys(parse_noise(text) for text in noise or ["uniform:0.1"]))
-        if seeds < 1:
-            raise UsageError(f"--seeds must be at least 1, got {seeds}.")
-        if max_samples is not None and max_samples < 2:
-            raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
+        whole_option("seeds", seeds)
+        whole_option("max_samples", max_samples)
         parse_cut_off(cut_off)
         options = TrainingOptions(
             device=device,

@@ -12,7 +12,7 @@ from curv_issues.baselines import BASELINES
 from curv_issues.bench.costs import cost_of_score, measure_passes
 from curv_issues.bench.methods import DEFAULT, Methods
 from curv_issues.bench.metrics import curves, detection, flagging, histogram, mean_auroc_within_classes
-from curv_issues.config import FindingOptions, TrainingOptions
+from curv_issues.config import WHOLE_NUMBERS, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, DatasetError
 from curv_issues.findings.label_error import describe_decision, find_label_errors
@@ -23,7 +23,7 @@ from curv_issues.run import ProbeRun, run_probe
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
 
-EVERY_EPOCH = 1_000_000  # as a number of scored epochs: all there are
+EVERY_EPOCH = WHOLE_NUMBERS["curvature_epochs"][1]  # as many as there are
 
 
 def measure_cell(
