@@ -118,11 +118,11 @@ def _deliver(results: list[dict], folder: Path, *, format: str, quiet: bool) -> 
     from curv_issues.bench.results import write_text
     from curv_issues.bench.table import markdown, render
 
-    write_text(folder / "bench.md", markdown(results))
-    draw_plots(results, folder / "plots")
     if format == "json":
         typer.echo(json.dumps(results, indent=1))
     else:
         typer.echo(markdown(results) if format == "md" else render(results))
+    write_text(folder / "bench.md", markdown(results))
+    draw_plots(results, folder / "plots")
     if format == "table" or not quiet:
         typer.echo(visible(f"Results: {folder}"), err=format != "table")

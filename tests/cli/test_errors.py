@@ -181,6 +181,25 @@ def test_broken_pictures(tmp_path: Path, content: bytes | str) -> None:
     assert listed["reason"]
 
 
+HOSTILE_NAME = "\x1b[31m\u202egnp\u200f.png"
+
+
+def test_names_reach_no_terminal_raw(tmp_path: Path) -> None:
+    folder = write_image_folder(tmp_path / "data", {"cat": 6, "\x1b]0;dog\x07": 6})
+    (folder / "cat" / HOSTILE_NAME).write_bytes(b"not an image")
+    results = [
+        audit(folder),
+        audit(folder, "--skip-unreadable", "--output", f"out/\x1b[31m{HOSTILE_NAME}"),
+        audit(folder, "--split", HOSTILE_NAME),
+        audit(folder, "--label-column", HOSTILE_NAME),
+        audit(HOSTILE_NAME),
+    ]
+    assert [result.exit_code for result in results] == [3, 0, 2, 3, 3]
+    for result in results:
+        assert not set(result.stdout + result.stderr) & {"\x1b", "\x07", "\u202e", "\u200f"}
+    assert r"\x1b[31m\u202egnp\u200f.png" in results[0].stderr
+
+
 def test_a_loss_that_becomes_nan(pets: Path) -> None:
     line = check_error(audit(pets, "--learning-rate", "1e30", "--epochs", "4"), 4, "The loss became ", "lower learning rate")
     assert "nan" in line or "inf" in line
