@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,9 +12,10 @@ from typing import Annotated
 
 import typer
 
-from curv_issues.errors import CurvIssuesError
+from curv_issues.errors import CurvIssuesError, UsageError
 from curv_issues.visible import visible
 
+LONGEST_NAME = 200  # bytes; file systems allow 255 for a name, and files are written beside the folder
 _debug = False
 
 
@@ -42,6 +45,7 @@ Debug = Annotated[
 def exit_codes() -> Iterator[None]:
     """Turn the errors of this package into one line on stderr and their exit code."""
     try:
+        _check_working_directory()
         yield
     except CurvIssuesError as error:
         typer.echo(visible(f"Error: {' '.join(str(error).split())}"), err=True)  # one line, whatever a path holds
@@ -53,13 +57,24 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+def _check_working_directory() -> None:
+    """Libraries may abort the process in a folder that is gone."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UsageError(f"The current folder cannot be used ({error.strerror}); change to another one.") from None
+
+
 def folder_name(dataset: Sequence[str], split: str | None, *, prefix: str = "curv-issues") -> str:
     """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
     name = dataset[0].rstrip("/\\")
-    if name and Path(name).exists():
+    if os.path.exists(name):  # unlike Path.exists, also for a name that is too long
         name = Path(name).resolve().name.removesuffix(".parquet")
     if len(dataset) > 1:
         name += f"-and-{len(dataset) - 1}-more"
     part = (split or "train").replace(":", "to").replace("%", "pct")  # train[:10%] and train[10:] are not the same
     words = re.sub(r"[^\w.+-]+", "-", f"{name}-{part}").strip("-.")
+    if len(words.encode()) > LONGEST_NAME:
+        digest = hashlib.sha256(words.encode()).hexdigest()[:8]  # of different audits different
+        words = f"{words.encode()[:LONGEST_NAME].decode(errors='ignore')}-{digest}"
     return f"{prefix}-{words}"

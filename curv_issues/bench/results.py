@@ -102,13 +102,13 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
     """
     if resume and overwrite:
         raise UsageError("--resume and --overwrite do not go together: one keeps finished cells, the other replaces them.")
+    for place in (folder, folder / CELLS):
+        check_writable(place)
     if any((folder / CELLS).glob("*.json")) and not (resume or overwrite):
         raise UsageError(
             f"The folder {folder} holds results of a benchmark already; add --resume to run only the missing cells, "
             "--overwrite to replace them, or choose another with --output."
         )
-    for place in (folder, folder / CELLS):
-        check_writable(place)
 
 
 def remove_cells(folder: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.running import audit, check_error, command, run, scores_of, summary_of, tiny_parquet
+from tests.cli.running import audit, check_error, command, environment, run, scores_of, summary_of, tiny_parquet
 from tests.data.pictures import pngs, write_image_folder, write_parquet
 
 
@@ -223,3 +225,17 @@ def test_no_space_is_told_before_the_training(pets: Path, monkeypatch: pytest.Mo
 def test_one_line_whatever_a_name_holds(tmp_path: Path) -> None:
     check_error(audit("./no\nsuch\nfolder"), 3, "There is no file or folder ./no such folder.")
     assert tiny_parquet(tmp_path / "x.parquet").exists()
+
+
+def test_a_working_directory_that_is_gone(here: Path, pets: Path) -> None:
+    gone = here / "gone"
+    line = ["bash", "-c", 'rmdir "$PWD" && "$@"', "bash", sys.executable, "-m", "curv_issues", "audit", str(pets)]
+    gone.mkdir()
+    done = subprocess.run(line, cwd=gone, env=environment(), capture_output=True, text=True)
+    check_error(done, 2, "The current folder cannot be used (No such file or directory); change to another one.")
+
+
+def test_names_that_are_not_utf8(here: Path) -> None:
+    line = [sys.executable, "-m", "curv_issues", "audit", b"caf\xe9.parquet"]
+    done = subprocess.run(line, cwd=here, env=environment(), capture_output=True, text=True)
+    check_error(done, 3, r"There is no file or folder caf\udce9.parquet.")
