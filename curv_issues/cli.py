@@ -12,21 +12,24 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from curv_issues.cli_bench import bench
-from curv_issues.cli_shared import CLASS_LEVEL_HELP, FILE_COLUMN_HELP, LABELS_HELP, SPLITS_HELP, exit_codes, folder_name
-from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions
-from curv_issues.errors import AuditInterrupted, UsageError
+from curv_issues.cli_shared import ClassLevel, Debug, FileColumn, Labels, Splits, debug_is_on, exit_codes, folder_name
+from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions, whole_option
+from curv_issues.errors import AuditError, AuditInterrupted
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
 from curv_issues.storage import check_output, check_space, read_summary
+from curv_issues.streams import protect_streams, stdout_failure
 from curv_issues.trackers import SCORES
+from curv_issues.unexpected import report_unexpected
+from curv_issues.version import package_version
 from curv_issues.visible import visible
 
 if TYPE_CHECKING:
@@ -50,24 +53,43 @@ def main() -> None:
     # Threads that wait must sleep: spinning ones make a shared machine several times slower. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.filterwarnings("ignore", module="PIL")  # damaged metadata of a picture that can be read all the same
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding lacks must not end the command
-    app()
+    stdout = protect_streams()
+    code = _run()
+    failure = stdout_failure(stdout)
+    if failure is not None:
+        typer.echo(f"Error: Cannot write to stdout ({failure}). Files that the command saved are complete.", err=True)
+        code = code or AuditError.exit_code
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command line and return its exit code; whatever is raised ends in a message on stderr."""
+    try:
+        return app(standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        return AuditInterrupted.exit_code
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a usage error of click, whose base class typer does not export
+            return _show_usage_error(error)
+        typer.echo(report_unexpected(error, debug=debug_is_on()), err=True)
+        return AuditError.exit_code
+
+
+def _show_usage_error(error: Any) -> int:
+    text = io.StringIO()
+    error.show(file=text)
+    typer.echo("\n".join(map(visible, text.getvalue().splitlines())), err=True)  # it repeats arguments, such as file names
+    return error.exit_code
 
 
 @app.callback(invoke_without_command=True)
 def _global_options(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    debug: Debug = False,
 ) -> None:
     if version:
-        import importlib.metadata
-
-        try:
-            typer.echo(importlib.metadata.version("curv-issues"))
-        except importlib.metadata.PackageNotFoundError:
-            typer.echo("unknown: run from a checkout that is not installed")
+        typer.echo(package_version())
         raise typer.Exit
     if context.invoked_subcommand is None:
         raise typer.Exit(2)
@@ -88,10 +110,10 @@ def audit(
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub dataset.")] = None,
     image_column: Annotated[str | None, typer.Option(help="Column of the pictures. Default: found.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the labels. Default: found.")] = None,
-    labels: Annotated[str | None, typer.Option(metavar="FILE", help=LABELS_HELP)] = None,
-    file_column: Annotated[str | None, typer.Option(help=FILE_COLUMN_HELP)] = None,
-    splits: Annotated[bool | None, typer.Option("--splits/--no-splits", help=SPLITS_HELP)] = None,
-    class_level: Annotated[int | None, typer.Option(help=CLASS_LEVEL_HELP)] = None,
+    labels: Labels = None,
+    file_column: FileColumn = None,
+    splits: Splits = None,
+    class_level: ClassLevel = None,
     max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="Leave out broken pictures.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="Leave out samples without label.")] = False,
@@ -132,6 +154,7 @@ def audit(
     ] = None,
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Train a short probe on a labelled image dataset and list the labels that look wrong."""
     with exit_codes():
@@ -154,8 +177,7 @@ def audit(
         )
         FindingOptions(score=score, cut_off=cut_off)
         DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
-        if max_samples is not None and max_samples < 2:
-            raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
+        whole_option("max_samples", max_samples)
         folder = output if output is not None else Path(folder_name(dataset, split))
         check_output(folder, overwrite=overwrite, sources=[name for name in dataset if name])
         check_space(folder, LEAST_SPACE)
@@ -201,6 +223,7 @@ def audit(
 @app.command()
 def scores(
     format: Annotated[str, typer.Option(help="table or json.")] = "table",
+    debug: Debug = False,
 ) -> None:
     """List the scores: which end is suspect, what each costs, and where it is from."""
     with exit_codes():
@@ -217,6 +240,7 @@ def demo(
     ),
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Audit scikit-learn's handwritten digits with planted errors: offline, under a minute."""
     with exit_codes():
@@ -244,11 +268,7 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
     from curv_issues.report.text import TOP, merged_findings  # imports pandas
 
     result.save(folder, overwrite=overwrite)
-    text = render(result, format)
-    try:
-        typer.echo(text)
-    except BrokenPipeError:  # the reader has closed: curv-issues audit ... | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    typer.echo(render(result, format))
     total = len(merged_findings(result))
     if format in ("table", "md") and total > TOP:
         more = f"The first {TOP} of {total:,} findings; all of them are in {folder / 'findings.parquet'}."
@@ -264,7 +284,7 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
             more += f"all of them are in {folder / 'overlap.parquet'}."
         else:
             more = f"None of the pictures stands in {split} too."
-        _tell(visible(more), format=format, quiet=quiet)
+        _tell(more, format=format, quiet=quiet)
     if not quiet:
         for note in result.summary["notes"]:
             typer.echo(visible(f"Note: {note}"), err=True)
@@ -276,7 +296,7 @@ def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str,
 def _tell(text: str, *, format: str, quiet: bool) -> None:
     """A line for people: below the table, else on stderr, since stdout is for programs then."""
     if format == "table" or not quiet:
-        typer.echo(text, err=format != "table")
+        typer.echo(visible(text), err=format != "table")
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from curv_issues.cli_shared import CLASS_LEVEL_HELP, FILE_COLUMN_HELP, LABELS_HELP, SPLITS_HELP, exit_codes, folder_name
-from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off
+from curv_issues.cli_shared import ClassLevel, Debug, FileColumn, Labels, Splits, exit_codes, folder_name
+from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off, whole_option
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
@@ -34,10 +34,10 @@ def bench(
     revision: Annotated[str | None, typer.Option(help="As of audit.")] = None,
     image_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
     label_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
-    labels: Annotated[str | None, typer.Option(metavar="FILE", help=LABELS_HELP)] = None,
-    file_column: Annotated[str | None, typer.Option(help=FILE_COLUMN_HELP)] = None,
-    splits: Annotated[bool | None, typer.Option("--splits/--no-splits", help=SPLITS_HELP)] = None,
-    class_level: Annotated[int | None, typer.Option(help=CLASS_LEVEL_HELP)] = None,
+    labels: Labels = None,
+    file_column: FileColumn = None,
+    splits: Splits = None,
+    class_level: ClassLevel = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="As of audit.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="As of audit.")] = False,
     device: Annotated[str, typer.Option(help="As of audit.")] = "auto",
@@ -49,16 +49,15 @@ def bench(
     cut_off: Annotated[str, typer.Option(help="Of the default ranking, as of audit.")] = "auto",
     format: Annotated[str, typer.Option(help="Of stdout: table, md or json.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Plant known errors and compare how well the default ranking, every score and every baseline find them."""
     with exit_codes():
         if format not in ("table", "md", "json"):
             raise UsageError(f"Unknown format {format!r}; choose one of: table, md, json.")
         noises = tuple(dict.fromkeys(parse_noise(text) for text in noise or ["uniform:0.1"]))
-        if seeds < 1:
-            raise UsageError(f"--seeds must be at least 1, got {seeds}.")
-        if max_samples is not None and max_samples < 2:
-            raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
+        whole_option("seeds", seeds)
+        whole_option("max_samples", max_samples)
         parse_cut_off(cut_off)
         options = TrainingOptions(
             device=device,
@@ -127,11 +126,11 @@ def _deliver(results: list[dict], folder: Path, *, format: str, quiet: bool) -> 
     from curv_issues.bench.results import write_text
     from curv_issues.bench.table import markdown, render
 
-    write_text(folder / "bench.md", markdown(results))
-    draw_plots(results, folder / "plots")
     if format == "json":
         typer.echo(json.dumps(results, indent=1))
     else:
         typer.echo(markdown(results) if format == "md" else render(results))
+    write_text(folder / "bench.md", markdown(results))
+    draw_plots(results, folder / "plots")
     if format == "table" or not quiet:
-        typer.echo(f"Results: {folder}", err=format != "table")
+        typer.echo(visible(f"Results: {folder}"), err=format != "table")

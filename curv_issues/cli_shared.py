@@ -1,44 +1,98 @@
-"""What the commands share: errors as exit codes, and the name of a results folder."""
+"""Helpers shared by the commands: exit codes, the option --debug, and the name of a results folder."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from curv_issues.errors import CurvIssuesError
+from curv_issues.errors import CurvIssuesError, UsageError
+from curv_issues.visible import visible
 
-LABELS_HELP = (
-    "Table of labels for a folder of images (.csv, .tsv, .jsonl, .parquet), or: folders. Default: metadata.csv, else folder names."
-)
-FILE_COLUMN_HELP = "Column of the file names in a table of labels. Default: detected."
-SPLITS_HELP = "Whether top-level folders called train, test, ... are splits. Default: if all top-level folders are."
-CLASS_LEVEL_HELP = "Which folder below the split names the class. Default: 1, the topmost."
+LONGEST_NAME = 200  # bytes; file systems allow 255 for a name, and files are written beside the folder
+_debug = False
+
+
+def debug_is_on() -> bool:
+    """Return whether --debug was given."""
+    return _debug
+
+
+def _set_debug(value: bool) -> None:
+    global _debug
+    _debug = _debug or value
+
+
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Print the traceback of an unexpected error instead of saving it to a file.",
+        callback=_set_debug,
+        expose_value=False,
+    ),
+]
+"""Of the command line as a whole and of every command, so that it may be given anywhere."""
+
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Table of labels for a folder of images (.csv, .tsv, .jsonl, .parquet), or: folders. Default: metadata.csv, else "
+        "folder names.",
+    ),
+]
+FileColumn = Annotated[str | None, typer.Option(help="Column of the file names in a table of labels. Default: detected.")]
+Splits = Annotated[
+    bool | None,
+    typer.Option(
+        "--splits/--no-splits",
+        help="Whether top-level folders called train, test, ... are splits. Default: if all top-level folders are.",
+    ),
+]
+ClassLevel = Annotated[int | None, typer.Option(help="Which folder below the split names the class. Default: 1, the topmost.")]
 
 
 @contextlib.contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn the errors of this package into one line on stderr and their exit code."""
     try:
+        _check_working_directory()
         yield
     except CurvIssuesError as error:
-        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)  # one line, whatever a path holds
+        typer.echo(visible(f"Error: {' '.join(str(error).split())}"), err=True)  # one line, whatever a path holds
         raise typer.Exit(error.exit_code) from None
+    except BrokenPipeError as error:  # not of stdout, which never raises; typer would end without a word
+        raise RuntimeError(f"a pipe or connection to another process broke ({error})") from error
     except KeyboardInterrupt:
         typer.echo("Interrupted; nothing was written.", err=True)
         raise typer.Exit(130) from None
 
 
+def _check_working_directory() -> None:
+    """Libraries may abort the process in a folder that is gone."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UsageError(f"The current folder cannot be used ({error.strerror}); change to another one.") from None
+
+
 def folder_name(dataset: Sequence[str], split: str | None, *, prefix: str = "curv-issues") -> str:
     """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
     name = dataset[0].rstrip("/\\")
-    if name and Path(name).exists():
+    if os.path.exists(name):  # unlike Path.exists, also for a name that is too long
         name = Path(name).resolve().name.removesuffix(".parquet")
     if len(dataset) > 1:
         name += f"-and-{len(dataset) - 1}-more"
     part = (split or "train").replace(":", "to").replace("%", "pct")  # train[:10%] and train[10:] are not the same
     words = re.sub(r"[^\w.+-]+", "-", f"{name}-{part}").strip("-.")
+    if len(words.encode()) > LONGEST_NAME:
+        digest = hashlib.sha256(words.encode()).hexdigest()[:8]  # of different audits different
+        words = f"{words.encode()[:LONGEST_NAME].decode(errors='ignore')}-{digest}"
     return f"{prefix}-{words}"

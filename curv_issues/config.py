@@ -16,6 +16,22 @@ from curv_issues.trackers import SCORES
 
 CurvatureForm = Literal["squared", "norm"]
 
+WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
+    "seed": (0, 2**32 - 1),
+    "epochs": (1, 10_000),
+    "batch_size": (2, 1_000_000),
+    "shift": (0, 512),
+    "resolution": (8, 512),
+    "curvature_epochs": (1, 10_000),
+    "num_matvecs": (1, 1_000),
+    "max_samples": (2, 1_000_000_000),
+    "seeds": (1, 1_000),
+}
+"""Least and most of every option that is a whole number: more is a slip of the keyboard, and would run for years."""
+
+LARGEST_NUMBER = 1e30
+"""Of the other numbers; float32 cannot hold much more."""
+
 
 @dataclass(frozen=True)
 class PresetEffort:
@@ -48,15 +64,16 @@ class TrainingOptions:
         device: "auto" (CUDA, else MPS, else CPU) or the name of a torch device.
         preset: "quick", "standard" or "thorough": half, one or two times the epochs, and the effort for curvature.
         probe: name of a probe, an `nn.Module` (copied, never changed), or a function from `ProbeSpec` to a module.
-        epochs: passes over the data, >= 1.
-        batch_size: samples a step, >= 2.
-        learning_rate: peak of the one-cycle schedule, > 0.
+        epochs: passes over the data, 1 to 10,000.
+        batch_size: samples per step, 2 to 1,000,000.
+        learning_rate: peak of the one-cycle schedule, > 0, at most 1e30.
         weight_decay: >= 0.
         flip: mirror pictures at random in training; default: colour pictures only, since mirrored glyphs mislead.
-        shift: largest random shift in training, in probe pixels, >= 0; default: a sixteenth of the resolution.
+        shift: largest random shift in training, in probe pixels, 0 to 512; default: a sixteenth of the resolution.
         resolution: height and width of the probe's input, pixels, 8 to 512.
-        curvature_epochs: number of epochs, evenly spread and ending with the last, after which curvature is measured.
-        num_matvecs: Hutchinson directions a measurement, >= 1.
+        curvature_epochs: number of epochs, evenly spread and ending with the last, after which curvature is measured,
+            1 to 10,000.
+        num_matvecs: Hutchinson directions per measurement, 1 to 1,000.
         step: finite-difference step h in units of [0, 1] pixels, > 0; below 0.01 scoring runs in float32.
         form: "squared" (the paper's equation 3) or "norm" (the authors' code).
         measure: names of scores to measure though they make the run longer (`ScoreInfo.on_demand`), or "all".
@@ -83,8 +100,9 @@ class TrainingOptions:
     measure: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _WHOLE.items():
-            _make_plain(self, name, whole_number(name, getattr(self, name), least, most, optional=name != "seed"))
+        for name in option_names(TrainingOptions):
+            if name in WHOLE_NUMBERS:
+                _make_plain(self, name, whole_option(name, getattr(self, name), optional=name != "seed"))
         if not isinstance(self.device, str):
             raise UsageError(f"device must be text such as 'auto', 'cpu' or 'cuda:0', got {self.device!r}.")
         if not isinstance(self.preset, str):
@@ -168,7 +186,6 @@ def option_names(options: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(options))
 
 
-# least and most
 @dataclass(frozen=True, kw_only=True)
 class DuplicateOptions:
     """How pictures that show the same are looked for.
@@ -193,15 +210,13 @@ class DuplicateOptions:
         _make_plain(self, "threshold", threshold)
 
 
-_WHOLE: dict[str, tuple[int, int | None]] = {
-    "seed": (0, 2**32 - 1),
-    "epochs": (1, None),
-    "batch_size": (2, None),
-    "shift": (0, None),
-    "resolution": (8, 512),
-    "curvature_epochs": (1, None),
-    "num_matvecs": (1, None),
-}
+def whole_option(name: str, value: Any, *, optional: bool = True) -> int | None:
+    """A whole number within the bounds of its option in `WHOLE_NUMBERS`, as an `int`; None where that is allowed.
+
+    Raises:
+        UsageError: it is something else; the text names the option and the bounds.
+    """
+    return whole_number(name, value, *WHOLE_NUMBERS[name], optional=optional)
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None, *, optional: bool = False) -> int | None:
@@ -228,6 +243,8 @@ def _number(name: str, value: Any, *, optional: bool = False, positive: bool = F
             number = float(value)
     if not 0 <= number < math.inf or (positive and number == 0):
         raise UsageError(f"{name} must be a number {'above' if positive else 'of at least'} 0, got {value!r}.")
+    if number > LARGEST_NUMBER:
+        raise UsageError(f"{name} must be a number of at most {LARGEST_NUMBER:g}, got {value!r}.")
     return number
 
 
@@ -247,7 +264,9 @@ def _make_plain(options: TrainingOptions | DuplicateOptions, name: str, value: f
 
 
 __all__ = [
+    "LARGEST_NUMBER",
     "PRESETS",
+    "WHOLE_NUMBERS",
     "CurvatureForm",
     "DuplicateOptions",
     "FindingOptions",
@@ -255,4 +274,5 @@ __all__ = [
     "option_names",
     "parse_cut_off",
     "whole_number",
+    "whole_option",
 ]

@@ -12,12 +12,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions, option_names, parse_cut_off
+from curv_issues.config import (
+    WHOLE_NUMBERS,
+    DuplicateOptions,
+    FindingOptions,
+    TrainingOptions,
+    option_names,
+    parse_cut_off,
+    whole_option,
+)
 from curv_issues.errors import UsageError
 from curv_issues.probes import PROBES
 from curv_issues.trackers import SCORES
 
-WHOLE = {"epochs": 1, "batch_size": 2, "curvature_epochs": 1, "num_matvecs": 1, "shift": 0}
+WHOLE = ("epochs", "batch_size", "curvature_epochs", "num_matvecs", "shift", "resolution")
 
 
 def training(**options: Any) -> TrainingOptions:
@@ -65,23 +73,27 @@ def test_options_are_frozen() -> None:
 def test_whole_numbers_that_are_none(name: str, value: Any) -> None:
     with pytest.raises(UsageError) as caught:
         training(**{name: value})
-    assert str(caught.value) == f"{name} must be a whole number of at least {WHOLE[name]}, got {value!r}."
+    least, most = WHOLE_NUMBERS[name]
+    assert str(caught.value) == f"{name} must be a whole number from {least} to {most}, got {value!r}."
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_least_whole_numbers(name: str) -> None:
-    assert getattr(training(**{name: WHOLE[name]}), name) == WHOLE[name]
+def test_bounds_of_whole_numbers(name: str) -> None:
+    least, most = WHOLE_NUMBERS[name]
+    assert getattr(training(**{name: least}), name) == least
+    assert getattr(training(**{name: most}), name) == most
     assert getattr(training(**{name: None}), name) is None
-    with pytest.raises(UsageError, match=f"{name} must be a whole number of at least {WHOLE[name]}"):
-        training(**{name: WHOLE[name] - 1})
+    for value in (least - 1, most + 1, 10**30):
+        with pytest.raises(UsageError, match=f"{name} must be a whole number from {least} to {most}, got {value}"):
+            training(**{name: value})
 
 
-@pytest.mark.parametrize("value", [7, 513, "32", 32.0, True])
-def test_resolution_bounds(value: Any) -> None:
-    with pytest.raises(UsageError, match=f"resolution must be a whole number from 8 to 512, got {value!r}"):
-        TrainingOptions(resolution=value)
-    assert TrainingOptions(resolution=8).resolution == 8
-    assert TrainingOptions(resolution=512).resolution == 512
+def test_bounds_that_are_no_slip_of_the_keyboard() -> None:
+    assert WHOLE_NUMBERS["epochs"][1] <= 10_000
+    assert WHOLE_NUMBERS["num_matvecs"][1] <= 1_000
+    assert set(WHOLE_NUMBERS) == {*WHOLE, "seed", "max_samples", "seeds"}
+    with pytest.raises(UsageError, match="seeds must be a whole number from 1 to 1000, got 99999999999999999999999"):
+        whole_option("seeds", 99999999999999999999999)
 
 
 @pytest.mark.parametrize("value", [-1, 2**32, True, None, 0.0, "0"])
@@ -104,6 +116,8 @@ def test_numbers_that_are_none(name: str, bound: str, value: Any) -> None:
     with pytest.raises(UsageError) as caught:
         training(**{name: value})
     assert str(caught.value) == f"{name} must be a number {bound} 0, got {value!r}."
+    with pytest.raises(UsageError, match=rf"^{name} must be a number of at most 1e\+30, got 1e\+308\.$"):
+        training(**{name: 1e308})
 
 
 def test_numbers_that_are_some() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from curv_issues.baselines import BASELINES
 from curv_issues.bench.costs import cost_of_score, measure_passes
 from curv_issues.bench.methods import DEFAULT, Methods
 from curv_issues.bench.metrics import curves, detection, flagging, histogram, mean_auroc_within_classes
-from curv_issues.config import FindingOptions, TrainingOptions
+from curv_issues.config import WHOLE_NUMBERS, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, DatasetError
 from curv_issues.findings.label_error import describe_decision, find_label_errors
@@ -23,7 +22,7 @@ from curv_issues.run import ProbeRun, run_probe
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
 
-EVERY_EPOCH = 1_000_000  # as a number of scored epochs: all there are
+EVERY_EPOCH = WHOLE_NUMBERS["curvature_epochs"][1]  # as many as there are
 
 
 def measure_cell(
@@ -143,7 +142,10 @@ def _of_a_baseline(
 def _measured(
     data: LabeledData, truth: np.ndarray, values: np.ndarray, direction: str, cost: float, flagged: np.ndarray | None
 ) -> dict[str, Any]:
-    """What is told of one method; `cost` is a multiple of the plain training."""
+    """Results of one method; `cost` is a multiple of the plain training. Values that are not finite cannot be ranked."""
+    missing = int((~np.isfinite(values)).sum())
+    if missing:
+        return _failed(direction, f"it has no value for {missing:,} of {len(values):,} samples; train longer (--epochs)")
     suspect = np.asarray(values, dtype=np.float64) * (1 if direction == "high" else -1)
     return {
         "direction": direction,
@@ -167,7 +169,7 @@ def _curvature_by_epoch(run: ProbeRun, truth: np.ndarray) -> dict[str, list[floa
     history = run.trajectories["input_curvature"]
     found: dict[str, list[float | None]] = {"right": [], "wrong": [], "auroc": []}
     for values in history.T:
-        measured = not math.isnan(values[0])
+        measured = bool(np.isfinite(values).all())
         ranked = detection(truth, values) if measured else None
         found["right"].append(float(values[~truth].mean()) if measured and not truth.all() else None)
         found["wrong"].append(float(values[truth].mean()) if measured and truth.any() else None)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curv_issues.bench.results import writing
 from curv_issues.bench.table import by_noise
+from curv_issues.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,11 +88,17 @@ def draw_rates(rates: dict[float, list[dict[str, Any]]]) -> Figure:
     ordered = sorted(rates)
     first = rates[ordered[0]][0]
     for name in _best(first):
-        means = [np.mean([cell["methods"][name]["detection"]["auroc"] for cell in rates[rate]]) for rate in ordered]
-        axis.plot(ordered, means, "o-", label=name)
-    axis.set(xlabel="noise rate", ylabel="AUROC", title=first["cell"]["dataset"]["source"])
+        axis.plot(ordered, [_mean_auroc(rates[rate], name) for rate in ordered], "o-", label=name)
+    axis.set(xlabel="noise rate", ylabel="AUROC")
+    axis.set_title(visible(first["cell"]["dataset"]["source"]), parse_math=False)  # a dollar in a path is no formula
     axis.legend(fontsize=8)
     return figure
+
+
+def _mean_auroc(cells: Sequence[dict[str, Any]], name: str) -> float:
+    """Mean over the cells in which the method did not fail; NaN if there are none."""
+    found = [cell["methods"][name]["detection"] for cell in cells]
+    return float(np.mean([detection["auroc"] for detection in found if detection] or [np.nan]))
 
 
 def _best(cell: dict[str, Any]) -> list[str]:
@@ -133,11 +141,13 @@ def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure,
 
 
 def _titled(figure: Figure, cell: dict[str, Any]) -> Figure:
-    figure.suptitle(f"{cell['cell']['dataset']['source']}, {cell['cell']['noise']}, seed {cell['cell']['seed']}", fontsize=10)
+    title = f"{cell['cell']['dataset']['source']}, {cell['cell']['noise']}, seed {cell['cell']['seed']}"
+    figure.suptitle(visible(title), fontsize=10, parse_math=False)
     return figure
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=120)
     return path

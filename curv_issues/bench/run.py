@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import platform
 from collections.abc import Callable
@@ -14,13 +14,15 @@ import torch
 
 from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.methods import Methods
-from curv_issues.bench.results import SCHEMA_VERSION, cell_path, configuration_hash, read_cell, write_text
+from curv_issues.bench.results import SCHEMA_VERSION, cell_path, configuration_hash, read_cell, set_aside, write_cell
 from curv_issues.config import TrainingOptions, option_names
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.summary import versions
 from curv_issues.tables import json_ready
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def run_bench(
     Raises:
         KeyboardInterrupt: Ctrl-C; finished cells are kept.
         UsageError: the data cannot take one of the noises.
-        AuditError: the loss became NaN.
+        AuditError: the loss became NaN, or a cell cannot be written; finished cells are kept.
     """
     found = []
     cells = plan.cells()
@@ -77,6 +79,8 @@ def run_bench(
         path = cell_path(folder, configuration)
         result = read_cell(path)
         if result is None:
+            if os.path.lexists(path):
+                LOG.info("%s is damaged or of another version: renamed to %s, measured again.", path, set_aside(path).name)
             measured = measure_cell(
                 data, noise, seed, options=plan.options, methods=plan.methods, cut_off=plan.cut_off, progress=progress
             )
@@ -87,7 +91,7 @@ def run_bench(
                 **measured,
                 "made_by": {"versions": versions(), "machine": machine()},
             }
-            write_text(path, json.dumps(result, indent=1, allow_nan=False) + "\n")
+            write_cell(path, result)
             if on_cell:
                 on_cell()
         found.append(result)

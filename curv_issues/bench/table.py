@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from curv_issues.report.markdown_text import escape_markdown
 from curv_issues.report.plain import plain_table
 from curv_issues.visible import visible
 
@@ -72,7 +73,7 @@ def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
         if doubt := result["decision"]["cut_off"]["note"]:
             told.append(f"Flags of the default: {doubt}")
         for remark in told:
-            seeds[visible(remark)].append(str(result["cell"]["seed"]))
+            seeds[remark].append(str(result["cell"]["seed"]))
     return [
         remark if len(found) == len(results) else f"{remark} (Only with seed {' and '.join(found)}.)"
         for remark, found in seeds.items()
@@ -93,24 +94,24 @@ def markdown(results: Sequence[dict[str, Any]]) -> str:
     dataset, machine = first["cell"]["dataset"], first["made_by"]["machine"]
     recipe = first["recipe"]
     lines = [
-        f"# Benchmark on {dataset['source']}",
+        f"# Benchmark on {escape_markdown(dataset['source'])}",
         "",
         f"{dataset['n']:,} samples of {dataset['classes']} classes; {recipe['epochs']} epochs, scored after "
-        f"{recipe['scored_epochs']} of them; {machine['processor']}, {machine['cores']} cores.",
+        f"{recipe['scored_epochs']} of them; {escape_markdown(machine['processor'])}, {machine['cores']} cores.",
         "Mean ± standard deviation over the seeds. k is the number of samples to find. "
         "Cost is a multiple of the plain training; what is measured in the one run shares it.",
     ]
     for cells in by_noise(results).values():
-        lines += ["", f"## {title_of(cells)}", "", _line(HEADER), _line(["---"] + ["---:"] * (len(HEADER) - 1))]
+        lines += ["", f"## {escape_markdown(title_of(cells))}", "", _line(HEADER), _line(["---"] + ["---:"] * (len(HEADER) - 1))]
         lines += [_line(row) for row in rows_of(cells)]
-        lines += [f"\n{remark}" for remark in remarks(cells)]
+        lines += [f"\n{escape_markdown(remark)}" for remark in remarks(cells)]
     return "\n".join(lines) + "\n"
 
 
 def render(results: Sequence[dict[str, Any]]) -> str:
     """All tables, for a terminal."""
     parts = [
-        "\n".join([title_of(cells), plain_table(HEADER, rows_of(cells), numbers=True), *remarks(cells)])
+        "\n".join([visible(title_of(cells)), plain_table(HEADER, rows_of(cells), numbers=True), *map(visible, remarks(cells))])
         for cells in by_noise(results).values()
     ]
     return "\n\n".join(parts)

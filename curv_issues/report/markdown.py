@@ -6,13 +6,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from curv_issues.report.markdown_text import escape_markdown
 from curv_issues.report.text import CONFLICTS_TITLE, OVERLAP_TITLE, TEXT_COLUMNS, conflict_rows, overlap_rows, telling_rows
 from curv_issues.result import AuditResult
-
-# Everything Markdown or HTML could take for markup. Entities where a backslash is not enough: a pipe ends a cell even
-# in code, `<` and `&` begin HTML, `@` and `:` become mentions, links and emoji.
-_ESCAPES = {ord(character): f"\\{character}" for character in "*_[]~#!$"}
-_ESCAPES |= {ord(character): f"&#{ord(character)};" for character in "|\\`<>&@:"}
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:
@@ -28,8 +24,8 @@ def render(result: AuditResult, *, limit: int | None = None) -> str:
 
 def _table(rows: pd.DataFrame) -> str:
     align = ["---" if name in TEXT_COLUMNS else "---:" for name in rows.columns]
-    lines = [_line(name.translate(_ESCAPES) for name in rows.columns), _line(align)]
-    lines += [_line(cell.translate(_ESCAPES) for cell in cells) for cells in rows.itertuples(index=False)]
+    lines = [_line(escape_markdown(name) for name in rows.columns), _line(align)]
+    lines += [_line(escape_markdown(cell) for cell in cells) for cells in rows.itertuples(index=False)]
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from curv_issues.report.text import CONFLICTS_TITLE, OVERLAP_TITLE, TEXT_COLUMNS, conflict_rows, overlap_rows, telling_rows
 from curv_issues.result import AuditResult
+from curv_issues.visible import visible
 
 _STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "green", "path": "dim"}
 
@@ -48,7 +49,7 @@ def _table(rows: pd.DataFrame, width: int, *, color: bool) -> str:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     for name in rows.columns:
         text = name in TEXT_COLUMNS
-        header = Text(name.replace("_", "\n"))  # narrow, so that a terminal of 80 columns has room for the names
+        header = Text(visible(name).replace("_", "\n"))  # narrow, so that a terminal of 80 columns has room for the names
         style = _STYLES.get(name, "")
         table.add_column(header, justify="left" if text else "right", overflow="fold", no_wrap=not text, style=style)
     for cells in rows.itertuples(index=False):

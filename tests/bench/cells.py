@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from curv_issues.bench.metrics import curves, detection, flagging, histogram
+from curv_issues.bench.results import SCHEMA_VERSION
 
 
 def make_cell(
@@ -28,7 +29,7 @@ def make_cell(
             "histogram": histogram(truth, values),
         }
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "cell": {"dataset": {"source": "digits", "n": n, "classes": 10}, "noise": noise, "seed": seed, "cut_off": "auto"},
         "n": n,
         "wrong": int(truth.sum()),

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from curv_issues.bench.plots import draw_curves, draw_histograms, draw_plots, draw_rates
+from curv_issues.errors import AuditError
 from tests.bench.cells import make_cell
 
 
@@ -46,3 +48,17 @@ def test_rates_are_means_over_the_seeds() -> None:
     assert list(found) == [0.1, 0.2]
     aurocs = [cell["methods"]["default"]["detection"]["auroc"] for cell in rates[0.1]]
     assert abs(found[0.1] - sum(aurocs) / 2) < 1e-12
+
+
+def test_a_path_is_no_formula_and_a_failed_method_no_line(tmp_path: Path) -> None:
+    cells = [make_cell(f"uniform:{rate}") for rate in (0.1, 0.2, 0.3)]
+    cells[1]["methods"]["margin"] |= dict.fromkeys(("detection", "curves", "histogram"))
+    for cell in cells:
+        cell["cell"]["dataset"]["source"] = "pay$\\frac$here\x1b\udcff"
+    assert len(draw_plots(cells, tmp_path / "plots")) == 3 * 3 + 1
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "plots").write_text("in the way")
+    with pytest.raises(AuditError, match="cannot be written"):
+        draw_plots([make_cell()], tmp_path / "plots")

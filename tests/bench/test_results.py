@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from curv_issues.bench.results import cell_path, check_folder, read_cell, remove_cells, write_text
-from curv_issues.errors import UsageError
+from curv_issues.bench.results import cell_path, check_folder, read_cell, remove_cells, set_aside, write_cell, write_text
+from curv_issues.errors import AuditError, UsageError
 from tests.bench.cells import make_cell
 
 CONFIGURATION = {"noise": "file:/data/labels.parquet:worst", "seed": 2, "n": 10}
@@ -20,15 +22,59 @@ def test_names_tell_noise_seed_and_configuration(tmp_path: Path) -> None:
     assert cell_path(tmp_path, dict(reversed(CONFIGURATION.items()))) == path
 
 
-def test_only_whole_cells_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "cell.json"
+def damage(path: Path, how: str) -> None:
+    """Put something in the place of a cell's file."""
+    whole = path.read_bytes()
+    path.unlink()
+    if how == "truncated":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif how == "wrong types":
+        path.write_text(whole.decode().replace('"n": 200', '"n": "many"'))
+    elif how == "another version":
+        path.write_text(whole.decode().replace('"schema_version": 2', '"schema_version": 1'))
+    elif how == "binary":
+        path.write_bytes(bytes(range(256)))
+    elif how == "nested":
+        path.write_text("[" * 100_000)
+    elif how == "no object":
+        path.write_text("[]")
+    elif how == "a folder":
+        path.mkdir()
+    elif how == "a pipe":
+        os.mkfifo(path)
+
+
+DAMAGES = ("truncated", "wrong types", "another version", "binary", "nested", "no object", "a folder", "a pipe")
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_only_whole_cells_are_read(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "cells" / "cell.json"
     assert read_cell(path) is None
-    write_text(path, json.dumps(make_cell()))
-    assert read_cell(path) == json.loads(json.dumps(make_cell()))
-    assert [file.name for file in tmp_path.iterdir()] == ["cell.json"]
-    for text in ("{", "[]", json.dumps({"schema_version": 99})):
-        path.write_text(text)
-        assert read_cell(path) is None
+    cell = make_cell()
+    write_cell(path, cell)
+    assert read_cell(path) == json.loads(json.dumps(cell))
+    assert [file.name for file in path.parent.iterdir()] == ["cell.json"]
+    damage(path, how)
+    assert read_cell(path) is None
+    assert set_aside(path).name == "cell.json.damaged"
+    write_cell(path, cell)
+    assert set_aside(path).name == "cell.json.damaged2"  # nothing is overwritten
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_text(tmp_path / "file", "old")
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(AuditError, match=r"file cannot be written \(No space left on device\)\. Finished cells are kept"):
+        write_text(tmp_path / "file", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def full_disk(path: Path, *_arguments: object, **_options: object) -> None:
+    """`Path.write_text` as it ends on a full disk: with the start of the file written."""
+    path.touch()
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_folder_with_results_is_refused(tmp_path: Path) -> None:
@@ -52,3 +98,7 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"The output folder .*file is not writable \((File exists|Not a directory)\)"):
         check_folder(tmp_path / "file", resume=False, overwrite=False)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "cells").write_text("")
+    with pytest.raises(UsageError, match=r"The output folder .*cells is not writable"):
+        check_folder(tmp_path / "out", resume=False, overwrite=False)

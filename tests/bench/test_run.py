@@ -136,6 +136,32 @@ def test_finished_cells_are_not_made_again(made: list[tuple[str, int]], tmp_path
     assert made == [("none", 1)]
 
 
+def test_a_damaged_cell_is_measured_again_with_a_note(
+    made: list[tuple[str, int]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = run_bench(DATA, PLAN, tmp_path)
+    (damaged,) = (tmp_path / "cells").glob("none-seed1-*.json")
+    damaged.write_text(damaged.read_text()[:100])
+    made.clear()
+    with caplog.at_level("INFO", logger="curv_issues"):
+        assert [cell["cell"] for cell in run_bench(DATA, PLAN, tmp_path)] == [cell["cell"] for cell in first]
+    assert made == [("none", 1)]
+    (note,) = caplog.messages
+    assert note == f"{damaged} is damaged or of another version: renamed to {damaged.name}.damaged, measured again."
+    assert len(finished_cells(DATA, PLAN, tmp_path)) == 4
+
+
+def test_scores_without_values_are_not_measured_and_the_others_are() -> None:
+    """A change between epochs needs two of them."""
+    options = replace(OPTIONS, epochs=1)
+    methods = Methods(("margin", "training_gradient_change"), ())
+    found = measure_cell(DATA, parse_noise("uniform:0.1"), 0, options=options, methods=methods)["methods"]
+    assert found["training_gradient_change"]["detection"] is None
+    assert found["training_gradient_change"]["failed"] == "it has no value for 120 of 120 samples; train longer (--epochs)"
+    assert found["margin"]["detection"]["auroc"] > 0
+    json.dumps(found, allow_nan=False)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from markdown_it import MarkdownIt
 
 from curv_issues.bench.table import HEADER, by_noise, markdown, remarks, render, rows_of, spread, title_of
+from curv_issues.visible import visible
 from tests.bench.cells import make_cell
 
 
@@ -43,10 +46,31 @@ def test_remarks_tell_what_failed_and_why_nothing_is_flagged() -> None:
     cells[1]["decision"]["cut_off"]["note"] = "More than half look wrong."
     for cell in cells:
         cell["methods"]["margin"]["failed"] = "too few of \x1b[31m"
-    expected = [r"margin failed: too few of \x1b[31m", "Flags of the default: More than half look wrong. (Only with seed 1.)"]
-    assert remarks(cells) == expected
-    for text in (markdown(cells), render(cells)):
-        assert all(line in text.splitlines() for line in expected)
+    doubt = "Flags of the default: More than half look wrong. (Only with seed 1.)"
+    assert remarks(cells) == ["margin failed: too few of \x1b[31m", doubt]
+    assert {r"margin failed: too few of \x1b[31m", doubt} <= set(render(cells).splitlines())
+    assert {r"margin failed: too few of &#92;x1b\[31m", doubt} <= set(markdown(cells).splitlines())
+
+
+HOSTILE = "a`b`|\n# *c* <b>&amp;</b> [d](e) :smile: @me https://f www.g.com $h$ \x1b[31m\u202e\udcff"
+
+
+def test_text_from_strangers_is_no_markup() -> None:
+    cell = make_cell(f"file:{HOSTILE}:label")
+    cell["cell"]["dataset"]["source"] = HOSTILE
+    cell["made_by"]["machine"]["processor"] = HOSTILE
+    cell["methods"]["margin"]["failed"] = HOSTILE
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(markdown([cell]))
+    inline = [token for token in tokens if token.type == "inline"]
+    assert {child.type for token in inline for child in token.children or []} <= {"text", "softbreak"}
+    assert sum(token.type == "heading_open" for token in tokens) == 2
+    shown = ["".join(child.content for child in token.children or []) for token in inline]
+    assert shown[0] == f"Benchmark on {visible(HOSTILE)}"
+    assert sum(visible(HOSTILE) in text for text in shown) == 4
+    assert not re.search(r"@|://|www\.|:smile:", markdown([cell]))
+    markdown([cell]).encode("utf-8")
+    assert visible(HOSTILE) in render([cell]).splitlines()[0]
+    assert not {"\x1b", "\u202e"} & set(render([cell]))
 
 
 def test_a_cut_off_by_hand_is_told() -> None:

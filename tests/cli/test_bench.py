@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,41 @@ def test_ctrl_c_keeps_finished_cells(data: Path, monkeypatch: pytest.MonkeyPatch
     assert len(list(Path("out/cells").iterdir())) == 1
 
 
+def test_a_full_disk_keeps_finished_cells(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.write_text
+
+    def write_text(path: Path, *arguments: Any, **options: Any) -> int:
+        if "none-" in path.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "none", "--output", "out")
+    check_error(run(*line), 4, "cannot be written (No space left on device). Finished cells are kept: free some space")
+    assert [path.name.partition("-seed")[0] for path in Path("out/cells").iterdir()] == ["uniform-0.1"]
+
+
+def test_a_damaged_cell_is_measured_again(data: Path) -> None:
+    line = ("bench", data, *FEW, "--noise", "none", "--output", "out")
+    assert run(*line).exit_code == 0
+    (cell,) = Path("out/cells").glob("*.json")
+    before = json.loads(cell.read_text())
+    cell.unlink()
+    cell.mkdir()
+    result = run(*line, "--resume")
+    assert result.exit_code == 0
+    assert f"{cell} is damaged or of another version: renamed to {cell.name}.damaged, measured again." in result.stderr
+    assert json.loads(cell.read_text())["methods"]["margin"]["direction"] == before["methods"]["margin"]["direction"]
+
+
+def test_one_epoch_and_methods_named_twice(data: Path) -> None:
+    few = ("--methods", "training_gradient_change,margin,margin", "--epochs", "1", "--seeds", "1", "--device", "cpu")
+    result = run("bench", data, *few, "--output", "out")
+    assert result.exit_code == 0
+    assert "training_gradient_change failed: it has no value for 60 of 60 samples; train longer (--epochs)" in result.stdout
+    assert result.stdout.count("\nmargin ") == 1
+
+
 def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -> None:
     labels = ["cat", "dog", None] * 8
     path = write_parquet(tmp_path / "broken.parquet", labels, pictures=[b"no picture", *pngs(23)])
@@ -101,10 +138,12 @@ def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -
         (["--noise", "uniform"], 2, "--noise (noise) 'uniform': uniform lacks its RATE."),
         (["--noise", "fog:0.1"], 2, "--noise (noise) 'fog:0.1': there is no kind 'fog'."),
         (["--methods", "depth"], 2, "Unknown method 'depth'; choose from: all, default, "),
-        (["--seeds", "0"], 2, "--seeds must be at least 1, got 0."),
+        (["--seeds", "0"], 2, "seeds must be a whole number from 1 to 1000, got 0."),
+        (["--seeds", "9" * 23], 2, "seeds must be a whole number from 1 to 1000, got 9999"),
+        (["--num-matvecs", "1000000"], 2, "num_matvecs must be a whole number from 1 to 1000, got 1000000."),
         (["--format", "csv"], 2, "Unknown format 'csv'; choose one of: table, md, json."),
         (["--cut-off", "soon"], 2, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share"),
-        (["--max-samples", "1"], 2, "--max-samples must be at least 2, got 1."),
+        (["--max-samples", "1"], 2, "max_samples must be a whole number from 2 to 1000000000, got 1."),
         (["--resume", "--overwrite"], 2, "--resume and --overwrite do not go together"),
         (["--noise", "duplicates:31"], 2, "pairs"),
         (["--noise", "file:none.parquet:label"], 3, "none.parquet"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.running import audit, check_error, command, run, scores_of, summary_of, tiny_parquet
+from tests.cli.running import audit, check_error, command, environment, run, scores_of, summary_of, tiny_parquet
 from tests.data.pictures import pngs, write_image_folder, write_parquet
 
 
@@ -26,19 +28,21 @@ def nothing_is_written(here: Path) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--epochs", "0"], "epochs must be a whole number of at least 1, got 0"),
-        (["--epochs", "-3"], "epochs must be a whole number of at least 1, got -3"),
-        (["--batch-size", "1"], "batch_size must be a whole number of at least 2, got 1"),
+        (["--epochs", "0"], "epochs must be a whole number from 1 to 10000, got 0"),
+        (["--epochs", "-3"], "epochs must be a whole number from 1 to 10000, got -3"),
+        (["--batch-size", "1"], "batch_size must be a whole number from 2 to 1000000, got 1"),
         (["--learning-rate", "0"], "learning_rate must be a number above 0"),
+        (["--learning-rate", "1e308"], "learning_rate must be a number of at most 1e+30, got 1e+308"),
+        (["--epochs", "1000000000"], "epochs must be a whole number from 1 to 10000, got 1000000000"),
         (["--learning-rate", "nan"], "learning_rate must be a number above 0, got nan"),
         (["--learning-rate", "inf"], "learning_rate must be a number above 0, got inf"),
         (["--resolution", "7"], "resolution must be a whole number from 8 to 512, got 7"),
         (["--resolution", "1000"], "resolution must be a whole number from 8 to 512, got 1000"),
-        (["--curvature-epochs", "0"], "curvature_epochs must be a whole number of at least 1"),
-        (["--num-matvecs", "0"], "num_matvecs must be a whole number of at least 1"),
+        (["--curvature-epochs", "0"], "curvature_epochs must be a whole number from 1 to 10000, got 0"),
+        (["--num-matvecs", "0"], "num_matvecs must be a whole number from 1 to 1000, got 0"),
         (["--seed", "-1"], "seed must be a whole number from 0 to 4294967295, got -1"),
         (["--seed", "4294967296"], "seed must be a whole number from 0"),
-        (["--max-samples", "1"], "--max-samples must be at least 2, got 1"),
+        (["--max-samples", "1"], "max_samples must be a whole number from 2 to 1000000000, got 1"),
         (["--preset", "fast"], "Unknown preset 'fast'; choose one of: quick, standard, thorough"),
         (["--probe", "big"], "Unknown probe 'big'; choose one of: convnet, resnet18"),
         (["--score", "luck"], "Unknown score 'luck'; choose one of: default, input_curvature"),
@@ -179,6 +183,25 @@ def test_broken_pictures(tmp_path: Path, content: bytes | str) -> None:
     assert listed["reason"]
 
 
+HOSTILE_NAME = "\x1b[31m\u202egnp\u200f.png"
+
+
+def test_names_reach_no_terminal_raw(tmp_path: Path) -> None:
+    folder = write_image_folder(tmp_path / "data", {"cat": 6, "\x1b]0;dog\x07": 6})
+    (folder / "cat" / HOSTILE_NAME).write_bytes(b"not an image")
+    results = [
+        audit(folder),
+        audit(folder, "--skip-unreadable", "--output", f"out/\x1b[31m{HOSTILE_NAME}"),
+        audit(folder, "--split", HOSTILE_NAME),
+        audit(folder, "--label-column", HOSTILE_NAME),
+        audit(HOSTILE_NAME),
+    ]
+    assert [result.exit_code for result in results] == [3, 0, 2, 3, 3]
+    for result in results:
+        assert not set(result.stdout + result.stderr) & {"\x1b", "\x07", "\u202e", "\u200f"}
+    assert r"\x1b[31m\u202egnp\u200f.png" in results[0].stderr
+
+
 def test_a_loss_that_becomes_nan(pets: Path) -> None:
     line = check_error(audit(pets, "--learning-rate", "1e30", "--epochs", "4"), 4, "The loss became ", "lower learning rate")
     assert "nan" in line or "inf" in line
@@ -202,3 +225,17 @@ def test_no_space_is_told_before_the_training(pets: Path, monkeypatch: pytest.Mo
 def test_one_line_whatever_a_name_holds(tmp_path: Path) -> None:
     check_error(audit("./no\nsuch\nfolder"), 3, "There is no file or folder ./no such folder.")
     assert tiny_parquet(tmp_path / "x.parquet").exists()
+
+
+def test_a_working_directory_that_is_gone(here: Path, pets: Path) -> None:
+    gone = here / "gone"
+    line = ["bash", "-c", 'rmdir "$PWD" && "$@"', "bash", sys.executable, "-m", "curv_issues", "audit", str(pets)]
+    gone.mkdir()
+    done = subprocess.run(line, cwd=gone, env=environment(), capture_output=True, text=True)
+    check_error(done, 2, "The current folder cannot be used (No such file or directory); change to another one.")
+
+
+def test_names_that_are_not_utf8(here: Path) -> None:
+    line = [sys.executable, "-m", "curv_issues", "audit", b"caf\xe9.parquet"]
+    done = subprocess.run(line, cwd=here, env=environment(), capture_output=True, text=True)
+    check_error(done, 3, r"There is no file or folder caf\udce9.parquet.")

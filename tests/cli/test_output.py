@@ -181,3 +181,9 @@ def test_encodings_and_readers_that_have_gone(here: Path, tmp_path: Path) -> Non
 )
 def test_folder_names_of_different_audits_differ(dataset: list[str], split: str | None, name: str) -> None:
     assert folder_name(dataset, split) == name
+
+
+def test_folder_names_are_never_too_long() -> None:
+    names = [folder_name(["\N{GREEK SMALL LETTER ALPHA}" * 3_000 + end], None) for end in "ab"]
+    assert len(set(names)) == 2
+    assert all(len(name.encode()) < 240 for name in names)

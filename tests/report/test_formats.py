@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -17,9 +18,19 @@ from curv_issues.result import AuditResult
 from curv_issues.visible import visible
 from tests.made_up import make_result, result_parts
 
-HOSTILE = ["[red]a[/]|`x`", 'say "hi", 日本\r\nnext\ttab \x1b[31m\x00', "😀 <b>&amp;</b> :smile: *a* _b_ \\| @me"]
+HOSTILE = ["[red]a[/]|`x`", 'say "hi", 日本\r\nnext\ttab \x1b[31m\x00\u202e', "😀 <b>&amp;</b> :smile: *a* _b_ \\| @me"]
 any_names = st.lists(st.text(max_size=20), min_size=3, max_size=3, unique=True)
 any_path = st.none() | st.text(max_size=40)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def original(cell: str) -> str:
+    """The text that a cell of CSV stands for, as the README tells."""
+    return cell.removeprefix("'")
 
 
 def make_any(names: list[str], path: str | None) -> AuditResult:
@@ -44,10 +55,12 @@ class TestEveryFormat:
         assert "label_error" not in text
         assert "40" not in text
 
-    def test_hostile_names_reach_no_terminal_raw(self, name: str) -> None:
-        if name != "csv":  # which is for programs, and keeps text as it is
-            assert "\x1b" not in render(make_result(names=HOSTILE), name)
-            assert "\x00" not in render(make_result(names=HOSTILE), name)
+    def test_hostile_names_reach_no_terminal_raw(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdout", Terminal())
+        monkeypatch.setenv("NO_COLOR", "1")
+        text = render(make_result(names=HOSTILE), name)
+        assert not set(text) & {"\x1b", "\x00", "\r", "\t", "\u202e"}
+        assert text.isascii() or "日本" in text
 
 
 def test_unknown_format_and_negative_limit() -> None:
@@ -112,8 +125,20 @@ class TestCsv:
         result = make_any(names, path)
         header, *rows = csv.reader(io.StringIO(render(result, "csv"), newline=""))
         assert header == list(result.findings.columns)
-        assert [(row[2], row[4], row[5]) for row in rows] == [(path or "", names[i % 3], names[(i + 1) % 3]) for i in (5, 4, 1)]
+        expected = [(path or "", names[i % 3], names[(i + 1) % 3]) for i in (5, 4, 1)]
+        assert [tuple(map(original, (row[2], row[4], row[5]))) for row in rows] == expected
         assert [float(row[6]) for row in rows] == result.findings["suspicion"].tolist()
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "'", "\uff1d"])
+    def test_no_text_is_a_formula_for_a_spreadsheet(self, start: str) -> None:
+        name = f"{start}cmd|' /C calc'!A0"
+        text = render(make_result(names=("cat-1", name, "b=c")), "csv")
+        rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
+        assert {row[4] for row in rows} <= {"'" + name, "cat-1", "b=c"}
+        assert "'" + name in {row[4] for row in rows}
+
+    def test_names_are_unchanged_off_a_terminal(self) -> None:
+        assert HOSTILE[1].replace('"', '""') in render(make_result(names=HOSTILE), "csv")
 
     def test_pandas_reads_it(self) -> None:
         result = make_result(names=("NA", "null", "a\nb"), paths=[f"{i}.png" for i in range(8)])
@@ -150,8 +175,13 @@ class TestMarkdown:
     def test_hostile(self) -> None:
         rows = cells_of_markdown(render(make_result(names=HOSTILE), "md"))
         assert rows[1][1] == HOSTILE[2]
-        assert rows[2][1] == 'say "hi", 日本\\r\\nnext\\ttab \\x1b[31m\\x00'
+        assert rows[2][1] == 'say "hi", 日本\\r\\nnext\\ttab \\x1b[31m\\x00\\u202e'
         assert rows[1][2] == HOSTILE[0]
+
+    def test_addresses_are_no_links(self) -> None:
+        text = render(make_result(names=("http://a.b", "www.a.b", ":smile: WWW.c")), "md")
+        assert not re.search(r"://|www\.|:smile:", text, re.IGNORECASE)
+        assert {"http://a.b", "www.a.b", ":smile: WWW.c"} <= {cell for row in cells_of_markdown(text) for cell in row}
 
     @settings(max_examples=100, deadline=None)
     @given(names=any_names, path=any_path)
@@ -226,10 +256,6 @@ class TestTable:
         assert "1.00e-05" in lines[3]
 
     def test_colour_is_for_terminals_without_no_color(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        class Terminal(io.StringIO):
-            def isatty(self) -> bool:
-                return True
-
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv("COLUMNS", "70")
         monkeypatch.delenv("NO_COLOR", raising=False)
