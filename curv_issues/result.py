@@ -221,8 +221,8 @@ class AuditResult:
         Each of the two files is replaced in one step.
 
         Raises:
-            UsageError: another run is writing to the folder, or it is not writable.
-            AuditError: no disk space, or the files could not be written.
+            UsageError: another run is writing to the folder.
+            AuditError: the files cannot be written.
         """
         sheet = {} if self.contact_sheet is None else {SHEET: self.contact_sheet}
         replace_files(directory, {**sheet, SUMMARY: self._summary_json()})

@@ -135,12 +135,15 @@ def resolve(directory: Path) -> Path:
         UsageError: the current directory no longer exists, or the path leads through a loop of links.
     """
     try:
+        os.getcwd()
+    except OSError:  # numerical libraries end the process without it, even if the path is absolute
+        raise UsageError("The current directory no longer exists; change to another one.") from None
+    try:
         resolved = Path(os.path.realpath(directory))
-        if resolved.is_symlink():
+        if any(folder.is_symlink() for folder in (resolved, *resolved.parents)):  # what is left of a loop
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     except OSError as error:
-        where = directory if directory.is_absolute() else f"{directory} (in the current directory)"
-        raise UsageError(f"The output folder {where} cannot be used ({_reason(error)}); choose another.") from None
+        raise UsageError(f"The output folder {directory} cannot be used ({_reason(error)}); choose another.") from None
     return resolved
 
 
@@ -263,14 +266,14 @@ def replace_files(directory: str | Path, contents: Mapping[str, bytes]) -> None:
     """Add files to the result in a folder or replace some of it, each of them whole or not at all.
 
     Raises:
-        UsageError: another run is writing to the folder, or it is not writable.
-        AuditError: no disk space, or another failure to write.
+        UsageError: another run is writing to the folder.
+        AuditError: the files cannot be written.
     """
     directory = output_folder(directory)
+    resolved = resolve(directory)
     try:
-        resolved = resolve(directory)
-        with locked_output(resolved) as work:
-            staged = work / secrets.token_hex(4)
+        with locked_output(resolved):
+            staged = resolved / f"{HIDDEN}-{secrets.token_hex(4)}"
             try:
                 staged.mkdir()
                 for name, content in contents.items():
@@ -281,7 +284,7 @@ def replace_files(directory: str | Path, contents: Mapping[str, bytes]) -> None:
             finally:
                 discard(staged, resolved, FILES)
     except OSError as error:
-        raise _explain(error, directory) from error
+        raise AuditError(f"Cannot write {' and '.join(contents)} to {directory} ({_reason(error)}).") from error
 
 
 def _check_contents(directory: Path, *, overwrite: bool) -> None:
