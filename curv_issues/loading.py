@@ -28,6 +28,7 @@ from curv_issues.tables import (
 )
 
 LARGEST_SHEET = 64_000_000  # bytes
+_PNG = b"\x89PNG"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _LATER_TABLES = {  # not in results of the first version
     "conflicts": CONFLICTS_SCHEMA,
@@ -50,6 +51,8 @@ def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, 
     """
     scores = _read_table(files, "scores", SCORES_SCHEMA, more=pa.float64())
     trajectories = _read_table(files, "trajectories", pa.schema([SCORES_SCHEMA.field("row")]), more=pa.list_(pa.float32(), 1))
+    if not trajectories.column("row").equals(scores.column("row")):
+        raise UsageError("The scores and trajectories tables differ in their rows; expected the same, in the same order")
     later = {name: schema for name, schema in _LATER_TABLES.items() if f"{name}.parquet" in files}
     return {
         "scores": _frame(scores),
@@ -59,8 +62,15 @@ def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, 
         "trajectories": trajectories_from_arrow(trajectories),
         **{name: _frame(_read_table(files, name, schema)) for name, schema in later.items()},
         **{name: _read_array(files, f"{name}.npy", len(scores), memory_map=memory_map) for name in ("pred_probs", "embeddings")},
-        "contact_sheet": read_bounded(files[SHEET], limit=LARGEST_SHEET) if SHEET in files else None,
+        "contact_sheet": _read_sheet(files[SHEET]) if SHEET in files else None,
     }
+
+
+def _read_sheet(file: BinaryIO) -> bytes:
+    content = read_bounded(file, limit=LARGEST_SHEET)
+    if not content.startswith(_PNG):
+        raise UsageError(f"{SHEET} is not a PNG image")
+    return content
 
 
 def _read_table(files: Mapping[str, BinaryIO], table: str, schema: pa.Schema, *, more: pa.DataType | None = None) -> pa.Table:

@@ -346,7 +346,7 @@ def _read_summary(folder: Path, files: Mapping[str, BinaryIO]) -> dict[str, Any]
         raise UsageError(f"{folder} is not a result folder: it has no {SUMMARY}.")
     summary = parse_summary(files[SUMMARY])
     version = summary.get("schema_version") if summary is not None else None
-    if summary is None or type(version) is not int:  # True is an int too
+    if summary is None or type(version) is not int or version < 1:  # True is an int too
         raise UsageError(f"{folder} is not a result folder: its {SUMMARY} was not written by curv-issues, or is corrupt.")
     if version > SCHEMA_VERSION:
         raise UsageError(
