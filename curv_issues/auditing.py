@@ -241,38 +241,44 @@ def audit_data(
         raise
     compared_at = time.perf_counter()
 
-    def judge() -> AuditResult:
-        result = make_result(data, run, training, finding, looking, compared)
-        if overlap is not None and others is not None:
-            result.overlap = conform(overlap[0], OVERLAP_SCHEMA, table="overlap")
-            result.summary["against"] = json_ready(describe_overlap(overlap[0], others, overlap[1]))
-        return result
-
-    def measure() -> None:
+    def measure(result: AuditResult) -> None:
         searched = compared is not None or overlap is not None
         own = {**({"compare": compared_at - start} if searched else {}), "find": time.perf_counter() - compared_at}
         result.summary["seconds"] = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
         result.summary["peak_memory"] = peak_memory()
 
+    def judge() -> AuditResult:
+        result = make_result(data, run, training, finding, looking, compared)
+        if overlap is not None and others is not None:
+            result.overlap = conform(overlap[0], OVERLAP_SCHEMA, table="overlap")
+            result.summary["against"] = json_ready(describe_overlap(overlap[0], others, overlap[1]))
+        measure(result)
+        return result
+
     result, again = despite_interrupt(judge)
-    measure()
     interrupted |= again
     if on_result:
         interrupted |= despite_interrupt(lambda: on_result(result))[1]
     written = result.summary["seconds"].get("write")
-    try:
-        result.contact_sheet = draw_sheet(data, result.scores)
-    except KeyboardInterrupt:  # the ranking is there, only its picture is not
-        interrupted = True
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        result.summary["notes"].append(f"There is no contact sheet, because it could not be drawn ({reason}).")
-    measure()
+    interrupted |= _add_sheet(result, data)
+    measure(result)
     if written is not None:
         result.summary["seconds"]["write"] = written
     if interrupted:
         raise AuditInterrupted(result)
     return result
+
+
+def _add_sheet(result: AuditResult, data: LabeledData) -> bool:
+    """Draw the contact sheet of a result; return whether Ctrl-C came. A failure costs only the sheet and leaves a note."""
+    try:
+        result.contact_sheet = draw_sheet(data, result.scores)
+    except KeyboardInterrupt:
+        return True
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        result.summary["notes"].append(f"There is no contact sheet, because it could not be drawn ({reason}).")
+    return False
 
 
 def compare_pictures(
