@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from curv_issues.config import CurvatureForm, DuplicateOptions, FindingOptions, 
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.picture import UnreadablePictureError
 from curv_issues.duplicates.table import pairs_table
-from curv_issues.errors import AuditInterrupted
+from curv_issues.errors import AuditInterrupted, despite_interrupt
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings, find_duplicate_conflicts, group_tables
 from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
 from curv_issues.findings.overlap import find_overlap
@@ -76,6 +76,7 @@ def audit(
     against: str | Path | datasets.Dataset | LabeledData | None = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
+    on_result: Callable[[AuditResult], object] | None = None,
 ) -> AuditResult:
     """Train a probe on a labelled image dataset and find the labels that look wrong.
 
@@ -117,6 +118,8 @@ def audit(
         against: list the pictures that stand in this too: another split of the dataset (text, as `split`), or another dataset.
         trackers: tracker classes of your own; their scores join the table.
         progress: called with `Progress` along the way.
+        on_result: called with the result as soon as it is there, such as to save it: before the contact sheet is drawn, and also
+            after Ctrl-C or if the comparison of the images fails.
 
     Returns:
         Scores, findings and all that is needed to make findings anew.
@@ -191,7 +194,17 @@ def audit(
             progress=progress and (lambda done, total: progress(Progress("load", done, total))),
         )
     seconds = {"load": time.perf_counter() - start}
-    return audit_data(data, training, finding, looking, others=others, trackers=trackers, progress=progress, seconds=seconds)
+    return audit_data(
+        data,
+        training,
+        finding,
+        looking,
+        others=others,
+        trackers=trackers,
+        progress=progress,
+        on_result=on_result,
+        seconds=seconds,
+    )
 
 
 def audit_data(
@@ -203,6 +216,7 @@ def audit_data(
     others: LabeledData | None = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
+    on_result: Callable[[AuditResult], object] | None = None,
     seconds: dict[str, float] | None = None,
 ) -> AuditResult:
     """The audit of data that is already decoded; see `audit`.
@@ -215,6 +229,7 @@ def audit_data(
         others: list the pictures that stand in this data too.
         trackers: tracker classes of the user's.
         progress: told of every step.
+        on_result: called with the result before its contact sheet is drawn; see `audit`.
         seconds: what earlier stages took; goes into the summary.
     """
     looking = looking or DuplicateOptions()
@@ -227,31 +242,59 @@ def audit_data(
     if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
         finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
     start = time.perf_counter()
-    interrupted, compared, overlap = not run.complete, None, None
+    interrupted, compared, overlap = run.interrupted, None, None
     try:
-        if run.complete and looking.search:
+        if not interrupted and looking.search:
             compared = compare_pictures(data, run, looking.threshold, progress=progress)
-        if run.complete and others is not None:
+        if not interrupted and others is not None:
             threshold = looking.threshold if compared is None else compared.threshold  # one rule for all pictures
             overlap = find_overlap(data, others, threshold=threshold, device=run.device)
     except KeyboardInterrupt:  # the ranking is there
         interrupted = True
+    except Exception:
+        if on_result:
+            on_result(make_result(data, run, training, finding, looking))
+        raise
     compared_at = time.perf_counter()
-    result = make_result(data, run, training, finding, looking, compared)
-    if overlap is not None and others is not None:
-        result.overlap = conform(overlap[0], OVERLAP_SCHEMA, table="overlap")
-        result.summary["against"] = json_ready(describe_overlap(overlap[0], others, overlap[1]))
-    try:
-        result.contact_sheet = draw_sheet(data, result.scores)
-    except KeyboardInterrupt:  # the ranking is there, only its picture is not
-        interrupted = True
-    searched = compared is not None or overlap is not None
-    own = {**({"compare": compared_at - start} if searched else {}), "find": time.perf_counter() - compared_at}
-    result.summary["seconds"] = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
-    result.summary["peak_memory"] = peak_memory()
+
+    def measure(result: AuditResult) -> None:
+        searched = compared is not None or overlap is not None
+        own = {**({"compare": compared_at - start} if searched else {}), "find": time.perf_counter() - compared_at}
+        result.summary["seconds"] = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
+        result.summary["peak_memory"] = peak_memory()
+
+    def judge() -> AuditResult:
+        result = make_result(data, run, training, finding, looking, compared)
+        if overlap is not None and others is not None:
+            result.overlap = conform(overlap[0], OVERLAP_SCHEMA, table="overlap")
+            result.summary["against"] = json_ready(describe_overlap(overlap[0], others, overlap[1]))
+        measure(result)
+        return result
+
+    result, again = despite_interrupt(judge)
+    interrupted |= again
+    if on_result:
+        interrupted |= despite_interrupt(lambda: on_result(result))[1]
+    written = result.summary["seconds"].get("write")
+    interrupted |= _add_sheet(result, data)
+    measure(result)
+    if written is not None:
+        result.summary["seconds"]["write"] = written
     if interrupted:
         raise AuditInterrupted(result)
     return result
+
+
+def _add_sheet(result: AuditResult, data: LabeledData) -> bool:
+    """Draw the contact sheet of a result; return whether Ctrl-C came. A failure costs only the sheet and leaves a note."""
+    try:
+        result.contact_sheet = draw_sheet(data, result.scores)
+    except KeyboardInterrupt:
+        return True
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        result.summary["notes"].append(f"There is no contact sheet, because it could not be drawn ({reason}).")
+    return False
 
 
 def compare_pictures(

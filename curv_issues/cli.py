@@ -10,13 +10,14 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from curv_issues.cli_bench import bench
+from curv_issues.cli_saving import ResultSaver
 from curv_issues.cli_shared import ClassLevel, Debug, FileColumn, Labels, Splits, debug_is_on, exit_codes, folder_name
 from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions, whole_option
 from curv_issues.errors import AuditError, AuditInterrupted
@@ -25,7 +26,7 @@ from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
-from curv_issues.storage import check_output, check_space, read_summary
+from curv_issues.storage import check_output, check_space, claimed_output, output_folder
 from curv_issues.streams import protect_streams, stdout_failure
 from curv_issues.trackers import SCORES
 from curv_issues.unexpected import report_unexpected
@@ -178,10 +179,9 @@ def audit(
         FindingOptions(score=score, cut_off=cut_off)
         DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
         whole_option("max_samples", max_samples)
-        folder = output if output is not None else Path(folder_name(dataset, split))
-        check_output(folder, overwrite=overwrite, sources=[name for name in dataset if name])
-        check_space(folder, LEAST_SPACE)
-        with _saving_partial(folder, overwrite, format, quiet), live_progress(quiet=quiet) as progress:
+        folder = output_folder(output if output is not None else folder_name(dataset, split))
+        sources = [name for name in dataset if name]
+        with _saving(folder, overwrite, sources, format, quiet) as saver, live_progress(quiet=quiet) as progress:
             from curv_issues.auditing import audit as run_audit
 
             result = run_audit(
@@ -216,8 +216,9 @@ def audit(
                 duplicate_threshold=duplicate_threshold,
                 against=against,
                 progress=progress,
+                on_result=saver.save,
             )
-        _deliver(result, folder, overwrite=overwrite, format=format, quiet=quiet)
+        _deliver(result, saver.folder, format=format, quiet=quiet)
 
 
 @app.command()
@@ -245,14 +246,15 @@ def demo(
     """Audit scikit-learn's handwritten digits with planted errors: offline, under a minute."""
     with exit_codes():
         look_up(FORMATS, format, "format")
+        output = output_folder(output)
         check_output(output, overwrite=True)
         from curv_issues.auditing import audit as run_audit
         from curv_issues.data.demo import COPIES, digits_with_errors
 
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
-        with _saving_partial(output, True, format, quiet), live_progress(quiet=quiet) as progress:
-            result = run_audit(data, progress=progress)
-        _deliver(result, output, overwrite=True, format=format, quiet=quiet)
+        with _saving(output, True, [], format, quiet) as saver, live_progress(quiet=quiet) as progress:
+            result = run_audit(data, progress=progress, on_result=saver.save)
+        _deliver(result, saver.folder, format=format, quiet=quiet)
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
         planted = f"{int(is_flipped.sum())} wrong labels were planted"
@@ -263,11 +265,17 @@ def demo(
         _tell(f"{planted}; {pairs} of them are in the {groups} groups.", format=format, quiet=quiet)
 
 
-def _deliver(result: AuditResult, folder: Path, *, overwrite: bool, format: str, quiet: bool) -> None:
-    """Save the result, print the findings, and tell where everything lies."""
+def _deliver(result: AuditResult, folder: Path, *, format: str, quiet: bool) -> None:
+    """Print the findings of a saved result, and tell where everything lies."""
+    try:
+        _print_result(result, folder, format=format, quiet=quiet)
+    except KeyboardInterrupt:
+        raise _interrupted_after_saving(folder) from None
+
+
+def _print_result(result: AuditResult, folder: Path, *, format: str, quiet: bool) -> None:
     from curv_issues.report.text import TOP, merged_findings  # imports pandas
 
-    result.save(folder, overwrite=overwrite)
     typer.echo(render(result, format))
     total = len(merged_findings(result))
     if format in ("table", "md") and total > TOP:
@@ -300,22 +308,37 @@ def _tell(text: str, *, format: str, quiet: bool) -> None:
 
 
 @contextlib.contextmanager
-def _saving_partial(folder: Path, overwrite: bool, format: str, quiet: bool) -> Iterator[None]:
-    """After Ctrl-C save the ranking so far, and end with 130."""
-    try:
-        yield
-    except AuditInterrupted as interrupted:
-        if interrupted.result is None:
-            typer.echo("Interrupted before the first epoch was finished; nothing to save.", err=True)
-        else:
-            summary = interrupted.result.summary
-            done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]
-            missing = summary["options"]["duplicates"] and summary["duplicates"] is None
-            partly = " (complete: false)" if not summary["complete"] else "; pictures were not compared" if missing else ""
-            typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs{partly}.", err=True)
-            old = read_summary(folder)
-            if old is not None and old.get("complete"):  # half a ranking must not take the place of a whole one
-                folder = folder.with_name(f"{folder.name}-interrupted")
-                overwrite = True
-            _deliver(interrupted.result, folder, overwrite=overwrite, format=format, quiet=quiet)
-        raise typer.Exit(AuditInterrupted.exit_code) from None
+def _saving(folder: Path, overwrite: bool, sources: Sequence[str], format: str, quiet: bool) -> Iterator[ResultSaver]:
+    """Hold the output folder, for a result that is saved as soon as there is one; after Ctrl-C show that and end with 130."""
+    with claimed_output(folder, overwrite=overwrite, sources=sources):
+        check_space(folder, LEAST_SPACE)
+        saver = ResultSaver(folder, overwrite=overwrite)
+        try:
+            try:
+                yield saver
+                saver.add_sheet()
+            except AuditInterrupted as interrupted:
+                _show_interrupted(interrupted.result, saver, format=format, quiet=quiet)
+                raise typer.Exit(AuditInterrupted.exit_code) from None
+        except KeyboardInterrupt:
+            if saver.result is None:
+                raise
+            raise _interrupted_after_saving(saver.folder) from None
+
+
+def _show_interrupted(result: AuditResult | None, saver: ResultSaver, *, format: str, quiet: bool) -> None:
+    if result is None:
+        typer.echo("Interrupted before the first epoch was finished; nothing to save.", err=True)
+        return
+    summary = result.summary
+    done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]
+    missing = summary["options"]["duplicates"] and summary["duplicates"] is None
+    partly = " (complete: false)" if not summary["complete"] else "; pictures were not compared" if missing else ""
+    typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs{partly}.", err=True)
+    saver.add_sheet()
+    _deliver(result, saver.folder, format=format, quiet=quiet)
+
+
+def _interrupted_after_saving(folder: Path) -> typer.Exit:
+    typer.echo(f"Interrupted; the result is in {folder}.", err=True)
+    return typer.Exit(AuditInterrupted.exit_code)

@@ -13,6 +13,7 @@ from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
 from curv_issues.probes import PROBES
+from curv_issues.storage import output_folder
 from curv_issues.visible import visible
 
 
@@ -70,10 +71,10 @@ def bench(
         from curv_issues.bench.methods import parse_methods
 
         parse_methods(methods or ["all"], num_samples=0)  # a wrong name ends the command before anything is read
-        folder = output if output is not None else Path(folder_name(dataset, split, prefix="curv-issues-bench"))
+        folder = output_folder(output if output is not None else folder_name(dataset, split, prefix="curv-issues-bench"))
         from curv_issues.bench.results import check_folder, remove_cells
 
-        check_folder(folder, resume=resume, overwrite=overwrite)
+        check_folder(folder, resume=resume, overwrite=overwrite, sources=[name for name in dataset if name])
         with live_progress(quiet=quiet) as progress:
             from curv_issues.bench.run import Plan, check_noises, finished_cells, run_bench
             from curv_issues.data.huggingface import load_data

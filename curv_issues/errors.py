@@ -10,10 +10,13 @@ AuditInterrupted    130  Ctrl-C (a KeyboardInterrupt); carries the ranking so fa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from curv_issues.result import AuditResult
+
+T = TypeVar("T")
 
 
 class CurvIssuesError(Exception):
@@ -52,3 +55,11 @@ class AuditInterrupted(KeyboardInterrupt):
     def __init__(self, result: AuditResult | None) -> None:
         super().__init__("the audit was interrupted")
         self.result = result
+
+
+def despite_interrupt(make: Callable[[], T]) -> tuple[T, bool]:
+    """Return what a short step makes and whether Ctrl-C came: the step is done again then, and a second Ctrl-C ends it."""
+    try:
+        return make(), False
+    except KeyboardInterrupt:
+        return make(), True

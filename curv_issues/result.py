@@ -36,11 +36,12 @@ overlap.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curv_issues.errors import UsageError
-from curv_issues.storage import SUMMARY, read_summary, staged_result
+from curv_issues.loading import read_parts
+from curv_issues.storage import SHEET, SUMMARY, opened_result, output_folder, parse_summary, replace_files, staged_result
 from curv_issues.tables import (
     CONFLICTS_SCHEMA,
     DUPLICATES_SCHEMA,
@@ -58,15 +60,14 @@ from curv_issues.tables import (
     PAIRS_SCHEMA,
     SCORES_SCHEMA,
     conform,
-    field_metadata,
     json_ready,
     scores_schema,
     to_arrow,
-    trajectories_from_arrow,
     trajectories_to_arrow,
 )
 
 SCHEMA_VERSION = 1
+LONGEST_REASON = 500  # characters of what another library says about a corrupt file
 LABEL_ERROR = "label_error"
 """The kind of finding that `flagged` in the scores stands for."""
 
@@ -191,61 +192,76 @@ class AuditResult:
         start = time.perf_counter()
         schema = scores_schema(self.score_names, self.score_metadata)
         rows = self.scores["row"].to_numpy()
+        tables = {
+            "scores": to_arrow(self.scores, schema),
+            "findings": to_arrow(self.findings, FINDINGS_SCHEMA),
+            "conflicts": to_arrow(self.conflicts, CONFLICTS_SCHEMA),
+            "duplicates": to_arrow(self.duplicates, DUPLICATES_SCHEMA),
+            "pairs": to_arrow(self.pairs, PAIRS_SCHEMA),
+            **({} if self.overlap is None else {"overlap": to_arrow(self.overlap, OVERLAP_SCHEMA)}),
+            "trajectories": trajectories_to_arrow(rows, self.trajectories),
+            "images": to_arrow(self.images, IMAGES_SCHEMA),
+        }
         with staged_result(directory, overwrite=overwrite) as folder:
-            pq.write_table(to_arrow(self.scores, schema), folder / "scores.parquet")
-            pq.write_table(to_arrow(self.findings, FINDINGS_SCHEMA), folder / "findings.parquet")
-            pq.write_table(to_arrow(self.conflicts, CONFLICTS_SCHEMA), folder / "conflicts.parquet")
-            pq.write_table(to_arrow(self.duplicates, DUPLICATES_SCHEMA), folder / "duplicates.parquet")
-            pq.write_table(to_arrow(self.pairs, PAIRS_SCHEMA), folder / "pairs.parquet")
-            if self.overlap is not None:
-                pq.write_table(to_arrow(self.overlap, OVERLAP_SCHEMA), folder / "overlap.parquet")
-            pq.write_table(trajectories_to_arrow(rows, self.trajectories), folder / "trajectories.parquet")
-            pq.write_table(to_arrow(self.images, IMAGES_SCHEMA), folder / "images.parquet")
+            for name, table in tables.items():
+                with (folder / f"{name}.parquet").open("wb") as file:  # a path would have to be UTF-8
+                    pq.write_table(table, file)
             np.save(folder / "pred_probs.npy", self.pred_probs, allow_pickle=False)
             np.save(folder / "embeddings.npy", self.embeddings, allow_pickle=False)
             if self.contact_sheet is not None:
-                (folder / "findings.png").write_bytes(self.contact_sheet)
+                (folder / SHEET).write_bytes(self.contact_sheet)
             if isinstance(self.summary.get("seconds"), dict):
                 self.summary["seconds"]["write"] = round(time.perf_counter() - start, 3)
-            text = json.dumps(json_ready(self.summary), indent=2, ensure_ascii=False, allow_nan=False)
-            (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        return Path(directory)
+            (folder / SUMMARY).write_bytes(self._summary_json())
+        return output_folder(directory)
+
+    def save_sheet(self, directory: str | Path) -> None:
+        """Write the contact sheet, if there is one, and the summary again into a folder that `save` has written.
+
+        Each of the two files is replaced in one step.
+
+        Raises:
+            UsageError: another run is writing to the folder.
+            AuditError: the files cannot be written.
+        """
+        sheet = {} if self.contact_sheet is None else {SHEET: self.contact_sheet}
+        replace_files(directory, {**sheet, SUMMARY: self._summary_json()})
+
+    def _summary_json(self) -> bytes:
+        text = json.dumps(json_ready(self.summary), indent=2, ensure_ascii=False, allow_nan=False)
+        return f"{text}\n".encode()
 
     @classmethod
     def load(cls, directory: str | Path, *, memory_map: bool = False) -> AuditResult:
-        """Read a result that `save` has written.
+        """Read a result that `save` has written; from anybody: no file of it is trusted.
+
+        While another process replaces the result, the old or the new one is read, never a mixture.
 
         Args:
             directory: the folder.
             memory_map: leave `pred_probs` and `embeddings` on disk and read them as they are used.
 
         Raises:
-            UsageError: there is no such folder, it holds no result, one of a newer version, or a damaged one.
+            UsageError: there is no such folder, it holds no result, one of a newer version, or a corrupt one, or it is being
+                replaced again and again.
         """
-        folder = Path(directory)
-        summary = _read_summary(folder)
+        folder = output_folder(directory)
+        if not os.path.isdir(folder):
+            raise UsageError(f"There is no folder {folder}; expected one that an audit has written.")
         try:
-            scores = _read_table(folder / "scores.parquet")
-            sheet = folder / "findings.png"
-            return cls(
-                scores=scores.to_pandas(),
-                findings=_read_table(folder / "findings.parquet").to_pandas(),
-                trajectories=trajectories_from_arrow(_read_table(folder / "trajectories.parquet")),
-                pred_probs=_read_array(folder / "pred_probs.npy", memory_map=memory_map),
-                embeddings=_read_array(folder / "embeddings.npy", memory_map=memory_map),
-                images=_read_table(folder / "images.parquet").to_pandas(),
-                score_metadata=field_metadata(scores.schema),
-                summary=summary,
-                contact_sheet=sheet.read_bytes() if sheet.exists() else None,
-                **{
-                    name: _read_table(folder / f"{name}.parquet").to_pandas()
-                    for name in ("conflicts", "duplicates", "pairs", "overlap")
-                    if (folder / f"{name}.parquet").exists()  # not in results of the first version
-                },
-            )
-        except (OSError, ValueError, EOFError, UsageError) as error:  # Arrow's errors are ValueErrors
-            reason = " ".join(str(error).split())
-            raise UsageError(f"The result in {folder} is damaged ({reason}); make it anew.") from error
+            with opened_result(folder) as files:
+                summary = _read_summary(folder, files)
+                try:
+                    return cls(summary=summary, **read_parts(files, memory_map=memory_map))
+                except Exception as error:
+                    raise _corrupt(folder, error) from error
+        except OSError as error:
+            raise _corrupt(folder, error) from error
+
+
+def _corrupt(folder: Path, error: Exception) -> UsageError:
+    reason = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+    return UsageError(f"The result in {folder} is corrupt ({reason}); run the audit again.")
 
 
 def _table_or_empty(frame: pd.DataFrame | None, schema: pa.Schema, *, table: str) -> pd.DataFrame:
@@ -325,26 +341,16 @@ def _check_arrays(result: AuditResult) -> None:
         raise UsageError("A trajectory is called row; expected another name, as row is the column of row numbers.")
 
 
-def _read_summary(folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}; expected one that an audit has written.")
-    if not (folder / SUMMARY).is_file():
+def _read_summary(folder: Path, files: Mapping[str, BinaryIO]) -> dict[str, Any]:
+    if SUMMARY not in files:
         raise UsageError(f"{folder} is not a result folder: it has no {SUMMARY}.")
-    summary = read_summary(folder)
+    summary = parse_summary(files[SUMMARY])
     version = summary.get("schema_version") if summary is not None else None
-    if summary is None or not isinstance(version, int):
-        raise UsageError(f"{folder} is not a result folder: its {SUMMARY} is not one of curv-issues, or damaged.")
+    if summary is None or type(version) is not int or version < 1:  # True is an int too
+        raise UsageError(f"{folder} is not a result folder: its {SUMMARY} was not written by curv-issues, or is corrupt.")
     if version > SCHEMA_VERSION:
         raise UsageError(
             f"The result in {folder} has schema_version {version}; this version of curv-issues reads up to "
             f"{SCHEMA_VERSION}: update it."
         )
     return summary
-
-
-def _read_table(path: Path) -> pa.Table:
-    return pq.read_table(path, partitioning=None)  # a folder called fold=3 is no partition and adds no column
-
-
-def _read_array(path: Path, *, memory_map: bool) -> np.ndarray:
-    return np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)

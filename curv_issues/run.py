@@ -17,7 +17,7 @@ from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device, compute_type, sensible_threads
-from curv_issues.errors import UsageError
+from curv_issues.errors import UsageError, despite_interrupt
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
@@ -50,6 +50,7 @@ class ProbeRun:
         recipe: the training as it was run.
         epochs_done: number of finished epochs.
         complete: False if Ctrl-C cut the run short.
+        interrupted: True if Ctrl-C came, even if only after the ranking was complete.
         device: where it ran.
         compute_type: "bfloat16" or "float32".
         seconds: by stage, "train" and "score".
@@ -66,6 +67,7 @@ class ProbeRun:
     recipe: Recipe
     epochs_done: int
     complete: bool
+    interrupted: bool
     device: str
     compute_type: str
     seconds: dict[str, float] = field(default_factory=dict)
@@ -160,30 +162,38 @@ def run_probe(
                 for tracker in active:
                     tracker.keep_epochs(epochs_done)
                 _evaluate_now(probe, active, pictures, labels, epoch=epochs_done - 1, device=device)
+            # one pass more saves the ranking; another Ctrl-C ends at once
+            (pred_probs, embeddings, suggested), again = despite_interrupt(lambda: predict(probe, pictures, labels, device=device))
+            complete = complete and not again
+            interrupted, mirror_images = not complete, None
             try:
-                pred_probs, embeddings, suggested = predict(probe, pictures, labels, device=device)
-            except KeyboardInterrupt:  # one pass more saves the ranking; another Ctrl-C ends at once
-                complete = False
-                pred_probs, embeddings, suggested = predict(probe, pictures, labels, device=device)
-            mirror_images = embed_mirrored(probe, pictures, device=device) if mirrored and complete else None
+                mirror_images = embed_mirrored(probe, pictures, device=device) if mirrored and complete else None
+            except KeyboardInterrupt:  # the ranking is there
+                interrupted = True
 
-    trajectories = {tracker.trajectory: tracker.history for tracker in scoring if tracker.trajectory}
-    return ProbeRun(
-        scores={tracker.name: tracker.score() for tracker in scoring},
-        score_metadata={tracker.name: score_info(tracker).metadata() for tracker in scoring},
-        trajectories=trajectories,
-        pred_probs=pred_probs,
-        suggested=suggested,
-        reference_margin=reference.yardstick(trajectories["margin"]),
-        embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
-        mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
-        recipe=recipe,
-        epochs_done=epochs_done,
-        complete=complete,
-        device=str(device),
-        compute_type=str(compute_type(device)).removeprefix("torch."),
-        seconds=clock.seconds,
-    )
+    def assemble() -> ProbeRun:
+        trajectories = {tracker.trajectory: tracker.history for tracker in scoring if tracker.trajectory}
+        return ProbeRun(
+            scores={tracker.name: tracker.score() for tracker in scoring},
+            score_metadata={tracker.name: score_info(tracker).metadata() for tracker in scoring},
+            trajectories=trajectories,
+            pred_probs=pred_probs,
+            suggested=suggested,
+            reference_margin=reference.yardstick(trajectories["margin"]),
+            embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
+            mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
+            recipe=recipe,
+            epochs_done=epochs_done,
+            complete=complete,
+            interrupted=interrupted,
+            device=str(device),
+            compute_type=str(compute_type(device)).removeprefix("torch."),
+            seconds=clock.seconds,
+        )
+
+    run, again = despite_interrupt(assemble)
+    run.interrupted |= again
+    return run
 
 
 def make_spec(data: LabeledData) -> ProbeSpec:

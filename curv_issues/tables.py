@@ -8,18 +8,21 @@ What was not measured is NaN in memory and null in a file.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from curv_issues.errors import UsageError
 
 TEXT = pd.Series(["text"]).dtype
 _TEXT_IS_OBJECT = pd.api.types.is_object_dtype(TEXT)
+_CELLS_PER_BYTE = 100
 
 
 def _needed(name: str, type_: pa.DataType) -> pa.Field:
@@ -169,6 +172,47 @@ def _conform_column(column: pd.Series, type_: pa.DataType) -> Any:
     if pa.types.is_integer(type_) and not np.array_equal(converted, values):
         raise ValueError("expected whole numbers")
     return converted
+
+
+def read_table(file: BinaryIO, schema: pa.Schema, *, more: pa.DataType | None = None) -> pa.Table:
+    """Read a table of a result from a parquet file that anybody may have made, after a look at what it claims to hold.
+
+    Args:
+        file: an open regular file.
+        schema: the columns that it must have, in this order. Other sizes of integers, floats and text will do.
+        more: the type of any further columns, such as raw scores; a fixed-size list stands for such lists of any size.
+
+    Raises:
+        UsageError: the columns are others, or more rows are declared than the file can hold.
+        pa.ArrowException, OSError: it is not a parquet file, or a corrupt one.
+    """
+    size = os.fstat(file.fileno()).st_size
+    parquet = pq.ParquetFile(file)
+    found, rows = parquet.schema_arrow, parquet.metadata.num_rows
+    if len(set(found.names)) < len(found.names) or found.names[: len(schema)] != schema.names:
+        raise UsageError(f"The columns are {', '.join(found.names)}; expected {', '.join(schema.names)}")
+    if more is None and len(found) > len(schema):
+        raise UsageError(f"There are more columns than expected: {', '.join(found.names[len(schema) :])}")
+    for number, field in enumerate(found):
+        expected = schema.field(number).type if number < len(schema) else more
+        if not _is_like(field.type, expected):
+            raise UsageError(f"Column {field.name} has the type {field.type}; expected {expected}")
+        cells = field.type.list_size if pa.types.is_fixed_size_list(field.type) else 1
+        # every row has a number of its own and every value of a list is a measurement, so they need some space
+        if rows > size or rows * cells > _CELLS_PER_BYTE * size:
+            raise UsageError(f"{rows:,} rows of {cells:,} values are declared in a file of {size:,} bytes")
+    return parquet.read()
+
+
+def _is_like(found: pa.DataType, expected: pa.DataType) -> bool:
+    kinds = pa.types
+    if kinds.is_fixed_size_list(expected):
+        return kinds.is_fixed_size_list(found) and kinds.is_float32(found.value_type)
+    if kinds.is_string(expected):
+        return kinds.is_string(found) or kinds.is_large_string(found) or kinds.is_null(found)
+    if kinds.is_integer(expected):
+        return kinds.is_integer(found)
+    return found == expected
 
 
 def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:

@@ -118,14 +118,14 @@ def test_a_folder_of_the_first_version_has_none_of_them(tmp_path: Path) -> None:
 def test_a_damaged_table_is_told(table: str, content: bytes, tmp_path: Path) -> None:
     folder = AuditResult(**parts_with_duplicates()).save(tmp_path / "out")
     (folder / f"{table}.parquet").write_bytes(content)
-    with pytest.raises(UsageError, match="is damaged"):
+    with pytest.raises(UsageError, match="is corrupt"):
         AuditResult.load(folder)
 
 
 def test_conflicts_that_are_lost_are_told(tmp_path: Path) -> None:
     folder = AuditResult(**parts_with_duplicates()).save(tmp_path / "out")
     (folder / "conflicts.parquet").unlink()
-    with pytest.raises(UsageError, match=r"is damaged \(The conflicts table and the duplicate_conflict findings are not the same"):
+    with pytest.raises(UsageError, match=r"is corrupt \(The conflicts table and the duplicate_conflict findings are not the same"):
         AuditResult.load(folder)
 
 

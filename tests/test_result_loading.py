@@ -37,7 +37,7 @@ def test_loading_what_is_no_result(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "{}", '{"schema_version": "new"}', "\xff"])
 def test_loading_a_foreign_summary(saved: Path, text: str) -> None:
     (saved / "summary.json").write_text(text, encoding="latin-1")
-    expected = "DIR is not a result folder: its summary.json is not one of curv-issues, or damaged."
+    expected = "DIR is not a result folder: its summary.json was not written by curv-issues, or is corrupt."
     assert message_of_load(saved) == expected
 
 
@@ -51,29 +51,29 @@ def test_loading_a_newer_version(saved: Path) -> None:
 
 @pytest.mark.parametrize("name", ["scores", "findings", "trajectories", "images", "pred_probs", "embeddings"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "noise"])
-def test_loading_a_damaged_result(saved: Path, name: str, damage: str) -> None:
+def test_loading_a_corrupt_result(saved: Path, name: str, damage: str) -> None:
     path = next(saved.glob(f"{name}.*[!g]"))
     content = path.read_bytes()
     if damage == "missing":
         path.unlink()
     else:
         path.write_bytes({"empty": b"", "cut": content[:-20], "noise": b"noise" * 100}[damage])
-    assert message_of_load(saved).startswith("The result in DIR is damaged (")
-    assert message_of_load(saved).endswith("); make it anew.")
+    assert message_of_load(saved).startswith("The result in DIR is corrupt (")
+    assert message_of_load(saved).endswith("); run the audit again.")
 
 
 def test_loading_files_of_different_results(saved: Path, tmp_path: Path) -> None:
     make_result(n=9).save(tmp_path / "other")
     (tmp_path / "other" / "images.parquet").replace(saved / "images.parquet")
     assert message_of_load(saved) == (
-        "The result in DIR is damaged (The scores and images tables differ in their rows; expected the same, "
-        "in the same order.); make it anew."
+        "The result in DIR is corrupt (The scores and images tables differ in their rows; expected the same, "
+        "in the same order.); run the audit again."
     )
 
 
 def test_pickled_arrays_are_refused(saved: Path) -> None:
     np.save(saved / "embeddings.npy", np.array([{"a": 1}] * 8, dtype=object), allow_pickle=True)
-    assert message_of_load(saved).startswith("The result in DIR is damaged (Object arrays cannot be loaded")
+    assert message_of_load(saved).startswith("The result in DIR is corrupt (embeddings.npy has the shape (8,) and type object")
 
 
 def test_other_tools_see_plain_columns(saved: Path) -> None:

@@ -62,7 +62,7 @@ def measure_cell(
     noisy, truth = planted.data, planted.truth
     options = replace(options, seed=seed, measure=methods.scores, curvature_epochs=options.curvature_epochs or EVERY_EPOCH)
     run = run_probe(noisy, options, progress=progress)
-    if run is None or not run.complete:
+    if run is None or run.interrupted:
         raise KeyboardInterrupt
     passes = passes or measure_passes(noisy, options)
     found = _of_the_run(run, noisy, truth, methods, finding, passes)

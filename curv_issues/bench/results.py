@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from curv_issues.errors import AuditError, UsageError
-from curv_issues.storage import check_writable
+from curv_issues.storage import check_outside, check_writable
 
 SCHEMA_VERSION = 2
 CELLS = "cells"
@@ -94,11 +94,19 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
+def check_folder(folder: Path, *, resume: bool, overwrite: bool, sources: Sequence[str | Path] = ()) -> None:
     """Raise unless cells may be written to the folder.
 
+    Args:
+        folder: of the results; it need not exist.
+        resume: keep finished cells in it.
+        overwrite: replace them.
+        sources: local folders of the dataset, which the results must not be written into.
+
     Raises:
-        UsageError: it holds cells, and neither `resume` nor `overwrite` is set, or both are; or it cannot be written.
+        UsageError: it holds cells, and neither `resume` nor `overwrite` is set, or both are; or it cannot be written, or lies
+            within a source.
+        AuditError: there is no disk space.
     """
     if resume and overwrite:
         raise UsageError("--resume and --overwrite do not go together: one keeps finished cells, the other replaces them.")
@@ -109,6 +117,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
             f"The folder {folder} holds results of a benchmark already; add --resume to run only the missing cells, "
             "--overwrite to replace them, or choose another with --output."
         )
+    check_outside(folder, sources)
 
 
 def remove_cells(folder: Path) -> None:

@@ -113,7 +113,8 @@ def load_data(
             opened = open_source(dataset, config_name=config_name, revision=revision, folder=folder)
         elif any(option is not None for option in (config_name, revision, file_column, splits, class_level)):
             raise UsageError(
-                f"config_name, revision, file_column, splits and class_level are for data on disk or the Hub; this is {opened.name}."
+                "config_name, revision, file_column, splits and class_level are for data on disk or the Hub; "
+                f"this is {opened.name}."
             )
         selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
     is_chosen = label_column is not None

@@ -33,8 +33,10 @@ def find_again(
         A new result with other suspicion, flags and findings; without a contact sheet, as it holds no pictures.
 
     Raises:
-        UsageError: an option is wrong, or a threshold is given and the audit did not look for duplicates.
+        UsageError: an option is wrong, or a threshold is given and the audit did not look for duplicates, or the result lacks
+            what an audit records for this.
     """
+    _check_records(result)
     options = FindingOptions(score=score, cut_off=cut_off, own_scores=result.score_names)
     directions = {name: metadata["direction"] for name, metadata in result.score_metadata.items()}
     raw = {name: result.scores[name].to_numpy() for name in result.score_names}
@@ -67,6 +69,30 @@ def find_again(
     )
 
 
+def _check_records(result: AuditResult) -> None:
+    """Raise UsageError unless the margins, the reference margins and the entries of the summary that are used are there."""
+    margins, summary = result.trajectories.get("margin"), result.summary
+    reference = summary.get("reference_margin")
+    if (
+        margins is None
+        or not isinstance(reference, dict)
+        or not all(_is_list_of(reference.get(name), (int, float), length=margins.shape[1]) for name in ("p90", "p99", "predicted"))
+    ):
+        raise UsageError("This result lacks the margins or reference margins of its training; run the audit again.")
+    if (
+        not all(isinstance(summary.get(name), dict) for name in ("options", "num_findings"))
+        or not all(isinstance(summary.get(name), dict | None) for name in ("cut_off", "duplicates"))
+        or not _is_list_of(summary.get("notes", []), (str,))
+    ):
+        raise UsageError("The summary of this result lacks what an audit records in it; run the audit again.")
+
+
+def _is_list_of(values: object, types: tuple[type, ...], *, length: int | None = None) -> bool:
+    if not isinstance(values, list) or length not in (None, len(values)):
+        return False
+    return all(isinstance(value, types) for value in values)
+
+
 def _compared_again(result: AuditResult, threshold: float) -> ComparedPictures:
     """The pairs that an audit has kept, under another threshold."""
     given = DuplicateOptions(threshold=threshold).threshold
@@ -74,6 +100,8 @@ def _compared_again(result: AuditResult, threshold: float) -> ComparedPictures:
     before = result.summary.get("duplicates")
     if before is None:
         raise UsageError("This result was made without looking for duplicates; audit again with duplicates=True.")
+    if not isinstance(before.get("pairs_kept_from"), int | float):
+        raise UsageError("The summary of this result lacks `pairs_kept_from` of its duplicates; run the audit again.")
     if given < before["pairs_kept_from"]:
         raise UsageError(
             f"duplicate_threshold must be at least {before['pairs_kept_from']:g} here, as less similar pairs were not kept, got "

@@ -12,7 +12,7 @@ import pytest
 
 import curv_issues.bench.run as bench_run
 from tests.cli.running import check_error, run, tiny_parquet
-from tests.data.pictures import pngs, write_parquet
+from tests.data.pictures import pngs, write_image_folder, write_parquet
 
 FEW = ("--methods", "margin,input_curvature,knn_label_score", "--epochs", "2", "--seeds", "1", "--device", "cpu")
 
@@ -154,3 +154,14 @@ def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -
 def test_bad_input(data: Path, arguments: list[str], code: int, text: str) -> None:
     check_error(run("bench", data, *FEW, *arguments, "--output", "out"), code, text)
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("output", [("--output", "data/bench"), ("--output", "data"), ()])
+def test_results_never_go_into_the_dataset(here: Path, monkeypatch: pytest.MonkeyPatch, output: tuple[str, ...]) -> None:
+    write_image_folder(here / "data", {"cat": 4, "dog": 4})
+    monkeypatch.setattr("curv_issues.data.huggingface.load_data", lambda *_args, **_options: pytest.fail("read the data"))
+    if not output:
+        monkeypatch.chdir(here / "data")
+    dataset = "data" if output else "."
+    check_error(run("bench", dataset, *output), 2, f"lies within the dataset {dataset}", "--output")
+    assert sorted(path.name for path in (here / "data").iterdir()) == ["cat", "dog"]

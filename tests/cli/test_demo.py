@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,8 @@ def test_the_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) 
 
     whole = curv_issues.auditing.audit
 
-    def quick(data: object, *, progress: object = None) -> AuditResult:
-        return whole(data, epochs=1, progress=progress)  # type: ignore[arg-type]
+    def quick(data: object, **options: Any) -> AuditResult:
+        return whole(data, epochs=1, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(curv_issues.auditing, "audit", quick)
     result = run("demo", "--format", "csv", "--output", "there")

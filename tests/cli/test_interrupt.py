@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 import curv_issues.cli
-from curv_issues import AuditResult
+import curv_issues.storage
+from curv_issues import AuditResult, UsageError
+from curv_issues.cli_saving import folder_for_interrupted
 from curv_issues.progress import Progress, ProgressCallback
 from tests.cli.running import audit, environment, run, scores_of, strict_json, summary_of
 
@@ -69,6 +71,129 @@ def test_half_a_ranking_does_not_replace_a_whole_one(pets: Path, monkeypatch: py
     assert Path("out", "scores.parquet").read_bytes() == before
     assert summary_of(Path("out"))["complete"] is True
     assert summary_of(Path("out-interrupted"))["complete"] is False
+
+
+@pytest.mark.parametrize("output", ["out", ".", "x" * 250])
+def test_an_interrupted_result_replaces_nothing(pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    assert audit(pets, "--output", output).exit_code == 0
+    interrupt_at(monkeypatch, "train", 3)
+    where = []
+    for _ in range(3):
+        result = audit(pets, "--epochs", "5", "--output", output, "--overwrite")
+        assert result.exit_code == 130
+        where.append(Path(result.stdout.splitlines()[-1].removeprefix("Results: ")))
+    name = here.name if output == "." else output[:200]
+    assert [path.name for path in where] == [f"{name}-interrupted", f"{name}-interrupted-2", f"{name}-interrupted-3"]
+    assert [summary_of(path)["complete"] for path in (Path(output), *where)] == [True, False, False, False]
+
+
+def test_an_interrupted_result_goes_within_the_folder_where_nothing_can_be_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(folder: Path, **_: object) -> None:
+        if folder.parent == tmp_path:
+            raise UsageError("not writable.")
+
+    monkeypatch.setattr("curv_issues.cli_saving.check_output", check)
+    assert folder_for_interrupted(tmp_path / "out") == tmp_path / "out" / "interrupted"
+    monkeypatch.setattr("curv_issues.cli_saving.check_output", lambda *_, **__: check(tmp_path / "x"))
+    with pytest.raises(UsageError, match="cannot be written beside or within"):
+        folder_for_interrupted(tmp_path / "out")
+
+
+def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
+    """Ctrl-C in the first call of a function."""
+    original, calls = getattr(sys.modules[module], name), []
+
+    def interrupted(*arguments: object, **options: object) -> object:
+        calls.append(name)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(sys.modules[module], name, interrupted)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "compared"),
+    [
+        ("curv_issues.run", "ProbeRun", False),
+        ("curv_issues.run", "embed_mirrored", False),
+        ("curv_issues.auditing", "find_label_errors", True),
+        ("curv_issues.auditing", "peak_memory", True),
+        ("numpy", "save", True),
+        ("curv_issues.storage", "put_in_place", True),
+        ("curv_issues.cli", "render", True),
+    ],
+)
+def test_ctrl_c_in_the_last_stages_keeps_the_ranking(
+    pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str, compared: bool
+) -> None:
+    import curv_issues.auditing
+    import curv_issues.run  # noqa: F401
+
+    once(monkeypatch, module, name)
+    result = run("audit", pets, "--epochs", "2", "--device", "cpu", "--output", "out")
+    assert result.exit_code == 130
+    assert result.stderr.startswith(
+        "Interrupted; the result is in out." if name == "render" else "Interrupted; this is the ranking"
+    )
+    saved = AuditResult.load("out")
+    assert saved.complete
+    assert (saved.summary["duplicates"] is not None) == compared
+    assert [path.name for path in here.iterdir()] == ["out"]
+
+
+def test_the_result_is_saved_before_its_sheet_is_drawn(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(*_: object) -> bytes:
+        assert AuditResult.load("out").contact_sheet is None
+        return b"\x89PNG drawn"
+
+    monkeypatch.setattr("curv_issues.auditing.draw_sheet", draw)
+    assert audit(pets, "--output", "out").exit_code == 0
+    assert AuditResult.load("out").contact_sheet == b"\x89PNG drawn"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("avif:\n no planes")])
+def test_a_sheet_that_cannot_be_drawn_costs_the_sheet_alone(pets: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def draw(*_: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr("curv_issues.auditing.draw_sheet", draw)
+    result = audit(pets, "--output", "out")
+    assert result.exit_code == 0
+    reason = "MemoryError" if isinstance(error, MemoryError) else "avif: no planes"
+    note = f"There is no contact sheet, because it could not be drawn ({reason})."
+    assert f"Note: {note}" in result.stderr.splitlines()
+    assert note in AuditResult.load("out").summary["notes"]
+    assert not Path("out", "findings.png").exists()
+
+
+def test_a_sheet_that_cannot_be_saved_costs_the_sheet_alone(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("curv_issues.storage.secrets.token_hex", lambda _: "new")
+    flush = curv_issues.storage._flush
+    monkeypatch.setattr("curv_issues.storage._flush", lambda folder: full() if folder.parent.name == "out" else flush(folder))
+    result = audit(pets, "--output", "out")
+    assert result.exit_code == 0
+    assert (
+        "Note: The contact sheet is missing. Cannot write findings.png and summary.json to out (No space left on device)."
+        in result.stderr.splitlines()
+    )
+    assert AuditResult.load("out").contact_sheet is None
+    assert not any(path.name.startswith(".") for path in Path("out").iterdir())
+
+
+def test_a_comparison_that_fails_leaves_the_ranking(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("curv_issues.auditing.compare_pictures", fail)
+    with pytest.raises(MemoryError):
+        audit(pets, "--output", "out")
+    assert AuditResult.load("out").summary["duplicates"] is None
 
 
 @pytest.mark.parametrize(("stage", "epoch"), [("load", None), ("train", 1)])

@@ -3,8 +3,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +17,7 @@ from curv_issues.cli_shared import folder_name
 from tests.cli.running import TINY, audit, check_error, environment, run, scores_of, strict_json, summary_of, tiny_parquet
 from tests.data.pictures import write_image_folder
 from tests.made_up import WRITTEN
+from tests.processes import finish, start
 
 QUARTER = ("--cut-off", "25%", "--score", "cumulative_loss")  # of one score: no two samples are equally suspect
 
@@ -134,6 +137,64 @@ def test_folders_that_cannot_take_a_result(pets: Path, here: Path, tmp_path: Pat
     assert (here / "file").read_text() == "mine"
     assert [path.name for path in here.iterdir()] == ["file"]
     assert not (data / "result").exists()
+
+
+def test_the_home_folder_is_expanded_once(pets: Path, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert audit(pets, "--output=~/out").stdout.splitlines()[-1] == f"Results: {tmp_path / 'home' / 'out'}"
+    assert len(AuditResult.load("~/out")) == 24
+    assert list(here.iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr("curv_issues.cli_bench.TrainingOptions", lambda **_: None)
+        check_error(run("bench", tmp_path / "home", "--output", "~/out/bench"), 2, "lies within the dataset")
+
+
+def test_a_name_that_is_not_utf8(pets: Path, here: Path) -> None:
+    assert audit(pets, "--output", os.fsdecode(b"caf\xe9"), "--format", "json", "--quiet").exit_code == 0
+    assert [os.fsencode(path.name) for path in here.iterdir()] == [b"caf\xe9"]
+    assert len(AuditResult.load(os.fsdecode(b"caf\xe9"))) == 24
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("x" * 256, "File name too long"),
+        ("x/" * 2500, "File name too long"),
+        ("loop", "Too many levels of symbolic links"),
+        ("loop/out", "Too many levels of symbolic links"),
+        ("/dev/null", "is a file"),
+    ],
+)
+def test_paths_that_cannot_be_are_refused_before_training(
+    pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, output: str, words: str
+) -> None:
+    monkeypatch.setattr("curv_issues.auditing.audit", lambda *_args, **_options: pytest.fail("worked before it asked"))
+    (here / "loop").symlink_to(here / "loop")
+    for command in (("audit", pets), ("demo",)):
+        check_error(run(*command, "--output", output), 2, words)
+    assert [path.name for path in here.iterdir()] == ["loop"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a current folder cannot be removed")
+@pytest.mark.parametrize("output", [("--output", "out"), ("--output", "/tmp/out"), ()])
+def test_a_current_folder_that_is_gone(pets: Path, here: Path, output: tuple[str, ...]) -> None:
+    here.rmdir()
+    try:
+        check_error(audit(pets, *output), 2, "The current directory no longer exists; change to another one.")
+    finally:
+        here.mkdir()
+
+
+def test_a_second_audit_into_a_new_folder_is_refused_before_it_trains(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = start(lambda: audit(pets, "--epochs", "100000", "--output", "out"))
+    try:
+        while not Path(".curv-issues-out", "lock").exists():
+            time.sleep(0.01)
+        monkeypatch.setattr("curv_issues.auditing.audit", lambda *_args, **_options: pytest.fail("worked before it asked"))
+        check_error(audit(pets, "--output", "out", "--overwrite"), 2, "Another run is writing to the output folder")
+    finally:
+        os.kill(first, signal.SIGKILL)
+        finish(first)
 
 
 def test_a_file_of_someone_else_is_not_overwritten(pets: Path, here: Path) -> None:

@@ -148,3 +148,30 @@ class TestAnotherThreshold:
         changed.summary["duplicates"] = None
         with pytest.raises(UsageError, match="made without looking for duplicates; audit again with duplicates=True"):
             find_again(changed, duplicate_threshold=0.9)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reference_margin", None),
+        ("reference_margin", {"p90": [0.1], "p99": [0.2], "predicted": [0.0]}),  # of fewer epochs
+        ("reference_margin", {"p90": ["a", "b"], "p99": [0.1, 0.2], "predicted": [0.0, 0.0]}),
+        ("options", []),
+        ("num_findings", 3),
+        ("cut_off", "auto"),
+        ("notes", [{}]),
+        ("duplicates", {"threshold": 0.9}),
+    ],
+)
+def test_a_summary_that_lacks_what_is_needed(result: AuditResult, name: str, value: object) -> None:
+    hostile = copy.copy(result)
+    hostile.summary = {**result.summary, name: value}
+    with pytest.raises(UsageError, match=r"^(This result|The summary of this result) lacks .*run the audit again"):
+        find_again(hostile, duplicate_threshold=0.95 if name == "duplicates" else None)
+
+
+def test_a_result_without_margins(result: AuditResult) -> None:
+    hostile = copy.copy(result)
+    hostile.trajectories = {"loss": result.trajectories["loss"]}
+    with pytest.raises(UsageError, match="lacks the margins"):
+        find_again(hostile)

@@ -1,0 +1,71 @@
+"""Save the result of a command as soon as there is one, where it replaces nothing that it was not asked to replace."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from curv_issues.errors import CurvIssuesError, UsageError
+from curv_issues.storage import check_output, read_summary, resolve
+
+if TYPE_CHECKING:
+    from curv_issues.result import AuditResult
+
+_LONGEST_NAME = 200  # bytes, of the 255 that file systems allow; an ending follows
+
+
+class ResultSaver:
+    """Saves the result of one audit.
+
+    Attributes:
+        folder: where the result lies or will lie. An incomplete one goes to another folder than a complete older one.
+        result: the result, once it is saved.
+    """
+
+    def __init__(self, folder: Path, *, overwrite: bool) -> None:
+        self.folder = folder
+        self.result: AuditResult | None = None
+        self._overwrite = overwrite
+        self._tried = False
+
+    def save(self, result: AuditResult) -> None:
+        """Save the result; may be called again after Ctrl-C has cut it short."""
+        if not result.complete and not self._tried and (read_summary(self.folder) or {}).get("complete"):
+            self.folder, self._overwrite = folder_for_interrupted(self.folder), False
+        overwrite = self._overwrite or self._tried  # what is there then is our own, as the folder is locked
+        self._tried = True
+        result.save(self.folder, overwrite=overwrite)
+        self.result = result
+
+    def add_sheet(self) -> None:
+        """Save the contact sheet that was drawn meanwhile; a failure costs only the sheet."""
+        if self.result is None:
+            return
+        try:
+            self.result.save_sheet(self.folder)
+        except CurvIssuesError as error:
+            typer.echo(f"Note: The contact sheet is missing. {' '.join(str(error).split())}", err=True)
+
+
+def folder_for_interrupted(folder: Path) -> Path:
+    """Return a folder that can take an incomplete result and does not exist: NAME-interrupted, NAME-interrupted-2, ...
+
+    It lies beside the folder, or within it where nothing can be written beside it.
+
+    Raises:
+        UsageError: neither place is writable.
+    """
+    beside = folder if folder.name not in ("", "..") else resolve(folder)  # such as for "."
+    name = os.fsdecode(os.fsencode(beside.name)[:_LONGEST_NAME])
+    for start in (beside.with_name(f"{name}-interrupted"), folder / "interrupted"):
+        numbered = (start.with_name(f"{start.name}-{number}") for number in itertools.count(2))
+        candidate = next(path for path in itertools.chain([start], numbered) if not os.path.lexists(path))
+        with contextlib.suppress(CurvIssuesError):  # not writable
+            check_output(candidate, overwrite=False)
+            return candidate
+    raise UsageError(f"The incomplete result cannot be written beside or within {folder}; neither is writable.")

@@ -1,0 +1,110 @@
+"""Read the files of a result folder that anybody may have made: what a file claims to hold is checked before it is read."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from curv_issues.errors import UsageError
+from curv_issues.regular_files import read_bounded
+from curv_issues.storage import SHEET
+from curv_issues.tables import (
+    CONFLICTS_SCHEMA,
+    DUPLICATES_SCHEMA,
+    FINDINGS_SCHEMA,
+    IMAGES_SCHEMA,
+    OVERLAP_SCHEMA,
+    PAIRS_SCHEMA,
+    SCORES_SCHEMA,
+    field_metadata,
+    read_table,
+    trajectories_from_arrow,
+)
+
+LARGEST_SHEET = 64_000_000  # bytes
+_PNG = b"\x89PNG"
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_LATER_TABLES = {  # not in results of the first version
+    "conflicts": CONFLICTS_SCHEMA,
+    "duplicates": DUPLICATES_SCHEMA,
+    "pairs": PAIRS_SCHEMA,
+    "overlap": OVERLAP_SCHEMA,
+}
+
+
+def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, Any]:
+    """Return the arguments of an `AuditResult` that lie in the files of a result folder: all but the summary.
+
+    Args:
+        files: the open files, by name.
+        memory_map: leave the arrays on disk.
+
+    Raises:
+        Exception: a file is missing or holds something else than it should. The readers of the file formats raise anything for
+            files made to mislead them.
+    """
+    scores = _read_table(files, "scores", SCORES_SCHEMA, more=pa.float64())
+    trajectories = _read_table(files, "trajectories", pa.schema([SCORES_SCHEMA.field("row")]), more=pa.list_(pa.float32(), 1))
+    if not trajectories.column("row").equals(scores.column("row")):
+        raise UsageError("The scores and trajectories tables differ in their rows; expected the same, in the same order")
+    later = {name: schema for name, schema in _LATER_TABLES.items() if f"{name}.parquet" in files}
+    return {
+        "scores": _frame(scores),
+        "score_metadata": field_metadata(scores.schema),
+        "findings": _frame(_read_table(files, "findings", FINDINGS_SCHEMA)),
+        "images": _frame(_read_table(files, "images", IMAGES_SCHEMA)),
+        "trajectories": trajectories_from_arrow(trajectories),
+        **{name: _frame(_read_table(files, name, schema)) for name, schema in later.items()},
+        **{name: _read_array(files, f"{name}.npy", len(scores), memory_map=memory_map) for name in ("pred_probs", "embeddings")},
+        "contact_sheet": _read_sheet(files[SHEET]) if SHEET in files else None,
+    }
+
+
+def _read_sheet(file: BinaryIO) -> bytes:
+    content = read_bounded(file, limit=LARGEST_SHEET)
+    if not content.startswith(_PNG):
+        raise UsageError(f"{SHEET} is not a PNG image")
+    return content
+
+
+def _read_table(files: Mapping[str, BinaryIO], table: str, schema: pa.Schema, *, more: pa.DataType | None = None) -> pa.Table:
+    name = f"{table}.parquet"
+    file = _file(files, name)
+    try:
+        return read_table(file, schema, more=more)
+    except Exception as error:  # Arrow does not name the file
+        raise UsageError(f"{name}: {error or type(error).__name__}") from error
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    return table.to_pandas(ignore_metadata=True)  # of pandas: it could make a column the index
+
+
+def _file(files: Mapping[str, BinaryIO], name: str) -> BinaryIO:
+    if name not in files:
+        raise UsageError(f"{name} is missing")
+    return files[name]
+
+
+def _read_array(files: Mapping[str, BinaryIO], name: str, rows: int, *, memory_map: bool) -> np.ndarray:
+    """Return a float16 array of that many rows, (rows, any)."""
+    file = _file(files, name)
+    try:
+        shape, is_fortran, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+    except Exception as error:
+        raise UsageError(f"{name} is not an array in the numpy format: {error}") from error
+    if dtype != np.float16 or len(shape) != 2 or shape[0] != rows:
+        raise UsageError(f"{name} has the shape {shape} and type {dtype}; expected ({rows}, any) and float16")
+    start, needed = file.tell(), math.prod(shape) * dtype.itemsize
+    if os.fstat(file.fileno()).st_size - start != needed:
+        raise UsageError(f"{name} claims the shape {shape}, which does not fit its size")
+    order: Literal["F", "C"] = "F" if is_fortran else "C"
+    if memory_map and needed:
+        return np.memmap(file, dtype, "r", offset=start, shape=shape, order=order)
+    return np.frombuffer(file.read(needed), dtype).reshape(shape, order=order).copy()

@@ -1,0 +1,236 @@
+"""A result is replaced in one step: whenever the process is killed or interrupted, there is the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from curv_issues import replacing
+from curv_issues.errors import AuditError, UsageError
+from curv_issues.result import AuditResult
+from curv_issues.storage import FILES
+from tests.made_up import WRITTEN, make_result
+from tests.processes import finish, start
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+
+MOVES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
+OLD, NEW = make_result(names=("old", "older")), make_result(names=("new", "newer"), contact_sheet=None)
+
+
+def nothing(_: Path) -> None:
+    pass
+
+
+def notes(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+
+
+def result(folder: Path) -> None:
+    OLD.save(folder)
+
+
+def result_and_notes(folder: Path) -> None:
+    OLD.save(folder)
+    (folder / "notes.txt").write_text("mine")
+
+
+BEFORE = [nothing, notes, result, result_and_notes]
+
+
+def loaded(folder: Path) -> str:
+    """The first class of the result that is loaded, or why none is."""
+    try:
+        return AuditResult.load(folder).class_names[0]
+    except UsageError as error:
+        return str(error).replace(str(folder), "DIR")
+
+
+def is_there(folder: Path, prepare: Callable[[Path], None]) -> bool:
+    """Whether the old or the new result is in the folder, whole, and the user's notes."""
+    allowed = {
+        nothing: {"new", "There is no folder DIR; expected one that an audit has written."},
+        notes: {"new", "DIR is not a result folder: it has no summary.json."},
+    }.get(prepare, {"old", "new"})
+    has_notes = (folder / "notes.txt").exists()
+    return loaded(folder) in allowed and has_notes == (prepare in (notes, result_and_notes))
+
+
+def try_each_step(tmp_path: Path, prepare: Callable[[Path], None], signals: Callable[[int], list[tuple[int, int]]]) -> int:
+    """Save with signals at the first step, at the second, ... until a save ends before any; return the number of trials."""
+    for step in count(1):
+        folder = tmp_path / str(step) / "out"
+        folder.parent.mkdir()
+        prepare(folder)
+        status = finish(start(lambda: NEW.save(folder, overwrite=True), signals(step), steps=MOVES))  # noqa: B023
+        assert is_there(folder, prepare), (step, loaded(folder))
+        NEW.save(folder, overwrite=True)  # the next run is not refused
+        assert is_there(folder, prepare)
+        assert {path.name for path in folder.iterdir()} - {"notes.txt"} == set(WRITTEN) - {"findings.png"}, step
+        assert [path.name for path in folder.parent.iterdir()] == ["out"], step
+        if status == 0:
+            return step
+    raise AssertionError
+
+
+@pytest.mark.parametrize("prepare", BEFORE)
+def test_a_kill_at_any_step(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+    assert try_each_step(tmp_path, prepare, lambda step: [(step, signal.SIGKILL)]) > 5
+
+
+@pytest.mark.parametrize("prepare", BEFORE)
+def test_ctrl_c_twice_at_any_step(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+    assert try_each_step(tmp_path, prepare, lambda step: [(step, signal.SIGINT), (step + 2, signal.SIGINT)]) > 5
+
+
+def test_other_tools_never_see_a_folder_with_files_of_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = OLD.save(tmp_path / "out")
+    seen = []
+    discard = replacing.discard
+
+    def look(*arguments: object) -> None:
+        seen.append(loaded(folder))
+        seen.append(sorted(path.name for path in folder.iterdir()) == sorted(set(WRITTEN) - {"findings.png"}))
+        discard(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("curv_issues.storage.discard", look)
+    NEW.save(folder, overwrite=True)
+    assert seen == ["new", True]
+
+
+class TestFileByFile:
+    """Where the folder itself has to stay."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        result_and_notes(tmp_path / "out")
+        return tmp_path / "out"
+
+    @pytest.fixture
+    def broken_at(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, BaseException], None]:
+        """Make the move of the file with this number fail."""
+
+        def break_at(number: int, error: BaseException) -> None:
+            moves, replace = [], os.replace
+
+            def failing(source: Path, target: Path) -> None:
+                moves.append(source)
+                if len(moves) == number:
+                    raise error
+                replace(source, target)
+
+            monkeypatch.setattr(replacing.os, "replace", failing)
+
+        return break_at
+
+    @pytest.mark.parametrize("number", range(1, len(WRITTEN)))
+    def test_a_move_that_fails_is_finished_by_the_next_run(
+        self, folder: Path, broken_at: Callable[[int, BaseException], None], number: int
+    ) -> None:
+        broken_at(number, OSError(5, "Input/output error"))
+        with pytest.raises(AuditError) as error:
+            NEW.save(folder, overwrite=True)
+        assert str(error.value) == (
+            f"The new result in {folder} is whole, but its files could not all be moved into place (Input/output error); the "
+            "next audit with this folder tries it again."
+        )
+        assert loaded(folder) == "new"
+        with pytest.raises(UsageError, match="already holds a result"):
+            NEW.save(folder)
+        assert {path.name for path in folder.iterdir()} == {*WRITTEN, "notes.txt"} - {"findings.png"}
+        assert loaded(folder) == "new"
+
+    def test_ctrl_c_in_the_move_lets_it_end(self, folder: Path, broken_at: Callable[[int, BaseException], None]) -> None:
+        broken_at(4, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            NEW.save(folder, overwrite=True)
+        assert {path.name for path in folder.iterdir()} == {*WRITTEN, "notes.txt"} - {"findings.png"}
+
+    @pytest.mark.parametrize("reason", ["current directory", "no exchange"])
+    def test_the_folder_stays_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+        folder = OLD.save(tmp_path / "out")
+        inode = folder.stat().st_ino
+        if reason == "current directory":
+            monkeypatch.chdir(folder)
+        else:
+            monkeypatch.setattr(replacing, "_exchange", lambda *_: False)
+        NEW.save("." if reason == "current directory" else folder, overwrite=True)
+        assert folder.stat().st_ino == inode
+        assert loaded(folder) == "new"
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_link_to_the_folder_stays(tmp_path: Path) -> None:
+    OLD.save(tmp_path / "real")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    NEW.save(tmp_path / "link", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert loaded(tmp_path / "real") == "new"
+
+
+def test_permissions_of_the_folder_stay(tmp_path: Path) -> None:
+    folder = OLD.save(tmp_path / "out")
+    folder.chmod(0o750)
+    NEW.save(folder, overwrite=True)
+    assert folder.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_file_added_at_the_last_moment_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = OLD.save(tmp_path / "out")
+    exchange = replacing._exchange
+
+    def meanwhile(first: Path, second: Path) -> bool:
+        (folder / "notes.txt").write_text("mine")
+        return exchange(first, second)
+
+    monkeypatch.setattr(replacing, "_exchange", meanwhile)
+    NEW.save(folder, overwrite=True)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert loaded(folder) == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("prepare", [result, result_and_notes])
+def test_a_reader_beside_a_writer_gets_one_of_the_results(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+    folder = tmp_path / "out"
+    prepare(folder)
+
+    def write_for_ever() -> None:
+        while True:
+            NEW.save(folder, overwrite=True)
+            OLD.save(folder, overwrite=True)
+
+    writer = start(write_for_ever)
+    try:
+        found = {loaded(folder) for _ in range(30)}
+    finally:
+        os.kill(writer, signal.SIGKILL)
+        finish(writer)
+    assert found <= {"old", "new", "The result in DIR is being replaced; try again."}
+    assert found & {"old", "new"}
+
+
+def test_a_reader_that_always_meets_a_replacement_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = OLD.save(tmp_path / "out")
+    numbers = count()
+    monkeypatch.setattr("curv_issues.storage._result_state", lambda _: next(numbers))
+    monkeypatch.setattr("curv_issues.storage._OPEN_PAUSE", 0)
+    assert loaded(folder) == "The result in DIR is being replaced; try again."
+
+
+def test_leftovers_of_a_killed_run_go_with_the_next_run_beside_it(tmp_path: Path) -> None:
+    finish(start(lambda: NEW.save(tmp_path / "killed"), [(12, signal.SIGKILL)]))
+    assert [path.name for path in tmp_path.iterdir()] == [".curv-issues-killed"]
+    NEW.save(tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_files_are_those_of_a_result() -> None:
+    assert FILES[-1] == "summary.json"  # the last to appear where files are moved one by one
