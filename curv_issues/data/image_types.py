@@ -1,0 +1,158 @@
+"""Which files are images: the formats that the decoder reads, their endings, and their first bytes."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import stat
+from pathlib import Path
+
+HEAD_BYTES = 64
+
+# Pillow's name of each format that the decoder reads -> usual endings of its files. Formats that run code (EPS, WMF),
+# videos, documents and containers of other data are left out on purpose.
+FORMATS: dict[str, tuple[str, ...]] = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png", ".apng"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "DIB": (".dib",),
+    "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif", ".avifs"),
+    "JPEG2000": (".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
+    "MPO": (".mpo",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    "TGA": (".tga",),
+    "SGI": (".sgi",),
+    "SUN": (".ras",),
+    "PCX": (".pcx",),
+    "QOI": (".qoi",),
+    "DDS": (".dds",),
+    "FITS": (".fits", ".fit"),
+    "ICO": (".ico",),
+}
+HEIF_ENDINGS = (".heic", ".heif", ".heics", ".heifs", ".hif")
+
+_RAW_ENDINGS = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef", ".mos", ".mrw"),
+    *(".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
+)
+_NO_HEIF = "HEIC is read only with pillow-heif: pip install 'curv-issues[heic]'"
+_RAW = "camera raw files are not read; convert to JPEG, PNG or TIFF"
+_JPEG_XL = "JPEG XL is not read; convert to PNG or JPEG"
+_SVG = "SVG is a drawing without pixels; convert to PNG"
+_PHOTOSHOP = "Photoshop documents are not read; export as PNG"
+_UNSUPPORTED = {
+    **dict.fromkeys(_RAW_ENDINGS, _RAW),
+    **dict.fromkeys((".svg", ".svgz"), _SVG),
+    **dict.fromkeys((".psd", ".psb"), _PHOTOSHOP),
+    ".jxl": _JPEG_XL,
+}
+
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_JPEG_XL_BOX = b"\0\0\0\x0cJXL \r\n\x87\n"
+_MAGIC = (
+    b"\xff\xd8\xff",  # JPEG
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"\0\0\0\x0cjP  \r\n\x87\n",  # JPEG 2000 file
+    b"\xff\x4f\xff\x51",  # JPEG 2000 codestream
+)
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BMP_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
+_BMP_BITS = {1, 2, 4, 8, 16, 24, 32}
+
+
+def can_read_heif() -> bool:
+    """Return whether pillow-heif is installed, without importing it."""
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
+IMAGE_ENDINGS: frozenset[str] = frozenset(
+    ending for endings in (*FORMATS.values(), HEIF_ENDINGS if can_read_heif() else ()) for ending in endings
+)
+"""Lower-case endings, with the dot, of the files that the decoder reads."""
+
+
+def sniff_image(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file begins like an image that the decoder reads, whatever its ending.
+
+    Only formats with an unmistakable beginning count: JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, JPEG 2000 and, with
+    pillow-heif, HEIC. Reads at most 64 bytes. Anything but a readable regular file (or a link to one) gives False, and
+    so does an ending of camera raw files, whose TIFF bytes hold only a thumbnail.
+    """
+    return _unsupported_ending(path) is None and is_image_head(_read_head(path))
+
+
+def unsupported_image(path: str | os.PathLike[str]) -> str | None:
+    """Return why something that looks like an image cannot be read, in a few words; None: it does not look like one.
+
+    Args:
+        path: a file, judged by its ending and else by its first 64 bytes, or just an ending such as ".cr2".
+    """
+    return _unsupported_ending(path) or unsupported_head(_read_head(path))
+
+
+def is_image_head(head: bytes) -> bool:
+    """Return whether these first bytes (up to 64) are those of an image that the decoder reads."""
+    if head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return True
+    if head.startswith(_TIFF_MAGIC):
+        return head[8:10] != b"CR"  # Canon's raw files
+    brands = _brands(head)
+    return _is_bmp(head) or bool(brands & _AVIF_BRANDS) or (can_read_heif() and bool(brands & _HEIF_BRANDS))
+
+
+def unsupported_head(head: bytes) -> str | None:
+    """Return why a file with these first bytes (up to 64) cannot be read; None: it does not look like an image."""
+    brands = _brands(head)
+    if brands & _HEIF_BRANDS and not brands & _AVIF_BRANDS and not can_read_heif():
+        return _NO_HEIF
+    if b"crx " in brands or (head.startswith(_TIFF_MAGIC) and head[8:10] == b"CR"):
+        return _RAW
+    if head.startswith((_JPEG_XL_BOX, b"\xff\x0a")):
+        return _JPEG_XL
+    if head.startswith(b"8BPS"):
+        return _PHOTOSHOP
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<svg"):
+        return _SVG
+    return None
+
+
+def _unsupported_ending(path: str | os.PathLike[str]) -> str | None:
+    name = os.path.basename(os.fspath(path)).lower()
+    ending = name if name.rfind(".") == 0 else Path(name).suffix  # an ending alone has no suffix
+    if ending in HEIF_ENDINGS and not can_read_heif():
+        return _NO_HEIF
+    return _UNSUPPORTED.get(ending)
+
+
+def _read_head(path: str | os.PathLike[str]) -> bytes:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
+            return b""
+        with open(path, "rb", buffering=0) as file:
+            return file.read(HEAD_BYTES) or b""
+    except (OSError, ValueError):  # ValueError: a null character in the name
+        return b""
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The brands of a file in boxes, as AVIF and HEIC are."""
+    if head[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[place : place + 4] for place in (8, *range(16, end, 4))}
+
+
+def _is_bmp(head: bytes) -> bool:
+    """Text may begin with BM too: the header must make sense."""
+    if len(head) < 30 or head[:2] != b"BM" or head[6:10] != b"\0\0\0\0":
+        return False
+    pixels, size = (int.from_bytes(head[place : place + 4], "little") for place in (10, 14))
+    place = 22 if size == 12 else 26
+    planes, bits = (int.from_bytes(head[start : start + 2], "little") for start in (place, place + 2))
+    return size in _BMP_HEADER_SIZES and pixels >= 14 + size and planes == 1 and bits in _BMP_BITS

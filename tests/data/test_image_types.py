@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from curv_issues.data import image_types
+from curv_issues.data.image_types import FORMATS, IMAGE_ENDINGS, sniff_image, unsupported_image
+from tests.data.pictures import colour_picture, encode
+
+HEIC = b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf" + b"\0" * 40
+NEF = b"II*\0\x08\0\0\0" + b"\0" * 56
+
+
+@pytest.fixture(params=[False, True])
+def heif(request, monkeypatch) -> bool:
+    monkeypatch.setattr(image_types, "can_read_heif", lambda: request.param)
+    return request.param
+
+
+def write(folder: Path, content: bytes, name: str = "file") -> Path:
+    place = folder / name
+    place.write_bytes(content)
+    return place
+
+
+def test_endings_are_lower_case_and_every_format_is_one_of_pillow():
+    Image.init()
+    assert {".jpg", ".png", ".avif", ".tif", ".jp2"} <= IMAGE_ENDINGS
+    assert not {".pdf", ".eps", ".wmf", ".mpg", ".h5", ".psd", ".svg", ".nef"} & IMAGE_ENDINGS
+    assert all(ending.startswith(".") and ending == ending.lower() for ending in IMAGE_ENDINGS)
+    assert set(FORMATS) - {"MPO"} <= set(Image.OPEN)  # MPO is opened as JPEG
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000"])
+def test_images_are_known_by_their_first_bytes(tmp_path, file_format):
+    place = write(tmp_path, encode(colour_picture(1), file_format), "picture.txt")
+    assert sniff_image(place)
+    assert unsupported_image(place) is None
+    link = tmp_path / "link"
+    link.symlink_to(place)
+    assert sniff_image(link)
+
+
+@pytest.mark.parametrize("size", [12, 40, 124])
+def test_every_kind_of_bmp_header(tmp_path, size):
+    sides = struct.pack("<HH", 2, 2) if size == 12 else struct.pack("<ii", 2, 2)
+    header = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + size) + struct.pack("<I", size) + sides + struct.pack("<HH", 1, 24)
+    assert sniff_image(write(tmp_path, header + b"\0" * 110))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"BM", b"BMW is a maker of cars, and this is only a text about them, of more than 64 letters"),
+        *(b"P1 of the plan", b"P5 2 2 255 abcd", b"hello, world", b"\xff\xd8", b"RIFF\0\0\0\0WAVE"),
+        *(b"\0\0\0\x18ftypisom\0\0\0\0mp42avc1", b"%PDF-1.7", b"%!PS-Adobe-3.0 EPSF-3.0"),
+    ],
+)
+def test_text_and_other_files_are_not_images(tmp_path, content):
+    place = write(tmp_path, content, "file.dat")
+    assert not sniff_image(place)
+    assert unsupported_image(place) is None
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # would wait for ever
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    for place in (tmp_path / "pipe", tmp_path, tmp_path / "broken", tmp_path / "missing", "a\0b", "/dev/zero"):
+        assert not sniff_image(place)
+        assert unsupported_image(place) is None
+
+
+def test_heic_is_an_image_where_it_can_be_read(tmp_path, heif):
+    place = write(tmp_path, HEIC)
+    assert sniff_image(place) is heif
+    for what in (place, "a.HEIC", ".heif"):
+        reason = unsupported_image(what)
+        assert reason is None if heif else "curv-issues[heic]" in reason
+
+
+@pytest.mark.parametrize("ending", [".cr2", ".NEF", ".arw", ".dng", ".orf", ".rw2"])
+def test_camera_raw_is_not_read_as_its_thumbnail(tmp_path, ending):
+    place = write(tmp_path, NEF, f"photo{ending}")
+    assert not sniff_image(place)
+    assert "camera raw" in unsupported_image(place)
+    assert "camera raw" in unsupported_image(ending)
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "expected"),
+    [
+        (b"II*\0\x10\0\0\0CR\x02\0" + b"\0" * 50, ["a.cr2"], "camera raw"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", ["a.cr3"], "camera raw"),
+        (b"\xff\x0a\xfa\x1f", ["a.jxl", ".JXL"], "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", [], "JPEG XL"),
+        (b"8BPS\0\x01", ["a.psd", "a.psb"], "Photoshop"),
+        (b"\n<svg xmlns='http://www.w3.org/2000/svg'>", ["a.svg", "a.svgz"], "SVG"),
+    ],
+)
+def test_what_looks_like_an_image_but_is_not_read(tmp_path, content, names, expected):
+    place = write(tmp_path, content)
+    assert not sniff_image(place)
+    for what in (place, *names):
+        assert unsupported_image(what).startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", ".png", "notes.txt", "README", ".hidden", ""])
+def test_other_names_have_no_reason(name):
+    assert unsupported_image(name) is None
