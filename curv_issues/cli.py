@@ -19,6 +19,7 @@ import typer
 from curv_issues.cli_bench import bench
 from curv_issues.cli_shared import exit_codes, folder_name
 from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.errors import AuditInterrupted, UsageError
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
@@ -90,6 +91,18 @@ def audit(
     max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="Leave out broken pictures.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="Leave out samples without label.")] = False,
+    value_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            help="Values shown as black and white in images of more than 8 bits per channel, such as 0:4095 or just 4095. "
+            "Default: detected, one range for the dataset.",
+        ),
+    ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(help="Images with more pixels count as unreadable. Default: 64 million, or fewer if memory is small."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
     seed: Annotated[int, typer.Option(help="Of sampling and training.")] = 0,
@@ -149,6 +162,8 @@ def audit(
         )
         FindingOptions(score=score, cut_off=cut_off)
         DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
+        values = None if value_range is None else parse_value_range(value_range)
+        check_max_pixels(max_pixels)
         if max_samples is not None and max_samples < 2:
             raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
         folder = output if output is not None else Path(folder_name(dataset, split))
@@ -167,6 +182,8 @@ def audit(
                 max_samples=max_samples,
                 skip_unreadable=skip_unreadable,
                 skip_unlabelled=skip_unlabelled,
+                value_range=values,
+                max_pixels=max_pixels,
                 seed=seed,
                 device=device,
                 preset=preset,

@@ -9,6 +9,7 @@ import typer
 
 from curv_issues.cli_shared import exit_codes, folder_name
 from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off
+from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
@@ -35,6 +36,8 @@ def bench(
     label_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="As of audit.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="As of audit.")] = False,
+    value_range: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="As of audit.")] = None,
+    max_pixels: Annotated[int | None, typer.Option(help="As of audit.")] = None,
     device: Annotated[str, typer.Option(help="As of audit.")] = "auto",
     preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
     probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
@@ -54,6 +57,8 @@ def bench(
             raise UsageError(f"--seeds must be at least 1, got {seeds}.")
         if max_samples is not None and max_samples < 2:
             raise UsageError(f"--max-samples must be at least 2, got {max_samples}.")
+        values = None if value_range is None else parse_value_range(value_range)
+        check_max_pixels(max_pixels)
         parse_cut_off(cut_off)
         options = TrainingOptions(
             device=device,
@@ -90,6 +95,8 @@ def bench(
                 seed=0,
                 skip_unreadable=skip_unreadable,
                 skip_unlabelled=skip_unlabelled,
+                value_range=values,
+                max_pixels=max_pixels,
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
             plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, cut_off)

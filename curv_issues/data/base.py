@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image
 
+from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import DatasetError, UsageError
 
 
@@ -26,6 +27,8 @@ class DataSource:
         unreadable: one entry a skipped picture: row, path (or None) and the reason.
         num_unlabelled: number of samples skipped because they carry no label.
         num_rows: rows in the split before anything was skipped or sampled.
+        value_ranges: the values shown as black and white in images of more than 8 bits per channel.
+        value_note: the same in words, or None where there are no such images.
     """
 
     source: str
@@ -37,6 +40,8 @@ class DataSource:
     unreadable: tuple[dict[str, str | int | None], ...] = ()
     num_unlabelled: int = 0
     num_rows: int = 0
+    value_ranges: ValueRanges = field(default_factory=ValueRanges)
+    value_note: str | None = None
 
 
 PER_SAMPLE = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
@@ -53,7 +58,8 @@ class LabeledData:
         rows: int64, (n,): row of each sample in the dataset asked for; strictly increasing.
         splits: object, (n,): name of the split each sample is from, or None.
         paths: object, (n,): the picture's own file where there is one (image folders), else None.
-        image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size, with their shape.
+        image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size, with their shape; of the original values
+            where they have more than 8 bits per channel.
         file_sha256: str, (n,): hex digest of the encoded picture, "" where there was none.
         sizes: int32, (n, 2): native height and width in pixels.
         source: where all this came from.
@@ -123,8 +129,9 @@ def pictures_at(open_picture: Callable[[int], Image.Image] | None, index: np.nda
 
 
 def hash_pixels(pixels: np.ndarray) -> str:
-    """SHA-256 (hex) of decoded pixels, uint8 (h, w, 3), together with their shape."""
-    digest = hashlib.sha256(repr(pixels.shape).encode())
+    """Return the SHA-256 (hex) of decoded pixels, uint8 (h, w, 3), or original values (h, w, c), together with their shape."""
+    layout = pixels.shape if pixels.dtype == np.uint8 else (pixels.shape, pixels.dtype.name)
+    digest = hashlib.sha256(repr(layout).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 

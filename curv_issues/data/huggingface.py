@@ -23,6 +23,7 @@ from curv_issues.data.picture import decode_picture
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.sources import open_source
 from curv_issues.data.splits import select_split
+from curv_issues.data.value_range import Range, ValueRanges
 from curv_issues.errors import DatasetError, UsageError
 
 _MIN_RESOLUTION = 8
@@ -41,6 +42,8 @@ def load_data(
     resolution: int | None = None,
     skip_unreadable: bool = False,
     skip_unlabelled: bool = False,
+    value_range: Range | ValueRanges | None = None,
+    max_pixels: int | None = None,
     progress: Progress | None = None,
 ) -> LabeledData:
     """Load a dataset and decode its pictures.
@@ -58,6 +61,9 @@ def load_data(
         resolution: side of the decoded pictures in pixels, 8 or more; None: 32 for thumbnails, else 48.
         skip_unreadable: leave out pictures that cannot be decoded, and list them in the source.
         skip_unlabelled: leave out samples without a label, and count them in the source.
+        value_range: the values shown as black and white in images of more than 8 bits per channel, such as (0, 4095); None:
+            decided once from all images.
+        max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
         progress: called as `progress(done, total)` while pictures are decoded; with it, and on a terminal, downloads show
             the bars of the Hugging Face libraries.
 
@@ -71,7 +77,7 @@ def load_data(
         AuditError: there is no disk space, or the Hugging Face cache cannot be written.
     """
     if isinstance(dataset, LabeledData):
-        given = (split, config_name, revision, image_column, label_column, max_samples, resolution)
+        given = (split, config_name, revision, image_column, label_column, max_samples, resolution, value_range, max_pixels)
         if any(option is not None for option in given) or skip_unreadable or skip_unlabelled:
             raise UsageError("Options of loading (split, columns, max_samples, ...) do not go with LabeledData.")
         return dataset
@@ -94,7 +100,7 @@ def load_data(
 
     pictures = ArrowPictures(chosen.dataset, columns.image, rows=rows, folder=opened.folder)
     side = resolution if resolution is not None else choose_resolution(sample_sizes(pictures))
-    decoded = decode_all(pictures, resolution=side, progress=progress)
+    decoded = decode_all(pictures, resolution=side, value_range=value_range, max_pixels=max_pixels, progress=progress)
     unreadable = _list_unreadable(decoded, rows)
     if unreadable and (not skip_unreadable or len(unreadable) == len(rows)):
         _raise_unreadable(unreadable, len(rows), opened.name, skip_unreadable)
@@ -104,7 +110,7 @@ def load_data(
     def open_picture(index: int) -> Image.Image:
         position = int(keep[index])
         (encoded,) = pictures.read(range(position, position + 1))
-        return decode_picture(encoded.content)
+        return decode_picture(encoded.content, value_ranges=decoded.value_ranges, max_pixels=max_pixels)
 
     splits = chosen.splits[rows] if opened.has_split_names else np.full(len(rows), None, dtype=object)
     return LabeledData(
@@ -127,6 +133,8 @@ def load_data(
             unreadable=unreadable,
             num_unlabelled=int(labels.unlabelled.sum()),
             num_rows=len(chosen.dataset),
+            value_ranges=decoded.value_ranges,
+            value_note=decoded.value_note,
         ),
         open_picture=open_picture,
     )
