@@ -18,7 +18,6 @@ from PIL import Image
 
 from curv_issues.data.base import hash_pixels
 from curv_issues.data.picture import (
-    BYTES_PER_PIXEL,
     UnreadablePictureError,
     colours_of,
     decode_values,
@@ -28,7 +27,6 @@ from curv_issues.data.picture import (
 )
 from curv_issues.data.value_range import Range, RangeFinder, ValueRanges, as_ranges, check_max_pixels
 from curv_issues.errors import AuditError
-from curv_issues.memory import total_memory
 
 Progress = Callable[[int, int], None]
 
@@ -137,7 +135,8 @@ def decode_all(
     Each picture is decoded at native size (see `picture.py`), hashed, and squashed to a square of `resolution` pixels
     with an antialiased bilinear filter, unless it has that size already. More than 1 GB of pixels goes to a temporary
     file. Images of more than 8 bits per channel all get the same range of values; those that were decoded before that
-    range was known are decoded once more. Images being decoded take about an eighth of the memory at most.
+    range was known are decoded again. Images being decoded at the same time have at most 64 million pixels together,
+    about .5 GB, however many workers there are; a single larger one is decoded alone.
 
     Args:
         pictures: n encoded pictures.
@@ -246,7 +245,7 @@ class _Pass:
         self.images = images
         self.finder = finder
         self.max_pixels = max_pixels
-        self.budget = _PixelBudget(max(default_max_pixels(), (total_memory() or 0) // 8 // BYTES_PER_PIXEL))
+        self.budget = _PixelBudget(default_max_pixels())
         self.image_sha256 = np.full(n, "", dtype=object)
         self.file_sha256 = np.full(n, "", dtype=object)
         self.sizes = np.zeros((n, 2), dtype=np.int32)
@@ -296,7 +295,7 @@ class _Pass:
 
     def _leave_out(self, index: int, reason: str) -> None:
         self.unreadable[index] = reason
-        self.images[index] = 0  # what it was if its file changed before it was decoded once more
+        self.images[index] = 0  # what it was if its file changed before it was decoded again
         self.image_sha256[index] = ""
         self.sizes[index] = 0
         self.deep.pop(index, None)

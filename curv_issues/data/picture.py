@@ -25,7 +25,7 @@ from curv_issues.data.jpeg import decode_jpeg
 from curv_issues.data.value_range import RangeFinder, ValueRanges, to_bytes
 from curv_issues.memory import total_memory
 
-BYTES_PER_PIXEL = 8  # of memory while an image is decoded: Pillow's pixels (4) and a copy (3), and what it takes to shrink them
+_BYTES_PER_PIXEL = 8  # of memory while an image is decoded: Pillow's pixels (4) and a copy (3), and what it takes to shrink them
 _LARGEST_BY_DEFAULT = 64_000_000  # pixels
 _STRIP_PIXELS = 1 << 20  # pixels converted at a time
 
@@ -55,7 +55,7 @@ class UnreadablePictureError(Exception):
 def default_max_pixels() -> int:
     """Return the default limit of pixels per image: 64 million, or fewer where an eighth of the memory holds fewer."""
     memory = total_memory()
-    return _LARGEST_BY_DEFAULT if memory is None else min(_LARGEST_BY_DEFAULT, memory // 8 // BYTES_PER_PIXEL)
+    return _LARGEST_BY_DEFAULT if memory is None else min(_LARGEST_BY_DEFAULT, memory // 8 // _BYTES_PER_PIXEL)
 
 
 def decode_picture(encoded: bytes, *, value_ranges: ValueRanges | None = None, max_pixels: int | None = None) -> Image.Image:
