@@ -14,7 +14,6 @@ from PIL import Image
 
 from curv_issues.config import CurvatureForm, DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
-from curv_issues.data.picture import UnreadablePictureError
 from curv_issues.duplicates.table import pairs_table
 from curv_issues.errors import AuditInterrupted, despite_interrupt
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings, find_duplicate_conflicts, group_tables
@@ -53,6 +52,8 @@ def audit(
     max_samples: int | None = None,
     skip_unreadable: bool = False,
     skip_unlabelled: bool = False,
+    value_range: tuple[float, float] | None = None,
+    max_pixels: int | None = None,
     seed: int = 0,
     device: str = "auto",
     preset: str = "standard",
@@ -95,6 +96,9 @@ def audit(
         max_samples: audit a stratified sample of this size.
         skip_unreadable: leave out pictures that cannot be decoded, and list them, instead of raising.
         skip_unlabelled: leave out samples without a label, and count them, instead of raising.
+        value_range: the values shown as black and white in images of more than 8 bits per channel, such as (0, 4095);
+            default: one range for all of them, from the images.
+        max_pixels: images with more pixels count as unreadable; default: 64 million, or fewer on a machine with little memory.
         seed: of sampling and training. The same seed gives the same result on the same machine.
         device: see `TrainingOptions`, as for all options down to `measure`.
         preset: "quick", "standard" or "thorough".
@@ -175,6 +179,8 @@ def audit(
         resolution=resolution,
         skip_unreadable=skip_unreadable,
         skip_unlabelled=skip_unlabelled,
+        value_range=value_range,
+        max_pixels=max_pixels,
         progress=progress and (lambda done, total: progress(Progress("load", done, total))),
     )
     others = None
@@ -191,6 +197,7 @@ def audit(
             class_level=class_level,
             skip_unreadable=skip_unreadable,
             skip_unlabelled=skip_unlabelled,
+            max_pixels=max_pixels,
             progress=progress and (lambda done, total: progress(Progress("load", done, total))),
         )
     seconds = {"load": time.perf_counter() - start}
@@ -385,7 +392,7 @@ def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
     top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_PICTURES)
     name = " ".join(part for part in (data.source.source, data.source.split) if part)
     return contact_sheet(
-        [_picture_or_none(data, index) for index in top.index],
+        (_picture_or_none(data, index) for index in top.index),  # one at a time: each may take hundreds of megabytes
         list(zip(top["given"], top["suggested"], top["suspicion"], strict=True)),
         title=f"Most suspect labels of {name}",
         subtitle=f"{int(scores['flagged'].sum()):,} of {len(scores):,} labels flagged (framed); given, suggested class, suspicion",
@@ -395,8 +402,8 @@ def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
 
 
 def _picture_or_none(data: LabeledData, index: int) -> Image.Image | None:
-    """None if the source has gone since it was decoded: the findings are worth more than their pictures."""
+    """None if it cannot be read any more, for whatever reason: the findings are worth more than their pictures."""
     try:
         return data.picture(index)
-    except (OSError, UnreadablePictureError):
+    except Exception:
         return None

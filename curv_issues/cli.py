@@ -20,6 +20,7 @@ from curv_issues.cli_bench import bench
 from curv_issues.cli_saving import ResultSaver
 from curv_issues.cli_shared import ClassLevel, Debug, FileColumn, Labels, Splits, debug_is_on, exit_codes, folder_name
 from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions, whole_option
+from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.errors import AuditError, AuditInterrupted
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
@@ -118,6 +119,18 @@ def audit(
     max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="Leave out broken pictures.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="Leave out samples without label.")] = False,
+    value_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            help="Values shown as black and white in images of more than 8 bits per channel, such as 0:4095 or just 4095. "
+            "Default: detected, one range for the dataset.",
+        ),
+    ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(help="Images with more pixels count as unreadable. Default: 64 million, or fewer if memory is small."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
     seed: Annotated[int, typer.Option(help="Of sampling and training.")] = 0,
@@ -179,6 +192,8 @@ def audit(
         FindingOptions(score=score, cut_off=cut_off)
         DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
         whole_option("max_samples", max_samples)
+        values = None if value_range is None else parse_value_range(value_range)
+        check_max_pixels(max_pixels)
         folder = output_folder(output if output is not None else folder_name(dataset, split))
         sources = [name for name in dataset if name]
         with _saving(folder, overwrite, sources, format, quiet) as saver, live_progress(quiet=quiet) as progress:
@@ -198,6 +213,8 @@ def audit(
                 max_samples=max_samples,
                 skip_unreadable=skip_unreadable,
                 skip_unlabelled=skip_unlabelled,
+                value_range=values,
+                max_pixels=max_pixels,
                 seed=seed,
                 device=device,
                 preset=preset,

@@ -9,6 +9,7 @@ import typer
 
 from curv_issues.cli_shared import ClassLevel, Debug, FileColumn, Labels, Splits, exit_codes, folder_name
 from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off, whole_option
+from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
@@ -41,6 +42,8 @@ def bench(
     class_level: ClassLevel = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="As of audit.")] = False,
     skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="As of audit.")] = False,
+    value_range: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="As of audit.")] = None,
+    max_pixels: Annotated[int | None, typer.Option(help="As of audit.")] = None,
     device: Annotated[str, typer.Option(help="As of audit.")] = "auto",
     preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
     probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
@@ -59,6 +62,8 @@ def bench(
         noises = tuple(dict.fromkeys(parse_noise(text) for text in noise or ["uniform:0.1"]))
         whole_option("seeds", seeds)
         whole_option("max_samples", max_samples)
+        values = None if value_range is None else parse_value_range(value_range)
+        check_max_pixels(max_pixels)
         parse_cut_off(cut_off)
         options = TrainingOptions(
             device=device,
@@ -98,6 +103,8 @@ def bench(
                 seed=0,
                 skip_unreadable=skip_unreadable,
                 skip_unlabelled=skip_unlabelled,
+                value_range=values,
+                max_pixels=max_pixels,
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
             plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, cut_off)

@@ -7,9 +7,11 @@ back to the kernel each time and pays for fresh pages at the next step. Elsewher
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of the options in malloc.h
 _KEEP = 1 << 30
@@ -42,3 +44,14 @@ def peak_memory() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def total_memory() -> int | None:
+    """Return the memory that this process may use at most, bytes; None where the system does not tell."""
+    sizes = []
+    with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):  # of a container
+        with suppress(OSError, ValueError):  # ValueError: "max"
+            sizes.append(int(Path(limit).read_text()))
+    return min((size for size in sizes if size > 0), default=None)

@@ -4,13 +4,14 @@ import builtins
 import platform
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from curv_issues import memory
-from curv_issues.memory import keeping_freed_memory, peak_memory
+from curv_issues.memory import keeping_freed_memory, peak_memory, total_memory
 
 MIB = 1 << 20
 GLIBC = platform.libc_ver()[0] == "glibc"
@@ -115,3 +116,21 @@ def test_elsewhere_than_on_glibc_nothing_is_touched(monkeypatch: pytest.MonkeyPa
     with keeping_freed_memory():
         done.append(True)
     assert done
+
+
+def test_total_memory_is_that_of_the_machine_or_of_its_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = {"/sys/fs/cgroup/memory.max": "max\n"}
+
+    def read_text(path: Path) -> str:
+        if path.as_posix() not in contents:
+            raise FileNotFoundError
+        return contents[path.as_posix()]
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(memory.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}.__getitem__, raising=False)
+    assert total_memory() == 4_096_000
+    contents["/sys/fs/cgroup/memory.max"] = "123456\n"
+    assert total_memory() == 123_456
+    contents.clear()
+    monkeypatch.delattr(memory.os, "sysconf")
+    assert total_memory() is None

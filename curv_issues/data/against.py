@@ -23,9 +23,10 @@ def load_against(
     class_level: int | None = None,
     skip_unreadable: bool,
     skip_unlabelled: bool,
+    max_pixels: int | None = None,
     progress: Progress | None,
 ) -> LabeledData:
-    """Load what an audited dataset is compared with, at its resolution.
+    """Load what an audited dataset is compared with, at its resolution and with its range of values.
 
     Args:
         against: text: a split expression of the same dataset; else another dataset, as `load_data` takes it.
@@ -39,6 +40,7 @@ def load_against(
         class_level: which folder names the class.
         skip_unreadable: leave out pictures that cannot be decoded.
         skip_unlabelled: leave out samples without a label.
+        max_pixels: images with more pixels are unreadable.
         progress: see `load_data`.
 
     Raises:
@@ -65,6 +67,8 @@ def load_against(
             resolution=data.images.shape[1],
             skip_unreadable=skip_unreadable,
             skip_unlabelled=skip_unlabelled,
+            value_range=data.source.value_ranges,
+            max_pixels=max_pixels,
             progress=progress,
         )
         if is_split and others.source.split == data.source.split:

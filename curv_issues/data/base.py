@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from curv_issues.data.accounts import FileAccount
+from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import DatasetError, UsageError
 
 
@@ -30,6 +31,7 @@ class DataSource:
         label_origin: where the labels come from, for people: "column 'label' of metadata.csv", "folder names, level 1".
         files: what became of every file of a local folder; None: there is no folder.
         notes: what a user should know of how the dataset was read, one line each.
+        value_ranges: the values shown as black and white in images of more than 8 bits per channel.
     """
 
     source: str
@@ -44,6 +46,7 @@ class DataSource:
     label_origin: str | None = None
     files: FileAccount | None = None
     notes: tuple[str, ...] = ()
+    value_ranges: ValueRanges = field(default_factory=ValueRanges)
 
 
 PER_SAMPLE = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
@@ -60,7 +63,8 @@ class LabeledData:
         rows: int64, (n,): row of each sample in the dataset asked for; strictly increasing.
         splits: object, (n,): name of the split each sample is from, or None.
         paths: object, (n,): the picture's own file where there is one (image folders), else None.
-        image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size, with their shape.
+        image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size, with their shape; of the original values
+            where they have more than 8 bits per channel.
         file_sha256: str, (n,): hex digest of the encoded picture, "" where there was none.
         sizes: int32, (n, 2): native height and width in pixels.
         source: where all this came from.
@@ -130,8 +134,9 @@ def pictures_at(open_picture: Callable[[int], Image.Image] | None, index: np.nda
 
 
 def hash_pixels(pixels: np.ndarray) -> str:
-    """SHA-256 (hex) of decoded pixels, uint8 (h, w, 3), together with their shape."""
-    digest = hashlib.sha256(repr(pixels.shape).encode())
+    """Return the SHA-256 (hex) of decoded pixels, uint8 (h, w, 3), or original values (h, w, c), together with their shape."""
+    layout = pixels.shape if pixels.dtype == np.uint8 else (pixels.shape, pixels.dtype.name)
+    digest = hashlib.sha256(repr(layout).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 

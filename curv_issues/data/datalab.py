@@ -15,7 +15,7 @@ from curv_issues.data.decoding import EncodedPicture
 from curv_issues.data.encoded import ArrowPictures
 from curv_issues.data.huggingface import load_data
 from curv_issues.data.labels import encode_labels
-from curv_issues.data.picture import UnreadablePictureError, decode_picture
+from curv_issues.data.picture import UnreadablePictureError, decode_values
 from curv_issues.errors import DatasetError
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.tables import clean_text
@@ -137,7 +137,7 @@ def _is_picture(picture: EncodedPicture, file_sha256: str, image_sha256: str) ->
     if hashlib.sha256(picture.content).hexdigest() == file_sha256:
         return True
     try:
-        return hash_pixels(np.asarray(decode_picture(picture.content))) == image_sha256
+        return hash_pixels(decode_values(picture.content)) == image_sha256
     except UnreadablePictureError:
         return False
 

@@ -7,16 +7,25 @@ import hashlib
 import os
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
 
 from curv_issues.data.base import hash_pixels
-from curv_issues.data.picture import UnreadablePictureError, decode_picture, read_size
+from curv_issues.data.picture import (
+    UnreadablePictureError,
+    colours_of,
+    decode_values,
+    default_max_pixels,
+    read_size,
+    to_rgb,
+)
+from curv_issues.data.value_range import Range, RangeFinder, ValueRanges, as_ranges, check_max_pixels
 from curv_issues.errors import AuditError
 
 Progress = Callable[[int, int], None]
@@ -61,11 +70,14 @@ class DecodedPictures:
 
     Attributes:
         images: uint8, (n, r, r, c): c = 1 if all pictures are grey, else 3; zeros where a picture is unreadable.
-        image_sha256: object, (n,): hex digest of the RGB pixels at native size with their shape; "" where unreadable.
+        image_sha256: object, (n,): hex digest of the pixels at native size with their shape; "" where unreadable. RGB pixels,
+            or the original values of images of more than 8 bits per channel, whatever their range.
         file_sha256: object, (n,): hex digest of the encoded picture; "" where there are no bytes.
         sizes: int32, (n, 2): native height and width; 0 where unreadable.
         paths: object, (n,): the picture's file, or None where it has none of its own.
         unreadable: index -> reason of each picture that cannot be decoded, in order.
+        value_ranges: the values that became black and white in images of more than 8 bits per channel.
+        num_deep: number of those images.
     """
 
     images: np.ndarray
@@ -74,6 +86,19 @@ class DecodedPictures:
     sizes: np.ndarray
     paths: np.ndarray
     unreadable: dict[int, str]
+    value_ranges: ValueRanges = field(default_factory=ValueRanges)
+    num_deep: int = 0
+
+    @property
+    def value_note(self) -> str | None:
+        """A note on how values of more than 8 bits were read, for the user; None: there are none."""
+        if self.num_deep == 0:
+            return None
+        many = f"{self.num_deep:,} images have" if self.num_deep > 1 else "1 image has"
+        return (
+            f"{many} more than 8 bits per channel: values from {self.value_ranges.describe()} are shown as black to white; "
+            "if that is not the range of the data, set --value-range (value_range)."
+        )
 
 
 def choose_resolution(sizes: Sequence[tuple[int, int]]) -> int:
@@ -99,18 +124,29 @@ def sample_sizes(pictures: EncodedPictures) -> list[tuple[int, int]]:
 
 
 def decode_all(
-    pictures: EncodedPictures, *, resolution: int, workers: int | None = None, progress: Progress | None = None
+    pictures: EncodedPictures,
+    *,
+    resolution: int,
+    workers: int | None = None,
+    value_range: Range | ValueRanges | None = None,
+    max_pixels: int | None = None,
+    progress: Progress | None = None,
 ) -> DecodedPictures:
     """Decode all pictures in one parallel pass.
 
     Each picture is decoded at native size (see `picture.py`), hashed, and squashed to a square of `resolution` pixels
     with an antialiased bilinear filter, unless it has that size already. More than 1 GB of pixels goes to a temporary
-    file.
+    file. Images of more than 8 bits per channel all get the same range of values; those that were decoded before that
+    range was known are decoded again. Images being decoded at the same time have at most 64 million pixels together,
+    about .5 GB, however many workers there are; a single larger one is decoded alone.
 
     Args:
         pictures: n encoded pictures.
         resolution: side r of the decoded pictures in pixels.
         workers: number of threads; None: one a processor.
+        value_range: the values that become black and white in images of more than 8 bits per channel; None: from the
+            images (see `value_range.py`).
+        max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
         progress: called as `progress(done, total)` in the calling thread, every few pictures.
 
     Returns:
@@ -118,16 +154,19 @@ def decode_all(
 
     Raises:
         AuditError: there is no space for the pixels.
+        UsageError: the value range or the limit of pixels is wrong.
     """
     n = len(pictures)
-    work = _Pass(pictures, allocate_pixels((n, resolution, resolution, 3)))
-    with ThreadPoolExecutor(workers or count_processors(), thread_name_prefix="decode") as executor:
+    check_max_pixels(max_pixels)
+    work = _Pass(pictures, allocate_pixels((n, resolution, resolution, 3)), RangeFinder(as_ranges(value_range)), max_pixels)
+    with _silent_pillow(), ThreadPoolExecutor(workers or count_processors(), thread_name_prefix="decode") as executor:
         try:
             chunks = [range(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
             for chunk, future in zip(chunks, [executor.submit(work.decode, chunk) for chunk in chunks], strict=True):
                 future.result()
                 if progress is not None:
                     progress(chunk.stop, n)
+            list(executor.map(work.decode, work.with_older_range()))
         except BaseException:  # Ctrl-C above all: let the workers stop at their next picture.
             work.stopped.set()
             executor.shutdown(wait=False, cancel_futures=True)
@@ -163,18 +202,58 @@ def allocate_pixels(shape: tuple[int, ...]) -> np.ndarray:
         ) from error
 
 
+@contextlib.contextmanager
+def _silent_pillow() -> Iterator[None]:
+    """No warnings about odd metadata in images that can be read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+class _PixelBudget:
+    """Lets threads decode side by side while their images together have at most so many pixels."""
+
+    def __init__(self, pixels: int) -> None:
+        self._total = self._left = pixels
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """Yield what waits until this many pixels are free and takes them; an image larger than all is decoded alone."""
+        taken = 0
+
+        def reserve(pixels: int) -> None:
+            nonlocal taken
+            wanted = min(pixels, self._total)
+            with self._changed:
+                self._changed.wait_for(lambda: self._left >= wanted)
+                self._left -= wanted
+            taken += wanted
+
+        try:
+            yield reserve
+        finally:
+            with self._changed:
+                self._left += taken
+                self._changed.notify_all()
+
+
 class _Pass:
     """The arrays of one pass, filled in by all workers: each writes only its own chunk's places."""
 
-    def __init__(self, pictures: EncodedPictures, images: np.ndarray) -> None:
+    def __init__(self, pictures: EncodedPictures, images: np.ndarray, finder: RangeFinder, max_pixels: int | None) -> None:
         n = len(pictures)
         self.pictures = pictures
         self.images = images
+        self.finder = finder
+        self.max_pixels = max_pixels
+        self.budget = _PixelBudget(default_max_pixels())
         self.image_sha256 = np.full(n, "", dtype=object)
         self.file_sha256 = np.full(n, "", dtype=object)
         self.sizes = np.zeros((n, 2), dtype=np.int32)
         self.paths = np.full(n, None, dtype=object)
         self.unreadable: dict[int, str] = {}
+        self.deep: dict[int, tuple[str, Range]] = {}  # index -> type of the values, and the range used for them
         self.all_grey = True
         self.stopped = threading.Event()
 
@@ -185,10 +264,17 @@ class _Pass:
             try:
                 self._decode_one(index, encoded)
             except UnreadablePictureError as error:
-                self.unreadable[index] = str(error)
+                self._leave_out(index, str(error))
         block = self.images[chunk.start : chunk.stop]
         if self.all_grey and not _is_grey(block):
             self.all_grey = False
+
+    def with_older_range(self) -> list[range]:
+        """The images whose values were mapped before the range of the dataset was known."""
+        ranges = self.finder.ranges()
+        return [
+            range(index, index + 1) for index, (dtype, used) in sorted(self.deep.items()) if used != ranges.of(np.empty(0, dtype))
+        ]
 
     def _decode_one(self, index: int, encoded: EncodedPicture) -> None:
         self.paths[index] = encoded.path
@@ -196,19 +282,38 @@ class _Pass:
             raise UnreadablePictureError(encoded.problem)
         if encoded.content and encoded.is_stored:
             self.file_sha256[index] = hashlib.sha256(encoded.content).hexdigest()
-        picture = decode_picture(encoded.content)
-        pixels = np.asarray(picture)
-        self.image_sha256[index] = hash_pixels(pixels)
-        self.sizes[index] = pixels.shape[:2]
-        side = self.images.shape[1]
-        if pixels.shape[:2] != (side, side):
-            pixels = np.asarray(squash(picture, side))
-        self.images[index] = pixels
+        with self.budget.share() as reserve:
+            values = decode_values(encoded.content, max_pixels=self.max_pixels, reserve=reserve)
+            self.image_sha256[index] = hash_pixels(values)
+            self.sizes[index] = values.shape[:2]
+            if values.dtype != np.uint8:
+                used = self.finder.add(colours_of(values))
+                self.deep[index] = (values.dtype.name, used)
+                values = to_rgb(values, used)
+            side = self.images.shape[1]
+            if values.shape[:2] != (side, side):
+                values = np.asarray(squash(Image.fromarray(values), side))
+            self.images[index] = values
+
+    def _leave_out(self, index: int, reason: str) -> None:
+        self.unreadable[index] = reason
+        self.images[index] = 0  # what it was if its file changed before it was decoded again
+        self.image_sha256[index] = ""
+        self.sizes[index] = 0
+        self.deep.pop(index, None)
 
     def finish(self) -> DecodedPictures:
         images = _drop_channels(self.images) if self.all_grey and len(self.images) else self.images
-        unreadable = dict(sorted(self.unreadable.items()))
-        return DecodedPictures(images, self.image_sha256, self.file_sha256, self.sizes, self.paths, unreadable)
+        return DecodedPictures(
+            images=images,
+            image_sha256=self.image_sha256,
+            file_sha256=self.file_sha256,
+            sizes=self.sizes,
+            paths=self.paths,
+            unreadable=dict(sorted(self.unreadable.items())),
+            value_ranges=self.finder.ranges(),
+            num_deep=len(self.deep),
+        )
 
 
 def _is_grey(block: np.ndarray) -> bool:

@@ -27,6 +27,7 @@ from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
 from curv_issues.data.splits import Selection, select_split
 from curv_issues.data.table import FileTable, RecordTable
+from curv_issues.data.value_range import Range, ValueRanges
 from curv_issues.errors import DatasetError, UsageError
 
 _LOGGER = logging.getLogger("curv_issues")
@@ -50,6 +51,8 @@ def load_data(
     resolution: int | None = None,
     skip_unreadable: bool = False,
     skip_unlabelled: bool = False,
+    value_range: Range | ValueRanges | None = None,
+    max_pixels: int | None = None,
     progress: Progress | None = None,
 ) -> LabeledData:
     """Load a dataset and decode its images.
@@ -74,6 +77,9 @@ def load_data(
         resolution: side of the decoded pictures in pixels, 8 or more; None: 32 for thumbnails, else 48.
         skip_unreadable: leave out pictures that cannot be decoded, and list them in the source.
         skip_unlabelled: leave out samples without a label, and count them in the source.
+        value_range: the values shown as black and white in images of more than 8 bits per channel, such as (0, 4095); None:
+            decided once from all images.
+        max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
         progress: called as `progress(done, total)` while pictures are decoded; with it, and on a terminal, downloads show
             the bars of the Hugging Face libraries.
 
@@ -87,19 +93,8 @@ def load_data(
         AuditError: there is no disk space, or the Hugging Face cache cannot be written.
     """
     if isinstance(dataset, LabeledData):
-        given = (
-            split,
-            config_name,
-            revision,
-            image_column,
-            label_column,
-            labels,
-            file_column,
-            splits,
-            class_level,
-            max_samples,
-            resolution,
-        )
+        places = (split, config_name, revision, image_column, label_column, labels, file_column, splits, class_level)
+        given = (*places, max_samples, resolution, value_range, max_pixels)
         if any(option is not None for option in given) or skip_unreadable or skip_unlabelled:
             raise UsageError("Options of loading (split, columns, max_samples, ...) do not go with LabeledData.")
         return dataset
@@ -132,7 +127,7 @@ def load_data(
 
     pictures = selection.images(columns.image, rows)
     side = resolution if resolution is not None else choose_resolution(sample_sizes(pictures))
-    decoded = decode_all(pictures, resolution=side, progress=progress)
+    decoded = decode_all(pictures, resolution=side, value_range=value_range, max_pixels=max_pixels, progress=progress)
     unreadable = _list_unreadable(decoded, rows)
     if unreadable and (not skip_unreadable or len(unreadable) == len(rows)):
         _raise_unreadable(unreadable, len(rows), opened.name, skip_unreadable)
@@ -142,7 +137,7 @@ def load_data(
     def open_picture(index: int) -> Image.Image:
         position = int(keep[index])
         (picture,) = pictures.read(range(position, position + 1))
-        return decode_picture(picture.content)
+        return decode_picture(picture.content, value_ranges=decoded.value_ranges, max_pixels=max_pixels)
 
     names = selection.splits[rows] if opened.has_split_names else np.full(len(rows), None, dtype=object)
     return LabeledData(
@@ -167,7 +162,13 @@ def load_data(
             num_rows=len(selection),
             label_origin=origin,
             files=account,
-            notes=(*opened.notes, *(account.notes() if account else ()), *_notes_on_names(encoded.class_names)),
+            notes=(
+                *opened.notes,
+                *(account.notes() if account else ()),
+                *_notes_on_names(encoded.class_names),
+                *([decoded.value_note] if decoded.value_note else ()),
+            ),
+            value_ranges=decoded.value_ranges,
         ),
         open_picture=open_picture,
     )

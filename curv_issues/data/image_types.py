@@ -39,12 +39,12 @@ _RAW_ENDINGS = (
     *(".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
 _NO_HEIF = "HEIC is read only with pillow-heif: pip install 'curv-issues[heic]'"
-_RAW = "camera raw files are not read; convert to JPEG, PNG or TIFF"
+RAW_REASON = "camera raw files are not read; convert to JPEG, PNG or TIFF"
 _JPEG_XL = "JPEG XL is not read; convert to PNG or JPEG"
 _SVG = "SVG is a drawing without pixels; convert to PNG"
 _PHOTOSHOP = "Photoshop documents are not read; export as PNG"
 _UNSUPPORTED = {
-    **dict.fromkeys(_RAW_ENDINGS, _RAW),
+    **dict.fromkeys(_RAW_ENDINGS, RAW_REASON),
     **dict.fromkeys((".svg", ".svgz"), _SVG),
     **dict.fromkeys((".psd", ".psb"), _PHOTOSHOP),
     ".jxl": _JPEG_XL,
@@ -84,7 +84,7 @@ def sniff_image(path: str | os.PathLike[str]) -> bool:
     pillow-heif, HEIC. Reads at most 64 bytes. Anything but a readable regular file (or a link to one) gives False, and
     so does an ending of camera raw files, whose TIFF bytes hold only a thumbnail.
     """
-    return _unsupported_ending(path) != _RAW and is_image_head(_read_head(path))
+    return _unsupported_ending(path) != RAW_REASON and is_image_head(_read_head(path))
 
 
 def unsupported_image(path: str | os.PathLike[str]) -> str | None:
@@ -112,11 +112,13 @@ def unsupported_head(head: bytes) -> str | None:
     if brands & _HEIF_BRANDS and not brands & _AVIF_BRANDS and not can_read_heif():
         return _NO_HEIF
     if b"crx " in brands or (head.startswith(_TIFF_MAGIC) and head[8:10] == b"CR"):
-        return _RAW
+        return RAW_REASON
     if head.startswith((_JPEG_XL_BOX, b"\xff\x0a")):
         return _JPEG_XL
     if head.startswith(b"8BPS"):
         return _PHOTOSHOP
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer, not the image; run git lfs pull"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<svg"):
         return _SVG
     return None

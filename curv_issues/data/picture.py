@@ -1,150 +1,279 @@
-"""One encoded picture -> uint8 RGB pixels at native size, whatever the file is.
+"""One encoded image -> uint8 RGB pixels at native size, whatever the file is.
 
-What every picture goes through, in this order: its first frame is taken; its EXIF orientation is applied; 16-bit,
-32-bit and float grey is scaled to 8 bits; transparency is composed on white; the rest (palette, CMYK, 1-bit, ...)
-becomes RGB.
+What every image goes through, in this order: its first frame is taken; its EXIF orientation is applied; more than 8 bits
+per channel are mapped to 8 with the range of the dataset (see `value_range.py`); transparency is composed on white; the
+rest (palette, CMYK, 1-bit, ...) becomes RGB. Images with more pixels than allowed are refused from their header.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import io
-import struct
-import zlib
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
-# What Pillow's decoders raise for files that are broken in one way or another.
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-    NotImplementedError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+from curv_issues.data.image_types import FORMATS, HEAD_BYTES, RAW_REASON, can_read_heif, is_image_head, unsupported_head
+from curv_issues.data.jpeg import decode_jpeg
+from curv_issues.data.value_range import RangeFinder, ValueRanges, to_bytes
+from curv_issues.memory import total_memory
 
-# Postscript is a program: decoding it would run it (in Ghostscript).
-_REFUSED_FORMATS = frozenset({"EPS", "WMF"})
-_COMMON_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+_BYTES_PER_PIXEL = 8  # of memory while an image is decoded: Pillow's pixels (4) and a copy (3), and what it takes to shrink them
+_LARGEST_BY_DEFAULT = 64_000_000  # pixels
+_STRIP_PIXELS = 1 << 20  # pixels converted at a time
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_TIFF_SUBFILE_TYPE, _TIFF_DNG_VERSION = 254, 50706
+_WIDE_MODES = re.compile(r"(?:RGB|RGBA|RGBX);16([LBN])")
+
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
 }
+
+_pixel_limit_lock = threading.Lock()
+_pixel_limit_users = 0
+_pixel_limit_of_pillow: int | None = None
 
 
 class UnreadablePictureError(Exception):
-    """A picture cannot be decoded; its text is the reason, in a few words. Never leaves `curv_issues.data`."""
+    """An image cannot be decoded; its text is the reason, in a few words. Never leaves `curv_issues.data`."""
 
 
-def decode_picture(encoded: bytes) -> Image.Image:
-    """Decode one picture.
+@functools.cache
+def default_max_pixels() -> int:
+    """Return the default limit of pixels per image: 64 million, or fewer where an eighth of the memory holds fewer."""
+    memory = total_memory()
+    return _LARGEST_BY_DEFAULT if memory is None else min(_LARGEST_BY_DEFAULT, memory // 8 // _BYTES_PER_PIXEL)
+
+
+def decode_picture(encoded: bytes, *, value_ranges: ValueRanges | None = None, max_pixels: int | None = None) -> Image.Image:
+    """Decode one image.
 
     Args:
         encoded: the bytes of the file.
+        value_ranges: how more than 8 bits per channel become 8; None: from this image alone.
+        max_pixels: largest number of pixels that is decoded; None: the default of this machine.
 
     Returns:
-        The picture, mode RGB, at native size (after EXIF orientation).
+        The image, mode RGB, at native size (after EXIF orientation).
 
     Raises:
-        UnreadablePictureError: the bytes are none, no picture, cut off, or far too many pixels.
+        UnreadablePictureError: the bytes are none, not an image, cut off, or too many pixels.
+    """
+    values = decode_values(encoded, max_pixels=max_pixels)
+    if values.dtype != np.uint8:
+        values = to_rgb(values, RangeFinder(value_ranges or ValueRanges()).add(colours_of(values)))
+    return Image.fromarray(values)
+
+
+def decode_values(
+    encoded: bytes, *, max_pixels: int | None = None, reserve: Callable[[int], None] = lambda pixels: None
+) -> np.ndarray:
+    """Decode one image, keeping the original values where they have more than 8 bits.
+
+    Args:
+        encoded: the bytes of the file.
+        max_pixels: largest number of pixels that is decoded; None: the default of this machine.
+        reserve: called with the number of pixels before they are decoded; may wait.
+
+    Returns:
+        uint8, (h, w, 3): RGB pixels. Or uint16, int32 or float32, (h, w, c): original values; c = 1 grey, 2 grey and alpha,
+        3 colour, 4 colour and alpha. See `to_rgb`.
+
+    Raises:
+        UnreadablePictureError: the bytes are none, not an image, cut off, or too many pixels.
     """
     if not encoded:
         raise UnreadablePictureError("it is empty (0 bytes)")
     try:
-        picture = Image.open(io.BytesIO(encoded), formats=_formats())
-        picture.load()
-        return _as_rgb(_turn_upright(picture))
-    except Image.UnidentifiedImageError as error:
-        raise UnreadablePictureError("it is in no known picture format") from error
-    except _BROKEN as error:
-        raise UnreadablePictureError(_describe(error)) from error
+        with _opened(encoded) as image:
+            _check_size(image, max_pixels)
+            reserve(image.width * image.height)
+            return np.ascontiguousarray(_decode(image, encoded))
+    except UnreadablePictureError:
+        raise
+    except MemoryError as error:
+        raise UnreadablePictureError("it does not fit in memory") from error
+    except Exception as error:  # decoders raise anything on damaged files
+        raise UnreadablePictureError(_describe(error, encoded)) from error
 
 
 def read_size(encoded: bytes) -> tuple[int, int]:
-    """Height and width in pixels from the header alone, before EXIF orientation.
+    """Return height and width in pixels from the header alone, before EXIF orientation.
 
     Raises:
-        UnreadablePictureError: the bytes are no picture.
+        UnreadablePictureError: the bytes are not an image.
     """
     try:
-        picture = Image.open(io.BytesIO(encoded), formats=_formats())
-        return picture.height, picture.width
-    except _BROKEN as error:
-        raise UnreadablePictureError(_describe(error)) from error
+        with _opened(encoded) as image:
+            return image.height, image.width
+    except Exception as error:
+        raise UnreadablePictureError(_describe(error, encoded)) from error
+
+
+def colours_of(values: np.ndarray) -> np.ndarray:
+    """Return values as of `decode_values` without their alpha channel."""
+    return values[..., :-1] if values.shape[2] in (2, 4) else values
+
+
+def to_rgb(values: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
+    """Map original values, as of `decode_values`, to uint8 RGB, (h, w, 3); transparency is composed on white."""
+    pixels = to_bytes(colours_of(values), value_range)
+    if values.shape[2] in (2, 4):
+        pixels = _on_white(pixels, values[..., -1:])
+    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+
+
+@contextlib.contextmanager
+def _opened(encoded: bytes) -> Iterator[Image.Image]:
+    """The image with only its header read, however many pixels it has."""
+    with _without_pillow_limit(), Image.open(io.BytesIO(encoded), formats=_formats()) as image:
+        yield image
+
+
+@contextlib.contextmanager
+def _without_pillow_limit() -> Iterator[None]:
+    """Lift Pillow's own limit of pixels, a global variable, while any thread is inside: `max_pixels` decides."""
+    global _pixel_limit_users, _pixel_limit_of_pillow
+    with _pixel_limit_lock:
+        if _pixel_limit_users == 0:
+            _pixel_limit_of_pillow, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        _pixel_limit_users += 1
+    try:
+        yield
+    finally:
+        with _pixel_limit_lock:
+            _pixel_limit_users -= 1
+            if _pixel_limit_users == 0:
+                Image.MAX_IMAGE_PIXELS = _pixel_limit_of_pillow
 
 
 @functools.cache
 def _formats() -> tuple[str, ...]:
     Image.init()
-    known = [name for name in _COMMON_FORMATS if name in Image.OPEN]
-    return tuple(known + [name for name in Image.ID if name not in _REFUSED_FORMATS and name not in known])
+    if can_read_heif():
+        with contextlib.suppress(Exception):  # an installation that is broken: HEIC stays an unknown format
+            importlib.import_module("pillow_heif").register_heif_opener()
+    return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
 
 
-def _describe(error: BaseException) -> str:
+def _describe(error: Exception, encoded: bytes) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        head = encoded[:HEAD_BYTES]
+        if is_image_head(head):
+            return "its header is damaged or of a kind that is not read"
+        return unsupported_head(head) or "it is in no known picture format"
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _turn_upright(picture: Image.Image) -> Image.Image:
-    if "exif" not in picture.info and "xmp" not in picture.info:  # Pillow turns TIFF files upright by itself.
-        return picture
+def _check_size(image: Image.Image, max_pixels: int | None) -> None:
+    limit = default_max_pixels() if max_pixels is None else max_pixels
+    if image.width * image.height > limit:
+        raise UnreadablePictureError(
+            f"it has {image.width:,} x {image.height:,} pixels, more than the limit of {limit:,} (--max-pixels, max_pixels)"
+        )
+
+
+def _decode(image: Image.Image, encoded: bytes) -> np.ndarray:
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_TIFF_DNG_VERSION) or tags.get(_TIFF_SUBFILE_TYPE) in (1, 5):  # a reduced version of another image
+        raise UnreadablePictureError(RAW_REASON)
+    pixels = decode_jpeg(encoded, image)
+    if pixels is None:
+        is_wide = _has_wide_channels(image)
+        image.load()
+        pixels = _wide_values(image, encoded) if is_wide else _as_array(image)
+    return _turn_upright(pixels, image)
+
+
+def _has_wide_channels(image: Image.Image) -> bool:
+    """Whether it has several channels of 16 bits, of which Pillow keeps the high byte."""
+    modes = [_raw_mode(tile.args) for tile in getattr(image, "tile", ())]
+    return bool(modes) and all(mode == "LA;16B" or _WIDE_MODES.fullmatch(mode) for mode in modes)
+
+
+def _raw_mode(arguments: Any) -> str:
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
+
+
+def _wide_values(image: Image.Image, encoded: bytes) -> np.ndarray:
+    """The 16-bit values of several channels: Pillow's high bytes, and the low ones by decoding in the other byte order."""
+    with _opened(encoded) as other:
+        assert isinstance(other, ImageFile.ImageFile)  # as all images of files are
+        is_grey = _raw_mode(other.tile[0].args) == "LA;16B"
+        other.tile = [tile._replace(args=_swap_bytes(tile.args)) for tile in other.tile]
+        other.load()
+        low = np.asarray(other)
+    if is_grey:  # read as four channels: both bytes of grey, both bytes of alpha
+        return low[..., 0::2].astype(np.uint16) << 8 | low[..., 1::2]
+    return np.asarray(image).astype(np.uint16) << 8 | low
+
+
+def _swap_bytes(arguments: Any) -> Any:
+    mode = _raw_mode(arguments)
+    not_native = "B" if sys.byteorder == "little" else "L"
+    swapped = "RGBA" if mode == "LA;16B" else mode[:-1] + {"L": "B", "B": "L", "N": not_native}[mode[-1]]
+    return (swapped, *arguments[1:]) if isinstance(arguments, tuple) else swapped
+
+
+def _turn_upright(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
+    if "exif" not in image.info and "xmp" not in image.info:  # Pillow turns TIFF files upright by itself.
+        return pixels
     try:
-        orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    except _BROKEN:  # A picture with damaged EXIF data is still a picture.
-        return picture
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # An image with damaged EXIF data is still an image.
+        return pixels
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+    return pixels if turn is None else turn(pixels)
 
 
-def _as_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
-    if picture.mode.startswith("I"):
-        return Image.fromarray(_integers_to_bytes(np.asarray(picture), picture.format)).convert("RGB")
-    if picture.mode == "F":
-        return Image.fromarray(_floats_to_bytes(np.asarray(picture))).convert("RGB")
-    if picture.has_transparency_data:
-        opaque = picture.convert("RGBA")
-        white = Image.new("RGBA", opaque.size, "white")
-        return Image.alpha_composite(white, opaque).convert("RGB")
-    return picture.convert("RGB")
+def _as_array(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):
+        return _smallest_integers(np.asarray(image))[..., np.newaxis]
+    if image.mode == "F":
+        return np.asarray(image)[..., np.newaxis]
+    on_white = image.has_transparency_data
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    step = max(1, _STRIP_PIXELS // max(1, image.width))  # what lies between the image and its pixels stays small
+    for top in range(0, image.height, step):
+        bottom = min(top + step, image.height)
+        strip = image if bottom - top == image.height else image.crop((0, top, image.width, bottom))
+        pixels[top:bottom] = np.asarray(_strip_to_rgb(strip, on_white=on_white))
+    return pixels
 
 
-def _integers_to_bytes(values: np.ndarray, file_format: str | None) -> np.ndarray:
-    """16-bit grey by 257 (65535 becomes 255); 32-bit grey as 8 or 16 bits where its values fit, else stretched."""
-    if values.dtype.itemsize > 2 and file_format not in ("PNG", "PPM"):
-        low, high = values.min(), values.max()
-        if low < 0 or high > 65535:
-            return _stretch(values)
-        if high <= 255:
-            return values.astype(np.uint8)
-    return np.rint(values / 257).astype(np.uint8)
+def _strip_to_rgb(image: Image.Image, *, on_white: bool) -> Image.Image:
+    if on_white:
+        opaque = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
+    return image.convert("RGB")
 
 
-def _floats_to_bytes(values: np.ndarray) -> np.ndarray:
-    """Floats in [0, 1] by 255, in [0, 255] as they are, others stretched; NaN and infinities become black."""
-    values = np.where(np.isfinite(values), values, 0).astype(np.float64)
-    low, high = values.min(), values.max()
-    if low < 0 or high > 255:
-        return _stretch(values)
-    return np.rint(values * 255 if high <= 1 else values).astype(np.uint8)
+def _smallest_integers(values: np.ndarray) -> np.ndarray:
+    """One type for the same values, whatever the file calls them: uint16 where they fit, else int32."""
+    if values.dtype.itemsize > 2 and (values.min() < 0 or values.max() > 65535):
+        return values.astype(np.int32)
+    return values.astype(np.uint16)
 
 
-def _stretch(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    return np.rint((values.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
+def _on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """8-bit pixels (h, w, c) with 16-bit alpha (h, w, 1), on white."""
+    step = max(1, _STRIP_PIXELS // max(1, pixels.shape[1]))
+    for top in range(0, len(pixels), step):
+        opacity = alpha[top : top + step].astype(np.float32) / 65535
+        pixels[top : top + step] = np.rint(pixels[top : top + step] * opacity + 255 * (1 - opacity))
+    return pixels

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageDraw
 
@@ -19,7 +20,7 @@ _LONGEST = 200  # characters looked at in a name; no cell is that wide
 
 
 def contact_sheet(
-    pictures: Sequence[Image.Image | None],
+    pictures: Iterable[Image.Image | None],
     captions: Sequence[tuple[str, str, float]],
     *,
     title: str = "Most suspect labels",
@@ -35,7 +36,8 @@ def contact_sheet(
     shortened; characters no font of the machine has are written as `U+1F600`. Without pictures the sheet says so.
 
     Args:
-        pictures: any size and mode, most suspect first; None stands for one that could not be read.
+        pictures: any size and mode, most suspect first; None stands for one that could not be read. Each is reduced before
+            the next one is asked for, so that an iterator never needs memory for more than one.
         captions: for each picture its given class, suggested class and suspicion in [0, 1].
         title: first line, such as the name of the dataset.
         subtitle: second line, such as the number of findings.
@@ -50,26 +52,27 @@ def contact_sheet(
     Raises:
         UsageError: numbers of pictures, captions and rows differ, or columns or cell are too small.
     """
-    if len(captions) != len(pictures) or any(other is not None and len(other) != len(pictures) for other in (rows, marked)):
-        raise UsageError(
-            f"The contact sheet got {len(pictures)} pictures, {len(captions)} captions, {'no' if rows is None else len(rows)} "
-            f"row numbers and {'no' if marked is None else len(marked)} marks; expected one of each for a picture."
-        )
     if columns < 1 or cell < 32:
         raise UsageError(f"The contact sheet got columns={columns} and cell={cell}; expected at least 1 and 32.")
-    columns = max(1, min(columns, len(pictures)))
+    fitted = list(map(functools.partial(_fit_or_none, cell=cell), pictures))
+    if any(other is not None and len(other) != len(fitted) for other in (captions, rows, marked)):
+        raise UsageError(
+            f"The contact sheet got {len(fitted)} pictures, {len(captions)} captions, {'no' if rows is None else len(rows)} "
+            f"row numbers and {'no' if marked is None else len(marked)} marks; expected one of each for a picture."
+        )
+    columns = max(1, min(columns, len(fitted)))
     card_width, card_height = cell + 2 * _PAD, cell + 3 * _PAD + 3 * (_TEXT + 4)
     width = max(2 * _MARGIN + columns * (card_width + _GAP) - _GAP, 480)
     top = _MARGIN + _TITLE + 8 + (_TEXT + 8 if subtitle else 0) + 10
-    lines = -(-len(pictures) // columns)
-    height = top + (lines * (card_height + _GAP) - _GAP if pictures else 3 * _TITLE) + _MARGIN
+    lines = -(-len(fitted) // columns)
+    height = top + (lines * (card_height + _GAP) - _GAP if fitted else 3 * _TITLE) + _MARGIN
     sheet = Image.new("RGB", (width, height), _PAGE)
     pen = _Pen(sheet)
     pen.write((_MARGIN, _MARGIN), title, pen.title, _INK, width - 2 * _MARGIN)
     pen.write((_MARGIN, _MARGIN + _TITLE + 8), subtitle, pen.text, _FAINT, width - 2 * _MARGIN)
-    if not pictures:
+    if not fitted:
         pen.write((_MARGIN, top + _TITLE // 2), "No findings", pen.text, _INK, width - 2 * _MARGIN)
-    for index, (picture, (given, suggested, suspicion)) in enumerate(zip(pictures, captions, strict=True)):
+    for index, (picture, (given, suggested, suspicion)) in enumerate(zip(fitted, captions, strict=True)):
         left = _MARGIN + index % columns * (card_width + _GAP)
         upper = top + index // columns * (card_height + _GAP)
         pen.card((left, upper, left + card_width - 1, upper + card_height - 1), marked=marked is not None and bool(marked[index]))
@@ -77,8 +80,7 @@ def contact_sheet(
         if picture is None:
             pen.write((left, upper + cell // 2), "not readable", pen.small, _FAINT, cell)
         else:
-            fitted = fit_picture(picture, cell)
-            sheet.paste(fitted, (left + (cell - fitted.width) // 2, upper + (cell - fitted.height) // 2))
+            sheet.paste(picture, (left + (cell - picture.width) // 2, upper + (cell - picture.height) // 2))
         upper += cell + _PAD
         pen.write((left, upper), given, pen.text, _GIVEN, cell)
         upper += _TEXT + 4
@@ -95,13 +97,18 @@ def contact_sheet(
     return stream.getvalue()
 
 
+def _fit_or_none(picture: Image.Image | None, *, cell: int) -> Image.Image | None:
+    return None if picture is None else fit_picture(picture, cell)
+
+
 def fit_picture(picture: Image.Image, cell: int) -> Image.Image:
     """The picture as RGB, enlarged by a whole factor or reduced so that it fits a square of `cell` pixels."""
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
-    picture = picture.convert("RGB")
+    if picture.mode != "RGB":
+        picture = picture.convert("RGB")
     longer = max(picture.size)
     if longer <= cell:
         factor = cell // longer

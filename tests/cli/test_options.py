@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from curv_issues.config import TrainingOptions
 from curv_issues.trackers import SCORES
-from tests.cli.running import audit, scores_of, summary_of, tiny_parquet
+from tests.cli.running import audit, check_error, run, scores_of, summary_of, tiny_parquet
 from tests.data.pictures import encode, pngs, write_image_folder, write_parquet
 
 
@@ -36,6 +36,25 @@ def test_a_sample_keeps_the_row_numbers(tmp_path: Path) -> None:
     assert (dataset["n"], dataset["num_rows"]) == (12, 60)
     assert scores(data, "--max-samples", "12", "--seed", "5", output="other")["row"].tolist() != rows.tolist()
     assert len(scores(data, "--max-samples", "1000", output="all")) == 60
+
+
+def test_16_bit_images_and_their_range(tmp_path: Path) -> None:
+    images = [encode(Image.fromarray(np.full((8, 8), 100 * row, np.uint16))) for row in range(12)]
+    data = write_parquet(tmp_path / "data.parquet", ["a", "b"] * 6, pictures=images)
+    assert len(scores(data)) == 12
+    assert any("values from 0 to 4095 (12 bits)" in note for note in summary_of(Path("out"))["notes"])
+    scores(data, "--value-range=-10:2000", output="given")
+    assert any("values from -10 to 2000" in note for note in summary_of(Path("given"))["notes"])
+
+
+@pytest.mark.parametrize(("option", "value"), [("--value-range", "9:1"), ("--value-range", "x"), ("--max-pixels", "0")])
+def test_wrong_options_of_decoding_end_before_anything_is_read(option: str, value: str) -> None:
+    for command in ("audit", "bench"):
+        check_error(run(command, "nowhere", option, value), 2, "expected")
+
+
+def test_images_with_too_many_pixels_are_left_out(pets: Path) -> None:
+    check_error(audit(pets, "--max-pixels", "10", "--output", "none"), 3, "more than the limit of 10 (--max-pixels, max_pixels)")
 
 
 def test_scores_on_demand(pets: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,8 +12,9 @@ from PIL import Image
 from curv_issues.data import decoding
 from curv_issues.data.base import hash_pixels
 from curv_issues.data.decoding import EncodedPicture, choose_resolution, decode_all, sample_sizes
-from curv_issues.errors import AuditError
-from tests.data.pictures import colour_picture, encode, pngs
+from curv_issues.data.value_range import ValueRanges
+from curv_issues.errors import AuditError, UsageError
+from tests.data.pictures import colour_picture, encode, pngs, wide_png
 
 
 class Stored:
@@ -106,6 +108,108 @@ def test_unreadable_pictures_are_collected_not_raised():
     assert decoded.file_sha256[3] == decoded.file_sha256[39] == ""
     assert decoded.file_sha256[17] == hashlib.sha256(good[17][:50]).hexdigest()
     assert np.array_equal(decoded.images[38], np.asarray(colour_picture(38)))
+
+
+def grey_png(values, dtype=np.uint16) -> bytes:
+    return encode(Image.fromarray(np.array(values, dtype=dtype)))
+
+
+def test_16_bit_images_with_small_values_stay_apart():
+    contents = [grey_png(np.full((8, 8), value)) for value in range(200)]
+    decoded = decode_all(Stored(contents), resolution=8, workers=3)
+    assert decoded.images[:, 0, 0, 0].tolist() == list(range(200))
+    assert len(set(decoded.image_sha256)) == 200
+    assert decoded.value_ranges == ValueRanges(integers=(0, 255))
+    assert decoded.num_deep == 200
+
+
+@pytest.mark.parametrize("brightest_at", [0, 57, 99])
+def test_one_range_for_all_images_wherever_the_brightest_is(brightest_at):
+    values = np.repeat(np.arange(100)[:, None, None], 8, axis=1).repeat(8, axis=2) * 10
+    values[brightest_at] = 4000
+    stored = Stored([grey_png(value) for value in values])
+    decoded = decode_all(stored, resolution=8, workers=2)
+    expected = np.rint(values / 4095 * 255)
+    assert np.array_equal(decoded.images[..., 0], expected)
+    assert decoded.value_ranges == ValueRanges(integers=(0, 4095))
+    assert stored.num_read <= 200  # at most once more each
+    assert decoded.unreadable == {}
+
+
+def test_hashes_are_of_the_original_values_whatever_the_range():
+    contents = [grey_png([[value] * 4] * 4) for value in (1000, 1001)]
+    narrow, wide = (decode_all(Stored(contents), resolution=4, value_range=(0, high)) for high in (1023, 65535))
+    assert narrow.image_sha256.tolist() == wide.image_sha256.tolist()
+    assert len(set(wide.image_sha256)) == 2
+    assert wide.images[0, 0, 0, 0] == wide.images[1, 0, 0, 0] == 4
+
+
+def test_8_bit_images_are_left_alone_by_the_range():
+    plain, floats = encode(Image.new("L", (4, 4), 200)), Image.fromarray(np.full((4, 4), 0.5, np.float32))
+    decoded = decode_all(Stored([plain, grey_png([[2047] * 4] * 4), encode(floats, "TIFF")]), resolution=4)
+    assert decoded.images[:, 0, 0, 0].tolist() == [200, round(2047 / 4095 * 255), 128]
+    assert decoded.value_ranges == ValueRanges((0, 4095), (0, 1))
+    assert decoded.num_deep == 2
+    assert "2 images have more than 8 bits per channel: values from 0 to 4095 (12 bits) and 0 to 1 (floats)" in decoded.value_note
+    assert decode_all(Stored([plain]), resolution=4).value_note is None
+
+
+def test_colours_that_appear_only_in_the_range_of_the_dataset():
+    nearly_grey = np.full((1, 1, 3), 1000, np.uint16) + np.array([0, 0, 20], np.uint16)
+    contents = [wide_png(np.array([[[0, 0, 65535]]], np.uint16), 2), wide_png(nearly_grey, 2)]
+    decoded = decode_all(Stored(contents), resolution=1, value_range=(900, 1100))
+    assert decoded.images.shape == (2, 1, 1, 3)
+    alone = decode_all(Stored(contents[1:]), resolution=1)
+    assert alone.images.shape == (1, 1, 1, 3)
+
+
+def test_a_file_that_changes_before_it_is_decoded_once_more():
+    class Changing(Stored):
+        def read(self, indices: range) -> Iterator[EncodedPicture]:
+            for encoded in super().read(indices):
+                yield EncodedPicture(b"") if self.num_read > 2 else encoded
+
+    decoded = decode_all(Changing([grey_png([[7, 7], [7, 7]]), grey_png([[999, 999], [999, 999]])]), resolution=2, workers=1)
+    assert decoded.unreadable == {0: "it is empty (0 bytes)"}
+    assert not decoded.images[0].any()
+    assert decoded.image_sha256[0] == ""
+    assert decoded.sizes.tolist() == [[0, 0], [2, 2]]
+    assert decoded.num_deep == 1
+
+
+def test_images_with_too_many_pixels_are_unreadable():
+    contents = [encode(Image.new("L", size)) for size in ((10, 10), (11, 10))]
+    decoded = decode_all(Stored(contents), resolution=8, max_pixels=100)
+    assert decoded.unreadable == {1: "it has 11 x 10 pixels, more than the limit of 100 (--max-pixels, max_pixels)"}
+    with pytest.raises(UsageError, match="max_pixels"):
+        decode_all(Stored(contents), resolution=8, max_pixels=0)
+
+
+def test_images_being_decoded_have_a_bounded_number_of_pixels(monkeypatch):
+    now, most = [], []
+
+    def decode(encoded: bytes, *, max_pixels, reserve) -> np.ndarray:
+        side = len(encoded)
+        reserve(side * side)
+        now.append(side * side)
+        most.append((sum(now), len(now)))
+        time.sleep(0.001)  # lets the other threads run
+        now.remove(side * side)
+        return np.zeros((side, side, 3), np.uint8)
+
+    monkeypatch.setattr(decoding, "decode_values", decode)
+    monkeypatch.setattr(decoding, "default_max_pixels", lambda: 100)
+    sides = [7, 7, 20, 1, 10, 5] * 100  # 20 x 20 is more than the whole budget: alone
+    decode_all(Stored([b"x" * side for side in sides]), resolution=1, workers=6)
+    assert len(most) == len(sides)
+    assert all(pixels <= 100 or count == 1 for pixels, count in most)
+    assert max(count for _, count in most) > 1
+
+
+def test_warnings_of_pillow_are_silent(recwarn):
+    contents = [encode(colour_picture(1), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")]
+    assert decode_all(Stored(contents), resolution=8).unreadable == {}
+    assert not list(recwarn)
 
 
 def test_paths_are_handed_on():

@@ -2,22 +2,26 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import sys
 import zlib
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
-from curv_issues.data.picture import UnreadablePictureError, decode_picture, read_size
-from tests.data.pictures import colour_picture, encode
+from curv_issues.data import picture
+from curv_issues.data.picture import UnreadablePictureError, decode_picture, decode_values, read_size
+from curv_issues.data.value_range import ValueRanges
+from tests.data.pictures import colour_picture, encode, wide_png
 
 COLOUR = colour_picture(1, height=4, width=7)
 
 
-def decode(picture: Image.Image, file_format: str = "PNG", **options) -> np.ndarray:
-    decoded = decode_picture(encode(picture, file_format, **options))
+def decode(image: Image.Image, file_format: str = "PNG", **options) -> np.ndarray:
+    decoded = decode_picture(encode(image, file_format, **options))
     assert decoded.mode == "RGB"
     return np.asarray(decoded)
 
@@ -62,9 +66,9 @@ def test_grey_with_alpha_is_composed_on_white():
 
 
 def test_palette():
-    picture = grey([[0, 1]]).convert("P")
-    picture.putpalette([9, 8, 7, 200, 100, 50])
-    assert decode(picture).tolist() == [[[9, 8, 7], [200, 100, 50]]]
+    image = grey([[0, 1]]).convert("P")
+    image.putpalette([9, 8, 7, 200, 100, 50])
+    assert decode(image).tolist() == [[[9, 8, 7], [200, 100, 50]]]
 
 
 def test_palette_with_transparency_is_composed_on_white():
@@ -109,11 +113,68 @@ def test_32_bit_grey_is_read_by_its_range(values, expected):
         ([[0.0, 0.5, 1.0]], [[0, 128, 255]]),
         ([[0.0, 7.4, 255.0]], [[0, 7, 255]]),
         ([[-1.0, 0.0, 1.0]], [[0, 128, 255]]),
-        ([[np.nan, 1.0, np.inf]], [[0, 255, 0]]),
+        ([[np.nan, 1.0, np.inf, -np.inf]], [[0, 255, 255, 0]]),
     ],
 )
 def test_float_grey_is_read_by_its_range(values, expected):
     assert as_grey(decode(grey(values, np.float32), "TIFF")) == expected
+
+
+def wide_tiff(values: np.ndarray, order: str) -> bytes:
+    """A colour TIFF with 16 bits per channel."""
+    height, width, channels = values.shape
+    start, tags = 8, 10
+    bits = start + 2 + 12 * tags + 4
+    pixels = bits + 2 * channels
+    short, long = 3, 4
+    size = ((256, long, 1, width), (257, long, 1, height), (258, short, channels, bits))
+    kind = ((259, long, 1, 1), (262, long, 1, 2))
+    place = ((273, long, 1, pixels), (277, long, 1, channels), (278, long, 1, height), (279, long, 1, values.size * 2))
+    fields = [*size, *kind, *place, (284, long, 1, 1)]
+    entries = b"".join(struct.pack(order + "HHII", *field) for field in fields)
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", start, tags)
+    return header + entries + struct.pack(order + "I" + channels * "H", 0, *channels * [16]) + values.astype(order + "u2").tobytes()
+
+
+@pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_png_with_several_channels_of_16_bits(colour_type, channels):
+    values = np.random.default_rng(1).integers(0, 65536, (5, 7, channels)).astype(np.uint16)
+    assert np.array_equal(decode_values(wide_png(values, colour_type)), values)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_with_several_channels_of_16_bits(order):
+    values = np.random.default_rng(1).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
+    assert np.array_equal(decode_values(wide_tiff(values, order)), values)
+
+
+def test_wide_channels_become_rgb_on_white():
+    colour = np.array([[[0, 2048, 4095]]], np.uint16)
+    assert np.asarray(decode_picture(wide_png(colour, 2))).tolist() == [[[0, 128, 255]]]
+    grey = np.array([[[1000, 65535], [4095, 0], [0, 13107]]], np.uint16)  # opaque, transparent, one fifth
+    assert as_grey(np.asarray(decode_picture(wide_png(grey, 4)))) == [[62, 255, 204]]
+
+
+def test_original_values_are_the_same_whatever_type_the_file_has():
+    values = np.array([[0, 300, 65535]])
+    files = [encode(grey(values, dtype), "TIFF") for dtype in (np.uint16, np.int32)] + [encode(grey(values, np.uint16))]
+    for content in files:
+        assert decode_values(content).dtype == np.uint16
+        assert decode_values(content)[..., 0].tolist() == values.tolist()
+
+
+def test_the_range_of_the_dataset_is_used():
+    dark = encode(grey([[0, 128, 255]], np.uint16))
+    assert as_grey(np.asarray(decode_picture(dark))) == [[0, 128, 255]]
+    assert as_grey(np.asarray(decode_picture(dark, value_ranges=ValueRanges(integers=(0, 1023))))) == [[0, 32, 64]]
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "RGBA", "CMYK", "1"])
+def test_large_images_are_converted_in_strips(monkeypatch, mode):
+    content = encode(colour_picture(2, height=50, width=30).convert(mode), "TIFF")
+    whole = decode_values(content)
+    monkeypatch.setattr(picture, "_STRIP_PIXELS", 200)
+    assert np.array_equal(decode_values(content), whole)
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -187,7 +248,81 @@ def test_decompression_bomb():
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
-    assert "decompression bomb" in reason(bomb)
+    assert reason(bomb) == "it has 100,000 x 100,000 pixels, more than the limit of 64,000,000 (--max-pixels, max_pixels)"
+
+
+def test_the_limit_of_pixels_is_read_from_the_header():
+    encoded = encode(colour_picture(1, height=30, width=40))
+    assert decode_values(encoded, max_pixels=1200).shape == (30, 40, 3)
+    for content in (encoded, encoded[:100]):
+        with pytest.raises(UnreadablePictureError, match=r"^it has 40 x 30 pixels, more than the limit of 1,199 \(--max-pixels"):
+            decode_values(content, max_pixels=1199)
+
+
+def test_the_limit_of_pillow_does_not_count(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    encoded = encode(colour_picture(1, height=30, width=40))
+    assert decode_picture(encoded).size == (40, 30)
+    assert read_size(encoded) == (30, 40)
+    assert Image.MAX_IMAGE_PIXELS == 10  # other users of Pillow keep it
+    reason(b"no image")
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError("Decoding of color planes failed"), "Decoding of color planes failed"),
+        (MemoryError(), "it does not fit in memory"),
+        (KeyError(), "KeyError"),
+        (type("AnyError", (Exception,), {})("line\none " + 200 * "x"), "line one " + 108 * "x" + "..."),
+    ],
+)
+def test_whatever_a_decoder_raises_is_the_reason(monkeypatch, error, expected):
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fail)
+    assert reason(encode(COLOUR)) == expected
+
+
+def test_the_limit_is_what_an_eighth_of_the_memory_holds(monkeypatch):
+    for memory, expected in ((None, 64_000_000), (64e9, 64_000_000), (2e9, 31_250_000)):
+        monkeypatch.setattr(picture, "total_memory", lambda memory=memory: memory and int(memory))
+        assert picture.default_max_pixels.__wrapped__() == expected
+
+
+@pytest.mark.parametrize("tag", [{254: 1}, {50706: b"\1\4\0\0"}])
+def test_the_thumbnail_in_a_camera_raw_file_is_not_taken_for_the_image(tag):
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    info.update(tag)
+    assert "camera raw" in reason(encode(COLOUR, "TIFF", tiffinfo=info))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "it is a Git LFS pointer"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"\x89PNG\r\n\x1a\nrest", "its header is damaged or of a kind that is not read"),
+        (b"8BPS\0\1" + b"\0" * 60, "Photoshop"),
+    ],
+)
+def test_what_looks_like_an_image_but_is_not_one(content, expected):
+    assert reason(content).startswith(expected)
+
+
+def test_heic_is_read_with_its_library(monkeypatch):
+    class Library(ModuleType):
+        @staticmethod
+        def register_heif_opener():
+            Image.register_open("HEIF", PngImagePlugin.PngImageFile, lambda prefix: prefix.startswith(b"\x89PNG"))
+
+    monkeypatch.setattr(picture, "can_read_heif", lambda: True)
+    monkeypatch.setitem(sys.modules, "pillow_heif", Library("pillow_heif"))
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    assert "HEIF" in picture._formats.__wrapped__()
 
 
 def test_postscript_is_not_run():

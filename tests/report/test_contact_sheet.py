@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import weakref
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -111,6 +113,24 @@ class TestContactSheet:
 
         with pytest.raises(UsageError, match="1 pictures, 1 captions, no row numbers and 2 marks"):
             contact_sheet([CHECKERS], [("a", "b", 1.0)], marked=[True, False])
+
+    def test_one_picture_after_another_is_read(self) -> None:
+        made: list[weakref.ref[Image.Image]] = []
+        most: list[int] = []
+
+        def read() -> Iterator[Image.Image]:
+            for _ in range(9):
+                picture = Image.new("RGB", (300, 200), (10, 20, 200))
+                made.append(weakref.ref(picture))
+                most.append(sum(one() is not None for one in made))
+                yield picture
+                del picture
+
+        sheet = contact_sheet(read(), [("a", "b", 1.0)] * 9)
+        assert max(most) <= 2  # the one before may not be gone yet
+        assert int((pixels(sheet) == (10, 20, 200)).all(-1).sum()) == 9 * 128 * 85
+        with pytest.raises(UsageError, match="9 pictures, 8 captions"):
+            contact_sheet(read(), [("a", "b", 1.0)] * 8)
 
     def test_marked_pictures_have_a_red_frame(self) -> None:
         def red(marked: list[bool] | None) -> int:

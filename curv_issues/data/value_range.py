@@ -1,0 +1,166 @@
+"""Images of more than 8 bits per channel: which values become black and white, decided once for a whole dataset.
+
+A range per image would make the same scene look different from image to image; a fixed one (divide 16 bits by 257) turns
+12-bit data nearly black.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from curv_issues.errors import UsageError
+
+Range = tuple[float, float]
+
+_BITS = (8, 10, 12, 14, 16)
+_ROWS_CONVERTED = 1 << 20  # values converted at a time: in between they take 8 bytes each
+
+
+@dataclass(frozen=True)
+class ValueRanges:
+    """The values that become 0 and 255, for each kind of image with more than 8 bits; None: not decided.
+
+    Attributes:
+        integers: of 16-bit and 32-bit integer images.
+        floats: of floating-point images.
+    """
+
+    integers: Range | None = None
+    floats: Range | None = None
+
+    def of(self, values: np.ndarray) -> Range | None:
+        """Return the range for images with values of this type."""
+        return self.floats if _is_float(values) else self.integers
+
+    def describe(self) -> str:
+        """Return the ranges in words, such as "0 to 4095 (12 bits)"."""
+        parts = [] if self.integers is None else [f"{_in_words(self.integers)}{_bits_of(self.integers)}"]
+        if self.floats is not None and (self.floats != self.integers):
+            parts.append(_in_words(self.floats) + (" (floats)" if parts else ""))
+        return " and ".join(parts)
+
+
+def parse_value_range(text: str) -> Range:
+    """Read a range given as text: "4095" (from 0) or "-1000:3000".
+
+    Raises:
+        UsageError: it is not such a range.
+    """
+    low, colon, high = text.rpartition(":")
+    try:
+        return check_value_range((float(low) if colon else 0.0, float(high)))
+    except ValueError:
+        raise UsageError(f"--value-range is {text!r}; expected a largest value such as 4095, or low:high such as 0:4095.") from None
+
+
+def check_value_range(value_range: Range) -> Range:
+    """Return a user-supplied range as two floats.
+
+    Raises:
+        UsageError: it is not two finite numbers, the first below the second.
+    """
+    try:
+        low, high = (float(value) for value in value_range)
+    except (TypeError, ValueError):
+        raise UsageError(f"value_range is {value_range!r}; expected two numbers such as (0, 4095).") from None
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise UsageError(f"The value range is {low:g} to {high:g}; expected two finite numbers, the first below the second.")
+    return low, high
+
+
+def check_max_pixels(max_pixels: int | None) -> None:
+    """Raise a UsageError if a limit of pixels per image is given and below 1."""
+    if max_pixels is not None and max_pixels < 1:
+        raise UsageError(f"--max-pixels (max_pixels) is {max_pixels}; expected a number of pixels of at least 1.")
+
+
+def as_ranges(value_range: Range | ValueRanges | None) -> ValueRanges:
+    """Return what a caller has decided: nothing, one range for all kinds of images, or the ranges of another dataset."""
+    if isinstance(value_range, ValueRanges):
+        return value_range
+    if value_range is None:
+        return ValueRanges()
+    checked = check_value_range(value_range)
+    return ValueRanges(checked, checked)
+
+
+class RangeFinder:
+    """Finds the ranges of a dataset from its images, in any order; used from several threads at once."""
+
+    def __init__(self, decided: ValueRanges) -> None:
+        """Start with the ranges that are decided already; those are never changed."""
+        self._decided = decided
+        self._seen: dict[str, Range] = {}
+        self._lock = threading.Lock()
+
+    def add(self, values: np.ndarray) -> Range:
+        """Take an image into account; return the range for its kind as far as it is known now."""
+        given = self._decided.of(values)
+        kind = "floats" if _is_float(values) else "integers"
+        low, high = _extremes(values)
+        with self._lock:
+            old_low, old_high = self._seen.get(kind, (low, high))
+            self._seen[kind] = min(old_low, low), max(old_high, high)
+            return given or _choose(kind, *self._seen[kind])
+
+    def ranges(self) -> ValueRanges:
+        """Return the ranges that were decided from the start, and those of the kinds of images seen so far."""
+        with self._lock:
+            found = {kind: _choose(kind, *seen) for kind, seen in self._seen.items() if getattr(self._decided, kind) is None}
+        return replace(self._decided, **found)
+
+
+def to_bytes(values: np.ndarray, value_range: Range) -> np.ndarray:
+    """Map a range of values linearly to 0 to 255; what lies outside is clipped, NaN becomes 0.
+
+    Args:
+        values: numbers, (h, ...).
+        value_range: the values that become 0 and 255.
+
+    Returns:
+        uint8, of the same shape.
+    """
+    low, high = value_range
+    result = np.zeros(values.shape, dtype=np.uint8)
+    if high <= low:  # all images have one and the same value
+        return result
+    step = max(1, _ROWS_CONVERTED // max(1, math.prod(values.shape[1:])))
+    for start in range(0, len(values), step):
+        part = np.nan_to_num(values[start : start + step].astype(np.float64), nan=low, posinf=high, neginf=low)
+        # divided before it is subtracted: the difference of two large floats may be infinite
+        scaled = (part / 2 - low / 2) / (high / 2 - low / 2) * 255
+        result[start : start + step] = np.rint(np.clip(scaled, 0, 255))
+    return result
+
+
+def _choose(kind: str, low: float, high: float) -> Range:
+    """Integers: as many bits as hold them; floats: 0 to 1 where they lie in it; else all that was seen."""
+    if kind == "integers" and low >= 0:
+        for bits in _BITS:
+            if high < 1 << bits:
+                return 0.0, float((1 << bits) - 1)
+    if kind == "floats" and low >= 0 and high <= 1:
+        return 0.0, 1.0
+    return low, high
+
+
+def _extremes(values: np.ndarray) -> Range:
+    if _is_float(values):
+        values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+
+
+def _is_float(values: np.ndarray) -> bool:
+    return np.issubdtype(values.dtype, np.floating)
+
+
+def _in_words(value_range: Range) -> str:
+    return f"{value_range[0]:.10g} to {value_range[1]:.10g}"
+
+
+def _bits_of(value_range: Range) -> str:
+    return next((f" ({bits} bits)" for bits in _BITS if value_range == (0, (1 << bits) - 1)), "")
