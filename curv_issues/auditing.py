@@ -24,7 +24,15 @@ from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.report.contact_sheet import contact_sheet
 from curv_issues.result import AuditResult
-from curv_issues.summary import describe_dataset, describe_duplicates, describe_overlap, notes_on, plain_options, versions
+from curv_issues.summary import (
+    describe_dataset,
+    describe_duplicates,
+    describe_overlap,
+    left_out_table,
+    notes_on,
+    plain_options,
+    versions,
+)
 from curv_issues.tables import OVERLAP_SCHEMA, conform, json_ready, text_column
 
 if TYPE_CHECKING:
@@ -384,6 +392,7 @@ def make_result(
         conflicts=conflicts,
         duplicates=duplicates,
         pairs=pairs,
+        left_out=left_out_table(data.source.files),
     )
 
 

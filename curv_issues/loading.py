@@ -19,6 +19,7 @@ from curv_issues.tables import (
     DUPLICATES_SCHEMA,
     FINDINGS_SCHEMA,
     IMAGES_SCHEMA,
+    LEFT_OUT_SCHEMA,
     OVERLAP_SCHEMA,
     PAIRS_SCHEMA,
     SCORES_SCHEMA,
@@ -35,6 +36,7 @@ _LATER_TABLES = {  # not in results of the first version
     "duplicates": DUPLICATES_SCHEMA,
     "pairs": PAIRS_SCHEMA,
     "overlap": OVERLAP_SCHEMA,
+    "left_out": LEFT_OUT_SCHEMA,
 }
 
 

@@ -20,6 +20,7 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
     overlap.parquet       with `against` only: a row a picture and one of another split that shows the same, those with
                           differing labels first: row, split, path, given, other_row, other_split, other_path,
                           other_given, similarity, test, mirrored, agree (bool)
+    left_out.parquet      a row per file of a local folder that was not read: path (below the folder), reason
     trajectories.parquet  row, then a fixed-size list of float32 a tracked quantity: its value by epoch, null where not
                           measured
     images.parquet        row, height, width (int32, native size), file_sha256 ("" where there was none), image_sha256
@@ -29,8 +30,8 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
     findings.png          contact sheet of the most suspect pictures; only if there is one
 
-Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts, duplicates, pairs and
-overlap.
+Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts, duplicates, pairs,
+overlap and left_out.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ from curv_issues.tables import (
     DUPLICATES_SCHEMA,
     FINDINGS_SCHEMA,
     IMAGES_SCHEMA,
+    LEFT_OUT_SCHEMA,
     OVERLAP_SCHEMA,
     PAIRS_SCHEMA,
     SCORES_SCHEMA,
@@ -99,6 +101,7 @@ class AuditResult:
         duplicates: the same for groups under one label.
         pairs: a row a pair of compared pictures, for `find_again` with another threshold.
         overlap: a row a picture and one of another split that shows the same; None: not looked for.
+        left_out: a row per file of a local folder that was not read: `path` and `reason`; None: no such rows.
 
     Raises:
         UsageError: the parts have wrong columns, types, ranges or shapes, or contradict each other.
@@ -117,6 +120,7 @@ class AuditResult:
     duplicates: pd.DataFrame = None
     pairs: pd.DataFrame = None
     overlap: pd.DataFrame | None = None
+    left_out: pd.DataFrame = None  # never None after construction
 
     def __post_init__(self) -> None:
         raw = [str(name) for name in self.scores.columns[len(SCORES_SCHEMA) :]]
@@ -128,6 +132,7 @@ class AuditResult:
         self.conflicts = _table_or_empty(self.conflicts, CONFLICTS_SCHEMA, table="conflicts")
         self.duplicates = _table_or_empty(self.duplicates, DUPLICATES_SCHEMA, table="duplicates")
         self.pairs = _table_or_empty(self.pairs, PAIRS_SCHEMA, table="pairs")
+        self.left_out = _table_or_empty(self.left_out, LEFT_OUT_SCHEMA, table="left_out")
         if self.overlap is not None:
             self.overlap = conform(self.overlap, OVERLAP_SCHEMA, table="overlap")
         self.trajectories = {name: np.asarray(values, np.float32) for name, values in self.trajectories.items()}
@@ -199,6 +204,7 @@ class AuditResult:
             "duplicates": to_arrow(self.duplicates, DUPLICATES_SCHEMA),
             "pairs": to_arrow(self.pairs, PAIRS_SCHEMA),
             **({} if self.overlap is None else {"overlap": to_arrow(self.overlap, OVERLAP_SCHEMA)}),
+            "left_out": to_arrow(self.left_out, LEFT_OUT_SCHEMA),
             "trajectories": trajectories_to_arrow(rows, self.trajectories),
             "images": to_arrow(self.images, IMAGES_SCHEMA),
         }

@@ -33,6 +33,7 @@ FILES = (
     "duplicates.parquet",
     "pairs.parquet",
     "overlap.parquet",
+    "left_out.parquet",
     "trajectories.parquet",
     "images.parquet",
     "pred_probs.npy",

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.config import TrainingOptions
+from curv_issues.data.accounts import FileAccount
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.table import KEPT_FROM
+from curv_issues.tables import text_column
 
 if TYPE_CHECKING:
     from curv_issues.duplicates.base import ComparedPictures
@@ -80,6 +82,13 @@ def describe_overlap(overlap: pd.DataFrame, others: LabeledData, threshold: floa
         "other_rows": overlap["other_row"].nunique(),
         "differing_rows": overlap.loc[~overlap["agree"], "row"].nunique(),
     }
+
+
+def left_out_table(files: FileAccount | None) -> pd.DataFrame | None:
+    """The files of a folder that were not read, a row per file; None if there is no folder."""
+    if files is None:
+        return None
+    return pd.DataFrame({name: text_column([getattr(file, name) for file in files.left_out]) for name in ("path", "reason")})
 
 
 def notes_on(data: LabeledData) -> list[str]:

@@ -107,6 +107,9 @@ PAIRS_SCHEMA = pa.schema(
 )
 """A row a pair of pictures that were compared and are alike, the same or not; `first` and `second` are row numbers."""
 
+LEFT_OUT_SCHEMA = pa.schema([_needed("path", pa.string()), _needed("reason", pa.string())])
+"""A row per file of a local folder that was not read."""
+
 IMAGES_SCHEMA = pa.schema(
     [
         _needed("row", pa.int64()),

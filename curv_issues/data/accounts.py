@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,6 +34,11 @@ class FileAccount:
 
     read: int
     left_out: tuple[LeftOut, ...] = ()
+
+    def without(self, paths: Sequence[str], reason: str, *, looks_like_image: bool = False) -> FileAccount:
+        """Return the account after files that were to be read are left out."""
+        more = (LeftOut(path, reason, looks_like_image) for path in paths)
+        return FileAccount(self.read - len(paths), tuple(sorted([*self.left_out, *more])))
 
     @property
     def found(self) -> int:

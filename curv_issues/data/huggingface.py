@@ -115,15 +115,18 @@ def load_data(
     is_chosen = label_column is not None
     if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
         image_column, label_column = None, None  # the columns of the tables were chosen when they were opened
-    account = _account(opened, selection)
-    if account is not None:
-        _LOGGER.info("%s", account.line())
     columns = find_selected_columns(selection, image_column=image_column, label_column=label_column)
     encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=skip_unlabelled)
+    labelled = np.flatnonzero(~encoded.unlabelled)
+    rows = labelled if max_samples is None else labelled[stratified_sample(encoded.codes[labelled], max_samples, seed=seed)]
+    account = _account(opened, selection)
+    files = _files_of_rows(selection) if account is not None else None
+    if account is not None and files is not None:
+        account = account.without(files[encoded.unlabelled].tolist(), "no label")
+        account = account.without(np.delete(files, rows)[~np.delete(encoded.unlabelled, rows)].tolist(), "not in the sample")
+    if account is not None:
+        _LOGGER.info("%s", account.line())
     _LOGGER.info("labels: %s.", origin)
-    rows = np.flatnonzero(~encoded.unlabelled)
-    if max_samples is not None:
-        rows = rows[stratified_sample(encoded.codes[rows], max_samples, seed=seed)]
 
     pictures = selection.images(columns.image, rows)
     side = resolution if resolution is not None else choose_resolution(sample_sizes(pictures))
@@ -131,6 +134,8 @@ def load_data(
     unreadable = _list_unreadable(decoded, rows)
     if unreadable and (not skip_unreadable or len(unreadable) == len(rows)):
         _raise_unreadable(unreadable, len(rows), opened.name, skip_unreadable)
+    if account is not None and files is not None:
+        account = account.without(files[rows[list(decoded.unreadable)]].tolist(), "cannot be decoded")
     keep, decoded = _drop_unreadable(decoded)
     rows = rows[keep]
 
@@ -198,6 +203,14 @@ def _account(opened: OpenedSource, selection: Selection) -> FileAccount | None:
         for table in tables:
             left_out += [LeftOut(path, reason) for path in table.files(np.arange(len(table))) if path not in read]
     return FileAccount(len(read), tuple(sorted(left_out)))
+
+
+def _files_of_rows(selection: Selection) -> np.ndarray | None:
+    """Object, (n,): the file of each row; None where rows have no files of their own, or a file serves several rows."""
+    if not all(isinstance(piece.table, FileTable) for piece in selection.pieces):
+        return None
+    files = [path for piece in selection.pieces for path in piece.table.files(piece.rows)]
+    return np.array(files, dtype=object) if len(set(files)) == len(files) else None
 
 
 def _notes_on_names(names: Sequence[str]) -> list[str]:

@@ -48,10 +48,13 @@ def command(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None)
 
 
 def check_error(result: Any, code: int, *words: str) -> str:
-    """Nothing on stdout, one line on stderr that holds all the words, and the exit code; gives the line."""
+    """Nothing on stdout, one error line on stderr that holds all the words, and the exit code; gives the line.
+
+    The lines that say what was read may come before it.
+    """
     returned = result.returncode if isinstance(result, subprocess.CompletedProcess) else result.exit_code
     assert (returned, result.stdout) == (code, ""), result.stderr
-    lines = result.stderr.splitlines()
+    lines = [line for line in result.stderr.splitlines() if not line.startswith(("files: ", "labels: "))]
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("Error: ")
     assert lines[0].endswith((".", ")")), lines[0]
