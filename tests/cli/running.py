@@ -47,6 +47,11 @@ def command(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None)
     return subprocess.run(line, cwd=cwd, env=environment(env), capture_output=True, text=True, encoding="utf-8", timeout=240)
 
 
+def said(result: Any) -> list[str]:
+    """The lines on stderr but for those that say what was read."""
+    return [line for line in result.stderr.splitlines() if not line.startswith(("files: ", "labels: "))]
+
+
 def check_error(result: Any, code: int, *words: str) -> str:
     """Nothing on stdout, one error line on stderr that holds all the words, and the exit code; gives the line.
 
@@ -54,7 +59,7 @@ def check_error(result: Any, code: int, *words: str) -> str:
     """
     returned = result.returncode if isinstance(result, subprocess.CompletedProcess) else result.exit_code
     assert (returned, result.stdout) == (code, ""), result.stderr
-    lines = [line for line in result.stderr.splitlines() if not line.startswith(("files: ", "labels: "))]
+    lines = said(result)
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("Error: ")
     assert lines[0].endswith((".", ")")), lines[0]

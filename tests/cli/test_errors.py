@@ -85,9 +85,9 @@ def test_what_is_not_there(pets: Path, here: Path) -> None:
 
 def test_what_is_no_dataset(tmp_path: Path, pets: Path) -> None:
     (tmp_path / "empty").mkdir()
-    check_error(audit(tmp_path / "empty"), 3, "holds no data files")
+    check_error(audit(tmp_path / "empty"), 3, "holds no images and no parquet files")
     (tmp_path / "text.parquet").write_text("no parquet")
-    check_error(audit(tmp_path / "text.parquet"), 3, "is no parquet file")
+    check_error(audit(tmp_path / "text.parquet"), 3, "is not a parquet file")
     (tmp_path / "cut.parquet").write_bytes(pets.read_bytes()[:500])
     check_error(audit(tmp_path / "cut.parquet"), 3, "cut.parquet", "cannot be read")
     script = tmp_path / "scripted"
@@ -108,7 +108,7 @@ def test_splits_that_are_not_there(tmp_path: Path, pets: Path) -> None:
     check_error(audit(pets, "--split", "train[5:5]"), 3, "is empty")
     nothing = {"image": pa.array([], pa.struct({"bytes": pa.binary(), "path": pa.string()})), "label": pa.array([], pa.int64())}
     pq.write_table(pa.table(nothing), tmp_path / "zero.parquet")
-    check_error(audit(tmp_path / "zero.parquet"), 3, "zero.parquet holds a parquet file without rows")
+    check_error(audit(tmp_path / "zero.parquet"), 3, "zero.parquet is empty; expected images with labels")
 
 
 def cifar100_like(path: Path, n: int = 12) -> Path:
@@ -143,7 +143,7 @@ def test_labels_that_are_no_classes(tmp_path: Path) -> None:
     one = write_parquet(tmp_path / "one.parquet", ["cat"] * 6)
     check_error(audit(one), 3, "All 6 samples of", "carry the label 'cat'", "at least two classes")
     fractions = write_parquet(tmp_path / "f.parquet", [0.0, 0.5, 1.0])
-    check_error(audit(fractions), 3, "The label in row 1 of column 'label' is 0.5, which is no class")
+    check_error(audit(fractions), 3, "The label in row 1 of column 'label' of", "is 0.5, which is no class")
     nothing = write_parquet(tmp_path / "nothing.parquet", [None, None])
     check_error(audit(nothing, "--skip-unlabelled"), 3, "None of the 2 samples carries a label")
 
@@ -160,7 +160,9 @@ def test_missing_labels(tmp_path: Path, missing: str) -> None:
         features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
         table = {"image": [{"bytes": c, "path": None} for c in pngs(20)], "label": labels * 5}
         datasets.Dataset.from_dict(table, features=features).to_parquet(path)
-    check_error(audit(path), 3, "10 of 20 samples carry no label in column 'label' (rows 1, 3, 5, 7, 9, ...)", "--skip-unlabelled")
+    check_error(
+        audit(path), 3, "10 of 20 samples carry no label in column 'label' of", "(rows 1, 3, 5, 7, 9, ...)", "--skip-unlabelled"
+    )
     result = audit(path, "--skip-unlabelled", "--output", "out")
     assert result.exit_code == 0
     assert "Note: 10 samples without a label were left out." in result.stderr

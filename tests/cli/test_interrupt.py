@@ -21,7 +21,7 @@ import curv_issues.storage
 from curv_issues import AuditResult, UsageError
 from curv_issues.cli_saving import folder_for_interrupted
 from curv_issues.progress import Progress, ProgressCallback
-from tests.cli.running import audit, environment, run, scores_of, strict_json, summary_of
+from tests.cli.running import audit, environment, run, said, scores_of, strict_json, summary_of
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None = None) -> None:
@@ -42,7 +42,7 @@ def test_the_ranking_so_far_is_kept(pets: Path, monkeypatch: pytest.MonkeyPatch)
     interrupt_at(monkeypatch, "train", 3)
     result = audit(pets, "--epochs", "5", "--format", "json", "--output", "out")
     assert result.exit_code == 130
-    assert result.stderr.splitlines()[0] == "Interrupted; this is the ranking after 2 of 5 epochs (complete: false)."
+    assert said(result)[0] == "Interrupted; this is the ranking after 2 of 5 epochs (complete: false)."
     assert strict_json(result.stdout)["complete"] is False
     summary = summary_of(Path("out"))
     assert (summary["complete"], summary["epochs_done"]) == (False, 2)
@@ -56,7 +56,7 @@ def test_while_the_contact_sheet_is_drawn_only_that_is_lost(pets: Path, monkeypa
     monkeypatch.setattr(sys.modules["curv_issues.auditing"], "draw_sheet", interrupted)
     result = audit(pets, "--epochs", "2", "--output", "out")
     assert result.exit_code == 130
-    assert result.stderr.splitlines()[0] == "Interrupted; this is the ranking after 2 of 2 epochs."
+    assert said(result)[0] == "Interrupted; this is the ranking after 2 of 2 epochs."
     assert summary_of(Path("out"))["complete"] is True
     assert not Path("out", "findings.png").exists()
 
@@ -135,7 +135,7 @@ def test_ctrl_c_in_the_last_stages_keeps_the_ranking(
     once(monkeypatch, module, name)
     result = run("audit", pets, "--epochs", "2", "--device", "cpu", "--output", "out")
     assert result.exit_code == 130
-    assert result.stderr.startswith(
+    assert said(result)[0].startswith(
         "Interrupted; the result is in out." if name == "render" else "Interrupted; this is the ranking"
     )
     saved = AuditResult.load("out")
@@ -203,8 +203,8 @@ def test_before_the_first_epoch_nothing_is_written(
     interrupt_at(monkeypatch, stage, epoch)
     result = audit(pets, "--epochs", "3")
     assert (result.exit_code, result.stdout) == (130, "")
-    assert len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith("Interrupted")
+    assert len(said(result)) == 1
+    assert said(result)[0].startswith("Interrupted")
     assert list(here.iterdir()) == []
 
 
@@ -214,7 +214,7 @@ def test_while_the_result_is_written_nothing_is_left(pets: Path, here: Path, mon
 
     monkeypatch.setattr("numpy.save", stop)
     result = audit(pets)
-    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted; nothing was written.\n")
+    assert (result.exit_code, result.stdout, said(result)) == (130, "", ["Interrupted; nothing was written."])
     assert list(here.iterdir()) == []
 
 
@@ -228,7 +228,7 @@ def test_the_demo_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path) -> None:
     """The live line shows the epochs; a true SIGINT after some of them keeps the ranking."""
     terminal, other_end = pty.openpty()
-    line = [sys.executable, "-m", "curv_issues", "audit", str(pets), "--epochs", "100000", "--resolution", "8", "--output", "out"]
+    line = [sys.executable, "-m", "curv_issues", "audit", str(pets), "--epochs", "10000", "--resolution", "8", "--output", "out"]
     process = subprocess.Popen(
         line,
         cwd=here,
@@ -248,7 +248,7 @@ def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path) -> None:
                 if not part:
                     break
                 seen += part
-            if not interrupted and re.search(rb"epoch [2-9]\d* of 100000", seen):
+            if not interrupted and re.search(rb"epoch [2-9]\d* of 10000", seen):
                 process.send_signal(signal.SIGINT)
                 interrupted = True
     if not interrupted:
@@ -258,7 +258,7 @@ def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path) -> None:
     shown = seen.decode()
     assert interrupted, shown
     assert process.returncode == 130, shown
-    assert re.search(r"training, epoch \d+ of 100000, loss \d\.\d", shown)
+    assert re.search(r"training, epoch \d+ of 10000, loss \d\.\d", shown)
     assert "Traceback" not in shown
     assert "Interrupted; this is the ranking after" in shown
     summary = summary_of(here / "out")

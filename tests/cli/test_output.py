@@ -14,7 +14,7 @@ import pytest
 
 from curv_issues import AuditResult
 from curv_issues.cli_shared import folder_name
-from tests.cli.running import TINY, audit, check_error, environment, run, scores_of, strict_json, summary_of, tiny_parquet
+from tests.cli.running import TINY, audit, check_error, environment, run, said, scores_of, strict_json, summary_of, tiny_parquet
 from tests.data.pictures import write_image_folder
 from tests.made_up import WRITTEN
 from tests.processes import finish, start
@@ -61,7 +61,7 @@ def test_the_table_is_for_people_and_tells_the_folder(pets: Path) -> None:
     assert last == "Results: curv-issues-pets-train"
     findings = pd.read_parquet("curv-issues-pets-train/findings.parquet")
     assert [int(line.split()[0]) for line in table.splitlines()[-6:]] == findings["row"].tolist()
-    few, line = result.stderr.splitlines()
+    few, line = said(result)
     assert few.startswith("Note: Only 24 samples")
     assert line.startswith(f"{pets} train: 24 samples, 2 classes, 6 label_error findings, in ") or " 24 samples, 2 classes" in line
 
@@ -180,15 +180,16 @@ def test_paths_that_cannot_be_are_refused_before_training(
 def test_a_current_folder_that_is_gone(pets: Path, here: Path, output: tuple[str, ...]) -> None:
     here.rmdir()
     try:
-        check_error(audit(pets, *output), 2, "The current directory no longer exists; change to another one.")
+        check_error(audit(pets, *output), 2, "The current folder cannot be used")
     finally:
         here.mkdir()
 
 
 def test_a_second_audit_into_a_new_folder_is_refused_before_it_trains(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = start(lambda: audit(pets, "--epochs", "100000", "--output", "out"))
+    first = start(lambda: audit(pets, "--epochs", "10000", "--output", "out"))
     try:
-        while not Path(".curv-issues-out", "lock").exists():
+        deadline = time.monotonic() + 60
+        while not Path(".curv-issues-out", "lock").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         monkeypatch.setattr("curv_issues.auditing.audit", lambda *_args, **_options: pytest.fail("worked before it asked"))
         check_error(audit(pets, "--output", "out", "--overwrite"), 2, "Another run is writing to the output folder")
