@@ -247,12 +247,14 @@ def _as_array(image: Image.Image) -> np.ndarray:
     if image.mode == "F":
         return np.asarray(image)[..., np.newaxis]
     on_white = image.has_transparency_data
-    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
-    step = max(1, _STRIP_PIXELS // max(1, image.width))  # what lies between the image and its pixels stays small
-    for top in range(0, image.height, step):
-        bottom = min(top + step, image.height)
-        strip = image if bottom - top == image.height else image.crop((0, top, image.width, bottom))
-        pixels[top:bottom] = np.asarray(_strip_to_rgb(strip, on_white=on_white))
+    width, height = image.size
+    if width * height <= _STRIP_PIXELS:
+        return np.asarray(_strip_to_rgb(image, on_white=on_white))
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    step = max(1, _STRIP_PIXELS // width)  # what lies between the image and its pixels stays small
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        pixels[top:bottom] = np.asarray(_strip_to_rgb(image.crop((0, top, width, bottom)), on_white=on_white))
     return pixels
 
 
@@ -260,7 +262,7 @@ def _strip_to_rgb(image: Image.Image, *, on_white: bool) -> Image.Image:
     if on_white:
         opaque = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _smallest_integers(values: np.ndarray) -> np.ndarray:
