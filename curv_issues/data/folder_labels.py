@@ -54,7 +54,7 @@ def labels_of_table(
     rows = matched.row_of_image.tolist()
     found = {path: label for path, label, row in zip(paths, labels, rows, strict=True) if row >= 0}
     column = matched.label_column
-    return TableLabels(found, column, f"column {column!r} of {table.name}", _notes(table.name, paths, found, matched))
+    return TableLabels(found, column, f"column {column!r} of {table.name}", _notes(table.name, matched))
 
 
 def labels_of_metadata(
@@ -103,13 +103,13 @@ def labels_of_metadata(
     return TableLabels(values, columns[0], f"column {columns[0]!r} of {shorten(names, 3)}", notes)
 
 
-def _notes(name: str, paths: Sequence[str], found: Mapping[str, Any], matched: Matched) -> list[str]:
+def _notes(name: str, matched: Matched) -> list[str]:
     notes = []
     if matched.mode.startswith("paths below"):
         notes.append(f"The images of {name} were found by {matched.mode} (column {matched.file_column!r}).")
-    if missing := [path for path in paths if path not in found]:
-        notes.append(f"{len(missing):,} of {len(paths):,} images are not in {name} and were left out: {shorten(missing)}.")
     if matched.rows_without_image:
         rows = matched.rows_without_image
-        notes.append(f"{len(rows):,} rows of {name} have no image in the folder: {shorten(rows)}.")
+        notes.append(
+            f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'} of {name} without an image in the folder: {shorten(rows)}."
+        )
     return notes

@@ -15,7 +15,7 @@ from curv_issues.data.folder_files import (
     left_out_tables,
 )
 from curv_issues.data.folder_labels import NOT_IN_TABLE, TableLabels, labels_of_metadata, labels_of_table
-from curv_issues.data.folder_layout import NO_CLASS_FOLDER, Layout, Parts, find_classes, find_layout
+from curv_issues.data.folder_layout import BESIDE_SPLITS, NO_CLASS_FOLDER, Layout, Parts, find_classes, find_layout
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.table import LABEL, FileTable, Table
 from curv_issues.data.walk import FoundTree
@@ -95,7 +95,7 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
     layout = find_layout(files.images, root_name=tree.root.name, splits=options.splits)
     labels = _labels_of_tables(files, layout, tree.root, options)
     notes = [*layout.notes]
-    left_out = [LeftOut("/".join(parts), reason, True) for parts, reason in layout.left_out.items()]
+    left_out = [LeftOut("/".join(parts), reason, reason != BESIDE_SPLITS) for parts, reason in layout.left_out.items()]
     if labels is None:
         splits, by_folder = _by_folder_names(layout, tree, files, name, options)
         notes += by_folder.notes

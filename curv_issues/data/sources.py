@@ -15,7 +15,7 @@ from curv_issues.data.accounts import LeftOut
 from curv_issues.data.folder import open_folder
 from curv_issues.data.hub import open_hub_dataset
 from curv_issues.data.image_folder import FolderOptions
-from curv_issues.data.label_table import LabelTable
+from curv_issues.data.label_table import TABLE_ENDINGS, LabelTable
 from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.data.table import DatasetTable, RecordTable, Table
@@ -184,7 +184,11 @@ def _check_parquet(name: str, path: Path) -> None:
     except OSError as error:
         raise DatasetError(f"{name} cannot be read: {error.strerror}.") from error
     if magic != b"PAR1":
-        hint = f"unpack it, and audit the folder: {name} is an archive" if _is_archive(magic) else f"{name} is not a parquet file"
+        hint = f"{name} is not a parquet file"
+        if _is_archive(magic):
+            hint = f"unpack it, and audit the folder: {name} is an archive"
+        elif path.suffix.lower() in TABLE_ENDINGS:
+            hint += "; a table of labels goes with its folder of images: curv-issues audit FOLDER --labels FILE"
         raise DatasetError(f"Expected parquet files, a folder or a Hub id; {hint}.")
 
 

@@ -246,8 +246,8 @@ class TestTables:
         data = load_data(tmp_path)
         assert given_classes(data) == {"1.png": "a", "2.png": "b"}
         assert left_out(data)["not in the table of labels"] == ["3.png"]
-        assert "1 of 3 images are not in metadata.csv and were left out: 3.png." in data.source.notes
-        assert "1 rows of metadata.csv have no image in the folder: 9.png." in data.source.notes
+        assert "1 file that looks like an image was left out: not in the table of labels (3.png)." in data.source.notes
+        assert "1 row of metadata.csv without an image in the folder: 9.png." in data.source.notes
 
     def test_an_empty_cell_is_a_missing_label(self, tmp_path):
         write(tmp_path, "1.png", "2.png", "3.png")
