@@ -96,7 +96,12 @@ def _join_by_name(
                 )
             texts = [None if value is None else str(value) for value in raw]
         else:
-            codes = encode_labels(raw, names=names, skip_unlabelled=True, origin=origin).codes.tolist()
+            has_labels = any(value not in (None, UNLABELLED) and value == value for value in raw)  # NaN differs from itself
+            codes = (
+                encode_labels(raw, names=names, skip_unlabelled=True, origin=origin).codes
+                if has_labels
+                else [UNLABELLED] * len(raw)
+            )
             texts = [None if code == UNLABELLED else names[code] for code in codes]
         values += texts
         by_table.setdefault(piece.split, set()).update(names or {text for text in texts if text is not None})
