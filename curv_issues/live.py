@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -26,16 +26,16 @@ STAGES = {
 
 
 @contextmanager
-def live_progress(*, quiet: bool = False) -> Iterator[ProgressCallback | None]:
+def live_progress(*, quiet: bool = False, messages: bool = True) -> Iterator[ProgressCallback | None]:
     """Give a callback that shows progress on stderr, or None if stderr is no terminal or `quiet` is set.
 
-    Unless `quiet` is set, messages of the logger "curv_issues" at INFO and above go to stderr too, one line each.
+    With `messages`, those of the logger "curv_issues" at INFO and above go to stderr too, one line each, unless `quiet` is set.
     """
     if quiet:
         yield None
         return
     console = Console(stderr=True)
-    with _log_to(console):
+    with _log_to(console) if messages else nullcontext():
         if not console.is_terminal:
             yield None
             return

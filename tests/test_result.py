@@ -72,7 +72,7 @@ def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
     make_result(split=None).save(tmp_path)
     schemas = {
         name: [(field.name, str(field.type), field.nullable) for field in pq.read_schema(tmp_path / f"{name}.parquet")]
-        for name in ("scores", "findings", "conflicts", "duplicates", "pairs", "trajectories", "images")
+        for name in ("scores", "findings", "conflicts", "duplicates", "pairs", "left_out", "trajectories", "images")
     }
     place = [("row", "int64", False), ("split", "string", True), ("path", "string", True)]
     classes = [("given", "string", False), ("suggested", "string", False), ("suspicion", "double", False)]
@@ -87,6 +87,7 @@ def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
     assert schemas["duplicates"] == [*members, *alike]
     ends = [("first", "int64", False), ("second", "int64", False)]
     assert schemas["pairs"] == [*ends, *alike, ("mirrored", "bool", False)]
+    assert schemas["left_out"] == [("path", "string", False), ("reason", "string", False)]
     assert schemas["trajectories"] == [
         ("row", "int64", False),
         ("loss", "fixed_size_list<element: float>[4]", True),
@@ -106,6 +107,7 @@ def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
         "findings.parquet",
         "findings.png",
         "images.parquet",
+        "left_out.parquet",
         "pairs.parquet",
         "pred_probs.npy",
         "scores.parquet",

@@ -133,7 +133,11 @@ def _from_file(path: str, folder: Path | None) -> EncodedPicture:
     if folder is None:
         return read_image_file(path, path)
     place = os.path.normpath(folder / path)  # an absolute path stays what it is
-    if not (Path(place).is_relative_to(folder) and stays_inside(place, os.path.realpath(folder))):
+    try:
+        is_inside = Path(place).is_relative_to(folder) and stays_inside(place, os.path.realpath(folder))
+    except (OSError, ValueError) as error:  # too long, or with a null character
+        return EncodedPicture(b"", path, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
+    if not is_inside:
         return EncodedPicture(b"", path, "the file is outside the folder of the dataset, from which alone files are read")
     return read_image_file(place, _relative_to(place, folder))
 

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from typing import Any
 import datasets
 
 from curv_issues.data.accounts import LeftOut, shorten
+from curv_issues.data.arrow_file import ArrowTable
+from curv_issues.data.columns import find_image_columns
 from curv_issues.data.folder_files import FolderFiles, left_out_archives, left_out_metadata, sort_files
 from curv_issues.data.folder_layout import Parts
 from curv_issues.data.image_folder import FolderOptions, open_image_folder
 from curv_issues.data.load_errors import explain_errors
 from curv_issues.data.table import DatasetTable, Table
-from curv_issues.data.table_folder import holds_images, open_tables
-from curv_issues.data.walk import FoundTree, walk_folder
+from curv_issues.data.table_folder import files_by_names, name_files, open_table, open_tables
+from curv_issues.data.walk import stays_inside, walk_folder
 from curv_issues.errors import DatasetError, UsageError
 
 _DICT, _STATE = "dataset_dict.json", "state.json"
@@ -66,22 +69,24 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
     tree = walk_folder(root)
     files = sort_files(tree)
     tables, broken = _look_into_tables(root, files)
-    if files.images and (not tables or _has_class_folders(files) or options.are_given):
+    if files.images and (not tables or options.are_given or _are_more(files, tables)):
         if config_name is not None:
             raise UsageError(f"--config-name (config_name) is for folders of parquet files; {name} is a folder of images.")
         images = open_image_folder(tree, files, name=name, options=options)
+        beside = {"/".join(parts) for parts in tables}
+        left_out = [file._replace(looks_like_image=True) if file.path in beside else file for file in images.left_out]
         return OpenedFolder(
             images.splits,
             images.has_split_names,
             aliases=images.aliases,
-            left_out=tuple(images.left_out),
+            left_out=tuple(left_out),
             notes=tuple(images.notes),
         )
     if broken is not None:
         raise broken
     if tables:
         _refuse(options, None, "a folder of parquet files")
-        return _open_tables(root, tree, files, tables, name, config_name)
+        return _open_tables(root, files, tables, name, config_name)
     tars = [parts for parts in files.archives if parts[-1].lower().endswith(".tar")]
     if tars and len(tars) == len(files.archives):
         _refuse(options, config_name, "a folder of tar files")
@@ -89,23 +94,24 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
     raise DatasetError(_nothing(name, files, root))
 
 
-def _look_into_tables(root: Path, files: FolderFiles) -> tuple[list[Parts], DatasetError | None]:
+def _look_into_tables(root: Path, files: FolderFiles) -> tuple[dict[Parts, Table], DatasetError | None]:
     """The tables with a column of images, and the first error of those that cannot be read."""
-    tables, broken = [], None
+    tables, broken = {}, None
     for parts in files.tables:
         try:
-            if holds_images(root, "/".join(parts)):
-                tables.append(parts)
+            table = open_table(root, "/".join(parts))
+            if find_image_columns(table.features):
+                tables[parts] = table
         except DatasetError as error:
             broken = broken or error
     return tables, broken
 
 
-def _open_tables(
-    root: Path, tree: FoundTree, files: FolderFiles, tables: list[Parts], name: str, config_name: str | None
-) -> OpenedFolder:
-    opened = open_tables(root, tables, name=name, config_name=config_name)
-    images = [LeftOut("/".join(parts), "beside tables of images", True) for parts in files.images]
+def _open_tables(root: Path, files: FolderFiles, tables: Mapping[Parts, Table], name: str, config_name: str | None) -> OpenedFolder:
+    opened = open_tables(root, list(tables), name=name, config_name=config_name)
+    beside = {"/".join(parts) for parts in files.images}
+    named = {path for split in opened.splits.values() for table in split for path in name_files(table, beside)}
+    images = [LeftOut(path, "beside tables of images", True) for path in beside - named]
     others = [LeftOut("/".join(parts), "table without images") for parts in files.tables if parts not in tables]
     left_out = [*opened.left_out, *images, *others, *files.others, *left_out_archives(files), *left_out_metadata(files)]
     return OpenedFolder(
@@ -119,21 +125,27 @@ def _open_saved(root: Path, name: str) -> OpenedFolder:
         splits = _read_json(root / _DICT, name).get("splits")
         if not isinstance(splits, list) or not splits:
             raise DatasetError(f"{name} cannot be read as a saved dataset: its {_DICT} lists no splits.")
-        found = {str(split): _load_saved(root / _own_name(split, name), name) for split in splits}
-        return OpenedFolder({split: [DatasetTable(rows, name=name, folder=root)] for split, rows in found.items()})
-    rows = _load_saved(root, name)
-    split = "train" if rows.split is None else str(rows.split)
-    return OpenedFolder({split: [DatasetTable(rows, name=name, folder=root)]}, has_split_names=rows.split is not None)
+        return OpenedFolder({split: [_load_saved(root, _own_name(split, name), name)[0]] for split in splits})
+    table, split = _load_saved(root, "", name)
+    return OpenedFolder({split or "train": [table]}, has_split_names=split is not None)
 
 
-def _load_saved(folder: Path, name: str) -> datasets.Dataset:
-    listed = _read_json(folder / _STATE, name).get("_data_files")
-    for entry in listed if isinstance(listed, list) else []:
-        _own_name(entry.get("filename") if isinstance(entry, dict) else entry, name)
-    with explain_errors(name):
-        loaded = datasets.load_from_disk(os.fspath(folder))
-    assert isinstance(loaded, datasets.Dataset)
-    return loaded
+def _load_saved(root: Path, split: str, name: str) -> tuple[ArrowTable, str | None]:
+    """The rows of one saved dataset, and the name of the split that it was."""
+    state = _read_json(root / split / _STATE, name)
+    listed = state.get("_data_files")
+    if not isinstance(listed, list) or not listed:
+        raise DatasetError(f"{name} cannot be read as a saved dataset: its {_STATE} lists no files.")
+    if state.get("_indices_data_files"):
+        raise DatasetError(f"{name} was saved by an old release of the datasets library; load it with that, and save it again.")
+    files = [_own_name(entry.get("filename") if isinstance(entry, dict) else entry, name) for entry in listed]
+    paths = [os.path.join(split, file) for file in files]
+    real_root = os.path.realpath(root)
+    for path in paths:
+        if (root / path).exists() and not stays_inside(os.fspath(root / path), real_root):
+            raise DatasetError(f"{name} cannot be read: {path} leads outside its own folder.")
+    saved_as = state.get("_split")
+    return ArrowTable(root, paths, name=name, folder=root), saved_as if isinstance(saved_as, str) else None
 
 
 def _own_name(entry: Any, name: str) -> str:
@@ -154,24 +166,30 @@ def _read_json(path: Path, name: str) -> dict[str, Any]:
 
 def _open_webdataset(root: Path, files: FolderFiles, tars: list[Parts], name: str) -> OpenedFolder:
     """Tar files in the WebDataset convention, copied to a temporary cache by the datasets library."""
-    cache = tempfile.TemporaryDirectory(prefix="curv-issues-")
-    with explain_errors(name):
-        loaded = datasets.load_dataset(
-            "webdataset",
-            data_files={"train": [glob.escape(os.fspath(root.joinpath(*parts))) for parts in tars]},
-            cache_dir=cache.name,
-            split="train",
-        )
-    assert isinstance(loaded, datasets.Dataset)
-    table = DatasetTable(loaded, name=name, folder=root, files=["/".join(parts) for parts in tars], keep=cache)
-    return OpenedFolder(
-        {"train": [table]}, has_split_names=False, left_out=tuple(sorted([*files.others, *left_out_metadata(files)]))
-    )
+    by_split = files_by_names(["/".join(parts) for parts in tars])
+    unnamed = by_split.pop("", [])
+    has_split_names = bool(by_split)
+    left_out = [LeftOut(path, "in no split", True) for path in unnamed] if by_split else []
+    splits: dict[str, list[Table]] = {}
+    for split, paths in (by_split or {"train": unnamed}).items():
+        cache = tempfile.TemporaryDirectory(prefix="curv-issues-")
+        places = [os.fspath(root / path) for path in paths]
+        if any("::" in place for place in places):  # which would be a chain of addresses
+            raise DatasetError(f"{name} cannot be read: the path of a tar file contains '::'; rename it.")
+        with explain_errors(name):
+            loaded = datasets.load_dataset(
+                "webdataset", data_files={"train": [glob.escape(place) for place in places]}, cache_dir=cache.name, split="train"
+            )
+        assert isinstance(loaded, datasets.Dataset)
+        splits[split] = [DatasetTable(loaded, name=name, folder=root, files=paths, keep=cache)]
+    left_out += [*files.others, *left_out_metadata(files)]
+    return OpenedFolder(splits, has_split_names=has_split_names, left_out=tuple(sorted(left_out)))
 
 
-def _has_class_folders(files: FolderFiles) -> bool:
-    """Whether images lie in at least two folders; a few in one folder are decoration of a repository."""
-    return len({parts[:-1] for parts in files.images if len(parts) > 1}) > 1
+def _are_more(files: FolderFiles, tables: Mapping[Parts, Table]) -> bool:
+    """Whether images in class folders are the dataset, rather than a few beside tables of images: whichever are more."""
+    folders = {parts[:-1] for parts in files.images if len(parts) > 1}
+    return len(folders) > 1 and len(files.images) > sum(map(len, tables.values()))
 
 
 def _refuse(options: FolderOptions, config_name: str | None, kind: str) -> None:

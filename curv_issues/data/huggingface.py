@@ -26,7 +26,7 @@ from curv_issues.data.picture import decode_picture
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
 from curv_issues.data.splits import Selection, select_split
-from curv_issues.data.table import FileTable, RecordTable
+from curv_issues.data.table import IMAGE, FileTable, RecordTable
 from curv_issues.data.value_range import Range, ValueRanges
 from curv_issues.errors import DatasetError, UsageError
 
@@ -114,6 +114,8 @@ def load_data(
         selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
     is_chosen = label_column is not None
     if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
+        if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):
+            raise UsageError(f"--image-column (image_column) is for tables of images; {opened.name} is a folder of image files.")
         image_column, label_column = None, None  # the columns of the tables were chosen when they were opened
     columns = find_selected_columns(selection, image_column=image_column, label_column=label_column)
     encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=skip_unlabelled)

@@ -59,6 +59,8 @@ def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip
         values, joined = _join_by_name(selection, parts, column)
     else:
         _check_kinds(selection, parts)
+        if joined is None:
+            _check_overlap(_strings_by_split(selection, column))
         values = [value for part in parts for value in part[0]]
     if joined is None and not is_chosen and not is_label_name(column) and looks_like_ids(values):
         raise DatasetError(
@@ -94,7 +96,12 @@ def _join_by_name(
                 )
             texts = [None if value is None else str(value) for value in raw]
         else:
-            codes = encode_labels(raw, names=names, skip_unlabelled=True, origin=origin).codes.tolist()
+            has_labels = any(value not in (None, UNLABELLED) and value == value for value in raw)  # NaN differs from itself
+            codes = (
+                encode_labels(raw, names=names, skip_unlabelled=True, origin=origin).codes
+                if has_labels
+                else [UNLABELLED] * len(raw)
+            )
             texts = [None if code == UNLABELLED else names[code] for code in codes]
         values += texts
         by_table.setdefault(piece.split, set()).update(names or {text for text in texts if text is not None})
@@ -103,10 +110,20 @@ def _join_by_name(
     return values, (*known, *sorted({value for value in values if value is not None} - set(known)))
 
 
+def _strings_by_split(selection: Selection, column: str) -> dict[str, set[str]]:
+    """Split -> its classes where they are strings, those of rows that were not chosen included; {} for a single split."""
+    found: dict[str, set[str]] = {}
+    tables = {piece.table: piece.split for piece in selection.pieces}
+    for table, split in tables.items() if len(set(tables.values())) > 1 else ():
+        if strings := {value for value in table.values(column) if isinstance(value, str)}:
+            found.setdefault(split, set()).update(strings)
+    return found
+
+
 def _check_overlap(classes: dict[str, set[str]]) -> None:
     """Splits without a single class in common are not splits of one dataset."""
-    (first, names), *others = classes.items()
-    for split, other in others:
+    first, names = next(iter(classes.items()), ("", set()))
+    for split, other in classes.items():
         if not names & other:
             raise DatasetError(
                 f"The splits {first!r} and {split!r} have no class in common ({shorten(sorted(names))}; {shorten(sorted(other))}), "

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
-from curv_issues.data.decoding import EncodedPicture, EncodedPictures
+from curv_issues.data.arrow_features import is_integer, read_features
+from curv_issues.data.decoding import EncodedPicture, EncodedPictures, count_processors
 from curv_issues.data.encoded import read_images
 from curv_issues.errors import DatasetError
 
-_BLOCK_BYTES = 32 << 20  # of one column, decompressed
-_BLOCKS_KEPT = 4
+_BLOCK_BYTES = 8 << 20  # of one column, decompressed
+_BLOCKS_KEPT = 8  # at least; two for each thread that decodes
+_CURSORS = 2  # at least
 _BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImplementedError, MemoryError, pa.ArrowException)
 
 
@@ -40,18 +45,19 @@ class ParquetTable:
         self.name = name
         self._path = path
         self._folder = folder
+        self._named: list[str | None] = []
         try:
             with pq.ParquetFile(path, memory_map=True) as file:
-                self._num_rows = file.metadata.num_rows
-                self.features: Mapping[str, Any] = _read_features(file.schema_arrow)
+                self._metadata = file.metadata
+                self.features: Mapping[str, Any] = read_features(file.schema_arrow)
         except _BROKEN as error:
             raise _unreadable(name, error) from error
-        plain = {column: kind for column, kind in (classes or {}).items() if _is_integer(self.features.get(column))}
+        plain = {column: kind for column, kind in (classes or {}).items() if is_integer(self.features.get(column))}
         self.features = {**self.features, **plain}
 
     def __len__(self) -> int:
         """Number of rows."""
-        return self._num_rows
+        return self._metadata.num_rows
 
     def values(self, column: str) -> list[Any]:
         """All values of a column."""
@@ -63,15 +69,42 @@ class ParquetTable:
 
     def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
         """The encoded images in chosen rows of a column."""
-        return _ParquetImages(_Blocks(self._path, column), rows, self._folder)
+        return _ParquetImages(_Blocks(self._path, column, self._metadata), rows, self._folder)
 
     def origin(self, column: str) -> str:
         """The column and the file."""
         return f"column {column!r} of {self.name}"
 
+    def name_files(self, column: str, known: Collection[str]) -> set[str]:
+        """Return those of the known files that the rows name instead of holding the images; from now on `files` has them.
+
+        Args:
+            column: structs of bytes and path; if any row holds bytes, or the footer does not say, no file counts.
+            known: paths below the dataset's folder.
+        """
+        if not self._all_null(f"{column}.bytes"):
+            return set()
+        try:
+            with pq.ParquetFile(self._path, memory_map=True) as file:
+                paths = pa.compute.struct_field(file.read(columns=[f"{column}.path"]).column(column), "path").to_pylist()
+        except _BROKEN as error:
+            raise _unreadable(f"Column {column!r} of {self.name}", error) from error
+        real = [None if path is None else os.path.relpath(os.path.join(self._folder, path), self._folder) for path in paths]
+        self._named = [path if path in known else None for path in real]
+        return {path for path in self._named if path is not None}
+
     def files(self, rows: np.ndarray) -> Sequence[str]:
-        """The file itself."""
-        return [self.name]
+        """The file itself, and the image files that it names."""
+        return [self.name, *(path for row in rows if self._named and (path := self._named[row]) is not None)]
+
+    def _all_null(self, path: str) -> bool:
+        groups = [self._metadata.row_group(number) for number in range(self._metadata.num_row_groups)]
+        columns = [group.column(index) for group in groups for index in range(group.num_columns)]
+        leaves = [column for column in columns if column.path_in_schema == path]
+        return bool(leaves) and all(
+            leaf.is_stats_set and leaf.statistics.has_null_count and leaf.statistics.null_count == leaf.num_values
+            for leaf in leaves
+        )
 
 
 class _ParquetImages:
@@ -88,14 +121,16 @@ class _ParquetImages:
     def read(self, indices: range) -> Iterator[EncodedPicture]:
         wanted = self._rows[indices.start : indices.stop]
         while len(wanted):
-            try:
-                first, block = self._blocks.holding(int(wanted[0]))
-            except _BROKEN as error:
-                yield EncodedPicture(b"", None, f"its part of the parquet file cannot be read ({_first_line(error)})")
-                wanted = wanted[1:]
-                continue
-            inside = wanted[wanted < first + len(block)]
+            number = self._blocks.number_of(int(wanted[0]))
+            first, stop = self._blocks.bounds(number)
+            inside = wanted[wanted < stop]
             wanted = wanted[len(inside) :]
+            try:
+                block = _READER.read(self._blocks, number)
+            except _BROKEN as error:
+                reason = f"its part of the parquet file cannot be read ({_first_line(error)})"
+                yield from (EncodedPicture(b"", None, reason) for _ in inside)
+                continue
             for row in inside:  # one by one, since a copy of all could take gigabytes
                 yield from read_images(block.slice(int(row) - first, 1), self._folder)
 
@@ -110,92 +145,142 @@ class _Block(NamedTuple):
 
 
 class _Blocks:
-    """One column of a file as blocks of consecutive rows, the last few of them kept.
+    """One column of a file as blocks of consecutive rows: a block is a row group, or a part of a large one."""
 
-    A block is a row group, or a part of a large one. Parts are read one after another by a cursor, since parquet has no
-    way to begin in the middle of a row group.
-    """
-
-    def __init__(self, path: Path, column: str) -> None:
+    def __init__(self, path: Path, column: str, metadata: pq.FileMetaData) -> None:
+        self._path = path
         self._column = column
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
-        self._file = pq.ParquetFile(path, memory_map=True)
+        self._metadata = metadata
+        self.failed: dict[int, tuple[int, Exception]] = {}  # first block of a row group -> its first corrupt block, and why
         self._blocks: list[_Block] = []
         start = 0
-        for group in range(self._file.metadata.num_row_groups):
-            stop = start + self._file.metadata.row_group(group).num_rows
+        for group in range(metadata.num_row_groups):
+            stop = start + metadata.row_group(group).num_rows
             first, step = len(self._blocks), self._rows_in_block(group)
             self._blocks += [_Block(group, first, at, min(at + step, stop)) for at in range(start, stop, step)]
             start = stop
         self._starts = [block.start for block in self._blocks]
-        self._next = 0  # the block that the cursor gives next
-        self._cursor: Iterator[pa.ChunkedArray] = iter(())
+        weakref.finalize(self, _READER.forget, id(self))
 
-    def holding(self, row: int) -> tuple[int, pa.ChunkedArray]:
-        """First row and values of the block that holds a row."""
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        with self._lock:
-            if number not in self._kept:
-                self._read(number)
-            self._kept.move_to_end(number)
-            return self._starts[number], self._kept[number]
+    def number_of(self, row: int) -> int:
+        """The block that holds a row."""
+        return int(np.searchsorted(self._starts, row, side="right")) - 1
 
-    def _rows_in_block(self, group: int) -> int:
-        metadata = self._file.metadata.row_group(group)
-        columns = [metadata.column(index) for index in range(metadata.num_columns)]
-        size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] == self._column)
-        return max(1, min(metadata.num_rows, metadata.num_rows * _BLOCK_BYTES // max(1, size)))
+    def bounds(self, number: int) -> tuple[int, int]:
+        """First row of a block, and the row after its last."""
+        return self._blocks[number].start, self._blocks[number].stop
 
-    def _read(self, number: int) -> None:
-        wanted = self._blocks[number]
-        if not wanted.first_of_group < self._next <= number:  # the cursor is in another group, or has passed
-            self._next = wanted.first_of_group
-            self._cursor = self._read_group(self._next)
-        while self._next <= number:
-            try:
-                self._kept[self._next] = next(self._cursor)
-            except BaseException:
-                self._next = 0  # of no use any more
-                raise
-            self._next += 1
-            while len(self._kept) > _BLOCKS_KEPT:
-                self._kept.popitem(last=False)
+    def first_of_group(self, number: int) -> int:
+        """The first block in the row group of a block."""
+        return self._blocks[number].first_of_group
 
-    def _read_group(self, first: int) -> Iterator[pa.ChunkedArray]:
+    def is_in_group(self, number: int, first: int) -> bool:
+        """Whether there is such a block, and it belongs to the row group that begins with another one."""
+        return number < len(self._blocks) and self._blocks[number].first_of_group == first
+
+    def open_group(self, first: int) -> Iterator[pa.ChunkedArray]:
         """The blocks of a row group, from its first one."""
         blocks = [block for block in self._blocks[first:] if block.first_of_group == first]
-        size = blocks[0].stop - blocks[0].start
-        batches = self._file.iter_batches(batch_size=size, row_groups=[blocks[0].group], columns=[self._column])
+        lengths = [block.stop - block.start for block in blocks]
+        return _read_group(self._path, self._metadata, self._column, blocks[0].group, lengths)
+
+    def _rows_in_block(self, group: int) -> int:
+        metadata = self._metadata.row_group(group)
+        columns = [metadata.column(index) for index in range(metadata.num_columns)]
+        size = sum(
+            column.total_uncompressed_size
+            for column in columns
+            if column.path_in_schema == self._column or column.path_in_schema.startswith(f"{self._column}.")
+        )
+        return max(1, min(metadata.num_rows, metadata.num_rows * _BLOCK_BYTES // max(1, size)))
+
+
+def _read_group(
+    path: Path, metadata: pq.FileMetaData, column: str, group: int, lengths: Sequence[int]
+) -> Iterator[pa.ChunkedArray]:
+    """Yield blocks of these lengths from a row group, which is open meanwhile."""
+    with pq.ParquetFile(path, metadata=metadata, memory_map=True) as file:
+        batches = file.iter_batches(batch_size=lengths[0], row_groups=[group], columns=[column])
         pending: list[pa.Array] = []
-        for block in blocks:
-            length = block.stop - block.start
+        for length in lengths:
             while sum(map(len, pending)) < length:
-                pending.append(next(batches).column(0))
+                pending.append(next(batches).column(column))
             rows = pa.chunked_array(pending)
             yield rows.slice(0, length)
             pending = rows.slice(length).chunks
 
 
-def _read_features(schema: pa.Schema) -> dict[str, Any]:
-    """Column name -> type of the datasets library, or Arrow's own where that has none."""
-    try:
-        return dict(datasets.Features.from_arrow_schema(schema))
-    except _BROKEN:  # a type that the library does not know: column by column
-        return {field.name: _read_feature(field) for field in schema.remove_metadata()}
+class _Cursor:
+    """A row group that is read block by block, since parquet has no way to begin in the middle of one."""
+
+    def __init__(self, owner: int, first: int, blocks: Iterator[pa.ChunkedArray]) -> None:
+        self.owner = owner
+        self.first = first
+        self.next = first  # number of the block that comes next
+        self.blocks = blocks
 
 
-def _read_feature(field: pa.Field) -> Any:
-    if pa.types.is_dictionary(field.type):  # pandas' categories
-        field = field.with_type(field.type.value_type)
-    try:
-        return datasets.Features.from_arrow_schema(pa.schema([field]))[field.name]
-    except _BROKEN:
-        return field.type
+class _Reader:
+    """Reads the blocks of all files, and keeps those used last.
+
+    Threads read at different places of one row group. With a single cursor, each of them would begin at the start of the
+    group again and again; but each cursor holds a decompressed page, which may be large. An open file belongs to its cursor,
+    so that a dataset may have more files than a process may open.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # of blocks and cursors; reentrant, as files are forgotten whenever memory is freed
+        self._kept: OrderedDict[tuple[int, int], pa.ChunkedArray] = OrderedDict()
+        self._cursors: list[_Cursor] = []  # the one used last at the end
+
+    def read(self, blocks: _Blocks, number: int) -> pa.ChunkedArray:
+        """The values of a block."""
+        with self._lock:
+            key = (id(blocks), number)
+            if key not in self._kept:
+                self._advance(blocks, number)
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
+    def forget(self, owner: int) -> None:
+        """Free what belongs to blocks that are gone."""
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == owner]:
+                del self._kept[key]
+            self._cursors = [cursor for cursor in self._cursors if cursor.owner != owner]
+
+    def _advance(self, blocks: _Blocks, number: int) -> None:
+        first = blocks.first_of_group(number)
+        if first in blocks.failed and number >= blocks.failed[first][0]:
+            raise blocks.failed[first][1]
+        cursor = self._take_cursor(blocks, first, number)
+        most = max(_BLOCKS_KEPT, 2 * count_processors())
+        while cursor.next <= number:
+            try:
+                values = next(cursor.blocks)
+            except _BROKEN as error:
+                blocks.failed[first] = (cursor.next, error)
+                raise
+            self._kept[id(blocks), cursor.next] = values
+            cursor.next += 1
+            while len(self._kept) > most:
+                self._kept.popitem(last=False)
+        if blocks.is_in_group(cursor.next, first):
+            self._cursors = [*self._cursors, cursor][-max(_CURSORS, count_processors() // 4) :]
+
+    def _take_cursor(self, blocks: _Blocks, first: int, number: int) -> _Cursor:
+        """The cursor that comes to a block next, or a new one at the start of its row group."""
+        usable = [
+            cursor for cursor in self._cursors if (cursor.owner, cursor.first) == (id(blocks), first) and cursor.next <= number
+        ]
+        if not usable:
+            return _Cursor(id(blocks), first, blocks.open_group(first))
+        nearest = max(usable, key=lambda cursor: cursor.next)
+        self._cursors.remove(nearest)
+        return nearest
 
 
-def _is_integer(feature: Any) -> bool:
-    return isinstance(feature, datasets.Value) and feature.dtype.startswith(("int", "uint"))
+_READER = _Reader()
 
 
 def _unreadable(what: str, error: BaseException) -> DatasetError:

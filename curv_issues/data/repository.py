@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
@@ -13,11 +14,15 @@ from typing import Any
 import datasets
 import yaml
 
+from curv_issues.data.walk import stays_inside
 from curv_issues.errors import DatasetError
 
 CARD = "README.md"
+_WILD = frozenset("*?[")
+_LONGEST_PATTERN = 4096
+_MOST_PATTERNS = 1000  # with wildcards
 _LARGEST_CARD = 1_000_000  # bytes; of 10,000 class names it has half
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Configuration:
     Attributes:
         name: as --config-name takes it.
         patterns: (split, glob patterns of its files) in the order of the card; empty: the files are found by their names.
-        folder: where the patterns begin, below the root.
+        folder: where the patterns begin, below the root, and the files are looked for; "": the root.
         is_default: whether it is taken when none is named.
         classes: column -> its class names, for files that do not carry them.
     """
@@ -39,11 +44,11 @@ class Configuration:
     classes: Mapping[str, datasets.ClassLabel] = field(default_factory=dict)
 
     def files_by_split(self, files: Sequence[str]) -> dict[str, list[str]]:
-        """The files that each split names; a file outside the folder matches nothing."""
+        """The files that each split names, in the order of its patterns; a file outside the folder matches nothing."""
         found = {}
         for split, patterns in self.patterns:
             whole = [posixpath.normpath(posixpath.join(self.folder, pattern)) for pattern in patterns]
-            found[split] = [file for file in files if any(_matches(file, pattern) for pattern in whole)]
+            found[split] = list(dict.fromkeys(file for pattern in whole for file in _find(files, pattern)))
         return found
 
 
@@ -55,7 +60,7 @@ def read_card(root: Path) -> list[Configuration]:
     Raises:
         DatasetError: the card cannot be parsed, or names files outside the folder.
     """
-    metadata = _read_metadata(root / CARD)
+    metadata = _read_metadata(root)
     classes = _read_classes(metadata.get("dataset_info"))
     entries = metadata.get("configs")
     if not isinstance(entries, list):
@@ -67,14 +72,15 @@ def _configuration(entry: dict[str, Any], classes: Mapping[str, dict[str, datase
     name = str(entry.get("config_name", "default"))
     folder = str(entry.get("data_dir") or "")
     patterns = tuple(_patterns(entry.get("data_files")))
-    if folder and not patterns:
-        patterns = (("train", ("**",)),)
     for pattern in [folder, *(pattern for _, patterns_ in patterns for pattern in patterns_)]:
         if "://" in pattern or "::" in pattern or pattern.startswith(("/", "~")) or ".." in re.split(r"[/\\]", pattern):
             raise DatasetError(
                 f"{CARD} of {root} names data files outside the folder ({pattern}); a local dataset is read from its folder only."
             )
-    return Configuration(name, patterns, folder, entry.get("default") is True, classes.get(name, {}))
+    every = [pattern for _, patterns_ in patterns for pattern in patterns_]
+    if max(map(len, every), default=0) > _LONGEST_PATTERN or sum(bool(set(pattern) & _WILD) for pattern in every) > _MOST_PATTERNS:
+        raise DatasetError(f"{CARD} of {root} names its data files by too many or too long patterns; shorten them.")
+    return Configuration(name, patterns, folder, entry.get("default") == "true", classes.get(name, {}))
 
 
 def _patterns(data_files: Any) -> list[tuple[str, tuple[str, ...]]]:
@@ -95,34 +101,60 @@ def _patterns(data_files: Any) -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
+def _find(files: Sequence[str], pattern: str) -> Sequence[str]:
+    if set(pattern) & _WILD:
+        return [file for file in files if _matches(file, pattern)]
+    return [pattern] if pattern in files else []
+
+
 def _matches(file: str, pattern: str) -> bool:
     """Whether a path matches a pattern of the Hub: * stays within a folder, ** does not."""
-    regex = "".join(
-        part if part in (".*", "[^/]*", "(?:.*/)?") else fnmatch.translate(part).removeprefix("(?s:").removesuffix(")\\Z")
-        for part in _tokens(pattern)
-    )
-    return re.fullmatch(regex, file) is not None
+    return _match_parts(tuple(file.split("/")), tuple(pattern.split("/")))
 
 
-def _tokens(pattern: str) -> list[str]:
-    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*"}
-    return [wild.get(part, part) for part in re.split(r"(\*\*/|\*\*|\*)", pattern) if part]
+def _match_parts(file: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Match folder by folder; the states are the parts of the pattern that may come next, so no pattern takes long."""
+    states = _skip_wild({0}, pattern)
+    for name in file:
+        after = set()
+        for at in states:
+            if at < len(pattern) and pattern[at] == "**":
+                after.add(at)
+            elif at < len(pattern) and fnmatch.fnmatchcase(name, re.sub(r"\*+", "*", pattern[at])):
+                after.add(at + 1)
+        states = _skip_wild(after, pattern)
+    return len(pattern) in states
 
 
-def _read_metadata(card: Path) -> dict[str, Any]:
+def _skip_wild(states: set[int], pattern: Sequence[str]) -> set[int]:
+    """Add the states behind each **, which may stand for no folder at all."""
+    reached = set(states)
+    for at, part in enumerate(pattern):
+        if at in reached and part == "**":
+            reached.add(at + 1)
+    return reached
+
+
+def _read_metadata(root: Path) -> dict[str, Any]:
     """The YAML block at the beginning of a card."""
+    card = root / CARD
     try:
-        if not card.is_file():
+        if not card.is_file() or not stays_inside(os.fspath(card), os.path.realpath(root)):
             return {}
         with card.open("rb") as file:
-            text = file.read(_LARGEST_CARD).decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{card} cannot be read ({error}); repair it, or remove it.") from error
-    block = re.match(r"\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(\r?\n|$)", text, re.DOTALL)
-    if block is None:
+            text = file.read(_LARGEST_CARD).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise DatasetError(f"{card} cannot be read ({error.strerror}); repair it, or remove it.") from error
+    lines = text.removeprefix("\ufeff").splitlines()
+    if not lines or lines[0].rstrip() != "---":
+        return {}
+    end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == "---"), None)
+    if end is None:
+        if card.stat().st_size >= _LARGEST_CARD:
+            raise DatasetError(f"The YAML block of {card} is larger than {_LARGEST_CARD // 1000:,} kB; shorten it, or remove it.")
         return {}
     try:
-        metadata = _load_yaml(block[1])
+        metadata = _load_yaml("\n".join(lines[1:end]))
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DatasetError(f"The YAML block of {card} cannot be parsed ({reason}); repair it, or remove it.") from error
@@ -130,7 +162,7 @@ def _read_metadata(card: Path) -> dict[str, Any]:
 
 
 def _load_yaml(text: str) -> Any:
-    """Safe YAML without aliases, which can make gigabytes of a few lines."""
+    """YAML whose scalars all stay text (class names such as no, 007 and 1e3 do), without aliases: they can make gigabytes."""
     if any(isinstance(event, yaml.events.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
         raise yaml.YAMLError("aliases (*name) are not read")
     return yaml.load(text, Loader=_Loader)

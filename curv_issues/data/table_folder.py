@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import datasets
-
 from curv_issues.data.accounts import LeftOut, shorten
+from curv_issues.data.arrow_file import ArrowTable
 from curv_issues.data.columns import find_image_columns
 from curv_issues.data.folder_layout import SPLIT_NAMES, Parts
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.data.repository import CARD, Configuration, read_card
-from curv_issues.data.table import DatasetTable, Table
+from curv_issues.data.table import Table
 from curv_issues.errors import DatasetError
 
 _PART = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-[0-9a-f]+)?")
 _NUMBERED = re.compile(r"(?P<split>[A-Za-z]+)[-_.]?\d+")
-_BROKEN = (OSError, ValueError, RuntimeError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class TableFolder:
 def open_tables(root: Path, tables: Sequence[Parts], *, name: str, config_name: str | None) -> TableFolder:
     """Find the splits of a folder's tables, and read their footers.
 
-    Configurations are those of README.md. Without any, a file belongs to the split that its top-level folder or its name
-    says: `train.parquet`, `train-00000-of-00002.parquet`, `train/0.parquet`. If no name says a split, all are one dataset.
+    Configurations are those of README.md. Without any, a file belongs to the split that its name or one of its folders says:
+    `train.parquet`, `train-00000-of-00002.parquet`, `data/train/0.parquet`. If no name says a split, all are one dataset.
 
     Args:
         root: the folder.
@@ -59,50 +57,72 @@ def open_tables(root: Path, tables: Sequence[Parts], *, name: str, config_name: 
     """
     paths = ["/".join(parts) for parts in tables]
     configuration = _choose(read_card(root), paths, name, config_name)
-    by_split = configuration.files_by_split(paths) if configuration.patterns else _by_names(paths)
-    by_split = {split: files for split, files in by_split.items() if files}
+    by_split, notes = _files_by_split(configuration, paths)
     if not by_split:
         raise DatasetError(f"{name} has no data files for the configuration {configuration.name!r} that its {CARD} describes.")
     unnamed = by_split.pop("", [])
-    notes = []
+    has_split_names = bool(by_split)
+    left_out = []
     if unnamed and by_split:
         notes.append(f"Left out, since their names say no split ({shorten(by_split)}): {shorten(unnamed)}.")
-        left_out = [LeftOut(path, "in no split") for path in unnamed]
-    else:
-        by_split, left_out = (by_split or {"train": unnamed}), []
+        left_out = [LeftOut(path, "in no split", True) for path in unnamed]
+    elif unnamed:
+        by_split = {"train": unnamed}
+        if len(unnamed) > 1:
+            notes.append(f"{len(unnamed):,} tables are read as one dataset, since their names say no split: {shorten(unnamed)}.")
     read = {path for files in by_split.values() for path in files}
-    left_out += [LeftOut(path, "in another configuration") for path in paths if path not in read and path not in unnamed]
+    is_named = bool(configuration.patterns) and config_name is None
+    reason = f"not named by {CARD}" if is_named else "in another configuration"
+    left_out += [LeftOut(path, reason, is_named) for path in paths if path not in read and path not in unnamed]
     return TableFolder(
-        {split: [_open(root, path, configuration) for path in files] for split, files in by_split.items()},
-        has_split_names=bool(configuration.patterns) or not unnamed or bool(notes),
+        {split: [open_table(root, path, configuration) for path in files] for split, files in by_split.items()},
+        has_split_names=has_split_names,
         config_name=configuration.name if configuration.patterns or configuration.folder else config_name,
         left_out=left_out,
         notes=notes,
     )
 
 
-def holds_images(root: Path, path: str) -> bool:
-    """Return whether a parquet or Arrow file has a column that may hold images.
+def _files_by_split(configuration: Configuration, paths: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Split -> its files, "" for files in no split; and notes."""
+    if not configuration.patterns:
+        folder = f"{configuration.folder.strip('/')}/" if configuration.folder.strip("./") else ""
+        inside = [path.removeprefix(folder) for path in paths if path.startswith(folder)]
+        return {split: [folder + file for file in files] for split, files in files_by_names(inside).items()}, []
+    found = configuration.files_by_split(paths)
+    notes = [
+        f"The split {split!r} of {CARD} was left out: no file with images matches {shorten(patterns)}."
+        for split, patterns in configuration.patterns
+        if not found[split]
+    ]
+    return {split: files for split, files in found.items() if files}, notes
+
+
+def open_table(root: Path, path: str, configuration: Configuration | None = None) -> Table:
+    """Open one parquet or Arrow file.
+
+    Args:
+        root: the dataset's folder.
+        path: of the file, below it.
+        configuration: what names the classes of columns of integers.
 
     Raises:
         DatasetError: it cannot be read.
     """
-    return bool(find_image_columns(_open(root, path, Configuration("default")).features))
-
-
-def _open(root: Path, path: str, configuration: Configuration) -> Table:
     if path.lower().endswith(".arrow"):
-        try:
-            rows = datasets.Dataset.from_file(os.fspath(root / path))
-        except _BROKEN as error:
-            raise DatasetError(f"{path} cannot be read as an Arrow file: {' '.join(str(error).split())[:200]}.") from error
-        return DatasetTable(rows, name=path, folder=root, files=[path])
-    return ParquetTable(root / path, name=path, folder=root, classes=configuration.classes)
+        return ArrowTable(root, [path], name=path, folder=root)
+    return ParquetTable(root / path, name=path, folder=root, classes=configuration.classes if configuration else None)
+
+
+def name_files(table: Table, known: Collection[str]) -> set[str]:
+    """Return those of the known image files that a table names instead of holding the images, and note them in the table."""
+    (column,) = [*find_image_columns(table.features), ""][:1]
+    return table.name_files(column, known) if known and column and isinstance(table, ParquetTable) else set()
 
 
 def _choose(declared: Sequence[Configuration], paths: Sequence[str], name: str, wanted: str | None) -> Configuration:
     """One configuration: of the card, else one for each folder that holds the files of splits."""
-    with_files = [configuration for configuration in declared if configuration.patterns]
+    with_files = [configuration for configuration in declared if configuration.patterns or configuration.folder]
     found = with_files or list(_by_folders(paths, declared)) or list(declared)
     names = ", ".join(configuration.name for configuration in found)
     if wanted is not None:
@@ -130,16 +150,11 @@ def _by_folders(paths: Sequence[str], declared: Sequence[Configuration]) -> Iter
         return
     classes = {configuration.name: configuration.classes for configuration in declared}
     for folder in folders:
-        inside = [path for path in paths if path.startswith(f"{folder}/")]
-        by_split = _by_names([path.removeprefix(f"{folder}/") for path in inside])
-        patterns = tuple(
-            (split or "train", tuple(re.sub(r"([*?\[])", r"[\1]", file) for file in files)) for split, files in by_split.items()
-        )
-        yield Configuration(folder, patterns, folder, classes=classes.get(folder, {}))
+        yield Configuration(folder, folder=folder, classes=classes.get(folder, {}))
 
 
-def _by_names(paths: Sequence[str]) -> dict[str, list[str]]:
-    """Split -> its files; "" for those whose name says no split."""
+def files_by_names(paths: Sequence[str]) -> dict[str, list[str]]:
+    """Return split -> its files, "" for those whose name says no split."""
     found: dict[str, list[str]] = {}
     for path in paths:
         found.setdefault(_split_of(path), []).append(path)
@@ -148,12 +163,11 @@ def _by_names(paths: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _split_of(path: str) -> str:
-    """The split that a file belongs to by its name or its top-level folder; "" if neither says one."""
+    """The split that a file belongs to by its name or the topmost folder that is called so; "" if neither says one."""
     *folders, file = path.split("/")
     stem = os.path.splitext(file)[0]
-    if part := _PART.fullmatch(stem):
-        return SPLIT_NAMES.get(part["split"].lower(), part["split"])
-    for word in (stem, *(match["split"] for match in [_NUMBERED.fullmatch(stem)] if match), *folders[:1]):
+    part, numbered = _PART.fullmatch(stem), _NUMBERED.fullmatch(stem)
+    for word in (stem, *(match["split"] for match in (part, numbered) if match), *folders):
         if word.lower() in SPLIT_NAMES:
             return SPLIT_NAMES[word.lower()]
-    return ""
+    return part["split"] if part else ""

@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from curv_issues.errors import DatasetError
 _LOGGER = logging.getLogger("curv_issues")
 _REPORT_EVERY = 10.0  # seconds between two lines about a long walk
 _DEEPEST = 64  # folders in each other
+_MOST_WAYS = 100  # that lead to one folder through links
 _SYSTEM_NAMES = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 )
@@ -74,7 +76,7 @@ def walk_folder(root: Path) -> FoundTree:
         root: the folder.
 
     Raises:
-        DatasetError: a folder cannot be listed, or a link leads back to a folder that it lies in.
+        DatasetError: a folder cannot be listed, or links lead back to a folder that they lie in, or 100 times to one.
     """
     walk = _Walk(root)
     return FoundTree(root, tuple(walk.files((), root, hidden=False, above=(_identity(root),))), tuple(walk.folders))
@@ -86,6 +88,7 @@ class _Walk:
         self._real_root = os.path.realpath(root)
         self.folders: list[tuple[str, ...]] = []
         self._found = 0
+        self._ways: Counter[tuple[int, int]] = Counter()
         self._next_report = time.monotonic() + _REPORT_EVERY
 
     def files(
@@ -111,6 +114,12 @@ class _Walk:
             if identity in above:
                 raise DatasetError(
                     f"{self._root} cannot be listed: the link {'/'.join(place)} leads back to a folder that it lies in; remove it."
+                )
+            self._ways[identity] += 1
+            if self._ways[identity] > _MOST_WAYS:  # links to folders of links double the files with each level
+                raise DatasetError(
+                    f"{self._root} cannot be listed: more than {_MOST_WAYS} paths lead through links to the folder "
+                    f"{'/'.join(place)}; remove the links."
                 )
             if not passed_over:
                 self.folders.append(place)

@@ -120,7 +120,7 @@ class PlannedRun:
         if self._loaded is None or self._loaded[0] != wanted:
             if self._lab.verbosity:  # Datalab's own way of telling what it does
                 print(f"Reading {len(self.samples.labels):,} pictures for a probe to train on ...")
-            with live_progress(quiet=not self._lab.verbosity) as progress:
+            with live_progress(quiet=not self._lab.verbosity, messages=False) as progress:
                 self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
         if not isinstance(training.probe, str):
             _check_probe(training, self._loaded[1])
@@ -173,7 +173,7 @@ def check_type(result: Any) -> None:
 def _train(lab: Datalab, data: LabeledData, training: TrainingOptions) -> AuditResult:
     from curv_issues.auditing import audit_data
 
-    with live_progress(quiet=not lab.verbosity) as progress:
+    with live_progress(quiet=not lab.verbosity, messages=False) as progress:
         return audit_data(data, training, FindingOptions(), DuplicateOptions(), progress=progress)
 
 

@@ -128,9 +128,9 @@ def test_image_columns():
         find(make_lab(two), image_key="middle")
     with raises(DatasetError, "Column 'label' holds string, which cannot be read as images"):
         find(make_lab(two), image_key="label")
-    with raises(DatasetError, "No image column found; expected pictures (Image)"):
+    with raises(DatasetError, "No image column found; expected images (Image)"):
         find(make_lab(dataset(image=[f"{row}.png" for row in range(N)])))
-    with raises(DatasetError, "No image column found; expected pictures (Image)"):
+    with raises(DatasetError, "No image column found; expected images (Image)"):
         find(make_lab(dataset(image=[np.asarray(picture).tolist() for picture in pictures])))
 
 

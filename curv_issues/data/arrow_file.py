@@ -1,0 +1,104 @@
+"""Arrow files, as `save_to_disk` writes them, mapped into memory."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from curv_issues.data.arrow_features import read_features
+from curv_issues.data.decoding import EncodedPicture, EncodedPictures
+from curv_issues.data.encoded import read_images
+from curv_issues.errors import DatasetError
+
+_BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImplementedError, MemoryError, pa.ArrowException)
+
+
+class ArrowTable:
+    """The rows of Arrow files with the same columns, one file after another."""
+
+    def __init__(self, root: Path, paths: Sequence[str], *, name: str, folder: Path) -> None:
+        """Map the files.
+
+        Args:
+            root: the folder in which they lie.
+            paths: at least one, below it.
+            name: what messages call the table.
+            folder: the dataset's folder, from which alone image files that the table names are read.
+
+        Raises:
+            DatasetError: a file cannot be read, or the files have different columns.
+        """
+        self.name = name
+        self._paths = list(paths)
+        self._folder = folder
+        parts = [_map_file(root / path, path) for path in paths]
+        self.features: Mapping[str, Any] = read_features(parts[0].schema)
+        try:
+            self._table = pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
+            self._table.validate(full=True)  # offsets that point elsewhere would crash the process
+        except _BROKEN as error:
+            raise DatasetError(f"{name} cannot be read: its Arrow files do not fit together ({_first_line(error)}).") from error
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self._table.num_rows
+
+    def values(self, column: str) -> list[Any]:
+        """All values of a column."""
+        try:
+            return self._table.column(column).to_pylist()
+        except _BROKEN as error:
+            raise DatasetError(f"Column {column!r} of {self.name} cannot be read: {_first_line(error)}.") from error
+
+    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+        """The encoded images in chosen rows of a column."""
+        return _ArrowImages(self._table.column(column), rows, self._folder)
+
+    def origin(self, column: str) -> str:
+        """The column."""
+        return f"column {column!r} of {self.name}"
+
+    def files(self, rows: np.ndarray) -> Sequence[str]:
+        """All files."""
+        return self._paths
+
+
+class _ArrowImages:
+    """Chosen rows of one column; read from several threads."""
+
+    def __init__(self, column: pa.ChunkedArray, rows: np.ndarray, folder: Path) -> None:
+        self._column = column
+        self._rows = rows
+        self._folder = folder
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, indices: range) -> Iterator[EncodedPicture]:
+        for row in self._rows[indices.start : indices.stop].tolist():
+            yield from read_images(self._column.slice(row, 1), self._folder)
+
+
+def _map_file(path: Path, shown: str) -> pa.Table:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
+            raise ValueError("it is not a regular file")
+        source = pa.memory_map(os.fspath(path))
+        try:
+            return pa.ipc.open_stream(source).read_all()
+        except pa.ArrowInvalid:
+            source.seek(0)
+            return pa.ipc.open_file(source).read_all()
+    except _BROKEN as error:
+        raise DatasetError(f"{shown} cannot be read as an Arrow file: {_first_line(error)}.") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".")[:200] if lines else type(error).__name__

@@ -1,0 +1,258 @@
+"""Local folders of every kind; whatever they say, only files inside them are read, and nothing is asked of a network."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import tarfile
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pytest
+
+from curv_issues.data.huggingface import load_data
+from curv_issues.errors import CurvIssuesError, DatasetError, UsageError
+from tests.data.pictures import pngs, write_image_folder, write_parquet
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    asked: list[object] = []
+
+    def refuse(_self: object, address: object) -> None:
+        asked.append(address)
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **_: refuse(None, arguments))
+    yield asked
+    assert asked == []
+
+
+def saved(path: Path, labels: list[str], *, split: str | None = None) -> Path:
+    rows = datasets.Dataset.from_dict({"image": pngs(len(labels)), "label": labels}, split=split)
+    rows.cast_column("image", datasets.Image()).save_to_disk(path)
+    return path
+
+
+class TestSaved:
+    def test_one_and_several(self, tmp_path):
+        data = load_data(saved(tmp_path / "one", ["a", "b", "a"]))
+        assert (data.labels.tolist(), data.source.split, data.source.label_column) == ([0, 1, 0], None, "label")
+        assert load_data(saved(tmp_path / "split", ["a", "b"], split="test")).source.split == "test"
+        rows = datasets.load_from_disk(str(tmp_path / "one"))
+        datasets.DatasetDict({"x": rows, "y": rows.select([1])}).save_to_disk(tmp_path / "dict")
+        assert load_data(tmp_path / "dict", split="y").labels.tolist() == [0]
+        assert load_data(tmp_path / "dict", split="x+y").labels.tolist() == [0, 1, 0, 1]
+
+    def test_several_files_and_class_names(self, tmp_path):
+        rows = datasets.Dataset.from_dict({"image": pngs(6), "label": [0, 1, 2, 0, 1, 2]})
+        rows = rows.cast_column("label", datasets.ClassLabel(names=["z", "y", "x"])).select([5, 4, 3, 2, 1, 0])
+        rows.save_to_disk(tmp_path, num_shards=3)
+        data = load_data(tmp_path)
+        assert [data.class_names[label] for label in data.labels] == ["x", "y", "z", "x", "y", "z"]
+
+    def test_no_class_names_or_files_from_elsewhere(self, tmp_path):
+        folder = saved(tmp_path / "one", ["a", "b"])
+        info = json.loads((folder / "dataset_info.json").read_text())
+        info["features"]["label"] = {"_type": "ClassLabel", "names_file": "/dev/zero"}
+        (folder / "dataset_info.json").write_text(json.dumps(info))
+        assert load_data(folder).class_names == ("a", "b")
+
+    @pytest.mark.parametrize(
+        "name", ["../two/data-00000-of-00001.arrow", "/etc/passwd", "..", "a\\b", "http://x/a", "", None, 3, {}]
+    )
+    def test_files_outside_are_refused(self, tmp_path, name):
+        folder = saved(tmp_path / "one", ["a", "b"])
+        saved(tmp_path / "two", ["a", "b"])
+        state = json.loads((folder / "state.json").read_text())
+        state["_data_files"] = [{"filename": name}]
+        (folder / "state.json").write_text(json.dumps(state))
+        with pytest.raises(DatasetError, match=r"^.*one cannot be read: it names a file outside its own folder \(.*\)\.$"):
+            load_data(folder)
+        datasets.DatasetDict({"x": datasets.load_from_disk(str(tmp_path / "two"))}).save_to_disk(tmp_path / "dict")
+        (tmp_path / "dict" / "dataset_dict.json").write_text(json.dumps({"splits": [name]}))
+        with pytest.raises(DatasetError, match=r"^.*dict cannot be read: it names a file outside its own folder \(.*\)\.$"):
+            load_data(tmp_path / "dict")
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"[]", b"{}", b"[" * 100_000, b'{"_data_files": []}', b'{"_data_files": 3}', b"\xff\xfe"]
+    )
+    def test_broken_state(self, tmp_path, content):
+        folder = saved(tmp_path / "one", ["a", "b"])
+        (folder / "state.json").write_bytes(content)
+        with pytest.raises(DatasetError, match=r"^.*one cannot be read as a saved dataset: [^\n]*\.$"):
+            load_data(folder)
+
+    def test_broken_arrow_files(self, tmp_path):
+        folder = saved(tmp_path / "one", ["a", "b"])
+        place = folder / "data-00000-of-00001.arrow"
+        whole = place.read_bytes()
+        for content in (b"", b"garbage", whole[: len(whole) // 2], whole.replace(b"\x00\x00\x00\x00", b"\xff\xff\xff\x7f")):
+            place.write_bytes(content)
+            with pytest.raises(DatasetError, match=r"cannot be read"):
+                load_data(folder)
+        place.unlink()
+        with pytest.raises(DatasetError, match=r"^data-00000-of-00001\.arrow cannot be read as an Arrow file: .*\.$"):
+            load_data(folder)
+        if hasattr(os, "mkfifo"):
+            os.mkfifo(place)
+            with pytest.raises(DatasetError, match=r"it is not a regular file\.$"):
+                load_data(folder)
+
+
+def write_tar(path: Path, start: int, labels: list[int]) -> None:
+    with tarfile.open(path, "w") as tar:
+        for number, label in enumerate(labels):
+            for name, content in ((f"{number}.png", pngs(start + number + 1)[-1]), (f"{number}.cls", str(label).encode())):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+
+
+def test_tar_files_and_their_splits(tmp_path):
+    write_tar(tmp_path / "train-000000.tar", 0, [0, 1, 0])
+    write_tar(tmp_path / "train-000001.tar", 3, [1])
+    write_tar(tmp_path / "test-000000.tar", 4, [1, 0])
+    data = load_data(tmp_path, label_column="cls")
+    assert (data.source.split, data.labels.tolist()) == ("train", [0, 1, 0, 1])
+    assert data.source.files.by_reason() == {"in another split (test)": ["test-000000.tar"]}
+    assert load_data(tmp_path, split="test", label_column="cls").labels.tolist() == [1, 0]
+
+
+def test_archives_are_named(tmp_path):
+    (tmp_path / "photos.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(DatasetError, match=r"holds archives \(photos\.zip\), which are not read; unpack them"):
+        load_data(tmp_path)
+
+
+HOSTILE = "---\nconfigs:\n- config_name: default\n  data_files: '{place}'\n---\n"
+
+
+@pytest.mark.parametrize("place", ["https://example.org/a.parquet", "hf://datasets/a/b/c.parquet", "../other/*.parquet", "/etc/*"])
+def test_cards_that_name_other_places(tmp_path, place):
+    write_parquet(tmp_path / "other" / "a.parquet", ["a", "b"])
+    write_parquet(tmp_path / "one" / "train.parquet", ["a", "b"])
+    (tmp_path / "one" / "README.md").write_text(HOSTILE.format(place=place))
+    with pytest.raises(DatasetError, match="names data files outside the folder"):
+        load_data(tmp_path / "one")
+
+
+def test_what_is_not_read_at_all(tmp_path):
+    write_image_folder(tmp_path, {"${HOME}": 1, "$(id)": 1, "~": 1, "https:": 1, "a::b": 1})
+    (tmp_path / ".huggingface.yaml").write_text("configs: [{data_files: 'https://example.org/*'}]")
+    (tmp_path / "README.md").write_text(HOSTILE.format(place="https://example.org/a.parquet"))
+    (tmp_path / "script.py").write_text("raise SystemExit")
+    (tmp_path / "dataset_infos.json").write_text("{")
+    assert load_data(tmp_path).class_names == ("$(id)", "${HOME}", "a::b", "https:", "~")
+
+
+def test_addresses_in_tables_of_labels(tmp_path):
+    write_image_folder(tmp_path, {"x": 1, "y": 1})
+    (tmp_path / "metadata.csv").write_text(
+        "file_name,label\nhttps://example.org/a.png,a\nx/0.png,b\n../x.png,c\n/etc/passwd,d\ny/0.png,e\n"
+    )
+    data = load_data(tmp_path)
+    assert data.paths.tolist() == ["x/0.png", "y/0.png"]
+    assert (
+        "3 rows of metadata.csv without an image in the folder: https://example.org/a.png, ../x.png, /etc/passwd." in data.source.notes
+    )
+
+
+def test_places_in_image_columns(tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(pngs(3)[2])
+    root = tmp_path / "data"
+    places = [
+        "zip://a.png::https://example.org/a.zip",
+        f"zip://a::{secret}",
+        "x::git://y",
+        "x::ftp://example.org",
+        "x::/dev/zero",
+        "/dev/zero",
+        "/etc/passwd",
+        str(secret),
+        "../secret.png",
+        "link/../../secret.png",
+        f"file://{secret}",
+        "~/x.png",
+        "pipe",
+        ".",
+        "",
+        "a\0b",
+        "x" * 5000,
+        "self",
+    ]
+    good = ["good.png", "./sub/../good.png"]
+    write_parquet(root / "train.parquet", ["a", "b"] * 10, pictures=[None] * 20, paths=[*places, *good])
+    (root / "good.png").write_bytes(pngs(1)[0])
+    (root / "sub").mkdir()
+    (root / "link").symlink_to("sub")
+    (root / "self").symlink_to("self")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(root / "pipe")
+    data = load_data(root, skip_unreadable=True)
+    assert data.rows.tolist() == [18, 19]
+    assert [entry["row"] for entry in data.source.unreadable] == list(range(18))
+
+
+def test_links(tmp_path):
+    """The user's own links are followed, in class folders and out of the folder."""
+    outside = write_image_folder(tmp_path / "outside", {"cat": 2})
+    root = write_image_folder(tmp_path / "data", {"dog": 2})
+    (root / "cat").symlink_to(outside / "cat")
+    (root / "dog" / "2.png").symlink_to(outside / "cat" / "1.png")
+    assert load_data(root).paths.tolist() == ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png", "dog/2.png"]
+
+
+def test_links_that_double_the_files_with_each_level_end(tmp_path):
+    for level in range(40):
+        folder = tmp_path / f"{level:02}"
+        folder.mkdir()
+        for name in "ab":
+            (folder / name).symlink_to(f"../{level + 1:02}")
+    (tmp_path / "40").mkdir()
+    with pytest.raises(DatasetError, match=r"more than 100 paths lead through links to the folder [^\n]*; remove the links\.$"):
+        load_data(tmp_path)
+
+
+def test_a_pipe_and_a_socket_among_images(tmp_path):
+    write_image_folder(tmp_path, {"cat": 1, "dog": 1})
+    os.mkfifo(tmp_path / "cat" / "pipe.png")
+    os.mkfifo(tmp_path / "metadata.csv")
+    os.mkfifo(tmp_path / "train.parquet")
+    assert load_data(tmp_path).source.files.by_reason() == {"not a regular file": ["cat/pipe.png", "metadata.csv", "train.parquet"]}
+
+
+def test_options_of_another_kind_of_folder(tmp_path):
+    write_image_folder(tmp_path / "images", {"cat": 1, "dog": 1})
+    with pytest.raises(UsageError, match=r"^--config-name \(config_name\) is for folders of parquet files; "):
+        load_data(tmp_path / "images", config_name="x")
+    write_parquet(tmp_path / "tables" / "train.parquet", ["a", "b"])
+    with pytest.raises(
+        UsageError, match=r"^--class-level \(class_level\) is for folders of image files; this is a folder of parquet"
+    ):
+        load_data(tmp_path / "tables", class_level=2)
+
+
+@pytest.mark.parametrize("kind", ["null", "list", "dictionary", "map", "time"])
+def test_odd_columns_end_in_one_line(tmp_path, kind):
+    values = {
+        "null": pa.nulls(2),
+        "list": pa.array([[1], [2]]),
+        "dictionary": pa.array(["a", "b"]).dictionary_encode(),
+        "map": pa.array([[("a", 1)]] * 2, pa.map_(pa.string(), pa.int64())),
+        "time": pa.array([1, 2], pa.time64("us")),
+    }
+    table = pa.table({"image": pngs(2), "label": values[kind]})
+    (tmp_path / "data").mkdir()
+    with pa.OSFile(str(tmp_path / "data" / "train.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    if kind == "dictionary":
+        assert load_data(tmp_path / "data").class_names == ("a", "b")
+    else:
+        with pytest.raises(CurvIssuesError):
+            load_data(tmp_path / "data")
