@@ -166,10 +166,12 @@ def audit(
     looking = DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
     start = time.perf_counter()
     from curv_issues.data.against import load_against
-    from curv_issues.data.huggingface import load_data  # these import datasets and torch, which errors above need not wait for
-    from curv_issues.device import choose_device
+    from curv_issues.data.huggingface import load_data  # imports datasets, which errors above need not wait for
 
-    choose_device(device)  # a device that is not there is told before hours of loading
+    if device not in ("auto", "cpu"):
+        from curv_issues.device import choose_device  # imports torch
+
+        choose_device(device)  # report a device that is missing before hours of loading
 
     data = load_data(
         dataset,
