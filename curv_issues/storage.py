@@ -111,6 +111,7 @@ def check_writable(directory: Path) -> None:
         UsageError: it is not writable, or cannot be made.
         AuditError: there is no disk space.
     """
+    check_current_directory()
     created: list[Path] = []
     try:
         _make_folder(resolve(directory), created)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.errors import UsageError
-from curv_issues.storage import check_current_directory, check_outside, check_writable
+from curv_issues.storage import check_outside, check_writable
 
 SCHEMA_VERSION = 1
 CELLS = "cells"
@@ -61,7 +61,6 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool, sources: Sequen
     """
     if resume and overwrite:
         raise UsageError("--resume and --overwrite do not go together: one keeps finished cells, the other replaces them.")
-    check_current_directory()
     if any((folder / CELLS).glob("*.json")) and not (resume or overwrite):
         raise UsageError(
             f"The folder {folder} holds results of a benchmark already; add --resume to run only the missing cells, "
