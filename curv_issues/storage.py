@@ -79,10 +79,19 @@ def check_output(directory: str | Path, *, overwrite: bool, sources: Sequence[st
             result's files but are none, or it is a file, or not writable, or within a source.
         AuditError: there is no disk space.
     """
+    check_current_directory()
     directory = output_folder(directory)
     _check_contents(directory, overwrite=overwrite)
     check_outside(directory, sources)
     check_writable(directory)
+
+
+def check_current_directory() -> None:
+    """Raise UsageError if the current directory no longer exists: some numerical libraries end the process then."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("The current directory no longer exists; change to another one.") from None
 
 
 def check_outside(directory: Path, sources: Sequence[str | Path]) -> None:
@@ -103,6 +112,7 @@ def check_writable(directory: Path) -> None:
         UsageError: it is not writable, or cannot be made.
         AuditError: there is no disk space.
     """
+    check_current_directory()
     created: list[Path] = []
     try:
         _make_folder(resolve(directory), created)
@@ -135,10 +145,6 @@ def resolve(directory: Path) -> Path:
     Raises:
         UsageError: the current directory no longer exists, or the path leads through a loop of links.
     """
-    try:
-        os.getcwd()
-    except OSError:  # numerical libraries end the process without it, even if the path is absolute
-        raise UsageError("The current directory no longer exists; change to another one.") from None
     try:
         resolved = Path(os.path.realpath(directory))
         if any(folder.is_symlink() for folder in (resolved, *resolved.parents)):  # what is left of a loop

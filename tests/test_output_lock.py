@@ -40,12 +40,14 @@ def test_a_second_run_is_refused_until_the_first_has_ended(tmp_path: Path) -> No
     expected = (
         f"Another run is writing to the output folder {folder}; wait until it has ended, or choose another folder with --output."
     )
-    for attempt in (lambda: claimed_output(folder, overwrite=True).__enter__(), lambda: make_result().save(folder)):
-        with pytest.raises(UsageError) as error:
-            attempt()
-        assert str(error.value) == expected
-    os.kill(first, signal.SIGKILL)
-    finish(first)
+    try:
+        for attempt in (lambda: claimed_output(folder, overwrite=True).__enter__(), lambda: make_result().save(folder)):
+            with pytest.raises(UsageError) as error:
+                attempt()
+            assert str(error.value) == expected
+    finally:
+        os.kill(first, signal.SIGKILL)
+        finish(first)
     make_result().save(folder)
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 
