@@ -13,6 +13,7 @@ import datasets
 
 from curv_issues.data.accounts import LeftOut
 from curv_issues.data.folder import open_folder
+from curv_issues.data.folder_layout import SPLIT_NAMES
 from curv_issues.data.hub import open_hub_dataset
 from curv_issues.data.image_folder import FolderOptions
 from curv_issues.data.label_table import TABLE_ENDINGS, LabelTable
@@ -136,7 +137,7 @@ def _open_one(name: str, config_name: str | None, revision: str | None, options:
             opened.splits,
             opened.has_split_names,
             config_name=opened.config_name,
-            aliases=opened.aliases,
+            aliases={**{alias: split for alias, split in SPLIT_NAMES.items() if split in opened.splits}, **opened.aliases},
             left_out=opened.left_out,
             notes=opened.notes,
         )

@@ -158,7 +158,8 @@ def test_addresses_in_tables_of_labels(tmp_path):
     data = load_data(tmp_path)
     assert data.paths.tolist() == ["x/0.png", "y/0.png"]
     assert (
-        "3 rows of metadata.csv without an image in the folder: https://example.org/a.png, ../x.png, /etc/passwd." in data.source.notes
+        "3 rows of metadata.csv without an image in the folder: https://example.org/a.png, ../x.png, /etc/passwd."
+        in data.source.notes
     )
 
 

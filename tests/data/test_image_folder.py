@@ -72,6 +72,7 @@ def test_splits_and_the_files_of_the_others(tmp_path):
     assert (data.source.split, set(data.splits)) == ("train", {"train"})
     assert left_out(data) == {"in another split (validation)": [f"val/{path}" for path in TWO]}
     assert load_data(tmp_path, split="val").source.split == load_data(tmp_path, split="validation").source.split == "validation"
+    assert load_data(tmp_path, split="DEV[:1]").source.split == "validation[:1]"
     both = load_data(tmp_path, split="val+train[:1]")
     assert both.paths.tolist() == [*(f"val/{path}" for path in TWO), "Train/cat/1.png"]
     assert left_out(both) == {"not in validation+train[:1]": [f"Train/{path}" for path in TWO[1:]]}
