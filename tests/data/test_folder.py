@@ -104,6 +104,15 @@ class TestSaved:
                 load_data(folder)
 
 
+def test_saved_datasets_do_not_lead_outside(tmp_path):
+    rows = datasets.load_from_disk(str(saved(tmp_path / "one", ["a", "b"])))
+    datasets.DatasetDict({"x": rows}).save_to_disk(tmp_path / "dict")
+    (tmp_path / "dict" / "x").rename(tmp_path / "elsewhere")
+    (tmp_path / "dict" / "x").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DatasetError, match=r"x/data-00000-of-00001\.arrow leads outside its own folder\.$"):
+        load_data(tmp_path / "dict")
+
+
 def write_tar(path: Path, start: int, labels: list[int]) -> None:
     with tarfile.open(path, "w") as tar:
         for number, label in enumerate(labels):
@@ -281,7 +290,9 @@ def test_links_of_others_are_not_followed_by_tables_either(tmp_path, monkeypatch
     """A path in a table may end in the user's own link, but not lead through another's."""
     outside = write_image_folder(tmp_path / "outside", {"cat": 1})
     root = tmp_path / "data"
-    write_parquet(root / "train.parquet", ["a", "b", "b"], pictures=[None] * 3, paths=["other/0.png", "own.png", "sub/1.png"])
+    places = ["other/0.png", "own.png", "sub/1.png", "other/link.png"]
+    write_parquet(root / "train.parquet", ["a", "b", "b", "a"], pictures=[None] * 4, paths=places)
+    (outside / "cat" / "link.png").symlink_to("0.png")
     (root / "other").symlink_to(outside / "cat")
     (root / "own.png").symlink_to(outside / "cat" / "0.png")
     (root / "sub").mkdir()

@@ -97,6 +97,28 @@ def test_two_readers_at_a_distance_do_not_begin_again_and_again(tmp_path, monkey
     assert len(read) <= 200
 
 
+def test_blocks_need_not_be_as_long_as_batches(tmp_path):
+    write_numbered(tmp_path / "a.parquet", 10, row_group_size=10)
+    metadata = pq.ParquetFile(tmp_path / "a.parquet").metadata
+    blocks = parquet._read_group(tmp_path / "a.parquet", metadata, "label", 0, [4, 3, 1, 2])
+    assert [block.to_pylist() for block in blocks] == [[0, 1, 2, 3], [4, 5, 6], [7], [8, 9]]
+
+
+def test_a_corrupt_row_group_is_read_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "_BLOCK_BYTES", 1)
+    opened = []
+
+    def corrupt(*arguments):
+        opened.append(arguments)
+        raise OSError("corrupt")
+        yield
+
+    monkeypatch.setattr(parquet, "_read_group", corrupt)
+    images = write_numbered(tmp_path / "a.parquet", 20, row_group_size=20).images("image", np.arange(20))
+    assert all("(corrupt)" in image.problem for image in images.read(range(20)))
+    assert len(opened) == 1
+
+
 def test_a_corrupt_page_is_the_reason_of_its_images_only(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "_BLOCK_BYTES", 1000)
     path = tmp_path / "a.parquet"
