@@ -41,7 +41,8 @@ def _read_feature(field: pa.Field, described: Any) -> Any:
     names = described.get("names")
     if described.get("_type") == "ClassLabel" and is_integer(feature) and _are_class_names(names):
         return datasets.ClassLabel(names=names)
-    return datasets.Image(decode=False) if described.get("_type") == "Image" and pa.types.is_struct(kind) else feature
+    is_image = isinstance(feature, dict) and {"bytes", "path"} <= set(feature)
+    return datasets.Image(decode=False) if described.get("_type") == "Image" and is_image else feature
 
 
 def _describe_columns(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:

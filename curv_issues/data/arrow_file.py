@@ -38,12 +38,14 @@ class ArrowTable:
         self._paths = list(paths)
         self._folder = folder
         parts = [_map_file(root / path, path) for path in paths]
-        self.features: Mapping[str, Any] = read_features(parts[0].schema)
         try:
+            self.features: Mapping[str, Any] = read_features(parts[0].schema)
             self._table = pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
             self._table.validate(full=True)  # offsets that point elsewhere would crash the process
         except _BROKEN as error:
-            raise DatasetError(f"{name} cannot be read: its Arrow files do not fit together ({_first_line(error)}).") from error
+            raise DatasetError(
+                f"{name} cannot be read: its Arrow files are damaged, or differ in their columns ({_first_line(error)})."
+            ) from error
 
     def __len__(self) -> int:
         """Number of rows."""

@@ -121,8 +121,10 @@ def read_images(column: pa.Array | pa.ChunkedArray, folder: Path | None) -> Iter
     for content, path in zip(fields["bytes"], fields["path"], strict=True):
         if content.is_valid or not path.is_valid:
             yield _embedded(content.as_py())
+        elif isinstance(name := path.as_py(), str):
+            yield _from_file(name, folder)
         else:
-            yield _from_file(path.as_py(), folder)
+            yield EncodedPicture(b"", None, f"its path is of type {path.type}, not text")
 
 
 def _from_file(path: str, folder: Path | None) -> EncodedPicture:
@@ -134,7 +136,9 @@ def _from_file(path: str, folder: Path | None) -> EncodedPicture:
         return read_image_file(path, path)
     place = os.path.normpath(folder / path)  # an absolute path stays what it is
     try:
-        is_inside = Path(place).is_relative_to(folder) and stays_inside(place, os.path.realpath(folder))
+        real_folder = os.path.realpath(folder)
+        real_parent = os.path.realpath(os.path.dirname(place) if place != os.fspath(folder) else place)
+        is_inside = Path(real_parent).is_relative_to(real_folder) and stays_inside(place, real_folder)
     except (OSError, ValueError) as error:  # too long, or with a null character
         return EncodedPicture(b"", path, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
     if not is_inside:

@@ -25,7 +25,7 @@ from curv_issues.data.table_folder import files_by_names, name_files, open_table
 from curv_issues.data.walk import stays_inside, walk_folder
 from curv_issues.errors import DatasetError, UsageError
 
-_DICT, _STATE = "dataset_dict.json", "state.json"
+_DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 _LARGEST_STATE = 64_000_000  # bytes
 
 
@@ -63,7 +63,7 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
         DatasetError: it holds nothing that can be audited, or cannot be read.
         UsageError: an option does not go with what it holds.
     """
-    if (root / _STATE).is_file() or (root / _DICT).is_file():
+    if ((root / _STATE).is_file() and (root / _INFO).is_file()) or (root / _DICT).is_file():
         _refuse(options, config_name, "a save_to_disk folder")
         return _open_saved(root, name)
     tree = walk_folder(root)

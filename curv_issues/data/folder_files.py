@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from curv_issues.data.accounts import LeftOut
 from curv_issues.data.folder_layout import Parts
-from curv_issues.data.image_types import IMAGE_ENDINGS, sniff_image, unsupported_image
+from curv_issues.data.image_types import IMAGE_ENDINGS, look_at_file
 from curv_issues.data.label_table import is_metadata_name
-from curv_issues.data.walk import HIDDEN, FoundTree
+from curv_issues.data.walk import BROKEN_LINK, FOREIGN_LINK, HIDDEN, FoundTree
 
 TABLE_ENDINGS = (".parquet", ".arrow")
 _ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
@@ -39,10 +38,11 @@ class FolderFiles:
 def sort_files(tree: FoundTree) -> FolderFiles:
     """Sort files by their endings; by their first bytes where the ending is not one of an image."""
     found = FolderFiles([], [], [], [], [])
+    root = os.fspath(tree.root)
     for file in tree.files:
         ending = file.ending
         if file.refused is not None:
-            found.others.append(LeftOut(file.path, file.refused, file.refused != HIDDEN and ending in IMAGE_ENDINGS))
+            found.others.append(LeftOut(file.path, file.refused, _may_matter(file.refused, ending)))
         elif ending in IMAGE_ENDINGS:
             found.images.append(file.parts)
         elif is_metadata_name(file.parts[-1]):
@@ -51,11 +51,18 @@ def sort_files(tree: FoundTree) -> FolderFiles:
             found.tables.append(file.parts)
         elif ending in _ARCHIVE_ENDINGS:
             found.archives.append(file.parts)
-        elif sniff_image(tree.root.joinpath(*file.parts)):
-            found.images.append(file.parts)
         else:
-            found.others.append(_left_out(file.path, ending, tree.root))
+            is_image, unsupported = look_at_file(os.path.join(root, *file.parts))
+            if is_image:
+                found.images.append(file.parts)
+            else:
+                found.others.append(_left_out(file.path, ending, unsupported))
     return found
+
+
+def _may_matter(refused: str, ending: str) -> bool:
+    """Whether what is passed over may be images; a link that is broken or another user's may stand for a whole class folder."""
+    return refused != HIDDEN and (refused in (BROKEN_LINK, FOREIGN_LINK) or ending in IMAGE_ENDINGS)
 
 
 def left_out_tables(files: FolderFiles) -> list[LeftOut]:
@@ -73,8 +80,7 @@ def left_out_metadata(files: FolderFiles) -> list[LeftOut]:
     return [LeftOut("/".join(parts), METADATA) for parts in files.metadata]
 
 
-def _left_out(path: str, ending: str, root: Path) -> LeftOut:
-    unsupported = unsupported_image(root / path)
+def _left_out(path: str, ending: str, unsupported: str | None) -> LeftOut:
     if unsupported is not None:
         return LeftOut(path, unsupported, True)
     before = os.path.splitext(os.path.splitext(path)[0])[1].lower()

@@ -86,6 +86,8 @@ def labels_of_metadata(
         if not (named or alone):
             continue
         inside = [path for path in paths if path.split("/")[: len(parts) - 1] == list(parts[:-1])]
+        if not inside:
+            continue
         found = labels_of_table(table, inside, root=root, file_column=file_column, label_column=label_column)
         values.update(found.values)
         columns.append(found.column)

@@ -115,6 +115,7 @@ def _labels_of_tables(files: FolderFiles, layout: Layout, root: Path, options: F
     if isinstance(options.labels, LabelTable):
         return labels_of_table(options.labels, paths, root=root, **columns)
     if options.labels == FOLDERS or options.class_level is not None:
+        _refuse_columns(options, "the labels are the names of folders")
         return None
     alone = all(_classes(layout, images, options).names == () for images in layout.splits.values())
     found = labels_of_metadata(files.metadata, paths, root=root, alone=alone, **columns)
@@ -124,7 +125,16 @@ def _labels_of_tables(files: FolderFiles, layout: Layout, root: Path, options: F
             f"There is no column {options.label_column!r} for --label-column (label_column): the images of {root} would need a "
             f"table of labels with it, and {tables}; name one with --labels FILE (labels=...)."
         )
+    if found is None:
+        _refuse_columns(options, "there is no table of labels")
     return found
+
+
+def _refuse_columns(options: FolderOptions, reason: str) -> None:
+    """Raise UsageError if a column of a table is named, and no table is read; `label` is what results call folder names."""
+    for option, value, without in (("file_column", options.file_column, ()), ("label_column", options.label_column, (LABEL,))):
+        if value is not None and value not in without:
+            raise UsageError(f"--{option.replace('_', '-')} ({option}) is for tables of labels; {reason}.")
 
 
 @dataclass(frozen=True)

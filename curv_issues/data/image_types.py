@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import stat
-from pathlib import Path
 
 HEAD_BYTES = 64
 
@@ -66,6 +66,7 @@ _BMP_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
 _BMP_BITS = {1, 2, 4, 8, 16, 24, 32}
 
 
+@functools.cache
 def can_read_heif() -> bool:
     """Return whether pillow-heif is installed, without importing it."""
     return importlib.util.find_spec("pillow_heif") is not None
@@ -94,6 +95,12 @@ def unsupported_image(path: str | os.PathLike[str]) -> str | None:
         path: a file, judged by its ending and else by its first 64 bytes, or just an ending such as ".cr2".
     """
     return _unsupported_ending(path) or unsupported_head(_read_head(path))
+
+
+def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
+    """Return what `sniff_image` and `unsupported_image` do, and open the file only once."""
+    unsupported, head = _unsupported_ending(path), _read_head(path)
+    return unsupported != _RAW and is_image_head(head), unsupported or unsupported_head(head)
 
 
 def is_image_head(head: bytes) -> bool:
@@ -126,7 +133,7 @@ def unsupported_head(head: bytes) -> str | None:
 
 def _unsupported_ending(path: str | os.PathLike[str]) -> str | None:
     name = os.path.basename(os.fspath(path)).lower()
-    ending = name if name.rfind(".") == 0 else Path(name).suffix  # an ending alone has no suffix
+    ending = name if name.rfind(".") == 0 else os.path.splitext(name)[1]  # an ending alone has no suffix
     if ending in HEIF_ENDINGS and not can_read_heif():
         return _NO_HEIF
     return _UNSUPPORTED.get(ending)
@@ -134,10 +141,11 @@ def _unsupported_ending(path: str | os.PathLike[str]) -> str | None:
 
 def _read_head(path: str | os.PathLike[str]) -> bytes:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
-            return b""
-        with open(path, "rb", buffering=0) as file:
-            return file.read(HEAD_BYTES) or b""
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe would block
+        try:
+            return os.read(descriptor, HEAD_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError):  # ValueError: a null character in the name
         return b""
 

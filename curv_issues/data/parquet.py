@@ -23,6 +23,7 @@ from curv_issues.errors import DatasetError
 
 _BLOCK_BYTES = 8 << 20  # of one column, decompressed
 _BLOCKS_KEPT = 8  # at least; two for each thread that decodes
+_FEW_ROWS = 16  # which may hold their images
 _CURSORS = 2  # at least
 _BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImplementedError, MemoryError, pa.ArrowException)
 
@@ -49,6 +50,7 @@ class ParquetTable:
         try:
             with pq.ParquetFile(path, memory_map=True) as file:
                 self._metadata = file.metadata
+                _check_rows(file.metadata)
                 self.features: Mapping[str, Any] = read_features(file.schema_arrow)
         except _BROKEN as error:
             raise _unreadable(name, error) from error
@@ -63,13 +65,19 @@ class ParquetTable:
         """All values of a column."""
         try:
             with pq.ParquetFile(self._path, memory_map=True) as file:
-                return file.read(columns=[column]).column(column).to_pylist()
+                values = file.read(columns=[column]).column(column).to_pylist()
+            if len(values) != len(self):
+                raise ValueError(f"it has {len(values):,} values, and the file has {len(self):,} rows")
+            return values
         except _BROKEN as error:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
 
     def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
         """The encoded images in chosen rows of a column."""
-        return _ParquetImages(_Blocks(self._path, column, self._metadata), rows, self._folder)
+        try:
+            return _ParquetImages(_Blocks(self._path, column, self._metadata), rows, self._folder)
+        except _BROKEN as error:
+            raise _unreadable(f"Column {column!r} of {self.name}", error) from error
 
     def origin(self, column: str) -> str:
         """The column and the file."""
@@ -79,32 +87,26 @@ class ParquetTable:
         """Return those of the known files that the rows name instead of holding the images; from now on `files` has them.
 
         Args:
-            column: structs of bytes and path; if any row holds bytes, or the footer does not say, no file counts.
+            column: of images; if any row holds bytes, no file counts.
             known: paths below the dataset's folder.
         """
-        if not self._all_null(f"{column}.bytes"):
+        if isinstance(self.features[column], datasets.Value):
             return set()
         try:
             with pq.ParquetFile(self._path, memory_map=True) as file:
+                for batch in file.iter_batches(batch_size=_FEW_ROWS, columns=[f"{column}.bytes"]):
+                    if pa.compute.struct_field(batch.column(column), "bytes").null_count < len(batch):
+                        return set()
                 paths = pa.compute.struct_field(file.read(columns=[f"{column}.path"]).column(column), "path").to_pylist()
         except _BROKEN as error:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
-        real = [None if path is None else os.path.relpath(os.path.join(self._folder, path), self._folder) for path in paths]
+        real = [None if path is None else os.path.relpath(os.path.normpath(self._folder / path), self._folder) for path in paths]
         self._named = [path if path in known else None for path in real]
         return {path for path in self._named if path is not None}
 
     def files(self, rows: np.ndarray) -> Sequence[str]:
         """The file itself, and the image files that it names."""
         return [self.name, *(path for row in rows if self._named and (path := self._named[row]) is not None)]
-
-    def _all_null(self, path: str) -> bool:
-        groups = [self._metadata.row_group(number) for number in range(self._metadata.num_row_groups)]
-        columns = [group.column(index) for group in groups for index in range(group.num_columns)]
-        leaves = [column for column in columns if column.path_in_schema == path]
-        return bool(leaves) and all(
-            leaf.is_stats_set and leaf.statistics.has_null_count and leaf.statistics.null_count == leaf.num_values
-            for leaf in leaves
-        )
 
 
 class _ParquetImages:
@@ -185,14 +187,9 @@ class _Blocks:
         return _read_group(self._path, self._metadata, self._column, blocks[0].group, lengths)
 
     def _rows_in_block(self, group: int) -> int:
+        """By the size of all columns: asking for that of one makes pyarrow abort the process where a footer is damaged."""
         metadata = self._metadata.row_group(group)
-        columns = [metadata.column(index) for index in range(metadata.num_columns)]
-        size = sum(
-            column.total_uncompressed_size
-            for column in columns
-            if column.path_in_schema == self._column or column.path_in_schema.startswith(f"{self._column}.")
-        )
-        return max(1, min(metadata.num_rows, metadata.num_rows * _BLOCK_BYTES // max(1, size)))
+        return max(1, min(metadata.num_rows, metadata.num_rows * _BLOCK_BYTES // max(1, metadata.total_byte_size)))
 
 
 def _read_group(
@@ -281,6 +278,12 @@ class _Reader:
 
 
 _READER = _Reader()
+
+
+def _check_rows(metadata: pq.FileMetaData) -> None:
+    lengths = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    if min(lengths, default=0) < 0 or sum(lengths) != metadata.num_rows:
+        raise ValueError(f"its footer says {metadata.num_rows:,} rows, and its row groups have {sum(lengths):,}")
 
 
 def _unreadable(what: str, error: BaseException) -> DatasetError:

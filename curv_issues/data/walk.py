@@ -177,10 +177,13 @@ def stays_inside(path: str, real_root: str) -> bool:
         path: a file or folder.
         real_root: the folder, all links in its own path resolved.
     """
-    if os.path.commonpath([real_root, os.path.realpath(path)]) == real_root:
-        return True
-    status = os.lstat(path)
-    return stat.S_ISLNK(status.st_mode) and (not hasattr(os, "geteuid") or status.st_uid in (os.geteuid(), 0))
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode) and (not hasattr(os, "geteuid") or status.st_uid in (os.geteuid(), 0)):
+            return True
+    except OSError:  # there is no such file
+        pass
+    return os.path.commonpath([real_root, os.path.realpath(path)]) == real_root
 
 
 def _identity(folder: str | os.PathLike[str]) -> tuple[int, int]:

@@ -104,6 +104,15 @@ class TestSaved:
                 load_data(folder)
 
 
+def test_saved_datasets_do_not_lead_outside(tmp_path):
+    rows = datasets.load_from_disk(str(saved(tmp_path / "one", ["a", "b"])))
+    datasets.DatasetDict({"x": rows}).save_to_disk(tmp_path / "dict")
+    (tmp_path / "dict" / "x").rename(tmp_path / "elsewhere")
+    (tmp_path / "dict" / "x").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DatasetError, match=r"x/data-00000-of-00001\.arrow leads outside its own folder\.$"):
+        load_data(tmp_path / "dict")
+
+
 def write_tar(path: Path, start: int, labels: list[int]) -> None:
     with tarfile.open(path, "w") as tar:
         for number, label in enumerate(labels):
@@ -257,3 +266,46 @@ def test_odd_columns_end_in_one_line(tmp_path, kind):
     else:
         with pytest.raises(CurvIssuesError):
             load_data(tmp_path / "data")
+
+
+def test_a_struct_that_is_no_image(tmp_path):
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.int64())])
+    (tmp_path / "data").mkdir()
+    with (
+        pa.OSFile(str(tmp_path / "data" / "train.arrow"), "wb") as sink,
+        pa.ipc.new_stream(sink, pa.schema([("image", struct), ("label", pa.string())])) as writer,
+    ):
+        cells = [{"bytes": pngs(1)[0], "path": 1}, {"bytes": None, "path": 2}]
+        writer.write_table(pa.table({"image": pa.array(cells, struct), "label": ["a", "b"]}))
+    (entry,) = load_data(tmp_path / "data", skip_unreadable=True).source.unreadable
+    assert entry["reason"] == "its path is of type int64, not text"
+
+
+def test_links_that_may_be_class_folders_are_noted(tmp_path):
+    write_image_folder(tmp_path, {"cat": 1, "dog": 1})
+    (tmp_path / "emu").symlink_to("gone")
+    assert "1 file that looks like an image was left out: broken link (emu)." in load_data(tmp_path).source.notes
+
+
+def test_links_of_others_are_not_followed_by_tables_either(tmp_path, monkeypatch):
+    """A path in a table may end in the user's own link, but not lead through another's."""
+    outside = write_image_folder(tmp_path / "outside", {"cat": 1})
+    root = tmp_path / "data"
+    places = ["other/0.png", "own.png", "sub/1.png", "other/link.png"]
+    write_parquet(root / "train.parquet", ["a", "b", "b", "a"], pictures=[None] * 4, paths=places)
+    (outside / "cat" / "link.png").symlink_to("0.png")
+    (root / "other").symlink_to(outside / "cat")
+    (root / "own.png").symlink_to(outside / "cat" / "0.png")
+    (root / "sub").mkdir()
+    (root / "sub" / "1.png").write_bytes(pngs(2)[1])
+    data = load_data(root, skip_unreadable=True)
+    assert data.rows.tolist() == [1, 2]
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    data = load_data(root, skip_unreadable=True)
+    assert data.rows.tolist() == ([2] if os.lstat(root / "own.png").st_uid not in (0, 12345) else [1, 2])
+
+
+def test_a_state_file_of_another_program_among_images(tmp_path):
+    write_image_folder(tmp_path, {"cat": 1, "dog": 1})
+    (tmp_path / "state.json").write_text("{}")
+    assert load_data(tmp_path).class_names == ("cat", "dog")

@@ -278,6 +278,22 @@ class TestTables:
         with pytest.raises(DatasetError, match=r"^There is no column 'nope' for --label-column \(label_column\)"):
             load_data(tmp_path, label_column="nope")
 
+    def test_a_table_of_a_folder_without_images_is_passed_over(self, tmp_path):
+        write(tmp_path, *TWO)
+        write_csv(tmp_path / "meta" / "metadata.csv", ("file_name", "label"), ("x.png", "a"))
+        data = load_data(tmp_path)
+        assert data.class_names == ("cat", "dog")
+        assert left_out(data) == {"table of labels": ["meta/metadata.csv"]}
+
+    @pytest.mark.parametrize("option", ["file_column", "label_column"])
+    def test_columns_of_tables_that_are_not_read(self, tmp_path, option):
+        write(tmp_path, *TWO)
+        for labels in ({"labels": "folders"}, {"class_level": 1}):
+            with pytest.raises(UsageError, match=r"_column\) is for tables of labels; the labels are the names of folders\.$"):
+                load_data(tmp_path, **labels, **{option: "x"})
+        with pytest.raises((DatasetError, UsageError), match=f"^(There is no column 'x' for )?--{option[:-7]}-column"):
+            load_data(tmp_path, **{option: "x"})
+
 
 def test_options_of_folders_go_with_nothing_else(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1")

@@ -97,6 +97,28 @@ def test_two_readers_at_a_distance_do_not_begin_again_and_again(tmp_path, monkey
     assert len(read) <= 200
 
 
+def test_blocks_need_not_be_as_long_as_batches(tmp_path):
+    write_numbered(tmp_path / "a.parquet", 10, row_group_size=10)
+    metadata = pq.ParquetFile(tmp_path / "a.parquet").metadata
+    blocks = parquet._read_group(tmp_path / "a.parquet", metadata, "label", 0, [4, 3, 1, 2])
+    assert [block.to_pylist() for block in blocks] == [[0, 1, 2, 3], [4, 5, 6], [7], [8, 9]]
+
+
+def test_a_corrupt_row_group_is_read_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "_BLOCK_BYTES", 1)
+    opened = []
+
+    def corrupt(*arguments):
+        opened.append(arguments)
+        raise OSError("corrupt")
+        yield
+
+    monkeypatch.setattr(parquet, "_read_group", corrupt)
+    images = write_numbered(tmp_path / "a.parquet", 20, row_group_size=20).images("image", np.arange(20))
+    assert all("(corrupt)" in image.problem for image in images.read(range(20)))
+    assert len(opened) == 1
+
+
 def test_a_corrupt_page_is_the_reason_of_its_images_only(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "_BLOCK_BYTES", 1000)
     path = tmp_path / "a.parquet"
@@ -210,3 +232,28 @@ def test_nothing_is_copied(tmp_path, monkeypatch):
     write_parquet(tmp_path / "data" / "train.parquet", [1, 1])  # as large as before
     assert load_data(tmp_path / "data").class_names == ("1",)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_images_beside_a_binary_column_are_not_named_by_it(tmp_path):
+    pq.write_table(pa.table({"image": pngs(2), "label": ["a", "b"]}), tmp_path / "train.parquet")
+    (tmp_path / "preview.png").write_bytes(pngs(1)[0])
+    assert load_data(tmp_path).source.files.by_reason() == {"beside tables of images": ["preview.png"]}
+
+
+def test_damaged_files_end_in_one_line(tmp_path):
+    """Whatever byte is changed: a dataset, or one line; and never labels and images of different numbers."""
+    rows = datasets.Dataset.from_dict({"image": pngs(4), "label": [0, 1, 0, 1]}).cast_column("image", datasets.Image())
+    rows.to_parquet(tmp_path / "train.parquet")
+    whole = (tmp_path / "train.parquet").read_bytes()
+    source = random.Random(0)
+    outcomes = set()
+    for _ in range(120):
+        damaged = bytearray(whole)
+        damaged[source.randrange(len(whole) - 1500, len(whole))] = source.choice([0, 127, 255])
+        (tmp_path / "train.parquet").write_bytes(damaged)
+        try:
+            load_data(tmp_path, skip_unreadable=True, skip_unlabelled=True, resolution=8)
+            outcomes.add("data")
+        except DatasetError as error:
+            outcomes.add("error" if "\n" not in str(error) else str(error))
+    assert outcomes == {"data", "error"}
