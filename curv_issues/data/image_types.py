@@ -100,7 +100,7 @@ def unsupported_image(path: str | os.PathLike[str]) -> str | None:
 def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
     """Return what `sniff_image` and `unsupported_image` do, and open the file only once."""
     unsupported, head = _unsupported_ending(path), _read_head(path)
-    return unsupported != _RAW and is_image_head(head), unsupported or unsupported_head(head)
+    return unsupported != RAW_REASON and is_image_head(head), unsupported or unsupported_head(head)
 
 
 def is_image_head(head: bytes) -> bool:
