@@ -63,3 +63,9 @@ def despite_interrupt(make: Callable[[], T]) -> tuple[T, bool]:
         return make(), False
     except KeyboardInterrupt:
         return make(), True
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's text without its full stop, at most 200 characters; else its type."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".")[:200] if lines else type(error).__name__

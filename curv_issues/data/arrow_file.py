@@ -14,7 +14,7 @@ import pyarrow as pa
 from curv_issues.data.arrow_features import read_features
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures
 from curv_issues.data.encoded import read_images
-from curv_issues.errors import DatasetError
+from curv_issues.errors import DatasetError, first_line
 
 _BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImplementedError, MemoryError, pa.ArrowException)
 
@@ -44,7 +44,7 @@ class ArrowTable:
             self._table.validate(full=True)  # offsets that point elsewhere would crash the process
         except _BROKEN as error:
             raise DatasetError(
-                f"{name} cannot be read: its Arrow files are damaged, or differ in their columns ({_first_line(error)})."
+                f"{name} cannot be read: its Arrow files are damaged, or differ in their columns ({first_line(error)})."
             ) from error
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class ArrowTable:
         try:
             return self._table.column(column).to_pylist()
         except _BROKEN as error:
-            raise DatasetError(f"Column {column!r} of {self.name} cannot be read: {_first_line(error)}.") from error
+            raise DatasetError(f"Column {column!r} of {self.name} cannot be read: {first_line(error)}.") from error
 
     def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
         """The encoded images in chosen rows of a column."""
@@ -98,9 +98,4 @@ def _map_file(path: Path, shown: str) -> pa.Table:
             source.seek(0)
             return pa.ipc.open_file(source).read_all()
     except _BROKEN as error:
-        raise DatasetError(f"{shown} cannot be read as an Arrow file: {_first_line(error)}.") from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".")[:200] if lines else type(error).__name__
+        raise DatasetError(f"{shown} cannot be read as an Arrow file: {first_line(error)}.") from error

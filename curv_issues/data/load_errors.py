@@ -13,7 +13,7 @@ import yaml
 from huggingface_hub import constants
 from huggingface_hub import errors as hub
 
-from curv_issues.errors import AuditError, CurvIssuesError, DatasetError
+from curv_issues.errors import AuditError, CurvIssuesError, DatasetError, first_line
 
 _RAISED = (
     OSError,
@@ -60,7 +60,7 @@ def _explain(error: BaseException, source: str) -> CurvIssuesError:
         return DatasetError(f"{source} holds a parquet file without rows; expected pictures and their labels.")
     if any(type(cause).__name__ == "CastError" for cause in chain):
         return DatasetError(f"{source} cannot be read as a dataset: its files have different columns.")
-    return DatasetError(f"{source} cannot be read as a dataset: {_first_line(chain[-1])}.")
+    return DatasetError(f"{source} cannot be read as a dataset: {first_line(chain[-1])}.")
 
 
 def _explain_disk(cause: BaseException) -> AuditError | None:
@@ -102,7 +102,7 @@ def _explain_hub(cause: BaseException, source: str) -> DatasetError | None:
         )
     if out_of_reach:
         return DatasetError(
-            f"The Hugging Face Hub cannot be reached for {source} ({_first_line(cause)}), and no file or folder "
+            f"The Hugging Face Hub cannot be reached for {source} ({first_line(cause)}), and no file or folder "
             "of that name is here; to use a copy in the cache set HF_HUB_OFFLINE=1."
         )
     return None
@@ -124,8 +124,3 @@ def _causes(error: BaseException) -> list[BaseException]:
     while (below := chain[-1].__cause__ or chain[-1].__context__) is not None and below not in chain:
         chain.append(below)
     return chain
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from curv_issues.data.arrow_features import is_integer, read_features
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures, count_processors
 from curv_issues.data.encoded import read_images
-from curv_issues.errors import DatasetError
+from curv_issues.errors import DatasetError, first_line
 
 _BLOCK_BYTES = 8 << 20  # of one column, decompressed
 _BLOCKS_KEPT = 8  # at least; two for each thread that decodes
@@ -130,7 +130,7 @@ class _ParquetImages:
             try:
                 block = _READER.read(self._blocks, number)
             except _BROKEN as error:
-                reason = f"its part of the parquet file cannot be read ({_first_line(error)})"
+                reason = f"its part of the parquet file cannot be read ({first_line(error)})"
                 yield from (EncodedPicture(b"", None, reason) for _ in inside)
                 continue
             for row in inside:  # one by one, since a copy of all could take gigabytes
@@ -287,9 +287,4 @@ def _check_rows(metadata: pq.FileMetaData) -> None:
 
 
 def _unreadable(what: str, error: BaseException) -> DatasetError:
-    return DatasetError(f"{what} cannot be read as parquet: {_first_line(error)}.")
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return DatasetError(f"{what} cannot be read as parquet: {first_line(error)}.")

@@ -176,7 +176,7 @@ def test_paths_that_cannot_be_are_refused_before_training(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a current folder cannot be removed")
-@pytest.mark.parametrize("output", [("--output", "out"), ("--output", "/tmp/out"), ()])
+@pytest.mark.parametrize("output", [("--output", "out"), ("--output", "/nowhere/out"), ()])
 def test_a_current_folder_that_is_gone(pets: Path, here: Path, output: tuple[str, ...]) -> None:
     here.rmdir()
     try:
