@@ -127,9 +127,9 @@ def _open_one(name: str, config_name: str | None, revision: str | None, options:
     if not name:  # As a path this would be the current folder.
         raise DatasetError("The name of the dataset is empty; expected a Hub id such as org/name or a local path.")
     path = Path(name).expanduser()
-    if path.is_file():
+    if os.path.isfile(path):  # unlike Path.is_file, also for a name that is too long
         return _open_files([name], config_name, revision, options)
-    if path.is_dir():
+    if os.path.isdir(path):
         _refuse("a local folder", revision=revision)
         opened = open_folder(path.resolve(), name=name, config_name=config_name, options=options)
         return OpenedSource(
@@ -168,9 +168,9 @@ def _open_files(names: Sequence[str], config_name: str | None, revision: str | N
     _refuse("parquet files", options, config_name=config_name, revision=revision)
     paths = [Path(name).expanduser().resolve() for name in names]
     for name, path in zip(names, paths, strict=True):
-        if not path.exists():
+        if not os.path.exists(path):
             raise DatasetError(f"There is no file or folder {name}.")
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise DatasetError(f"Expected parquet files, but {name} is a folder; audit several datasets one by one.")
         _check_parquet(name, path)
     source = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
