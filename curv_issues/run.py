@@ -32,6 +32,7 @@ from curv_issues.training import train_probe
 
 GREATEST_HALF = 65504.0  # largest float16
 SPEC_VALUES = 30_000_000  # values of which mean and deviation are taken: 10,000 colour pictures of 32 x 32
+_SPEC_CHUNK = 1_000  # images counted at a time
 
 
 @dataclass(eq=False)
@@ -199,13 +200,19 @@ def run_probe(
 def make_spec(data: LabeledData) -> ProbeSpec:
     """What a probe for these pictures must fit; means and deviations from an even part of them."""
     stride = max(1, -(-data.images.size // SPEC_VALUES))
-    part = np.asarray(data.images[::stride], dtype=np.float32) / 255
+    counts = np.zeros((data.images.shape[3], 256), dtype=np.int64)
+    for start in range(0, len(data), _SPEC_CHUNK * stride):
+        part = data.images[start : start + _SPEC_CHUNK * stride : stride]
+        counts += [np.bincount(part[..., channel].ravel(), minlength=256) for channel in range(len(counts))]
+    values, shares = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
+    mean = shares @ values
+    std = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(axis=1))
     return ProbeSpec(
         num_classes=data.num_classes,
         channels=data.images.shape[3],
         resolution=data.images.shape[1],
-        mean=tuple(float(value) for value in part.mean((0, 1, 2), dtype=np.float64)),
-        std=tuple(max(float(value), 1e-3) for value in part.std((0, 1, 2), dtype=np.float64)),
+        mean=tuple(mean.tolist()),
+        std=tuple(np.maximum(std, 1e-3).tolist()),
     )
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from curv_issues.data.accounts import FileAccount, LeftOut
 from curv_issues.data.base import DataSource, LabeledData
 from curv_issues.data.data_frames import table_of_frame
-from curv_issues.data.decoding import DecodedPictures, Progress, choose_resolution, decode_all, sample_sizes
+from curv_issues.data.decoding import DecodedPictures, Progress, choose_resolution, choose_workers, decode_all, sample_sizes
 from curv_issues.data.image_folder import FOLDERS, FolderOptions
 from curv_issues.data.joined_labels import find_selected_columns, read_labels
 from curv_issues.data.label_names import alike_names
@@ -131,8 +131,15 @@ def load_data(
     _LOGGER.info("labels: %s.", origin)
 
     pictures = selection.images(columns.image, rows)
-    side = resolution if resolution is not None else choose_resolution(sample_sizes(pictures))
-    decoded = decode_all(pictures, resolution=side, value_range=value_range, max_pixels=max_pixels, progress=progress)
+    sizes = sample_sizes(pictures)
+    decoded = decode_all(
+        pictures,
+        resolution=choose_resolution(sizes) if resolution is None else resolution,
+        workers=choose_workers(sizes),
+        value_range=value_range,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
     unreadable = _list_unreadable(decoded, rows)
     if unreadable and (not skip_unreadable or len(unreadable) == len(rows)):
         _raise_unreadable(unreadable, len(rows), opened.name, skip_unreadable)

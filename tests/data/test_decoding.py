@@ -11,7 +11,7 @@ from PIL import Image
 
 from curv_issues.data import decoding
 from curv_issues.data.base import hash_pixels
-from curv_issues.data.decoding import EncodedPicture, choose_resolution, decode_all, sample_sizes
+from curv_issues.data.decoding import EncodedPicture, choose_resolution, choose_workers, decode_all, sample_sizes
 from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import AuditError, UsageError
 from tests.data.pictures import colour_picture, encode, pngs, wide_png
@@ -309,3 +309,8 @@ def test_sizes_are_sampled_evenly_and_unreadable_pictures_left_out():
     assert len(sample_sizes(many)) <= 256
     assert many.num_read == 250
     assert sample_sizes(Stored([])) == []
+
+
+def test_thumbnails_are_decoded_by_one_thread():
+    assert choose_workers([(32, 32)] * 3) == choose_workers([(96, 96), (90, 100), (2000, 3000)]) == 1
+    assert choose_workers([(97, 97)]) is choose_workers([(32, 32), (500, 400), (500, 400)]) is choose_workers([]) is None
