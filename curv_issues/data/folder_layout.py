@@ -112,8 +112,8 @@ def find_layout(images: Sequence[Parts], *, root_name: str, splits: bool | None 
     beside = [parts for parts in inside if len(parts) == level + 1 or parts[level] in others]
     if others:
         notes.append(
-            f"{len(beside):,} images in {shorten(others)} were left out: these folders are beside the splits "
-            f"{', '.join(named)}; use --no-splits if all of them are classes."
+            f"{len(beside):,} {'image' if len(beside) == 1 else 'images'} left out: {shorten(others)}, beside the splits "
+            f"{', '.join(named)}; use --no-splits if all of these folders are classes."
         )
     return Layout(
         base,

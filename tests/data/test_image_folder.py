@@ -79,6 +79,14 @@ def test_splits_and_the_files_of_the_others(tmp_path):
     assert load_data(tmp_path, splits=False).class_names == ("Train", "val")
 
 
+def test_folders_beside_the_splits_get_one_note(tmp_path):
+    write(tmp_path, *(f"{split}/{path}" for split in ("train", "test") for path in TWO), "extra/cat/1.png")
+    data = load_data(tmp_path)
+    assert left_out(data)["in a folder beside the splits"] == ["extra/cat/1.png"]
+    (note,) = data.source.notes
+    assert note.startswith("1 image left out: extra, beside the splits train, test; use --no-splits")
+
+
 def test_splits_without_a_common_class_are_not_joined(tmp_path):
     write(tmp_path, *(f"train/{path}" for path in TWO), "val/images/1.png")  # Tiny-ImageNet
     data = load_data(tmp_path)
@@ -257,6 +265,10 @@ class TestTables:
             load_data(tmp_path)
         data = load_data(tmp_path, skip_unlabelled=True)
         assert (data.source.num_unlabelled, data.rows.tolist()) == (1, [0, 2])
+        assert left_out(data)["no label"] == ["2.png"]
+        sampled = load_data(tmp_path, skip_unlabelled=True, max_samples=1)
+        assert left_out(sampled)["no label"] == ["2.png"]
+        assert left_out(sampled)["not in the sample"] == [path for path in ("1.png", "3.png") if path not in sampled.paths]
 
     @pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), (",", "utf-8")])
     def test_a_table_of_the_user(self, tmp_path, separator, encoding):
@@ -272,6 +284,13 @@ class TestTables:
         data = load_data(photos, labels=table, file_column="Datei", label_column="Tier")
         assert given_classes(data) == {"cat/1.png": "x", "cat/2.png": "y", "dog/1.png": "x", "dog/2.png": "y"}
         assert data.source.label_origin == f"column 'Tier' of {table}"
+
+    def test_the_nearest_table_counts_and_text_of_one_makes_all_labels_text(self, tmp_path):
+        write(tmp_path, "a/1.png", "a/2.png", "b/1.png", "b/2.png")
+        rows = [("a/1.png", "1"), ("a/2.png", "2"), ("b/1.png", "1"), ("b/2.png", "2")]
+        write_csv(tmp_path / "metadata.csv", ("file_name", "label"), *rows)
+        write_csv(tmp_path / "b" / "metadata.csv", ("file_name", "label"), ("1.png", "x"), ("2.png", "2"))
+        assert given_classes(load_data(tmp_path)) == {"a/1.png": "1", "a/2.png": "2", "b/1.png": "x", "b/2.png": "2"}
 
     def test_a_label_column_that_no_table_has(self, tmp_path):
         write(tmp_path, *TWO)
