@@ -59,7 +59,7 @@ def test_other_folders_beside_splits_are_left_out_with_a_note():
     found = layout("train/cat/1.png", "test/cat/1.png", "extra/cat/2.png", "stray.png")
     assert splits(found) == {"train": ["train/cat/1.png"], "test": ["test/cat/1.png"]}
     assert left_out(found) == {"extra/cat/2.png": BESIDE_SPLITS, "stray.png": BESIDE_SPLITS}
-    assert "2 images left out: extra, beside the splits train, test;" in found.notes[0]
+    assert "2 images left out: extra, beside the splits test, train;" in found.notes[0]
 
 
 def test_the_user_overrules():

@@ -84,7 +84,7 @@ def test_folders_beside_the_splits_get_one_note(tmp_path):
     data = load_data(tmp_path)
     assert left_out(data)["in a folder beside the splits"] == ["extra/cat/1.png"]
     (note,) = data.source.notes
-    assert note.startswith("1 image left out: extra, beside the splits train, test; use --no-splits")
+    assert note.startswith("1 image left out: extra, beside the splits test, train; use --no-splits")
 
 
 def test_splits_without_a_common_class_are_not_joined(tmp_path):
