@@ -109,7 +109,8 @@ def find_layout(images: Sequence[Parts], *, root_name: str, splits: bool | None 
         return Layout(base, {"train": inside}, False, level, left_out=outside, notes=tuple(notes))
 
     names = _name_splits(named)
-    beside = [parts for parts in inside if len(parts) == level + 1 or parts[level] in others]
+    beside = [parts for parts in inside if len(parts) > level + 1 and parts[level] in others]
+    outside |= dict.fromkeys((parts for parts in inside if len(parts) == level + 1), NO_CLASS_FOLDER)
     if others:
         notes.append(
             f"{len(beside):,} {'image' if len(beside) == 1 else 'images'} left out: {shorten(others)}, beside the splits "
@@ -166,7 +167,7 @@ def _unwrap(images: Sequence[Parts], root_name: str) -> tuple[Parts, list[str]]:
         if not below or not (only.lower() in _WRAPPERS or only == root_name):
             break
         base = (*base, only)
-    notes = [f"The classes are the folders in {'/'.join(base)}, the only folder with images."] if base else []
+    notes = [f"{'/'.join(base)} is the only folder with images; the folders in it are taken as classes or splits."] if base else []
     return base, notes
 
 

@@ -58,8 +58,8 @@ def test_a_folder_called_train_beside_class_folders_is_a_class():
 def test_other_folders_beside_splits_are_left_out_with_a_note():
     found = layout("train/cat/1.png", "test/cat/1.png", "extra/cat/2.png", "stray.png")
     assert splits(found) == {"train": ["train/cat/1.png"], "test": ["test/cat/1.png"]}
-    assert left_out(found) == {"extra/cat/2.png": BESIDE_SPLITS, "stray.png": BESIDE_SPLITS}
-    assert "2 images left out: extra, beside the splits test, train;" in found.notes[0]
+    assert left_out(found) == {"extra/cat/2.png": BESIDE_SPLITS, "stray.png": NO_CLASS_FOLDER}
+    assert "1 image left out: extra, beside the splits test, train;" in found.notes[0]
 
 
 def test_the_user_overrules():
@@ -76,7 +76,7 @@ def test_one_folder_around_all_others_is_no_class(wrapper):
     found = layout(f"{wrapper}/cat/1.png", f"{wrapper}/dog/1.png", "preview.png")
     assert (found.base, found.depth) == ((wrapper,), 1)
     assert left_out(found) == {"preview.png": NO_CLASS_FOLDER}
-    assert found.notes == (f"The classes are the folders in {wrapper}, the only folder with images.",)
+    assert found.notes == (f"{wrapper} is the only folder with images; the folders in it are taken as classes or splits.",)
     assert tuple(layout(f"{wrapper}/train/cat/1.png", f"{wrapper}/test/cat/1.png").splits) == ("train", "test")
 
 

@@ -80,10 +80,11 @@ def test_splits_and_the_files_of_the_others(tmp_path):
 
 
 def test_folders_beside_the_splits_get_one_note(tmp_path):
-    write(tmp_path, *(f"{split}/{path}" for split in ("train", "test") for path in TWO), "extra/cat/1.png")
+    write(tmp_path, *(f"{split}/{path}" for split in ("train", "test") for path in TWO), "extra/cat/1.png", "logo.png")
     data = load_data(tmp_path)
     assert left_out(data)["in a folder beside the splits"] == ["extra/cat/1.png"]
-    (note,) = data.source.notes
+    note, stray = data.source.notes
+    assert stray == "1 file that looks like an image was left out: not in a class folder (logo.png)."
     assert note.startswith("1 image left out: extra, beside the splits test, train; use --no-splits")
 
 
