@@ -131,7 +131,7 @@ def audit(
         int | None,
         typer.Option(help="Images with more pixels count as unreadable. Default: 64 million, or fewer if memory is small."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
     seed: Annotated[int, typer.Option(help="Of sampling and training.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
@@ -253,9 +253,7 @@ app.command()(bench)
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder for the results; an older result in it is replaced.")] = Path(
-        "curv-issues-demo"
-    ),
+    output: Annotated[str, typer.Option(help="Folder for the results; an older result in it is replaced.")] = "curv-issues-demo",
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
     debug: Debug = False,
@@ -263,13 +261,13 @@ def demo(
     """Audit scikit-learn's handwritten digits with planted errors: offline, under a minute."""
     with exit_codes():
         look_up(FORMATS, format, "format")
-        output = output_folder(output)
-        check_output(output, overwrite=True)
+        folder = output_folder(output)
+        check_output(folder, overwrite=True)
         from curv_issues.auditing import audit as run_audit
         from curv_issues.data.demo import COPIES, digits_with_errors
 
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
-        with _saving(output, True, [], format, quiet) as saver, live_progress(quiet=quiet) as progress:
+        with _saving(folder, True, [], format, quiet) as saver, live_progress(quiet=quiet) as progress:
             result = run_audit(data, progress=progress, on_result=saver.save)
         _deliver(result, saver.folder, format=format, quiet=quiet)
         flagged = result.scores["flagged"].to_numpy()
@@ -293,7 +291,7 @@ def _deliver(result: AuditResult, folder: Path, *, format: str, quiet: bool) -> 
 def _print_result(result: AuditResult, folder: Path, *, format: str, quiet: bool) -> None:
     from curv_issues.report.text import TOP, merged_findings  # imports pandas
 
-    typer.echo(render(result, format))
+    typer.echo(render(result, format), color=True)  # else names would lose what looks like colour off a terminal
     total = len(merged_findings(result))
     if format in ("table", "md") and total > TOP:
         more = f"The first {TOP} of {total:,} findings; all of them are in {folder / 'findings.parquet'}."

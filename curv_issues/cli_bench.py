@@ -28,7 +28,7 @@ def bench(
     ] = None,
     seeds: Annotated[int, typer.Option(help="Runs of each noise, with the seeds 0, 1, ...")] = 3,
     max_samples: Annotated[int | None, typer.Option(help="Use a stratified sample of this size, the same in every run.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Run only the cells that are missing in the folder.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results in the folder.")] = False,
     split: Annotated[str | None, typer.Option(help="As of audit.")] = None,
@@ -135,9 +135,9 @@ def _deliver(results: list[dict], folder: Path, *, format: str, quiet: bool) -> 
     from curv_issues.bench.table import markdown, render
 
     if format == "json":
-        typer.echo(json.dumps(results, indent=1))
+        typer.echo(json.dumps(results, indent=1), color=True)
     else:
-        typer.echo(markdown(results) if format == "md" else render(results))
+        typer.echo(markdown(results) if format == "md" else render(results), color=True)
     write_text(folder / "bench.md", markdown(results))
     draw_plots(results, folder / "plots")
     if format == "table" or not quiet:

@@ -58,6 +58,8 @@ def output_folder(directory: str | Path) -> Path:
         UsageError: no folder can have that name.
     """
     text = os.fspath(directory)
+    if not text:
+        raise UsageError("The name of the output folder is empty; give a folder, or . for the current one.")
     if "\0" in text:
         raise UsageError(f"The output folder {text!r} has a null character in its name; choose another.")
     return Path(os.path.expanduser(text))

@@ -60,7 +60,7 @@ def labels_of_table(
 def labels_of_metadata(
     metadata: Sequence[Parts], paths: Sequence[str], *, root: Path, file_column: str | None, label_column: str | None, alone: bool
 ) -> TableLabels | None:
-    """Match the metadata tables of a folder with the images in and below the folder of each; the nearest one counts.
+    """Match the metadata tables of a folder with the images in and below the folder of each.
 
     Args:
         metadata: parts of the tables.
@@ -74,7 +74,7 @@ def labels_of_metadata(
         The labels; None if no table has a column of labels.
 
     Raises:
-        DatasetError: a table cannot be read, its columns are not clear, or it matches no image.
+        DatasetError: a table cannot be read, its columns are not clear, it matches no image, or two tables contradict each other.
     """
     values: dict[str, Any] = {}
     columns: list[str] = []
@@ -89,6 +89,7 @@ def labels_of_metadata(
         if not inside:
             continue
         found = labels_of_table(table, inside, root=root, file_column=file_column, label_column=label_column)
+        _check_agreement(values, found.values, [*names, table.name])
         values.update(found.values)
         columns.append(found.column)
         names.append(table.name)
@@ -103,6 +104,15 @@ def labels_of_metadata(
     if {str, int} <= {type(value) for value in values.values()}:  # integers of one CSV file, text of another
         values = {path: None if value is None else str(value) for path, value in values.items()}
     return TableLabels(values, columns[0], f"column {columns[0]!r} of {shorten(names, 3)}", notes)
+
+
+def _check_agreement(known: Mapping[str, Any], found: Mapping[str, Any], names: Sequence[str]) -> None:
+    for path, label in found.items():
+        if path in known and str(known[path]) != str(label):
+            raise DatasetError(
+                f"{names[-1]} contradicts {shorten(names[:-1])}: the label of {path} is {label!r} in it, {known[path]!r} before; "
+                "remove one, or name the right table with --labels FILE (labels=...)."
+            )
 
 
 def _notes(name: str, matched: Matched) -> list[str]:

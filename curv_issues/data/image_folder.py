@@ -97,6 +97,11 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
     notes = [*layout.notes]
     left_out = [LeftOut("/".join(parts), reason, reason != BESIDE_SPLITS) for parts, reason in layout.left_out.items()]
     if labels is None:
+        if options.labels is None and options.class_level is None and any(_is_boxes(file.parts) for file in tree.files):
+            raise DatasetError(
+                f"{name} has annotations of objects (COCO, Pascal VOC); boxes are not covered, only one label per image. "
+                f"To take the names of folders as classes all the same, use --labels {FOLDERS} (labels={FOLDERS!r})."
+            )
         splits, by_folder = _by_folder_names(layout, tree, files, name, options)
         notes += by_folder.notes
         left_out += by_folder.left_out
@@ -256,14 +261,17 @@ def _hints(tree: FoundTree) -> list[str]:
     return hints
 
 
-def _is_detection(parts: Parts) -> bool:
-    """Files of datasets for object detection."""
+def _is_boxes(parts: Parts) -> bool:
+    """Files of COCO and Pascal VOC, which hold boxes."""
     last = parts[-1].lower()
-    return (
-        (last.startswith(("instances_", "person_keypoints_", "captions_", "_annotations.coco")) and last.endswith(".json"))
-        or (len(parts) > 1 and parts[-2].lower() == "annotations" and last.endswith(".xml"))
-        or (len(parts) > 1 and "labels" in map(str.lower, parts[:-1]) and last.endswith(".txt"))
-    )
+    if last.endswith(".json"):
+        return last.startswith(("instances_", "person_keypoints_", "captions_", "_annotations.coco"))
+    return last.endswith(".xml") and "annotations" in map(str.lower, parts[:-1])
+
+
+def _is_detection(parts: Parts) -> bool:
+    """Files of datasets for object detection, those of YOLO included."""
+    return _is_boxes(parts) or (parts[-1].lower().endswith(".txt") and "labels" in map(str.lower, parts[:-1]))
 
 
 def _notes_on_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:

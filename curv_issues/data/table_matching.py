@@ -120,13 +120,13 @@ def match_rows(
 
 
 def labels_of_images(table: LabelTable, matched: Matched) -> list[Any]:
-    """Return the label of each image, None for images without a row or without a label.
+    """Return the label of each image, None for images without a row or without a label; empty text is no label.
 
     Text labels of a CSV file that are all integers become integers (`plain_labels`).
     """
     values = table.columns[matched.label_column]
     values = plain_labels(values) if table.is_text else values
-    return [values[row] if row >= 0 else None for row in matched.row_of_image.tolist()]
+    return [values[row] if row >= 0 and values[row] != "" else None for row in matched.row_of_image.tolist()]
 
 
 def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | None:

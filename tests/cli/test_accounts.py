@@ -84,3 +84,16 @@ def test_bench_takes_the_same_options(tmp_path):
     done = run("bench", folder, *options, "--class-level", "1", "--no-splits", "--labels", "folders", "--output", tmp_path / "out")
     assert done.exit_code == 0
     assert "labels: folder names, level 1." in done.stderr
+
+
+def test_machine_formats_carry_names_as_they_are(tmp_path):
+    folder = tmp_path / "photos"
+    write_image_folder(folder, {"\x1b[31mred": 9, "blue": 9})
+    for format in ("csv", "json"):
+        done = audit(folder, "--output", tmp_path / format, "--cut-off", "50%", "--quiet", "--format", format)
+        assert done.exit_code == 0
+        assert ("\x1b[31mred" if format == "csv" else "\\u001b[31mred") in done.stdout
+
+
+def test_an_empty_name_of_the_output_is_not_the_current_folder(tmp_path):
+    check_error(audit(photos(tmp_path / "photos"), "--output", ""), 2, "The name of the output folder is empty")

@@ -133,7 +133,7 @@ def test_layouts_as_unpacked(tmp_path):
     [
         (("1.png", "2.png"), {}, r"has 2 images, but no labels: expected class folders \(FOLDER/cat/1\.jpg\), metadata\.csv, or a"),
         (("1.png", "2.png"), {"labels.csv": b"a,b\n"}, r"Perhaps the labels are in labels\.csv: --labels .*labels\.csv\.$"),
-        (("images/1.png", "images/2.png"), {"annotations/instances_train.json": b"{}"}, r"boxes are not supported"),
+        (("images/1.png", "images/2.png"), {"annotations/instances_train.json": b"{}"}, r"boxes are not covered"),
         (("train/1.png", "test/2.png"), {}, r"The folders test, train were read as splits; with --no-splits they are classes\.$"),
         (("cat/in/1.png", "cat/out/2.png"), {}, r"one class only; the folders in it are in, out: use --class-level 2 \(class_"),
         ((), {"photos.zip": b"PK"}, r"holds archives \(photos\.zip\), which are not read; unpack them"),
@@ -146,6 +146,15 @@ def test_folders_that_say_what_is_missing(tmp_path, paths, others, expected):
         write(tmp_path, path, content=content)
     with pytest.raises(DatasetError, match=expected):
         load_data(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["annotations/instances_val2017.json", "Annotations/1.xml"])
+def test_annotations_of_objects_are_not_class_folders(tmp_path, file):
+    write(tmp_path, "train2017/1.png", "val2017/1.png")
+    write(tmp_path, file, content=b"{}")
+    with pytest.raises(DatasetError, match=r"boxes are not covered, only one label per image\. .* use --labels folders"):
+        load_data(tmp_path)
+    assert load_data(tmp_path, labels="folders").class_names == ("train2017", "val2017")
 
 
 def test_images_are_what_the_decoder_reads(tmp_path):
@@ -286,12 +295,26 @@ class TestTables:
         assert given_classes(data) == {"cat/1.png": "x", "cat/2.png": "y", "dog/1.png": "x", "dog/2.png": "y"}
         assert data.source.label_origin == f"column 'Tier' of {table}"
 
-    def test_the_nearest_table_counts_and_text_of_one_makes_all_labels_text(self, tmp_path):
+    def test_text_of_one_table_makes_all_labels_text(self, tmp_path):
         write(tmp_path, "a/1.png", "a/2.png", "b/1.png", "b/2.png")
-        rows = [("a/1.png", "1"), ("a/2.png", "2"), ("b/1.png", "1"), ("b/2.png", "2")]
+        rows = [("a/1.png", "1"), ("a/2.png", "2"), ("b/2.png", "2")]
         write_csv(tmp_path / "metadata.csv", ("file_name", "label"), *rows)
         write_csv(tmp_path / "b" / "metadata.csv", ("file_name", "label"), ("1.png", "x"), ("2.png", "2"))
         assert given_classes(load_data(tmp_path)) == {"a/1.png": "1", "a/2.png": "2", "b/1.png": "x", "b/2.png": "2"}
+
+    def test_tables_that_contradict_each_other_are_refused(self, tmp_path):
+        write(tmp_path, "1.png", "2.png")
+        write_csv(tmp_path / "metadata.csv", ("file_name", "label"), ("1.png", "a"), ("2.png", "b"))
+        (tmp_path / "metadata.jsonl").write_text('{"file_name": "1.png", "label": "b"}\n')
+        with pytest.raises(DatasetError, match=r"^metadata\.jsonl contradicts metadata\.csv: the label of 1\.png is 'b' in"):
+            load_data(tmp_path)
+
+    def test_empty_text_is_no_label_in_any_format(self, tmp_path):
+        write(tmp_path, "1.png", "2.png", "3.png")
+        lines = [f'{{"file_name": "{number}.png", "label": "{label}"}}' for number, label in ((1, "a"), (2, ""), (3, "b"))]
+        (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
+        data = load_data(tmp_path, skip_unlabelled=True)
+        assert (data.class_names, data.source.num_unlabelled) == (("a", "b"), 1)
 
     def test_a_label_column_that_no_table_has(self, tmp_path):
         write(tmp_path, *TWO)
