@@ -104,11 +104,14 @@ def find_layout(images: Sequence[Parts], *, root_name: str, splits: bool | None 
     if not named or splits is False or (splits is None and others and not _are_splits(top, named, others, level)):
         if named and splits is None:
             notes.append(
-                f"The folder {named[0]} is taken as a class, since it is beside {shorten(others)}; if it is a split, use --splits."
+                f"Taken as classes, not as splits: {shorten(named)}, beside {shorten(others)}; if they are splits, use --splits."
             )
         return Layout(base, {"train": inside}, False, level, left_out=outside, notes=tuple(notes))
 
     names = _name_splits(named)
+    usual = [SPLIT_NAMES[name.lower()] for name in named]
+    if own := [name for name, split in zip(named, usual, strict=True) if usual.count(split) > 1]:
+        notes.append(f"Several folders stand for one split; each is a split of its own: {shorten(own)}.")
     beside = [parts for parts in inside if len(parts) > level + 1 and parts[level] in others]
     outside |= dict.fromkeys((parts for parts in inside if len(parts) == level + 1), NO_CLASS_FOLDER)
     if others:

@@ -77,7 +77,7 @@ def records_of_torch(dataset: torch.utils.data.Dataset[Any]) -> ImageRecords:
         class_names=_class_names(base, labels),
         paths=[shown.get(row) for row in rows.tolist()],
         name=name,
-        label_origin=f"the targets of {name}",
+        label_origin=f"the targets of {name}{' before its target_transform' if getattr(base, 'target_transform', None) else ''}",
     )
 
 
@@ -92,6 +92,11 @@ def _unwrap(dataset: Any) -> tuple[Any, np.ndarray]:
     while isinstance(dataset, subset) and type(dataset).__getitem__ is subset.__getitem__:
         rows = np.asarray(dataset.indices, dtype=np.int64)[rows]
         dataset = dataset.dataset
+    if isinstance(dataset, torch.utils.data.ConcatDataset):
+        raise DatasetError(
+            f"{type(dataset).__name__} joins datasets in which a code may mean another class each; audit them one by one, or give "
+            "a list of image files with the names of their classes as labels."
+        )
     return dataset, rows
 
 

@@ -50,7 +50,7 @@ def test_a_folder_called_train_beside_class_folders_is_a_class():
     found = layout("bus/1.png", "train/1.png")
     assert not found.has_split_names
     assert len(found.splits["train"]) == 2
-    assert found.notes == ("The folder train is taken as a class, since it is beside bus; if it is a split, use --splits.",)
+    assert found.notes == ("Taken as classes, not as splits: train, beside bus; if they are splits, use --splits.",)
     both_deep = layout("bus/red/1.png", "train/red/1.png")
     assert not both_deep.has_split_names
 
@@ -60,6 +60,12 @@ def test_other_folders_beside_splits_are_left_out_with_a_note():
     assert splits(found) == {"train": ["train/cat/1.png"], "test": ["test/cat/1.png"]}
     assert left_out(found) == {"extra/cat/2.png": BESIDE_SPLITS, "stray.png": NO_CLASS_FOLDER}
     assert "1 image left out: extra, beside the splits test, train;" in found.notes[0]
+
+
+def test_two_folders_for_one_split_get_a_note():
+    found = layout("train/a/1.png", "Train/a/2.png", "test/a/1.png")
+    assert set(found.splits) == {"train", "Train", "test"}
+    assert found.notes == ("Several folders stand for one split; each is a split of its own: Train, train.",)
 
 
 def test_the_user_overrules():

@@ -69,7 +69,7 @@ def test_an_image_folder_is_read_from_its_files(tmp_path: Path) -> None:
     assert decoded.paths.tolist() == records.paths
     assert decoded.image_sha256.tolist() == pixels_of([0, 1, 2, 3, 4])
     assert all(decoded.file_sha256)
-    assert (records.name, records.label_origin) == ("ImageFolder", "the targets of ImageFolder")
+    assert (records.name, records.label_origin) == ("ImageFolder", "the targets of ImageFolder before its target_transform")
     assert isinstance(dataset[0][0], torch.Tensor)  # the user's object is left as it was
 
 
@@ -216,7 +216,7 @@ class Stream(IterableDataset[Any]):
         (lambda: Own([(colour_picture(0), 1, 2)]), "Item 0 of Own is a tuple of Image, int, int; expected pairs"),
         (lambda: Own([{"image": 1}]), "Item 0 of Own is a dict; expected pairs"),
         (lambda: Own([(colour_picture(0), {"boxes": []})]), "Item 0 of Own, without its transforms, is a tuple of Image, dict; "),
-        (lambda: ConcatDataset([TensorDataset(torch.zeros(4), torch.zeros(4))]), "Item 0 of ConcatDataset, without"),
+        (lambda: ConcatDataset([TensorDataset(torch.zeros(4), torch.zeros(4))]), "ConcatDataset joins datasets"),
         (Stream, "Stream has no length; expected pairs"),
     ],
 )
@@ -393,3 +393,13 @@ def test_an_image_that_was_opened_is_read_from_its_file(tmp_path: Path) -> None:
 def test_importing_costs_no_torchvision_and_no_pandas() -> None:
     code = "import sys, curv_issues.data.objects; print({'torchvision', 'torch.utils.data'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_joined_datasets_are_refused():
+    import torch.utils.data
+
+    joined = torch.utils.data.ConcatDataset(
+        [torch.utils.data.TensorDataset(torch.zeros(2)), torch.utils.data.TensorDataset(torch.zeros(2))]
+    )
+    with pytest.raises(DatasetError, match=r"^ConcatDataset joins datasets in which a code may mean another class each"):
+        records_of_object(joined)
