@@ -3,7 +3,7 @@
 Two ways. Where the folder holds nothing but a result, the new folder and the old one change places in one step of the file
 system. Otherwise (it also holds the user's files, it is the current directory or a mount point, or the system cannot swap
 folders) the new files are moved into the folder one by one: they first become the subfolder `READY` in one step. From then on
-that subfolder counts, file by file, before the folder around it (`current_file`), and whoever writes next finishes the move.
+that subfolder counts, file by file, before the folder around it (`current_file`), and the next writer finishes the move.
 """
 
 from __future__ import annotations

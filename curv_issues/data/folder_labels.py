@@ -37,7 +37,7 @@ class TableLabels:
 def labels_of_table(
     table: LabelTable, paths: Sequence[str], *, root: Path, file_column: str | None, label_column: str | None
 ) -> TableLabels:
-    """Match one table of the user's with the images.
+    """Match one user-supplied table with the images.
 
     Args:
         table: the table.

@@ -78,27 +78,19 @@ IMAGE_ENDINGS: frozenset[str] = frozenset(
 """Lower-case endings, with the dot, of the files that the decoder reads."""
 
 
-def sniff_image(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file begins like an image that the decoder reads, whatever its ending.
+def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
+    """Return whether a file begins like an image that the decoder reads, and else why one like it cannot be read.
 
-    Only formats with an unmistakable beginning count: JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, JPEG 2000 and, with
-    pillow-heif, HEIC. Reads at most 64 bytes. Anything but a readable regular file (or a link to one) gives False, and
-    so does an ending of camera raw files, whose TIFF bytes hold only a thumbnail.
-    """
-    return _unsupported_ending(path) != RAW_REASON and is_image_head(_read_head(path))
-
-
-def unsupported_image(path: str | os.PathLike[str]) -> str | None:
-    """Return why something that looks like an image cannot be read, in a few words; None: it does not look like one.
+    Only formats with an unmistakable beginning count, whatever the ending: JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, JPEG 2000
+    and, with pillow-heif, HEIC. Camera raw files, known by their ending, do not count: their TIFF bytes hold only a thumbnail.
 
     Args:
-        path: a file, judged by its ending and else by its first 64 bytes, or just an ending such as ".cr2".
+        path: a file, of which at most 64 bytes are read; anything but a readable regular file, or a link to one, is judged by
+            its ending alone.
+
+    Returns:
+        Whether it is an image, and a reason in a few words; the reason is None if it does not look like an image.
     """
-    return _unsupported_ending(path) or unsupported_head(_read_head(path))
-
-
-def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
-    """Return what `sniff_image` and `unsupported_image` do, and open the file only once."""
     unsupported, head = _unsupported_ending(path), _read_head(path)
     return unsupported != RAW_REASON and is_image_head(head), unsupported or unsupported_head(head)
 

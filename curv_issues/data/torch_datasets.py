@@ -31,7 +31,7 @@ def records_of_torch(dataset: torch.utils.data.Dataset[Any]) -> ImageRecords:
     own loaders would open are read as they are. `Subset` is understood; row i is item i of `dataset`.
 
     Args:
-        dataset: ImageFolder, CIFAR10, MNIST, SVHN, Flowers102, ..., or a dataset of the user's own.
+        dataset: ImageFolder, CIFAR10, MNIST, SVHN, Flowers102, ..., or a user-supplied dataset.
 
     Returns:
         The images and labels; class names from its attribute `classes`, if the labels are indices into it.
