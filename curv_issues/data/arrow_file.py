@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curv_issues.data.arrow_features import read_features
+from curv_issues.data.arrow_types import read_types
+from curv_issues.data.column_types import ColumnType
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures
 from curv_issues.data.encoded import read_images
 from curv_issues.errors import DatasetError, first_line
@@ -39,7 +40,7 @@ class ArrowTable:
         self._folder = folder
         parts = [_map_file(root / path, path) for path in paths]
         try:
-            self.features: Mapping[str, Any] = read_features(parts[0].schema)
+            self.types: Mapping[str, ColumnType] = read_types(parts[0].schema)
             self._table = pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
             self._table.validate(full=True)  # offsets that point elsewhere would crash the process
         except _BROKEN as error:

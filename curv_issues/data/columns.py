@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import datasets
-
+from curv_issues.data.column_types import ClassType, ColumnType, ImageType, StructType, ValueType
 from curv_issues.data.label_names import is_label_name
 from curv_issues.errors import DatasetError
 
@@ -27,7 +26,7 @@ class Columns:
     class_names: tuple[str, ...] | None
 
 
-def find_columns(features: Mapping[str, Any], *, image_column: str | None = None, label_column: str | None = None) -> Columns:
+def find_columns(types: Mapping[str, ColumnType], *, image_column: str | None = None, label_column: str | None = None) -> Columns:
     """Choose the columns of images and labels.
 
     Images: Image columns, else structs of `bytes` and `path`, else binary columns. Labels: a column whose name says so
@@ -35,7 +34,7 @@ def find_columns(features: Mapping[str, Any], *, image_column: str | None = None
     columns. Of several candidates none is taken.
 
     Args:
-        features: column name -> type (`datasets.Features`).
+        types: column name -> type.
         image_column: the column to take, whatever else there is.
         label_column: the column to take, whatever else there is.
 
@@ -45,57 +44,57 @@ def find_columns(features: Mapping[str, Any], *, image_column: str | None = None
     Raises:
         DatasetError: there is no such column, none of the right type, or several.
     """
-    image = _find(features, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
-    others = {name: feature for name, feature in features.items() if name != image and not _is_bookkeeping(name)}
+    image = _find(types, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
+    others = {name: kind for name, kind in types.items() if name != image and not _is_bookkeeping(name)}
     if label_column is None:
         label_column = _find_by_name(others)
-    label = _find(features, label_column, tiers=(_is_class_label, _is_plain_label), what="label", among=others)
-    feature = features[label]
-    return Columns(image, label, tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None)
+    label = _find(types, label_column, tiers=(_is_class_label, _is_plain_label), what="label", among=others)
+    kind = types[label]
+    return Columns(image, label, kind.names if isinstance(kind, ClassType) else None)
 
 
 def _find(
-    features: Mapping[str, Any],
+    types: Mapping[str, ColumnType],
     named: str | None,
     *,
     tiers: tuple[Any, ...],
     what: str,
-    among: Mapping[str, Any] | None = None,
+    among: Mapping[str, ColumnType] | None = None,
 ) -> str:
     option = f"--{what}-column ({what}_column)"
     if named is not None:
-        if named not in features:
-            raise DatasetError(f"There is no column {named!r} for {option}; the dataset has {_list_columns(features)}.")
-        if not any(fits(features[named]) for fits in tiers):
+        if named not in types:
+            raise DatasetError(f"There is no column {named!r} for {option}; the dataset has {_list_columns(types)}.")
+        if not any(fits(types[named]) for fits in tiers):
             raise DatasetError(
-                f"Column {named!r} holds {_name_type(features[named])}, which cannot be read as {what}s; "
-                f"expected {_EXPECTED[what]}. The dataset has {_list_columns(features)}."
+                f"Column {named!r} holds {types[named]}, which cannot be read as {what}s; "
+                f"expected {_EXPECTED[what]}. The dataset has {_list_columns(types)}."
             )
         return named
 
-    among = features if among is None else among
+    among = types if among is None else among
     for fits in tiers:
-        candidates = [name for name, feature in among.items() if fits(feature)]
+        candidates = [name for name, kind in among.items() if fits(kind)]
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
             raise _several(what, candidates)
-    raise DatasetError(f"No {what} column found; expected {_EXPECTED[what]}, but the dataset has {_list_columns(features)}.")
+    raise DatasetError(f"No {what} column found; expected {_EXPECTED[what]}, but the dataset has {_list_columns(types)}.")
 
 
-def _find_by_name(features: Mapping[str, Any]) -> str | None:
+def _find_by_name(types: Mapping[str, ColumnType]) -> str | None:
     """The column whose name says that it holds labels, whatever its type; None: there is none."""
-    named = [name for name in features if is_label_name(name)]
-    usable = [name for name in named if _is_class_label(features[name]) or _is_plain_label(features[name])]
+    named = [name for name in types if is_label_name(name)]
+    usable = [name for name in named if _is_class_label(types[name]) or _is_plain_label(types[name])]
     if len(usable) > 1:
         raise _several("label", usable)
     return next(iter(usable or named), None)
 
 
-def find_image_columns(features: Mapping[str, Any]) -> list[str]:
+def find_image_columns(types: Mapping[str, ColumnType]) -> list[str]:
     """Return the columns that may hold images, of the most telling type only."""
     for fits in (_is_image, _is_image_struct, _is_binary):
-        if found := [name for name, feature in features.items() if fits(feature)]:
+        if found := [name for name, kind in types.items() if fits(kind)]:
             return found
     return []
 
@@ -117,37 +116,29 @@ _EXPECTED = {
 }
 
 
-def _is_image(feature: Any) -> bool:
-    return isinstance(feature, datasets.Image)
+def _is_image(kind: ColumnType) -> bool:
+    return isinstance(kind, ImageType)
 
 
-def _is_image_struct(feature: Any) -> bool:
-    if not isinstance(feature, dict) or not {"bytes", "path"} <= set(feature):
+def _is_image_struct(kind: ColumnType) -> bool:
+    if not isinstance(kind, StructType) or not {"bytes", "path"} <= set(kind.fields):
         return False
-    only_paths = getattr(feature["bytes"], "dtype", "") == "null" and getattr(feature["path"], "dtype", "") == "string"
-    return _is_binary(feature["bytes"]) or only_paths
+    only_paths = kind.fields["bytes"] == ValueType("null") and kind.fields["path"] == ValueType("string")
+    return _is_binary(kind.fields["bytes"]) or only_paths
 
 
-def _is_binary(feature: Any) -> bool:
-    return isinstance(feature, datasets.Value) and feature.dtype in ("binary", "large_binary", "binary_view")
+def _is_binary(kind: ColumnType) -> bool:
+    return isinstance(kind, ValueType) and kind.dtype in ("binary", "large_binary", "binary_view")
 
 
-def _is_class_label(feature: Any) -> bool:
-    return isinstance(feature, datasets.ClassLabel)
+def _is_class_label(kind: ColumnType) -> bool:
+    return isinstance(kind, ClassType)
 
 
-def _is_plain_label(feature: Any) -> bool:
+def _is_plain_label(kind: ColumnType) -> bool:
     plain = ("int", "uint", "float", "bool", "string", "large_string", "null")
-    return isinstance(feature, datasets.Value) and feature.dtype.startswith(plain)
+    return isinstance(kind, ValueType) and kind.dtype.startswith(plain)
 
 
-def _list_columns(features: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} ({_name_type(feature)})" for name, feature in features.items()) or "no columns"
-
-
-def _name_type(feature: Any) -> str:
-    if isinstance(feature, datasets.Value):
-        return str(feature.dtype)
-    if isinstance(feature, dict):
-        return f"struct of {', '.join(feature)}"
-    return type(feature).__name__
+def _list_columns(types: Mapping[str, ColumnType]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in types.items()) or "no columns"

@@ -7,13 +7,16 @@ import stat
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import datasets
 import numpy as np
 import pyarrow as pa
 
 from curv_issues.data.decoding import EncodedPicture
 from curv_issues.data.walk import stays_inside
+
+if TYPE_CHECKING:
+    import datasets
 
 LARGEST_FILE = 1 << 30
 """Bytes; an encoded image that is larger is not read."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import datasets
 
 from curv_issues.data.accounts import LeftOut, shorten
 from curv_issues.data.arrow_file import ArrowTable
@@ -19,8 +15,7 @@ from curv_issues.data.columns import find_image_columns
 from curv_issues.data.folder_files import FolderFiles, left_out_archives, left_out_metadata, sort_files
 from curv_issues.data.folder_layout import Parts
 from curv_issues.data.image_folder import FolderOptions, open_image_folder
-from curv_issues.data.load_errors import explain_errors
-from curv_issues.data.table import DatasetTable, Table
+from curv_issues.data.table import Table
 from curv_issues.data.table_folder import files_by_names, name_files, open_table, open_tables
 from curv_issues.data.walk import stays_inside, walk_folder
 from curv_issues.errors import DatasetError, UsageError
@@ -50,7 +45,7 @@ class OpenedFolder:
     notes: tuple[str, ...] = ()
 
 
-def open_folder(root: Path, *, name: str, config_name: str | None, options: FolderOptions) -> OpenedFolder:
+def open_folder(root: Path, *, name: str, config_name: str | None, options: FolderOptions, bars: bool = False) -> OpenedFolder:
     """Find out what a folder holds, and open it. Only files inside it are read, and no address is asked.
 
     Args:
@@ -58,6 +53,7 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
         name: what messages call it.
         config_name: configuration of a folder of tables.
         options: of a folder of images.
+        bars: show the progress bars of the datasets library where it reads the folder.
 
     Raises:
         DatasetError: it holds nothing that can be audited, or cannot be read.
@@ -90,7 +86,7 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
     tars = [parts for parts in files.archives if parts[-1].lower().endswith(".tar")]
     if tars and len(tars) == len(files.archives):
         _refuse(options, config_name, "a folder of tar files")
-        return _open_webdataset(root, files, tars, name)
+        return _open_webdataset(root, files, tars, name, bars=bars)
     raise DatasetError(_nothing(name, files, root))
 
 
@@ -100,7 +96,7 @@ def _look_into_tables(root: Path, files: FolderFiles) -> tuple[dict[Parts, Table
     for parts in files.tables:
         try:
             table = open_table(root, "/".join(parts))
-            if find_image_columns(table.features):
+            if find_image_columns(table.types):
                 tables[parts] = table
         except DatasetError as error:
             broken = broken or error
@@ -164,24 +160,16 @@ def _read_json(path: Path, name: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _open_webdataset(root: Path, files: FolderFiles, tars: list[Parts], name: str) -> OpenedFolder:
-    """Tar files in the WebDataset convention, copied to a temporary cache by the datasets library."""
+def _open_webdataset(root: Path, files: FolderFiles, tars: list[Parts], name: str, *, bars: bool) -> OpenedFolder:
+    from curv_issues.data.webdataset import open_tars  # imports datasets, which nothing else here needs
+
     by_split = files_by_names(["/".join(parts) for parts in tars])
     unnamed = by_split.pop("", [])
     has_split_names = bool(by_split)
     left_out = [LeftOut(path, "in no split", True) for path in unnamed] if by_split else []
-    splits: dict[str, list[Table]] = {}
-    for split, paths in (by_split or {"train": unnamed}).items():
-        cache = tempfile.TemporaryDirectory(prefix="curv-issues-")
-        places = [os.fspath(root / path) for path in paths]
-        if any("::" in place for place in places):  # which would be a chain of addresses
-            raise DatasetError(f"{name} cannot be read: the path of a tar file contains '::'; rename it.")
-        with explain_errors(name):
-            loaded = datasets.load_dataset(
-                "webdataset", data_files={"train": [glob.escape(place) for place in places]}, cache_dir=cache.name, split="train"
-            )
-        assert isinstance(loaded, datasets.Dataset)
-        splits[split] = [DatasetTable(loaded, name=name, folder=root, files=paths, keep=cache)]
+    splits: dict[str, list[Table]] = {
+        split: [open_tars(root, paths, name=name, bars=bars)] for split, paths in (by_split or {"train": unnamed}).items()
+    }
     left_out += [*files.others, *left_out_metadata(files)]
     return OpenedFolder(splits, has_split_names=has_split_names, left_out=tuple(sorted(left_out)))
 

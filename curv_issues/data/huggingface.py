@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import datasets
-import huggingface_hub.utils
 import numpy as np
 from PIL import Image
 
@@ -101,17 +98,16 @@ def load_data(
     if resolution is not None and resolution < _MIN_RESOLUTION:
         raise UsageError(f"The resolution is {resolution}; expected {_MIN_RESOLUTION} pixels or more.")
 
-    with _quiet_libraries(bars=progress is not None and sys.stderr.isatty()):
-        opened = open_object(dataset, labels, image_column=image_column, label_column=label_column)
-        if opened is None:
-            folder = FolderOptions(splits, class_level, _table_of(labels), file_column, label_column)
-            opened = open_source(dataset, config_name=config_name, revision=revision, folder=folder)
-        elif any(option is not None for option in (config_name, revision, file_column, splits, class_level)):
-            raise UsageError(
-                "config_name, revision, file_column, splits and class_level are for data on disk or the Hub; "
-                f"this is {opened.name}."
-            )
-        selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
+    opened = open_object(dataset, labels, image_column=image_column, label_column=label_column)
+    if opened is None:
+        folder = FolderOptions(splits, class_level, _table_of(labels), file_column, label_column)
+        bars = progress is not None and sys.stderr.isatty()
+        opened = open_source(dataset, config_name=config_name, revision=revision, folder=folder, bars=bars)
+    elif any(option is not None for option in (config_name, revision, file_column, splits, class_level)):
+        raise UsageError(
+            f"config_name, revision, file_column, splits and class_level are for data on disk or the Hub; this is {opened.name}."
+        )
+    selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
     is_chosen = label_column is not None
     if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
         if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):
@@ -264,27 +260,3 @@ def _drop_unreadable(decoded: DecodedPictures) -> tuple[np.ndarray, DecodedPictu
         sizes=decoded.sizes[keep],
         paths=decoded.paths[keep],
     )
-
-
-@contextlib.contextmanager
-def _quiet_libraries(*, bars: bool) -> Iterator[None]:
-    """No logging of the libraries below (their errors are told in one line), and no progress bars unless wanted."""
-    modules = (datasets.utils.logging, huggingface_hub.utils.logging)
-    levels = [module.get_verbosity() for module in modules]
-    datasets_bars = not datasets.utils.are_progress_bars_disabled()
-    hub_bars = not huggingface_hub.utils.are_progress_bars_disabled()
-    try:
-        for module in modules:
-            module.set_verbosity(logging.CRITICAL)
-        if datasets_bars and not bars:
-            datasets.utils.disable_progress_bars()
-        if hub_bars and not bars:
-            huggingface_hub.utils.disable_progress_bars()
-        yield
-    finally:
-        for module, level in zip(modules, levels, strict=True):
-            module.set_verbosity(level)
-        if datasets_bars and not bars:
-            datasets.utils.enable_progress_bars()
-        if hub_bars and not bars:
-            huggingface_hub.utils.enable_progress_bars()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import datasets
-
 from curv_issues.data.accounts import shorten
+from curv_issues.data.column_types import ClassType
 from curv_issues.data.columns import Columns, find_columns
 from curv_issues.data.label_names import is_label_name, looks_like_ids
 from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, kinds_of
@@ -21,13 +20,13 @@ def find_selected_columns(selection: Selection, *, image_column: str | None, lab
         DatasetError: a table lacks a column, or columns are not clear; see `find_columns`.
     """
     tables = list(dict.fromkeys(piece.table for piece in selection.pieces))
-    columns = find_columns(tables[0].features, image_column=image_column, label_column=label_column)
+    columns = find_columns(tables[0].types, image_column=image_column, label_column=label_column)
     for table in tables[1:]:
         for column in (columns.image, columns.label):
-            if column not in table.features:
+            if column not in table.types:
                 raise DatasetError(
                     f"{table.name} has no column {column!r}, which {tables[0].name} has; its columns are "
-                    f"{shorten(table.features, 20)}. Expected the same columns of images and labels in all parts."
+                    f"{shorten(table.types, 20)}. Expected the same columns of images and labels in all parts."
                 )
     return columns
 
@@ -76,8 +75,8 @@ def _read_part(selection: Selection, number: int, column: str) -> tuple[list[Any
     values = piece.table.values(column)
     if len(piece.rows) != len(values):
         values = [values[row] for row in piece.rows]
-    feature = piece.table.features[column]
-    return values, tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+    kind = piece.table.types[column]
+    return values, kind.names if isinstance(kind, ClassType) else None
 
 
 def _join_by_name(

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from curv_issues.data.arrow_features import is_integer, read_features
+from curv_issues.data.arrow_types import read_types
+from curv_issues.data.column_types import ClassType, ColumnType, ValueType, is_integer
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures, count_processors
 from curv_issues.data.encoded import read_images
 from curv_issues.errors import DatasetError, first_line
@@ -31,7 +31,7 @@ _BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImpleme
 class ParquetTable:
     """One parquet file."""
 
-    def __init__(self, path: Path, *, name: str, folder: Path, classes: Mapping[str, datasets.ClassLabel] | None = None) -> None:
+    def __init__(self, path: Path, *, name: str, folder: Path, classes: Mapping[str, ClassType] | None = None) -> None:
         """Read the file's footer.
 
         Args:
@@ -51,11 +51,11 @@ class ParquetTable:
             with pq.ParquetFile(path, memory_map=True) as file:
                 self._metadata = file.metadata
                 _check_rows(file.metadata)
-                self.features: Mapping[str, Any] = read_features(file.schema_arrow)
+                self.types: Mapping[str, ColumnType] = read_types(file.schema_arrow)
         except _BROKEN as error:
             raise _unreadable(name, error) from error
-        plain = {column: kind for column, kind in (classes or {}).items() if is_integer(self.features.get(column))}
-        self.features = {**self.features, **plain}
+        plain = {column: kind for column, kind in (classes or {}).items() if is_integer(self.types.get(column))}
+        self.types = {**self.types, **plain}
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -90,7 +90,7 @@ class ParquetTable:
             column: of images; if any row holds bytes, no file counts.
             known: paths below the dataset's folder.
         """
-        if isinstance(self.features[column], datasets.Value):
+        if isinstance(self.types[column], ValueType):
             return set()
         try:
             with pq.ParquetFile(self._path, memory_map=True) as file:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import datasets
 import yaml
 
+from curv_issues.data.column_types import ClassType
 from curv_issues.data.walk import stays_inside
 from curv_issues.errors import DatasetError
 
@@ -41,7 +41,7 @@ class Configuration:
     patterns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     folder: str = ""
     is_default: bool = False
-    classes: Mapping[str, datasets.ClassLabel] = field(default_factory=dict)
+    classes: Mapping[str, ClassType] = field(default_factory=dict)
 
     def files_by_split(self, files: Sequence[str]) -> dict[str, list[str]]:
         """The files that each split names, in the order of its patterns; a file outside the folder matches nothing."""
@@ -68,7 +68,7 @@ def read_card(root: Path) -> list[Configuration]:
     return [_configuration(entry, classes, root) for entry in entries if isinstance(entry, dict)]
 
 
-def _configuration(entry: dict[str, Any], classes: Mapping[str, dict[str, datasets.ClassLabel]], root: Path) -> Configuration:
+def _configuration(entry: dict[str, Any], classes: Mapping[str, dict[str, ClassType]], root: Path) -> Configuration:
     name = str(entry.get("config_name", "default"))
     folder = str(entry.get("data_dir") or "")
     patterns = tuple(_patterns(entry.get("data_files")))
@@ -168,7 +168,7 @@ def _load_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
 
 
-def _read_classes(infos: Any) -> dict[str, dict[str, datasets.ClassLabel]]:
+def _read_classes(infos: Any) -> dict[str, dict[str, ClassType]]:
     """Configuration -> column -> class names, from the `dataset_info` of a card."""
     found = {}
     for info in infos if isinstance(infos, list) else [infos]:
@@ -181,6 +181,6 @@ def _read_classes(infos: Any) -> dict[str, dict[str, datasets.ClassLabel]]:
             if isinstance(names, dict):  # {"0": "cat", "1": "dog"}
                 names = [names[key] for key in sorted(names, key=lambda key: int(key) if str(key).isdigit() else 0)]
             if isinstance(names, list) and names and len(set(map(str, names))) == len(names):
-                columns[str(feature.get("name"))] = datasets.ClassLabel(names=[str(name) for name in names])
+                columns[str(feature.get("name"))] = ClassType(tuple(str(name) for name in names))
         found[str(info.get("config_name", "default"))] = columns
     return found

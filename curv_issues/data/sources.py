@@ -7,20 +7,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import datasets
+from typing import TYPE_CHECKING, Any
 
 from curv_issues.data.accounts import LeftOut
 from curv_issues.data.folder import open_folder
 from curv_issues.data.folder_layout import SPLIT_NAMES
-from curv_issues.data.hub import open_hub_dataset
 from curv_issues.data.image_folder import FolderOptions
 from curv_issues.data.label_table import TABLE_ENDINGS, LabelTable
 from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
 from curv_issues.data.parquet import ParquetTable
-from curv_issues.data.table import DatasetTable, RecordTable, Table
+from curv_issues.data.table import RecordTable, Table
 from curv_issues.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    import datasets
 
 _FILE_ENDING = re.compile(r"\.(parquet|arrow|csv|tsv|jsonl?|zip|tar|gz|jpe?g|png)", re.IGNORECASE)
 
@@ -81,7 +81,12 @@ def is_list_of_labels(labels: Any) -> bool:
 
 
 def open_source(
-    dataset: Any, *, config_name: str | None = None, revision: str | None = None, folder: FolderOptions | None = None
+    dataset: Any,
+    *,
+    config_name: str | None = None,
+    revision: str | None = None,
+    folder: FolderOptions | None = None,
+    bars: bool = False,
 ) -> OpenedSource:
     """Open a dataset without reading its images.
 
@@ -90,6 +95,7 @@ def open_source(
         config_name: configuration, of Hub ids and folders laid out like a Hub dataset.
         revision: branch, tag or commit, of Hub ids.
         folder: how a folder of image files is read; its options go with no other source.
+        bars: show the progress bars of the Hugging Face libraries.
 
     Returns:
         Its splits and where they came from.
@@ -99,22 +105,23 @@ def open_source(
         UsageError: an option does not go with this kind of source.
         AuditError: the Hugging Face cache cannot be written.
     """
-    if isinstance(dataset, datasets.IterableDataset | datasets.IterableDatasetDict):
+    kinds = _kinds_of(dataset)
+    if kinds & {"datasets.IterableDataset", "datasets.IterableDatasetDict"}:
         raise DatasetError(
             "A streaming dataset can be read only once, but an audit needs several epochs: load it without streaming "
             "and bound the cost with --max-samples (max_samples), or materialise a part of it with "
             "datasets.Dataset.from_list(list(dataset.take(10_000)), features=dataset.features)."
         )
     options = folder or FolderOptions()
-    if isinstance(dataset, datasets.Dataset | datasets.DatasetDict):
+    if kinds & {"datasets.Dataset", "datasets.DatasetDict"}:
         _refuse("an in-memory dataset", options, config_name=config_name, revision=revision)
         return _wrap(dataset, type(dataset).__name__)
     if isinstance(dataset, str | os.PathLike):
-        return _open_one(os.fspath(dataset), config_name, revision, options)
+        return _open_one(os.fspath(dataset), config_name, revision, options, bars=bars)
     if isinstance(dataset, Sequence) and dataset and all(isinstance(item, str | os.PathLike) for item in dataset):
         items = [os.fspath(item) for item in dataset]
         if len(items) == 1:
-            return _open_one(items[0], config_name, revision, options)
+            return _open_one(items[0], config_name, revision, options, bars=bars)
         return _open_files(items, config_name, revision, options)
     raise DatasetError(
         "Expected a Hub id, a path, a list of parquet files, a list of image files with labels=[...], a datasets.Dataset or "
@@ -123,7 +130,7 @@ def open_source(
     )
 
 
-def _open_one(name: str, config_name: str | None, revision: str | None, options: FolderOptions) -> OpenedSource:
+def _open_one(name: str, config_name: str | None, revision: str | None, options: FolderOptions, *, bars: bool) -> OpenedSource:
     if not name:  # As a path this would be the current folder.
         raise DatasetError("The name of the dataset is empty; expected a Hub id such as org/name or a local path.")
     path = Path(name).expanduser()
@@ -131,7 +138,7 @@ def _open_one(name: str, config_name: str | None, revision: str | None, options:
         return _open_files([name], config_name, revision, options)
     if os.path.isdir(path):
         _refuse("a local folder", revision=revision)
-        opened = open_folder(path.resolve(), name=name, config_name=config_name, options=options)
+        opened = open_folder(path.resolve(), name=name, config_name=config_name, options=options, bars=bars)
         return OpenedSource(
             name,
             opened.splits,
@@ -146,10 +153,20 @@ def _open_one(name: str, config_name: str | None, revision: str | None, options:
     if looks_like_path(name):
         raise DatasetError(f"There is no file or folder {name}.")
     _refuse("a Hub dataset", options)
-    found = open_hub_dataset(name, config_name=config_name, revision=revision)
+    from curv_issues.data.dataset_table import DatasetTable  # imports datasets, which local files need not wait for
+    from curv_issues.data.hub import open_hub_dataset
+    from curv_issues.data.quiet_libraries import quiet_libraries
+
+    with quiet_libraries(bars=bars):
+        found = open_hub_dataset(name, config_name=config_name, revision=revision)
     config = next((rows.info.config_name for rows in found.splits.values()), None)
     splits = {split: [DatasetTable(rows, name=name, folder=found.folder)] for split, rows in found.splits.items()}
     return OpenedSource(name, splits, config_name=config, revision=found.revision)
+
+
+def _kinds_of(dataset: Any) -> set[str]:
+    """The classes of an object as "library.Class", without importing the library."""
+    return {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(dataset).__mro__}
 
 
 def looks_like_path(name: str) -> bool:
@@ -198,7 +215,9 @@ def _is_archive(magic: bytes) -> bool:
 
 
 def _wrap(loaded: datasets.Dataset | datasets.DatasetDict, name: str) -> OpenedSource:
-    if isinstance(loaded, datasets.DatasetDict):
+    from curv_issues.data.dataset_table import DatasetTable
+
+    if isinstance(loaded, Mapping):  # a DatasetDict
         return OpenedSource(name, {str(split): [DatasetTable(rows, name=f"split {split!r}")] for split, rows in loaded.items()})
     split = "train" if loaded.split is None else str(loaded.split)
     return OpenedSource(name, {split: [DatasetTable(loaded, name=name)]}, has_split_names=loaded.split is not None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import datasets
 import numpy as np
 
 from curv_issues.data.decoding import EncodedPictures
@@ -124,6 +123,8 @@ def _translate(expression: str, by_name: Mapping[str, Sequence[Table]], aliases:
 
 def _slices(by_name: Mapping[str, Sequence[Table]], expression: str, source: str) -> list[tuple[str, int, int | None]]:
     lengths = {name: sum(map(len, tables)) for name, tables in by_name.items()}
+    import datasets  # takes a second, which the name of a split need not wait for
+
     try:
         instruction = datasets.ReadInstruction.from_spec(expression)
     except ValueError as error:

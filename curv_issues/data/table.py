@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import datasets
 import numpy as np
 
+from curv_issues.data.column_types import ClassType, ColumnType, ImageType, ValueType
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures
-from curv_issues.data.encoded import ArrowPictures, FileImages
+from curv_issues.data.encoded import FileImages
 from curv_issues.data.image_records import ImageRecords
 
 LABEL = "label"
@@ -22,11 +22,11 @@ class Table(Protocol):
 
     Attributes:
         name: what messages call it.
-        features: column name -> type, as the datasets library has them.
+        types: column name -> type.
     """
 
     name: str
-    features: Mapping[str, Any]
+    types: Mapping[str, ColumnType]
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -47,49 +47,6 @@ class Table(Protocol):
     def files(self, rows: np.ndarray) -> Sequence[str]:
         """Paths, below the dataset's folder, of the files that chosen rows are read from; none for what is in memory."""
         ...
-
-
-class DatasetTable:
-    """A `datasets.Dataset`."""
-
-    def __init__(
-        self, dataset: datasets.Dataset, *, name: str, folder: Path | None = None, files: Sequence[str] = (), keep: object = None
-    ) -> None:
-        """Wrap a dataset.
-
-        Args:
-            dataset: what is wrapped.
-            name: what messages call it.
-            folder: the dataset's own folder, which its image files lie in; None: they may lie anywhere.
-            files: paths of the files that it was read from.
-            keep: what must live as long as the table, such as a temporary folder.
-        """
-        self.dataset = dataset
-        self._files = files
-        self._keep = keep
-        self.name = name
-        self.features: Mapping[str, Any] = dataset.features
-        self._folder = folder
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return len(self.dataset)
-
-    def values(self, column: str) -> list[Any]:
-        """All values of a column."""
-        return self.dataset.select_columns([column]).with_format("arrow")[:].column(0).to_pylist()
-
-    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
-        """The encoded images in chosen rows of a column."""
-        return ArrowPictures(self.dataset, column, rows=rows, folder=self._folder)
-
-    def origin(self, column: str) -> str:
-        """The column."""
-        return f"column {column!r}"
-
-    def files(self, rows: np.ndarray) -> Sequence[str]:
-        """The files of all rows."""
-        return self._files
 
 
 class FileTable:
@@ -123,10 +80,10 @@ class FileTable:
         self._labels = labels
         self._label_column = label_column
         self._label_origin = label_origin
-        self.features: Mapping[str, Any] = {IMAGE: datasets.Image(decode=False)}
+        self.types: Mapping[str, ColumnType] = {IMAGE: ImageType()}
         if labels is not None:
-            kind = datasets.Value("string") if class_names is None else datasets.ClassLabel(names=list(class_names))
-            self.features = {**self.features, label_column: kind}
+            kind = ValueType("string") if class_names is None else ClassType(tuple(class_names))
+            self.types = {**self.types, label_column: kind}
 
     def __len__(self) -> int:
         """Number of files."""
@@ -158,8 +115,8 @@ class RecordTable:
     def __init__(self, records: ImageRecords) -> None:
         self.name = records.name
         self._records = records
-        kind = datasets.Value("string") if records.class_names is None else datasets.ClassLabel(names=list(records.class_names))
-        self.features: Mapping[str, Any] = {IMAGE: datasets.Image(decode=False), LABEL: kind}
+        kind = ValueType("string") if records.class_names is None else ClassType(tuple(records.class_names))
+        self.types: Mapping[str, ColumnType] = {IMAGE: ImageType(), LABEL: kind}
 
     def __len__(self) -> int:
         """Number of images."""

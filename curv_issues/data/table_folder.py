@@ -116,7 +116,7 @@ def open_table(root: Path, path: str, configuration: Configuration | None = None
 
 def name_files(table: Table, known: Collection[str]) -> set[str]:
     """Return those of the known image files that a table names instead of holding the images, and note them in the table."""
-    (column,) = [*find_image_columns(table.features), ""][:1]
+    (column,) = [*find_image_columns(table.types), ""][:1]
     return table.name_files(column, known) if known and column and isinstance(table, ParquetTable) else set()
 
 

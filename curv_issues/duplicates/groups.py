@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from curv_issues.duplicates.base import TESTS, ComparedPictures
 
@@ -19,6 +17,9 @@ def group_pictures(pairs: ComparedPictures, num_samples: int) -> np.ndarray:
     Returns:
         int64 (n,): number of each picture's group, counted from 0 in the order of their first members; -1: in none.
     """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components  # takes a third of a second to import
+
     links = coo_matrix((np.ones(len(pairs), bool), (pairs.first, pairs.second)), shape=(num_samples, num_samples))
     _, component = connected_components(links, directed=False)
     sizes = np.bincount(component, minlength=1)

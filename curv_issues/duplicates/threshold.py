@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
 
 LEAST, GREATEST = 0.9, 0.999
 BULK, TAIL = 0.9, 0.99  # quantiles that the normal law is laid through
@@ -26,6 +25,8 @@ def choose_threshold(background: np.ndarray, num_pairs: int) -> float:
     """
     if len(background) < FEWEST:
         return LEAST
+    from scipy.stats import norm  # takes most of a second to import
+
     bulk, tail = np.arctanh(np.clip(np.quantile(background, (BULK, TAIL)), -GREATEST, GREATEST))
     deviation = (tail - bulk) / (norm.ppf(TAIL) - norm.ppf(BULK))
     level = tail + deviation * max(0.0, norm.isf(min(0.5, EXPECTED / max(num_pairs, 1))) - norm.ppf(TAIL))

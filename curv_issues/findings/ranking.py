@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from curv_issues.errors import UsageError
 
@@ -69,4 +69,4 @@ def is_measured(scores: Mapping[str, np.ndarray], name: str) -> bool:
 
 def _suspicion(suspect: np.ndarray) -> np.ndarray:
     """Ranks in (0, 1), high where the values are high; ties share their mean rank."""
-    return (rankdata(suspect) - 0.5) / len(suspect)
+    return (pd.Series(suspect).rank().to_numpy() - 0.5) / len(suspect)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import socket
-import tarfile
 from pathlib import Path
 
 import datasets
@@ -111,25 +109,6 @@ def test_saved_datasets_do_not_lead_outside(tmp_path):
     (tmp_path / "dict" / "x").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DatasetError, match=r"x/data-00000-of-00001\.arrow leads outside its own folder\.$"):
         load_data(tmp_path / "dict")
-
-
-def write_tar(path: Path, start: int, labels: list[int]) -> None:
-    with tarfile.open(path, "w") as tar:
-        for number, label in enumerate(labels):
-            for name, content in ((f"{number}.png", pngs(start + number + 1)[-1]), (f"{number}.cls", str(label).encode())):
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-
-
-def test_tar_files_and_their_splits(tmp_path):
-    write_tar(tmp_path / "train-000000.tar", 0, [0, 1, 0])
-    write_tar(tmp_path / "train-000001.tar", 3, [1])
-    write_tar(tmp_path / "test-000000.tar", 4, [1, 0])
-    data = load_data(tmp_path, label_column="cls")
-    assert (data.source.split, data.labels.tolist()) == ("train", [0, 1, 0, 1])
-    assert data.source.files.by_reason() == {"in another split (test)": ["test-000000.tar"]}
-    assert load_data(tmp_path, split="test", label_column="cls").labels.tolist() == [1, 0]
 
 
 def test_archives_are_named(tmp_path):

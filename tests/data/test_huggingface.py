@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import io
-import logging
 from pathlib import Path
 
 import datasets
-import huggingface_hub.utils
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
@@ -294,40 +292,3 @@ def test_labeled_data_is_returned_as_it_is():
 def test_labeled_data_takes_no_options_of_loading(options):
     with pytest.raises(UsageError, match=r"^Options of loading \(split, columns, max_samples, \.\.\.\) do not go with Labeled"):
         load_data(LOADED, **options)
-
-
-@pytest.mark.parametrize("terminal", [False, True])
-@pytest.mark.parametrize("progress", [None, lambda done, total: None])
-def test_bars_of_downloads_need_a_terminal_and_a_wish(tmp_path, monkeypatch, terminal, progress):
-    path, shown, real = write_parquet(tmp_path / "a.parquet", [0, 1]), [], huggingface.open_source
-
-    def watch(dataset, **options):
-        bars = [datasets.utils.are_progress_bars_disabled(), huggingface_hub.utils.are_progress_bars_disabled()]
-        shown.append([not disabled for disabled in bars])
-        return real(dataset, **options)
-
-    monkeypatch.setattr(huggingface, "open_source", watch)
-    monkeypatch.setattr(huggingface.sys.stderr, "isatty", lambda: terminal)
-    load_data(path, progress=progress)
-    assert shown == [[terminal and progress is not None] * 2]
-
-
-def test_the_libraries_below_are_quiet_and_as_before_afterwards(tmp_path, capfd):
-    datasets.utils.logging.set_verbosity(logging.INFO)
-    (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
-    try:
-        load_data(write_parquet(tmp_path / "a.parquet", [0, 1]))
-        with pytest.raises(DatasetError):
-            load_data(tmp_path / "bad.parquet")
-        assert capfd.readouterr() == ("", "")
-        assert datasets.utils.logging.get_verbosity() == logging.INFO
-    finally:
-        datasets.utils.logging.set_verbosity_warning()
-    assert not datasets.utils.are_progress_bars_disabled()
-    assert not huggingface_hub.utils.are_progress_bars_disabled()
-    datasets.utils.disable_progress_bars()
-    try:
-        load_data(tmp_path / "a.parquet")
-        assert datasets.utils.are_progress_bars_disabled()
-    finally:
-        datasets.utils.enable_progress_bars()

@@ -58,7 +58,7 @@ def test_configurations(tmp_path):
 def test_class_names_stay_text_in_the_order_of_their_numbers(tmp_path, names):
     card(tmp_path, f"dataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n        names: {names}")
     (configuration,) = read_card(tmp_path)
-    assert configuration.classes["label"].names == ["no", "007", "1e3", "null"]
+    assert configuration.classes["label"].names == ("no", "007", "1e3", "null")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import datasets
 import pytest
 
@@ -207,3 +210,17 @@ def test_the_source_is_not_written_to(tmp_path):
     before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
     open_source(folder)
     assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
+
+
+def test_local_folders_are_read_without_libraries_that_take_seconds_to_import(tmp_path):
+    write_image_folder(tmp_path / "folder", {"dog": 2, "cat": 2})
+    write_parquet(tmp_path / "table.parquet", [0, 1])
+    code = (
+        "import sys, curv_issues, curv_issues.auditing\n"
+        "[curv_issues.load_data(path) for path in sys.argv[1:]]\n"
+        "print({'datasets', 'huggingface_hub', 'torch', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "folder", tmp_path / "table.parquet"], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("set()\n", "")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from datasets import Dataset, DatasetDict, load_dataset
 
+from curv_issues.data.dataset_table import DatasetTable
 from curv_issues.data.splits import Selection, select_split
-from curv_issues.data.table import DatasetTable
 from curv_issues.errors import DatasetError, UsageError
 
 

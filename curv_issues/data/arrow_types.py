@@ -1,0 +1,58 @@
+"""Types of the columns of parquet and Arrow files, from the files alone.
+
+The datasets library would follow the metadata of a file anywhere: to a list of class names in another file, or to millions
+of class names that only a number stands for. Only two things are taken from them: class names, and that a column is of images.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeGuard
+
+import pyarrow as pa
+
+from curv_issues.data.column_types import ClassType, ColumnType, ImageType, OtherType, StructType, ValueType, is_integer
+
+_NUMPY_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+
+
+def read_types(schema: pa.Schema) -> dict[str, ColumnType]:
+    """Return column name -> type of a file's columns."""
+    described = _describe_columns(schema.metadata)
+    return {field.name: _read_type(field, described.get(field.name)) for field in schema}
+
+
+def _read_type(field: pa.Field, described: Any) -> ColumnType:
+    kind = _convert(field.type)
+    if not isinstance(described, dict):
+        return kind
+    names = described.get("names")
+    if described.get("_type") == "ClassLabel" and is_integer(kind) and _are_class_names(names):
+        return ClassType(tuple(names))
+    is_image = isinstance(kind, StructType) and {"bytes", "path"} <= set(kind.fields)
+    return ImageType() if described.get("_type") == "Image" and is_image else kind
+
+
+def _convert(kind: pa.DataType) -> ColumnType:
+    if pa.types.is_dictionary(kind):  # pandas' categories
+        kind = kind.value_type
+    if pa.types.is_string_view(kind):
+        kind = pa.string()
+    if pa.types.is_struct(kind):
+        return StructType({field.name: _convert(field.type) for field in kind})
+    if pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType):
+        return OtherType(str(kind))
+    return ValueType(_NUMPY_NAMES.get(str(kind), str(kind)))
+
+
+def _describe_columns(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
+    """What the datasets library writes of each column into a file."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+    except (LookupError, ValueError, TypeError, RecursionError):  # absent, or written by someone else
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _are_class_names(names: Any) -> TypeGuard[list[str]]:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names) and 0 < len(set(names)) == len(names)

@@ -1,0 +1,74 @@
+"""A `datasets.Dataset` as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+
+from curv_issues.data.column_types import ClassType, ColumnType, ImageType, OtherType, StructType, ValueType
+from curv_issues.data.decoding import EncodedPictures
+from curv_issues.data.encoded import ArrowPictures
+
+
+class DatasetTable:
+    """A `datasets.Dataset`."""
+
+    def __init__(
+        self, dataset: datasets.Dataset, *, name: str, folder: Path | None = None, files: Sequence[str] = (), keep: object = None
+    ) -> None:
+        """Wrap a dataset.
+
+        Args:
+            dataset: what is wrapped.
+            name: what messages call it.
+            folder: the dataset's own folder, which its image files lie in; None: they may lie anywhere.
+            files: paths of the files that it was read from.
+            keep: what must live as long as the table, such as a temporary folder.
+        """
+        self.dataset = dataset
+        self._files = files
+        self._keep = keep
+        self.name = name
+        self.types: Mapping[str, ColumnType] = types_of(dataset.features)
+        self._folder = folder
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.dataset)
+
+    def values(self, column: str) -> list[Any]:
+        """All values of a column."""
+        return self.dataset.select_columns([column]).with_format("arrow")[:].column(0).to_pylist()
+
+    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+        """The encoded images in chosen rows of a column."""
+        return ArrowPictures(self.dataset, column, rows=rows, folder=self._folder)
+
+    def origin(self, column: str) -> str:
+        """The column."""
+        return f"column {column!r}"
+
+    def files(self, rows: np.ndarray) -> Sequence[str]:
+        """The files of all rows."""
+        return self._files
+
+
+def types_of(features: Mapping[str, Any]) -> dict[str, ColumnType]:
+    """Return column name -> type for the features of a dataset (`datasets.Features`)."""
+    return {name: _convert(feature) for name, feature in features.items()}
+
+
+def _convert(feature: Any) -> ColumnType:
+    if isinstance(feature, datasets.Image):
+        return ImageType()
+    if isinstance(feature, datasets.ClassLabel) and feature.names:
+        return ClassType(tuple(feature.names))
+    if isinstance(feature, datasets.Value):
+        return ValueType(str(feature.dtype))
+    if isinstance(feature, dict):
+        return StructType(types_of(feature))
+    return OtherType(type(feature).__name__)

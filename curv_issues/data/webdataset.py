@@ -1,0 +1,41 @@
+"""Tar files in the WebDataset convention, copied to a temporary cache by the datasets library."""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import datasets
+
+from curv_issues.data.dataset_table import DatasetTable
+from curv_issues.data.load_errors import explain_errors
+from curv_issues.data.quiet_libraries import quiet_libraries
+from curv_issues.errors import DatasetError
+
+
+def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool) -> DatasetTable:
+    """Open tar files as one table.
+
+    Args:
+        root: the dataset's folder.
+        paths: of the tar files, below it.
+        name: what messages call the dataset.
+        bars: show the progress bars of the library.
+
+    Raises:
+        DatasetError: the files cannot be read.
+        AuditError: there is no space for the copy.
+    """
+    places = [os.fspath(root / path) for path in paths]
+    if any("::" in place for place in places):  # which would be a chain of addresses
+        raise DatasetError(f"{name} cannot be read: the path of a tar file contains '::'; rename it.")
+    cache = tempfile.TemporaryDirectory(prefix="curv-issues-")
+    with explain_errors(name), quiet_libraries(bars=bars):
+        loaded = datasets.load_dataset(
+            "webdataset", data_files={"train": [glob.escape(place) for place in places]}, cache_dir=cache.name, split="train"
+        )
+    assert isinstance(loaded, datasets.Dataset)
+    return DatasetTable(loaded, name=name, folder=root, files=paths, keep=cache)
