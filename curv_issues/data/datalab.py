@@ -11,6 +11,7 @@ import numpy as np
 
 from curv_issues.data.base import LabeledData, hash_pixels
 from curv_issues.data.columns import find_columns
+from curv_issues.data.dataset_table import types_of
 from curv_issues.data.decoding import EncodedPicture
 from curv_issues.data.encoded import ArrowPictures
 from curv_issues.data.huggingface import load_data
@@ -174,4 +175,4 @@ def _find_images(features: datasets.Features, image_key: str | None, *, label_co
         image_key = found[0] if found else None
     elif image_key not in features:
         raise DatasetError(f"image_key names the column {image_key!r}; the dataset has {', '.join(features)}.")
-    return find_columns(features, image_column=image_key, label_column=label_column).image
+    return find_columns(types_of(features), image_column=image_key, label_column=label_column).image
