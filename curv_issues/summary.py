@@ -18,7 +18,7 @@ from curv_issues.tables import text_column
 if TYPE_CHECKING:
     from curv_issues.duplicates.base import ComparedPictures
 
-NO_LABEL_NAMES = ("", "-1")  # class names that often stand for a label that is missing
+NO_LABEL_NAME = "-1"  # a class name that often stands for a label that is missing
 FEW_SAMPLES = 500  # the smallest number that the benchmarks measure
 PACKAGES = ("curv-issues", "torch", "datasets", "cleanlab", "numpy", "pandas", "scikit-learn", "pyarrow", "pillow")
 
@@ -104,9 +104,8 @@ def notes_on(data: LabeledData) -> list[str]:
             f"{len(single)} of {data.num_classes} classes {'has' if len(single) == 1 else 'have'} one sample only ({shown}): "
             "nothing can be learned of such a class, so its sample looks suspect whatever its label."
         )
-    for name in NO_LABEL_NAMES:
-        if name in data.class_names and (count := int(sizes[data.class_names.index(name)])):
-            notes.append(f"{count} samples carry the label {name!r}, taken as a class; if it means no label, leave them out.")
+    if NO_LABEL_NAME in data.class_names and (count := int(sizes[data.class_names.index(NO_LABEL_NAME)])):
+        notes.append(f"{count} samples carry the label {NO_LABEL_NAME!r}, taken as a class; if it means no label, leave them out.")
     if data.source.unreadable:
         count = len(data.source.unreadable)
         notes.append(f"{count} picture{' could not be read and was' if count == 1 else 's could not be read and were'} left out.")

@@ -235,11 +235,10 @@ def test_few_samples_are_noted() -> None:
     assert notes_on(make_data(500)) == []
 
 
-@pytest.mark.parametrize("name", ["", "-1"])
-def test_classes_that_may_mean_no_label_are_noted(name: str) -> None:
-    result = labelled([name, "dog"] * 15)
+def test_a_class_that_may_mean_no_label_is_noted() -> None:
+    result = labelled(["-1", "dog"] * 15)
     assert result.summary["notes"][1:-1] == [
-        f"15 samples carry the label {name!r}, taken as a class; if it means no label, leave them out."
+        "15 samples carry the label '-1', taken as a class; if it means no label, leave them out."
     ]
 
 
@@ -318,7 +317,7 @@ def test_two_identical_rows_are_two_rows() -> None:
     [
         ["zebra", "apple", "Mango"],
         ["猫", "собака", "größe ≥ 1"],
-        ["", " ", "\n"],
+        [".", " .", ".\n"],
         ["a\udcff", "[red]b[/red]", "x" * 300],
         ["None", "nan", "1.0"],
     ],

@@ -15,7 +15,7 @@ from curv_issues.data.dataset_table import types_of
 from curv_issues.data.decoding import EncodedPicture
 from curv_issues.data.encoded import ArrowPictures
 from curv_issues.data.huggingface import load_data
-from curv_issues.data.labels import encode_labels
+from curv_issues.data.labels import encode_labels, is_missing
 from curv_issues.data.picture import UnreadablePictureError, decode_values
 from curv_issues.errors import DatasetError
 from curv_issues.progress import Progress, ProgressCallback
@@ -152,7 +152,8 @@ def _class_names(classes: list[Any]) -> tuple[str, ...]:
 
 def _check_labels(codes: Any, names: tuple[str, ...], *, column: str) -> np.ndarray:
     labels = np.array(codes, dtype=np.int64)
-    unlabelled = np.flatnonzero((labels < 0) | (labels >= len(names)))
+    unnamed = [code for code, name in enumerate(names) if is_missing(name)]
+    unlabelled = np.flatnonzero((labels < 0) | (labels >= len(names)) | np.isin(labels, unnamed))
     if len(unlabelled):
         rows = ", ".join(str(row) for row in unlabelled[:_SHOWN]) + (", ..." if len(unlabelled) > _SHOWN else "")
         raise DatasetError(

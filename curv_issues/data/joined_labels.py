@@ -8,7 +8,7 @@ from curv_issues.data.accounts import shorten
 from curv_issues.data.column_types import ClassType
 from curv_issues.data.columns import Columns, find_columns
 from curv_issues.data.label_names import is_label_name, looks_like_ids
-from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, kinds_of
+from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, is_missing, kinds_of
 from curv_issues.data.splits import Selection
 from curv_issues.errors import DatasetError
 
@@ -93,9 +93,9 @@ def _join_by_name(
                     f"The parts cannot be audited together: the labels of {piece.table.name} are {' and '.join(sorted(others))}, "
                     "and other parts have class names; expected class names in all parts."
                 )
-            texts = [None if value is None else str(value) for value in raw]
+            texts = [None if is_missing(value) else str(value) for value in raw]
         else:
-            has_labels = any(value not in (None, UNLABELLED) and value == value for value in raw)  # NaN differs from itself
+            has_labels = any(value != UNLABELLED and not is_missing(value) for value in raw)
             codes = (
                 encode_labels(raw, names=names, skip_unlabelled=True, origin=origin).codes
                 if has_labels
@@ -114,7 +114,7 @@ def _strings_by_split(selection: Selection, column: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     tables = {piece.table: piece.split for piece in selection.pieces}
     for table, split in tables.items() if len(set(tables.values())) > 1 else ():
-        if strings := {value for value in table.values(column) if isinstance(value, str)}:
+        if strings := {value for value in table.values(column) if isinstance(value, str) and not is_missing(value)}:
             found.setdefault(split, set()).update(strings)
     return found
 

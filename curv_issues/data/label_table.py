@@ -66,7 +66,8 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
     """Read a table of labels.
 
     CSV, TSV and TXT: UTF-8 or UTF-16 with a byte order mark; the separator (comma, semicolon, tab, bar) is detected. Every
-    value stays text: `None`, `NA`, `007` and `1e3` are values like any other, and only an empty cell is missing (None).
+    value stays text: `None`, `NA`, `007` and `1e3` are values like any other. Only a cell without a visible character is
+    missing (None).
     JSON: one object per line, or a list of objects; strings stay strings, numbers stay numbers, null is None.
     Parquet: values as stored; categories and ClassLabel codes become their names; columns with bytes are left out.
 
@@ -99,7 +100,8 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
     text = decode_text(_read_bytes(file, name), name)
     if ending in (".csv", ".tsv", ".txt"):
         cells = read_delimited(text, name, prefer_tabs=ending == ".tsv", allow_spaces=ending == ".txt")
-        by_column = [[cell or None for cell in column] for column in zip(*cells.rows, strict=True)] or [[] for _ in cells.header]
+        by_column = [[cell if cell.strip() else None for cell in column] for column in zip(*cells.rows, strict=True)]
+        by_column = by_column or [[] for _ in cells.header]
         columns = _name_columns([cell.strip() for cell in cells.header], by_column)
         return LabelTable(name, columns, is_text=True, folder=folder, lines=cells.lines)
     objects, lines = _read_json(text, name, is_lines=ending != ".json")

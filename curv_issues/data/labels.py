@@ -40,8 +40,8 @@ def encode_labels(
 ) -> EncodedLabels:
     """Turn raw label values into classes.
 
-    Integers (gaps and negative ones are fine), integer-valued floats, booleans and strings are labels. None and NaN
-    mean "no label", and so does -1 where the values are indices into `names`.
+    Integers (gaps and negative ones are fine), integer-valued floats, booleans and strings are labels. None, NaN and text
+    without a visible character mean "no label". Where the values are indices into `names`, so do -1 and a name without one.
 
     Args:
         values: n raw labels of one type.
@@ -59,13 +59,14 @@ def encode_labels(
     if names is not None:
         _check_names(names)
     raw = values.tolist() if isinstance(values, np.ndarray) else list(values)
-    unlabelled = np.fromiter((_is_missing(value) for value in raw), dtype=bool, count=len(raw))
+    unlabelled = np.fromiter((is_missing(value) for value in raw), dtype=bool, count=len(raw))
     present = [value for value, missing in zip(raw, unlabelled, strict=True) if not missing]
     classes = _as_classes(present, rows=np.flatnonzero(~unlabelled), origin=origin)
 
     codes = np.full(len(raw), UNLABELLED, dtype=np.int64)
     if names is not None:
         codes[~unlabelled] = _check_indices(classes, names, rows=np.flatnonzero(~unlabelled), origin=origin)
+        codes[np.isin(codes, [code for code, name in enumerate(names) if is_missing(name)])] = UNLABELLED
         unlabelled = codes == UNLABELLED
         class_names = tuple(names)
     else:
@@ -86,10 +87,13 @@ def encode_labels(
 
 def kinds_of(values: Sequence[Any]) -> set[str]:
     """Return the kinds of the labels that are not missing: "numbers", "strings", "booleans", "other"."""
-    return {_kind_of(value) for value in values if not _is_missing(value)}
+    return {_kind_of(value) for value in values if not is_missing(value)}
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Return whether a value stands for no label, wherever it comes from: None, NaN, empty text, or only spaces."""
+    if isinstance(value, str):
+        return not value.strip()
     return value is None or (isinstance(value, float | np.floating) and math.isnan(value))
 
 

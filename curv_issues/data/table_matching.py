@@ -11,6 +11,7 @@ import numpy as np
 
 from curv_issues.data.label_names import is_label_name
 from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
+from curv_issues.data.labels import is_missing
 from curv_issues.data.path_lookup import IGNORING_CASE
 from curv_issues.data.path_modes import ImagePaths, Match, text_of
 from curv_issues.errors import DatasetError
@@ -120,13 +121,13 @@ def match_rows(
 
 
 def labels_of_images(table: LabelTable, matched: Matched) -> list[Any]:
-    """Return the label of each image, None for images without a row or without a label; empty text is no label.
+    """Return the label of each image, None for images without a row or without a label (see `is_missing`).
 
     Text labels of a CSV file that are all integers become integers (`plain_labels`).
     """
     values = table.columns[matched.label_column]
     values = plain_labels(values) if table.is_text else values
-    return [values[row] if row >= 0 and values[row] != "" else None for row in matched.row_of_image.tolist()]
+    return [values[row] if row >= 0 and not is_missing(values[row]) else None for row in matched.row_of_image.tolist()]
 
 
 def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | None:

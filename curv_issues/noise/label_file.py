@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import numpy as np
 
 from curv_issues.data.base import LabeledData
 from curv_issues.data.label_table import LabelTable, plain_labels, read_table
+from curv_issues.data.labels import is_missing
 from curv_issues.data.table_matching import column_of_files, match_rows
 from curv_issues.errors import DatasetError
 from curv_issues.noise.base import Planted
@@ -123,7 +123,7 @@ def _refuse_missing(data: LabeledData, table: LabelTable, found: np.ndarray) -> 
 
 
 def _as_text(value: Any) -> str | None:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         return None
     # A column of integers with gaps comes as floats from pandas.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
