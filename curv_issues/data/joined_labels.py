@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from curv_issues.data.accounts import shorten
 from curv_issues.data.column_types import ClassType
 from curv_issues.data.columns import Columns, find_columns
-from curv_issues.data.label_names import is_label_name, looks_like_ids
+from curv_issues.data.label_names import looks_like_ids
+from curv_issues.data.label_table import describe_ids
 from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, is_missing, kinds_of
-from curv_issues.data.splits import Selection
+from curv_issues.data.splits import Piece, Selection
 from curv_issues.errors import DatasetError
 
 
@@ -37,8 +39,7 @@ def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip
     Args:
         selection: rows of one table or several.
         columns: of `find_selected_columns`.
-        is_chosen: whether the user named the column of the labels; otherwise ids and captions are refused, unless the
-            column is called label or the like.
+        is_chosen: whether the user named the column of the labels; otherwise ids and captions are refused.
         skip_unlabelled: mark rows without a label instead of raising.
 
     Returns:
@@ -50,7 +51,8 @@ def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip
     column = columns.label
     origins = list(dict.fromkeys(piece.table.origin(column) for piece in selection.pieces))
     origin = origins[0] if len(origins) == 1 else f"{origins[0]} and {len(origins) - 1} more"
-    parts = [_read_part(selection, number, column) for number in range(len(selection.pieces))]
+    whole = {table: table.values(column) for table in dict.fromkeys(piece.table for piece in selection.pieces)}
+    parts = [_read_part(piece, whole[piece.table], column) for piece in selection.pieces]
     names = [part[1] for part in parts]
     values: list[Any]
     joined = names[0]
@@ -61,18 +63,13 @@ def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip
         if joined is None:
             _check_overlap(_strings_by_split(selection, column))
         values = [value for part in parts for value in part[0]]
-    if joined is None and not is_chosen and not is_label_name(column) and looks_like_ids(values):
-        raise DatasetError(
-            f"The labels were to be read from {origin}, but nearly all of its values differ, as ids and captions do; name the "
-            "column of the labels with --label-column (label_column)."
-        )
+    if joined is None and not is_chosen and looks_like_ids(itertools.chain(*whole.values()), column=column):
+        raise DatasetError(describe_ids(column, origin))
     return encode_labels(values, names=joined, skip_unlabelled=skip_unlabelled, origin=origin), origin
 
 
-def _read_part(selection: Selection, number: int, column: str) -> tuple[list[Any], tuple[str, ...] | None]:
-    """The values of one piece, and the class names that they are indices into."""
-    piece = selection.pieces[number]
-    values = piece.table.values(column)
+def _read_part(piece: Piece, values: list[Any], column: str) -> tuple[list[Any], tuple[str, ...] | None]:
+    """Of all values of a table those of one piece, and the class names that they are indices into."""
     if len(piece.rows) != len(values):
         values = [values[row] for row in piece.rows]
     kind = piece.table.types[column]

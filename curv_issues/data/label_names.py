@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
+from curv_issues.data.labels import is_missing
+
 LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "category", "categories", "y", "ys")
 """Column names that say "label", in lower case; compare with `is_label_name`."""
 
@@ -17,17 +19,22 @@ def is_label_name(name: str) -> bool:
     return name.strip().casefold() in LABEL_NAMES
 
 
-def looks_like_ids(values: Iterable[Any]) -> bool:
+def looks_like_ids(values: Iterable[Any], *, column: str = "") -> bool:
     """Return whether values are too diverse for class labels, as ids and captions are.
 
     With 20 values or more: more than half as many distinct values as values, so an average class would have fewer than two
-    images. With fewer values, where small classes are normal, at most one value in ten may repeat an earlier one. None is
-    ignored, and one value alone says nothing (False).
+    images. With fewer values, where small classes are normal, at most one value in ten may repeat an earlier one; this proves
+    nothing against a column that is called label or the like (False). Missing labels are ignored, and one value alone says
+    nothing (False).
+
+    Args:
+        values: of all rows of the column, not only of those that are read.
+        column: its name.
     """
-    present = [value if isinstance(value, Hashable) else repr(value) for value in values if value is not None]
+    present = [value if isinstance(value, Hashable) else repr(value) for value in values if not is_missing(value)]
     num_distinct = len(set(present))
     if len(present) < _FEW_ROWS:
-        return len(present) > 1 and len(present) - num_distinct <= len(present) // 10
+        return not is_label_name(column) and len(present) > 1 and len(present) - num_distinct <= len(present) // 10
     return num_distinct > len(present) / 2
 
 

@@ -124,7 +124,7 @@ def label_column_of(table: LabelTable, *, label_column: str | None = None, file_
     """Return the name of the column of labels.
 
     In this order: `label_column`; the column named like labels (label, class, target, category, y, their plurals, any case);
-    the only column besides `file_column`, unless its values look like ids or captions.
+    the only column besides `file_column`. A column is only taken by itself if its values do not look like ids or captions.
 
     Raises:
         DatasetError: there is no such column, or several, or only one that looks like ids.
@@ -141,21 +141,25 @@ def label_column_of(table: LabelTable, *, label_column: str | None = None, file_
     if len(named) > 1:
         flags = " or ".join(f"--label-column {column}" for column in named)
         raise DatasetError(f"{table.name} has several label columns: {', '.join(named)}; choose one with {flags} (label_column).")
-    if named:
-        return named[0]
     if not others:
         raise DatasetError(f"{table.name} has no column of labels; its columns are: {table.list_columns()}.")
-    if len(others) > 1:
+    if not named and len(others) > 1:
         raise DatasetError(
             f"No column of {table.name} is called label, and several could be it; its columns are: {table.list_columns()}. "
             "Choose one with --label-column (label_column)."
         )
-    if looks_like_ids(table.columns[others[0]]):
-        raise DatasetError(
-            f"The values of column {others[0]!r} of {table.name} differ in nearly every row, as ids and captions do; if they are "
-            f"the labels, say --label-column {others[0]} (label_column)."
-        )
-    return others[0]
+    (found,) = named or others
+    if looks_like_ids(table.columns[found], column=found):
+        raise DatasetError(describe_ids(found, f"column {found!r} of {table.name}"))
+    return found
+
+
+def describe_ids(column: str, origin: str) -> str:
+    """Return the error for a column that may hold ids or captions; `origin` is how messages call it."""
+    return (
+        f"The values of {origin} differ in most rows, as ids and captions do, so an average class would have fewer than two "
+        f"images; if they are the labels, say --label-column {column} (label_column={column!r})."
+    )
 
 
 def _read_bytes(file: Path, name: str) -> bytes:

@@ -174,7 +174,7 @@ def test_a_class_with_one_sample_and_fewer_samples_than_a_batch(tmp_path: Path) 
 
 def test_a_thousand_classes(tmp_path: Path) -> None:
     data = write_parquet(tmp_path / "data.parquet", [i % 1000 for i in range(1100)], pictures=pngs(50) * 22)
-    found = scores(data)
+    found = scores(data, "--label-column", "label")
     assert len(found) == 1100
     assert found["given"].nunique() == 1000
     assert np.load("out/pred_probs.npy").shape == (1100, 1000)

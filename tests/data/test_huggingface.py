@@ -89,7 +89,7 @@ def test_a_column_of_encoded_pictures():
 
 
 def test_rows_are_those_of_load_dataset(tmp_path):
-    write_parquet(tmp_path / "train.parquet", list(range(20)))
+    write_parquet(tmp_path / "train.parquet", list(range(10)) * 2)
     write_parquet(tmp_path / "test.parquet", list(range(5)), pictures=pngs(25)[20:])
     expression = "train[50%:]+test[-2:]+train[:3]"
     expected = datasets.load_dataset(str(tmp_path), split=expression)
@@ -241,7 +241,8 @@ def test_identical_rows_and_the_fingerprint(tmp_path):
 
 
 def test_a_thousand_classes(tmp_path):
-    data = load_data(write_parquet(tmp_path / "a.parquet", list(range(1000)), pictures=pngs(10) * 100), resolution=8)
+    file = write_parquet(tmp_path / "a.parquet", list(range(1000)), pictures=pngs(10) * 100)
+    data = load_data(file, label_column="label", resolution=8)
     assert data.num_classes == 1000
     assert data.labels.tolist() == list(range(1000))
 

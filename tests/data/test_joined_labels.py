@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pandas as pd
 import pytest
 
 import curv_issues
@@ -115,16 +116,22 @@ def test_against_compares_names(tmp_path, order):
     assert result.overlap["agree"].all()
 
 
-@pytest.mark.parametrize("column", ["image_id", "caption"])
+@pytest.mark.parametrize("column", ["image_id", "caption", "label"])
 def test_ids_and_captions_are_not_taken_silently(tmp_path, column):
-    file = save(tmp_path / "a.parquet", [f"text {row}" for row in range(30)], column=column)
-    with pytest.raises(
-        DatasetError, match=rf"^The labels were to be read from column '{column}' of .*, but nearly all of its values"
-    ):
-        load_data(file)
-    assert load_data(file, label_column=column).num_classes == 30
-    named = save(tmp_path / "b.parquet", [f"class {row}" for row in range(30)])
-    assert load_data(named).num_classes == 30
+    values = [f"text {row}" for row in range(30)]
+    file = save(tmp_path / "a.parquet", values, column=column)
+    frame = pd.DataFrame({"image": pngs(30), column: values})
+    folder = write_image_folder(tmp_path / "folder", {".": 30})
+    (folder / "metadata.csv").write_text(f"file,{column}\n" + "".join(f"{row}.png,{row}\n" for row in range(30)))
+    for source in (file, frame, folder):
+        with pytest.raises(DatasetError, match=rf"^The values of column '{column}' of .* say --label-column {column} \(label_"):
+            load_data(source)
+        assert load_data(source, label_column=column).num_classes == 30
+
+
+def test_a_part_with_few_images_of_a_class_is_judged_by_its_whole_file(tmp_path):
+    file = save(tmp_path / "a.parquet", list(range(30)) * 4, column="species")
+    assert load_data(file, split="train[:30]").num_classes == 30
 
 
 def test_where_labels_come_from(tmp_path):
