@@ -11,6 +11,7 @@ from curv_issues.data.accounts import shorten
 from curv_issues.data.folder_layout import Parts
 from curv_issues.data.label_names import is_label_name
 from curv_issues.data.label_table import LabelTable, read_table
+from curv_issues.data.labels import kinds_of
 from curv_issues.data.table_matching import Matched, labels_of_images, match_rows
 from curv_issues.errors import DatasetError
 
@@ -80,6 +81,7 @@ def labels_of_metadata(
     columns: list[str] = []
     names: list[str] = []
     notes: list[str] = []
+    kinds: set[str] = set()
     for parts in sorted(metadata, key=len):
         table = replace(read_table(root.joinpath(*parts)), name="/".join(parts))
         named = [name for name in table.columns if (name == label_column if label_column else is_label_name(name))]
@@ -94,6 +96,8 @@ def labels_of_metadata(
         columns.append(found.column)
         names.append(table.name)
         notes += found.notes
+        if not table.is_text:
+            kinds |= kinds_of(list(found.values.values()))
     if not columns:
         return None
     if len(set(columns)) > 1:
@@ -101,7 +105,8 @@ def labels_of_metadata(
             f"{shorten(names)} name their labels differently ({', '.join(dict.fromkeys(columns))}); give them the same column, or "
             "all labels in one table with --labels FILE (labels=...)."
         )
-    if {str, int} <= {type(value) for value in values.values()}:  # integers of one CSV file, text of another
+    # Integers of one table, text of another. Within JSON and parquet, text and numbers are different labels.
+    if len(kinds) < 2 and {str, int} <= {type(value) for value in values.values()}:
         values = {path: None if value is None else str(value) for path, value in values.items()}
     return TableLabels(values, columns[0], f"column {columns[0]!r} of {shorten(names, 3)}", notes)
 

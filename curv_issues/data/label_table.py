@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from curv_issues.data.delimited import decode_text, read_delimited
+from curv_issues.data.json_table import find_ambiguous, read_json
 from curv_issues.data.label_names import is_label_name, looks_like_ids
 from curv_issues.data.parquet_table import read_parquet_columns
 from curv_issues.errors import DatasetError
@@ -35,6 +36,7 @@ class LabelTable:
         is_text: every value is text or None, because the format knows nothing else (CSV).
         folder: the folder of the file; None for a table that is not a file.
         lines: the line of each row in the file, counted from 1; None where the file has no lines.
+        ambiguous: columns whose values cannot be told apart as classes -> why, to go on after "Column 'x' of the table".
     """
 
     name: str
@@ -42,6 +44,7 @@ class LabelTable:
     is_text: bool
     folder: Path | None = None
     lines: Sequence[int] | None = None
+    ambiguous: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -50,6 +53,13 @@ class LabelTable:
     def where(self, row: int) -> str:
         """Return how messages call a row, counted from 0: its line in the file if there is one."""
         return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
+
+    def check_labels(self, column: str) -> None:
+        """Raise DatasetError if the values of a column cannot be told apart as classes."""
+        if column in self.ambiguous:
+            raise DatasetError(
+                f"Column {column!r} of {self.name} {self.ambiguous[column]}; expected one spelling for each class, best as text."
+            )
 
     def list_columns(self) -> str:
         """Return the names of the columns for a message; long lists are cut."""
@@ -68,7 +78,8 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
     CSV, TSV and TXT: UTF-8 or UTF-16 with a byte order mark; the separator (comma, semicolon, tab, bar) is detected. Every
     value stays text: `None`, `NA`, `007` and `1e3` are values like any other. Only a cell without a visible character is
     missing (None).
-    JSON: one object per line, or a list of objects; strings stay strings, numbers stay numbers, null is None.
+    JSON: one object per line, or a list of objects; strings stay strings, numbers stay numbers, null is None. An object with
+    one key twice is refused.
     Parquet: values as stored; categories and ClassLabel codes become their names; columns with bytes are left out.
 
     Columns with the same name are renamed to tell them apart ("label (column 2)"), and so are columns without a name. Columns
@@ -104,8 +115,9 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
         by_column = by_column or [[] for _ in cells.header]
         columns = _name_columns([cell.strip() for cell in cells.header], by_column)
         return LabelTable(name, columns, is_text=True, folder=folder, lines=cells.lines)
-    objects, lines = _read_json(text, name, is_lines=ending != ".json")
-    return LabelTable(name, _columns_of(objects), is_text=False, folder=folder, lines=lines)
+    objects, lines = read_json(text, name, is_lines=ending != ".json")
+    table = LabelTable(name, _columns_of(objects), is_text=False, folder=folder, lines=lines)
+    return replace(table, ambiguous=find_ambiguous(table.columns, table.where))
 
 
 def plain_labels(values: Sequence[Any]) -> list[Any]:
@@ -127,8 +139,14 @@ def label_column_of(table: LabelTable, *, label_column: str | None = None, file_
     the only column besides `file_column`. A column is only taken by itself if its values do not look like ids or captions.
 
     Raises:
-        DatasetError: there is no such column, or several, or only one that looks like ids.
+        DatasetError: there is no such column, or several, only one that looks like ids, or its values cannot be told apart.
     """
+    column = _choose_label_column(table, label_column, file_column)
+    table.check_labels(column)
+    return column
+
+
+def _choose_label_column(table: LabelTable, label_column: str | None, file_column: str | None) -> str:
     if label_column is not None:
         if label_column not in table.columns:
             raise DatasetError(
@@ -139,7 +157,7 @@ def label_column_of(table: LabelTable, *, label_column: str | None = None, file_
     others = [column for column in table.columns if column != file_column and not _ROW_INDEX.fullmatch(column)]
     named = [column for column in others if is_label_name(column)]
     if len(named) > 1:
-        flags = " or ".join(f"--label-column {column}" for column in named)
+        flags = " or ".join(f"--label-column {shlex.quote(column)}" for column in named)
         raise DatasetError(f"{table.name} has several label columns: {', '.join(named)}; choose one with {flags} (label_column).")
     if not others:
         raise DatasetError(f"{table.name} has no column of labels; its columns are: {table.list_columns()}.")
@@ -181,58 +199,6 @@ def _name_columns(names: Sequence[str], columns: Sequence[list[Any]]) -> dict[st
         unique = name if name and count[name] == 1 else f"{name} (column {number})".lstrip()
         named[unique] = values
     return named
-
-
-def _read_json(text: str, name: str, *, is_lines: bool) -> tuple[list[dict[str, Any]], list[int] | None]:
-    """The objects of a text, and their lines where each has a line of its own."""
-    if not is_lines:
-        try:
-            whole = _parse_json(text, name)
-        except json.JSONDecodeError as error:
-            if error.msg != "Extra data":
-                raise _json_error(error, name) from error
-        else:
-            return _check_objects(whole, name), None
-    objects, lines = [], []
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines(): strings may hold other line separators
-        if line.strip():
-            try:
-                parsed = _parse_json(line, name)
-            except json.JSONDecodeError as error:
-                raise _json_error(error, name, line=number) from error
-            if not isinstance(parsed, dict):
-                raise DatasetError(f"{name}, line {number}, is not an object; {_EXPECTED_JSON}.")
-            objects.append(parsed)
-            lines.append(number)
-    return objects, lines
-
-
-_EXPECTED_JSON = 'expected one object per line, or a list of objects, such as {"file_name": "1.jpg", "label": "cat"}'
-
-
-def _parse_json(text: str, name: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise
-    except (ValueError, RecursionError) as error:  # Numbers of thousands of digits, thousands of brackets.
-        raise DatasetError(f"{name} cannot be read as JSON: {error}.") from error
-
-
-def _json_error(error: json.JSONDecodeError, name: str, *, line: int | None = None) -> DatasetError:
-    return DatasetError(f"{name}, line {line or error.lineno}, is not valid JSON: {error.msg} (column {error.colno}).")
-
-
-def _check_objects(whole: Any, name: str) -> list[dict[str, Any]]:
-    if isinstance(whole, dict):
-        if isinstance(whole.get("annotations"), list):
-            raise DatasetError(
-                f"{name} looks like COCO annotations; boxes are not supported. For labels of whole images, {_EXPECTED_JSON}."
-            )
-        whole = [whole] if not any(isinstance(value, list | dict) for value in whole.values()) else None
-    if not isinstance(whole, list) or not all(isinstance(item, dict) for item in whole):
-        raise DatasetError(f"{name} holds something other than a list of objects; {_EXPECTED_JSON}.")
-    return whole
 
 
 def _columns_of(objects: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

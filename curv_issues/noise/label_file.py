@@ -57,6 +57,7 @@ def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: st
     table = read_table(path)
     if column not in table.columns:
         raise DatasetError(f"{table.name} has no column {column!r}; its columns are: {table.list_columns()}.")
+    table.check_labels(column)
     values = table.columns[column]
     codes = _as_codes(
         [_as_text(values[row]) for row in _find_rows(data, table, column)], data, f"column {column!r} of {table.name}"

@@ -49,7 +49,7 @@ def write_image_folder(folder: Path, classes: dict[str, int], *, split: str | No
     value = 0
     for name, count in classes.items():
         place = folder / (split or ".") / name
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
         for number in range(count):
             (place / f"{number}.png").write_bytes(encode(colour_picture(value)))
             value += 1

@@ -1,0 +1,141 @@
+"""Read a table of labels that is written as JSON: one object per line, or a list of objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from curv_issues.errors import DatasetError
+
+_EXPECTED = 'expected one object per line, or a list of objects, such as {"file_name": "1.jpg", "label": "cat"}'
+_LONGEST_SHOWN = 60
+
+
+class SpelledFloat(float):
+    """A number with a point or an exponent, and how the file spells it: 1e3 and 1000.0 are equal, but two spellings."""
+
+    spelling: str
+
+    def __new__(cls, spelling: str) -> SpelledFloat:
+        """Read the number."""
+        number = super().__new__(cls, spelling)
+        number.spelling = spelling
+        return number
+
+
+class _RepeatedKeyError(Exception):
+    """An object has one key twice; its text says which."""
+
+
+def read_json(text: str, name: str, *, is_lines: bool) -> tuple[list[dict[str, Any]], list[int] | None]:
+    """Return the objects of a text, and the line of each where each has a line of its own.
+
+    Strings stay strings, numbers stay numbers (`SpelledFloat` where they are no integers), null is None.
+
+    Args:
+        text: the content of the file.
+        name: the file, as error messages call it.
+        is_lines: whether the file must hold one object per line (.jsonl); else a list of objects may come as well.
+
+    Raises:
+        DatasetError: it is not valid JSON, holds something other than objects, or an object has one key twice.
+    """
+    if not is_lines:
+        try:
+            whole = _parse(text, name)
+        except json.JSONDecodeError as error:
+            if error.msg != "Extra data":
+                raise _syntax_error(error, name) from error
+        except _RepeatedKeyError as error:
+            raise DatasetError(f"{name} has an object with {error}; keep one of them.") from error
+        else:
+            return _check_objects(whole, name), None
+    objects, lines = [], []
+    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines(): strings may hold other line separators
+        if line.strip():
+            try:
+                parsed = _parse(line, name)
+            except json.JSONDecodeError as error:
+                raise _syntax_error(error, name, line=number) from error
+            except _RepeatedKeyError as error:
+                raise DatasetError(f"{name}, line {number}, has an object with {error}; keep one of them.") from error
+            if not isinstance(parsed, dict):
+                raise DatasetError(f"{name}, line {number}, is not an object; {_EXPECTED}.")
+            objects.append(parsed)
+            lines.append(number)
+    return objects, lines
+
+
+def find_ambiguous(columns: Mapping[str, list[Any]], where: Callable[[int], str]) -> dict[str, str]:
+    """Return column -> why its values cannot be told apart as classes.
+
+    That is so where a column spells one number in two ways (1e3 and 1000), or holds a number and a text that are spelled
+    alike (1 and "1"): nobody can say whether these are one class or two.
+
+    Args:
+        columns: name -> values, of a table in JSON.
+        where: how messages call a row, counted from 0.
+    """
+    reasons = {name: _ambiguity(values, where) for name, values in columns.items()}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _ambiguity(values: Sequence[Any], where: Callable[[int], str]) -> str | None:
+    spelled: dict[float, tuple[str, int]] = {}  # number -> how it is spelled first, and in which row
+    numbers: dict[str, int] = {}  # spelling -> first row
+    texts: dict[str, int] = {}
+    for row, value in enumerate(values):
+        if isinstance(value, str):
+            texts.setdefault(value.strip(), row)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            spelling = value.spelling if isinstance(value, SpelledFloat) else str(value)
+            numbers.setdefault(spelling, row)
+            first, first_row = spelled.setdefault(value, (spelling, row))
+            if first != spelling:
+                return f"spells one number in two ways: {first} in {where(first_row)}, {spelling} in {where(row)}"
+    both = [spelling for spelling in numbers if spelling in texts]
+    if both:
+        number, text = where(numbers[both[0]]), where(texts[both[0]])
+        return f'holds the number {both[0]} in {number} and the text "{both[0]}" in {text}'
+    return None
+
+
+def _parse(text: str, name: str) -> Any:
+    try:
+        return json.loads(text, parse_float=SpelledFloat, object_pairs_hook=_object_of)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:  # Numbers of thousands of digits, thousands of brackets.
+        raise DatasetError(f"{name} cannot be read as JSON: {error}.") from error
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of key-value pairs; JSON itself would take the last of two values without a word."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _RepeatedKeyError(f"the key {key!r} twice ({_shorten(found[key])} and {_shorten(value)}) in {_shorten(pairs[0])}")
+        found[key] = value
+    return found
+
+
+def _shorten(value: Any) -> str:
+    text = f"{{{value[0]!r}: {value[1]!r}, ...}}" if isinstance(value, tuple) else repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+
+
+def _syntax_error(error: json.JSONDecodeError, name: str, *, line: int | None = None) -> DatasetError:
+    return DatasetError(f"{name}, line {line or error.lineno}, is not valid JSON: {error.msg} (column {error.colno}).")
+
+
+def _check_objects(whole: Any, name: str) -> list[dict[str, Any]]:
+    if isinstance(whole, dict):
+        if isinstance(whole.get("annotations"), list):
+            raise DatasetError(
+                f"{name} looks like COCO annotations; boxes are not supported. For labels of whole images, {_EXPECTED}."
+            )
+        whole = [whole] if not any(isinstance(value, list | dict) for value in whole.values()) else None
+    if not isinstance(whole, list) or not all(isinstance(item, dict) for item in whole):
+        raise DatasetError(f"{name} holds something other than a list of objects; {_EXPECTED}.")
+    return whole

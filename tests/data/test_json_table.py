@@ -1,0 +1,82 @@
+"""Tables in JSON: every label is what the file says, or the table is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curv_issues.data.arrays import from_arrays
+from curv_issues.data.huggingface import load_data
+from curv_issues.errors import DatasetError
+from curv_issues.noise.label_file import labels_from_file
+from tests.data.pictures import write_image_folder
+
+
+def write(folder: Path, *labels: str, name: str = "metadata.jsonl", others: str = "") -> Path:
+    """A folder of images with a table of JSON labels, one per image."""
+    write_image_folder(folder, {".": len(labels)})
+    objects = [f'{{"file": "{number}.png", {others}"label": {label}}}' for number, label in enumerate(labels)]
+    is_list = name.endswith(".json")
+    (folder / name).write_text(f"[{', '.join(objects)}]" if is_list else "\n".join(objects))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (["1e3", "1", "1000", "1"], "spells one number in two ways: 1e3 in line 1, 1000 in line 3"),
+        (["1", "2", "1.0", "2"], "spells one number in two ways: 1 in line 1, 1.0 in line 3"),
+        (['"1"', '"2"', "1", "2"], 'holds the number 1 in line 3 and the text "1" in line 1'),
+        (['"2.50"', '"2"', "2.50", '"2"'], 'holds the number 2.50 in line 3 and the text "2.50" in line 1'),
+    ],
+)
+def test_labels_that_cannot_be_told_apart(tmp_path: Path, labels: list[str], reason: str) -> None:
+    folder = write(tmp_path, *labels)
+    for options in ({}, {"labels": str(folder / "metadata.jsonl")}, {"label_column": "label"}):
+        with pytest.raises(DatasetError) as caught:
+            load_data(folder, **options)
+        assert reason in str(caught.value)
+        assert str(caught.value).endswith("; expected one spelling for each class, best as text.")
+    data = from_arrays(load_data(write_image_folder(tmp_path / "other", {"a": 2, "b": 2})).images, [0, 1, 0, 1])
+    with pytest.raises(DatasetError, match=r"^Column 'label' of"):
+        labels_from_file(data, folder / "metadata.jsonl", "label")
+
+
+def test_other_columns_do_not_matter(tmp_path: Path) -> None:
+    folder = write(tmp_path, '"a"', '"b"', '"a"', '"b"')
+    text = (folder / "metadata.jsonl").read_text()
+    (folder / "metadata.jsonl").write_text(
+        text.replace('"label"', '"note": 1e3, "label"', 1).replace("1.png", '1.png", "note": "1000')
+    )
+    assert load_data(folder).class_names == ("a", "b")
+
+
+def test_numbers_that_are_spelled_in_one_way(tmp_path: Path) -> None:
+    assert load_data(write(tmp_path / "1", "10", "9", "10", "9")).class_names == ("9", "10")
+    assert load_data(write(tmp_path / "2", "1.0", "2.0", "1.0", "2.0")).class_names == ("1", "2")
+    assert load_data(write(tmp_path / "3", '"1e3"', '"1000"', '"1e3"', '"1000"')).class_names == ("1000", "1e3")
+
+
+def test_text_and_numbers_are_refused_in_every_kind_of_table(tmp_path: Path) -> None:
+    folder = write(tmp_path, '"cat"', "3", '"cat"', "3")
+    for options in ({}, {"labels": str(folder / "metadata.jsonl")}):
+        with pytest.raises(DatasetError, match="mixes numbers and strings; expected labels of one type"):
+            load_data(folder, **options)
+
+
+def test_text_in_one_table_and_numbers_in_another(tmp_path: Path) -> None:
+    for split, labels in (("train", ['"1"', '"2"']), ("test", ["1", "2"])):
+        write(tmp_path / split, *labels)
+    with pytest.raises(DatasetError, match=r"mixes numbers and strings|are strings, those of .* are numbers"):
+        load_data(tmp_path, split="train+test")
+
+
+@pytest.mark.parametrize(("name", "place"), [("metadata.jsonl", ", line 1, has"), ("labels.json", " has")])
+def test_a_key_that_an_object_has_twice(tmp_path: Path, name: str, place: str) -> None:
+    folder = write(tmp_path, '"a"', '"b"', name=name, others='"label": "b", ')
+    with pytest.raises(DatasetError) as caught:
+        load_data(folder, labels=str(folder / name))
+    assert str(caught.value) == (
+        f"{folder / name}{place} an object with the key 'label' twice ('b' and 'a') in {{'file': '0.png', ...}}; keep one of them."
+    )
