@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
@@ -12,11 +13,18 @@ LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "cate
 """Column names that say "label", in lower case; compare with `is_label_name`."""
 
 _FEW_ROWS = 20
+_NUMBERED_COLUMN = re.compile(r"(.+) \(column [0-9]+\)")  # what `read_table` makes of a name that repeats
 
 
 def is_label_name(name: str) -> bool:
-    """Return whether a column with this name holds labels, in any case: Label, TARGETS, y."""
-    return name.strip().casefold() in LABEL_NAMES
+    """Return whether a column with this name holds labels, in any case: Label, TARGETS, y, label (column 2)."""
+    return shared_name(name).strip().casefold() in LABEL_NAMES
+
+
+def shared_name(column: str) -> str:
+    """Return the name that a table gives to several columns: "label" for "label (column 2)"; else the name itself."""
+    match = _NUMBERED_COLUMN.fullmatch(column)
+    return column if match is None else match[1]
 
 
 def looks_like_ids(values: Iterable[Any], *, column: str = "") -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.data.label_names import is_label_name
+from curv_issues.data.label_names import is_label_name, shared_name
 from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
 from curv_issues.data.labels import is_missing
 from curv_issues.data.path_lookup import IGNORING_CASE
@@ -134,11 +134,21 @@ def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | N
     """Return the first column that says by its name that it names files (`file_name`, `path`, ..., not `id`), or None.
 
     Columns without any text do not count, nor does `besides`.
+
+    Raises:
+        DatasetError: the file gives that name to several columns, which name different images.
     """
     for name in _FILE_NAMES:
-        for column, values in table.columns.items():
-            if column != besides and _spell_name(column) == name and any(isinstance(value, str) for value in values):
-                return column
+        found = [
+            column
+            for column, values in table.columns.items()
+            if column != besides and _spell_name(column) == name and any(isinstance(value, str) for value in values)
+        ]
+        for other in found[1:]:
+            if _are_twins(table, found[0], other):
+                raise _several(table, found[0], other)
+        if found:
+            return found[0]
     return None
 
 
@@ -153,7 +163,21 @@ def _choose_column(
         is_clear = is_chosen or _names_files(column) or 2 * result.num_images >= min(len(table), len(images.paths))
         if is_clear and result.order > best.order:
             best, best_column = result, column
+        elif best_column is not None and is_clear and result.order == best.order and _are_twins(table, best_column, column):
+            raise _several(table, best_column, column)
     return best_column, best
+
+
+def _are_twins(table: LabelTable, first: str, second: str) -> bool:
+    """Whether the file gives two columns the same name, and they do not hold the same."""
+    return shared_name(first) == shared_name(second) and table.columns[first] != table.columns[second]
+
+
+def _several(table: LabelTable, first: str, second: str) -> DatasetError:
+    return DatasetError(
+        f"{table.name} has several columns called {shared_name(first)!r} ({first}; {second}), and they name different images; "
+        "remove one, or choose one with --file-column (file_column)."
+    )
 
 
 def _assign(table: LabelTable, column: str, label_column: str, result: Match, num_images: int) -> Matched:
@@ -211,4 +235,4 @@ def _names_files(column: str) -> bool:
 
 
 def _spell_name(column: str) -> str:
-    return column.strip().casefold().replace(" ", "_").replace("-", "_")
+    return shared_name(column).strip().casefold().replace(" ", "_").replace("-", "_")

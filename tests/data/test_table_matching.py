@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curv_issues.data.huggingface import load_data
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.table_matching import Matched, column_of_files, labels_of_images, match_rows
 from curv_issues.errors import DatasetError
+from curv_issues.noise.label_file import labels_from_file
+from tests.data.pictures import write_image_folder
 
 ROOT = Path("/data/photos")
 PATHS = ["cat/1.jpg", "cat/2.jpg", "dog/3.jpg", "dog/4.jpg"]
@@ -229,3 +232,24 @@ def test_columns_that_name_files() -> None:
     assert column_of_files(table_of(["a.jpg"])) == "file"
     assert column_of_files(table_of(["a.jpg"]), besides="file") is None
     assert column_of_files(LabelTable("x", {"id": ["1"], "label": ["a"], "image": [{}]}, is_text=False)) is None
+
+
+@pytest.mark.parametrize("header", ["file,label,label", "file,label,label,class", "file, label ,LABEL,class"])
+def test_columns_of_labels_with_one_name_are_not_passed_over(tmp_path: Path, header: str) -> None:
+    write_image_folder(tmp_path, {"cat": 2, "dog": 2})
+    rows = [f"{label}/{number}.png,a,b{',c' * header.count('class')}" for label in ("cat", "dog") for number in range(2)]
+    (tmp_path / "metadata.csv").write_text("\n".join([header, *rows]))
+    with pytest.raises(DatasetError, match=r"^metadata\.csv has several label columns: .* choose one with --label-column"):
+        load_data(tmp_path)
+
+
+def test_columns_of_files_with_one_name_are_not_guessed(tmp_path: Path) -> None:
+    write_image_folder(tmp_path, {".": 4})
+    rows = [f"{number}.png,{3 - number}.png,{label}" for number, label in enumerate("aabb")]
+    (tmp_path / "metadata.csv").write_text("\n".join(["file,file,label", *rows]))
+    with pytest.raises(DatasetError, match=r"^metadata\.csv has several columns called 'file' \(file \(column 1\); file \(col"):
+        load_data(tmp_path)
+    data = load_data(tmp_path, file_column="file (column 2)")
+    assert [data.class_names[label] for label in data.labels] == ["b", "b", "a", "a"]
+    with pytest.raises(DatasetError, match="has several columns called 'file'"):
+        labels_from_file(data, tmp_path / "metadata.csv", "label")
