@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.data.accounts import LeftOut, shorten
+from curv_issues.data.box_annotations import find_box_annotations
 from curv_issues.data.folder_files import (
     FolderFiles,
     left_out_archives,
@@ -97,9 +98,11 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
     notes = [*layout.notes]
     left_out = [LeftOut("/".join(parts), reason, reason != BESIDE_SPLITS) for parts, reason in layout.left_out.items()]
     if labels is None:
-        if options.labels is None and options.class_level is None and any(_is_boxes(file.parts) for file in tree.files):
+        boxes = find_box_annotations(tree, files.images) if options.labels is None and options.class_level is None else None
+        if boxes is not None:
             raise DatasetError(
-                f"{name} has annotations of objects (COCO, Pascal VOC); boxes are not covered, only one label per image. "
+                f"{name} has annotations of objects ({boxes}), as COCO, Pascal VOC, YOLO and KITTI have; boxes are not covered, "
+                "only one label per image. "
                 f"To take the names of folders as classes all the same, use --labels {FOLDERS} (labels={FOLDERS!r})."
             )
         splits, by_folder = _by_folder_names(layout, tree, files, name, options)
@@ -253,25 +256,7 @@ def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, 
 def _hints(tree: FoundTree) -> list[str]:
     """What the files beside the images say of where the labels may be."""
     tables = [file.path for file in tree.files if file.ending in (".csv", ".tsv", ".jsonl") and file.refused is None]
-    hints = [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
-    if any(_is_detection(file.parts) for file in tree.files):
-        hints.append(
-            "There are annotations of objects (COCO, Pascal VOC, YOLO); boxes are not supported, only one label per image."
-        )
-    return hints
-
-
-def _is_boxes(parts: Parts) -> bool:
-    """Files of COCO and Pascal VOC, which hold boxes."""
-    last = parts[-1].lower()
-    if last.endswith(".json"):
-        return last.startswith(("instances_", "person_keypoints_", "captions_", "_annotations.coco"))
-    return last.endswith(".xml") and "annotations" in map(str.lower, parts[:-1])
-
-
-def _is_detection(parts: Parts) -> bool:
-    """Files of datasets for object detection, those of YOLO included."""
-    return _is_boxes(parts) or (parts[-1].lower().endswith(".txt") and "labels" in map(str.lower, parts[:-1]))
+    return [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
 
 
 def _notes_on_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
