@@ -22,6 +22,7 @@ from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.picture import decode_picture
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
+from curv_issues.data.split_classes import notes_on_splits
 from curv_issues.data.splits import Selection, select_split
 from curv_issues.data.table import IMAGE, FileTable, RecordTable
 from curv_issues.data.value_range import Range, ValueRanges
@@ -174,6 +175,7 @@ def load_data(
             files=account,
             notes=(
                 *opened.notes,
+                *notes_on_splits(opened.splits, selection, columns.label),
                 *(account.notes() if account else ()),
                 *_notes_on_names(encoded.class_names),
                 *([decoded.value_note] if decoded.value_note else ()),

@@ -164,11 +164,6 @@ def _by_folder_names(
         raise DatasetError(_one_class(name, names[0], deeper, level, files, tree))
     notes = []
     first = next(split for split, classes in found.items() if classes.names)
-    for split, classes in found.items():
-        if classes.names and not set(classes.names) & set(found[first].names):
-            notes.append(
-                f"The folders of {split} ({shorten(classes.names)}) are not classes of {first} ({shorten(found[first].names)})."
-            )
     if deeper := found[first].deeper:
         notes.append(
             f"The classes are the folders at level {level} ({shorten(found[first].names)}); there are folders in them "

@@ -92,7 +92,7 @@ def test_splits_without_a_common_class_are_not_joined(tmp_path):
     write(tmp_path, *(f"train/{path}" for path in TWO), "val/images/1.png")  # Tiny-ImageNet
     data = load_data(tmp_path)
     assert data.class_names == ("cat", "dog")
-    assert "The folders of validation (images) are not classes of train (cat, dog)." in data.source.notes
+    assert "No class of validation (images) is a class of train (cat, dog)." in data.source.notes
     with pytest.raises(DatasetError, match=r"^The splits 'train' and 'validation' have no class in common \(cat, dog; images\)"):
         load_data(tmp_path, split="train+val")
 
