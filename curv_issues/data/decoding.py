@@ -25,7 +25,8 @@ from curv_issues.data.picture import (
     read_size,
     to_rgb,
 )
-from curv_issues.data.value_range import Range, RangeFinder, ValueRanges, as_ranges, check_max_pixels
+from curv_issues.data.range_finder import RangeFinder
+from curv_issues.data.value_range import Range, ValueRanges, as_ranges, check_max_pixels, is_outside
 from curv_issues.errors import AuditError
 
 Progress = Callable[[int, int], None]
@@ -79,6 +80,8 @@ class DecodedPictures:
         unreadable: index -> reason of each picture that cannot be decoded, in order.
         value_ranges: the values that became black and white in images of more than 8 bits per channel.
         num_deep: number of those images.
+        num_clipped: number of those with values outside these ranges, or NaN.
+        outshone: the range of nearly all values where a few pixels make the images nearly black (see `range_finder.py`).
     """
 
     images: np.ndarray
@@ -89,6 +92,8 @@ class DecodedPictures:
     unreadable: dict[int, str]
     value_ranges: ValueRanges = field(default_factory=ValueRanges)
     num_deep: int = 0
+    num_clipped: int = 0
+    outshone: ValueRanges = field(default_factory=ValueRanges)
 
     @property
     def value_note(self) -> str | None:
@@ -96,10 +101,19 @@ class DecodedPictures:
         if self.num_deep == 0:
             return None
         many = f"{self.num_deep:,} images have" if self.num_deep > 1 else "1 image has"
-        return (
+        note = (
             f"{many} more than 8 bits per channel: values from {self.value_ranges.describe()} are shown as black to white; "
             "if that is not the range of the data, set --value-range (value_range)."
         )
+        if self.num_clipped:
+            clipped = f"{self.num_clipped:,} images have" if self.num_clipped > 1 else "1 image has"
+            note += f" {clipped} values outside that range (or NaN), which are shown as black or white."
+        if self.outshone != ValueRanges():
+            note += (
+                f" Nearly all values are in {self.outshone.describe()}, so they get 16 shades or fewer: if the few pixels outside "
+                "are not part of the data, set that range."
+            )
+        return note
 
 
 def choose_resolution(sizes: Sequence[tuple[int, int]]) -> int:
@@ -156,7 +170,7 @@ def decode_all(
         resolution: side r of the decoded pictures in pixels.
         workers: number of threads; None: one a processor.
         value_range: the values that become black and white in images of more than 8 bits per channel; None: from the
-            images (see `value_range.py`).
+            images (see `range_finder.py`).
         max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
         progress: called as `progress(done, total)` in the calling thread, every few pictures.
 
@@ -177,6 +191,7 @@ def decode_all(
                 future.result()
                 if progress is not None:
                     progress(chunk.stop, n)
+            work.fix_ranges()
             list(executor.map(work.decode, work.with_older_range()))
         except BaseException:  # Ctrl-C above all: let the workers stop at their next picture.
             work.stopped.set()
@@ -264,7 +279,8 @@ class _Pass:
         self.sizes = np.zeros((n, 2), dtype=np.int32)
         self.paths = np.full(n, None, dtype=object)
         self.unreadable: dict[int, str] = {}
-        self.deep: dict[int, tuple[str, Range]] = {}  # index -> type of the values, and the range used for them
+        self.deep: dict[int, tuple[str, Range, bool]] = {}  # index -> type of the values, range used, whether it clips
+        self.outshone = ValueRanges()
         self.all_grey = True
         self.stopped = threading.Event()
 
@@ -280,12 +296,16 @@ class _Pass:
         if self.all_grey and not _is_grey(block):
             self.all_grey = False
 
+    def fix_ranges(self) -> None:
+        """Decide the ranges once all images were seen."""
+        self.outshone = self.finder.outshone()
+        self.finder = RangeFinder(self.finder.ranges())
+
     def with_older_range(self) -> list[range]:
         """The images whose values were mapped before the range of the dataset was known."""
         ranges = self.finder.ranges()
-        return [
-            range(index, index + 1) for index, (dtype, used) in sorted(self.deep.items()) if used != ranges.of(np.empty(0, dtype))
-        ]
+        older = [index for index, (dtype, used, _) in self.deep.items() if used != ranges.of(np.empty(0, dtype))]
+        return [range(index, index + 1) for index in sorted(older)]
 
     def _decode_one(self, index: int, encoded: EncodedPicture) -> None:
         self.paths[index] = encoded.path
@@ -298,8 +318,9 @@ class _Pass:
             self.image_sha256[index] = hash_pixels(values)
             self.sizes[index] = values.shape[:2]
             if values.dtype != np.uint8:
-                used = self.finder.add(colours_of(values))
-                self.deep[index] = (values.dtype.name, used)
+                colours = colours_of(values)
+                used = self.finder.add(colours)
+                self.deep[index] = (values.dtype.name, used, is_outside(colours, used))
                 values = to_rgb(values, used)
             side = self.images.shape[1]
             if values.shape[:2] != (side, side):
@@ -324,6 +345,8 @@ class _Pass:
             unreadable=dict(sorted(self.unreadable.items())),
             value_ranges=self.finder.ranges(),
             num_deep=len(self.deep),
+            num_clipped=sum(is_clipped for _, _, is_clipped in self.deep.values()),
+            outshone=self.outshone,
         )
 
 

@@ -22,7 +22,8 @@ from PIL import ExifTags, Image, ImageFile
 
 from curv_issues.data.image_types import FORMATS, HEAD_BYTES, RAW_REASON, can_read_heif, is_image_head, unsupported_head
 from curv_issues.data.jpeg import decode_jpeg
-from curv_issues.data.value_range import RangeFinder, ValueRanges, to_bytes
+from curv_issues.data.range_finder import RangeFinder
+from curv_issues.data.value_range import ValueRanges, is_float, to_bytes
 from curv_issues.memory import total_memory
 
 _BYTES_PER_PIXEL = 8  # of memory while an image is decoded: Pillow's pixels (4) and a copy (3), and what it takes to shrink them
@@ -93,7 +94,7 @@ def decode_values(
         3 colour, 4 colour and alpha. See `to_rgb`.
 
     Raises:
-        UnreadablePictureError: the bytes are none, not an image, cut off, or too many pixels.
+        UnreadablePictureError: the bytes are none, not an image, cut off, or too many pixels; or no value is finite.
     """
     if not encoded:
         raise UnreadablePictureError("it is empty (0 bytes)")
@@ -101,13 +102,16 @@ def decode_values(
         with _opened(encoded) as image:
             _check_size(image, max_pixels)
             reserve(image.width * image.height)
-            return np.ascontiguousarray(_decode(image, encoded))
+            values = np.ascontiguousarray(_decode(image, encoded))
     except UnreadablePictureError:
         raise
     except MemoryError as error:
         raise UnreadablePictureError("it does not fit in memory") from error
     except Exception as error:  # decoders raise anything on damaged files
         raise UnreadablePictureError(_describe(error, encoded)) from error
+    if is_float(values) and not np.isfinite(values).any():
+        raise UnreadablePictureError("all its values are NaN or infinite")
+    return values
 
 
 def read_size(encoded: bytes) -> tuple[int, int]:

@@ -1,14 +1,13 @@
 """Images of more than 8 bits per channel: which values become black and white, decided once for a whole dataset.
 
 A range per image would make the same scene look different from image to image; a fixed one (divide 16 bits by 257) turns
-12-bit data nearly black.
+12-bit data nearly black. `range_finder.py` finds the range of a dataset.
 """
 
 from __future__ import annotations
 
 import math
-import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from curv_issues.errors import UsageError
 
 Range = tuple[float, float]
 
-_BITS = (8, 10, 12, 14, 16)
+BITS = (8, 10, 12, 14, 16)
 _ROWS_CONVERTED = 1 << 20  # values converted at a time: in between they take 8 bytes each
 
 
@@ -34,7 +33,7 @@ class ValueRanges:
 
     def of(self, values: np.ndarray) -> Range | None:
         """Return the range for images with values of this type."""
-        return self.floats if _is_float(values) else self.integers
+        return self.floats if is_float(values) else self.integers
 
     def describe(self) -> str:
         """Return the ranges in words, such as "0 to 4095 (12 bits)"."""
@@ -88,30 +87,9 @@ def as_ranges(value_range: Range | ValueRanges | None) -> ValueRanges:
     return ValueRanges(checked, checked)
 
 
-class RangeFinder:
-    """Finds the ranges of a dataset from its images, in any order; used from several threads at once."""
-
-    def __init__(self, decided: ValueRanges) -> None:
-        """Start with the ranges that are decided already; those are never changed."""
-        self._decided = decided
-        self._seen: dict[str, Range] = {}
-        self._lock = threading.Lock()
-
-    def add(self, values: np.ndarray) -> Range:
-        """Take an image into account; return the range for its kind as far as it is known now."""
-        given = self._decided.of(values)
-        kind = "floats" if _is_float(values) else "integers"
-        low, high = _extremes(values)
-        with self._lock:
-            old_low, old_high = self._seen.get(kind, (low, high))
-            self._seen[kind] = min(old_low, low), max(old_high, high)
-            return given or _choose(kind, *self._seen[kind])
-
-    def ranges(self) -> ValueRanges:
-        """Return the ranges that were decided from the start, and those of the kinds of images seen so far."""
-        with self._lock:
-            found = {kind: _choose(kind, *seen) for kind, seen in self._seen.items() if getattr(self._decided, kind) is None}
-        return replace(self._decided, **found)
+def is_outside(values: np.ndarray, value_range: Range) -> bool:
+    """Return whether any value is NaN or outside a range, so that `to_bytes` clips it."""
+    return not (float(values.min()) >= value_range[0] and float(values.max()) <= value_range[1])
 
 
 def to_bytes(values: np.ndarray, value_range: Range) -> np.ndarray:
@@ -137,24 +115,8 @@ def to_bytes(values: np.ndarray, value_range: Range) -> np.ndarray:
     return result
 
 
-def _choose(kind: str, low: float, high: float) -> Range:
-    """Integers: as many bits as hold them; floats: 0 to 1 where they lie in it; else all that was seen."""
-    if kind == "integers" and low >= 0:
-        for bits in _BITS:
-            if high < 1 << bits:
-                return 0.0, float((1 << bits) - 1)
-    if kind == "floats" and low >= 0 and high <= 1:
-        return 0.0, 1.0
-    return low, high
-
-
-def _extremes(values: np.ndarray) -> Range:
-    if _is_float(values):
-        values = values[np.isfinite(values)]
-    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-
-
-def _is_float(values: np.ndarray) -> bool:
+def is_float(values: np.ndarray) -> bool:
+    """Return whether values are floating-point numbers; else they are integers."""
     return np.issubdtype(values.dtype, np.floating)
 
 
@@ -163,4 +125,4 @@ def _in_words(value_range: Range) -> str:
 
 
 def _bits_of(value_range: Range) -> str:
-    return next((f" ({bits} bits)" for bits in _BITS if value_range == (0, (1 << bits) - 1)), "")
+    return next((f" ({bits} bits)" for bits in BITS if value_range == (0, (1 << bits) - 1)), "")

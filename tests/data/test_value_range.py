@@ -8,7 +8,8 @@ from PIL import Image
 
 from curv_issues.data.against import load_against
 from curv_issues.data.huggingface import load_data
-from curv_issues.data.value_range import RangeFinder, ValueRanges, as_ranges, check_max_pixels, parse_value_range, to_bytes
+from curv_issues.data.range_finder import RangeFinder
+from curv_issues.data.value_range import ValueRanges, as_ranges, check_max_pixels, parse_value_range, to_bytes
 from curv_issues.errors import UsageError
 from curv_issues.summary import notes_on
 
@@ -98,7 +99,7 @@ def write_12_bit_folder(folder: Path, *, brightest: int = 4095) -> Path:
             place = folder / label / f"{number}.png"
             place.parent.mkdir(parents=True, exist_ok=True)
             values = np.full((40, 40), 100 * number + (50 if label == "dog" else 0), np.uint16)
-            values[0, 0] = brightest if number == 2 else 0
+            values[:4, :4] = brightest if number == 2 else 0
             Image.fromarray(values).save(place)
     return folder
 
