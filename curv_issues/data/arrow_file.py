@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curv_issues.data.arrow_types import read_types
+from curv_issues.data.arrow_types import check_unique, read_types
 from curv_issues.data.column_types import ColumnType
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures
 from curv_issues.data.encoded import read_images
@@ -54,6 +54,7 @@ class ArrowTable:
 
     def values(self, column: str) -> list[Any]:
         """All values of a column."""
+        check_unique(self._table.column_names, column, self.name)
         try:
             return self._table.column(column).to_pylist()
         except _BROKEN as error:
@@ -61,6 +62,7 @@ class ArrowTable:
 
     def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
         """The encoded images in chosen rows of a column."""
+        check_unique(self._table.column_names, column, self.name)
         return _ArrowImages(self._table.column(column), rows, self._folder)
 
     def origin(self, column: str) -> str:

@@ -7,11 +7,13 @@ of class names that only a number stands for. Only two things are taken from the
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 import pyarrow as pa
 
 from curv_issues.data.column_types import ClassType, ColumnType, ImageType, OtherType, StructType, ValueType, is_integer
+from curv_issues.errors import DatasetError
 
 _NUMPY_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 
@@ -20,6 +22,12 @@ def read_types(schema: pa.Schema) -> dict[str, ColumnType]:
     """Return column name -> type of a file's columns."""
     described = _describe_columns(schema.metadata)
     return {field.name: _read_type(field, described.get(field.name)) for field in schema}
+
+
+def check_unique(names: Sequence[str], column: str, table: str) -> None:
+    """Raise DatasetError if a table has several columns with a name; files of Arrow may."""
+    if names.count(column) > 1:
+        raise DatasetError(f"{table} has {names.count(column)} columns called {column!r}; give its columns different names.")
 
 
 def _read_type(field: pa.Field, described: Any) -> ColumnType:

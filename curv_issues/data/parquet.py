@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from curv_issues.data.arrow_types import read_types
+from curv_issues.data.arrow_types import check_unique, read_types
 from curv_issues.data.column_types import ClassType, ColumnType, ValueType, is_integer
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures, count_processors
 from curv_issues.data.encoded import read_images
@@ -52,6 +52,7 @@ class ParquetTable:
                 self._metadata = file.metadata
                 _check_rows(file.metadata)
                 self.types: Mapping[str, ColumnType] = read_types(file.schema_arrow)
+                self._columns: list[str] = file.schema_arrow.names
         except _BROKEN as error:
             raise _unreadable(name, error) from error
         plain = {column: kind for column, kind in (classes or {}).items() if is_integer(self.types.get(column))}
@@ -63,6 +64,7 @@ class ParquetTable:
 
     def values(self, column: str) -> list[Any]:
         """All values of a column."""
+        check_unique(self._columns, column, self.name)
         try:
             with pq.ParquetFile(self._path, memory_map=True) as file:
                 values = file.read(columns=[column]).column(column).to_pylist()
@@ -74,6 +76,7 @@ class ParquetTable:
 
     def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
         """The encoded images in chosen rows of a column."""
+        check_unique(self._columns, column, self.name)
         try:
             return _ParquetImages(_Blocks(self._path, column, self._metadata), rows, self._folder)
         except _BROKEN as error:

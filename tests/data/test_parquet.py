@@ -257,3 +257,21 @@ def test_damaged_files_end_in_one_line(tmp_path):
         except DatasetError as error:
             outcomes.add("error" if "\n" not in str(error) else str(error))
     assert outcomes == {"data", "error"}
+
+
+@pytest.mark.parametrize("used", ["image", "label"])
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_column_that_is_there_twice_is_refused_if_it_is_used(tmp_path, used, ending):
+    columns = {"image": pa.array(pngs(4)), "label": pa.array(["a", "b"] * 2), "note": pa.array([[1], [2]] * 2)}
+    for twice in (used, "note"):
+        table = pa.Table.from_arrays([*columns.values(), columns[twice]], names=[*columns, twice])
+        if ending == "parquet":
+            pq.write_table(table, tmp_path / "a.parquet")
+        else:
+            with pa.ipc.new_file(tmp_path / "a.arrow", table.schema) as file:
+                file.write_table(table)
+        if twice == "note":
+            assert len(load_data(tmp_path)) == 4
+        else:
+            with pytest.raises(DatasetError, match=rf"^a\.{ending} has 2 columns called '{used}'; give its columns different"):
+                load_data(tmp_path)
