@@ -17,6 +17,7 @@ from curv_issues.data.folder_files import (
 )
 from curv_issues.data.folder_labels import NOT_IN_TABLE, TableLabels, labels_of_metadata, labels_of_table
 from curv_issues.data.folder_layout import BESIDE_SPLITS, NO_CLASS_FOLDER, Layout, Parts, find_classes, find_layout
+from curv_issues.data.label_names import looks_like_ids
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.table import LABEL, FileTable, Table
 from curv_issues.data.walk import FoundTree
@@ -162,6 +163,8 @@ def _by_folder_names(
     if len(names) == 1:
         deeper = sorted({folder for classes in found.values() for folder in classes.deeper})
         raise DatasetError(_one_class(name, names[0], deeper, level, files, tree))
+    if options.labels is None and options.class_level is None:
+        _refuse_ids(name, [classes.names[label] for classes in found.values() for label in classes.labels])
     notes = []
     first = next(split for split, classes in found.items() if classes.names)
     if deeper := found[first].deeper:
@@ -182,6 +185,16 @@ def _by_folder_names(
         splits[split] = [table]
     outside = [parts for classes in found.values() if classes.images for parts in classes.outside]
     return splits, _FolderNames(notes, [LeftOut("/".join(parts), NO_CLASS_FOLDER, True) for parts in outside])
+
+
+def _refuse_ids(name: str, folders: Sequence[str]) -> None:
+    """Raise DatasetError if nearly every image has a folder of its own, as those of patients or products have."""
+    if looks_like_ids(folders, column=LABEL):
+        raise DatasetError(
+            f"The {len(folders):,} images of {name} are in {len(set(folders)):,} folders ({shorten(sorted(set(folders)))}), so an "
+            "average class would have fewer than two images; expected a folder for each class, metadata.csv, or a table with "
+            f"--labels FILE (labels=...). If the folders are the classes, use --labels {FOLDERS} (labels={FOLDERS!r})."
+        )
 
 
 def _classes(layout: Layout, images: Sequence[Parts], options: FolderOptions) -> Any:

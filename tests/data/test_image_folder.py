@@ -198,6 +198,14 @@ def test_other_text_files_are_no_annotations_of_objects(tmp_path, path, content)
     assert load_data(tmp_path).class_names == ("cat", "dog")
 
 
+def test_a_folder_for_each_image_is_not_a_class(tmp_path):
+    write(tmp_path, *(f"patient {number}/scan.png" for number in range(20)))
+    with pytest.raises(DatasetError, match=r"^The 20 images of .* are in 20 folders \(patient 0, .* --labels folders"):
+        load_data(tmp_path)
+    assert load_data(tmp_path, labels="folders").num_classes == 20
+    assert load_data(write(tmp_path / "few", *(f"{number}/1.png" for number in range(19)))).num_classes == 19
+
+
 def test_images_are_what_the_decoder_reads(tmp_path):
     formats = {"JPEG": ["a.jpg", "b.JPEG", "c.jfif", "d", "e.jpg.bak", "f.heic"], "PNG": ["g.Png", "h.jpg"], "TIFF": ["i.TIF"]}
     formats |= {"AVIF": ["j.avif"], "WEBP": ["k.WebP"], "BMP": ["l.bmp", "m.dat"], "JPEG2000": ["n.jp2"], "GIF": ["o.gif"]}
