@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import datasets
-
 from curv_issues.data.accounts import shorten
+from curv_issues.data.column_types import ClassType
 from curv_issues.data.labels import encode_labels
 from curv_issues.data.splits import Selection
 from curv_issues.data.table import Table
@@ -53,10 +52,10 @@ def _classes_of(tables: Sequence[Table], column: str) -> list[str]:
     found: dict[str, None] = {}
     try:
         for table in tables:
-            if column not in table.features:
+            if column not in table.types:
                 return []
-            feature = table.features[column]
-            names = feature.names if isinstance(feature, datasets.ClassLabel) else None
+            kind = table.types[column]
+            names = kind.names if isinstance(kind, ClassType) else None
             encoded = encode_labels(table.values(column), names=names, skip_unlabelled=True)
             found |= dict.fromkeys(encoded.class_names[code] for code in sorted({*encoded.codes.tolist()} - {-1}))
     except DatasetError:
