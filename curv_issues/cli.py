@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,14 +18,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curv_issues.cli_bench import bench
+from curv_issues.cli_options import (
+    ClassLevel,
+    ConfigName,
+    CutOff,
+    Dataset,
+    Device,
+    Epochs,
+    FileColumn,
+    ImageColumn,
+    LabelColumn,
+    Labels,
+    MaxPixels,
+    NumMatvecs,
+    Preset,
+    Probe,
+    Quiet,
+    Revision,
+    SkipUnlabelled,
+    SkipUnreadable,
+    Split,
+    Splits,
+    ValueRange,
+)
 from curv_issues.cli_saving import ResultSaver
-from curv_issues.cli_shared import ClassLevel, Debug, FileColumn, Labels, Splits, debug_is_on, exit_codes, folder_name
-from curv_issues.config import PRESETS, DuplicateOptions, FindingOptions, TrainingOptions, whole_option
+from curv_issues.cli_shared import Debug, debug_is_on, exit_codes, folder_name
+from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions, whole_option
+from curv_issues.counting import counted
 from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.errors import AuditError, AuditInterrupted
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
-from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
 from curv_issues.storage import check_output, check_space, claimed_output, output_folder
@@ -55,6 +79,8 @@ def main() -> None:
     # Threads that wait must sleep: spinning ones make a shared machine several times slower. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.filterwarnings("ignore", module="PIL")  # damaged metadata of a picture that can be read all the same
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: batch systems end jobs with it
     stdout = protect_streams()
     code = _run()
     failure = stdout_failure(stdout)
@@ -99,45 +125,28 @@ def _global_options(
 
 @app.command()
 def audit(
-    dataset: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DATASET...",
-            help="Hub id, local folder (laid out like a Hub dataset, an image folder, or saved with save_to_disk), "
-            "or one or several parquet files.",
-        ),
-    ],
-    split: Annotated[str | None, typer.Option(help="Such as train, train+test, train[:10%]. Default: train.")] = None,
-    config_name: Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub dataset.")] = None,
-    image_column: Annotated[str | None, typer.Option(help="Column of the pictures. Default: found.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the labels. Default: found.")] = None,
+    dataset: Dataset,
+    split: Split = None,
+    config_name: ConfigName = None,
+    revision: Revision = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
     labels: Labels = None,
     file_column: FileColumn = None,
     splits: Splits = None,
     class_level: ClassLevel = None,
     max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
-    skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="Leave out broken pictures.")] = False,
-    skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="Leave out samples without label.")] = False,
-    value_range: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LOW:HIGH",
-            help="Values shown as black and white in images of more than 8 bits per channel, such as 0:4095 or just 4095. "
-            "Default: detected, one range for the dataset.",
-        ),
-    ] = None,
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(help="Images with more pixels count as unreadable. Default: 64 million, or fewer if memory is small."),
-    ] = None,
+    skip_unreadable: SkipUnreadable = False,
+    skip_unlabelled: SkipUnlabelled = False,
+    value_range: ValueRange = None,
+    max_pixels: MaxPixels = None,
     output: Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
     seed: Annotated[int, typer.Option(help="Of sampling and training.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
-    preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
-    probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data. Default: from the size of the dataset.")] = None,
+    device: Device = "auto",
+    preset: Preset = "standard",
+    probe: Probe = "convnet",
+    epochs: Epochs = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a step. Default: from the size of the dataset.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Its peak. Default: from the batch size.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Pixels. Default: 32 for thumbnails, else 48.")] = None,
@@ -147,7 +156,7 @@ def audit(
     curvature_epochs: Annotated[
         int | None, typer.Option(help="Number of epochs, evenly spread, after which curvature is measured.")
     ] = None,
-    num_matvecs: Annotated[int | None, typer.Option(help="Directions a measurement of curvature.")] = None,
+    num_matvecs: NumMatvecs = None,
     measure: Annotated[
         list[str] | None,
         typer.Option(metavar="SCORE", help="Measure a score that makes the run longer (see curv-issues scores), or all."),
@@ -156,7 +165,7 @@ def audit(
         str,
         typer.Option(help=f"Rank by default (the margin in training, late epochs most) or one of: {', '.join(SCORES)}."),
     ] = "default",
-    cut_off: Annotated[str, typer.Option(help="Flag: auto, from a suspicion such as 0.95, or a share such as 5%.")] = "auto",
+    cut_off: CutOff = "auto",
     duplicates: Annotated[
         bool, typer.Option("--duplicates/--no-duplicates", help="Look for the same picture under different labels.")
     ] = True,
@@ -167,7 +176,7 @@ def audit(
         str | None, typer.Option(metavar="SPLIT", help="List the pictures that stand in this other split too.")
     ] = None,
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Train a short probe on a labelled image dataset and list the labels that look wrong."""
@@ -349,7 +358,7 @@ def _show_interrupted(result: AuditResult | None, saver: ResultSaver, *, format:
     done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]
     missing = summary["options"]["duplicates"] and summary["duplicates"] is None
     partly = " (complete: false)" if not summary["complete"] else "; pictures were not compared" if missing else ""
-    typer.echo(f"Interrupted; this is the ranking after {done} of {epochs} epochs{partly}.", err=True)
+    typer.echo(f"Interrupted; this is the ranking after {done} of {counted(epochs, 'epoch')}{partly}.", err=True)
     saver.add_sheet()
     _deliver(result, saver.folder, format=format, quiet=quiet)
 

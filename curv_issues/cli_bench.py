@@ -7,19 +7,41 @@ from typing import Annotated
 
 import typer
 
-from curv_issues.cli_shared import ClassLevel, Debug, FileColumn, Labels, Splits, exit_codes, folder_name
-from curv_issues.config import PRESETS, TrainingOptions, parse_cut_off, whole_option
+from curv_issues.cli_options import (
+    ClassLevel,
+    ConfigName,
+    CutOff,
+    Dataset,
+    Device,
+    Epochs,
+    FileColumn,
+    ImageColumn,
+    LabelColumn,
+    Labels,
+    MaxPixels,
+    NumMatvecs,
+    Preset,
+    Probe,
+    Quiet,
+    Revision,
+    SkipUnlabelled,
+    SkipUnreadable,
+    Split,
+    Splits,
+    ValueRange,
+)
+from curv_issues.cli_shared import Debug, exit_codes, folder_name
+from curv_issues.config import TrainingOptions, parse_cut_off, whole_option
 from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
-from curv_issues.probes import PROBES
 from curv_issues.storage import output_folder
 from curv_issues.visible import visible
 
 
 def bench(
-    dataset: Annotated[list[str], typer.Argument(metavar="DATASET...", help="As of audit.")],
+    dataset: Dataset,
     noise: Annotated[
         list[str] | None, typer.Option(help=f"What to plant; repeat it. {noise_forms()}. Default: uniform:0.1.")
     ] = None,
@@ -31,28 +53,28 @@ def bench(
     output: Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Run only the cells that are missing in the folder.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results in the folder.")] = False,
-    split: Annotated[str | None, typer.Option(help="As of audit.")] = None,
-    config_name: Annotated[str | None, typer.Option(help="As of audit.")] = None,
-    revision: Annotated[str | None, typer.Option(help="As of audit.")] = None,
-    image_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="As of audit.")] = None,
+    split: Split = None,
+    config_name: ConfigName = None,
+    revision: Revision = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
     labels: Labels = None,
     file_column: FileColumn = None,
     splits: Splits = None,
     class_level: ClassLevel = None,
-    skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", help="As of audit.")] = False,
-    skip_unlabelled: Annotated[bool, typer.Option("--skip-unlabelled", help="As of audit.")] = False,
-    value_range: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="As of audit.")] = None,
-    max_pixels: Annotated[int | None, typer.Option(help="As of audit.")] = None,
-    device: Annotated[str, typer.Option(help="As of audit.")] = "auto",
-    preset: Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")] = "standard",
-    probe: Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")] = "convnet",
-    epochs: Annotated[int | None, typer.Option(help="Default: from the size of the dataset.")] = None,
+    skip_unreadable: SkipUnreadable = False,
+    skip_unlabelled: SkipUnlabelled = False,
+    value_range: ValueRange = None,
+    max_pixels: MaxPixels = None,
+    device: Device = "auto",
+    preset: Preset = "standard",
+    probe: Probe = "convnet",
+    epochs: Epochs = None,
     curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured. Default: every.")] = None,
-    num_matvecs: Annotated[int | None, typer.Option(help="As of audit.")] = None,
-    cut_off: Annotated[str, typer.Option(help="Of the default ranking, as of audit.")] = "auto",
+    num_matvecs: NumMatvecs = None,
+    cut_off: CutOff = "auto",
     format: Annotated[str, typer.Option(help="Of stdout: table, md or json.")] = "table",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Plant known errors and compare how well the default ranking, every score and every baseline find them."""

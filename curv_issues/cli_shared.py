@@ -40,24 +40,6 @@ Debug = Annotated[
 ]
 """Of the command line as a whole and of every command, so that it may be given anywhere."""
 
-Labels = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="Table of labels for a folder of images (.csv, .tsv, .jsonl, .parquet), or: folders. Default: metadata.csv, else "
-        "folder names.",
-    ),
-]
-FileColumn = Annotated[str | None, typer.Option(help="Column of the file names in a table of labels. Default: detected.")]
-Splits = Annotated[
-    bool | None,
-    typer.Option(
-        "--splits/--no-splits",
-        help="Whether top-level folders called train, test, ... are splits. Default: if all top-level folders are.",
-    ),
-]
-ClassLevel = Annotated[int | None, typer.Option(help="Which folder below the split names the class. Default: 1, the topmost.")]
-
 
 @contextlib.contextmanager
 def exit_codes() -> Iterator[None]:

@@ -57,6 +57,11 @@ class AuditInterrupted(KeyboardInterrupt):
         self.result = result
 
 
+def diverged(what: str, learning_rate: float) -> AuditError:
+    """Return the error of a training whose numbers are not finite any more."""
+    return AuditError(f"{what} at learning rate {learning_rate:g}; train again with a lower learning rate.")
+
+
 def despite_interrupt(make: Callable[[], T]) -> tuple[T, bool]:
     """Return what a short step makes and whether Ctrl-C came: the step is done again then, and a second Ctrl-C ends it."""
     try:

@@ -49,6 +49,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curv_issues.counting import counted
 from curv_issues.errors import UsageError
 from curv_issues.loading import read_parts
 from curv_issues.storage import SHEET, SUMMARY, opened_result, output_folder, parse_summary, replace_files, staged_result
@@ -173,7 +174,7 @@ class AuditResult:
         kinds = [f"{count:,} {kind}" for kind, count in self.findings["kind"].value_counts().items()]
         noun = "finding" if len(self.findings) == 1 else "findings"
         found = f"{', '.join(kinds) or 'no'} {noun}{'' if self.complete else ', incomplete'}"
-        return f"{name}: {len(self):,} samples, {len(self.class_names):,} classes, {found}"
+        return f"{name}: {counted(len(self), 'sample')}, {counted(len(self.class_names), 'class', 'classes')}, {found}"
 
     def __repr__(self) -> str:
         return f"<AuditResult {self}>"

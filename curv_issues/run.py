@@ -17,7 +17,7 @@ from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device, compute_type, sensible_threads
-from curv_issues.errors import UsageError, despite_interrupt
+from curv_issues.errors import UsageError, despite_interrupt, diverged
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
@@ -96,7 +96,7 @@ def run_probe(
 
     Raises:
         UsageError: the device is not there, or the probe does not fit the data.
-        AuditError: the loss became NaN.
+        AuditError: the loss, or the outputs of the trained probe, became NaN.
     """
     device = choose_device(options.device)
     resolution, channels = data.images.shape[1], data.images.shape[3]
@@ -165,12 +165,15 @@ def run_probe(
                 _evaluate_now(probe, active, pictures, labels, epoch=epochs_done - 1, device=device)
             # one pass more saves the ranking; another Ctrl-C ends at once
             (pred_probs, embeddings, suggested), again = despite_interrupt(lambda: predict(probe, pictures, labels, device=device))
+            _check_outputs(pred_probs, embeddings, learning_rate=recipe.learning_rate)
             complete = complete and not again
             interrupted, mirror_images = not complete, None
             try:
                 mirror_images = embed_mirrored(probe, pictures, device=device) if mirrored and complete else None
             except KeyboardInterrupt:  # the ranking is there
                 interrupted = True
+            if mirror_images is not None:
+                _check_outputs(mirror_images, learning_rate=recipe.learning_rate)
 
     def assemble() -> ProbeRun:
         trajectories = {tracker.trajectory: tracker.history for tracker in scoring if tracker.trajectory}
@@ -250,6 +253,12 @@ def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None
             f"The probe's head ({type(head).__name__}), whose inputs are the embeddings, must be used once a batch, "
             f"on one row a picture; name its last layer `head`."
         )
+
+
+def _check_outputs(*outputs: np.ndarray, learning_rate: float) -> None:
+    """Raise AuditError if the last step of training was so large that it left the probe without numbers."""
+    if any(np.isnan(values).any() for values in outputs):
+        raise diverged("The outputs of the trained probe became nan", learning_rate)
 
 
 def _evaluate_now(

@@ -57,7 +57,9 @@ def output_folder(directory: str | Path) -> Path:
     Raises:
         UsageError: no folder can have that name.
     """
-    text = os.fspath(directory)
+    if not isinstance(directory, str | os.PathLike):
+        raise UsageError(f"Expected the path of a folder, but got {type(directory).__name__}.")
+    text = os.fsdecode(directory)
     if not text:
         raise UsageError("The name of the output folder is empty; give a folder, or . for the current one.")
     if "\0" in text:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.config import TrainingOptions
+from curv_issues.counting import counted
 from curv_issues.data.accounts import FileAccount
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.table import KEPT_FROM
@@ -96,7 +97,7 @@ def notes_on(data: LabeledData) -> list[str]:
     notes = list(data.source.notes)
     sizes = np.bincount(data.labels, minlength=data.num_classes)
     if len(data) < FEW_SAMPLES:
-        notes.append(f"Only {len(data)} samples: expect the ranking and the flags to be rough below {FEW_SAMPLES}.")
+        notes.append(f"Only {counted(len(data), 'sample')}: expect the ranking and the flags to be rough below {FEW_SAMPLES}.")
     single = [data.class_names[index] for index in np.flatnonzero(sizes == 1)]
     if single:
         shown = ", ".join(single[:5]) + (", ..." if len(single) > 5 else "")

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from curv_issues.batches import draw_views, split_evenly, to_inputs
 from curv_issues.device import autocast, compute_type
-from curv_issues.errors import AuditError
+from curv_issues.errors import diverged
 from curv_issues.recipe import Recipe
 from curv_issues.trackers.base import Need, Observation, Tracker
 
@@ -81,10 +81,7 @@ def train_probe(
 
             value = loss.item()
             if not np.isfinite(value):
-                raise AuditError(
-                    f"The loss became {value} in epoch {epoch + 1} at learning rate {recipe.learning_rate:g}; "
-                    "train again with a lower learning rate."
-                )
+                raise diverged(f"The loss became {value} in epoch {epoch + 1}", recipe.learning_rate)
             if watching:
                 gradient = None
                 if inputs.grad is not None:  # of the mean loss; a sample's own must not depend on the size of its batch

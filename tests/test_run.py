@@ -352,3 +352,17 @@ def test_trackers_and_devices_that_cannot_run() -> None:
         run(trackers=[3])
     with pytest.raises(UsageError, match="Device 'abacus' cannot be used here"):
         run(device="abacus")
+
+
+def test_outputs_that_became_nan_in_the_last_step_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of the last step is finite, and the weights after it are not."""
+    train = curv_issues.run.train_probe
+
+    def blow_up(probe: nn.Module, *arguments: Any, **options: Any) -> None:
+        train(probe, *arguments, **options)
+        for weight in probe.parameters():
+            weight.data.fill_(torch.nan)
+
+    monkeypatch.setattr(curv_issues.run, "train_probe", blow_up)
+    with pytest.raises(AuditError, match=r"^The outputs of the trained probe became nan at learning rate 100; train again"):
+        run(probe=linear_probe, learning_rate=100.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from curv_issues.counting import counted
 from curv_issues.report.markdown_text import escape_markdown
 from curv_issues.report.plain import plain_table
 from curv_issues.visible import visible
@@ -85,7 +86,7 @@ def title_of(results: Sequence[dict[str, Any]]) -> str:
     first = results[0]
     wrong = np.mean([result["wrong"] for result in results])
     seeds = f"{len(results)} seed{'s' if len(results) > 1 else ''}"
-    return f"{first['cell']['noise']}: {wrong:,.0f} of {first['n']:,} samples to find, {seeds}"
+    return f"{first['cell']['noise']}: {wrong:,.0f} of {counted(first['n'], 'sample')} to find, {seeds}"
 
 
 def markdown(results: Sequence[dict[str, Any]]) -> str:
@@ -96,7 +97,8 @@ def markdown(results: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"# Benchmark on {escape_markdown(dataset['source'])}",
         "",
-        f"{dataset['n']:,} samples of {dataset['classes']} classes; {recipe['epochs']} epochs, scored after "
+        f"{counted(dataset['n'], 'sample')} of {counted(dataset['classes'], 'class', 'classes')}; "
+        f"{counted(recipe['epochs'], 'epoch')}, scored after "
         f"{recipe['scored_epochs']} of them; {escape_markdown(machine['processor'])}, {machine['cores']} cores.",
         "Mean ± standard deviation over the seeds. k is the number of samples to find. "
         "Cost is a multiple of the plain training; what is measured in the one run shares it.",

@@ -57,7 +57,7 @@ class FileAccount:
         counts = f"files: {self.found:,} found, {self.read:,} read"
         if not self.left_out:
             return f"{counts}."
-        groups = [f"{len(paths):,} {reason} ({shorten(paths, 3)})" for reason, paths in self.by_reason().items()]
+        groups = [f"{len(paths):,} {reason} ({shorten(paths)})" for reason, paths in self.by_reason().items()]
         return f"{counts}, {len(self.left_out):,} left out: {'; '.join(groups)}."
 
     def describe(self) -> dict[str, Any]:

@@ -141,6 +141,12 @@ def hash_pixels(pixels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def check_type(data: object) -> None:
+    """Raise UsageError unless it is LabeledData, which is often mistaken for what it was loaded from."""
+    if not isinstance(data, LabeledData):
+        raise UsageError(f"Expected LabeledData, as load_data(...) returns it, but got {type(data).__name__}.")
+
+
 def check_auditable(data: LabeledData) -> None:
     """Raise DatasetError unless there are samples of at least two classes, their pictures square."""
     if len(data) == 0:

@@ -142,6 +142,8 @@ def load_data(
         _raise_unreadable(unreadable, len(rows), opened.name, skip_unreadable)
     if account is not None and files is not None:
         account = account.without(files[rows[list(decoded.unreadable)]].tolist(), "cannot be decoded")
+        if unreadable:
+            _LOGGER.info("%s", account.line())  # again: these files were counted as read
     keep, decoded = _drop_unreadable(decoded)
     rows = rows[keep]
 
@@ -237,7 +239,7 @@ def _raise_unreadable(unreadable: tuple[dict[str, str | int | None], ...], total
     first = unreadable[0]
     where = f"row {first['row']} ({first['path'] or 'no path'})"
     if skip_unreadable:
-        raise DatasetError(f"None of the {total} pictures of {source} can be read; in {where}: {first['reason']}.")
+        raise DatasetError(f"None of the images of {source} ({total:,}) can be read; in {where}: {first['reason']}.")
     count = f"; {len(unreadable)} of {total} pictures cannot be read" if len(unreadable) > 1 else ""
     raise DatasetError(
         f"The picture in {where} of {source} cannot be read: {first['reason']}{count}. "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curv_issues.counting import counted
 from curv_issues.data.accounts import LeftOut, shorten
 from curv_issues.data.box_annotations import find_box_annotations
 from curv_issues.data.folder_files import (
@@ -251,7 +252,7 @@ def _one_class(name: str, only: str, deeper: Sequence[str], level: int, files: F
 
 
 def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, options: FolderOptions) -> str:
-    found = f"{name} has {len(files.images):,} images, but no labels: "
+    found = f"{name} has {counted(len(files.images), 'image')}, but no labels: "
     if (options.class_level or 1) > 1:
         return f"{found}no image lies {options.class_level} folders deep; choose another --class-level (class_level)."
     expected = "expected class folders (FOLDER/cat/1.jpg), metadata.csv, or a table with --labels FILE (labels=...)."

@@ -94,7 +94,9 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
     Raises:
         DatasetError: the file is missing, has another format, is too large or is corrupt; the message names it.
     """
-    name = os.fspath(path)
+    if not isinstance(path, str | os.PathLike):
+        raise DatasetError(f"Expected the path of a table of labels, but got {type(path).__name__}.")
+    name = os.fsdecode(path)
     file = Path(name).expanduser()
     ending = file.suffix.lower()
     if ending in _SPREADSHEETS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curv_issues.config import parse_cut_off
+from curv_issues.counting import counted
 from curv_issues.findings.looked_wrong import LookedWrong
 
 
@@ -92,14 +93,14 @@ def doubt(looked_wrong: LookedWrong, *, memorised_share: float | None, epochs_do
         )
     if not looked_wrong.mask.any() and looked_wrong.epochs > epochs_done / 2:
         return (
-            f"No label looks wrong to the probe, but it needed {looked_wrong.epochs} of the {epochs_done} epochs to learn these "
-            "classes and may have memorised wrong labels meanwhile; look at the top of the ranking, or set --cut-off."
+            f"No label looks wrong to the probe, but it needed {looked_wrong.epochs} of the {counted(epochs_done, 'epoch')} to "
+            "learn these classes and may have memorised wrong labels meanwhile; look at the top of the ranking, or set --cut-off."
         )
     if memorised_share is not None and memorised_share >= MUCH_MEMORISED and looked_wrong.clear_share < LEAST_CLEAR:
         return (
             f"The probe memorises labels here: in the end it predicts {memorised_share:.0%} of those that looked wrong in the "
-            f"first {looked_wrong.epochs} epochs, when it had not learned these classes well. Many flagged labels may be right, "
-            "and wrong ones may be missing; look at the ranking, or set --cut-off."
+            f"first {counted(looked_wrong.epochs, 'epoch')}, when it had not learned these classes well. Many flagged labels may "
+            "be right, and wrong ones may be missing; look at the ranking, or set --cut-off."
         )
     return None
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.config import DuplicateOptions
-from curv_issues.data.base import LabeledData
+from curv_issues.data.base import LabeledData, check_type
 from curv_issues.duplicates.table import pairs_table
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts, group_tables
 from curv_issues.findings.samples import sample_table
@@ -55,6 +55,7 @@ def find_duplicates(
     Raises:
         UsageError: an option is wrong.
     """
+    check_type(data)
     wanted = DuplicateOptions(threshold=threshold).threshold
     from curv_issues.duplicates.search import compare_within  # imports torch, which errors above need not wait for
 

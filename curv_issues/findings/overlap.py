@@ -7,7 +7,7 @@ import pandas as pd
 
 from curv_issues.config import DuplicateOptions
 from curv_issues.data.against import check_comparable
-from curv_issues.data.base import LabeledData
+from curv_issues.data.base import LabeledData, check_type
 from curv_issues.duplicates.base import ComparedPictures
 from curv_issues.findings.samples import sample_table
 from curv_issues.tables import OVERLAP_SCHEMA
@@ -36,6 +36,8 @@ def find_overlap(
     from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
 
     wanted = DuplicateOptions(threshold=threshold).threshold
+    check_type(data)
+    check_type(others)
     check_comparable(data, others)
     compared = compare_between(data, others, threshold=wanted, device=device)
     return overlap_table(compared, data, others), compared.threshold

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from curv_issues.data.base import LabeledData, pictures_at
+from curv_issues.data.base import LabeledData, check_type, pictures_at
 from curv_issues.errors import UsageError
 from curv_issues.noise.base import Planted
 from curv_issues.noise.checks import make_generator
@@ -40,6 +40,7 @@ def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0
         >>> bool((planted.data.images[replaced] == planted.data.images[source]).all()), int(planted.truth.sum())
         (True, 20)
     """
+    check_type(data)
     if isinstance(pairs, bool) or not isinstance(pairs, numbers.Integral) or not 1 <= pairs <= len(data) // 2:
         raise UsageError(
             f"pairs must be a whole number from 1 to {len(data) // 2}, half of the {len(data)} samples, since pairs share none; "

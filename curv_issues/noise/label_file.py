@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.data.base import LabeledData
+from curv_issues.counting import counted
+from curv_issues.data.base import LabeledData, check_type
 from curv_issues.data.label_table import LabelTable, plain_labels, read_table
 from curv_issues.data.labels import is_missing
 from curv_issues.data.table_matching import column_of_files, match_rows
@@ -54,6 +55,7 @@ def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: st
         ...     labels_from_file(data, path, "mine").truth.tolist()
         [False, True, False, False]
     """
+    check_type(data)
     table = read_table(path)
     if column not in table.columns:
         raise DatasetError(f"{table.name} has no column {column!r}; its columns are: {table.list_columns()}.")
@@ -109,8 +111,8 @@ def _rows_by_position(data: LabeledData, table: LabelTable) -> list[int]:
     expected = max(data.source.num_rows, int(data.rows.max(initial=-1)) + 1)
     if len(table) != expected:
         raise DatasetError(
-            f"{table.name} has {len(table)} rows, but {data.source.source} has {expected}; expected one for each in the same "
-            f"order, or a column {ROW!r} with row numbers, or one with file names."
+            f"{table.name} has {counted(len(table), 'row')}, but {data.source.source} has {expected}; expected one for each in "
+            f"the same order, or a column {ROW!r} with row numbers, or one with file names."
         )
     return data.rows.tolist()
 

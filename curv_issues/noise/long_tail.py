@@ -6,7 +6,7 @@ import numbers
 
 import numpy as np
 
-from curv_issues.data.base import LabeledData
+from curv_issues.data.base import LabeledData, check_type
 from curv_issues.errors import UsageError
 from curv_issues.noise.base import Planted
 from curv_issues.noise.checks import make_generator
@@ -37,6 +37,7 @@ def long_tailed(data: LabeledData, ratio: float, *, seed: int = 0) -> LabeledDat
         >>> np.bincount(long_tailed(data, 100).labels).tolist()
         [100, 10, 1]
     """
+    check_type(data)
     if isinstance(ratio, bool) or not isinstance(ratio, numbers.Real) or not 1 <= ratio < np.inf:
         raise UsageError(f"ratio must be a number of at least 1, got {ratio!r}.")
     if data.num_classes < 2:

@@ -28,6 +28,10 @@ def test_every_file_is_accounted_for(tmp_path):
         "files: 21 found, 19 read, 2 left out: 1 not an image (.txt) (cat/notes.txt); 1 not in a class folder (preview.jpg)."
     )
     assert lines[1] == "labels: folder names, level 1."
+    assert lines[2] == (  # once the images are decoded
+        "files: 21 found, 18 read, 3 left out: 1 cannot be decoded (cat/broken.png); 1 not an image (.txt) (cat/notes.txt); "
+        "1 not in a class folder (preview.jpg)."
+    )
     assert "Note: 1 file that looks like an image was left out: not in a class folder (preview.jpg)." in lines
 
     dataset = summary_of(output)["dataset"]

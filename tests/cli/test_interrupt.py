@@ -225,8 +225,9 @@ def test_the_demo_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(here.iterdir()) == []
 
 
-def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path) -> None:
-    """The live line shows the epochs; a true SIGINT after some of them keeps the ranking."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path, sent: signal.Signals) -> None:
+    """The live line shows the epochs; a true signal after some of them keeps the ranking."""
     terminal, other_end = pty.openpty()
     line = [sys.executable, "-m", "curv_issues", "audit", str(pets), "--epochs", "10000", "--resolution", "8", "--output", "out"]
     process = subprocess.Popen(
@@ -249,7 +250,7 @@ def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path) -> None:
                     break
                 seen += part
             if not interrupted and re.search(rb"epoch [2-9]\d* of 10000", seen):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(sent)
                 interrupted = True
     if not interrupted:
         process.kill()

@@ -21,8 +21,8 @@ def test_all_files_are_counted():
 
 def test_line():
     assert ACCOUNT.line() == (
-        "files: 1,215 found, 1,200 read, 15 left out: 7 not an image (.txt) (0.txt, 1.txt, 2.txt, ...); "
-        "6 not in a class folder (0.png, 1.png, 2.png, ...); 2 broken link (a.png, b.png)."
+        "files: 1,215 found, 1,200 read, 15 left out: 7 not an image (.txt) (0.txt, 1.txt, 2.txt, 3.txt, 4.txt, ...); "
+        "6 not in a class folder (0.png, 1.png, 2.png, 3.png, 4.png, ...); 2 broken link (a.png, b.png)."
     )
     assert FileAccount(3).line() == "files: 3 found, 3 read."
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import curv_issues
 from curv_issues.data.base import PER_SAMPLE, LabeledData
-from curv_issues.errors import UsageError
+from curv_issues.errors import DatasetError, UsageError
 from tests.small import make_data
 
 
@@ -75,3 +76,32 @@ def test_all_and_nothing() -> None:
 def test_other_indices_are_refused(index: Any, message: str) -> None:
     with pytest.raises(UsageError, match=f"^{message}$"):
         make_data(6).take(index)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "folder", b"folder", np.zeros(3)])
+@pytest.mark.parametrize(
+    "use",
+    [
+        curv_issues.find_duplicates,
+        lambda data: curv_issues.find_overlap(data, make_data(30)),
+        lambda data: curv_issues.find_overlap(make_data(30), data),
+        lambda data: curv_issues.labels_from_file(data, "labels.csv", "label"),
+        lambda data: curv_issues.plant_conflicting_duplicates(data, 3),
+        lambda data: curv_issues.long_tailed(data, 3),
+    ],
+)
+def test_what_is_not_loaded_yet_is_named(use: Any, wrong: Any) -> None:
+    with pytest.raises(
+        UsageError, match=rf"^Expected LabeledData, as load_data\(\.\.\.\) returns it, but got {type(wrong).__name__}\.$"
+    ):
+        use(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, 2.5, b"folder", ["folder"]])
+def test_what_is_not_a_path_is_named(wrong: Any) -> None:
+    with pytest.raises(UsageError, match=rf"^Expected the path of a folder, but got {type(wrong).__name__}\.$"):
+        curv_issues.AuditResult.load(wrong)
+    with pytest.raises(DatasetError, match=rf"^Expected the path of a table of labels, but got {type(wrong).__name__}\.$"):
+        curv_issues.labels_from_file(make_data(4), wrong, "label")
+    with pytest.raises(DatasetError, match=r"^Expected a Hub id, a path"):
+        curv_issues.load_data(wrong if not isinstance(wrong, list) else {})
