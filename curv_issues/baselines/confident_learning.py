@@ -41,7 +41,7 @@ def confident_learning(
     Raises:
         UsageError: folds is no whole number from 2 to n, the device is not there, or the probe does not fit the data.
         DatasetError: the data cannot be audited, or the folds leave fewer than two samples to train on.
-        AuditError: the loss became NaN.
+        AuditError: the loss or the logits became NaN.
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores

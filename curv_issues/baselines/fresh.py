@@ -13,12 +13,12 @@ from curv_issues.batches import as_pictures
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.device import choose_device, sensible_threads
-from curv_issues.errors import DatasetError
+from curv_issues.errors import AuditError, DatasetError
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.recipe import make_recipe
 from curv_issues.run import build_probe, check_probe, make_spec, own_random_state
-from curv_issues.scoring import predict_logits
+from curv_issues.scoring import predict, predict_logits
 from curv_issues.trackers.base import Tracker
 from curv_issues.training import train_probe
 
@@ -127,10 +127,37 @@ class FreshProbes:
         return trained
 
     def logits(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:
-        """Logits of the clean pictures at positions `samples` (m,), float32 (m, k), in evaluation mode."""
+        """Logits of the clean pictures at positions `samples` (m,), float32 (m, k), in evaluation mode.
+
+        Raises:
+            AuditError: some are NaN.
+        """
         with sensible_threads(self.recipe.batch_size, self.resolution):
-            return predict_logits(probe, self.pictures, torch.from_numpy(np.asarray(samples, dtype=np.int64)), device=self.device)
+            return self._check_outputs(
+                predict_logits(probe, self.pictures, torch.from_numpy(np.asarray(samples, dtype=np.int64)), device=self.device)
+            )
+
+    def embeddings(self, probe: nn.Module) -> np.ndarray:
+        """Embeddings of all clean pictures, float16 (n, d); those beyond the range of float16 are infinite.
+
+        Raises:
+            AuditError: some are NaN.
+        """
+        with sensible_threads(self.recipe.batch_size, self.resolution):
+            return self._check_outputs(predict(probe, self.pictures, self.labels, device=self.device)[1])
 
     def is_correct(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:
-        """Whether the network gives each of the samples (m,) its given label, bool (m,)."""
+        """Return whether the network gives each of the samples (m,) its given label, bool (m,).
+
+        Raises:
+            AuditError: some logits are NaN; the largest of them would be that of class 0.
+        """
         return self.logits(probe, samples).argmax(axis=1) == self.labels.numpy()[samples]
+
+    def _check_outputs(self, values: np.ndarray) -> np.ndarray:
+        if np.isnan(values).any():  # the loss is checked before each step, so nothing else notices a last step that was too large
+            raise AuditError(
+                f"The outputs of a trained network became nan at learning rate {self.recipe.learning_rate:g}; "
+                "train again with a lower learning rate."
+            )
+        return values

@@ -12,11 +12,9 @@ from curv_issues.baselines.base import BaselineResult
 from curv_issues.baselines.fresh import FreshProbes
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
-from curv_issues.device import sensible_threads
 from curv_issues.errors import AuditError, UsageError
 from curv_issues.progress import ProgressCallback
 from curv_issues.run import GREATEST_HALF
-from curv_issues.scoring import predict
 
 
 def knn_label_score(
@@ -45,7 +43,7 @@ def knn_label_score(
     Raises:
         UsageError: features are not finite numbers of shape (n, d), the device is not there, or the probe does not fit.
         DatasetError: the data cannot be audited.
-        AuditError: the loss became NaN, or Datalab gave no label scores, as with fewer than 11 samples.
+        AuditError: the loss or the embeddings became NaN, or Datalab gave no label scores, as with fewer than 11 samples.
     """
     start = time.perf_counter()
     check_auditable(data)
@@ -66,9 +64,7 @@ def knn_label_score(
 def _embeddings(data: LabeledData, options: TrainingOptions, *, progress: ProgressCallback | None) -> np.ndarray:
     probes = FreshProbes(data, options, progress=progress)
     probe = probes.train(np.arange(len(data)), seed=options.seed)
-    with sensible_threads(probes.recipe.batch_size, probes.resolution):
-        embeddings = predict(probe, probes.pictures, probes.labels, device=probes.device)[1]
-    return np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF)
+    return np.clip(probes.embeddings(probe), -GREATEST_HALF, GREATEST_HALF)
 
 
 def _ask_datalab(labels: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,7 @@ def memorization(
         UsageError: an option is out of its range, there are too few networks for that ratio, the device is not there,
             or the probe does not fit the data.
         DatasetError: the data cannot be audited.
-        AuditError: the loss became NaN.
+        AuditError: the loss or the logits became NaN.
     """
     start = time.perf_counter()
     check_auditable(data)

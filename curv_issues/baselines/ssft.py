@@ -42,7 +42,7 @@ def second_split_forgetting(
     Raises:
         UsageError: seeds is no whole number >= 1, the device is not there, or the probe does not fit the data.
         DatasetError: the data cannot be audited, or have fewer than four samples.
-        AuditError: the loss became NaN.
+        AuditError: the loss or the logits became NaN.
     """
     start = time.perf_counter()
     whole_number("seeds", seeds, 1, None)

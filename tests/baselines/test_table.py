@@ -154,3 +154,11 @@ class TestContract:
             find(name, data, device="nowhere")
         with pytest.raises(AuditError, match=r"The loss became (nan|inf)"):
             find(name, data, probe=linear_probe, learning_rate=1e30, epochs=8)
+
+
+@pytest.mark.parametrize("name", ["confident_learning", "knn_label_score", "ssft", "memorization"])
+def test_outputs_that_became_nan_in_the_last_step_are_not_scored(name: str) -> None:
+    """The loss is checked before each step; AUM looks at nothing after the last one."""
+    options = TrainingOptions(epochs=1, batch_size=64, learning_rate=1e10, device="cpu")
+    with pytest.raises(AuditError, match=r"^The outputs of a trained network became nan at learning rate 1e\+10; train again"):
+        load_attribute(BASELINES[name].target)(make_data(40, 2), options)
