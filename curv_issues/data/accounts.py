@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 NAMES_SHOWN = 5
+ARCHIVE = "archive that is not unpacked"
 
 
 class LeftOut(NamedTuple):
@@ -66,16 +67,24 @@ class FileAccount:
         return {"found": self.found, "read": self.read, "left_out": reasons}
 
     def notes(self) -> list[str]:
-        """One line for each reason for which something that looks like an image was left out."""
+        """One line for each reason for which something that looks like an image was left out, and one on archives."""
         images: dict[str, list[str]] = {}
         for file in self.left_out:
             if file.looks_like_image:
                 images.setdefault(file.reason, []).append(file.path)
-        return [
+        notes = [
             f"{len(paths):,} {'file that looks like an image was' if len(paths) == 1 else 'files that look like images were'} "
             f"left out: {reason} ({shorten(paths, NAMES_SHOWN)})."
             for reason, paths in images.items()
         ]
+        archives = [file.path for file in self.left_out if file.reason == ARCHIVE]
+        if archives:
+            only = len(archives) == 1
+            notes.append(
+                f"{len(archives):,} {'archive was' if only else 'archives were'} left out ({shorten(archives)}); "
+                f"if {'it holds' if only else 'they hold'} images of the dataset, unpack {'it' if only else 'them'}."
+            )
+        return notes
 
 
 def shorten(names: Iterable[str], most: int = NAMES_SHOWN) -> str:

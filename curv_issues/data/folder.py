@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.data.accounts import LeftOut, shorten
+from curv_issues.data.archives import describe_archives
 from curv_issues.data.arrow_file import ArrowTable
 from curv_issues.data.columns import find_image_columns
 from curv_issues.data.folder_files import FolderFiles, left_out_archives, left_out_metadata, sort_files
@@ -188,10 +189,7 @@ def _refuse(options: FolderOptions, config_name: str | None, kind: str) -> None:
 
 def _nothing(name: str, files: FolderFiles, root: Path) -> str:
     if files.archives:
-        archives = shorten("/".join(parts) for parts in files.archives)
-        return (
-            f"{name} holds archives ({archives}), which are not read; unpack them, and audit the folder of images that they hold."
-        )
+        return f"{name} holds {describe_archives(['/'.join(parts) for parts in files.archives])}."
     if files.tables:
         tables = shorten("/".join(parts) for parts in files.tables)
         return f"{name} holds tables without a column of images ({tables}); expected images as bytes, or a folder of image files."

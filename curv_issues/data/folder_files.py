@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from curv_issues.data.accounts import LeftOut
+from curv_issues.data.accounts import ARCHIVE, LeftOut
+from curv_issues.data.archives import is_archive_head, is_archive_name, read_start
 from curv_issues.data.folder_layout import Parts
 from curv_issues.data.image_types import IMAGE_ENDINGS, look_at_file
 from curv_issues.data.label_table import is_metadata_name
 from curv_issues.data.walk import BROKEN_LINK, FOREIGN_LINK, HIDDEN, FoundTree
 
 TABLE_ENDINGS = (".parquet", ".arrow")
-_ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 METADATA = "table of labels"
 
 
@@ -49,12 +49,15 @@ def sort_files(tree: FoundTree) -> FolderFiles:
             found.metadata.append(file.parts)
         elif ending in TABLE_ENDINGS:
             found.tables.append(file.parts)
-        elif ending in _ARCHIVE_ENDINGS:
+        elif is_archive_name(file.parts[-1]):
             found.archives.append(file.parts)
         else:
-            is_image, unsupported = look_at_file(os.path.join(root, *file.parts))
+            place = os.path.join(root, *file.parts)
+            is_image, unsupported = look_at_file(place)
             if is_image:
                 found.images.append(file.parts)
+            elif not ending and _is_archive(place):
+                found.archives.append(file.parts)
             else:
                 found.others.append(_left_out(file.path, ending, unsupported))
     return found
@@ -72,12 +75,19 @@ def left_out_tables(files: FolderFiles) -> list[LeftOut]:
 
 def left_out_archives(files: FolderFiles) -> list[LeftOut]:
     """The archives of any folder."""
-    return [LeftOut("/".join(parts), "archive that is not unpacked", True) for parts in files.archives]
+    return [LeftOut("/".join(parts), ARCHIVE) for parts in files.archives]
 
 
 def left_out_metadata(files: FolderFiles) -> list[LeftOut]:
     """The metadata tables of any folder."""
     return [LeftOut("/".join(parts), METADATA) for parts in files.metadata]
+
+
+def _is_archive(place: str) -> bool:
+    try:
+        return is_archive_head(read_start(place))
+    except (OSError, ValueError):  # ValueError: a null character in the name
+        return False
 
 
 def _left_out(path: str, ending: str, unsupported: str | None) -> LeftOut:

@@ -9,6 +9,7 @@ from typing import Any
 
 from curv_issues.counting import counted
 from curv_issues.data.accounts import LeftOut, shorten
+from curv_issues.data.archives import describe_archives
 from curv_issues.data.box_annotations import find_box_annotations
 from curv_issues.data.folder_files import (
     FolderFiles,
@@ -244,7 +245,7 @@ def _one_class(name: str, only: str, deeper: Sequence[str], level: int, files: F
             f"All images of {name} are in one folder, {only!r}, so there is one class only; the folders in it are "
             f"{shorten(deeper)}: use --class-level {level + 1} (class_level={level + 1}) if these are the classes."
         )
-    hints = "".join(f" {hint}" for hint in _hints(tree))
+    hints = "".join(f" {hint}" for hint in _hints(tree, files))
     return (
         f"All images of {name} are in one folder, {only!r}, so there is one class only; expected a folder for each class, "
         f"metadata.csv, or a table with --labels FILE (labels=...).{hints}"
@@ -256,16 +257,20 @@ def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, 
     if (options.class_level or 1) > 1:
         return f"{found}no image lies {options.class_level} folders deep; choose another --class-level (class_level)."
     expected = "expected class folders (FOLDER/cat/1.jpg), metadata.csv, or a table with --labels FILE (labels=...)."
-    hints = _hints(tree)
+    hints = _hints(tree, files)
     if layout.has_split_names:
         hints.insert(0, f"The folders {shorten(layout.aliases)} were read as splits; with --no-splits they are classes.")
     return f"{found}{expected}{''.join(f' {hint}' for hint in hints)}"
 
 
-def _hints(tree: FoundTree) -> list[str]:
-    """What the files beside the images say of where the labels may be."""
+def _hints(tree: FoundTree, files: FolderFiles) -> list[str]:
+    """What the files beside the images say of where the labels, or more images, may be."""
     tables = [file.path for file in tree.files if file.ending in (".csv", ".tsv", ".jsonl") and file.refused is None]
-    return [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
+    hints = [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
+    if files.archives:
+        archives = describe_archives(["/".join(parts) for parts in files.archives])
+        hints.append(f"There {'is' if len(files.archives) == 1 else 'are'} {archives}.")
+    return hints
 
 
 def _notes_on_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:

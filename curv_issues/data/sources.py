@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curv_issues.data.accounts import LeftOut
+from curv_issues.data.archives import is_archive_name, read_start
 from curv_issues.data.folder import open_folder
 from curv_issues.data.folder_layout import SPLIT_NAMES
 from curv_issues.data.image_folder import FolderOptions
-from curv_issues.data.label_table import TABLE_ENDINGS, LabelTable
+from curv_issues.data.label_table import LabelTable
 from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.data.table import RecordTable, Table
+from curv_issues.data.unsuitable_files import describe_unsuitable
 from curv_issues.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
@@ -177,6 +179,7 @@ def looks_like_path(name: str) -> bool:
         or name.count("/") > 1
         or "\\" in name
         or _FILE_ENDING.fullmatch(Path(name).suffix) is not None
+        or is_archive_name(name)
         or re.match(r"[A-Za-z]:", name) is not None
     )
 
@@ -197,21 +200,11 @@ def _open_files(names: Sequence[str], config_name: str | None, revision: str | N
 
 def _check_parquet(name: str, path: Path) -> None:
     try:
-        with path.open("rb") as file:
-            magic = file.read(4)
+        head = read_start(path)
     except OSError as error:
         raise DatasetError(f"{name} cannot be read: {error.strerror}.") from error
-    if magic != b"PAR1":
-        hint = f"{name} is not a parquet file"
-        if _is_archive(magic):
-            hint = f"unpack it, and audit the folder: {name} is an archive"
-        elif path.suffix.lower() in TABLE_ENDINGS:
-            hint += "; a table of labels goes with its folder of images: curv-issues audit FOLDER --labels FILE"
-        raise DatasetError(f"Expected parquet files, a folder or a Hub id; {hint}.")
-
-
-def _is_archive(magic: bytes) -> bool:
-    return magic[:2] in (b"PK", b"\x1f\x8b", b"BZ") or magic in (b"7z\xbc\xaf", b"Rar!", b"\xfd7zX")
+    if not head.startswith(b"PAR1"):
+        raise DatasetError(f"Expected parquet files, a folder or a Hub id; {describe_unsuitable(name, path, head)}.")
 
 
 def _wrap(loaded: datasets.Dataset | datasets.DatasetDict, name: str) -> OpenedSource:

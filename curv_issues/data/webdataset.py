@@ -10,6 +10,7 @@ from pathlib import Path
 
 import datasets
 
+from curv_issues.data.accounts import shorten
 from curv_issues.data.dataset_table import DatasetTable
 from curv_issues.data.load_errors import explain_errors
 from curv_issues.data.quiet_libraries import quiet_libraries
@@ -38,4 +39,9 @@ def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool) -> Dat
             "webdataset", data_files={"train": [glob.escape(place) for place in places]}, cache_dir=cache.name, split="train"
         )
     assert isinstance(loaded, datasets.Dataset)
+    if all(isinstance(kind, datasets.Image) or column.startswith("__") for column, kind in loaded.features.items()):
+        raise DatasetError(
+            f"The tar files of {name} ({shorten(paths)}) hold images without labels; the WebDataset convention has a label beside "
+            "each image, such as 1.jpg and 1.cls. If they hold class folders, unpack them, and audit the folder."
+        )
     return DatasetTable(loaded, name=name, folder=root, files=paths, keep=cache)

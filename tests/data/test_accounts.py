@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from curv_issues.data.accounts import FileAccount, LeftOut, shorten
+from curv_issues.data.accounts import ARCHIVE, FileAccount, LeftOut, shorten
 
 ACCOUNT = FileAccount(
     1200,
@@ -40,6 +40,14 @@ def test_notes_are_about_what_looks_like_an_image():
         "6 files that look like images were left out: not in a class folder (0.png, 1.png, 2.png, 3.png, 4.png, ...).",
     ]
     assert FileAccount(3).notes() == []
+
+
+def test_archives_get_a_note_of_their_own():
+    one, two = LeftOut("a.zip", ARCHIVE), LeftOut("b.7z", ARCHIVE)
+    assert FileAccount(3, (one,)).notes() == ["1 archive was left out (a.zip); if it holds images of the dataset, unpack it."]
+    assert FileAccount(3, (one, two)).notes() == [
+        "2 archives were left out (a.zip, b.7z); if they hold images of the dataset, unpack them."
+    ]
 
 
 def test_shorten():

@@ -113,7 +113,7 @@ def test_saved_datasets_do_not_lead_outside(tmp_path):
 
 def test_archives_are_named(tmp_path):
     (tmp_path / "photos.zip").write_bytes(b"PK\x03\x04")
-    with pytest.raises(DatasetError, match=r"holds archives \(photos\.zip\), which are not read; unpack them"):
+    with pytest.raises(DatasetError, match=r"holds an archive \(photos\.zip\), which is not read; unpack it"):
         load_data(tmp_path)
 
 

@@ -136,7 +136,7 @@ def test_layouts_as_unpacked(tmp_path):
         (("images/1.png", "images/2.png"), {"annotations/instances_train.json": b"{}"}, r"boxes are not covered"),
         (("train/1.png", "test/2.png"), {}, r"The folders test, train were read as splits; with --no-splits they are classes\.$"),
         (("cat/in/1.png", "cat/out/2.png"), {}, r"one class only; the folders in it are in, out: use --class-level 2 \(class_"),
-        ((), {"photos.zip": b"PK"}, r"holds archives \(photos\.zip\), which are not read; unpack them"),
+        ((), {"photos.zip": b"PK"}, r"holds an archive \(photos\.zip\), which is not read; unpack it"),
         ((), {"a.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"}, r"holds no images and no parquet files"),
     ],
 )
@@ -241,8 +241,8 @@ def test_hidden_files_odd_class_names_links_and_archives(tmp_path):
     }
     assert data.source.notes == (
         "No images were read from these folders: empty.",
-        "1 file that looks like an image was left out: archive that is not unpacked (backup.zip).",
         "1 file that looks like an image was left out: broken link (cat/gone.png).",
+        "1 archive was left out (backup.zip); if it holds images of the dataset, unpack it.",
     )
 
 

@@ -93,7 +93,10 @@ def test_configurations_of_a_folder(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["./pets", "../pets", "/no/such/pets", "~/nope", "a/b/c", "pets/", "pets.parquet", "org/pets.PARQUET", "C:pets", "a\\b"],
+    [
+        *("./pets", "../pets", "/no/such/pets", "~/nope", "a/b/c", "pets/", "C:pets", "a\\b"),
+        *("pets.parquet", "org/pets.PARQUET", "pets.tgz", "pets.7z", "pets.zip.001"),
+    ],
 )
 def test_missing_paths_are_said_to_be_missing(name):
     assert looks_like_path(name)
@@ -133,7 +136,7 @@ def test_addresses():
     )
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.csv", b"x,y\n1,2\n"), ("a.parquet", b"x,y\n1,2\n"), ("b.parquet", b"")])
+@pytest.mark.parametrize(("name", "content"), [("a.dat", b"x,y\n1,2\n"), ("a.parquet", b"x,y\n1,2\n"), ("b.parquet", b"")])
 def test_files_that_are_no_parquet(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(
@@ -142,10 +145,27 @@ def test_files_that_are_no_parquet(tmp_path, name, content):
         open_source(tmp_path / name)
 
 
-def test_archives_are_to_be_unpacked(tmp_path):
-    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
-    with pytest.raises(DatasetError, match=r"unpack it, and audit the folder: .*a\.zip is an archive\.$"):
-        open_source(tmp_path / "a.zip")
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        (
+            "a.zip",
+            b"PK\x03\x04",
+            r"a\.zip is an archive, which is not read; unpack it, and audit the folder of images that it holds",
+        ),
+        ("a.tar", b"", r"unpack it, .*; if it follows the WebDataset convention, audit the folder that it is in"),
+        ("a", b"\0" * 257 + b"ustar", r"unpack it, .*; if it follows the WebDataset"),
+        ("a.tar.gz", b"\x1f\x8b", r"a\.tar\.gz is an archive, .*; unpack it"),
+        ("a.npz", b"PK\x03\x04", r"a\.npz is not a parquet file"),
+        ("a.jpg", b"", r"a\.jpg is a single image; audit the folder of its dataset"),
+        ("a.arrow", b"ARROW1", r"a\.arrow is an Arrow file; audit the folder that it is in"),
+        ("a.csv", b"x,y", r"a\.csv is a table; audit its folder of images, .* --labels .*a\.csv"),
+    ],
+)
+def test_files_of_other_kinds_are_named(tmp_path, name, content, expected):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=rf"^Expected parquet files, a folder or a Hub id; [^\n]*{expected}[^\n]*\.$"):
+        open_source(tmp_path / name)
 
 
 def test_corrupt_parquet(tmp_path):

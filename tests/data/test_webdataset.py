@@ -56,3 +56,13 @@ def test_bars_need_a_terminal_and_a_wish(tmp_path, monkeypatch, terminal, progre
     monkeypatch.setattr(huggingface.sys.stderr, "isatty", lambda: terminal)
     load_data(tmp_path, label_column="cls", progress=progress)
     assert shown == [[terminal and progress is not None] * 2]
+
+
+def test_class_folders_in_a_tar_file_are_to_be_unpacked(tmp_path):
+    with tarfile.open(tmp_path / "photos.tar", "w") as tar:
+        for name in ("cat/1.png", "dog/2.png"):
+            member = tarfile.TarInfo(name)
+            member.size = len(pngs(1)[0])
+            tar.addfile(member, io.BytesIO(pngs(1)[0]))
+    with pytest.raises(DatasetError, match=r"\(photos\.tar\) hold images without labels; .* class folders, unpack them"):
+        load_data(tmp_path)
