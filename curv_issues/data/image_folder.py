@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from curv_issues.data.folder_files import (
 )
 from curv_issues.data.folder_labels import NOT_IN_TABLE, TableLabels, labels_of_metadata, labels_of_table
 from curv_issues.data.folder_layout import BESIDE_SPLITS, NO_CLASS_FOLDER, Layout, Parts, find_classes, find_layout
+from curv_issues.data.folders_below import find_only_folder, note_folders_below, note_split_names
 from curv_issues.data.label_names import looks_like_ids
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.table import LABEL, FileTable, Table
@@ -163,17 +165,13 @@ def _by_folder_names(
     if not names:
         raise DatasetError(_no_classes(name, layout, files, tree, options))
     if len(names) == 1:
-        deeper = sorted({folder for classes in found.values() for folder in classes.deeper})
-        raise DatasetError(_one_class(name, names[0], deeper, level, files, tree))
+        raise DatasetError(_one_class(name, layout, level, files, tree, options))
     if options.labels is None and options.class_level is None:
         _refuse_ids(name, [classes.names[label] for classes in found.values() for label in classes.labels])
     notes = []
     first = next(split for split, classes in found.items() if classes.names)
-    if deeper := found[first].deeper:
-        notes.append(
-            f"The classes are the folders at level {level} ({shorten(found[first].names)}); there are folders in them "
-            f"({shorten(deeper)}): use --class-level {level + 1} if those are the classes."
-        )
+    notes += note_folders_below(found[first], name=name, depth=layout.depth, level=level)
+    notes += note_split_names(names, level=level, splits=options.splits)
     splits: dict[str, list[Table]] = {}
     for split, classes in found.items():
         table = FileTable(
@@ -239,17 +237,20 @@ def _compare_with_folders(layout: Layout, labels: TableLabels) -> list[str]:
     ]
 
 
-def _one_class(name: str, only: str, deeper: Sequence[str], level: int, files: FolderFiles, tree: FoundTree) -> str:
-    if deeper:
+def _one_class(name: str, layout: Layout, level: int, files: FolderFiles, tree: FoundTree, options: FolderOptions) -> str:
+    only = find_only_folder(layout, level=level, splits=options.splits)
+    start = f"All images of {name} are in one folder, {only.path!r}, so there is one class only;"
+    if only.dataset:
+        inner = os.path.join(name, *only.dataset)
+        return f"The splits of {name} are in {inner}; audit {inner} instead."
+    if only.folders:
+        deeper = level + only.depth
         return (
-            f"All images of {name} are in one folder, {only!r}, so there is one class only; the folders in it are "
-            f"{shorten(deeper)}: use --class-level {level + 1} (class_level={level + 1}) if these are the classes."
+            f"{start} the folders in it are {shorten(only.folders)}: use --class-level {deeper} (class_level={deeper}) if these "
+            "are the classes."
         )
     hints = "".join(f" {hint}" for hint in _hints(tree, files))
-    return (
-        f"All images of {name} are in one folder, {only!r}, so there is one class only; expected a folder for each class, "
-        f"metadata.csv, or a table with --labels FILE (labels=...).{hints}"
-    )
+    return f"{start} expected a folder for each class, metadata.csv, or a table with --labels FILE (labels=...).{hints}"
 
 
 def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, options: FolderOptions) -> str:

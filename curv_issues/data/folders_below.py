@@ -1,0 +1,92 @@
+"""What lies below the folders that are taken as classes: a dataset of its own with splits, or the real classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from curv_issues.data.accounts import shorten
+from curv_issues.data.folder_layout import SPLIT_NAMES, ClassesOfSplit, Layout, Parts, find_layout
+
+
+class OnlyFolder(NamedTuple):
+    """The folder that all images lie in.
+
+    Attributes:
+        path: below the folders above the classes, with forward slashes.
+        depth: number of folders in that path.
+        folders: the folders in it, sorted; there are none or several.
+        dataset: parts of a folder of splits, at or above that path and below the root; None: there is none.
+    """
+
+    path: str
+    depth: int
+    folders: tuple[str, ...]
+    dataset: Parts | None
+
+
+def find_only_folder(layout: Layout, *, level: int, splits: bool | None) -> OnlyFolder:
+    """Go down from a single class folder as long as there is one folder only, or to a folder of splits.
+
+    Args:
+        layout: of a folder whose images lie in one class folder.
+        level: of the class folders.
+        splits: the option: False finds no folder of splits.
+    """
+    above = layout.depth + level - 1
+    images = [parts for images in layout.splits.values() for parts in images if len(parts) > above + 1]
+    prefixes = {parts[:above] for parts in images}
+    inside = [parts[above:] for parts in images]
+    path: Parts = ()
+    dataset = None
+    while len(folders := sorted({parts[0] for parts in inside if len(parts) > 1})) == 1:
+        if dataset is None and splits is not False and len(prefixes) == 1 and _has_splits(inside):
+            dataset = (*next(iter(prefixes)), *path)
+        path = (*path, folders[0])
+        inside = [parts[1:] for parts in inside if len(parts) > 1]
+    if dataset is None and splits is not False and len(prefixes) == 1 and inside and _has_splits(inside):
+        dataset = (*next(iter(prefixes)), *path)
+    return OnlyFolder("/".join(path), len(path), tuple(folders), dataset)
+
+
+def note_folders_below(classes: ClassesOfSplit, *, name: str, depth: int, level: int) -> list[str]:
+    """Return a note on the folders in class folders, which may be the real classes, or splits.
+
+    Args:
+        classes: of one split.
+        name: what messages call the dataset.
+        depth: number of folders above the class folders of level 1.
+        level: of the class folders.
+    """
+    if not classes.deeper:
+        return []
+    place = depth + level - 1
+    start = f"The classes are the folders at level {level} ({shorten(classes.names)});"
+    if not _are_splits(classes.deeper):
+        start += f" there are folders in them ({shorten(classes.deeper)}):"
+        return [f"{start} use --class-level {level + 1} if those are the classes."]
+    holders = {parts[: place + 1] for parts in classes.images if len(parts) > place + 2}
+    start += f" folders in them are called like splits ({shorten(classes.deeper)}), and are not read as splits:"
+    if len(holders) == 1:
+        (holder,) = holders
+        return [f"{start} if {holder[-1]} is the dataset, audit {os.path.join(name, *holder)}."]
+    return [f"{start} the images of all of them are audited together."]
+
+
+def note_split_names(names: Sequence[str], *, level: int, splits: bool | None) -> list[str]:
+    """Return a note on classes of a level below the first that are all called like splits; the option `splits` overrules it."""
+    if level == 1 or splits is not None or not _are_splits(names):
+        return []
+    start = f"The classes at level {level} are called like splits ({shorten(names)});"
+    return [f"{start} if they are splits, audit the folder that holds them."]
+
+
+def _has_splits(inside: Sequence[Parts]) -> bool:
+    return find_layout(inside, root_name=".").has_split_names
+
+
+def _are_splits(names: Sequence[str]) -> bool:
+    """Whether all folders are called like splits, or several splits are among them."""
+    named = [SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES]
+    return len(named) == len(names) or len(set(named)) > 1

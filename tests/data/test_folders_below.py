@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curv_issues.data.huggingface import load_data
+from curv_issues.errors import DatasetError
+from tests.data.pictures import pngs
+
+CLASSES = ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")
+
+
+def write(root: Path, *paths: str) -> Path:
+    for path, content in zip(paths, pngs(len(paths)), strict=True):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+    return root
+
+
+def below(*folders: str) -> list[str]:
+    return [f"{folder}/{path}" for folder in folders for path in CLASSES]
+
+
+@pytest.mark.parametrize(
+    ("paths", "inner"),
+    [
+        (below("x/train", "x/test"), "x"),
+        (below("x/train"), "x"),
+        (below("x/y/train", "x/y/test"), "x/y"),
+        ([*below("x/train", "x/test"), "logo.png"], "x"),
+        (below("data/x/train", "data/x/test"), "data/x"),
+    ],
+)
+def test_a_folder_around_splits_is_named(tmp_path, paths, inner):
+    write(tmp_path, *paths)
+    with pytest.raises(DatasetError) as caught:
+        load_data(tmp_path)
+    assert str(caught.value) == f"The splits of {tmp_path} are in {tmp_path}/{inner}; audit {tmp_path}/{inner} instead."
+    assert load_data(tmp_path / inner).class_names == ("cat", "dog")
+
+
+def test_the_level_of_the_classes_is_found_at_once(tmp_path):
+    write(tmp_path, *below("x/y"))
+    with pytest.raises(
+        DatasetError, match=r"in one folder, 'x/y', .* the folders in it are cat, dog: use --class-level 3 \(class_"
+    ):
+        load_data(tmp_path)
+    assert load_data(tmp_path, class_level=3).class_names == ("cat", "dog")
+
+
+def test_splits_that_the_user_denies_are_not_proposed(tmp_path):
+    write(tmp_path, *below("x/train", "x/test"))
+    with pytest.raises(DatasetError, match=r"the folders in it are test, train: use --class-level 2"):
+        load_data(tmp_path, splits=False)
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ([*below("x/train", "x/test"), "docs/1.png", "docs/2.png"], "are not read as splits: if x is the dataset, audit {root}/x."),
+        (
+            ["cat/train/1.png", "cat/test/1.png", "dog/train/1.png", "dog/test/1.png"],
+            "the images of all of them are audited together.",
+        ),
+    ],
+)
+def test_splits_in_class_folders_are_not_said_to_be_classes(tmp_path, paths, expected):
+    (note,) = load_data(write(tmp_path, *paths)).source.notes
+    assert "folders in them are called like splits (test, train)" in note
+    assert note.endswith(expected.format(root=tmp_path))
+
+
+def test_classes_that_are_called_like_splits(tmp_path):
+    write(tmp_path, "x/train/1.png", "x/train/2.png", "x/test/1.png", "x/test/2.png")
+    (note,) = load_data(tmp_path, class_level=2).source.notes
+    assert note == (
+        "The classes at level 2 are called like splits (test, train); if they are splits, audit the folder that holds them."
+    )
+    assert load_data(tmp_path, class_level=2, splits=False).source.notes == ()
