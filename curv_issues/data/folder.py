@@ -15,10 +15,11 @@ from curv_issues.data.arrow_file import ArrowTable
 from curv_issues.data.columns import find_image_columns
 from curv_issues.data.folder_files import FolderFiles, left_out_archives, left_out_metadata, sort_files
 from curv_issues.data.folder_layout import Parts
+from curv_issues.data.folders_without_images import list_endings
 from curv_issues.data.image_folder import FolderOptions, open_image_folder
 from curv_issues.data.table import Table
 from curv_issues.data.table_folder import files_by_names, name_files, open_table, open_tables
-from curv_issues.data.walk import stays_inside, walk_folder
+from curv_issues.data.walk import FoundTree, stays_inside, walk_folder
 from curv_issues.errors import DatasetError, UsageError
 
 _DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
@@ -88,7 +89,7 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
     if tars and len(tars) == len(files.archives):
         _refuse(options, config_name, "a folder of tar files")
         return _open_webdataset(root, files, tars, name, bars=bars)
-    raise DatasetError(_nothing(name, files, root))
+    raise DatasetError(_nothing(name, files, tree))
 
 
 def _look_into_tables(root: Path, files: FolderFiles) -> tuple[dict[Parts, Table], DatasetError | None]:
@@ -187,7 +188,7 @@ def _refuse(options: FolderOptions, config_name: str | None, kind: str) -> None:
         raise UsageError(f"--config-name (config_name) is for Hub ids and folders laid out like one; this is {kind}.")
 
 
-def _nothing(name: str, files: FolderFiles, root: Path) -> str:
+def _nothing(name: str, files: FolderFiles, tree: FoundTree) -> str:
     if files.archives:
         return f"{name} holds {describe_archives(['/'.join(parts) for parts in files.archives])}."
     if files.tables:
@@ -195,4 +196,9 @@ def _nothing(name: str, files: FolderFiles, root: Path) -> str:
         return f"{name} holds tables without a column of images ({tables}); expected images as bytes, or a folder of image files."
     unreadable = sorted({file.reason for file in files.others if file.looks_like_image})
     hint = f" ({'; '.join(unreadable)})" if unreadable else ""
-    return f"{name} holds no images and no parquet files{hint}; expected parquet files, or images in one folder for each class."
+    endings = list_endings(tree.files)
+    only = f", only files of other kinds: {endings}" if endings else ""
+    return (
+        f"{name} holds no images that can be read and no parquet files{only}{hint}; expected parquet files, or images in one "
+        "folder for each class."
+    )

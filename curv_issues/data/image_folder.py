@@ -21,6 +21,7 @@ from curv_issues.data.folder_files import (
 from curv_issues.data.folder_labels import NOT_IN_TABLE, TableLabels, labels_of_metadata, labels_of_table
 from curv_issues.data.folder_layout import BESIDE_SPLITS, NO_CLASS_FOLDER, Layout, Parts, find_classes, find_layout
 from curv_issues.data.folders_below import find_only_folder, note_folders_below, note_split_names
+from curv_issues.data.folders_without_images import note_folders_without_images
 from curv_issues.data.label_names import looks_like_ids
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.table import LABEL, FileTable, Table
@@ -118,7 +119,7 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
         notes += [*labels.notes, *_compare_with_folders(layout, labels)]
         left_out += missing
     left_out += [*files.others, *left_out_tables(files), *left_out_archives(files), *left_out_metadata(files)]
-    notes += _notes_on_folders(tree, files.images)
+    notes += note_folders_without_images(tree, files.images)
     return ImageFolder(splits, layout.has_split_names, layout.aliases, sorted(left_out), notes)
 
 
@@ -272,12 +273,3 @@ def _hints(tree: FoundTree, files: FolderFiles) -> list[str]:
         archives = describe_archives(["/".join(parts) for parts in files.archives])
         hints.append(f"There {'is' if len(files.archives) == 1 else 'are'} {archives}.")
     return hints
-
-
-def _notes_on_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
-    """A note on the folders in which no image lies, at any depth; of folders in each other the outermost."""
-    used = {parts[:depth] for parts in images for depth in range(1, len(parts))}
-    empty = [folder for folder in tree.folders if folder not in used and (len(folder) == 1 or folder[:-1] in used)]
-    if not empty:
-        return []
-    return [f"No images were read from these folders: {shorten('/'.join(folder) for folder in empty)}."]

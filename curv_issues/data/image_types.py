@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import stat
 
-HEAD_BYTES = 64
+from curv_issues.data.unread_types import NO_HEIF, RAW_REASON, UNREAD_ENDINGS, reason_of_head
+
+HEAD_BYTES = 132
 
 # Pillow's name of each format that the decoder reads -> usual endings of its files. Formats that run code (EPS, WMF),
 # videos, documents and containers of other data are left out on purpose.
@@ -34,25 +37,8 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 HEIF_ENDINGS = (".heic", ".heif", ".heics", ".heifs", ".hif")
 
-_RAW_ENDINGS = (
-    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef", ".mos", ".mrw"),
-    *(".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
-)
-_NO_HEIF = "HEIC is read only with pillow-heif: pip install 'curv-issues[heic]'"
-RAW_REASON = "camera raw files are not read; convert to JPEG, PNG or TIFF"
-_JPEG_XL = "JPEG XL is not read; convert to PNG or JPEG"
-_SVG = "SVG is a drawing without pixels; convert to PNG"
-_PHOTOSHOP = "Photoshop documents are not read; export as PNG"
-_UNSUPPORTED = {
-    **dict.fromkeys(_RAW_ENDINGS, RAW_REASON),
-    **dict.fromkeys((".svg", ".svgz"), _SVG),
-    **dict.fromkeys((".psd", ".psb"), _PHOTOSHOP),
-    ".jxl": _JPEG_XL,
-}
-
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-_JPEG_XL_BOX = b"\0\0\0\x0cJXL \r\n\x87\n"
 _MAGIC = (
     b"\xff\xd8\xff",  # JPEG
     b"\x89PNG\r\n\x1a\n",
@@ -60,8 +46,15 @@ _MAGIC = (
     b"GIF89a",
     b"\0\0\0\x0cjP  \r\n\x87\n",  # JPEG 2000 file
     b"\xff\x4f\xff\x51",  # JPEG 2000 codestream
+    b"qoif",
+    b"DDS \x7c\0\0\0",
+    b"SIMPLE  =",  # FITS
+    b"\x59\xa6\x6a\x95",  # Sun raster
 )
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# PPM, PGM, PBM and PFM: the format in a line of its own, comments, then the sides.
+_NETPBM = re.compile(rb"P[1-6Ff][ \t]*\r?\n(?:#[^\n]*\n)*(?:\s*\d+\s+\d+\s|#[^\n]*\Z)")
+_SGI = re.compile(rb"\x01\xda[\0\1][\1\2]\0[\1-\3]")
 _BMP_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
 _BMP_BITS = {1, 2, 4, 8, 16, 24, 32}
 
@@ -81,11 +74,12 @@ IMAGE_ENDINGS: frozenset[str] = frozenset(
 def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
     """Return whether a file begins like an image that the decoder reads, and else why one like it cannot be read.
 
-    Only formats with an unmistakable beginning count, whatever the ending: JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, JPEG 2000
-    and, with pillow-heif, HEIC. Camera raw files, known by their ending, do not count: their TIFF bytes hold only a thumbnail.
+    Only formats with an unmistakable beginning count, whatever the ending: JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, JPEG 2000,
+    PPM, PGM, PBM, PFM, QOI, DDS, FITS, SGI, Sun raster and, with pillow-heif, HEIC. Camera raw files, known by their ending, do
+    not count: their TIFF bytes hold only a thumbnail.
 
     Args:
-        path: a file, of which at most 64 bytes are read; anything but a readable regular file, or a link to one, is judged by
+        path: a file, of which at most 132 bytes are read; anything but a readable regular file, or a link to one, is judged by
             its ending alone.
 
     Returns:
@@ -96,8 +90,10 @@ def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
 
 
 def is_image_head(head: bytes) -> bool:
-    """Return whether these first bytes (up to 64) are those of an image that the decoder reads."""
+    """Return whether these first bytes (up to 132) are those of an image that the decoder reads."""
     if head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return True
+    if _NETPBM.match(head) or _SGI.match(head):
         return True
     if head.startswith(_TIFF_MAGIC):
         return head[8:10] != b"CR"  # Canon's raw files
@@ -106,29 +102,21 @@ def is_image_head(head: bytes) -> bool:
 
 
 def unsupported_head(head: bytes) -> str | None:
-    """Return why a file with these first bytes (up to 64) cannot be read; None: it does not look like an image."""
+    """Return why a file with these first bytes (up to 132) cannot be read; None: it does not look like an image."""
     brands = _brands(head)
     if brands & _HEIF_BRANDS and not brands & _AVIF_BRANDS and not can_read_heif():
-        return _NO_HEIF
+        return NO_HEIF
     if b"crx " in brands or (head.startswith(_TIFF_MAGIC) and head[8:10] == b"CR"):
         return RAW_REASON
-    if head.startswith((_JPEG_XL_BOX, b"\xff\x0a")):
-        return _JPEG_XL
-    if head.startswith(b"8BPS"):
-        return _PHOTOSHOP
-    if head.startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer, not the image; run git lfs pull"
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<svg"):
-        return _SVG
-    return None
+    return reason_of_head(head)
 
 
 def _unsupported_ending(path: str | os.PathLike[str]) -> str | None:
     name = os.path.basename(os.fspath(path)).lower()
     ending = name if name.rfind(".") == 0 else os.path.splitext(name)[1]  # an ending alone has no suffix
     if ending in HEIF_ENDINGS and not can_read_heif():
-        return _NO_HEIF
-    return _UNSUPPORTED.get(ending)
+        return NO_HEIF
+    return UNREAD_ENDINGS.get(ending)
 
 
 def _read_head(path: str | os.PathLike[str]) -> bytes:

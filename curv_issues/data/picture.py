@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
-from curv_issues.data.image_types import FORMATS, HEAD_BYTES, RAW_REASON, can_read_heif, is_image_head, unsupported_head
+from curv_issues.data.image_types import FORMATS, HEAD_BYTES, can_read_heif, is_image_head, unsupported_head
 from curv_issues.data.jpeg import decode_jpeg
 from curv_issues.data.range_finder import RangeFinder
+from curv_issues.data.unread_types import RAW_REASON
 from curv_issues.data.value_range import ValueRanges, is_float, to_bytes
 from curv_issues.memory import total_memory
 

@@ -85,7 +85,7 @@ def test_what_is_not_there(pets: Path, here: Path) -> None:
 
 def test_what_is_no_dataset(tmp_path: Path, pets: Path) -> None:
     (tmp_path / "empty").mkdir()
-    check_error(audit(tmp_path / "empty"), 3, "holds no images and no parquet files")
+    check_error(audit(tmp_path / "empty"), 3, "holds no images that can be read and no parquet files")
     (tmp_path / "text.parquet").write_text("no parquet")
     check_error(audit(tmp_path / "text.parquet"), 3, "is not a parquet file")
     (tmp_path / "cut.parquet").write_bytes(pets.read_bytes()[:500])

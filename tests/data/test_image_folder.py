@@ -118,7 +118,7 @@ def test_layouts_as_unpacked(tmp_path):
     data = load_data(food)
     assert data.class_names == ("cat", "dog")
     assert left_out(data) == {"not an image (.txt)": ["meta/classes.txt", "meta/train.txt"]}
-    assert "No images were read from these folders: meta." in data.source.notes
+    assert "No file in these folders is an image that can be read: meta (.txt)." in data.source.notes
 
     tiny = write(tmp_path / "tiny", *(f"train/{name}/images/{number}.JPEG" for name in ("n01", "n02") for number in range(2)))
     assert load_data(tiny).class_names == ("n01", "n02")
@@ -137,7 +137,7 @@ def test_layouts_as_unpacked(tmp_path):
         (("train/1.png", "test/2.png"), {}, r"The folders test, train were read as splits; with --no-splits they are classes\.$"),
         (("cat/in/1.png", "cat/out/2.png"), {}, r"one class only; the folders in it are in, out: use --class-level 2 \(class_"),
         ((), {"photos.zip": b"PK"}, r"holds an archive \(photos\.zip\), which is not read; unpack it"),
-        ((), {"a.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"}, r"holds no images and no parquet files"),
+        ((), {"a.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"}, r"holds no images that can be read and no parquet files"),
     ],
 )
 def test_folders_that_say_what_is_missing(tmp_path, paths, others, expected):
@@ -240,7 +240,7 @@ def test_hidden_files_odd_class_names_links_and_archives(tmp_path):
         "broken link": ["cat/gone.png"],
     }
     assert data.source.notes == (
-        "No images were read from these folders: empty.",
+        "No file in these folders is an image that can be read: empty (no files).",
         "1 file that looks like an image was left out: broken link (cat/gone.png).",
         "1 archive was left out (backup.zip); if it holds images of the dataset, unpack it.",
     )

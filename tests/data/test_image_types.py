@@ -9,6 +9,7 @@ from PIL import Image
 
 from curv_issues.data import image_types
 from curv_issues.data.image_types import FORMATS, IMAGE_ENDINGS, look_at_file
+from curv_issues.data.picture import decode_values
 from tests.data.pictures import colour_picture, encode
 
 HEIC = b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf" + b"\0" * 40
@@ -53,6 +54,25 @@ def test_images_are_known_by_their_first_bytes(tmp_path, file_format):
     assert is_image(link)
 
 
+@pytest.mark.parametrize(
+    ("mode", "file_format"),
+    [*(("RGB", name) for name in ("PPM", "QOI", "DDS", "SGI")), ("L", "PPM"), ("1", "PPM"), ("F", "PPM"), ("L", "SGI")],
+)
+def test_rarer_formats_are_known_without_an_ending_and_read(tmp_path, mode, file_format):
+    content = encode(colour_picture(1).convert(mode), file_format)
+    assert is_image(write(tmp_path, content, "picture"))
+    assert look_at_file(tmp_path / "picture") == (True, None)
+    assert decode_values(content).shape[:2] == (6, 6)
+
+
+@pytest.mark.parametrize("magic", [b"P1", b"P2", b"P5", b"P6"])
+@pytest.mark.parametrize(
+    "rest", [b"\n2 2\n255\n", b"\r\n2\n2\n255\n", b"\n# by a camera\n# of mine\n2 2\n255\n", b"\n#" + b"x" * 200]
+)
+def test_headers_of_netpbm(tmp_path, magic, rest):
+    assert is_image(write(tmp_path, magic + rest, "picture"))
+
+
 @pytest.mark.parametrize("size", [12, 40, 124])
 def test_every_kind_of_bmp_header(tmp_path, size):
     sides = struct.pack("<HH", 2, 2) if size == 12 else struct.pack("<ii", 2, 2)
@@ -64,7 +84,16 @@ def test_every_kind_of_bmp_header(tmp_path, size):
     "content",
     [
         *(b"", b"BM", b"BMW is a maker of cars, and this is only a text about them, of more than 64 letters"),
-        *(b"P1 of the plan", b"P5 2 2 255 abcd", b"hello, world", b"\xff\xd8", b"RIFF\0\0\0\0WAVE"),
+        *(
+            b"P1 of the plan",
+            b"P1\nof the plan\n2 2\n",
+            b"icon",
+            b"\0" * 200,
+            b"P5 2 2 255 abcd",
+            b"hello, world",
+            b"\xff\xd8",
+            b"RIFF\0\0\0\0WAVE",
+        ),
         *(b"\0\0\0\x18ftypisom\0\0\0\0mp42avc1", b"%PDF-1.7", b"%!PS-Adobe-3.0 EPSF-3.0"),
     ],
 )
@@ -106,6 +135,12 @@ def test_camera_raw_is_not_read_as_its_thumbnail(tmp_path, ending):
         (b"\xff\x0a\xfa\x1f", ["a.jxl", ".JXL"], "JPEG XL"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", [], "JPEG XL"),
         (b"8BPS\0\x01", ["a.psd", "a.psb"], "Photoshop"),
+        (b"icns\0\0\0\0", ["a.icns"], "ICNS is not read; convert to PNG"),
+        (b"Image type: RGB image\r\n", ["a.im"], "IM is not read"),
+        (b"P7\nWIDTH 2\nHEIGHT 2\n", ["a.pam"], "PAM is not read"),
+        (b"\0" * 128 + b"DICM" + b"\0" * 9, ["a.dcm", "a.DICOM"], "DICOM is not read"),
+        (b"\x76\x2f\x31\x01", ["a.exr"], "OpenEXR is not read"),
+        (b"#?RADIANCE\n", [], "Radiance HDR is not read"),
         (b"\n<svg xmlns='http://www.w3.org/2000/svg'>", ["a.svg", "a.svgz"], "SVG"),
     ],
 )

@@ -183,14 +183,23 @@ def test_corrupt_parquet(tmp_path):
     assert lengths(open_source(tmp_path / "pets")) == {"train": 2}
 
 
-@pytest.mark.parametrize("files", [[], ["notes.md"], ["pets.py"]])
-def test_folders_without_data(tmp_path, files):
+@pytest.mark.parametrize(
+    ("files", "only"),
+    [
+        ([], ""),
+        (["notes.md"], ", only files of other kinds: .md"),
+        (["a/1.npy", "a/2.npy", "b/1"], ", only files of other kinds: .npy, no ending"),
+    ],
+)
+def test_folders_without_data(tmp_path, files, only):
     for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("hello")
     with pytest.raises(DatasetError) as caught:
         open_source(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} holds no images and no parquet files; expected parquet files, or images in one folder for each class."
+        f"{tmp_path} holds no images that can be read and no parquet files{only}; expected parquet files, or images in one folder "
+        "for each class."
     )
 
 

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from curv_issues.data.huggingface import load_data
+from tests.data.pictures import write_image_folder
+
+
+def test_folders_without_an_image_are_named_with_what_they_hold(tmp_path):
+    write_image_folder(tmp_path, {"cat": 1, "dog": 1})
+    for path in ("bat/1.npy", "bat/deep/2.npy", "bat/x.mat", "cow/1.mp4", "cow/2.webm", "cow/.DS_Store", "cat/sub/1.h5"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"x")
+    (tmp_path / "emu").mkdir()
+    (note,) = load_data(tmp_path).source.notes
+    assert note == (
+        "No file in these folders is an image that can be read: bat (.npy, .mat), cat/sub (.h5), cow (.mp4, .webm), emu (no files)."
+    )
+
+
+def test_an_image_of_a_format_that_is_not_read_is_noted(tmp_path):
+    write_image_folder(tmp_path, {"cat": 1, "dog": 1})
+    (tmp_path / "cow").mkdir()
+    (tmp_path / "cow" / "scan.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    assert load_data(tmp_path).source.notes == (
+        "No file in these folders is an image that can be read: cow (.dcm).",
+        "1 file that looks like an image was left out: DICOM is not read; convert to PNG or TIFF (cow/scan.dcm).",
+    )
