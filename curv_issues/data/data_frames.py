@@ -54,9 +54,11 @@ def records_of_frame(frame: pd.DataFrame, *, image_column: str | None = None, la
         DatasetError: there is no such column, or it is not clear which one is meant.
     """
     table = table_of_frame(frame)
+    table.check_rows()
     images = _image_column(table, image_column)
-    others = LabelTable(_NAME, {name: values for name, values in table.columns.items() if name != images}, is_text=False)
-    label = label_column_of(others, label_column=label_column)
+    if label_column == images:
+        raise DatasetError(f"Column {images!r} of the {_NAME} holds the images; expected another one for label_column.")
+    label = label_column_of(table, label_column=label_column, file_column=images)
     cells = table.columns[images]
     return ImageRecords(
         images=RecordImages(lambda row: read_cell(cells[row]), np.arange(len(cells), dtype=np.int64)),
@@ -71,7 +73,9 @@ def records_of_frame(frame: pd.DataFrame, *, image_column: str | None = None, la
 def _image_column(table: LabelTable, image_column: str | None) -> str:
     if image_column is not None:
         if image_column not in table.columns:
-            raise DatasetError(f"The {_NAME} has no column {image_column!r} for image_column; it has {table.list_columns()}.")
+            raise DatasetError(
+                f"The {_NAME} has no column {image_column!r} for image_column; its columns are: {table.list_columns()}."
+            )
         return image_column
     in_memory = [name for name, values in table.columns.items() if any(isinstance(value, _IN_MEMORY) for value in _some(values))]
     candidates = in_memory or [name for name, values in table.columns.items() if _are_files(_some(values))]
@@ -80,8 +84,8 @@ def _image_column(table: LabelTable, image_column: str | None) -> str:
     column = candidates[0] if candidates else column_of_files(table)
     if column is None:
         raise DatasetError(
-            f"The {_NAME} has no column of images; expected paths of files, encoded bytes or PIL images, but it has "
-            f"{table.list_columns() or 'no columns'}."
+            f"The {_NAME} has no column of images; expected paths of files, encoded bytes or PIL images, but its "
+            f"columns are: {table.list_columns()}."
         )
     return column
 

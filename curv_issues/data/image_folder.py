@@ -31,6 +31,8 @@ from curv_issues.errors import DatasetError, UsageError
 FOLDERS = "folders"
 """Value of `labels` that takes the names of folders, whatever tables there are."""
 
+_TABLES_OF_LABELS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
 
 @dataclass(frozen=True)
 class FolderOptions:
@@ -267,7 +269,7 @@ def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, 
 
 def _hints(tree: FoundTree, files: FolderFiles) -> list[str]:
     """What the files beside the images say of where the labels, or more images, may be."""
-    tables = [file.path for file in tree.files if file.ending in (".csv", ".tsv", ".jsonl") and file.refused is None]
+    tables = [file.path for file in tree.files if file.ending in _TABLES_OF_LABELS and file.refused is None]
     hints = [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
     if files.archives:
         archives = describe_archives(["/".join(parts) for parts in files.archives])

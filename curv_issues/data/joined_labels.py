@@ -6,12 +6,13 @@ import itertools
 from typing import Any
 
 from curv_issues.data.accounts import shorten
-from curv_issues.data.column_types import ClassType
-from curv_issues.data.columns import Columns, find_columns
-from curv_issues.data.label_names import looks_like_ids
-from curv_issues.data.label_table import describe_ids
+from curv_issues.data.column_types import ClassType, ValueType
+from curv_issues.data.columns import Columns, find_columns, find_image_columns
+from curv_issues.data.label_names import is_label_name, looks_like_ids
+from curv_issues.data.label_table import describe_candidates, describe_ids
 from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, is_missing, kinds_of
 from curv_issues.data.splits import Piece, Selection
+from curv_issues.data.table import Table
 from curv_issues.errors import DatasetError
 
 
@@ -22,7 +23,12 @@ def find_selected_columns(selection: Selection, *, image_column: str | None, lab
         DatasetError: a table lacks a column, or columns are not clear; see `find_columns`.
     """
     tables = list(dict.fromkeys(piece.table for piece in selection.pieces))
-    columns = find_columns(tables[0].types, image_column=image_column, label_column=label_column)
+    try:
+        columns = find_columns(tables[0].types, image_column=image_column, label_column=label_column)
+    except DatasetError:
+        if label_column is None:
+            _explain_candidates(tables[0], image_column)
+        raise
     for table in tables[1:]:
         for column in (columns.image, columns.label):
             if column not in table.types:
@@ -31,6 +37,18 @@ def find_selected_columns(selection: Selection, *, image_column: str | None, lab
                     f"{shorten(table.types, 20)}. Expected the same columns of images and labels in all parts."
                 )
     return columns
+
+
+def _explain_candidates(table: Table, image_column: str | None) -> None:
+    """Raise DatasetError if several columns of plain values could be the labels, and some of them hold ids or captions."""
+    images = [image_column] if image_column in table.types else find_image_columns(table.types)
+    columns = [name for name in table.types if name not in images and not name.startswith("__")]
+    plain = [name for name in columns if isinstance(table.types[name], ValueType)]
+    if not images or len(plain) < 2 or any(is_label_name(name) or isinstance(table.types[name], ClassType) for name in columns):
+        return
+    candidates = {name: table.values(name) for name in plain}
+    if any(looks_like_ids(values, column=name) for name, values in candidates.items()):
+        raise DatasetError(describe_candidates(candidates, table.name))
 
 
 def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip_unlabelled: bool) -> tuple[EncodedLabels, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from curv_issues.data.accounts import shorten
 from curv_issues.data.delimited import decode_text, read_delimited
 from curv_issues.data.json_table import find_ambiguous, read_json
 from curv_issues.data.label_names import is_label_name, looks_like_ids
@@ -54,6 +55,14 @@ class LabelTable:
         """Return how messages call a row, counted from 0: its line in the file if there is one."""
         return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
 
+    def check_rows(self) -> None:
+        """Raise DatasetError if there is no row."""
+        if not len(self):
+            raise DatasetError(
+                f"{self.name} has no rows (its columns are: {self.list_columns()}); expected one row per image, with its file and "
+                "its label."
+            )
+
     def check_labels(self, column: str) -> None:
         """Raise DatasetError if the values of a column cannot be told apart as classes."""
         if column in self.ambiguous:
@@ -62,9 +71,9 @@ class LabelTable:
             )
 
     def list_columns(self) -> str:
-        """Return the names of the columns for a message; long lists are cut."""
+        """Return the names of the columns for a message; long lists are cut, and no columns are "none"."""
         names = list(self.columns)
-        return ", ".join(names[:_MAX_SHOWN_COLUMNS]) + (", ..." if len(names) > _MAX_SHOWN_COLUMNS else "")
+        return ", ".join(names[:_MAX_SHOWN_COLUMNS]) + (", ..." if len(names) > _MAX_SHOWN_COLUMNS else "") or "none"
 
 
 def is_metadata_name(name: str) -> bool:
@@ -162,16 +171,43 @@ def _choose_label_column(table: LabelTable, label_column: str | None, file_colum
         flags = " or ".join(f"--label-column {shlex.quote(column)}" for column in named)
         raise DatasetError(f"{table.name} has several label columns: {', '.join(named)}; choose one with {flags} (label_column).")
     if not others:
-        raise DatasetError(f"{table.name} has no column of labels; its columns are: {table.list_columns()}.")
-    if not named and len(others) > 1:
         raise DatasetError(
-            f"No column of {table.name} is called label, and several could be it; its columns are: {table.list_columns()}. "
-            "Choose one with --label-column (label_column)."
+            f"{table.name} has no column of labels; its columns are: {table.list_columns()}. Add a column called label."
         )
+    if not named and len(others) > 1:
+        raise DatasetError(describe_candidates({column: table.columns[column] for column in others}, table.name))
     (found,) = named or others
     if looks_like_ids(table.columns[found], column=found):
         raise DatasetError(describe_ids(found, f"column {found!r} of {table.name}"))
     return found
+
+
+def describe_candidates(candidates: Mapping[str, Sequence[Any]], name: str) -> str:
+    """Return the error for a table with several columns that could be the labels, none of them called label.
+
+    Args:
+        candidates: column -> all its values; at least two columns.
+        name: what messages call the table.
+    """
+    ids = [column for column, values in candidates.items() if looks_like_ids(values, column=column)]
+    others = [column for column in candidates if column not in ids]
+    why = "differ in most rows, as ids and captions do"
+    if not others:
+        return (
+            f"No column of {name} holds labels: the values of {shorten(ids)} {why}. Expected a column called label; if one of "
+            "these holds the labels, name it with --label-column (label_column)."
+        )
+    left_out = f" (the values of {shorten(ids)} {why})" if ids else ""
+    start = f"No column of {name} is called label, and"
+    if len(others) == 1:
+        return (
+            f"{start} one could be it: {others[0]}{left_out}. If it is, use --label-column {shlex.quote(others[0])} "
+            f"(label_column={others[0]!r})."
+        )
+    return (
+        f"{start} several could be it: {shorten(others, _MAX_SHOWN_COLUMNS)}{left_out}. "
+        "Choose one with --label-column (label_column)."
+    )
 
 
 def describe_ids(column: str, origin: str) -> str:

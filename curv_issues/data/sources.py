@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curv_issues.data.accounts import LeftOut
+from curv_issues.data.accounts import LeftOut, shorten
+from curv_issues.data.addresses import is_address
 from curv_issues.data.archives import is_archive_name, read_start
 from curv_issues.data.folder import open_folder
 from curv_issues.data.folder_layout import SPLIT_NAMES
 from curv_issues.data.image_folder import FolderOptions
+from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
 from curv_issues.data.parquet import ParquetTable
@@ -122,6 +124,7 @@ def open_source(
         return _open_one(os.fspath(dataset), config_name, revision, options, bars=bars)
     if isinstance(dataset, Sequence) and dataset and all(isinstance(item, str | os.PathLike) for item in dataset):
         items = [os.fspath(item) for item in dataset]
+        _refuse_images(items)
         if len(items) == 1:
             return _open_one(items[0], config_name, revision, options, bars=bars)
         return _open_files(items, config_name, revision, options)
@@ -130,6 +133,19 @@ def open_source(
         "DatasetDict, a DataFrame, a dataset of torch, or LabeledData, "
         f"but got {'nothing' if isinstance(dataset, Sequence) and not dataset else type(dataset).__name__}."
     )
+
+
+def _refuse_images(items: Sequence[str]) -> None:
+    """Raise DatasetError for a list of image files, which needs labels, and for addresses."""
+    address = next((item for item in items if is_address(item)), None)
+    if address is not None:
+        raise DatasetError(f"Expected local paths, but got the address {address}; download the files first.")
+    image = next((item for item in items if Path(item).suffix.lower() in IMAGE_ENDINGS and not os.path.isdir(item)), None)
+    if image is not None:
+        raise DatasetError(
+            f"A list of image files ({shorten(items, 2)}) needs labels=[...], one label per image; or audit the folder of the "
+            "dataset."
+        )
 
 
 def _open_one(name: str, config_name: str | None, revision: str | None, options: FolderOptions, *, bars: bool) -> OpenedSource:
@@ -150,7 +166,7 @@ def _open_one(name: str, config_name: str | None, revision: str | None, options:
             left_out=opened.left_out,
             notes=opened.notes,
         )
-    if "://" in name:
+    if is_address(name):
         raise DatasetError(f"Expected a Hub id such as org/name or a local path, but got the address {name}.")
     if looks_like_path(name):
         raise DatasetError(f"There is no file or folder {name}.")

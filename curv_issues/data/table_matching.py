@@ -89,6 +89,7 @@ def match_rows(
         DatasetError: no column matches, there is no such column, one value fits several images, two rows give different
             labels for one image, or the column of the labels is not clear.
     """
+    table.check_rows()
     if file_column is not None and file_column not in table.columns:
         raise DatasetError(
             f"{table.name} has no column {file_column!r} for --file-column (file_column); its columns are: {table.list_columns()}."
@@ -216,7 +217,7 @@ def _describe_mismatch(
 ) -> str:
     column = next((name for name in candidates if any(map(text_of, table.columns[name]))), None)
     if column is None:
-        return f"{table.name} has no column that names images; its columns are: {table.list_columns() or 'none'}."
+        return f"{table.name} has no column that names images; its columns are: {table.list_columns()}."
     values = ", ".join([text for value in table.columns[column] if (text := text_of(value))][:_SHOWN])
     what = f"Column {column!r} of {table.name} does not name" if file_column is not None else f"No column of {table.name} names"
     choose = "choose another column" if file_column is not None else "choose the column"

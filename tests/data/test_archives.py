@@ -30,7 +30,7 @@ def test_archives_beside_images_are_named(tmp_path, name):
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "1.png").write_bytes(pngs(1)[0])
     (tmp_path / "one" / name).write_bytes(content)
-    with pytest.raises(DatasetError, match=rf"has 1 images, .* There is an archive \({name}\), which is not read; unpack it"):
+    with pytest.raises(DatasetError, match=rf"has 1 image, .* There is an archive \({name}\), which is not read; unpack it"):
         load_data(tmp_path / "one")
     (write_image_folder(tmp_path / "classes", {"cat": 1, "dog": 1}) / name).write_bytes(content)
     assert load_data(tmp_path / "classes").source.notes == (

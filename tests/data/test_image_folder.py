@@ -133,6 +133,7 @@ def test_layouts_as_unpacked(tmp_path):
     [
         (("1.png", "2.png"), {}, r"has 2 images, but no labels: expected class folders \(FOLDER/cat/1\.jpg\), metadata\.csv, or a"),
         (("1.png", "2.png"), {"labels.csv": b"a,b\n"}, r"Perhaps the labels are in labels\.csv: --labels .*labels\.csv\.$"),
+        (("1.png",), {"labels.parquet": b""}, r"has 1 image, but .* Perhaps the labels are in labels\.parquet: --labels "),
         (("images/1.png", "images/2.png"), {"annotations/instances_train.json": b"{}"}, r"boxes are not covered"),
         (("train/1.png", "test/2.png"), {}, r"The folders test, train were read as splits; with --no-splits they are classes\.$"),
         (("cat/in/1.png", "cat/out/2.png"), {}, r"one class only; the folders in it are in, out: use --class-level 2 \(class_"),

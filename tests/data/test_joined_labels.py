@@ -7,6 +7,8 @@ from typing import Any
 
 import datasets
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import curv_issues
@@ -175,3 +177,14 @@ def test_rows_of_unequal_parts_keep_their_labels(tmp_path):
     }
     found = [(expected[image], data.class_names[label]) for image, label in zip(data.image_sha256, data.labels, strict=True)]
     assert found == [(row, "abc"[row % 3]) for row in range(9) if row != 4]
+
+
+def test_ids_and_captions_are_not_proposed_as_labels(tmp_path):
+    columns = {"image": pngs(6), "id": list("abcdef"), "caption": list("ghijkl")}
+    pq.write_table(pa.table(columns), tmp_path / "ids.parquet")
+    with pytest.raises(DatasetError, match=r"ids\.parquet holds labels: the values of id, caption differ in most rows, as ids and"):
+        load_data(tmp_path / "ids.parquet")
+    pq.write_table(pa.table({**columns, "breed": list("xyxyxy")}), tmp_path / "one.parquet")
+    with pytest.raises(DatasetError, match=r"is called label, and one could be it: breed \(the values of id, caption differ"):
+        load_data(tmp_path / "one.parquet")
+    assert load_data(tmp_path / "one.parquet", label_column="breed").class_names == ("x", "y")

@@ -234,10 +234,10 @@ def test_the_label_column(columns: list[str], expected: str) -> None:
         (
             ["file", "camera", "species"],
             {},
-            "No column of labels.csv is called label, and several could be it; its columns are: file, camera, species. "
+            "No column of labels.csv is called label, and several could be it: camera, species. "
             "Choose one with --label-column (label_column).",
         ),
-        (["file"], {}, "labels.csv has no column of labels; its columns are: file."),
+        (["file"], {}, "labels.csv has no column of labels; its columns are: file. Add a column called label."),
         (
             ["file", "label"],
             {"label_column": "x"},
@@ -250,6 +250,20 @@ def test_label_columns_that_are_not_clear(columns: list[str], options: dict[str,
     with pytest.raises(DatasetError) as caught:
         label_column_of(table, file_column="file", **options)
     assert str(caught.value) == message
+
+
+def test_columns_of_ids_are_not_proposed_as_labels() -> None:
+    ids = {"key": list("abcdef"), "caption": list("ghijkl"), "file": list("mnopqr")}
+    with pytest.raises(
+        DatasetError, match=r"^No column of labels\.csv holds labels: the values of key, caption differ in most rows"
+    ):
+        label_column_of(table_of(**ids), file_column="file")
+    with pytest.raises(DatasetError) as caught:
+        label_column_of(table_of(**ids, breed=["x", "y"] * 3), file_column="file")
+    assert str(caught.value) == (
+        "No column of labels.csv is called label, and one could be it: breed (the values of key, caption differ in most rows, "
+        "as ids and captions do). If it is, use --label-column breed (label_column='breed')."
+    )
 
 
 def test_captions_are_not_labels_unless_asked_for() -> None:

@@ -116,6 +116,19 @@ def test_one_of_several_files_is_missing(tmp_path):
         open_source([there, tmp_path / "b.parquet"])
 
 
+@pytest.mark.parametrize("names", [["1.png"], ["1.png", "2.JPG"], ["1.parquet", "2.webp"]])
+def test_a_list_of_image_files_needs_labels(tmp_path, names):
+    places = [tmp_path / name for name in names]
+    with pytest.raises(DatasetError, match=r"^A list of image files \(.*\) needs labels=\[\.\.\.\], one label per image; or audit"):
+        open_source(places)
+
+
+def test_a_list_of_addresses():
+    with pytest.raises(DatasetError) as caught:
+        open_source(["https://example.org/1.png", "https://example.org/2.png"])
+    assert str(caught.value) == "Expected local paths, but got the address https://example.org/1.png; download the files first."
+
+
 def test_a_folder_among_several(tmp_path):
     there = write_parquet(tmp_path / "a.parquet", [0])
     with pytest.raises(DatasetError, match=r"^Expected parquet files, but .* is a folder; audit several datasets one by one\.$"):

@@ -253,3 +253,11 @@ def test_columns_of_files_with_one_name_are_not_guessed(tmp_path: Path) -> None:
     assert [data.class_names[label] for label in data.labels] == ["b", "b", "a", "a"]
     with pytest.raises(DatasetError, match="has several columns called 'file'"):
         labels_from_file(data, tmp_path / "metadata.csv", "label")
+
+
+@pytest.mark.parametrize("columns", [{}, {"file": [], "label": []}])
+def test_a_table_without_rows(columns: dict[str, list[Any]]) -> None:
+    assert refused(LabelTable("labels.csv", columns, is_text=True)) == (
+        f"labels.csv has no rows (its columns are: {', '.join(columns) or 'none'}); expected one row per image, with its file and "
+        "its label."
+    )
