@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-_ADDRESS = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]+):/{2}.+", re.DOTALL)  # a drive has one letter only
-
-
-def is_address(text: str) -> bool:
-    """Return whether a text is an address: a scheme of two letters or more, a colon and two slashes."""
-    return _ADDRESS.fullmatch(text) is not None
+_ADDRESS = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]+):[/\\]{2}.+", re.DOTALL)  # a drive has one letter only
 
 
-def scheme_of(address: str) -> str:
-    """Return the start of an address for a message: "https://..."."""
-    match = _ADDRESS.fullmatch(address)
-    return f"{match[1]}://..." if match else address
+def is_address(text: Any) -> bool:
+    """Return whether a value is the text of an address: a scheme of two letters or more, a colon and two slashes."""
+    return isinstance(text, str) and _ADDRESS.fullmatch(text) is not None
+
+
+def column_of_addresses(columns: Mapping[str, Sequence[Any]]) -> str | None:
+    """Return the first column in which most of the text are addresses, or None."""
+    for column, values in columns.items():
+        texts = [value for value in values if isinstance(value, str) and value.strip()]
+        if 2 * sum(map(is_address, texts)) > len(texts):
+            return column
+    return None
+
+
+def describe_addresses(column: str, values: Sequence[Any], name: str) -> str | None:
+    """Return what messages say of the addresses in a column of a table, None if it holds none."""
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    addresses = [text for text in texts if is_address(text)]
+    if not addresses:
+        return None
+    match = _ADDRESS.fullmatch(addresses[0])
+    count = "The" if len(addresses) == len(texts) else f"{len(addresses):,} of {len(texts):,}"
+    return (
+        f"{count} cells of column {column!r} of {name} are addresses ({match[1] if match else ''}://...); an audit of local files "
+        "does not download them"
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from curv_issues.data.addresses import column_of_addresses, describe_addresses
 from curv_issues.data.image_records import ImageRecords, RecordImages, path_of_cell, read_cell
 from curv_issues.data.label_table import LabelTable, label_column_of
 from curv_issues.data.table_matching import column_of_files
@@ -82,6 +83,10 @@ def _image_column(table: LabelTable, image_column: str | None) -> str:
     if len(candidates) > 1:
         raise DatasetError(f"The {_NAME} has several columns of images: {', '.join(candidates)}; choose one with image_column.")
     column = candidates[0] if candidates else column_of_files(table)
+    addresses = column_of_addresses(table.columns if column is None else {column: table.columns[column]})
+    if addresses is not None:
+        found = describe_addresses(addresses, table.columns[addresses], f"the {_NAME}")
+        raise DatasetError(f"{found}. Expected a column of paths, encoded bytes or PIL images.")
     if column is None:
         raise DatasetError(
             f"The {_NAME} has no column of images; expected paths of files, encoded bytes or PIL images, but its "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.data.accounts import shorten
+from curv_issues.data.addresses import describe_addresses
 from curv_issues.data.folder_layout import Parts
 from curv_issues.data.label_names import is_label_name
 from curv_issues.data.label_table import LabelTable, read_table
@@ -55,7 +56,7 @@ def labels_of_table(
     rows = matched.row_of_image.tolist()
     found = {path: label for path, label, row in zip(paths, labels, rows, strict=True) if row >= 0}
     column = matched.label_column
-    return TableLabels(found, column, f"column {column!r} of {table.name}", _notes(table.name, matched))
+    return TableLabels(found, column, f"column {column!r} of {table.name}", _notes(table, matched))
 
 
 def labels_of_metadata(
@@ -120,8 +121,12 @@ def _check_agreement(known: Mapping[str, Any], found: Mapping[str, Any], names: 
             )
 
 
-def _notes(name: str, matched: Matched) -> list[str]:
+def _notes(table: LabelTable, matched: Matched) -> list[str]:
+    name = table.name
     notes = []
+    addresses = describe_addresses(matched.file_column, table.columns[matched.file_column], name)
+    if addresses is not None:
+        notes.append(f"{addresses}, so these rows have no image.")
     if matched.mode.startswith("paths below"):
         notes.append(f"The images of {name} were found by {matched.mode} (column {matched.file_column!r}).")
     if matched.rows_without_image:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from curv_issues.data.addresses import is_address
 from curv_issues.data.data_frames import list_values, records_of_frame
 from curv_issues.data.image_records import ImageRecords, RecordImages, read_cell
 from curv_issues.data.torch_datasets import records_of_torch
@@ -59,6 +60,10 @@ def records_of_paths(paths: Sequence[str | os.PathLike[str]], labels: Any, *, na
     if len(values) != len(paths):
         raise DatasetError(f"Expected one label per image, but got {len(paths)} paths and {len(values)} labels.")
     files = [os.fspath(path) for path in paths]
+    if files and all(map(is_address, files)):
+        raise DatasetError(
+            f"The {name} holds addresses ({files[0]}); expected paths of files on this machine, so download the images first."
+        )
     return ImageRecords(
         images=RecordImages(lambda row: read_cell(files[row]), np.arange(len(files), dtype=np.int64)),
         labels=values,

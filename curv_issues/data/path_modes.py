@@ -12,6 +12,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from curv_issues.data.addresses import is_address
 from curv_issues.data.path_lookup import IGNORING_CASE, Hit, PathLookup, clean_path, ignore_case
 
 
@@ -59,6 +60,7 @@ class ImagePaths:
         """Take n paths, relative to `root` and with forward slashes."""
         self.paths = paths
         self._stems = [posixpath.splitext(path)[0] for path in paths]
+        self._has_addresses = any(map(is_address, paths))
         self._root = clean_path(os.path.realpath(root))
         self._roots = (self._root, clean_path(os.path.abspath(root)))
         self._resolve = cache(os.path.realpath)
@@ -89,7 +91,9 @@ class ImagePaths:
         return best
 
     def _may_match(self, text: str) -> bool:
-        """Whether the last part of a path is that of any image: a quick look before all modes are tried."""
+        """Whether the last part of a path is that of any image: a quick look before all modes are tried. No address is a file."""
+        if is_address(text) and not self._has_addresses:
+            return False
         return ignore_case(posixpath.basename(clean_path(text))) in self._last_parts
 
     def _modes(self, texts: Sequence[str], folder: Path | None) -> Iterator[tuple[str, _Find]]:

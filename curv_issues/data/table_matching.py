@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from curv_issues.data.addresses import column_of_addresses, describe_addresses
 from curv_issues.data.label_names import is_label_name, shared_name
 from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
 from curv_issues.data.labels import is_missing
@@ -69,8 +70,9 @@ def match_rows(
     6. the file names of such paths as `train/1.jpg` and `val/2.jpg`, if no image is in a folder,
     7. 1 to 6 without file ending, as ids are.
 
-    Backslashes and `./` are understood, percent-encoding is not decoded. Text that equals no path exactly is compared in NFC
-    normalisation and without spaces at its ends, then without regard to case; a row that names an image exactly comes first.
+    Backslashes and `./` are understood, percent-encoding is not decoded. An address (https://...) is never a file. Text that
+    equals no path exactly is compared in NFC normalisation and without spaces at its ends, then without regard to case; a row
+    that names an image exactly comes first.
 
     Args:
         table: m rows.
@@ -218,6 +220,11 @@ def _describe_mismatch(
     column = next((name for name in candidates if any(map(text_of, table.columns[name]))), None)
     if column is None:
         return f"{table.name} has no column that names images; its columns are: {table.list_columns()}."
+    addresses = column_of_addresses({name: table.columns[name] for name in candidates})
+    if addresses is not None:
+        found = describe_addresses(addresses, table.columns[addresses], table.name)
+        what = advice or "add one, or choose it with --file-column (file_column)"
+        return f"{found}. Expected a column with the paths of the images ({', '.join(paths[:_SHOWN]) or 'none'}); {what}."
     values = ", ".join([text for value in table.columns[column] if (text := text_of(value))][:_SHOWN])
     what = f"Column {column!r} of {table.name} does not name" if file_column is not None else f"No column of {table.name} names"
     choose = "choose another column" if file_column is not None else "choose the column"
