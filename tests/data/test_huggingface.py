@@ -212,7 +212,7 @@ def test_nothing_can_be_read(tmp_path):
     with pytest.raises(DatasetError) as caught:
         load_data(path, skip_unreadable=True)
     assert str(caught.value) == (
-        f"None of the 2 pictures of {path} can be read; in row 0 (no path): it is in no known picture format."
+        f"None of the images of {path} (2) can be read; in row 0 (no path): it is in no known picture format."
     )
 
 
