@@ -58,7 +58,7 @@ def decode_text(content: bytes, name: str) -> str:
 
 
 def read_delimited(text: str, name: str, *, prefer_tabs: bool = False, allow_spaces: bool = False) -> DelimitedRows:
-    r"""Split a text into a header and rows; find its separator and skip empty lines.
+    r"""Split a text into a header and rows; find its separator and skip lines without a visible character in any cell.
 
     Cells may be quoted with double quotes, and then hold separators and line ends. Where the names of the header follow their
     separator with a space, spaces after separators are not part of any cell.
@@ -91,6 +91,8 @@ def read_delimited(text: str, name: str, *, prefer_tabs: bool = False, allow_spa
             _, header = next(records)
         lines, rows = [], []
         for line, row in records:
+            if not any(map(str.strip, row)):  # Excel writes such rows below a table
+                continue
             if len(row) != len(header):
                 raise DatasetError(_describe_uneven(name, line + skipped_lines, row, header, separator))
             lines.append(line + skipped_lines)

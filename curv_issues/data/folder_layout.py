@@ -6,7 +6,7 @@ so; beside class folders, such a name is a class. The class of an image is the t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,6 +27,10 @@ SPLIT_NAMES = {
 
 _WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "pictures", "jpg", "jpeg", "png"})
 _DEEPEST_WRAPPER = 3
+_KINDS_OF_FILES = frozenset(
+    {"annotation", "annotations", "ground_truth", "groundtruth", "gt", "label", "labels", "mask", "masks"}
+    | {"segmentation", "segmentations", "thumbnails", "thumbs", "trimap", "trimaps"}
+)
 
 Parts = tuple[str, ...]
 
@@ -55,6 +59,11 @@ class Layout:
     aliases: dict[str, str] = field(default_factory=dict)
     left_out: dict[Parts, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def are_kinds_of_files(names: Iterable[str]) -> bool:
+    """Return whether all names of folders say what kind of files they hold, such as images and masks, and not a class."""
+    return all(name.lower() in _WRAPPERS | _KINDS_OF_FILES for name in names)
 
 
 class ClassesOfSplit(NamedTuple):

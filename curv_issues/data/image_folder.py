@@ -19,7 +19,15 @@ from curv_issues.data.folder_files import (
     left_out_tables,
 )
 from curv_issues.data.folder_labels import NOT_IN_TABLE, TableLabels, labels_of_metadata, labels_of_table
-from curv_issues.data.folder_layout import BESIDE_SPLITS, NO_CLASS_FOLDER, Layout, Parts, find_classes, find_layout
+from curv_issues.data.folder_layout import (
+    BESIDE_SPLITS,
+    NO_CLASS_FOLDER,
+    Layout,
+    Parts,
+    are_kinds_of_files,
+    find_classes,
+    find_layout,
+)
 from curv_issues.data.folders_below import find_only_folder, note_folders_below, note_split_names
 from curv_issues.data.folders_without_images import note_folders_without_images
 from curv_issues.data.label_names import looks_like_ids
@@ -170,6 +178,12 @@ def _by_folder_names(
     if len(names) == 1:
         raise DatasetError(_one_class(name, layout, level, files, tree, options))
     if options.labels is None and options.class_level is None:
+        if are_kinds_of_files(names):
+            raise DatasetError(
+                f"The images of {name} are in folders that are not named after classes ({shorten(names)}); audit the one with the "
+                f"images to check, with --labels FILE (labels=...). If the folders are the classes, use --labels {FOLDERS} "
+                f"(labels={FOLDERS!r})."
+            )
         _refuse_ids(name, [classes.names[label] for classes in found.values() for label in classes.labels])
     notes = []
     first = next(split for split, classes in found.items() if classes.names)
@@ -270,6 +284,7 @@ def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, 
 def _hints(tree: FoundTree, files: FolderFiles) -> list[str]:
     """What the files beside the images say of where the labels, or more images, may be."""
     tables = [file.path for file in tree.files if file.ending in _TABLES_OF_LABELS and file.refused is None]
+    tables.sort(key=lambda path: "submission" in path.lower())  # of a contest, without labels
     hints = [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
     if files.archives:
         archives = describe_archives(["/".join(parts) for parts in files.archives])

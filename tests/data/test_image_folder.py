@@ -426,3 +426,19 @@ def test_every_file_of_a_random_tree_is_read_or_left_out_once(tmp_path_factory, 
     assert account.found == len(there)
     assert account.read == len(data)
     assert sorted([*data.paths, *(file.path for file in account.left_out)]) == there
+
+
+def test_folders_named_after_kinds_of_files_are_not_classes(tmp_path):
+    write(tmp_path, *(f"{folder}/{number}.png" for folder in ("images", "annotations/trimaps") for number in range(3)))
+    with pytest.raises(DatasetError, match=r"in folders that are not named after classes \(annotations, images\); audit the one"):
+        load_data(tmp_path)
+    assert load_data(tmp_path, labels="folders").class_names == ("annotations", "images")
+    assert load_data(write(tmp_path / "people", "mask/1.png", "no_mask/1.png")).class_names == ("mask", "no_mask")
+
+
+def test_the_table_to_look_into_is_not_the_submission_of_a_contest(tmp_path):
+    write(tmp_path, "train/1.png", "train/2.png")
+    (tmp_path / "sample_submission.csv").write_text("id,label\n3,x\n")
+    (tmp_path / "train.csv").write_text("id,label\n1,x\n2,y\n")
+    with pytest.raises(DatasetError, match=r"--labels \S*train\.csv\.$"):
+        load_data(tmp_path)
