@@ -10,9 +10,8 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from wrapt import when_imported
-
 from curv_issues.errors import AuditError, AuditInterrupted, CurvIssuesError, DatasetError, UsageError
+from curv_issues.import_hook import when_imported
 from curv_issues.plugins import load_attribute
 
 if TYPE_CHECKING:
@@ -104,6 +103,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
 
 
-@when_imported("cleanlab.datalab.internal.issue_manager_factory")
-def _register(_factory: Any) -> None:
-    importlib.import_module("curv_issues.datalab")  # registers at its end; may be what has just imported cleanlab
+# registers at its end; may be what has just imported cleanlab
+when_imported("cleanlab.datalab.internal.issue_manager_factory", lambda: importlib.import_module("curv_issues.datalab"))

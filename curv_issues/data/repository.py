@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from curv_issues.data.column_types import ClassType
 from curv_issues.data.walk import stays_inside
 from curv_issues.errors import DatasetError
@@ -22,7 +20,6 @@ _WILD = frozenset("*?[")
 _LONGEST_PATTERN = 4096
 _MOST_PATTERNS = 1000  # with wildcards
 _LARGEST_CARD = 1_000_000  # bytes; of 10,000 class names it has half
-_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass(frozen=True)
@@ -153,6 +150,8 @@ def _read_metadata(root: Path) -> dict[str, Any]:
         if card.stat().st_size >= _LARGEST_CARD:
             raise DatasetError(f"The YAML block of {card} is larger than {_LARGEST_CARD // 1000:,} kB; shorten it, or remove it.")
         return {}
+    import yaml  # which most folders need not wait for
+
     try:
         metadata = _load_yaml("\n".join(lines[1:end]))
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
@@ -163,9 +162,12 @@ def _read_metadata(root: Path) -> dict[str, Any]:
 
 def _load_yaml(text: str) -> Any:
     """YAML whose scalars all stay text (class names such as no, 007 and 1e3 do), without aliases: they can make gigabytes."""
-    if any(isinstance(event, yaml.events.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+    import yaml
+
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    if any(isinstance(event, yaml.events.AliasEvent) for event in yaml.parse(text, Loader=loader)):
         raise yaml.YAMLError("aliases (*name) are not read")
-    return yaml.load(text, Loader=_Loader)
+    return yaml.load(text, Loader=loader)
 
 
 def _read_classes(infos: Any) -> dict[str, dict[str, ClassType]]:
