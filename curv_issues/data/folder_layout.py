@@ -6,6 +6,7 @@ so; beside class folders, such a name is a class. The class of an image is the t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -28,8 +29,8 @@ SPLIT_NAMES = {
 _WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "pictures", "jpg", "jpeg", "png"})
 _DEEPEST_WRAPPER = 3
 _KINDS_OF_FILES = frozenset(
-    {"annotation", "annotations", "ground_truth", "groundtruth", "gt", "label", "labels", "mask", "masks"}
-    | {"segmentation", "segmentations", "thumbnails", "thumbs", "trimap", "trimaps"}
+    {"annotation", "annotations", "ground", "truth", "groundtruth", "gt", "label", "labels", "mask", "masks", "meta", "metadata"}
+    | {"segmentation", "segmentations", "set", "thumbnails", "thumbs", "trimap", "trimaps"}
 )
 
 Parts = tuple[str, ...]
@@ -61,9 +62,10 @@ class Layout:
     notes: tuple[str, ...] = ()
 
 
-def are_kinds_of_files(names: Iterable[str]) -> bool:
-    """Return whether all names of folders say what kind of files they hold, such as images and masks, and not a class."""
-    return all(name.lower() in _WRAPPERS | _KINDS_OF_FILES for name in names)
+def say_no_class(names: Iterable[str]) -> bool:
+    """Return whether names of folders say the kind of files or the split and nothing else: images, masks, train_images, test1."""
+    words = _WRAPPERS | _KINDS_OF_FILES | set(SPLIT_NAMES)
+    return all(bool(parts := re.findall("[^\\W\\d_]+", name.lower())) and words.issuperset(parts) for name in names)
 
 
 class ClassesOfSplit(NamedTuple):
@@ -113,7 +115,8 @@ def find_layout(images: Sequence[Parts], *, root_name: str, splits: bool | None 
     if not named or splits is False or (splits is None and others and not _are_splits(top, named, others, level)):
         if named and splits is None:
             notes.append(
-                f"Taken as classes, not as splits: {shorten(named)}, beside {shorten(others)}; if they are splits, use --splits."
+                f"Not read as splits: {shorten(named)}, because of the folders beside ({shorten(others)}); if they are splits, "
+                "use --splits."
             )
         return Layout(base, {"train": inside}, False, level, left_out=outside, notes=tuple(notes))
 

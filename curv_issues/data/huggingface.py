@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from curv_issues.data.accounts import FileAccount, LeftOut
+from curv_issues.counting import counted
+from curv_issues.data.accounts import FileAccount, LeftOut, shorten
 from curv_issues.data.base import DataSource, LabeledData
 from curv_issues.data.data_frames import table_of_frame
 from curv_issues.data.decoding import DecodedPictures, Progress, choose_resolution, choose_workers, decode_all, sample_sizes
 from curv_issues.data.image_folder import FOLDERS, FolderOptions
 from curv_issues.data.joined_labels import find_selected_columns, read_labels
-from curv_issues.data.label_names import alike_names
+from curv_issues.data.label_names import alike_names, several_labels
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.picture import decode_picture
 from curv_issues.data.sampling import stratified_sample
@@ -223,10 +224,16 @@ def _files_of_rows(selection: Selection) -> np.ndarray | None:
 
 
 def _notes_on_names(names: Sequence[str]) -> list[str]:
-    return [
+    notes = [
         f"The classes {first!r} and {second!r} look alike; if they are one class, give them one name."
         for first, second in alike_names(names)
     ]
+    if several := several_labels(names):
+        notes.append(
+            f"{counted(len(several), 'class looks', 'classes look')} like several labels at once ({shorten(map(repr, several))}); "
+            "each such combination is taken as a class of its own, as an audit needs one label per image."
+        )
+    return notes
 
 
 def _list_unreadable(decoded: DecodedPictures, rows: np.ndarray) -> tuple[dict[str, str | int | None], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from curv_issues.data.folder_labels import NOT_IN_TABLE, TableLabels, labels_of_
 from curv_issues.data.folder_layout import (
     BESIDE_SPLITS,
     NO_CLASS_FOLDER,
+    ClassesOfSplit,
     Layout,
     Parts,
-    are_kinds_of_files,
     find_classes,
     find_layout,
+    say_no_class,
 )
 from curv_issues.data.folders_below import find_only_folder, note_folders_below, note_split_names
 from curv_issues.data.folders_without_images import note_folders_without_images
@@ -178,12 +179,8 @@ def _by_folder_names(
     if len(names) == 1:
         raise DatasetError(_one_class(name, layout, level, files, tree, options))
     if options.labels is None and options.class_level is None:
-        if are_kinds_of_files(names):
-            raise DatasetError(
-                f"The images of {name} are in folders that are not named after classes ({shorten(names)}); audit the one with the "
-                f"images to check, with --labels FILE (labels=...). If the folders are the classes, use --labels {FOLDERS} "
-                f"(labels={FOLDERS!r})."
-            )
+        if options.splits is not False and say_no_class(names):
+            raise DatasetError(_no_class_names(name, found, names, files, tree))
         _refuse_ids(name, [classes.names[label] for classes in found.values() for label in classes.labels])
     notes = []
     first = next(split for split, classes in found.items() if classes.names)
@@ -202,6 +199,19 @@ def _by_folder_names(
         splits[split] = [table]
     outside = [parts for classes in found.values() if classes.images for parts in classes.outside]
     return splits, _FolderNames(notes, [LeftOut("/".join(parts), NO_CLASS_FOLDER, True) for parts in outside])
+
+
+def _no_class_names(
+    name: str, found: Mapping[str, ClassesOfSplit], names: Sequence[str], files: FolderFiles, tree: FoundTree
+) -> str:
+    deeper = sorted({folder for classes in found.values() for folder in classes.deeper})
+    inside = f"; the folders in them are {shorten(deeper)} (--class-level 2 takes those)" if deeper else ""
+    hints = "".join(f" {hint}" for hint in _hints(tree, files))
+    return (
+        f"The images of {name} are in folders that are not named after classes: {shorten(names)}{inside}. Audit the folder with "
+        "the images to check, or give a table with --labels FILE (labels=...), or use "
+        f"--labels {FOLDERS} (labels={FOLDERS!r}) if these folders are the classes.{hints}"
+    )
 
 
 def _refuse_ids(name: str, folders: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
@@ -70,3 +71,24 @@ def alike_names(names: Sequence[str]) -> list[tuple[str, str]]:
 def _folded(name: str) -> str:
     folded = unicodedata.normalize("NFC", name).casefold()
     return " ".join(unicodedata.normalize("NFC", folded).split())
+
+
+def several_labels(names: Sequence[str]) -> list[str]:
+    """Return the class names that look like several labels at once: "cat|dog" beside "cat", or "['cat', 'dog']".
+
+    Names that are joined by "|", ";" or "," count if at least two are, and most of their parts occur in other names too.
+
+    Args:
+        names: k class names, all different.
+    """
+    lists = [name for name in names if re.fullmatch(r"\[.*\]", name.strip())]
+    if lists:
+        return lists
+    for separator in "|;,":
+        parts = {name: [part.strip() for part in name.split(separator)] for name in names}
+        joined = [name for name in names if len(parts[name]) > 1]
+        counts = Counter(part for found in parts.values() for part in set(found))
+        kinds = {part for name in joined for part in parts[name]}
+        if len(joined) > 1 and sum(counts[part] > 1 for part in kinds) > len(kinds) / 2:
+            return joined
+    return []

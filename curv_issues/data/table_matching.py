@@ -115,7 +115,8 @@ def match_rows(
             first, second = (paths[image] for image in hit.images)
             raise DatasetError(
                 f"Column {column!r} in {table.where(row)} of {table.name} is {table.columns[column][row]!r}, which fits several "
-                f"images: {first} and {second}; expected their paths below {os.fspath(root)}."
+                f"images: {first} and {second}; expected their paths below "
+                f"{os.fspath(root)}, or a folder with the images of this table alone."
             )
     label_column = label_column_of(table, label_column=label_column, file_column=column)
     matched = _assign(table, column, label_column, result, len(paths))

@@ -50,7 +50,7 @@ def test_a_folder_called_train_beside_class_folders_is_a_class():
     found = layout("bus/1.png", "train/1.png")
     assert not found.has_split_names
     assert len(found.splits["train"]) == 2
-    assert found.notes == ("Taken as classes, not as splits: train, beside bus; if they are splits, use --splits.",)
+    assert found.notes == ("Not read as splits: train, because of the folders beside (bus); if they are splits, use --splits.",)
     both_deep = layout("bus/red/1.png", "train/red/1.png")
     assert not both_deep.has_split_names
 

@@ -293,3 +293,11 @@ def test_labeled_data_is_returned_as_it_is():
 def test_labeled_data_takes_no_options_of_loading(options):
     with pytest.raises(UsageError, match=r"^Options of loading \(split, columns, max_samples, \.\.\.\) do not go with Labeled"):
         load_data(LOADED, **options)
+
+
+def test_labels_that_look_like_several_get_a_note(tmp_path):
+    data = load_data(write_parquet(tmp_path / "a.parquet", ["cat|dog", "cat", "dog", "cat|bird"]))
+    assert data.source.notes == (
+        "2 classes look like several labels at once ('cat|bird', 'cat|dog'); each such combination is taken as a class of its own, "
+        "as an audit needs one label per image.",
+    )

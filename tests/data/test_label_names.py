@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from curv_issues.data.label_names import LABEL_NAMES, alike_names, is_label_name, looks_like_ids
+from curv_issues.data.label_names import LABEL_NAMES, alike_names, is_label_name, looks_like_ids, several_labels
 
 
 @pytest.mark.parametrize("name", [*LABEL_NAMES, "Label", "CLASS", " target "])
@@ -47,3 +47,18 @@ def test_alike_names_by_unicode_and_inner_spaces() -> None:
     assert alike_names(["big  cat", "big\u00a0cat", "big cat"]) == [("big  cat", "big\u00a0cat"), ("big  cat", "big cat")]
     assert alike_names(["STRASSE", "straße"]) == [("STRASSE", "straße")]
     assert alike_names(["cat", "bigcat", "big cat", "1", "01"]) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["bird|cat", "cat", "cat|dog", "dog"], ["bird|cat", "cat|dog"]),
+        (["a; b", "a; c", "b; c"], ["a; b", "a; c", "b; c"]),
+        (["['a']", "['a', 'b']"], ["['a']", "['a', 'b']"]),
+        (["tench, Tinca tinca", "goldfish, Carassius auratus", "great white shark, white shark"], []),
+        (["Washington, D.C.", "Paris"], []),
+        (["cat", "dog"], []),
+    ],
+)
+def test_several_labels_in_one(names, expected):
+    assert several_labels(names) == expected

@@ -172,7 +172,7 @@ def test_tables_that_do_not_fit() -> None:
 def test_a_value_that_fits_several_images() -> None:
     assert refused(table_of(["1.jpg", "2.jpg"], folder=None), ["cat/1.jpg", "dog/1.jpg", "dog/2.jpg"]) == (
         "Column 'file' in line 2 of labels.csv is '1.jpg', which fits several images: cat/1.jpg and dog/1.jpg; "
-        "expected their paths below /data/photos."
+        "expected their paths below /data/photos, or a folder with the images of this table alone."
     )
     assert "fits several images: a.jpg and a.png" in refused(table_of(["a"]), ["a.jpg", "a.png"])
 
