@@ -28,9 +28,10 @@ SPLIT_NAMES = {
 
 _WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "pictures", "jpg", "jpeg", "png"})
 _DEEPEST_WRAPPER = 3
-_KINDS_OF_FILES = frozenset(
+_NO_CLASS = frozenset(
     {"annotation", "annotations", "ground", "truth", "groundtruth", "gt", "label", "labels", "mask", "masks", "meta", "metadata"}
-    | {"segmentation", "segmentations", "set", "thumbnails", "thumbs", "trimap", "trimaps"}
+    | {"segmentation", "segmentations", "thumbnails", "thumbs", "trimap", "trimaps"}
+    | {"docs", "example", "examples", "extra", "sample", "samples", "set", "unlabeled", "unlabelled", "unsup", "unsupervised"}
 )
 
 Parts = tuple[str, ...]
@@ -64,7 +65,7 @@ class Layout:
 
 def say_no_class(names: Iterable[str]) -> bool:
     """Return whether names of folders say the kind of files or the split and nothing else: images, masks, train_images, test1."""
-    words = _WRAPPERS | _KINDS_OF_FILES | set(SPLIT_NAMES)
+    words = _WRAPPERS | _NO_CLASS | set(SPLIT_NAMES)
     return all(bool(parts := re.findall("[^\\W\\d_]+", name.lower())) and words.issuperset(parts) for name in names)
 
 
@@ -187,17 +188,16 @@ def _unwrap(images: Sequence[Parts], root_name: str) -> tuple[Parts, list[str]]:
 
 
 def _are_splits(top: dict[str, list[Parts]], named: list[str], others: list[str], level: int) -> bool:
-    """Whether folders with the names of splits, beside other folders, are splits: they hold class folders, the others none.
+    """Whether folders with the names of splits are splits though other folders are beside them.
 
-    Two of them that hold class folders are splits whatever is beside them.
+    They are if two of them hold class folders, or one does and the names of the others say no class.
     """
 
-    def has_images(name: str) -> bool:
-        return any(len(parts) == level + 2 for parts in top[name])
+    def holds_classes(name: str) -> bool:
+        return sum(len(parts) > level + 2 for parts in top[name]) > len(top[name]) / 2
 
-    if any(map(has_images, named)):
-        return False
-    return len({SPLIT_NAMES[name.lower()] for name in named}) > 1 or all(map(has_images, others))
+    holding = {SPLIT_NAMES[name.lower()] for name in named if holds_classes(name)}
+    return len(holding) > 1 or (len(holding) == 1 and say_no_class(others))
 
 
 def _name_splits(folders: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def records_of_paths(paths: Sequence[str | os.PathLike[str]], labels: Any, *, na
     for row, path in enumerate(paths):
         if not isinstance(path, str | os.PathLike):
             raise DatasetError(f"Item {row} of the {name} is a {type(path).__name__}; expected paths of image files.")
-    if isinstance(labels, str | bytes) or not hasattr(labels, "__len__"):
+    if isinstance(labels, str | bytes | Mapping | Set) or not hasattr(labels, "__len__"):
         raise DatasetError(f"Expected one label per image as a list, an array or a Series, but got a {type(labels).__name__}.")
     values = list_values(labels) if _is_a(labels, "pandas", "Series") else _as_list(labels)
     if len(values) != len(paths):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.data.addresses import is_address
+from curv_issues.data.folder_layout import SPLIT_NAMES
 from curv_issues.data.path_lookup import IGNORING_CASE, Hit, PathLookup, clean_path, ignore_case
 
 
@@ -30,10 +31,12 @@ class Match:
     Attributes:
         mode: the mode in words.
         hits: row -> images. Only rows with a single image count.
+        has_endings: whether the texts have the endings of the files.
     """
 
     mode: str = ""
     hits: Mapping[int, Hit] = field(default_factory=dict)
+    has_endings: bool = True
 
     @cached_property
     def num_images(self) -> int:
@@ -63,6 +66,7 @@ class ImagePaths:
         self._has_addresses = any(map(is_address, paths))
         self._root = clean_path(os.path.realpath(root))
         self._roots = (self._root, clean_path(os.path.abspath(root)))
+        self._folders = {part.lower() for path in paths for part in path.split("/")[:-1]}
         self._resolve = cache(os.path.realpath)
         names = (posixpath.basename(clean_path(text)) for texts in (paths, self._stems) for text in texts)
         self._last_parts = {ignore_case(name) for name in names}
@@ -83,9 +87,9 @@ class ImagePaths:
         """
         texts = {row: text for row, value in enumerate(values) if (text := text_of(value)) and self._may_match(text)}
         best = Match()
-        for mode, find in self._modes(list(texts.values()), folder):
+        for mode, has_endings, find in self._modes(list(texts.values()), folder):
             hits = {row: hit for row, text in texts.items() if (hit := find(text)) is not None}
-            best = max(best, Match(mode, hits), key=lambda result: result.order)
+            best = max(best, Match(mode, hits, has_endings), key=lambda result: result.order)
             if best.is_complete(len(texts), len(self.paths)):
                 break
         return best
@@ -94,22 +98,31 @@ class ImagePaths:
         """Whether the last part of a path is that of any image: a quick look before all modes are tried. No address is a file."""
         if is_address(text) and not self._has_addresses:
             return False
-        return ignore_case(posixpath.basename(clean_path(text))) in self._last_parts
+        folder, name = posixpath.split(clean_path(text))
+        return ignore_case(name) in self._last_parts and not self._is_of_other_split(folder)
 
-    def _modes(self, texts: Sequence[str], folder: Path | None) -> Iterator[tuple[str, _Find]]:
+    def _is_of_other_split(self, folder: str) -> bool:
+        """Whether a folder in a text is that of another split than the dataset, such as train/ for the images of test/."""
+        own = SPLIT_NAMES.get(posixpath.basename(self._root).lower())
+        named = {part.lower() for part in folder.split("/")} - self._folders if own else set()
+        splits = {SPLIT_NAMES[part] for part in named if part in SPLIT_NAMES}
+        return bool(splits) and own not in splits
+
+    def _modes(self, texts: Sequence[str], folder: Path | None) -> Iterator[tuple[str, bool, _Find]]:
         is_flat = not any("/" in path for path in self.paths)
-        for without, keys in (("", self.paths), (" without file ending", self._stems)):
+        for has_endings, keys in ((True, self.paths), (False, self._stems)):
+            without = "" if has_endings else " without file ending"
             whole = PathLookup((key, image) for image, key in enumerate(keys))
             if folder is not None:
-                yield f"paths relative to the folder of the table{without}", self._relative_to(folder, whole)
-            yield f"paths relative to the folder of the dataset{without}", self._relative_to(Path(self._root), whole)
-            yield f"absolute paths{without}", partial(self._find_absolute, whole=whole)
+                yield f"paths relative to the folder of the table{without}", has_endings, self._relative_to(folder, whole)
+            yield f"paths relative to the folder of the dataset{without}", has_endings, self._relative_to(Path(self._root), whole)
+            yield f"absolute paths{without}", has_endings, partial(self._find_absolute, whole=whole)
             prefix = self._find_prefix(texts, whole)
             if prefix is not None and not self._is_other_folder(prefix, folder):
-                yield f"paths below {prefix}{without}", partial(_find_below, prefix=prefix, whole=whole)
-            yield f"ends of image paths{without}", self._suffixes(bool(without)).find
+                yield f"paths below {prefix}{without}", has_endings, partial(_find_below, prefix=prefix, whole=whole)
+            yield f"ends of image paths{without}", has_endings, self._suffixes(not has_endings).find
             if is_flat:
-                yield f"file names{without}", partial(_find_file_name, whole=whole)
+                yield f"file names{without}", has_endings, partial(_find_file_name, whole=whole)
 
     def _relative_to(self, folder: Path, whole: PathLookup) -> _Find:
         base = clean_path(os.path.realpath(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,8 +72,13 @@ def open_object(dataset: Any, labels: Any, *, image_column: str | None, label_co
     """
     if is_python_object(dataset):
         records = records_of_object(dataset, image_column=image_column, label_column=label_column)
-    elif isinstance(dataset, Sequence) and not isinstance(dataset, str) and is_list_of_labels(labels):
-        records = records_of_paths(dataset, labels)
+    elif getattr(dataset, "ndim", 1) > 1:
+        raise DatasetError(
+            f"Expected paths of image files, but got a {type(dataset).__name__} of shape {tuple(dataset.shape)}; for pixels in "
+            "memory use curv_issues.from_arrays(images, labels)."
+        )
+    elif isinstance(dataset, Iterable) and not isinstance(dataset, str) and is_list_of_labels(labels):
+        records = records_of_paths(dataset.tolist() if hasattr(dataset, "tolist") else list(dataset), labels)
     else:
         return None
     return OpenedSource(records.name, {"train": [RecordTable(records)]}, has_split_names=False)

@@ -156,20 +156,58 @@ def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | N
     return None
 
 
+def find_column_of_names(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLike[str], besides: str) -> str | None:
+    """Return the first column whose values name half of the images, or half of the rows, with their endings, or None.
+
+    Args:
+        table: n rows.
+        paths: of the images, relative to `root`.
+        root: the folder of the dataset.
+        besides: a column that does not count.
+    """
+    images = ImagePaths(paths, root)
+    for column, values in table.columns.items():
+        result = images.match(values, table.folder) if column != besides else Match()
+        if result.hits and result.has_endings and 2 * len(result.hits) >= min(len(table), len(paths)):
+            return column
+    return None
+
+
 def _choose_column(
     table: LabelTable, images: ImagePaths, candidates: Sequence[str], *, is_chosen: bool
 ) -> tuple[str | None, Match]:
     """The column that names the files, and how it matches; None if none does."""
-    best, best_column = Match(), None
+    half = min(len(table), len(images.paths)) / 2
+    found: dict[str, Match] = {}
     for column in candidates:
         result = images.match(table.columns[column], table.folder)
         # A few numbers or words may be file names by chance.
-        is_clear = is_chosen or _names_files(column) or 2 * result.num_images >= min(len(table), len(images.paths))
-        if is_clear and result.order > best.order:
-            best, best_column = result, column
-        elif best_column is not None and is_clear and result.order == best.order and _are_twins(table, best_column, column):
-            raise _several(table, best_column, column)
-    return best_column, best
+        if result.hits and (is_chosen or _names_files(column) or len(result.hits) >= half):
+            found[column] = result
+    if not found:
+        return None, Match()
+
+    def rank(column: str) -> tuple[bool, tuple[int, bool]]:
+        result = found[column]
+        is_name = result.has_endings and (_names_files(column) or result.num_images >= half)
+        return is_name, result.order  # row numbers may be names without an ending
+
+    best = max(found, key=rank)
+    for column, result in found.items():
+        is_rival = column != best and rank(column) == rank(best) and (_names_files(column) or not _names_files(best))
+        if is_rival and _differ(found[best], result):
+            if shared_name(column) == shared_name(best):
+                raise _several(table, best, column)
+            raise DatasetError(
+                f"Two columns of {table.name} name images, but different ones: {best!r} and {column!r}; choose one with "
+                "--file-column (file_column)."
+            )
+    return best, found[best]
+
+
+def _differ(first: Match, second: Match) -> bool:
+    """Whether two columns name different images in any row."""
+    return any(first.hits[row].images != hit.images for row, hit in second.hits.items() if row in first.hits)
 
 
 def _are_twins(table: LabelTable, first: str, second: str) -> bool:

@@ -14,7 +14,7 @@ from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData, check_type
 from curv_issues.data.label_table import LabelTable, plain_labels, read_table
 from curv_issues.data.labels import is_missing
-from curv_issues.data.table_matching import column_of_files, match_rows
+from curv_issues.data.table_matching import column_of_files, find_column_of_names, match_rows
 from curv_issues.errors import DatasetError
 from curv_issues.noise.base import Planted
 
@@ -76,7 +76,10 @@ def _find_rows(data: LabeledData, table: LabelTable, column: str) -> list[int]:
     """The row of the table for each sample: by path, else by row number, else by position."""
     files = column_of_files(table, besides=column)
     has_rows = ROW in table.columns and column != ROW
-    if files is not None and all(path is not None for path in data.paths):
+    has_paths = all(path is not None for path in data.paths)
+    if has_paths and files is None and not has_rows:
+        files = find_column_of_names(table, data.paths.tolist(), root=data.source.source, besides=column)
+    if files is not None and has_paths:
         return _rows_by_path(data, table, column, files)
     if has_rows:
         return _rows_by_number(data, table)

@@ -115,3 +115,23 @@ def test_another_level():
 def test_a_class_folder_that_is_no_text_is_named():
     with pytest.raises(DatasetError, match=r"^The name of the class folder caf\\xe9 is not UTF-8 text; rename the folder\.$"):
         classes("caf\udce9/1.png")
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        # two hold class folders, whatever is beside them
+        (("train/cat/1.png", "val/cat/1.png", "test/1.png", "sample_images/1.png"), ("train", "validation", "test")),
+        (("train/cat/1.png", "train/dog/1.png", "train/stray.png", "test/cat/1.png", "docs/1.png"), ("train", "test")),
+        # one does, and the others say no class
+        (("train/cat/1.png", "train/dog/1.png", "unlabeled/1.png"), ("train",)),
+        (("Train/0/1.png", "Train/1/1.png", "Test/1.png", "Meta/1.png"), ("train", "test")),
+        # one does, and there are classes
+        (("train/steam/1.png", "train/diesel/1.png", "bus/1.png", "car/1.png"), None),
+        (("train/steam/1.png", "bus/1.png"), None),
+        (("train/1.png", "test/1.png", "bus/1.png"), None),
+    ],
+)
+def test_splits_beside_other_folders(paths, expected):
+    found = layout(*paths)
+    assert (tuple(found.splits) if found.has_split_names else None) == expected

@@ -435,7 +435,7 @@ def test_every_file_of_a_random_tree_is_read_or_left_out_once(tmp_path_factory, 
         ("images", "Masks"),
         ("test_images", "train_images"),
         ("test1", "train"),
-        ("Meta", "Test", "Train/0", "Train/1"),
+        ("sample_images", "Test", "Train"),
         ("Training Set/cat", "Test Set/cat", "Test Set/dog"),
     ],
 )

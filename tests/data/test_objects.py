@@ -17,6 +17,7 @@ from torchvision import transforms
 
 from curv_issues.data.base import hash_pixels
 from curv_issues.data.decoding import DecodedPictures, EncodedPicture, decode_all
+from curv_issues.data.huggingface import load_data
 from curv_issues.data.image_records import ImageRecords, encode_image, read_cell
 from curv_issues.data.labels import encode_labels
 from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
@@ -402,3 +403,23 @@ def test_joined_datasets_are_refused():
     )
     with pytest.raises(DatasetError, match=r"^ConcatDataset joins datasets in which a code may mean another class each"):
         records_of_object(joined)
+
+
+@pytest.mark.parametrize("make", [list, tuple, np.array, iter, pd.Series])
+def test_paths_may_be_any_list(tmp_path, make):
+    paths = [str(path) for path in sorted(write_image_folder(tmp_path, {"cat": 2, "dog": 2}).rglob("*.png"))]
+    assert load_data(make(paths), labels=["a", "a", "b", "b"]).labels.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("labels", [{"a.png": 0, "b.png": 1}, {0, 1}])
+def test_labels_without_an_order_are_refused(labels):
+    with pytest.raises(DatasetError, match=r"^Expected one label per image as a list, an array or a Series, but got a (dict|set)"):
+        load_data(["a.png", "b.png"], labels=labels)
+
+
+@pytest.mark.parametrize("labels", [None, [0, 1]])
+def test_pixels_in_memory_have_a_way_of_their_own(labels):
+    with pytest.raises(
+        DatasetError, match=r"got a ndarray of shape \(2, 8, 8, 3\); for pixels in memory use curv_issues\.from_arrays"
+    ):
+        load_data(np.zeros((2, 8, 8, 3), np.uint8), labels=labels)

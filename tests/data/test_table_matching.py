@@ -261,3 +261,49 @@ def test_a_table_without_rows(columns: dict[str, list[Any]]) -> None:
         f"labels.csv has no rows (its columns are: {', '.join(columns) or 'none'}); expected one row per image, with its file and "
         "its label."
     )
+
+
+NUMBERED = [f"{number}.jpg" for number in range(6)]
+
+
+def match_columns(columns: dict[str, list[Any]], paths: Sequence[str], *, root: str = "/data/photos") -> Matched:
+    length = len(next(iter(columns.values())))
+    return match_rows(LabelTable("labels.csv", columns, is_text=False, folder=None, lines=range(2, length + 2)), paths, root=root)
+
+
+@pytest.mark.parametrize("column", ["", "id", "row", "image_id"])
+def test_row_numbers_do_not_win_over_file_names(column: str) -> None:
+    """The numbers are the stems of the images too, in another order."""
+    found = match_columns({column: list(range(6)), "photo": NUMBERED[::-1], "label": list("aabaab")}, NUMBERED)
+    assert (found.file_column, found.row_of_image.tolist()) == ("photo", [5, 4, 3, 2, 1, 0])
+
+
+def test_a_column_of_file_names_wins_though_it_names_fewer_images() -> None:
+    names = ["gone.jpg", *NUMBERED[4::-1]]
+    found = match_columns({"index": list(range(6)), "file_name": names, "label": list("aabaab")}, NUMBERED)
+    assert (found.file_column, found.rows_without_image) == ("file_name", ["gone.jpg"])
+    found = match_columns({"index": list(range(6)), "photo": names, "label": list("aabaab")}, NUMBERED)
+    assert (found.file_column, found.rows_without_image) == ("photo", ["gone.jpg"])
+
+
+def test_columns_that_name_different_images() -> None:
+    with pytest.raises(
+        DatasetError, match=r"^Two columns of labels\.csv name images, but different ones: 'before' and 'after'; choose"
+    ):
+        match_columns({"before": NUMBERED, "after": NUMBERED[::-1], "label": list("aabaab")}, NUMBERED)
+    assert match_columns({"mask": NUMBERED[::-1], "image": NUMBERED, "label": list("aabaab")}, NUMBERED).file_column == "image"
+    assert match_columns({"a": NUMBERED, "b": NUMBERED, "label": list("aabaab")}, NUMBERED).file_column == "a"
+
+
+def test_numbers_that_fit_several_images_are_named() -> None:
+    paths = [f"{number}.{ending}" for number in range(3) for ending in ("jpg", "png")]
+    with pytest.raises(DatasetError, match=r"fits several images: 0\.jpg and 0\.png;"):
+        match_columns({"id": [0, 1, 2], "label": list("aab")}, paths)
+
+
+def test_paths_of_another_split_are_not_taken() -> None:
+    rows = {"file": [f"train/{name}" for name in NUMBERED], "label": list("aabaab")}
+    with pytest.raises(DatasetError, match=r"^No column of labels\.csv names the images"):
+        match_columns(rows, NUMBERED, root="/data/test")
+    assert match_columns(rows, NUMBERED, root="/data/photos").row_of_image.tolist() == list(range(6))
+    assert match_columns(rows, NUMBERED, root="/data/Train").row_of_image.tolist() == list(range(6))

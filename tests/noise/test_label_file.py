@@ -307,3 +307,14 @@ def test_it_is_public_and_its_example_holds() -> None:
     assert curv_issues.labels_from_file is labels_from_file
     result = doctest.testmod(curv_issues.noise.label_file)
     assert (result.failed, result.attempted >= 5) == (0, True)
+
+
+def test_a_column_with_another_name_decides_if_it_names_the_images(tmp_path: Path) -> None:
+    """Not the position, which would make errors of right labels."""
+    names = [f"{number}.png" for number in range(6)]
+    data = replace(data_of(), paths=np.array(names, dtype=object))
+    order = [3, 5, 0, 1, 4, 2]
+    columns = {"photo": [names[place] for place in order], "label": [NAMES[CODES[place]] for place in order]}
+    assert not labels_from_file(data, write(tmp_path / "labels.csv", columns), "label").truth.any()
+    numbered = write(tmp_path / "numbered.csv", {"Unnamed": list(range(6)), **columns})
+    assert not labels_from_file(data, numbered, "label").truth.any()
