@@ -106,7 +106,11 @@ def notes_on(data: LabeledData) -> list[str]:
             "nothing can be learned of such a class, so its sample looks suspect whatever its label."
         )
     if NO_LABEL_NAME in data.class_names and (count := int(sizes[data.class_names.index(NO_LABEL_NAME)])):
-        notes.append(f"{count} samples carry the label {NO_LABEL_NAME!r}, taken as a class; if it means no label, leave them out.")
+        verb = "carries" if count == 1 else "carry"
+        notes.append(
+            f"{counted(count, 'sample')} {verb} the label {NO_LABEL_NAME!r}, taken as a class; if it means no label, "
+            f"leave {'it' if count == 1 else 'them'} out."
+        )
     if data.source.unreadable:
         count = len(data.source.unreadable)
         notes.append(f"{count} picture{' could not be read and was' if count == 1 else 's could not be read and were'} left out.")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from curv_issues.batches import as_pictures
 from curv_issues.config import TrainingOptions
+from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.device import choose_device, sensible_threads
 from curv_issues.errors import AuditError, DatasetError
@@ -98,7 +99,9 @@ class FreshProbes:
             AuditError: the loss became NaN.
         """
         if len(samples) < 2:
-            raise DatasetError(f"A network of this baseline would be trained on {len(samples)} samples; expected two or more.")
+            raise DatasetError(
+                f"A network of this baseline would be trained on {counted(len(samples), 'sample')}; expected two or more."
+            )
         before, size, epochs = self._trained, len(samples), self.recipe.epochs
 
         def tell(epoch: int, done: int, total: int, loss: float) -> None:

@@ -85,8 +85,7 @@ def title_of(results: Sequence[dict[str, Any]]) -> str:
     """What was planted, in how many of how many samples, with how many seeds."""
     first = results[0]
     wrong = np.mean([result["wrong"] for result in results])
-    seeds = f"{len(results)} seed{'s' if len(results) > 1 else ''}"
-    return f"{first['cell']['noise']}: {wrong:,.0f} of {counted(first['n'], 'sample')} to find, {seeds}"
+    return f"{first['cell']['noise']}: {wrong:,.0f} of {counted(first['n'], 'sample')} to find, {counted(len(results), 'seed')}"
 
 
 def markdown(results: Sequence[dict[str, Any]]) -> str:

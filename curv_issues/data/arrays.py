@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from curv_issues.counting import counted
 from curv_issues.data.base import DataSource, LabeledData, hash_pixels
 from curv_issues.data.decoding import choose_resolution, squash
 from curv_issues.data.labels import encode_labels
@@ -39,7 +40,9 @@ def from_arrays(
     """
     pixels = _check_pixels(images)
     if len(labels) != len(pixels):
-        raise DatasetError(f"Expected one label a picture, but got {len(pixels)} pictures and {len(labels)} labels.")
+        raise DatasetError(
+            f"Expected one label per image, but got {counted(len(pixels), 'image')} and {counted(len(labels), 'label')}."
+        )
     encoded = encode_labels(labels, names=class_names, skip_unlabelled=True)
     if encoded.unlabelled.any():
         first = int(np.flatnonzero(encoded.unlabelled)[0])

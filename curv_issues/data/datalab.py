@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import numpy as np
 
+from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData, hash_pixels
 from curv_issues.data.columns import find_columns
 from curv_issues.data.dataset_table import types_of
@@ -114,7 +115,7 @@ def difference(result: AuditResult, samples: LabSamples) -> str | None:
     Pictures are the same if their files are, or their decoded pixels.
     """
     if len(result) != len(samples.labels):
-        return f"it has {len(result)} samples, the Datalab {len(samples.labels)}"
+        return f"it has {counted(len(result), 'sample')}, the Datalab {len(samples.labels)}"
     given = result.scores["given"].to_numpy(dtype=object)
     own = np.array(samples.class_names, dtype=object)[samples.labels]
     changed = np.flatnonzero(given != own)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from curv_issues.counting import counted
 from curv_issues.data.addresses import is_address
 from curv_issues.data.data_frames import list_values, records_of_frame
 from curv_issues.data.image_records import ImageRecords, RecordImages, read_cell
@@ -58,7 +59,9 @@ def records_of_paths(paths: Sequence[str | os.PathLike[str]], labels: Any, *, na
         raise DatasetError(f"Expected one label per image as a list, an array or a Series, but got a {type(labels).__name__}.")
     values = list_values(labels) if _is_a(labels, "pandas", "Series") else _as_list(labels)
     if len(values) != len(paths):
-        raise DatasetError(f"Expected one label per image, but got {len(paths)} paths and {len(values)} labels.")
+        raise DatasetError(
+            f"Expected one label per image, but got {counted(len(paths), 'path')} and {counted(len(values), 'label')}."
+        )
     files = [os.fspath(path) for path in paths]
     if files and all(map(is_address, files)):
         raise DatasetError(

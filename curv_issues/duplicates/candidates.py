@@ -100,7 +100,9 @@ def whiten(features: Tensor) -> Tensor:
     """The features on their first 64 principal axes, each scaled to deviation 1, rows of unit length; float32."""
     centred = features.float() - features.float().mean(0)
     centred -= centred.mean(0)  # what rounding left of a large constant would else become an axis of its own
-    variances, axes = torch.linalg.eigh(centred.T @ centred / max(1, len(centred)))
+    covariance = centred.T @ centred / max(1, len(centred))
+    # In float32 LAPACK may not converge where units are constant over all images, as after a high learning rate.
+    variances, axes = (values.float() for values in torch.linalg.eigh(covariance.double()))
     kept = variances > 1e-8 * variances.amax()
     variances, axes = variances[kept][-COMPONENTS:], axes[:, kept][:, -COMPONENTS:]
     return functional.normalize(centred @ axes / variances.sqrt(), dim=1)

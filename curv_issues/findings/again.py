@@ -70,7 +70,9 @@ def find_again(
 
 
 def _check_records(result: AuditResult) -> None:
-    """Raise UsageError unless the margins, the reference margins and the entries of the summary that are used are there."""
+    """Raise UsageError unless it is a result with the margins, reference margins and entries of the summary that are used."""
+    if not isinstance(result, AuditResult):
+        raise UsageError(f"Expected an AuditResult, as audit(...) returns it, but got {type(result).__name__}.")
     margins, summary = result.trajectories.get("margin"), result.summary
     reference = summary.get("reference_margin")
     if (

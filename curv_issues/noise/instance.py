@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import UsageError
 from curv_issues.noise.base import Planted
@@ -138,7 +139,7 @@ def _check_images(images: np.ndarray, n: int) -> np.ndarray:
         found = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise UsageError(f"images must be an array of numbers of shape (n, h, w, c) or (n, h, w), got {found}.")
     if len(images) != n:
-        raise UsageError(f"Expected one label a picture, got {len(images)} images and {n} labels.")
+        raise UsageError(f"Expected one label per image, got {counted(len(images), 'image')} and {counted(n, 'label')}.")
     if 0 in images.shape[1:]:
         raise UsageError(f"images must have at least one pixel each, got shape {images.shape}.")
     return images if images.ndim == 4 else images[..., np.newaxis]

@@ -159,7 +159,7 @@ def test_the_callers_random_state_and_threads_are_left_alone_even_when_stopped()
 
 
 def test_what_cannot_be_trained_is_refused() -> None:
-    with pytest.raises(DatasetError, match=r"would be trained on 1 samples; expected two or more\."):
+    with pytest.raises(DatasetError, match=r"would be trained on 1 sample; expected two or more\."):
         FreshProbes(DATA, options()).train(ALL[:1], seed=0)
     with pytest.raises(DatasetError, match="an audit needs samples of at least two classes"):
         FreshProbes(make_data(9, 1), options())

@@ -82,7 +82,7 @@ def test_lists_are_refused():
 
 
 def test_lengths_must_agree():
-    with pytest.raises(DatasetError, match=r"^Expected one label a picture, but got 4 pictures and 3 labels\.$"):
+    with pytest.raises(DatasetError, match=r"^Expected one label per image, but got 4 images and 3 labels\.$"):
         from_arrays(GREY, [0, 1, 0])
 
 

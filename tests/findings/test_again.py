@@ -175,3 +175,9 @@ def test_a_result_without_margins(result: AuditResult) -> None:
     hostile.trajectories = {"loss": result.trajectories["loss"]}
     with pytest.raises(UsageError, match="lacks the margins"):
         find_again(hostile)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"out", "out"])
+def test_what_is_not_a_result_is_named(wrong: object) -> None:
+    with pytest.raises(UsageError, match=rf"^Expected an AuditResult, .* but got {type(wrong).__name__}\.$"):
+        find_again(wrong)  # type: ignore[arg-type]

@@ -191,7 +191,7 @@ def test_planting() -> None:
             {"images": np.full((60, 8, 8), None)},
             "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), got object (60, 8, 8).",
         ),
-        ({"images": np.zeros((59, 8, 8))}, "Expected one label a picture, got 59 images and 60 labels."),
+        ({"images": np.zeros((59, 8, 8))}, "Expected one label per image, got 59 images and 60 labels."),
         ({"images": np.zeros((60, 0, 8))}, "images must have at least one pixel each, got shape (60, 0, 8)."),
         (
             {"labels": np.arange(60), "num_classes": 60},
