@@ -189,8 +189,7 @@ def _choose_column(
 
     def rank(column: str) -> tuple[bool, tuple[int, bool]]:
         result = found[column]
-        is_name = result.has_endings and (_names_files(column) or result.num_images >= half)
-        return is_name, result.order  # row numbers may be names without an ending
+        return result.has_endings and result.num_images >= half, result.order  # row numbers may be names without an ending
 
     best = max(found, key=rank)
     for column, result in found.items():
