@@ -98,7 +98,7 @@ def read_delimited(text: str, name: str, *, prefer_tabs: bool = False, allow_spa
             lines.append(line + skipped_lines)
             rows.append(row)
     except csv.Error as error:
-        raise DatasetError(f"{name} cannot be read as a table: {error}; check its quotes.") from error
+        raise DatasetError(f"{name} cannot be read as a table: {error}; perhaps a quote has no end.") from error
     return DelimitedRows(header, rows, lines)
 
 

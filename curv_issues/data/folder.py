@@ -72,7 +72,10 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
             raise UsageError(f"--config-name (config_name) is for folders of parquet files; {name} is a folder of images.")
         images = open_image_folder(tree, files, name=name, options=options)
         beside = {"/".join(parts) for parts in tables}
-        left_out = [file._replace(looks_like_image=True) if file.path in beside else file for file in images.left_out]
+        left_out = [
+            LeftOut(file.path, "table of images beside image files", True) if file.path in beside else file
+            for file in images.left_out
+        ]
         return OpenedFolder(
             images.splits,
             images.has_split_names,

@@ -127,7 +127,7 @@ def _notes(table: LabelTable, matched: Matched) -> list[str]:
     addresses = describe_addresses(matched.file_column, table.columns[matched.file_column], name)
     if addresses is not None:
         notes.append(f"{addresses}, so these rows have no image.")
-    if matched.mode.startswith("paths below"):
+    if matched.mode.startswith(("paths below", "file names")):
         notes.append(f"The images of {name} were found by {matched.mode} (column {matched.file_column!r}).")
     if matched.rows_without_image:
         rows = matched.rows_without_image

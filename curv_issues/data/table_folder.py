@@ -12,11 +12,13 @@ from curv_issues.data.accounts import LeftOut, shorten
 from curv_issues.data.arrow_file import ArrowTable
 from curv_issues.data.columns import find_image_columns
 from curv_issues.data.folder_layout import SPLIT_NAMES, Parts
+from curv_issues.data.label_names import is_label_name
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.data.repository import CARD, Configuration, read_card
 from curv_issues.data.table import Table
 from curv_issues.errors import DatasetError
 
+_PARTITION = re.compile(r"([^=/]+)=[^/]*/")
 _PART = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-[0-9a-f]+)?")
 _NUMBERED = re.compile(r"(?P<split>[A-Za-z]+)[-_.]?\d+")
 
@@ -58,6 +60,7 @@ def open_tables(root: Path, tables: Sequence[Parts], *, name: str, config_name: 
     paths = ["/".join(parts) for parts in tables]
     configuration = _choose(read_card(root), paths, name, config_name)
     by_split, notes = _files_by_split(configuration, paths)
+    notes += _note_partitions(paths, name)
     if not by_split:
         raise DatasetError(f"{name} has no data files for the configuration {configuration.name!r} that its {CARD} describes.")
     unnamed = by_split.pop("", [])
@@ -81,6 +84,22 @@ def open_tables(root: Path, tables: Sequence[Parts], *, name: str, config_name: 
         left_out=left_out,
         notes=notes,
     )
+
+
+def _note_partitions(paths: Sequence[str], name: str) -> list[str]:
+    """A note on columns that only the names of folders hold (`year=2024/part.parquet`), which are not read.
+
+    Raises:
+        DatasetError: such a column is called label or the like.
+    """
+    columns = sorted({column for path in paths for column in _PARTITION.findall(path)})
+    labels = [column for column in columns if is_label_name(column)]
+    if labels:
+        raise DatasetError(
+            f"The files of {name} are partitioned by {labels[0]!r} ({next(path for path in paths if labels[0] + '=' in path)}); "
+            "columns in the names of folders are not read, so write that column into the files."
+        )
+    return [f"Columns in the names of folders are not read: {shorten(columns)}."] if columns else []
 
 
 def _files_by_split(configuration: Configuration, paths: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:

@@ -82,7 +82,7 @@ def test_lines_count_those_inside_quotes_and_the_hint() -> None:
             "x.csv, line 2: 1 cell, but the header has 2 columns (the separator is tab); "
             "expected as many cells as columns: quote cells that hold the separator.",
         ),
-        ('a,b\n1,"2\n', "x.csv cannot be read as a table: unexpected end of data; check its quotes."),
+        ('a,b\n1,"2\n', "x.csv cannot be read as a table: unexpected end of data; perhaps a quote has no end."),
     ],
 )
 def test_texts_that_are_no_table(text: str, message: str) -> None:

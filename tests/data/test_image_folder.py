@@ -466,3 +466,10 @@ def test_the_table_to_look_into_is_not_the_submission_of_a_contest(tmp_path):
     (tmp_path / "train.csv").write_text("id,label\n1,x\n2,y\n")
     with pytest.raises(DatasetError, match=r"--labels \S*train\.csv\.$"):
         load_data(tmp_path)
+
+
+def test_files_found_by_their_name_alone_get_a_note(tmp_path):
+    write(tmp_path / "flat", "0.png", "1.png", "2.png")
+    (tmp_path / "labels.csv").write_text("file,label\ntrain/cat/0.png,a\ntrain/cat/1.png,b\ntrain/dog/2.png,b\n")
+    data = load_data(tmp_path / "flat", labels=str(tmp_path / "labels.csv"))
+    assert any(note.endswith("were found by file names (column 'file').") for note in data.source.notes)

@@ -140,3 +140,12 @@ def test_arrow_files(tmp_path):
     (tmp_path / "data" / "test.arrow").write_bytes(b"garbage")
     with pytest.raises(DatasetError, match=r"^test\.arrow cannot be read as an Arrow file: [^\n]*\.$"):
         load_data(tmp_path / "data")
+
+
+def test_columns_in_the_names_of_folders(tmp_path):
+    write_parquet(tmp_path / "a" / "year=2024" / "0.parquet", [0, 1])
+    write_parquet(tmp_path / "a" / "year=2025" / "0.parquet", [0, 1])
+    assert "Columns in the names of folders are not read: year." in load_data(tmp_path / "a").source.notes
+    write_parquet(tmp_path / "b" / "label=cat" / "0.parquet", [0, 1])
+    with pytest.raises(DatasetError, match=r"are partitioned by 'label' \(label=cat/0\.parquet\); columns in the names of folders"):
+        load_data(tmp_path / "b")
