@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from curv_issues.trackers.base import Tracker
 
 SHEET_PICTURES = 50
+NOT_COMPARED = "The search for duplicates did not end, so images under different labels are not reported; run the audit again."
 
 
 def audit(
@@ -380,7 +381,11 @@ def make_result(
         "duplicates": describe_duplicates(compared, conflicts, duplicates),
         **describe_decision(judged),
         "reference_margin": run.reference_margin,
-        "notes": notes_on(data) + ([judged.cut_off.note] if judged.cut_off.note else []),
+        "notes": [
+            *notes_on(data),
+            *([judged.cut_off.note] if judged.cut_off.note else []),
+            *([NOT_COMPARED] if looking.search and compared is None else []),
+        ],
     }
     return AuditResult(
         scores=scores,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -23,7 +24,7 @@ class ResultSaver:
     """Saves the result of one audit.
 
     Attributes:
-        folder: where the result lies or will lie. An incomplete one goes to another folder than a complete older one.
+        folder: where the result lies or will lie. One that was cut short goes to another folder than a complete older one.
         result: the result, once it is saved.
     """
 
@@ -35,7 +36,8 @@ class ResultSaver:
 
     def save(self, result: AuditResult) -> None:
         """Save the result; may be called again after Ctrl-C has cut it short."""
-        if not result.complete and not self._tried and (read_summary(self.folder) or {}).get("complete"):
+        is_cut_short = not result.complete or _lacks_duplicates(result.summary)
+        if is_cut_short and not self._tried and (read_summary(self.folder) or {}).get("complete"):
             self.folder, self._overwrite = folder_for_interrupted(self.folder), False
         overwrite = self._overwrite or self._tried  # what is there then is our own, as the folder is locked
         self._tried = True
@@ -50,6 +52,11 @@ class ResultSaver:
             self.result.save_sheet(self.folder)
         except CurvIssuesError as error:
             typer.echo(f"Note: The contact sheet is missing. {' '.join(str(error).split())}", err=True)
+
+
+def _lacks_duplicates(summary: Mapping[str, Any]) -> bool:
+    """Whether the search for duplicates was asked for and did not end."""
+    return summary["options"]["duplicates"] and summary["duplicates"] is None
 
 
 def folder_for_interrupted(folder: Path) -> Path:

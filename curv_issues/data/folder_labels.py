@@ -13,7 +13,7 @@ from curv_issues.data.folder_layout import Parts
 from curv_issues.data.label_names import is_label_name
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.labels import kinds_of
-from curv_issues.data.table_matching import Matched, labels_of_images, match_rows
+from curv_issues.data.table_matching import Matched, columns_not_used, labels_of_images, match_rows
 from curv_issues.errors import DatasetError
 
 NOT_IN_TABLE = "not in the table of labels"
@@ -129,6 +129,12 @@ def _notes(table: LabelTable, matched: Matched) -> list[str]:
         notes.append(f"{addresses}, so these rows have no image.")
     if matched.mode.startswith(("paths below", "file names")):
         notes.append(f"The images of {name} were found by {matched.mode} (column {matched.file_column!r}).")
+    unused = columns_not_used(table, matched.file_column)
+    if unused:
+        notes.append(
+            f"The images of {name} were found by column {matched.file_column!r}, since column {unused[0]!r} names fewer of them; "
+            "if that is wrong, choose with --file-column (file_column)."
+        )
     if matched.rows_without_image:
         rows = matched.rows_without_image
         notes.append(

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from curv_issues.counting import counted
 from curv_issues.data.accounts import shorten
 from curv_issues.data.folder_layout import Parts
-from curv_issues.data.walk import HIDDEN, FoundFile, FoundTree
+from curv_issues.data.image_types import IMAGE_ENDINGS
+from curv_issues.data.walk import HIDDEN, FoundFile, FoundTree, is_hidden
 
 _MOST_ENDINGS = 3
+_FOLDERS_OF_PROGRAMS = frozenset(
+    {".@__thumb", ".appledouble", ".cache", ".git", ".ipynb_checkpoints", ".picasaoriginals", ".thumbnails", ".thumbs", ".trash"}
+)
 
 
 def note_folders_without_images(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
@@ -26,6 +31,26 @@ def note_folders_without_images(tree: FoundTree, images: Sequence[Parts]) -> lis
                 held[file.parts[:depth]].append(file)
     shown = (f"{'/'.join(folder)} ({list_endings(files) or 'no files'})" for folder, files in held.items())
     return [f"No file in these folders is an image that can be read: {shorten(shown)}."]
+
+
+def note_hidden_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
+    """Return a note on folders with images beside those that are read, which only the dot before their name hides."""
+    levels = {len(parts) - 1 for parts in images}
+    hidden = Counter(
+        file.parts[:-1]
+        for file in tree.files
+        if file.refused == HIDDEN and file.ending in IMAGE_ENDINGS and len(file.parts) - 1 in levels and _is_dotted(file.parts)
+    )
+    shown = (f"{'/'.join(folder)} ({counted(count, 'image')})" for folder, count in hidden.items())
+    return [f"Folders whose name begins with a dot are passed over: {shorten(shown)}; rename them if they are classes."] * bool(
+        hidden
+    )
+
+
+def _is_dotted(parts: Parts) -> bool:
+    *above, folder, name = parts
+    others_are_shown = not any(map(is_hidden, (*above, name)))
+    return others_are_shown and folder.startswith(".") and folder.lower() not in _FOLDERS_OF_PROGRAMS
 
 
 def list_endings(files: Iterable[FoundFile]) -> str:

@@ -30,7 +30,7 @@ from curv_issues.data.folder_layout import (
     say_no_class,
 )
 from curv_issues.data.folders_below import find_only_folder, note_folders_below, note_split_names
-from curv_issues.data.folders_without_images import note_folders_without_images
+from curv_issues.data.folders_without_images import note_folders_without_images, note_hidden_folders
 from curv_issues.data.label_names import looks_like_ids
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.table import LABEL, FileTable, Table
@@ -131,6 +131,7 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
         left_out += missing
     left_out += [*files.others, *left_out_tables(files), *left_out_archives(files), *left_out_metadata(files)]
     notes += note_folders_without_images(tree, files.images)
+    notes += note_hidden_folders(tree, files.images)
     return ImageFolder(splits, layout.has_split_names, layout.aliases, sorted(left_out), notes)
 
 

@@ -50,8 +50,8 @@ def looks_like_ids(values: Iterable[Any], *, column: str = "") -> bool:
 def alike_names(names: Sequence[str]) -> list[tuple[str, str]]:
     """Return pairs of class names that look alike but differ as text.
 
-    Two names look alike if they are equal after NFC normalisation, with spaces at the ends removed, other runs of whitespace
-    replaced by one space, and upper case folded.
+    Two names look alike if they are equal after NFC normalisation, without characters of no width, with spaces at the
+    ends removed, other runs of whitespace replaced by one space, and upper case folded.
 
     Args:
         names: k class names, all different.
@@ -69,7 +69,8 @@ def alike_names(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _folded(name: str) -> str:
-    folded = unicodedata.normalize("NFC", name).casefold()
+    visible = "".join(character for character in name if unicodedata.category(character) != "Cf")  # no zero-width characters
+    folded = unicodedata.normalize("NFC", visible).casefold()
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
 

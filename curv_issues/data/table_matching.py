@@ -156,6 +156,17 @@ def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | N
     return None
 
 
+def columns_not_used(table: LabelTable, file_column: str) -> list[str]:
+    """Return the columns of text that are named like file names, if the column that is used is not."""
+    if _names_files(file_column):
+        return []
+    return [
+        column
+        for column, values in table.columns.items()
+        if _names_files(column) and any(isinstance(value, str) for value in values)
+    ]
+
+
 def find_column_of_names(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLike[str], besides: str) -> str | None:
     """Return the first column whose values name half of the images, or half of the rows, with their endings, or None.
 

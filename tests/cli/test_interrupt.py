@@ -281,3 +281,21 @@ def test_while_pictures_are_compared_the_ranking_is_whole(pets: Path, monkeypatc
     saved = AuditResult.load("curv-issues-pets-train")
     assert saved.complete
     assert saved.summary["duplicates"] is None
+    assert any(note.startswith("The search for duplicates did not end") for note in saved.summary["notes"])
+
+
+def test_a_ranking_without_comparison_replaces_no_whole_result(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    options = ("audit", pets, "--epochs", "2", "--device", "cpu", "--output", "out")
+    assert run(*options).exit_code == 0
+    assert AuditResult.load("out").summary["duplicates"] is not None
+    with monkeypatch.context() as patched:
+        patched.setattr("curv_issues.duplicates.search.compare_within", interrupted)
+        result = run(*options, "--overwrite")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (130, "Results: out-interrupted")
+    assert AuditResult.load("out").summary["duplicates"] is not None
+    assert AuditResult.load("out-interrupted").summary["duplicates"] is None
+    assert run(*options, "--overwrite", "--no-duplicates").exit_code == 0  # which was asked for
+    assert AuditResult.load("out").summary["duplicates"] is None

@@ -24,3 +24,13 @@ def test_an_image_of_a_format_that_is_not_read_is_noted(tmp_path):
         "No file in these folders is an image that can be read: cow (.dcm).",
         "1 file that looks like an image was left out: DICOM is not read; convert to PNG or TIFF (cow/scan.dcm).",
     )
+
+
+def test_folders_that_only_a_dot_hides_get_a_note(tmp_path):
+    write_image_folder(tmp_path, {".NET": 2, "java": 2, "python": 2})
+    write_image_folder(tmp_path, {"java/.thumbnails": 1, ".ipynb_checkpoints": 1})
+    data = load_data(tmp_path)
+    assert data.class_names == ("java", "python")
+    assert data.source.notes == (
+        "Folders whose name begins with a dot are passed over: .NET (2 images); rename them if they are classes.",
+    )

@@ -242,6 +242,7 @@ def test_hidden_files_odd_class_names_links_and_archives(tmp_path):
     }
     assert data.source.notes == (
         "No file in these folders is an image that can be read: empty (no files).",
+        "Folders whose name begins with a dot are passed over: .hidden (1 image); rename them if they are classes.",
         "1 file that looks like an image was left out: broken link (cat/gone.png).",
         "1 archive was left out (backup.zip); if it holds images of the dataset, unpack it.",
     )
@@ -473,3 +474,10 @@ def test_files_found_by_their_name_alone_get_a_note(tmp_path):
     (tmp_path / "labels.csv").write_text("file,label\ntrain/cat/0.png,a\ntrain/cat/1.png,b\ntrain/dog/2.png,b\n")
     data = load_data(tmp_path / "flat", labels=str(tmp_path / "labels.csv"))
     assert any(note.endswith("were found by file names (column 'file').") for note in data.source.notes)
+
+
+def test_a_column_of_file_names_that_is_not_used_gets_a_note(tmp_path):
+    write(tmp_path, "0.png", "1.png", "2.png")
+    (tmp_path / "l.csv").write_text("id,image,label\n0,upload/x2.png,a\n1,upload/x1.png,b\n2,upload/x0.png,b\n")
+    notes = load_data(tmp_path, labels=str(tmp_path / "l.csv")).source.notes
+    assert any("were found by column 'id', since column 'image' names fewer of them" in note for note in notes)

@@ -62,3 +62,7 @@ def test_alike_names_by_unicode_and_inner_spaces() -> None:
 )
 def test_several_labels_in_one(names, expected):
     assert several_labels(names) == expected
+
+
+def test_characters_without_width_do_not_tell_names_apart():
+    assert alike_names(["a", "a\u200b", "b"]) == [("a", "a\u200b")]
