@@ -41,10 +41,10 @@ def note_hidden_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
         for file in tree.files
         if file.refused == HIDDEN and file.ending in IMAGE_ENDINGS and len(file.parts) - 1 in levels and _is_dotted(file.parts)
     )
+    if not hidden:
+        return []
     shown = (f"{'/'.join(folder)} ({counted(count, 'image')})" for folder, count in hidden.items())
-    return [f"Folders whose name begins with a dot are passed over: {shorten(shown)}; rename them if they are classes."] * bool(
-        hidden
-    )
+    return [f"Folders whose name begins with a dot are passed over: {shorten(shown)}; rename them if they are classes."]
 
 
 def _is_dotted(parts: Parts) -> bool:
