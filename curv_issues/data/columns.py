@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from curv_issues.data.column_types import ClassType, ColumnType, ImageType, StructType, ValueType
-from curv_issues.data.label_names import is_label_name
+from curv_issues.data.label_names import label_names_in
 from curv_issues.errors import DatasetError
 
 
@@ -84,7 +84,7 @@ def _find(
 
 def _find_by_name(types: Mapping[str, ColumnType]) -> str | None:
     """The column whose name says that it holds labels, whatever its type; None: there is none."""
-    named = [name for name in types if is_label_name(name)]
+    named = label_names_in(types)
     usable = [name for name in named if _is_class_label(types[name]) or _is_plain_label(types[name])]
     if len(usable) > 1:
         raise _several("label", usable)

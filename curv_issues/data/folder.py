@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
         _refuse(options, config_name, "a save_to_disk folder")
         return _open_saved(root, name)
     tree = walk_folder(root)
-    files = sort_files(tree)
+    files = _without_stale_arrow(root, sort_files(tree), name)
     tables, broken = _look_into_tables(root, files)
     if files.images and (not tables or options.are_given or _are_more(files, tables)):
         if config_name is not None:
@@ -153,6 +153,32 @@ def _own_name(entry: Any, name: str) -> str:
     if not isinstance(entry, str) or not entry or entry in (".", "..") or set(entry) & set("/\\:"):
         raise DatasetError(f"{name} cannot be read: it names a file outside its own folder ({entry!r}).")
     return entry
+
+
+def _without_stale_arrow(root: Path, files: FolderFiles, name: str) -> FolderFiles:
+    """Leave out what the datasets library has put beside its data: caches of `map`, and files of an older save.
+
+    A folder of `save_to_disk` lists its own files, and holds those of an overwritten dataset too.
+
+    Raises:
+        DatasetError: a saved dataset lacks one of its files.
+    """
+    stale: dict[Parts, str] = {}
+    for folder in {parts[:-1] for parts in files.tables if parts[-1].lower().endswith(".arrow")}:
+        inside = {parts[-1]: parts for parts in files.tables if parts[:-1] == folder and parts[-1].lower().endswith(".arrow")}
+        stale |= {parts: "cache of the datasets library" for file, parts in inside.items() if file.startswith("cache-")}
+        state = root.joinpath(*folder, _STATE)
+        if not state.is_file():
+            continue
+        listed = _read_json(state, name).get("_data_files")
+        own = [_own_name(entry.get("filename") if isinstance(entry, dict) else entry, name) for entry in listed or ()]
+        if missing := [file for file in own if file not in inside]:
+            raise DatasetError(f"{name} cannot be read: {'/'.join((*folder, missing[0]))} is missing, which its {_STATE} lists.")
+        stale |= {
+            parts: f"not in {_STATE} of its folder" for file, parts in inside.items() if file not in own and parts not in stale
+        }
+    others = [*files.others, *(LeftOut("/".join(parts), reason) for parts, reason in stale.items())]
+    return replace(files, tables=[parts for parts in files.tables if parts not in stale], others=others)
 
 
 def _read_json(path: Path, name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from curv_issues.data.accounts import shorten
 from curv_issues.data.addresses import describe_addresses
 from curv_issues.data.folder_layout import Parts
-from curv_issues.data.label_names import is_label_name
+from curv_issues.data.label_names import label_names_in
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.labels import kinds_of
 from curv_issues.data.table_matching import Matched, columns_not_used, labels_of_images, match_rows
@@ -85,7 +85,7 @@ def labels_of_metadata(
     kinds: set[str] = set()
     for parts in sorted(metadata, key=len):
         table = replace(read_table(root.joinpath(*parts)), name="/".join(parts))
-        named = [name for name in table.columns if (name == label_column if label_column else is_label_name(name))]
+        named = [name for name in table.columns if name == label_column] if label_column else label_names_in(table.columns)
         if not (named or alone):
             continue
         inside = [path for path in paths if path.split("/")[: len(parts) - 1] == list(parts[:-1])]

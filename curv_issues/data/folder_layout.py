@@ -31,7 +31,20 @@ _DEEPEST_WRAPPER = 3
 _NO_CLASS = frozenset(
     {"annotation", "annotations", "ground", "truth", "groundtruth", "gt", "label", "labels", "mask", "masks", "meta", "metadata"}
     | {"segmentation", "segmentations", "thumbnails", "thumbs", "trimap", "trimaps"}
-    | {"docs", "example", "examples", "extra", "sample", "samples", "set", "unlabeled", "unlabelled", "unsup", "unsupervised"}
+    | {
+        "docs",
+        "example",
+        "examples",
+        "extra",
+        "pred",
+        "sample",
+        "samples",
+        "set",
+        "unlabeled",
+        "unlabelled",
+        "unsup",
+        "unsupervised",
+    }
 )
 
 Parts = tuple[str, ...]
@@ -66,7 +79,17 @@ class Layout:
 def say_no_class(names: Iterable[str]) -> bool:
     """Return whether names of folders say the kind of files or the split and nothing else: images, masks, train_images, test1."""
     words = _WRAPPERS | _NO_CLASS | set(SPLIT_NAMES)
-    return all(bool(parts := re.findall("[^\\W\\d_]+", name.lower())) and words.issuperset(parts) for name in names)
+    found = [re.findall("[^\\W\\d_]+", name.lower()) for name in names]
+    are_numbered_labels = all(parts == ["label"] for parts in found)  # label_0, label_1
+    return not are_numbered_labels and all(parts and words.issuperset(parts) for parts in found)
+
+
+def differ_by_split_only(names: Iterable[str]) -> bool:
+    """Return whether names of folders are equal but for the split or the kind of files: cars_train, cars_test."""
+    words = _WRAPPERS | _NO_CLASS | set(SPLIT_NAMES)
+    parts = [re.findall("[^\\W\\d_]+", name.lower()) for name in names]
+    rests = [tuple(part for part in found if part not in words) for found in parts]
+    return len(set(rests)) == 1 and bool(rests[0]) and all(len(rest) < len(found) for rest, found in zip(rests, parts, strict=True))
 
 
 class ClassesOfSplit(NamedTuple):

@@ -25,6 +25,7 @@ from curv_issues.data.folder_layout import (
     ClassesOfSplit,
     Layout,
     Parts,
+    differ_by_split_only,
     find_classes,
     find_layout,
     say_no_class,
@@ -180,7 +181,7 @@ def _by_folder_names(
     if len(names) == 1:
         raise DatasetError(_one_class(name, layout, level, files, tree, options))
     if options.labels is None and options.class_level is None:
-        if options.splits is not False and say_no_class(names):
+        if options.splits is not False and (say_no_class(names) or differ_by_split_only(names)):
             raise DatasetError(_no_class_names(name, found, names, files, tree))
         _refuse_ids(name, [classes.names[label] for classes in found.values() for label in classes.labels])
     notes = []

@@ -22,6 +22,14 @@ def is_label_name(name: str) -> bool:
     return shared_name(name).strip().casefold() in LABEL_NAMES
 
 
+def label_names_in(columns: Iterable[str]) -> list[str]:
+    """Return the columns whose name says that they hold labels; `y` beside `x` is a coordinate, and does not."""
+    columns = list(columns)
+    names = {shared_name(column).strip().casefold() for column in columns}
+    coordinates = {pair[1] for pair in (("x", "y"), ("xs", "ys")) if pair[0] in names}
+    return [column for column in columns if is_label_name(column) and shared_name(column).strip().casefold() not in coordinates]
+
+
 def shared_name(column: str) -> str:
     """Return the name that a table gives to several columns: "label" for "label (column 2)"; else the name itself."""
     match = _NUMBERED_COLUMN.fullmatch(column)
@@ -77,7 +85,8 @@ def _folded(name: str) -> str:
 def several_labels(names: Sequence[str]) -> list[str]:
     """Return the class names that look like several labels at once: "cat|dog" beside "cat", or "['cat', 'dog']".
 
-    Names that are joined by "|", ";" or "," count if at least two are, and most of their parts occur in other names too.
+    Names that are joined by "|", ";" or "," count if at least two are, and most of their parts occur in other names too; names
+    that are joined by spaces count if most of their words are class names themselves.
 
     Args:
         names: k class names, all different.
@@ -92,4 +101,6 @@ def several_labels(names: Sequence[str]) -> list[str]:
         kinds = {part for name in joined for part in parts[name]}
         if len(joined) > 1 and sum(counts[part] > 1 for part in kinds) > len(kinds) / 2:
             return joined
-    return []
+    spaced = [name for name in names if len(name.split()) > 1]
+    words = {word for name in spaced for word in name.split()}
+    return spaced if len(spaced) > 1 and len(words & set(names)) > len(words) / 2 else []

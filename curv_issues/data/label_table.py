@@ -14,7 +14,7 @@ from typing import Any
 from curv_issues.data.accounts import shorten
 from curv_issues.data.delimited import decode_text, read_delimited
 from curv_issues.data.json_table import find_ambiguous, read_json
-from curv_issues.data.label_names import is_label_name, looks_like_ids
+from curv_issues.data.label_names import label_names_in, looks_like_ids
 from curv_issues.data.parquet_table import read_parquet_columns
 from curv_issues.errors import DatasetError
 
@@ -166,7 +166,7 @@ def _choose_label_column(table: LabelTable, label_column: str | None, file_colum
             )
         return label_column
     others = [column for column in table.columns if column != file_column and not _ROW_INDEX.fullmatch(column)]
-    named = [column for column in others if is_label_name(column)]
+    named = label_names_in(others)
     if len(named) > 1:
         flags = " or ".join(f"--label-column {shlex.quote(column)}" for column in named)
         raise DatasetError(f"{table.name} has several label columns: {', '.join(named)}; choose one with {flags} (label_column).")

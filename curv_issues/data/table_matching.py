@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from curv_issues.data.accounts import shorten
 from curv_issues.data.addresses import column_of_addresses, describe_addresses
+from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_names import is_label_name, shared_name
 from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
 from curv_issues.data.labels import is_missing
@@ -203,6 +205,8 @@ def _choose_column(
         return result.has_endings and result.num_images >= half, result.order  # row numbers may be names without an ending
 
     best = max(found, key=rank)
+    if not is_chosen and not found[best].has_endings:
+        _refuse_numbers(table, best)
     for column, result in found.items():
         is_rival = column != best and rank(column) == rank(best) and (_names_files(column) or not _names_files(best))
         if is_rival and _differ(found[best], result):
@@ -213,6 +217,19 @@ def _choose_column(
                 "--file-column (file_column)."
             )
     return best, found[best]
+
+
+def _refuse_numbers(table: LabelTable, column: str) -> None:
+    """Raise DatasetError if another column holds names of image files: then numbers that fit images do so by chance."""
+    for other, values in table.columns.items():
+        texts = [value for value in values if isinstance(value, str)]
+        names = [text for text in texts if os.path.splitext(text.strip())[1].lower() in IMAGE_ENDINGS]
+        if other != column and 2 * len(names) > len(values):
+            raise DatasetError(
+                f"Column {other!r} of {table.name} holds names of image files ({shorten(names, _SHOWN)}), but most are not in the "
+                f"folder; column {column!r} only fits images without their endings. Correct the names, or choose a column with "
+                "--file-column (file_column)."
+            )
 
 
 def _differ(first: Match, second: Match) -> bool:

@@ -288,3 +288,29 @@ def test_a_state_file_of_another_program_among_images(tmp_path):
     write_image_folder(tmp_path, {"cat": 1, "dog": 1})
     (tmp_path / "state.json").write_text("{}")
     assert load_data(tmp_path).class_names == ("cat", "dog")
+
+
+def save(folder: Path, count: int, **options: object) -> None:
+    images = [{"bytes": content, "path": None} for content in pngs(count)]
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    rows = datasets.Dataset.from_dict({"image": images, "label": [index % 2 for index in range(count)]}, features=features)
+    rows.save_to_disk(str(folder), **options)
+
+
+def test_splits_that_were_saved_one_by_one(tmp_path):
+    """Caches of `map` and files of an older save are not data."""
+    save(tmp_path / "train", 20, num_shards=2)
+    save(tmp_path / "train", 10, num_shards=1)
+    save(tmp_path / "test", 6)
+    flipped = datasets.load_from_disk(str(tmp_path / "train")).map(lambda row: {"label": 1 - row["label"]})
+    assert len(flipped) == 10
+    assert list((tmp_path / "train").glob("cache-*.arrow"))
+    data = load_data(tmp_path)
+    assert data.labels.tolist() == [0, 1] * 5
+    reasons = data.source.files.by_reason()
+    assert len(reasons["cache of the datasets library"]) == 1
+    assert len(reasons["not in state.json of its folder"]) == 2
+    (tmp_path / "test" / "data-00000-of-00001.arrow").unlink()
+    (tmp_path / "test" / "other.arrow").write_bytes((tmp_path / "train" / "data-00000-of-00001.arrow").read_bytes())
+    with pytest.raises(DatasetError, match=r"test/data-00000-of-00001\.arrow is missing, which its state\.json lists\.$"):
+        load_data(tmp_path)

@@ -437,6 +437,8 @@ def test_every_file_of_a_random_tree_is_read_or_left_out_once(tmp_path_factory, 
         ("test_images", "train_images"),
         ("test1", "train"),
         ("sample_images", "Test", "Train"),
+        ("cars_test", "cars_train"),
+        ("seg_pred", "seg_test/seg_test/sea", "seg_train/seg_train/sea"),
         ("Training Set/cat", "Test Set/cat", "Test Set/dog"),
     ],
 )
@@ -456,7 +458,18 @@ def test_what_to_do_about_folders_whose_names_say_no_class(tmp_path):
         load_data(tmp_path)
 
 
-@pytest.mark.parametrize("names", [("mask", "no_mask"), ("freight-train", "bus"), ("train", "bus"), ("0", "1"), ("dev_a", "dev_b")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("mask", "no_mask"),
+        ("freight-train", "bus"),
+        ("train", "bus"),
+        ("0", "1"),
+        ("dev_a", "dev_b"),
+        ("cat_train", "dog_train"),
+        ("label_0", "label_1"),
+    ],
+)
 def test_classes_with_such_words_in_their_names(tmp_path, names):
     assert load_data(write(tmp_path, *(f"{name}/{number}.png" for name in names for number in "12"))).num_classes == 2
 
@@ -478,6 +491,6 @@ def test_files_found_by_their_name_alone_get_a_note(tmp_path):
 
 def test_a_column_of_file_names_that_is_not_used_gets_a_note(tmp_path):
     write(tmp_path, "0.png", "1.png", "2.png")
-    (tmp_path / "l.csv").write_text("id,image,label\n0,upload/x2.png,a\n1,upload/x1.png,b\n2,upload/x0.png,b\n")
+    (tmp_path / "l.csv").write_text("id,image,label\n0,upload/x2,a\n1,upload/x1,b\n2,upload/x0,b\n")
     notes = load_data(tmp_path, labels=str(tmp_path / "l.csv")).source.notes
     assert any("were found by column 'id', since column 'image' names fewer of them" in note for note in notes)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from curv_issues.data.label_names import LABEL_NAMES, alike_names, is_label_name, looks_like_ids, several_labels
+from curv_issues.data.label_names import LABEL_NAMES, alike_names, is_label_name, label_names_in, looks_like_ids, several_labels
 
 
 @pytest.mark.parametrize("name", [*LABEL_NAMES, "Label", "CLASS", " target "])
@@ -58,6 +58,8 @@ def test_alike_names_by_unicode_and_inner_spaces() -> None:
         (["tench, Tinca tinca", "goldfish, Carassius auratus", "great white shark, white shark"], []),
         (["Washington, D.C.", "Paris"], []),
         (["cat", "dog"], []),
+        (["cat", "dog", "cat dog", "bird", "bird cat"], ["cat dog", "bird cat"]),
+        (["red car", "blue car", "red bus", "car"], []),
     ],
 )
 def test_several_labels_in_one(names, expected):
@@ -66,3 +68,17 @@ def test_several_labels_in_one(names, expected):
 
 def test_characters_without_width_do_not_tell_names_apart():
     assert alike_names(["a", "a\u200b", "b"]) == [("a", "a\u200b")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (["x", "y", "tumor"], []),
+        (["image", "y"], ["y"]),
+        (["x", "y", "label"], ["label"]),
+        (["X", "Y"], []),
+        (["file", "class", "target"], ["class", "target"]),
+    ],
+)
+def test_y_beside_x_is_a_coordinate(columns, expected):
+    assert label_names_in(columns) == expected

@@ -307,3 +307,13 @@ def test_paths_of_another_split_are_not_taken() -> None:
         match_columns(rows, NUMBERED, root="/data/test")
     assert match_columns(rows, NUMBERED, root="/data/photos").row_of_image.tolist() == list(range(6))
     assert match_columns(rows, NUMBERED, root="/data/Train").row_of_image.tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("column", ["original", "url", "image"])
+def test_numbers_are_not_taken_where_another_column_holds_file_names(column: str) -> None:
+    """The names are of other files, and the row numbers fit the images by chance."""
+    names = [f"{number}.png" for number in (5, 3, 1, 0, 2, 4)]
+    with pytest.raises(DatasetError, match=rf"^Column '{column}' of labels\.csv holds names of image files \(5\.png, 3"):
+        match_columns({"": list(range(6)), column: names, "label": list("aabaab")}, NUMBERED)
+    table = LabelTable("labels.csv", {"id": list(range(6)), column: names, "label": list("aabaab")}, is_text=False)
+    assert match_rows(table, NUMBERED, root="/data/photos", file_column="id").row_of_image.tolist() == list(range(6))
