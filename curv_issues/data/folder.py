@@ -134,12 +134,9 @@ def _open_saved(root: Path, name: str) -> OpenedFolder:
 def _load_saved(root: Path, split: str, name: str) -> tuple[ArrowTable, str | None]:
     """The rows of one saved dataset, and the name of the split that it was."""
     state = _read_json(root / split / _STATE, name)
-    listed = state.get("_data_files")
-    if not isinstance(listed, list) or not listed:
-        raise DatasetError(f"{name} cannot be read as a saved dataset: its {_STATE} lists no files.")
+    files = _listed_files(state, name)
     if state.get("_indices_data_files"):
         raise DatasetError(f"{name} was saved by an old release of the datasets library; load it with that, and save it again.")
-    files = [_own_name(entry.get("filename") if isinstance(entry, dict) else entry, name) for entry in listed]
     paths = [os.path.join(split, file) for file in files]
     real_root = os.path.realpath(root)
     for path in paths:
@@ -147,6 +144,14 @@ def _load_saved(root: Path, split: str, name: str) -> tuple[ArrowTable, str | No
             raise DatasetError(f"{name} cannot be read: {path} leads outside its own folder.")
     saved_as = state.get("_split")
     return ArrowTable(root, paths, name=name, folder=root), saved_as if isinstance(saved_as, str) else None
+
+
+def _listed_files(state: Mapping[str, Any], name: str) -> list[str]:
+    """The names of a saved dataset's files, which lie in its own folder."""
+    listed = state.get("_data_files")
+    if not isinstance(listed, list) or not listed:
+        raise DatasetError(f"{name} cannot be read as a saved dataset: its {_STATE} lists no files.")
+    return [_own_name(entry.get("filename") if isinstance(entry, dict) else entry, name) for entry in listed]
 
 
 def _own_name(entry: Any, name: str) -> str:
@@ -164,19 +169,20 @@ def _without_stale_arrow(root: Path, files: FolderFiles, name: str) -> FolderFil
         DatasetError: a saved dataset lacks one of its files.
     """
     stale: dict[Parts, str] = {}
-    for folder in {parts[:-1] for parts in files.tables if parts[-1].lower().endswith(".arrow")}:
-        inside = {parts[-1]: parts for parts in files.tables if parts[:-1] == folder and parts[-1].lower().endswith(".arrow")}
-        stale |= {parts: "cache of the datasets library" for file, parts in inside.items() if file.startswith("cache-")}
+    by_folder: dict[Parts, dict[str, Parts]] = {}
+    for parts in files.tables:
+        if parts[-1].lower().endswith(".arrow"):
+            by_folder.setdefault(parts[:-1], {})[parts[-1]] = parts
+    for folder, inside in by_folder.items():
         state = root.joinpath(*folder, _STATE)
-        if not state.is_file():
-            continue
-        listed = _read_json(state, name).get("_data_files")
-        own = [_own_name(entry.get("filename") if isinstance(entry, dict) else entry, name) for entry in listed or ()]
-        if missing := [file for file in own if file not in inside]:
-            raise DatasetError(f"{name} cannot be read: {'/'.join((*folder, missing[0]))} is missing, which its {_STATE} lists.")
-        stale |= {
-            parts: f"not in {_STATE} of its folder" for file, parts in inside.items() if file not in own and parts not in stale
-        }
+        if state.is_file():
+            own = _listed_files(_read_json(state, name), name)
+            if missing := [file for file in own if file not in inside]:
+                raise DatasetError(
+                    f"{name} cannot be read: {'/'.join((*folder, missing[0]))} is missing, which its {_STATE} lists."
+                )
+            stale |= {parts: f"not in {_STATE} of its folder" for file, parts in inside.items() if file not in own}
+        stale |= {parts: "cache of the datasets library" for file, parts in inside.items() if file.startswith("cache-")}
     others = [*files.others, *(LeftOut("/".join(parts), reason) for parts, reason in stale.items())]
     return replace(files, tables=[parts for parts in files.tables if parts not in stale], others=others)
 

@@ -24,10 +24,9 @@ def is_label_name(name: str) -> bool:
 
 def label_names_in(columns: Iterable[str]) -> list[str]:
     """Return the columns whose name says that they hold labels; `y` beside `x` is a coordinate, and does not."""
-    columns = list(columns)
-    names = {shared_name(column).strip().casefold() for column in columns}
-    coordinates = {pair[1] for pair in (("x", "y"), ("xs", "ys")) if pair[0] in names}
-    return [column for column in columns if is_label_name(column) and shared_name(column).strip().casefold() not in coordinates]
+    names = {column: shared_name(column).strip().casefold() for column in columns}
+    beside = {"y": "x", "ys": "xs"}
+    return [column for column, name in names.items() if is_label_name(column) and beside.get(name) not in names.values()]
 
 
 def shared_name(column: str) -> str:

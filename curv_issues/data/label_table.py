@@ -56,7 +56,7 @@ class LabelTable:
         return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
 
     def check_rows(self) -> None:
-        """Raise DatasetError if there is no row."""
+        """Raise DatasetError if the table has no rows."""
         if not len(self):
             raise DatasetError(
                 f"{self.name} has no rows (its columns are: {self.list_columns()}); expected one row per image, with its file and "

@@ -297,6 +297,14 @@ def save(folder: Path, count: int, **options: object) -> None:
     rows.save_to_disk(str(folder), **options)
 
 
+@pytest.mark.parametrize("listed", ["5", "null", "[]", '[{"filename": "../x.arrow"}]', "[3]"])
+def test_saved_splits_whose_list_of_files_is_wrong(tmp_path, listed):
+    save(tmp_path / "train", 4)
+    (tmp_path / "train" / "state.json").write_text(f'{{"_data_files": {listed}}}')
+    with pytest.raises(DatasetError, match=r"lists no files\.$|names a file outside its own folder"):
+        load_data(tmp_path)
+
+
 def test_splits_that_were_saved_one_by_one(tmp_path):
     """Caches of `map` and files of an older save are not data."""
     save(tmp_path / "train", 20, num_shards=2)
