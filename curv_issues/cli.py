@@ -17,30 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from curv_issues import cli_options as shared
 from curv_issues.cli_bench import bench
-from curv_issues.cli_options import (
-    ClassLevel,
-    ConfigName,
-    CutOff,
-    Dataset,
-    Device,
-    Epochs,
-    FileColumn,
-    ImageColumn,
-    LabelColumn,
-    Labels,
-    MaxPixels,
-    NumMatvecs,
-    Preset,
-    Probe,
-    Quiet,
-    Revision,
-    SkipUnlabelled,
-    SkipUnreadable,
-    Split,
-    Splits,
-    ValueRange,
-)
 from curv_issues.cli_saving import ResultSaver
 from curv_issues.cli_shared import Debug, debug_is_on, exit_codes, folder_name
 from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions, whole_option
@@ -125,28 +103,28 @@ def _global_options(
 
 @app.command()
 def audit(
-    dataset: Dataset,
-    split: Split = None,
-    config_name: ConfigName = None,
-    revision: Revision = None,
-    image_column: ImageColumn = None,
-    label_column: LabelColumn = None,
-    labels: Labels = None,
-    file_column: FileColumn = None,
-    splits: Splits = None,
-    class_level: ClassLevel = None,
+    dataset: shared.Dataset,
+    split: shared.Split = None,
+    config_name: shared.ConfigName = None,
+    revision: shared.Revision = None,
+    image_column: shared.ImageColumn = None,
+    label_column: shared.LabelColumn = None,
+    labels: shared.Labels = None,
+    file_column: shared.FileColumn = None,
+    splits: shared.Splits = None,
+    class_level: shared.ClassLevel = None,
     max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
-    skip_unreadable: SkipUnreadable = False,
-    skip_unlabelled: SkipUnlabelled = False,
-    value_range: ValueRange = None,
-    max_pixels: MaxPixels = None,
+    skip_unreadable: shared.SkipUnreadable = False,
+    skip_unlabelled: shared.SkipUnlabelled = False,
+    value_range: shared.ValueRange = None,
+    max_pixels: shared.MaxPixels = None,
     output: Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
     seed: Annotated[int, typer.Option(help="Of sampling and training.")] = 0,
-    device: Device = "auto",
-    preset: Preset = "standard",
-    probe: Probe = "convnet",
-    epochs: Epochs = None,
+    device: shared.Device = "auto",
+    preset: shared.Preset = "standard",
+    probe: shared.Probe = "convnet",
+    epochs: shared.Epochs = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a step. Default: from the size of the dataset.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Its peak. Default: from the batch size.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Pixels. Default: 32 for thumbnails, else 48.")] = None,
@@ -156,7 +134,7 @@ def audit(
     curvature_epochs: Annotated[
         int | None, typer.Option(help="Number of epochs, evenly spread, after which curvature is measured.")
     ] = None,
-    num_matvecs: NumMatvecs = None,
+    num_matvecs: shared.NumMatvecs = None,
     measure: Annotated[
         list[str] | None,
         typer.Option(metavar="SCORE", help="Measure a score that makes the run longer (see curv-issues scores), or all."),
@@ -165,7 +143,7 @@ def audit(
         str,
         typer.Option(help=f"Rank by default (the margin in training, late epochs most) or one of: {', '.join(SCORES)}."),
     ] = "default",
-    cut_off: CutOff = "auto",
+    cut_off: shared.CutOff = "auto",
     duplicates: Annotated[
         bool, typer.Option("--duplicates/--no-duplicates", help="Look for the same picture under different labels.")
     ] = True,
@@ -176,7 +154,7 @@ def audit(
         str | None, typer.Option(metavar="SPLIT", help="List the pictures that stand in this other split too.")
     ] = None,
     format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
-    quiet: Quiet = False,
+    quiet: shared.Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Train a short probe on a labelled image dataset and list the labels that look wrong."""

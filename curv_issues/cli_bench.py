@@ -7,29 +7,7 @@ from typing import Annotated
 
 import typer
 
-from curv_issues.cli_options import (
-    ClassLevel,
-    ConfigName,
-    CutOff,
-    Dataset,
-    Device,
-    Epochs,
-    FileColumn,
-    ImageColumn,
-    LabelColumn,
-    Labels,
-    MaxPixels,
-    NumMatvecs,
-    Preset,
-    Probe,
-    Quiet,
-    Revision,
-    SkipUnlabelled,
-    SkipUnreadable,
-    Split,
-    Splits,
-    ValueRange,
-)
+from curv_issues import cli_options as shared
 from curv_issues.cli_shared import Debug, exit_codes, folder_name
 from curv_issues.config import TrainingOptions, parse_cut_off, whole_option
 from curv_issues.data.value_range import check_max_pixels, parse_value_range
@@ -41,7 +19,7 @@ from curv_issues.visible import visible
 
 
 def bench(
-    dataset: Dataset,
+    dataset: shared.Dataset,
     noise: Annotated[
         list[str] | None, typer.Option(help=f"What to plant; repeat it. {noise_forms()}. Default: uniform:0.1.")
     ] = None,
@@ -53,28 +31,28 @@ def bench(
     output: Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Run only the cells that are missing in the folder.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results in the folder.")] = False,
-    split: Split = None,
-    config_name: ConfigName = None,
-    revision: Revision = None,
-    image_column: ImageColumn = None,
-    label_column: LabelColumn = None,
-    labels: Labels = None,
-    file_column: FileColumn = None,
-    splits: Splits = None,
-    class_level: ClassLevel = None,
-    skip_unreadable: SkipUnreadable = False,
-    skip_unlabelled: SkipUnlabelled = False,
-    value_range: ValueRange = None,
-    max_pixels: MaxPixels = None,
-    device: Device = "auto",
-    preset: Preset = "standard",
-    probe: Probe = "convnet",
-    epochs: Epochs = None,
+    split: shared.Split = None,
+    config_name: shared.ConfigName = None,
+    revision: shared.Revision = None,
+    image_column: shared.ImageColumn = None,
+    label_column: shared.LabelColumn = None,
+    labels: shared.Labels = None,
+    file_column: shared.FileColumn = None,
+    splits: shared.Splits = None,
+    class_level: shared.ClassLevel = None,
+    skip_unreadable: shared.SkipUnreadable = False,
+    skip_unlabelled: shared.SkipUnlabelled = False,
+    value_range: shared.ValueRange = None,
+    max_pixels: shared.MaxPixels = None,
+    device: shared.Device = "auto",
+    preset: shared.Preset = "standard",
+    probe: shared.Probe = "convnet",
+    epochs: shared.Epochs = None,
     curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured. Default: every.")] = None,
-    num_matvecs: NumMatvecs = None,
-    cut_off: CutOff = "auto",
+    num_matvecs: shared.NumMatvecs = None,
+    cut_off: shared.CutOff = "auto",
     format: Annotated[str, typer.Option(help="Of stdout: table, md or json.")] = "table",
-    quiet: Quiet = False,
+    quiet: shared.Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Plant known errors and compare how well the default ranking, every score and every baseline find them."""

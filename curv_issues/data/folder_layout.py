@@ -6,46 +6,15 @@ so; beside class folders, such a name is a class. The class of an image is the t
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from curv_issues.data.accounts import shorten
+from curv_issues.data.folder_names import SPLIT_NAMES, WRAPPERS, say_no_class
 from curv_issues.errors import DatasetError, UsageError
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""Name of a folder or file in lower case -> what the split is called."""
-
-_WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "pictures", "jpg", "jpeg", "png"})
 _DEEPEST_WRAPPER = 3
-_NO_CLASS = frozenset(
-    {"annotation", "annotations", "ground", "truth", "groundtruth", "gt", "label", "labels", "mask", "masks", "meta", "metadata"}
-    | {"segmentation", "segmentations", "thumbnails", "thumbs", "trimap", "trimaps"}
-    | {
-        "docs",
-        "example",
-        "examples",
-        "extra",
-        "pred",
-        "sample",
-        "samples",
-        "set",
-        "unlabeled",
-        "unlabelled",
-        "unsup",
-        "unsupervised",
-    }
-)
 
 Parts = tuple[str, ...]
 
@@ -74,22 +43,6 @@ class Layout:
     aliases: dict[str, str] = field(default_factory=dict)
     left_out: dict[Parts, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-def say_no_class(names: Iterable[str]) -> bool:
-    """Return whether names of folders say the kind of files or the split and nothing else: images, masks, train_images, test1."""
-    words = _WRAPPERS | _NO_CLASS | set(SPLIT_NAMES)
-    found = [re.findall("[^\\W\\d_]+", name.lower()) for name in names]
-    are_numbered_labels = all(parts == ["label"] for parts in found)  # label_0, label_1
-    return not are_numbered_labels and all(parts and words.issuperset(parts) for parts in found)
-
-
-def differ_by_split_only(names: Iterable[str]) -> bool:
-    """Return whether names of folders are equal but for the split or the kind of files: cars_train, cars_test."""
-    words = _WRAPPERS | _NO_CLASS | set(SPLIT_NAMES)
-    parts = [re.findall("[^\\W\\d_]+", name.lower()) for name in names]
-    rests = [tuple(part for part in found if part not in words) for found in parts]
-    return len(set(rests)) == 1 and bool(rests[0]) and all(len(rest) < len(found) for rest, found in zip(rests, parts, strict=True))
 
 
 class ClassesOfSplit(NamedTuple):
@@ -203,7 +156,7 @@ def _unwrap(images: Sequence[Parts], root_name: str) -> tuple[Parts, list[str]]:
         top = {parts[level] for parts in images if len(parts) > level + 1 and parts[:level] == base}
         only = next(iter(top)) if len(top) == 1 else ""
         below = {parts[level + 1] for parts in images if len(parts) > level + 2 and parts[:level] == base}
-        if not below or not (only.lower() in _WRAPPERS or only == root_name):
+        if not below or not (only.lower() in WRAPPERS or only == root_name):
             break
         base = (*base, only)
     notes = [f"{'/'.join(base)} is the only folder with images; the folders in it are taken as classes or splits."] if base else []

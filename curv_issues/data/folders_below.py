@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from curv_issues.data.accounts import shorten
-from curv_issues.data.folder_layout import SPLIT_NAMES, ClassesOfSplit, Layout, Parts, find_layout
+from curv_issues.data.folder_layout import ClassesOfSplit, Layout, Parts, find_layout
+from curv_issues.data.folder_names import SPLIT_NAMES
 
 
 class OnlyFolder(NamedTuple):

@@ -25,11 +25,10 @@ from curv_issues.data.folder_layout import (
     ClassesOfSplit,
     Layout,
     Parts,
-    differ_by_split_only,
     find_classes,
     find_layout,
-    say_no_class,
 )
+from curv_issues.data.folder_names import differ_by_split_only, say_no_class
 from curv_issues.data.folders_below import find_only_folder, note_folders_below, note_split_names
 from curv_issues.data.folders_without_images import note_folders_without_images, note_hidden_folders
 from curv_issues.data.label_names import looks_like_ids

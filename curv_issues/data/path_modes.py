@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.data.addresses import is_address
-from curv_issues.data.folder_layout import SPLIT_NAMES
+from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.path_lookup import IGNORING_CASE, Hit, PathLookup, clean_path, ignore_case
 
 

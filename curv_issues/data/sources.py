@@ -13,7 +13,7 @@ from curv_issues.data.accounts import LeftOut, shorten
 from curv_issues.data.addresses import is_address
 from curv_issues.data.archives import is_archive_name, read_start
 from curv_issues.data.folder import open_folder
-from curv_issues.data.folder_layout import SPLIT_NAMES
+from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.image_folder import FolderOptions
 from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_table import LabelTable

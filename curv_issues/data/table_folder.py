@@ -11,7 +11,8 @@ from pathlib import Path
 from curv_issues.data.accounts import LeftOut, shorten
 from curv_issues.data.arrow_file import ArrowTable
 from curv_issues.data.columns import find_image_columns
-from curv_issues.data.folder_layout import SPLIT_NAMES, Parts
+from curv_issues.data.folder_layout import Parts
+from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.label_names import is_label_name
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.data.repository import CARD, Configuration, read_card

@@ -429,51 +429,6 @@ def test_every_file_of_a_random_tree_is_read_or_left_out_once(tmp_path_factory, 
     assert sorted([*data.paths, *(file.path for file in account.left_out)]) == there
 
 
-@pytest.mark.parametrize(
-    "folders",
-    [
-        ("annotations/trimaps", "images"),
-        ("images", "Masks"),
-        ("test_images", "train_images"),
-        ("test1", "train"),
-        ("sample_images", "Test", "Train"),
-        ("cars_test", "cars_train"),
-        ("seg_pred", "seg_test/seg_test/sea", "seg_train/seg_train/sea"),
-        ("Training Set/cat", "Test Set/cat", "Test Set/dog"),
-    ],
-)
-def test_folders_whose_names_say_no_class_are_not_classes(tmp_path, folders):
-    write(tmp_path, *(f"{folder}/{number}.png" for folder in folders for number in range(2)))
-    names = sorted({folder.split("/")[0] for folder in folders})
-    with pytest.raises(DatasetError, match=rf"in folders that are not named after classes: {', '.join(names)}[.;]"):
-        load_data(tmp_path)
-    assert load_data(tmp_path, labels="folders").class_names == tuple(names)
-    assert load_data(tmp_path, splits=False).class_names == tuple(names)
-
-
-def test_what_to_do_about_folders_whose_names_say_no_class(tmp_path):
-    write(tmp_path, "train_images/1.png", "test_images/2.png", "train_images/deep/3.png")
-    (tmp_path / "train.csv").write_text("id,label\n1,x\n")
-    with pytest.raises(DatasetError, match=r"in them are deep \(--class-level 2 takes those\)\. .*--labels \S*train\.csv\.$"):
-        load_data(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("mask", "no_mask"),
-        ("freight-train", "bus"),
-        ("train", "bus"),
-        ("0", "1"),
-        ("dev_a", "dev_b"),
-        ("cat_train", "dog_train"),
-        ("label_0", "label_1"),
-    ],
-)
-def test_classes_with_such_words_in_their_names(tmp_path, names):
-    assert load_data(write(tmp_path, *(f"{name}/{number}.png" for name in names for number in "12"))).num_classes == 2
-
-
 def test_the_table_to_look_into_is_not_the_submission_of_a_contest(tmp_path):
     write(tmp_path, "train/1.png", "train/2.png")
     (tmp_path / "sample_submission.csv").write_text("id,label\n3,x\n")

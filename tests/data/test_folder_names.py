@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from curv_issues.data.huggingface import load_data
+from curv_issues.errors import DatasetError
+from tests.data.test_image_folder import write
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("annotations/trimaps", "images"),
+        ("images", "Masks"),
+        ("test_images", "train_images"),
+        ("test1", "train"),
+        ("sample_images", "Test", "Train"),
+        ("cars_test", "cars_train"),
+        ("seg_pred", "seg_test/seg_test/sea", "seg_train/seg_train/sea"),
+        ("Training Set/cat", "Test Set/cat", "Test Set/dog"),
+    ],
+)
+def test_folders_whose_names_say_no_class_are_not_classes(tmp_path, folders):
+    write(tmp_path, *(f"{folder}/{number}.png" for folder in folders for number in range(2)))
+    names = sorted({folder.split("/")[0] for folder in folders})
+    with pytest.raises(DatasetError, match=rf"in folders that are not named after classes: {', '.join(names)}[.;]"):
+        load_data(tmp_path)
+    assert load_data(tmp_path, labels="folders").class_names == tuple(names)
+    assert load_data(tmp_path, splits=False).class_names == tuple(names)
+
+
+def test_what_to_do_about_folders_whose_names_say_no_class(tmp_path):
+    write(tmp_path, "train_images/1.png", "test_images/2.png", "train_images/deep/3.png")
+    (tmp_path / "train.csv").write_text("id,label\n1,x\n")
+    with pytest.raises(DatasetError, match=r"in them are deep \(--class-level 2 takes those\)\. .*--labels \S*train\.csv\.$"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("mask", "no_mask"),
+        ("freight-train", "bus"),
+        ("train", "bus"),
+        ("0", "1"),
+        ("dev_a", "dev_b"),
+        ("cat_train", "dog_train"),
+        ("label_0", "label_1"),
+    ],
+)
+def test_classes_with_such_words_in_their_names(tmp_path, names):
+    assert load_data(write(tmp_path, *(f"{name}/{number}.png" for name in names for number in "12"))).num_classes == 2
