@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,12 @@ from curv_issues.data.folders_without_images import note_folders_without_images,
 from curv_issues.data.label_names import looks_like_ids
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.table import LABEL, FileTable, Table
+from curv_issues.data.tables_beside import find_tables, note_tables_beside
 from curv_issues.data.walk import FoundTree
 from curv_issues.errors import DatasetError, UsageError
 
 FOLDERS = "folders"
 """Value of `labels` that takes the names of folders, whatever tables there are."""
-
-_TABLES_OF_LABELS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -128,6 +127,9 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
     else:
         splits, missing = _by_table(layout, tree.root, name, labels)
         notes += [*labels.notes, *_compare_with_folders(layout, labels)]
+        notes += [
+            f"No image of the split {split!r} is in the tables of labels." for split, (table,) in splits.items() if not len(table)
+        ]
         left_out += missing
     left_out += [*files.others, *left_out_tables(files), *left_out_archives(files), *left_out_metadata(files)]
     notes += note_folders_without_images(tree, files.images)
@@ -187,6 +189,8 @@ def _by_folder_names(
     first = next(split for split, classes in found.items() if classes.names)
     notes += note_folders_below(found[first], name=name, depth=layout.depth, level=level)
     notes += note_split_names(names, level=level, splits=options.splits)
+    if options.labels is None:
+        notes += note_tables_beside(tree, _folder_of(found.values()), name=name)
     splits: dict[str, list[Table]] = {}
     for split, classes in found.items():
         table = FileTable(
@@ -229,6 +233,15 @@ def _classes(layout: Layout, images: Sequence[Parts], options: FolderOptions) ->
     return find_classes(images, depth=layout.depth, class_level=options.class_level or 1)
 
 
+def _folder_of(splits: Iterable[ClassesOfSplit]) -> dict[str, str]:
+    """Path of each image -> the class that its folder names."""
+    return {
+        "/".join(parts): classes.names[label]
+        for classes in splits
+        for parts, label in zip(classes.images, classes.labels, strict=True)
+    }
+
+
 def _by_table(layout: Layout, root: Path, name: str, labels: TableLabels) -> tuple[dict[str, list[Table]], list[LeftOut]]:
     splits: dict[str, list[Table]] = {}
     missing = []
@@ -250,11 +263,7 @@ def _by_table(layout: Layout, root: Path, name: str, labels: TableLabels) -> tup
 
 def _compare_with_folders(layout: Layout, labels: TableLabels) -> list[str]:
     """A note where a table contradicts what looks like class folders."""
-    folders = {}
-    for images in layout.splits.values():
-        classes = find_classes(images, depth=layout.depth, class_level=1)
-        for parts, label in zip(classes.images, classes.labels, strict=True):
-            folders["/".join(parts)] = classes.names[label]
+    folders = _folder_of(find_classes(images, depth=layout.depth, class_level=1) for images in layout.splits.values())
     listed = [path for path in folders if labels.values.get(path) is not None]
     differing = [path for path in listed if str(labels.values[path]) != folders[path]]
     if not differing or len(set(folders.values())) < 2:
@@ -294,8 +303,8 @@ def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, 
 
 def _hints(tree: FoundTree, files: FolderFiles) -> list[str]:
     """What the files beside the images say of where the labels, or more images, may be."""
-    tables = [file.path for file in tree.files if file.ending in _TABLES_OF_LABELS and file.refused is None]
-    tables.sort(key=lambda path: "submission" in path.lower())  # of a contest, without labels
+    # Text may be anything, and the answers to a contest hold no labels.
+    tables = [path for path in find_tables(tree) if not path.endswith(".txt") and "submission" not in path.lower()]
     hints = [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
     if files.archives:
         archives = describe_archives(["/".join(parts) for parts in files.archives])

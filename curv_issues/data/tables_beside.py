@@ -1,0 +1,97 @@
+"""Tables that name the images of a folder whose labels are the names of its class folders: do they say something else?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from curv_issues.data.accounts import shorten
+from curv_issues.data.label_names import label_names_in
+from curv_issues.data.label_table import LabelTable, is_metadata_name, read_table
+from curv_issues.data.table_matching import find_column_of_names, labels_of_images, match_rows
+from curv_issues.data.walk import FoundTree
+from curv_issues.errors import DatasetError
+
+_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
+_MOST_TABLES = 20  # more of one ending are side files, such as a caption for each image
+_MAX_BYTES = 2**27
+
+
+def find_tables(tree: FoundTree) -> list[str]:
+    """Return the paths of the files that may be tables of labels, metadata.csv and the like apart."""
+    by_ending: dict[str, list[str]] = {}
+    for file in tree.files:
+        if file.ending in _ENDINGS and file.refused is None and not is_metadata_name(file.parts[-1]):
+            by_ending.setdefault(file.ending, []).append(file.path)
+    few = [path for paths in by_ending.values() if len(paths) <= _MOST_TABLES for path in paths]
+    return [path for path in sorted(few) if os.path.getsize(tree.root / path) <= _MAX_BYTES]
+
+
+def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: str) -> list[str]:
+    """Return a note on each table that names at least half of the images and has other columns too.
+
+    Args:
+        tree: all files of the folder.
+        folder_of: path of each image -> the class that its folder names.
+        name: what messages call the folder.
+
+    Raises:
+        DatasetError: a table has a column of labels that has nothing to do with the folders.
+    """
+    paths = list(folder_of)
+    notes = []
+    for path in find_tables(tree):
+        try:
+            table = replace(read_table(tree.root / path), name=path)
+            column = find_column_of_names(table, paths, root=tree.root, besides="")
+        except DatasetError:  # what cannot be read as a table of labels says nothing of them
+            continue
+        others = [other for other in table.columns if other != column]
+        if column is None or not others:
+            continue
+        flag = f"--labels {tree.root / path}"
+        labels = label_names_in(others)
+        if len(labels) == 1:
+            notes += _compare(table, column, labels[0], folder_of, name=name, root=tree.root, flag=flag)
+        else:
+            notes.append(
+                f"{path} names the images too, and was not read: if a column of it holds the labels ({shorten(others)}), use "
+                f"{flag} --label-column COLUMN."
+            )
+    return notes
+
+
+def _compare(
+    table: LabelTable, column: str, label_column: str, folder_of: Mapping[str, str], *, name: str, root: Path, flag: str
+) -> list[str]:
+    """A note where labels differ from the folders of their images."""
+    paths = list(folder_of)
+    try:
+        matched = match_rows(table, paths, root=root, file_column=column, label_column=label_column)
+    except DatasetError as error:
+        return [f"{table.name} names the images too, and was not read: {error}"]
+    labels = {path: str(label) for path, label in zip(paths, labels_of_images(table, matched), strict=True) if label is not None}
+    folders = {folder_of[path] for path in labels}
+    if folders.isdisjoint(labels.values()):
+        if _follow(labels, folder_of):
+            return []
+        raise DatasetError(
+            f"{name} has labels twice: folders ({shorten(sorted(folders))}) and column {label_column!r} of {table.name} "
+            f"({shorten(sorted(set(labels.values())))}). Choose the table with {flag}, or the folders with --labels folders "
+            "(labels='folders')."
+        )
+    differing = [path for path, label in labels.items() if label != folder_of[path]]
+    if not differing:
+        return []
+    return [
+        f"The labels are the names of folders; column {label_column!r} of {table.name} differs for {len(differing):,} of "
+        f"{len(labels):,} images ({differing[0]}: {labels[differing[0]]!r}); to take those labels, use {flag}."
+    ]
+
+
+def _follow(labels: Mapping[str, str], folder_of: Mapping[str, str]) -> bool:
+    """Whether all images of a folder have one label: the codes of the classes, or coarser classes."""
+    found: dict[str, str] = {}
+    return all(found.setdefault(folder_of[path], label) == label for path, label in labels.items())

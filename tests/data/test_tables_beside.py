@@ -1,0 +1,68 @@
+"""Class folders, and tables of the user's that say something else of the same images."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from curv_issues.data.huggingface import load_data
+from curv_issues.errors import DatasetError
+from tests.data.test_image_folder import TWO, given_classes, write, write_csv
+
+BATCHES = ("batch_1/a.png", "batch_1/b.png", "camA/c.png", "camA/d.png")
+
+
+def table(path, images, labels, *, name="label"):
+    write_csv(path, ("file", name), *zip(images, labels, strict=True))
+
+
+def test_labels_in_a_table_that_have_nothing_to_do_with_the_folders_are_refused(tmp_path):
+    table(write(tmp_path, *BATCHES) / "labels.csv", BATCHES, "xyxy")
+    message = r"has labels twice: folders \(batch_1, camA\) and column 'label' of labels.csv \(x, y\)\. Choose "
+    message += re.escape(f"the table with --labels {tmp_path}/labels.csv, or the folders with --labels folders")
+    with pytest.raises(DatasetError, match=message):
+        load_data(tmp_path)
+    assert given_classes(load_data(tmp_path, labels=tmp_path / "labels.csv")) == dict(zip(BATCHES, "xyxy", strict=True))
+    assert load_data(tmp_path, labels="folders").class_names == ("batch_1", "camA")
+
+
+@pytest.mark.parametrize("labels", [["cat", "cat", "dog", "dog"], "0011", "xxxx"])
+def test_a_table_that_agrees_with_the_folders_is_passed_over(tmp_path, labels):
+    table(write(tmp_path, *TWO) / "labels.csv", TWO, labels)
+    assert load_data(tmp_path).source.notes == ()
+
+
+def test_a_table_that_differs_for_some_images_is_noted(tmp_path):
+    table(write(tmp_path, *TWO) / "seen/predicted.csv", TWO, ["cat", "dog", "dog", "dog"])
+    data = load_data(tmp_path)
+    assert given_classes(data) == {path: path[:3] for path in TWO}
+    assert [note for note in data.source.notes if "predicted" in note and "differs for 1 of 4 images (cat/2.png: 'dog')" in note]
+
+
+@pytest.mark.parametrize("name", ["species", "split"])
+def test_a_table_without_a_column_called_label_is_noted(tmp_path, name):
+    table(write(tmp_path, *BATCHES) / "labels.csv", BATCHES, "xyxy", name=name)
+    data = load_data(tmp_path)
+    assert data.class_names == ("batch_1", "camA")
+    (note,) = data.source.notes
+    assert note.startswith(f"labels.csv names the images too, and was not read: if a column of it holds the labels ({name}), use ")
+    assert load_data(tmp_path, labels="folders").source.notes == ()
+
+
+def test_a_table_with_two_labels_for_an_image_is_noted(tmp_path):
+    table(write(tmp_path, *TWO) / "labels.csv", [*TWO, TWO[0]], ["cat", "cat", "dog", "dog", "dog"])
+    (note,) = load_data(tmp_path).source.notes
+    assert note.startswith("labels.csv names the images too, and was not read: labels.csv has two labels for cat/1.png")
+
+
+def test_other_files_say_nothing_of_the_labels(tmp_path):
+    root = write(tmp_path, *TWO)
+    (root / "list.txt").write_text("file\n" + "\n".join(TWO))  # only names
+    table(root / "few.csv", TWO[:1], "x")  # fewer than half of the images
+    (root / "damaged.csv").write_text('file,label\n"cat/1.png')
+    (root / "damaged.parquet").write_bytes(b"PAR1")
+    for path in TWO:  # a caption for each image
+        for number in range(6):
+            table((root / path).with_suffix(f".{number}.csv"), TWO, "xyxy")
+    assert load_data(root).source.notes == ()
