@@ -19,6 +19,7 @@ from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
 from curv_issues.data.parquet import ParquetTable
+from curv_issues.data.shards import check_shards
 from curv_issues.data.table import RecordTable, Table
 from curv_issues.data.unsuitable_files import describe_unsuitable
 from curv_issues.errors import DatasetError, UsageError
@@ -26,6 +27,7 @@ from curv_issues.errors import DatasetError, UsageError
 if TYPE_CHECKING:
     import datasets
 
+_SITE = re.compile(r"www\.|(huggingface\.co|hf\.co|kaggle\.com|github\.com)/", re.IGNORECASE)  # without https://
 _FILE_ENDING = re.compile(r"\.(parquet|arrow|csv|tsv|jsonl?|zip|tar|gz|jpe?g|png)", re.IGNORECASE)
 
 
@@ -171,7 +173,7 @@ def _open_one(name: str, config_name: str | None, revision: str | None, options:
             left_out=opened.left_out,
             notes=opened.notes,
         )
-    if is_address(name):
+    if is_address(name) or _SITE.match(name):
         raise DatasetError(f"Expected a Hub id such as org/name or a local path, but got the address {name}.")
     if looks_like_path(name):
         raise DatasetError(f"There is no file or folder {name}.")
@@ -212,11 +214,16 @@ def _open_files(names: Sequence[str], config_name: str | None, revision: str | N
         if not os.path.exists(path):
             raise DatasetError(f"There is no file or folder {name}.")
         if not os.path.isfile(path):
-            raise DatasetError(f"Expected parquet files, but {name} is a folder; audit several datasets one by one.")
+            above = {item.parent for item in paths}
+            advice = (
+                f"audit the folder that holds them all ({above.pop()})" if len(above) == 1 else "audit several datasets one by one"
+            )
+            raise DatasetError(f"Expected parquet files, but {name} is a folder; {advice}.")
         _check_parquet(name, path)
     source = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     tables = [ParquetTable(path, name=name, folder=path.parent) for name, path in zip(names, paths, strict=True)]
-    return OpenedSource(source, {"train": tables})
+    notes = check_shards([path.as_posix() for path in paths], source) if len(paths) > 1 else []
+    return OpenedSource(source, {"train": tables}, notes=tuple(notes))
 
 
 def _check_parquet(name: str, path: Path) -> None:

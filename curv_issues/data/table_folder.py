@@ -16,11 +16,11 @@ from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.label_names import is_label_name
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.data.repository import CARD, Configuration, read_card
+from curv_issues.data.shards import NUMBERED, check_shards
 from curv_issues.data.table import Table
 from curv_issues.errors import DatasetError
 
 _PARTITION = re.compile(r"([^=/]+)=[^/]*/")
-_PART = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-[0-9a-f]+)?")
 _NUMBERED = re.compile(r"(?P<split>[A-Za-z]+)[-_.]?\d+")
 
 
@@ -74,6 +74,9 @@ def open_tables(root: Path, tables: Sequence[Parts], *, name: str, config_name: 
         by_split = {"train": unnamed}
         if len(unnamed) > 1:
             notes.append(f"{len(unnamed):,} tables are read as one dataset, since their names say no split: {shorten(unnamed)}.")
+        notes += _note_folders(unnamed)
+    for files in by_split.values():
+        notes += check_shards(files, name)
     read = {path for files in by_split.values() for path in files}
     is_named = bool(configuration.patterns) and config_name is None
     reason = f"not named by {CARD}" if is_named else "in another configuration"
@@ -101,6 +104,12 @@ def _note_partitions(paths: Sequence[str], name: str) -> list[str]:
             "columns in the names of folders are not read, so write that column into the files."
         )
     return [f"Columns in the names of folders are not read: {shorten(columns)}."] if columns else []
+
+
+def _note_folders(paths: Sequence[str]) -> list[str]:
+    """A note on folders that may be classes, as those of image files are."""
+    folders = sorted({path.rpartition("/")[0] for path in paths} - {""})
+    return [f"The names of the folders of tables ({shorten(folders)}) are not read as labels."] if len(folders) > 1 else []
 
 
 def _files_by_split(configuration: Configuration, paths: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -186,8 +195,6 @@ def _split_of(path: str) -> str:
     """The split that a file belongs to by its name or the topmost folder that is called so; "" if neither says one."""
     *folders, file = path.split("/")
     stem = os.path.splitext(file)[0]
-    part, numbered = _PART.fullmatch(stem), _NUMBERED.fullmatch(stem)
-    for word in (stem, *(match["split"] for match in (part, numbered) if match), *folders):
-        if word.lower() in SPLIT_NAMES:
-            return SPLIT_NAMES[word.lower()]
-    return part["split"] if part else ""
+    part, numbered = NUMBERED.fullmatch(stem), _NUMBERED.fullmatch(stem)
+    words = [stem, *([part["table"]] if part else []), *([numbered["split"]] if numbered else []), *folders]
+    return next((SPLIT_NAMES[word.lower()] for word in words if word.lower() in SPLIT_NAMES), part["table"] if part else "")

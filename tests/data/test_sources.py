@@ -133,6 +133,9 @@ def test_a_folder_among_several(tmp_path):
     there = write_parquet(tmp_path / "a.parquet", [0])
     with pytest.raises(DatasetError, match=r"^Expected parquet files, but .* is a folder; audit several datasets one by one\.$"):
         open_source([there, tmp_path])
+    write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
+    with pytest.raises(DatasetError, match=r"pets/cat is a folder; audit the folder that holds them all \(.*/pets\)\.$"):
+        open_source([tmp_path / "pets" / "cat", tmp_path / "pets" / "dog"])  # the shell makes this of pets/*
 
 
 def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
@@ -141,12 +144,21 @@ def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
         open_source("")
 
 
-def test_addresses():
+@pytest.mark.parametrize(
+    "address", ["https://huggingface.co/datasets/org/name", "huggingface.co/datasets/org/name", "hf.co/x", "www.example.org"]
+)
+def test_addresses(address):
     with pytest.raises(DatasetError) as caught:
-        open_source("https://huggingface.co/datasets/org/name")
-    assert str(caught.value) == (
-        "Expected a Hub id such as org/name or a local path, but got the address https://huggingface.co/datasets/org/name."
-    )
+        open_source(address)
+    assert str(caught.value) == f"Expected a Hub id such as org/name or a local path, but got the address {address}."
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_a_pointer_of_git_lfs_is_named(tmp_path, name):
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    for source in (tmp_path, tmp_path / name):
+        with pytest.raises(DatasetError, match=r"cannot be read.*: it is a Git LFS pointer, .*; run git lfs pull\.$"):
+            open_source(source)
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.dat", b"x,y\n1,2\n"), ("a.parquet", b"x,y\n1,2\n"), ("b.parquet", b"")])

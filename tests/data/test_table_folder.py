@@ -52,6 +52,8 @@ def test_tables_in_no_split_are_one_dataset_and_said_so(tmp_path):
     (note,) = data.source.notes
     assert note.startswith("2 tables are read as one dataset, since their names say no split: cifar-test.parquet, cifar-train.")
     assert load_data(write_all(tmp_path / "one", "x.parquet")).source.notes == ()
+    notes = load_data(write_all(tmp_path / "two", "cat/x.parquet", "dog/x.parquet")).source.notes
+    assert "The names of the folders of tables (cat, dog) are not read as labels." in notes
 
 
 def test_tables_in_no_split_beside_splits_are_left_out_and_noted(tmp_path):
