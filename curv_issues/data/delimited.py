@@ -103,6 +103,7 @@ def read_delimited(text: str, name: str, *, prefer_tabs: bool = False, allow_spa
 
 
 def _parse(text: str, separator: str, *, skip_spaces: bool = False) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a limit of the module: 131,072 characters at first
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=skip_spaces, strict=True)
     return ((reader.line_num, row) for row in reader if row)
 

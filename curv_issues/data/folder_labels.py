@@ -83,11 +83,13 @@ def labels_of_metadata(
     names: list[str] = []
     notes: list[str] = []
     kinds: set[str] = set()
-    for parts in sorted(metadata, key=len):
-        table = replace(read_table(root.joinpath(*parts)), name="/".join(parts))
-        named = [name for name in table.columns if name == label_column] if label_column else label_names_in(table.columns)
-        if not (named or alone):
-            continue
+    tables = {parts: replace(read_table(root.joinpath(*parts)), name="/".join(parts)) for parts in sorted(metadata, key=len)}
+    named = {
+        parts: table
+        for parts, table in tables.items()
+        if (label_column in table.columns if label_column else label_names_in(table.columns))
+    }
+    for parts, table in (named or (tables if alone else {})).items():
         inside = [path for path in paths if path.split("/")[: len(parts) - 1] == list(parts[:-1])]
         if not inside:
             continue

@@ -1,4 +1,4 @@
-"""Read a table of labels that is written as JSON: one object per line, or a list of objects."""
+"""Read a table of labels that is written as JSON: one object per line, a list of objects, or one object for all rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from curv_issues.data.label_names import is_label_name
 from curv_issues.errors import DatasetError
 
-_EXPECTED = 'expected one object per line, or a list of objects, such as {"file_name": "1.jpg", "label": "cat"}'
+_EXPECTED = (
+    'expected one object per line, or a list of objects, such as {"file_name": "1.jpg", "label": "cat"}, or one object such as '
+    '{"1.jpg": "cat", ...} or {"cat": ["1.jpg", ...], ...}'
+)
 _LONGEST_SHOWN = 60
 
 
@@ -36,7 +40,7 @@ def read_json(text: str, name: str, *, is_lines: bool) -> tuple[list[dict[str, A
     Args:
         text: the content of the file.
         name: the file, as error messages call it.
-        is_lines: whether the file must hold one object per line (.jsonl); else a list of objects may come as well.
+        is_lines: whether the file must hold one object per line (.jsonl); else the whole text may be one value as well.
 
     Raises:
         DatasetError: it is not valid JSON, holds something other than objects, or an object has one key twice.
@@ -50,7 +54,7 @@ def read_json(text: str, name: str, *, is_lines: bool) -> tuple[list[dict[str, A
         except _RepeatedKeyError as error:
             raise DatasetError(f"{name} has an object with {error}; keep one of them.") from error
         else:
-            return _check_objects(whole, name), None
+            return _objects_of(whole, name), None
     objects, lines = [], []
     for number, line in enumerate(text.split("\n"), start=1):  # not splitlines(): strings may hold other line separators
         if line.strip():
@@ -129,13 +133,31 @@ def _syntax_error(error: json.JSONDecodeError, name: str, *, line: int | None = 
     return DatasetError(f"{name}, line {line or error.lineno}, is not valid JSON: {error.msg} (column {error.colno}).")
 
 
-def _check_objects(whole: Any, name: str) -> list[dict[str, Any]]:
+def _objects_of(whole: Any, name: str) -> list[dict[str, Any]]:
+    """The rows of a JSON value: a list of objects, or one of the shapes that people give a table of labels in one object."""
     if isinstance(whole, dict):
         if isinstance(whole.get("annotations"), list):
             raise DatasetError(
                 f"{name} looks like COCO annotations; boxes are not supported. For labels of whole images, {_EXPECTED}."
             )
-        whole = [whole] if not any(isinstance(value, list | dict) for value in whole.values()) else None
+        whole = _rows_of_object(whole)
     if not isinstance(whole, list) or not all(isinstance(item, dict) for item in whole):
         raise DatasetError(f"{name} holds something other than a list of objects; {_EXPECTED}.")
+    if whole and all(isinstance(item.get("annotations"), list) and isinstance(item.get("data"), dict) for item in whole):
+        raise DatasetError(f"{name} is an export of Label Studio with all annotations; export it as CSV or JSON-MIN instead.")
     return whole
+
+
+def _rows_of_object(whole: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Rows of file -> label, class -> files, file -> row, column -> values by number, or of one row; None: another shape."""
+    values = list(whole.values())
+    if all(isinstance(value, dict) for value in values):
+        numbers = list(values[0]) if values else []
+        if all(map(str.isdigit, numbers)) and all(list(value) == numbers for value in values):  # as pandas writes a table
+            return [{column: by_row[number] for column, by_row in whole.items()} for number in numbers]
+        return [{"file": key, **value} for key, value in whole.items()]
+    if all(isinstance(value, list) for value in values):
+        return [{"file": file, "label": key} for key, files in whole.items() for file in files]
+    if any(isinstance(value, dict | list) for value in values):
+        return None
+    return [whole] if any(map(is_label_name, whole)) else [{"file": key, "label": value} for key, value in whole.items()]

@@ -16,6 +16,7 @@ from curv_issues.data.delimited import decode_text, read_delimited
 from curv_issues.data.json_table import find_ambiguous, read_json
 from curv_issues.data.label_names import label_names_in, looks_like_ids
 from curv_issues.data.parquet_table import read_parquet_columns
+from curv_issues.data.unread_types import LFS_POINTER, reason_of_head
 from curv_issues.errors import DatasetError
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
@@ -23,6 +24,7 @@ _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 _METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _MAX_BYTES = 2**29
 _MAX_SHOWN_COLUMNS = 20
+_ONES = frozenset({"1", "1.0", "True"})
 _ROW_INDEX = re.compile(r"\(column [0-9]+\)|Unnamed: [0-9]+")  # what pandas makes of the index of a table
 _CANONICAL_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
 
@@ -119,7 +121,12 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
     folder = file.absolute().parent
     if ending == ".parquet":
         return LabelTable(name, _name_columns(*read_parquet_columns(file, name)), is_text=False, folder=folder)
-    text = decode_text(_read_bytes(file, name), name)
+    content = _read_bytes(file, name)
+    if reason_of_head(content[:132]) == LFS_POINTER:
+        raise DatasetError(f"{name} cannot be read: {LFS_POINTER}.")
+    text = decode_text(content, name)
+    if re.match(r"\s*<(!doctype )?html", text, re.IGNORECASE):
+        raise DatasetError(f"{name} is a web page, not a table; download the file itself.")
     if ending in (".csv", ".tsv", ".txt"):
         cells = read_delimited(text, name, prefer_tabs=ending == ".tsv", allow_spaces=ending == ".txt")
         by_column = [[cell if cell.strip() else None for cell in column] for column in zip(*cells.rows, strict=True)]
@@ -197,6 +204,9 @@ def describe_candidates(candidates: Mapping[str, Sequence[Any]], name: str) -> s
             f"No column of {name} holds labels: the values of {shorten(ids)} {why}. Expected a column called label; if one of "
             "these holds the labels, name it with --label-column (label_column)."
         )
+    flags = [column for column in others if _are_flags(candidates[column])]
+    if len(flags) > 1 and len(flags) >= len(others) - 1:
+        return _describe_flags({column: candidates[column] for column in flags}, name)
     left_out = f" (the values of {shorten(ids)} {why})" if ids else ""
     start = f"No column of {name} is called label, and"
     if len(others) == 1:
@@ -207,6 +217,22 @@ def describe_candidates(candidates: Mapping[str, Sequence[Any]], name: str) -> s
     return (
         f"{start} several could be it: {shorten(others, _MAX_SHOWN_COLUMNS)}{left_out}. "
         "Choose one with --label-column (label_column)."
+    )
+
+
+def _are_flags(values: Sequence[Any]) -> bool:
+    return {str(value).strip() for value in values} <= _ONES | {"0", "0.0", "False"}
+
+
+def _describe_flags(columns: Mapping[str, Sequence[Any]], name: str) -> str:
+    """The error for a table with one column of zeros and ones per class."""
+    ones = [sum(str(value).strip() in _ONES for value in row) for row in zip(*columns.values(), strict=True)]
+    several, none = sum(count > 1 for count in ones), ones.count(0)
+    counts = f" ({several:,} rows have several ones, {none:,} none)" if several or none else ""
+    return (
+        f"The columns {shorten(columns)} of {name} hold zeros and ones, as a table with one column per class does{counts}. "
+        "Expected one column with the class of each image; to audit one of these as yes and no, choose it with --label-column "
+        "(label_column)."
     )
 
 

@@ -16,12 +16,18 @@ from curv_issues.data.addresses import is_address
 from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.path_lookup import IGNORING_CASE, Hit, PathLookup, clean_path, ignore_case
 
+_LABEL_STUDIO = re.compile(r"/data/(local-files/\?d=|upload/\d+/[0-9a-f]{8}-)")  # what it puts before a path or an uploaded file
+
 
 def text_of(value: Any) -> str | None:
     """Return a value as the text of a path, None if it cannot be one: text, paths and integers can."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return os.fspath(value) or None if isinstance(value, str | os.PathLike) else None
+    if not isinstance(value, str | os.PathLike):
+        return None
+    text = os.fspath(value)
+    match = _LABEL_STUDIO.match(text)
+    return (text if match is None else text[match.end() :]) or None
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,9 +108,10 @@ def match_rows(
     column, result = _choose_column(table, images, candidates, is_chosen=file_column is not None)
     if column is None:
         raise DatasetError(_describe_mismatch(table, paths, candidates, file_column, advice))
-    if file_column is None and table.is_text and _rank_name(column) == _OTHER_NAME and images.may_be(column):
+    if file_column is None and table.is_text and _rank_name(column) == _OTHER_NAME and images.may_be(shared_name(column)):
         raise DatasetError(
-            f"{table.name} has no header: its first line names the image {column}. Add a first line such as file,label."
+            f"{table.name} has no header: its first line names the image {shared_name(column)}. Add a first line such as "
+            "file,label."
         )
     for row, hit in result.hits.items():
         if len(hit.images) > 1:

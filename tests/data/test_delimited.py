@@ -62,6 +62,10 @@ def test_tabs_and_spaces_where_the_ending_says_so() -> None:
     assert read_delimited("label\nbig cat\n", "x.txt", allow_spaces=True).rows == [["big cat"]]
 
 
+def test_cells_of_any_length() -> None:
+    assert read_delimited(f"a,b\n{'x' * 200_000},1\n", "x.csv").rows == [["x" * 200_000, "1"]]
+
+
 def test_lines_count_those_inside_quotes_and_the_hint() -> None:
     assert read_delimited('a,b\n"1\n2",3\n4,5\n', "x.csv").lines == [3, 4]
     assert read_delimited("sep=,\na,b\n1,2\n", "x.csv").lines == [3]

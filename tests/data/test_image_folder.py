@@ -360,6 +360,22 @@ class TestTables:
         with pytest.raises(DatasetError, match=r"^metadata\.jsonl contradicts metadata\.csv: the label of 1\.png is 'b' in"):
             load_data(tmp_path)
 
+    def test_tables_without_labels_say_nothing_beside_one_with(self, tmp_path):
+        labels = {"1.png": "b", "2.png": "a", "3.png": "a", "4.png": "b"}
+        write(tmp_path, *labels)
+        write_csv(tmp_path / "metadata.csv", ("file_name", "width"), *((path, str(8 + (path > "2"))) for path in labels))
+        assert load_data(tmp_path).class_names == ("8", "9")
+        lines = (f'{{"file_name": "{path}", "label": "{label}"}}' for path, label in labels.items())
+        (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
+        assert given_classes(load_data(tmp_path)) == labels
+
+    def test_a_split_without_labels(self, tmp_path):
+        write(tmp_path, "train/1.png", "train/2.png", "test/3.png", "test/4.png")
+        write_csv(tmp_path / "test" / "metadata.csv", ("file_name", "label"), ("3.png", "a"), ("4.png", "b"))
+        with pytest.raises(DatasetError, match=r"is empty; .* No image of the split 'train' is in the tables of labels\.$"):
+            load_data(tmp_path)
+        assert given_classes(load_data(tmp_path, split="test")) == {"test/3.png": "a", "test/4.png": "b"}
+
     def test_empty_text_is_no_label_in_any_format(self, tmp_path):
         write(tmp_path, "1.png", "2.png", "3.png")
         lines = [f'{{"file_name": "{number}.png", "label": "{label}"}}' for number, label in ((1, "a"), (2, ""), (3, "b"))]

@@ -23,6 +23,23 @@ def write(folder: Path, *labels: str, name: str = "metadata.jsonl", others: str 
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        '{"0.png": "cat", "1.png": "dog", "2.png": "cat"}',
+        '{"cat": ["0.png", "2.png"], "dog": ["1.png"]}',
+        '{"0.png": {"label": "cat"}, "1.png": {"label": "dog"}, "2.png": {"label": "cat"}}',
+        '{"0": {"path": "0.png", "label": "cat"}, "1": {"path": "1.png", "label": "dog"}, "2": {"path": "2.png", "label": "cat"}}',
+        '{"path": {"0": "0.png", "1": "1.png", "7": "2.png"}, "label": {"0": "cat", "1": "dog", "7": "cat"}}',
+    ],
+)
+def test_one_object_for_all_images(tmp_path: Path, content: str) -> None:
+    folder = write_image_folder(tmp_path, {".": 3})
+    (folder / "table.json").write_text(content)
+    data = load_data(folder, labels=folder / "table.json")
+    assert [data.class_names[label] for label in data.labels] == ["cat", "dog", "cat"]
+
+
+@pytest.mark.parametrize(
     ("labels", "reason"),
     [
         (["1e3", "1", "1000", "1"], "spells one number in two ways: 1e3 in line 1, 1000 in line 3"),

@@ -100,8 +100,19 @@ def test_json_files_of_lines(tmp_path: Path) -> None:
         ("x.jsonl", '{"a": 1}\n{"a": ', "PATH, line 2, is not valid JSON: "),
         ("x.jsonl", '{"a": 1}\n[1]\n', "PATH, line 2, is not an object; expected one object per line"),
         ("x.json", '[{"a": 1},\n{"a" 1}]', "PATH, line 2, is not valid JSON: "),
+        ("x.csv", "\n<!DOCTYPE html>\n<p>a,b</p>", "PATH is a web page, not a table; download the file itself."),
+        (
+            "x.csv",
+            "version https://git-lfs.github.com/spec/v1\n",
+            "PATH cannot be read: it is a Git LFS pointer, not",
+        ),
+        (
+            "x.json",
+            '[{"data": {"image": "1"}, "annotations": []}]',
+            "PATH is an export of Label Studio with all annotations;",
+        ),
+        ("x.json", '{"a": {"b": 1}, "c": 2}', "PATH holds something other than a list of objects; expected one object per line"),
         ("x.json", "[1, 2]", "PATH holds something other than a list of objects; expected one object per line"),
-        ("x.json", '{"label": {"0": "cat"}}', "PATH holds something other than a list of objects; expected one object per line"),
         ("x.json", '{"images": [], "annotations": []}', "PATH looks like COCO annotations; boxes are not supported."),
         ("x.json", "[" * 100_000, "PATH cannot be read as JSON: "),
         ("x.jsonl", '{"a": ' + "1" * 5000 + "}", "PATH cannot be read as JSON: "),
@@ -250,6 +261,16 @@ def test_label_columns_that_are_not_clear(columns: list[str], options: dict[str,
     with pytest.raises(DatasetError) as caught:
         label_column_of(table, file_column="file", **options)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("zero", "one"), [("0", "1"), (0, 1), (False, True), ("0.0", "1.0")])
+def test_one_column_per_class(zero: Any, one: Any) -> None:
+    columns = {"file": list("abcd"), "cat": [one, zero, zero, one], "dog": [zero, one, one, zero]}
+    start = "The columns cat, dog of labels.csv hold zeros and ones, as a table with one column per class does"
+    for more, end in ({}, ". Expected"), ({"bird": [one, zero, zero, zero]}, " (1 rows have several ones, 0 none). Expected"):
+        with pytest.raises(DatasetError) as caught:
+            label_column_of(table_of(**columns, **more), file_column="file")
+        assert str(caught.value).startswith(start.replace("dog", ", ".join(["dog", *more])) + end)
 
 
 def test_columns_of_ids_are_not_proposed_as_labels() -> None:

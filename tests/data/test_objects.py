@@ -281,7 +281,7 @@ def test_columns_of_frames_that_are_not_clear(tmp_path: Path) -> None:
     assert refused(pd.DataFrame({"a": content, "b": content, "label": [0, 1]})) == (
         "The DataFrame has several columns of images: a, b; choose one with image_column."
     )
-    assert refused(pd.DataFrame({"a": content, "x": [0, 0], "y2": [0, 0]})).startswith("No column of DataFrame is called label, ")
+    assert refused(pd.DataFrame({"a": content, "x": [2, 2], "y2": [3, 3]})).startswith("No column of DataFrame is called label, ")
     assert refused(pd.DataFrame({"a": content}), image_column="b") == (
         "The DataFrame has no column 'b' for image_column; its columns are: a."
     )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curv_issues.data.huggingface import load_data
-from curv_issues.data.label_table import LabelTable
+from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.table_matching import Matched, column_of_files, labels_of_images, match_rows
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file
@@ -181,6 +181,21 @@ def test_a_value_that_fits_several_images() -> None:
 def test_a_table_without_a_header(first: str) -> None:
     table = LabelTable("list.txt", {first: PATHS[1:], "cat": ["cat", "dog", "dog"]}, is_text=True)
     assert refused(table) == f"list.txt has no header: its first line names the image {first}. Add a first line such as file,label."
+
+
+@pytest.mark.parametrize(("first", "label"), [("1", "1"), ("2.jpg", "0")])
+def test_a_table_of_numbers_without_a_header(tmp_path: Path, first: str, label: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"{first},{label}\n3,0\n4,1\n5,1\n")
+    with pytest.raises(DatasetError, match=rf"has no header: its first line names the image {first}\."):
+        match_rows(read_table(path), [f"{number}.jpg" for number in range(6)], root=tmp_path)
+
+
+def test_paths_of_label_studio() -> None:
+    texts = ["/data/upload/12/0a1b2c3d-1.jpg", "/data/local-files/?d=photos/cat/2.jpg"]
+    for text, path in zip(texts, ["1.jpg", "cat/2.jpg"], strict=True):
+        table = table_of([text], folder=None)
+        assert match_rows(table, [path, "other.jpg"], root=ROOT).row_of_image.tolist() == [0, -1]
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/\\"), min_size=1, max_size=4).filter(
