@@ -15,6 +15,7 @@ from curv_issues.data.arrow_types import check_unique, read_types
 from curv_issues.data.column_types import ColumnType
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures
 from curv_issues.data.encoded import read_images
+from curv_issues.data.image_types import find_unread_type
 from curv_issues.errors import DatasetError, first_line
 
 _BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImplementedError, MemoryError, pa.ArrowException)
@@ -101,4 +102,4 @@ def _map_file(path: Path, shown: str) -> pa.Table:
             source.seek(0)
             return pa.ipc.open_file(source).read_all()
     except _BROKEN as error:
-        raise DatasetError(f"{shown} cannot be read as an Arrow file: {first_line(error)}.") from error
+        raise DatasetError(f"{shown} cannot be read as an Arrow file: {find_unread_type(path) or first_line(error)}.") from error

@@ -9,14 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from curv_issues.data.accounts import LeftOut, shorten
 from curv_issues.data.archives import describe_archives
 from curv_issues.data.arrow_file import ArrowTable
+from curv_issues.data.column_types import ValueType
 from curv_issues.data.columns import find_image_columns
-from curv_issues.data.folder_files import FolderFiles, left_out_archives, left_out_metadata, sort_files
+from curv_issues.data.folder_files import TABLE_ENDINGS, FolderFiles, left_out_archives, left_out_metadata, sort_files
 from curv_issues.data.folder_layout import Parts
 from curv_issues.data.folders_without_images import list_endings
 from curv_issues.data.image_folder import FolderOptions, open_image_folder
+from curv_issues.data.image_types import is_image_head
 from curv_issues.data.table import Table
 from curv_issues.data.table_folder import files_by_names, name_files, open_table, open_tables
 from curv_issues.data.walk import FoundTree, stays_inside, walk_folder
@@ -101,11 +105,20 @@ def _look_into_tables(root: Path, files: FolderFiles) -> tuple[dict[Parts, Table
     for parts in files.tables:
         try:
             table = open_table(root, "/".join(parts))
-            if find_image_columns(table.types):
+            columns = find_image_columns(table.types)
+            if columns and not (files.images and _holds_other_bytes(table, columns[0])):
                 tables[parts] = table
         except DatasetError as error:
             broken = broken or error
     return tables, broken
+
+
+def _holds_other_bytes(table: Table, column: str) -> bool:
+    """Whether a column of plain bytes begins with something other than an image, such as features."""
+    if not isinstance(table.types[column], ValueType) or not len(table):
+        return False
+    (first,) = table.images(column, np.array([0])).read(range(1))
+    return first.problem is None and not is_image_head(first.content)
 
 
 def _open_tables(root: Path, files: FolderFiles, tables: Mapping[Parts, Table], name: str, config_name: str | None) -> OpenedFolder:
@@ -229,7 +242,7 @@ def _nothing(name: str, files: FolderFiles, tree: FoundTree) -> str:
     if files.tables:
         tables = shorten("/".join(parts) for parts in files.tables)
         return f"{name} holds tables without a column of images ({tables}); expected images as bytes, or a folder of image files."
-    unreadable = sorted({file.reason for file in files.others if file.looks_like_image})
+    unreadable = sorted({file.reason for file in files.others if file.looks_like_image or file.path.endswith(TABLE_ENDINGS)})
     hint = f" ({'; '.join(unreadable)})" if unreadable else ""
     endings = list_endings(tree.files)
     only = f", only files of other kinds: {endings}" if endings else ""

@@ -20,25 +20,30 @@ SPLIT_NAMES = {
 WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "pictures", "jpg", "jpeg", "png"})
 """Names in lower case of a folder that alone holds a whole dataset."""
 
-_KINDS_OF_FILES = """annotation annotations docs example examples extra ground groundtruth gt label labels mask masks meta metadata
-    pred sample samples segmentation segmentations set thumbnails thumbs trimap trimaps truth
-    unlabeled unlabelled unsup unsupervised"""
-_NO_CLASS = frozenset([*SPLIT_NAMES, *WRAPPERS, *_KINDS_OF_FILES.split()])
+_KINDS_OF_FILES = """annotation annotations depth docs example examples extra ground groundtruth gt hq hr input inputs ir label
+    labels lq lr mask masks meta metadata nir output outputs pred rgb sample samples segmentation segmentations set
+    target targets thumbnails thumbs trimap trimaps truth unlabeled unlabelled unsup unsupervised"""
+_CLASS = ("category", "class", "label", "object", "target")
+_NEW_WORD = "(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+_NO_CLASS = frozenset([*SPLIT_NAMES, *WRAPPERS, *_KINDS_OF_FILES.split(), *_CLASS])
 
 
 def say_no_class(names: Iterable[str]) -> bool:
     """Return whether names of folders say the kind of files or the split and nothing else: images, masks, train_images, test1."""
     found = [_words(name) for name in names]
-    are_numbered_labels = all(words == ["label"] for words in found)  # label_0, label_1
-    return not are_numbered_labels and all(words and _NO_CLASS.issuperset(words) for words in found)
+    are_numbered = len({tuple(words) for words in found}) == 1 and found[0][-1:] in [[word] for word in _CLASS]  # class_0, class_1
+    return not are_numbered and all(words and _NO_CLASS.issuperset(words) for words in found)
 
 
 def differ_by_split_only(names: Iterable[str]) -> bool:
-    """Return whether names of folders are equal but for the split or the kind of files: cars_train, cars_test."""
+    """Return whether all names of folders hold a split or a kind of files, and two are equal without: cars_train, cars_test."""
     found = [_words(name) for name in names]
-    rests = {tuple(word for word in words if word not in _NO_CLASS) for words in found}
-    return len(rests) == 1 and rests != {()} and all(not _NO_CLASS.isdisjoint(words) for words in found)
+    rests = [tuple(word for word in words if word not in _NO_CLASS) for words in found]
+    are_named = all(rest and len(rest) < len(words) for rest, words in zip(rests, found, strict=True))
+    same = {tuple(words) for words in found}
+    return are_named and len(set(rests)) < len(same)
 
 
 def _words(name: str) -> list[str]:
-    return re.findall("[^\\W\\d_]+", name.lower())
+    """The words of a name in lower case, without numbers: HR_images2, JPEGImages and trainA have two each."""
+    return [word.lower() for word in re.findall("[^\\W\\d_]+", re.sub(_NEW_WORD, " ", name))]

@@ -109,7 +109,10 @@ def load_data(
         raise UsageError(
             f"config_name, revision, file_column, splits and class_level are for data on disk or the Hub; this is {opened.name}."
         )
-    selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
+    try:
+        selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
+    except DatasetError as error:  # what was found may explain it
+        raise DatasetError(" ".join([str(error), *opened.notes])) from error
     is_chosen = label_column is not None
     if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
         if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):

@@ -89,6 +89,11 @@ def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
     return unsupported != RAW_REASON and is_image_head(head), unsupported or unsupported_head(head)
 
 
+def find_unread_type(path: str | os.PathLike[str]) -> str | None:
+    """Return why a file is not read whatever it should be, by its first bytes; None: they say nothing."""
+    return reason_of_head(_read_head(path))
+
+
 def is_image_head(head: bytes) -> bool:
     """Return whether these first bytes (up to 132) are those of an image that the decoder reads."""
     if head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):

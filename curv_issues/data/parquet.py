@@ -19,6 +19,7 @@ from curv_issues.data.arrow_types import check_unique, read_types
 from curv_issues.data.column_types import ClassType, ColumnType, ValueType, is_integer
 from curv_issues.data.decoding import EncodedPicture, EncodedPictures, count_processors
 from curv_issues.data.encoded import read_images
+from curv_issues.data.image_types import find_unread_type
 from curv_issues.errors import DatasetError, first_line
 
 _BLOCK_BYTES = 8 << 20  # of one column, decompressed
@@ -54,7 +55,7 @@ class ParquetTable:
                 self.types: Mapping[str, ColumnType] = read_types(file.schema_arrow)
                 self._columns: list[str] = file.schema_arrow.names
         except _BROKEN as error:
-            raise _unreadable(name, error) from error
+            raise _unreadable(name, find_unread_type(path) or error) from error
         plain = {column: kind for column, kind in (classes or {}).items() if is_integer(self.types.get(column))}
         self.types = {**self.types, **plain}
 
@@ -289,5 +290,6 @@ def _check_rows(metadata: pq.FileMetaData) -> None:
         raise ValueError(f"its footer says {metadata.num_rows:,} rows, and its row groups have {sum(lengths):,}")
 
 
-def _unreadable(what: str, error: BaseException) -> DatasetError:
-    return DatasetError(f"{what} cannot be read as parquet: {first_line(error)}.")
+def _unreadable(what: str, error: BaseException | str) -> DatasetError:
+    reason = error if isinstance(error, str) else first_line(error)
+    return DatasetError(f"{what} cannot be read as parquet: {reason}.")

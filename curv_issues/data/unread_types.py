@@ -6,6 +6,7 @@ RAW_REASON = "camera raw files are not read; convert to JPEG, PNG or TIFF"
 NO_HEIF = "HEIC is read only with pillow-heif: pip install 'curv-issues[heic]'"
 _JPEG_XL = "JPEG XL is not read; convert to PNG or JPEG"
 _SVG = "SVG is a drawing without pixels; convert to PNG"
+LFS_POINTER = "it is a Git LFS pointer, not the file itself; run git lfs pull"
 _PHOTOSHOP = "Photoshop documents are not read; export as PNG"
 
 
@@ -61,7 +62,7 @@ _MAGIC = {
     b"II\xbc\x01": _not_read("JPEG XR"),
     b"BPG\xfb": _not_read("BPG"),
     b"FLIF": _not_read("FLIF"),
-    b"version https://git-lfs": "it is a Git LFS pointer, not the image; run git lfs pull",
+    b"version https://git-lfs": LFS_POINTER,
 }
 _DICOM_PLACE = 128
 

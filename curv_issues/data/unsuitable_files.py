@@ -7,6 +7,7 @@ from pathlib import Path
 from curv_issues.data.archives import describe_archive, is_archive_head, is_archive_name
 from curv_issues.data.image_types import IMAGE_ENDINGS, is_image_head, unsupported_head
 from curv_issues.data.label_table import TABLE_ENDINGS
+from curv_issues.data.unread_types import LFS_POINTER, reason_of_head
 
 _NO_FOLDERS = (".npz", ".docx", ".pptx", ".xlsx", ".ods", ".pt", ".pth")  # zip files that hold no folder of images
 
@@ -20,6 +21,8 @@ def describe_unsuitable(name: str, path: Path, head: bytes) -> str:
         head: its first 262 bytes.
     """
     ending = path.suffix.lower()
+    if reason_of_head(head) == LFS_POINTER:
+        return f"{name} cannot be read: {LFS_POINTER}"
     if ending == ".tar" or (is_archive_head(head) and head[257:262] == b"ustar"):
         return f"{name} is {describe_archive()}; if it follows the WebDataset convention, audit the folder that it is in"
     if ending not in _NO_FOLDERS and (is_archive_head(head) or is_archive_name(path.name)):

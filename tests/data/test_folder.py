@@ -9,6 +9,7 @@ from pathlib import Path
 
 import datasets
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curv_issues.data.huggingface import load_data
@@ -206,6 +207,20 @@ def test_links_that_double_the_files_with_each_level_end(tmp_path):
     (tmp_path / "40").mkdir()
     with pytest.raises(DatasetError, match=r"more than 100 paths lead through links to the folder [^\n]*; remove the links\.$"):
         load_data(tmp_path)
+
+
+def test_a_pipe_that_is_called_like_a_table(tmp_path):
+    os.mkfifo(tmp_path / "x.parquet")
+    with pytest.raises(DatasetError, match=r"only files of other kinds: \.parquet \(not a regular file\); expected"):
+        load_data(tmp_path)
+
+
+def test_a_table_of_features_beside_class_folders(tmp_path):
+    write_image_folder(tmp_path, {"cat": 2, "dog": 2})
+    pq.write_table(pa.table({"feature": [b"123"] * 9, "label": ["a", "b", "c"] * 3}), tmp_path / "features.parquet")
+    data = load_data(tmp_path)
+    assert (len(data), data.class_names) == (4, ("cat", "dog"))
+    assert data.source.files.by_reason() == {"not an image (.parquet)": ["features.parquet"]}
 
 
 def test_a_pipe_and_a_socket_among_images(tmp_path):

@@ -18,6 +18,12 @@ from tests.data.test_image_folder import write
         ("cars_test", "cars_train"),
         ("seg_pred", "seg_test/seg_test/sea", "seg_train/seg_train/sea"),
         ("Training Set/cat", "Test Set/cat", "Test Set/dog"),
+        ("HR", "LR"),
+        ("JPEGImages", "SegmentationClass", "SegmentationObject"),
+        ("testA", "testB", "trainA", "trainB"),
+        ("cat_test", "cat_train", "dog_test", "dog_train"),
+        ("depth", "rgb"),
+        ("inputs", "targets"),
     ],
 )
 def test_folders_whose_names_say_no_class_are_not_classes(tmp_path, folders):
@@ -46,6 +52,11 @@ def test_what_to_do_about_folders_whose_names_say_no_class(tmp_path):
         ("dev_a", "dev_b"),
         ("cat_train", "dog_train"),
         ("label_0", "label_1"),
+        ("class1", "class2"),
+        ("Object A", "Object B"),
+        ("object_1", "object_2"),
+        ("trainA", "trainB"),
+        ("rgb", "rgb_cat"),
     ],
 )
 def test_classes_with_such_words_in_their_names(tmp_path, names):
