@@ -12,6 +12,7 @@ from torch.nn import functional
 from curv_issues.batches import draw_views, split_evenly, to_inputs
 from curv_issues.device import autocast, compute_type
 from curv_issues.errors import diverged
+from curv_issues.optimizer import NesterovSGD
 from curv_issues.recipe import Recipe
 from curv_issues.trackers.base import Need, Observation, Tracker
 
@@ -58,12 +59,10 @@ def train_probe(
     samples = torch.arange(len(labels)) if samples is None else samples
     num_samples = len(samples)
     steps = recipe.epochs * len(split_evenly(samples, recipe.batch_size))
-    optimizer = torch.optim.SGD(
-        probe.parameters(), lr=recipe.learning_rate, momentum=MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(step / steps))
+    optimizer = NesterovSGD(probe.parameters(), momentum=MOMENTUM, weight_decay=recipe.weight_decay)
     dtype = compute_type(device)
 
+    step = 0
     for epoch in range(recipe.epochs):
         probe.train()
         done, loss_sum = 0, 0.0
@@ -74,10 +73,10 @@ def train_probe(
             with autocast(device, dtype):
                 logits = probe(inputs)
             loss = functional.cross_entropy(logits.float(), given)
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.clear_gradients()
             loss.backward()
-            optimizer.step()
-            schedule.step()
+            optimizer.step(recipe.learning_rate * one_cycle(step / steps))
+            step += 1
 
             value = loss.item()
             if not np.isfinite(value):

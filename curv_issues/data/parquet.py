@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 import pyarrow.parquet as pq
 
 from curv_issues.data.arrow_types import check_unique, read_types
@@ -94,6 +93,8 @@ class ParquetTable:
             column: of images; if any row holds bytes, no file counts.
             known: paths below the dataset's folder.
         """
+        import pyarrow.compute  # a tenth of a second, and seldom needed
+
         if isinstance(self.types[column], ValueType):
             return set()
         try:

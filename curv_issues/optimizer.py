@@ -1,0 +1,47 @@
+"""Stochastic gradient descent with Nesterov momentum (Sutskever et al. 2013, in the form of PyTorch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch.nn import Parameter
+from torch.optim.sgd import sgd
+
+
+class NesterovSGD:
+    """The steps of `torch.optim.SGD(nesterov=True)`, by the same function of PyTorch.
+
+    The class of PyTorch imports its compiler at the first step, which takes two seconds.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter], *, momentum: float, weight_decay: float) -> None:
+        """Take the parameters, none of which has momentum yet."""
+        self._parameters = list(parameters)
+        self._velocities: list[torch.Tensor | None] = [None] * len(self._parameters)
+        self._momentum = momentum
+        self._weight_decay = weight_decay
+
+    def clear_gradients(self) -> None:
+        """Drop the gradients of the last step."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move the parameters that have a gradient."""
+        moved = [index for index, parameter in enumerate(self._parameters) if parameter.grad is not None]
+        velocities = [self._velocities[index] for index in moved]
+        sgd(
+            [self._parameters[index] for index in moved],
+            [gradient for parameter in self._parameters if (gradient := parameter.grad) is not None],
+            velocities,
+            lr=learning_rate,
+            momentum=self._momentum,
+            weight_decay=self._weight_decay,
+            dampening=0.0,
+            nesterov=True,
+            maximize=False,
+        )
+        for index, velocity in zip(moved, velocities, strict=True):
+            self._velocities[index] = velocity
