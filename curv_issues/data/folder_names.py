@@ -20,9 +20,11 @@ SPLIT_NAMES = {
 WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "pictures", "jpg", "jpeg", "png"})
 """Names in lower case of a folder that alone holds a whole dataset."""
 
-_KINDS_OF_FILES = """annotation annotations depth docs example examples extra ground groundtruth gt hq hr input inputs ir label
-    labels lq lr mask masks meta metadata nir output outputs pred rgb sample samples segmentation segmentations set
-    target targets thumbnails thumbs trimap trimaps truth unlabeled unlabelled unsup unsupervised"""
+_KINDS_OF_FILES = """
+    annotation annotations batch chunk depth docs example examples extra fold folds ground groundtruth gt hq hr input inputs ir
+    label labels lq lr mask masks meta metadata nir output outputs part parts pred rgb sample samples segmentation segmentations
+    set shard target targets thumbnails thumbs trimap trimaps truth unlabeled unlabelled unsup unsupervised
+"""
 _CLASS = ("category", "class", "label", "object", "target")
 _NEW_WORD = "(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 _NO_CLASS = frozenset([*SPLIT_NAMES, *WRAPPERS, *_KINDS_OF_FILES.split(), *_CLASS])
@@ -40,8 +42,7 @@ def differ_by_split_only(names: Iterable[str]) -> bool:
     found = [_words(name) for name in names]
     rests = [tuple(word for word in words if word not in _NO_CLASS) for words in found]
     are_named = all(rest and len(rest) < len(words) for rest, words in zip(rests, found, strict=True))
-    same = {tuple(words) for words in found}
-    return are_named and len(set(rests)) < len(same)
+    return are_named and len(set(rests)) < len(rests)
 
 
 def _words(name: str) -> list[str]:

@@ -117,6 +117,12 @@ def load_data(
     if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
         if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):
             raise UsageError(f"--image-column (image_column) is for tables of images; {opened.name} is a folder of image files.")
+        for piece in selection.pieces:
+            if len(piece.table.types) == 1:
+                raise DatasetError(
+                    f"The images of {piece.table.name} have no labels: they are in no class folder; give a table with "
+                    "--labels FILE (labels=...)."
+                )
         image_column, label_column, is_chosen = None, None, True  # the columns were chosen when the tables were opened
     columns = find_selected_columns(selection, image_column=image_column, label_column=label_column)
     encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=skip_unlabelled)

@@ -93,16 +93,16 @@ class ParquetTable:
             column: of images; if any row holds bytes, no file counts.
             known: paths below the dataset's folder.
         """
-        import pyarrow.compute  # a tenth of a second, and seldom needed
+        from pyarrow.compute import struct_field  # a tenth of a second, and seldom needed
 
         if isinstance(self.types[column], ValueType):
             return set()
         try:
             with pq.ParquetFile(self._path, memory_map=True) as file:
                 for batch in file.iter_batches(batch_size=_FEW_ROWS, columns=[f"{column}.bytes"]):
-                    if pa.compute.struct_field(batch.column(column), "bytes").null_count < len(batch):
+                    if struct_field(batch.column(column), "bytes").null_count < len(batch):
                         return set()
-                paths = pa.compute.struct_field(file.read(columns=[f"{column}.path"]).column(column), "path").to_pylist()
+                paths = struct_field(file.read(columns=[f"{column}.path"]).column(column), "path").to_pylist()
         except _BROKEN as error:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
         real = [None if path is None else os.path.relpath(os.path.normpath(self._folder / path), self._folder) for path in paths]

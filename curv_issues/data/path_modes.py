@@ -72,6 +72,8 @@ class ImagePaths:
         self._has_addresses = any(map(is_address, paths))
         self._root = clean_path(os.path.realpath(root))
         self._roots = (self._root, clean_path(os.path.abspath(root)))
+        shared = {posixpath.dirname(path) for path in paths}
+        self._only_folder = shared.pop() if len(shared) == 1 else None
         self._folders = {part.lower() for path in paths for part in path.split("/")[:-1]}
         self._resolve = cache(os.path.realpath)
         names = (posixpath.basename(clean_path(text)) for texts in (paths, self._stems) for text in texts)
@@ -109,13 +111,13 @@ class ImagePaths:
 
     def _is_of_other_split(self, folder: str) -> bool:
         """Whether a folder in a text is that of another split than the dataset, such as train/ for the images of test/."""
-        own = SPLIT_NAMES.get(posixpath.basename(self._root).lower())
+        places = (self._root, self._only_folder or "")
+        own = {SPLIT_NAMES.get(posixpath.basename(place).lower()) for place in places} - {None}
         named = {part.lower() for part in folder.split("/")} - self._folders if own else set()
         splits = {SPLIT_NAMES[part] for part in named if part in SPLIT_NAMES}
-        return bool(splits) and own not in splits
+        return bool(splits) and own.isdisjoint(splits)
 
     def _modes(self, texts: Sequence[str], folder: Path | None) -> Iterator[tuple[str, bool, _Find]]:
-        is_flat = not any("/" in path for path in self.paths)
         for has_endings, keys in ((True, self.paths), (False, self._stems)):
             without = "" if has_endings else " without file ending"
             whole = PathLookup((key, image) for image, key in enumerate(keys))
@@ -127,8 +129,8 @@ class ImagePaths:
             if prefix is not None and not self._is_other_folder(prefix, folder):
                 yield f"paths below {prefix}{without}", has_endings, partial(_find_below, prefix=prefix, whole=whole)
             yield f"ends of image paths{without}", has_endings, self._suffixes(not has_endings).find
-            if is_flat:
-                yield f"file names{without}", has_endings, partial(_find_file_name, whole=whole)
+            if self._only_folder is not None:
+                yield f"file names{without}", has_endings, partial(_find_file_name, folder=self._only_folder, whole=whole)
 
     def _relative_to(self, folder: Path, whole: PathLookup) -> _Find:
         base = clean_path(os.path.realpath(folder))
@@ -187,8 +189,8 @@ def _find_below(text: str, prefix: str, whole: PathLookup) -> Hit | None:
     return whole.find(path[len(prefix) + 1 :]) if path.startswith(f"{prefix}/") else None
 
 
-def _find_file_name(text: str, whole: PathLookup) -> Hit | None:
-    return whole.find(posixpath.basename(clean_path(text)))
+def _find_file_name(text: str, folder: str, whole: PathLookup) -> Hit | None:
+    return whole.find(posixpath.join(folder, posixpath.basename(clean_path(text))))
 
 
 def _is_absolute(text: str) -> bool:

@@ -69,7 +69,7 @@ def match_rows(
     3. absolute paths,
     4. paths below one other folder, such as `photos/cat/1.jpg` for `cat/1.jpg`, or the paths of another machine,
     5. the ends of image paths, such as `1.jpg` for `cat/1.jpg`,
-    6. the file names of such paths as `train/1.jpg` and `val/2.jpg`, if no image is in a folder,
+    6. the file names of such paths as `train/1.jpg` and `val/2.jpg`, if all images are in one folder,
     7. 1 to 6 without file ending, as ids are.
 
     Backslashes and `./` are understood, percent-encoding is not decoded. An address (https://...) is never a file. Text that
@@ -99,12 +99,7 @@ def match_rows(
             f"{table.name} has no column {file_column!r} for --file-column (file_column); its columns are: {table.list_columns()}."
         )
     images = ImagePaths(paths, root)
-    if file_column is not None:
-        candidates = [file_column]
-    else:
-        # The order decides between columns that match equally many images.
-        others = (column for column in table.columns if column != label_column and not is_label_name(column))
-        candidates = sorted(others, key=_rank_name)
+    candidates = _candidates(table, label_column) if file_column is None else [file_column]
     column, result = _choose_column(table, images, candidates, is_chosen=file_column is not None)
     if column is None:
         raise DatasetError(_describe_mismatch(table, paths, candidates, file_column, advice))
@@ -170,6 +165,21 @@ def columns_not_used(table: LabelTable, file_column: str) -> list[str]:
     ]
 
 
+def names_images(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLike[str]) -> str | None:
+    """Return the column that `match_rows` takes, if it names half of the images, or images in half of its rows; else None.
+
+    Args:
+        table: n rows.
+        paths: of the images, relative to `root`.
+        root: the folder of the dataset.
+
+    Raises:
+        DatasetError: several columns name different images.
+    """
+    column, result = _choose_column(table, ImagePaths(paths, root), _candidates(table, None), is_chosen=False)
+    return column if result.num_images and 2 * result.num_images >= min(len(table), len(paths)) else None
+
+
 def find_column_of_names(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLike[str], besides: str) -> str | None:
     """Return the first column whose values name half of the images, or half of the rows, with their endings, or None.
 
@@ -185,6 +195,12 @@ def find_column_of_names(table: LabelTable, paths: Sequence[str], *, root: str |
         if result.hits and result.has_endings and 2 * len(result.hits) >= min(len(table), len(paths)):
             return column
     return None
+
+
+def _candidates(table: LabelTable, label_column: str | None) -> list[str]:
+    """The columns that may name images; the order decides between columns that match equally many."""
+    others = (column for column in table.columns if column != label_column and not is_label_name(column))
+    return sorted(others, key=_rank_name)
 
 
 def _choose_column(
@@ -292,6 +308,11 @@ def _describe_mismatch(
         found = describe_addresses(addresses, table.columns[addresses], table.name)
         what = advice or "add one, or choose it with --file-column (file_column)"
         return f"{found}. Expected a column with the paths of the images ({', '.join(paths[:_SHOWN]) or 'none'}); {what}."
+    if len(table.columns) == 1 and len(column.split()) > 1:
+        return (
+            f"{table.name} has one column only, {column!r}; if spaces separate its columns, write commas instead, and a first line "
+            "such as file,label."
+        )
     values = ", ".join([text for value in table.columns[column] if (text := text_of(value))][:_SHOWN])
     what = f"Column {column!r} of {table.name} does not name" if file_column is not None else f"No column of {table.name} names"
     choose = "choose another column" if file_column is not None else "choose the column"

@@ -10,7 +10,7 @@ from pathlib import Path
 from curv_issues.data.accounts import shorten
 from curv_issues.data.label_names import label_names_in
 from curv_issues.data.label_table import LabelTable, is_metadata_name, read_table
-from curv_issues.data.table_matching import find_column_of_names, labels_of_images, match_rows
+from curv_issues.data.table_matching import labels_of_images, match_rows, names_images
 from curv_issues.data.walk import FoundTree
 from curv_issues.errors import DatasetError
 
@@ -30,7 +30,9 @@ def find_tables(tree: FoundTree) -> list[str]:
 
 
 def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: str) -> list[str]:
-    """Return a note on each table that names at least half of the images and has other columns too.
+    """Return a note on each table with other labels for images, or with columns that may be labels.
+
+    A table counts if it names at least half of the images, or images in at least half of its rows.
 
     Args:
         tree: all files of the folder.
@@ -38,14 +40,14 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
         name: what messages call the folder.
 
     Raises:
-        DatasetError: a table has a column of labels that has nothing to do with the folders.
+        DatasetError: a table has labels for at least half of the images that have nothing to do with the folders.
     """
     paths = list(folder_of)
     notes = []
     for path in find_tables(tree):
         try:
             table = replace(read_table(tree.root / path), name=path)
-            column = find_column_of_names(table, paths, root=tree.root, besides="")
+            column = names_images(table, paths, root=tree.root)
         except DatasetError:  # what cannot be read as a table of labels says nothing of them
             continue
         others = [other for other in table.columns if other != column]
@@ -74,7 +76,7 @@ def _compare(
         return [f"{table.name} names the images too, and was not read: {error}"]
     labels = {path: str(label) for path, label in zip(paths, labels_of_images(table, matched), strict=True) if label is not None}
     folders = {folder_of[path] for path in labels}
-    if folders.isdisjoint(labels.values()):
+    if folders.isdisjoint(labels.values()) and 2 * len(labels) >= len(paths):
         if _follow(labels, folder_of):
             return []
         raise DatasetError(

@@ -369,6 +369,11 @@ class TestTables:
         (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
         assert given_classes(load_data(tmp_path)) == labels
 
+    def test_a_split_without_class_folders(self, tmp_path):
+        write(tmp_path, "Train/cat/1.png", "Train/dog/2.png", "Test/3.png")
+        with pytest.raises(DatasetError, match=r"^The images of split 'test' of .* have no labels: they are in no class folder;"):
+            load_data(tmp_path, split="test")
+
     def test_a_split_without_labels(self, tmp_path):
         write(tmp_path, "train/1.png", "train/2.png", "test/3.png", "test/4.png")
         write_csv(tmp_path / "test" / "metadata.csv", ("file_name", "label"), ("3.png", "a"), ("4.png", "b"))

@@ -86,6 +86,22 @@ def test_a_folder_that_exists_is_not_that_of_the_dataset(tmp_path: Path) -> None
         assert match(files, ["cat/1.jpg"], root=tmp_path / "test", folder=tmp_path).row_of_image.tolist() == [0]
 
 
+def test_images_in_one_folder_are_found_by_their_names() -> None:
+    files = ["/content/drive/x/1.jpg", "/content/drive/x/2.jpg"]
+    found = match(files, ["images/2.jpg", "images/1.jpg"])
+    assert (found.row_of_image.tolist(), found.mode) == ([1, 0], "file names")
+    assert refused(table_of(files), ["images/2.jpg", "photos/1.jpg"]).startswith("No column of labels.csv names the images")
+    assert refused(table_of(["train/1.jpg"]), ["test/1.jpg"]).startswith("No column of labels.csv names the images")
+
+
+def test_a_table_of_one_column_that_is_separated_by_spaces() -> None:
+    table = LabelTable("x.csv", {"#Image label": ["1.jpg 0"]}, is_text=True)
+    assert refused(table) == (
+        "x.csv has one column only, '#Image label'; if spaces separate its columns, write commas instead, and a first line such as "
+        "file,label."
+    )
+
+
 def test_links_to_the_dataset(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -40,6 +40,17 @@ def test_a_table_that_differs_for_some_images_is_noted(tmp_path):
     assert [note for note in data.source.notes if "predicted" in note and "differs for 1 of 4 images (cat/2.png: 'dog')" in note]
 
 
+def test_a_table_of_few_images_is_noted(tmp_path):
+    table(write(tmp_path, *TWO, *(f"dog/{number}.png" for number in range(3, 9))) / "corrected.csv", TWO[:2], ["fox", "fox"])
+    (note,) = load_data(tmp_path).source.notes
+    assert "column 'label' of corrected.csv differs for 2 of 2 images (cat/1.png: 'fox')" in note
+
+
+def test_a_table_of_ids(tmp_path):
+    table(write(tmp_path, *BATCHES) / "labels.csv", "abcd", "xyxy", name="dx")
+    assert load_data(tmp_path).source.notes[0].startswith("labels.csv names the images too")
+
+
 @pytest.mark.parametrize("name", ["species", "split"])
 def test_a_table_without_a_column_called_label_is_noted(tmp_path, name):
     table(write(tmp_path, *BATCHES) / "labels.csv", BATCHES, "xyxy", name=name)
@@ -59,7 +70,7 @@ def test_a_table_with_two_labels_for_an_image_is_noted(tmp_path):
 def test_other_files_say_nothing_of_the_labels(tmp_path):
     root = write(tmp_path, *TWO)
     (root / "list.txt").write_text("file\n" + "\n".join(TWO))  # only names
-    table(root / "few.csv", TWO[:1], "x")  # fewer than half of the images
+    table(root / "few.csv", [TWO[0], "x", "y", "z"], "xyxy")  # mostly other images
     (root / "damaged.csv").write_text('file,label\n"cat/1.png')
     (root / "damaged.parquet").write_bytes(b"PAR1")
     for path in TWO:  # a caption for each image
