@@ -34,7 +34,7 @@ from curv_issues.data.folders_without_images import note_folders_without_images,
 from curv_issues.data.label_names import looks_like_ids
 from curv_issues.data.label_table import LabelTable
 from curv_issues.data.table import LABEL, FileTable, Table
-from curv_issues.data.tables_beside import find_tables, note_tables_beside
+from curv_issues.data.tables_beside import find_tables_of_labels, note_tables_beside
 from curv_issues.data.walk import FoundTree
 from curv_issues.errors import DatasetError, UsageError
 
@@ -303,8 +303,7 @@ def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, 
 
 def _hints(tree: FoundTree, files: FolderFiles) -> list[str]:
     """What the files beside the images say of where the labels, or more images, may be."""
-    # Text may be anything, and the answers to a contest hold no labels.
-    tables = [path for path in find_tables(tree) if not path.endswith(".txt") and "submission" not in path.lower()]
+    tables = find_tables_of_labels(tree, ["/".join(parts) for parts in files.images])
     hints = [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
     if files.archives:
         archives = describe_archives(["/".join(parts) for parts in files.archives])

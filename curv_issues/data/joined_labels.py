@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 from typing import Any
 
 from curv_issues.data.accounts import shorten
 from curv_issues.data.column_types import ClassType, ValueType
 from curv_issues.data.columns import Columns, find_columns, find_image_columns
+from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_names import is_label_name, looks_like_ids
 from curv_issues.data.label_table import describe_candidates, describe_ids
 from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, is_missing, kinds_of
@@ -28,6 +30,8 @@ def find_selected_columns(selection: Selection, *, image_column: str | None, lab
     except DatasetError:
         if label_column is None:
             _explain_candidates(tables[0], image_column)
+        if image_column is None and not find_image_columns(tables[0].types):
+            _explain_file_names(tables[0])
         raise
     for table in tables[1:]:
         for column in (columns.image, columns.label):
@@ -49,6 +53,20 @@ def _explain_candidates(table: Table, image_column: str | None) -> None:
     candidates = {name: table.values(name) for name in plain}
     if any(looks_like_ids(values, column=name) for name, values in candidates.items()):
         raise DatasetError(describe_candidates(candidates, table.name))
+
+
+def _explain_file_names(table: Table) -> None:
+    """Raise DatasetError for a table without images if a column names image files."""
+    for column, kind in table.types.items():
+        if not isinstance(kind, ValueType) or kind.dtype not in ("string", "large_string"):
+            continue
+        values = [value for value in table.values(column) if isinstance(value, str)]
+        names = [value for value in values if os.path.splitext(value)[1].lower() in IMAGE_ENDINGS]
+        if names and 2 * len(names) > len(values):
+            raise DatasetError(
+                f"Column {column!r} of {table.name} names image files ({shorten(names, 2)}), and the table holds no images: audit "
+                "the folder of the images with --labels and this table (labels=...)."
+            )
 
 
 def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip_unlabelled: bool) -> tuple[EncodedLabels, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +29,29 @@ def find_tables(tree: FoundTree) -> list[str]:
     return [path for path in sorted(few) if os.path.getsize(tree.root / path) <= _MAX_BYTES]
 
 
+def find_tables_of_labels(tree: FoundTree, paths: Sequence[str]) -> list[str]:
+    """Return the tables that name images and have other columns; if there are none, those that may be tables of labels at all.
+
+    Args:
+        tree: all files of the folder.
+        paths: of the images.
+    """
+    # Text may be anything, and the answers to a contest hold no labels.
+    tables = [path for path in find_tables(tree) if not path.endswith(".txt") and "submission" not in path.lower()]
+    return [path for path in tables if _read(tree, path, paths) is not None] or tables
+
+
+def _read(tree: FoundTree, path: str, paths: Sequence[str]) -> tuple[LabelTable, str, list[str]] | None:
+    """A table, its column of files and its others; None: it cannot be read, names no images or has no other column."""
+    try:
+        table = replace(read_table(tree.root / path), name=path)
+        column = names_images(table, paths, root=tree.root)
+    except DatasetError:
+        return None
+    others = [other for other in table.columns if other != column]
+    return (table, column, others) if column is not None and others else None
+
+
 def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: str) -> list[str]:
     """Return a note on each table with other labels for images, or with columns that may be labels.
 
@@ -45,14 +68,10 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
     paths = list(folder_of)
     notes = []
     for path in find_tables(tree):
-        try:
-            table = replace(read_table(tree.root / path), name=path)
-            column = names_images(table, paths, root=tree.root)
-        except DatasetError:  # what cannot be read as a table of labels says nothing of them
+        found = _read(tree, path, paths)
+        if found is None:
             continue
-        others = [other for other in table.columns if other != column]
-        if column is None or not others:
-            continue
+        table, column, others = found
         flag = f"--labels {tree.root / path}"
         labels = label_names_in(others)
         if len(labels) == 1:

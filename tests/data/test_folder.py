@@ -215,6 +215,14 @@ def test_a_pipe_that_is_called_like_a_table(tmp_path):
         load_data(tmp_path)
 
 
+def test_a_table_that_names_images_is_no_dataset(tmp_path):
+    pq.write_table(pa.table({"id": [7, 8], "path": ["a/1.png", "a/2.png"], "label": [0, 1]}), tmp_path / "x.parquet")
+    with pytest.raises(
+        DatasetError, match=r"^Column 'path' of .*x\.parquet names image files \(a/1\.png, a/2\.png\), and the table"
+    ):
+        load_data(tmp_path / "x.parquet")
+
+
 def test_a_table_of_features_beside_class_folders(tmp_path):
     write_image_folder(tmp_path, {"cat": 2, "dog": 2})
     pq.write_table(pa.table({"feature": [b"123"] * 9, "label": ["a", "b", "c"] * 3}), tmp_path / "features.parquet")

@@ -67,6 +67,17 @@ def test_a_table_with_two_labels_for_an_image_is_noted(tmp_path):
     assert note.startswith("labels.csv names the images too, and was not read: labels.csv has two labels for cat/1.png")
 
 
+def test_the_table_that_names_the_images_is_proposed(tmp_path):
+    root = write(tmp_path, "images/a.png", "images/b.png")
+    (root / "classes.json").write_text('{"0": "cat", "1": "dog"}')
+    with pytest.raises(DatasetError, match=r"Perhaps the labels are in classes\.json: --labels "):
+        load_data(root)
+    table(root / "train.csv", "ab", "xy", name="dx")
+    table(root / "sample_submission.csv", "ab", "xy")
+    with pytest.raises(DatasetError, match=r"Perhaps the labels are in train\.csv: --labels "):
+        load_data(root)
+
+
 def test_other_files_say_nothing_of_the_labels(tmp_path):
     root = write(tmp_path, *TWO)
     (root / "list.txt").write_text("file\n" + "\n".join(TWO))  # only names
