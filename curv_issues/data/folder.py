@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from curv_issues.data.walk import FoundTree, stays_inside, walk_folder
 from curv_issues.errors import DatasetError, UsageError
 
 _DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
+_IDX = re.compile(r"[.-]idx\d-ubyte(\.gz)?$")
 _LARGEST_STATE = 64_000_000  # bytes
 
 
@@ -237,6 +239,11 @@ def _refuse(options: FolderOptions, config_name: str | None, kind: str) -> None:
 
 
 def _nothing(name: str, files: FolderFiles, tree: FoundTree) -> str:
+    if idx := [file.path for file in tree.files if _IDX.search(file.parts[-1])]:
+        return (
+            f"{name} holds files in the format of MNIST ({shorten(idx)}), which is not read; from Python give the object of "
+            "torchvision.datasets.MNIST, FashionMNIST or the like."
+        )
     if files.archives:
         return f"{name} holds {describe_archives(['/'.join(parts) for parts in files.archives])}."
     if files.tables:

@@ -32,19 +32,19 @@ _NO_CLASS = frozenset([*SPLIT_NAMES, *WRAPPERS, *_KINDS_OF_FILES.split(), *_CLAS
 
 def say_no_class(names: Iterable[str]) -> bool:
     """Return whether names of folders say the kind of files or the split and nothing else: images, masks, train_images, test1."""
-    found = [_words(name) for name in names]
+    found = [words_of(name) for name in names]
     are_numbered = len({tuple(words) for words in found}) == 1 and found[0][-1:] in [[word] for word in _CLASS]  # class_0, class_1
     return not are_numbered and all(words and _NO_CLASS.issuperset(words) for words in found)
 
 
 def differ_by_split_only(names: Iterable[str]) -> bool:
     """Return whether all names of folders hold a split or a kind of files, and two are equal without: cars_train, cars_test."""
-    found = [_words(name) for name in names]
+    found = [words_of(name) for name in names]
     rests = [tuple(word for word in words if word not in _NO_CLASS) for words in found]
     are_named = all(rest and len(rest) < len(words) for rest, words in zip(rests, found, strict=True))
     return are_named and len(set(rests)) < len(rests)
 
 
-def _words(name: str) -> list[str]:
-    """The words of a name in lower case, without numbers: HR_images2, JPEGImages and trainA have two each."""
+def words_of(name: str) -> list[str]:
+    """Return the words of a name in lower case, without numbers: HR_images2, JPEGImages and trainA have two each."""
     return [word.lower() for word in re.findall("[^\\W\\d_]+", re.sub(_NEW_WORD, " ", name))]

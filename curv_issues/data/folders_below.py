@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from curv_issues.data.accounts import shorten
 from curv_issues.data.folder_layout import ClassesOfSplit, Layout, Parts, find_layout
-from curv_issues.data.folder_names import SPLIT_NAMES
+from curv_issues.data.folder_names import SPLIT_NAMES, say_no_class
 
 
 class OnlyFolder(NamedTuple):
@@ -65,8 +65,13 @@ def note_folders_below(classes: ClassesOfSplit, *, name: str, depth: int, level:
     place = depth + level - 1
     start = f"The classes are the folders at level {level} ({shorten(classes.names)});"
     if not _are_splits(classes.deeper):
-        start += f" there are folders in them ({shorten(classes.deeper)}):"
-        return [f"{start} use --class-level {level + 1} if those are the classes."]
+        deeper, below = classes.deeper, level + 1
+        while deeper and say_no_class(deeper):  # such as images
+            below += 1
+            deeper = tuple(sorted({parts[depth + below - 1] for parts in classes.images if len(parts) > depth + below}))
+        if not deeper:
+            return []
+        return [f"{start} there are folders in them ({shorten(deeper)}): use --class-level {below} if those are the classes."]
     holders = {parts[: place + 1] for parts in classes.images if len(parts) > place + 2}
     start += f" folders in them are called like splits ({shorten(classes.deeper)}), and are not read as splits:"
     if len(holders) == 1:

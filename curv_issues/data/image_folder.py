@@ -33,6 +33,7 @@ from curv_issues.data.folders_below import find_only_folder, note_folders_below,
 from curv_issues.data.folders_without_images import note_folders_without_images, note_hidden_folders
 from curv_issues.data.label_names import looks_like_ids
 from curv_issues.data.label_table import LabelTable
+from curv_issues.data.masks import BESIDE_AN_IMAGE, find_masks
 from curv_issues.data.table import LABEL, FileTable, Table
 from curv_issues.data.tables_beside import find_tables_of_labels, note_tables_beside
 from curv_issues.data.walk import FoundTree
@@ -175,7 +176,13 @@ def _by_folder_names(
     layout: Layout, tree: FoundTree, files: FolderFiles, name: str, options: FolderOptions
 ) -> tuple[dict[str, list[Table]], _FolderNames]:
     level = options.class_level or 1
-    found = {split: _classes(layout, images, options) for split, images in layout.splits.items()}
+    masks: set[Parts] = set()
+    if options.labels is None and options.class_level is None:
+        masks = {parts for images in layout.splits.values() for parts in find_masks(images, depth=layout.depth + 1)}
+    found = {
+        split: _classes(layout, [parts for parts in images if parts not in masks], options)
+        for split, images in layout.splits.items()
+    }
     names = sorted({class_name for classes in found.values() for class_name in classes.names})
     if not names:
         raise DatasetError(_no_classes(name, layout, files, tree, options))
@@ -203,7 +210,8 @@ def _by_folder_names(
         )
         splits[split] = [table]
     outside = [parts for classes in found.values() if classes.images for parts in classes.outside]
-    return splits, _FolderNames(notes, [LeftOut("/".join(parts), NO_CLASS_FOLDER, True) for parts in outside])
+    left_out = [LeftOut("/".join(parts), NO_CLASS_FOLDER, True) for parts in outside]
+    return splits, _FolderNames(notes, [*left_out, *(LeftOut("/".join(parts), BESIDE_AN_IMAGE, True) for parts in masks)])
 
 
 def _no_class_names(

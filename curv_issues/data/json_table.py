@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_names import is_label_name
 from curv_issues.errors import DatasetError
 
@@ -149,15 +151,53 @@ def _objects_of(whole: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _rows_of_object(whole: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """Rows of file -> label, class -> files, file -> row, column -> values by number, or of one row; None: another shape."""
+    """The rows of a table that is written as one object; None: in another shape."""
     values = list(whole.values())
-    if all(isinstance(value, dict) for value in values):
-        numbers = list(values[0]) if values else []
-        if all(map(str.isdigit, numbers)) and all(list(value) == numbers for value in values):  # as pandas writes a table
-            return [{column: by_row[number] for column, by_row in whole.items()} for number in numbers]
-        return [{"file": key, **value} for key, value in whole.items()]
-    if all(isinstance(value, list) for value in values):
-        return [{"file": file, "label": key} for key, files in whole.items() for file in files]
+    lists = [value for value in values if isinstance(value, list)]
+    if values and all(isinstance(value, dict) for value in values):
+        return _rows_of_objects(whole)
+    if values and len(lists) == len(values):
+        return _rows_of_lists(whole)
+    if len(lists) == 1 and _all_are(dict, lists[0]):  # the table has a name, and something is said of it
+        return lists[0]
     if any(isinstance(value, dict | list) for value in values):
         return None
-    return [whole] if any(map(is_label_name, whole)) else [{"file": key, "label": value} for key, value in whole.items()]
+    return [whole] if any(map(is_label_name, whole)) else _rows_of_pairs(whole.items())
+
+
+def _rows_of_objects(whole: dict[str, dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Rows of column -> row number -> value, as pandas writes a table, or of file -> row."""
+    first, *others = whole.values()
+    if first and all(map(str.isdigit, first)) and all(list(other) == list(first) for other in others):
+        return [{column: by_row[number] for column, by_row in whole.items()} for number in first]
+    shared = set(first).intersection(*others)
+    is_of_files = any(os.path.splitext(key)[1].lower() in IMAGE_ENDINGS for key in first)  # of a split, perhaps
+    return [{"file": key, **row} for key, row in whole.items()] if shared and not is_of_files else None
+
+
+def _rows_of_lists(whole: dict[str, list[Any]]) -> list[dict[str, Any]] | None:
+    """Rows of columns and data, of a list of rows or pairs, of column -> values, of class -> files, or of file -> one label."""
+    lists = list(whole.values())
+    if {"columns", "data"} <= whole.keys() <= {"columns", "data", "index"}:
+        is_table = _all_are(str, whole["columns"]) and all(
+            isinstance(row, list) and len(row) == len(whole["columns"]) for row in whole["data"]
+        )
+        return [dict(zip(whole["columns"], row, strict=True)) for row in whole["data"]] if is_table else None
+    if len(lists) == 1 and _all_are(dict, lists[0]):
+        return lists[0]
+    if len(lists) == 1 and all(isinstance(item, list) and len(item) == 2 for item in lists[0]):
+        return _rows_of_pairs(lists[0])
+    if any(map(is_label_name, whole)) and len(set(map(len, lists))) == 1:
+        return [dict(zip(whole, row, strict=True)) for row in zip(*lists, strict=True)]
+    if all(os.path.splitext(key)[1].lower() in IMAGE_ENDINGS for key in whole):
+        return _rows_of_pairs((key, labels[0]) for key, labels in whole.items()) if set(map(len, lists)) == {1} else None
+    is_of_files = all(_all_are(str, files) for files in lists)
+    return _rows_of_pairs((file, key) for key, files in whole.items() for file in files) if is_of_files else None
+
+
+def _rows_of_pairs(pairs: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    return [{"file": file, "label": label} for file, label in pairs]
+
+
+def _all_are(kind: type, items: Sequence[Any]) -> bool:
+    return all(isinstance(item, kind) for item in items)

@@ -25,7 +25,8 @@ _METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _MAX_BYTES = 2**29
 _MAX_SHOWN_COLUMNS = 20
 _ONES = frozenset({"1", "1.0", "True"})
-_ROW_INDEX = re.compile(r"\(column [0-9]+\)|Unnamed: [0-9]+")  # what pandas makes of the index of a table
+# What pandas makes of the index of a table, and parts of a dataset.
+_NOT_LABELS = re.compile(r"\(column [0-9]+\)|Unnamed: [0-9]+|folds?|kfold|splits?|subset|partition|(is_)?train", re.IGNORECASE)
 _CANONICAL_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
 
 
@@ -172,7 +173,7 @@ def _choose_label_column(table: LabelTable, label_column: str | None, file_colum
                 f"{table.list_columns()}."
             )
         return label_column
-    others = [column for column in table.columns if column != file_column and not _ROW_INDEX.fullmatch(column)]
+    others = [column for column in table.columns if column != file_column and not _NOT_LABELS.fullmatch(column)]
     named = label_names_in(others)
     if len(named) > 1:
         flags = " or ".join(f"--label-column {shlex.quote(column)}" for column in named)

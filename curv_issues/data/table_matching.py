@@ -15,7 +15,7 @@ from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_names import is_label_name, shared_name
 from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
 from curv_issues.data.labels import is_missing
-from curv_issues.data.path_lookup import IGNORING_CASE
+from curv_issues.data.path_lookup import IGNORING_CASE, clean_path
 from curv_issues.data.path_modes import ImagePaths, Match, text_of
 from curv_issues.errors import DatasetError
 
@@ -291,6 +291,12 @@ def _check_repeated_rows(table: LabelTable, matched: Matched) -> None:
     values = table.columns[matched.label_column]
     for first, later in matched.repeated_rows:
         if values[first] != values[later]:
+            names = [clean_path(str(table.columns[matched.file_column][row])) for row in (first, later)]
+            if names[0] != names[1]:
+                raise DatasetError(
+                    f"{table.name} has two labels for one image, which both {names[0]} ({table.where(first)}) and {names[1]} "
+                    f"({table.where(later)}) fit: {values[first]!r} and {values[later]!r}; remove one, or correct the paths."
+                )
             raise DatasetError(
                 f"{table.name} has two labels for {table.columns[matched.file_column][first]}: {values[first]!r} in "
                 f"{table.where(first)} and {values[later]!r} in {table.where(later)}; remove one."

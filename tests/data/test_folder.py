@@ -215,6 +215,13 @@ def test_a_pipe_that_is_called_like_a_table(tmp_path):
         load_data(tmp_path)
 
 
+def test_files_in_the_format_of_mnist_are_named(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(DatasetError, match=r"holds files in the format of MNIST \(raw/train-images-idx3-ubyte\.gz\), which is not"):
+        load_data(tmp_path)
+
+
 def test_a_table_that_names_images_is_no_dataset(tmp_path):
     pq.write_table(pa.table({"id": [7, 8], "path": ["a/1.png", "a/2.png"], "label": [0, 1]}), tmp_path / "x.parquet")
     with pytest.raises(

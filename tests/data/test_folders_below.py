@@ -78,3 +78,12 @@ def test_classes_that_are_called_like_splits(tmp_path):
         "The classes at level 2 are called like splits (test, train); if they are splits, audit the folder that holds them."
     )
     assert load_data(tmp_path, class_level=2, splits=False).source.notes == ()
+
+
+def test_folders_of_a_kind_are_skipped_on_the_way_to_the_classes(tmp_path):
+    office = write(tmp_path / "office", *below("amazon/images", "webcam/images"))
+    (note,) = load_data(office).source.notes
+    assert note.endswith("there are folders in them (cat, dog): use --class-level 3 if those are the classes.")
+    assert load_data(office, class_level=3).class_names == ("cat", "dog")
+    tiny = write(tmp_path / "tiny", *(path.replace("/", "/images/") for path in CLASSES))
+    assert load_data(tiny).source.notes == ()

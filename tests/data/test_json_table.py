@@ -8,6 +8,7 @@ import pytest
 
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.huggingface import load_data
+from curv_issues.data.label_table import read_table
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file
 from tests.data.pictures import write_image_folder
@@ -27,9 +28,15 @@ def write(folder: Path, *labels: str, name: str = "metadata.jsonl", others: str 
     [
         '{"0.png": "cat", "1.png": "dog", "2.png": "cat"}',
         '{"cat": ["0.png", "2.png"], "dog": ["1.png"]}',
+        '{"cat": ["0", "2"], "dog": ["1"]}',
+        '{"0.png": ["cat"], "1.png": ["dog"], "2.png": ["cat"]}',
         '{"0.png": {"label": "cat"}, "1.png": {"label": "dog"}, "2.png": {"label": "cat"}}',
         '{"0": {"path": "0.png", "label": "cat"}, "1": {"path": "1.png", "label": "dog"}, "2": {"path": "2.png", "label": "cat"}}',
         '{"path": {"0": "0.png", "1": "1.png", "7": "2.png"}, "label": {"0": "cat", "1": "dog", "7": "cat"}}',
+        '{"path": ["0.png", "1.png", "2.png"], "label": ["cat", "dog", "cat"]}',
+        '{"columns": ["x", "label"], "index": [0, 1, 2], "data": [["0.png", "cat"], ["1.png", "dog"], ["2.png", "cat"]]}',
+        '{"labels": [["0.png", "cat"], ["1.png", "dog"], ["2.png", "cat"]]}',
+        '{"version": 1, "images": [{"id": "0", "y": "cat"}, {"id": "1", "y": "dog"}, {"id": "2", "y": "cat"}]}',
     ],
 )
 def test_one_object_for_all_images(tmp_path: Path, content: str) -> None:
@@ -37,6 +44,24 @@ def test_one_object_for_all_images(tmp_path: Path, content: str) -> None:
     (folder / "table.json").write_text(content)
     data = load_data(folder, labels=folder / "table.json")
     assert [data.class_names[label] for label in data.labels] == ["cat", "dog", "cat"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"train": {"0.png": "cat"}, "test": {"1.png": "dog"}}',
+        '{"train": {"0.png": "cat", "1.png": "dog"}}',
+        '{"0.png": ["cat"], "1.png": ["cat", "dog"]}',
+        '{"columns": ["x", "label"], "data": [["0.png"]]}',
+        '{"cat": [1, "0.png"]}',
+        '{"a": {"x": 1}, "b": {"y": 1}}',
+        '{"a": [{"x": 1}], "b": [{"x": 1}], "c": 1}',
+    ],
+)
+def test_one_object_in_another_shape(tmp_path: Path, content: str) -> None:
+    (tmp_path / "table.json").write_text(content)
+    with pytest.raises(DatasetError, match=r"holds something other than a list of objects; expected one object per line"):
+        read_table(tmp_path / "table.json")
 
 
 @pytest.mark.parametrize(

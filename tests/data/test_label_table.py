@@ -249,6 +249,7 @@ def test_the_label_column(columns: list[str], expected: str) -> None:
             "Choose one with --label-column (label_column).",
         ),
         (["file"], {}, "labels.csv has no column of labels; its columns are: file. Add a column called label."),
+        (["file", "Fold"], {}, "labels.csv has no column of labels; its columns are: file, Fold. Add a column called label."),
         (
             ["file", "label"],
             {"label_column": "x"},

@@ -129,6 +129,10 @@ def test_rows_that_repeat_an_image() -> None:
     with pytest.raises(DatasetError) as caught:
         match_rows(other, PATHS, root=ROOT)
     assert str(caught.value) == "labels.csv has two labels for cat/1.jpg: 'a' in line 2 and 'c' in line 4; remove one."
+    message = refused(table_of(["siteA/1.jpg", "siteB/1.jpg"], ["a", "b"]), ["1.jpg"])
+    assert message.startswith(
+        "labels.csv has two labels for one image, which both siteA/1.jpg (line 2) and siteB/1.jpg (line 3) fit:"
+    )
 
 
 def test_labels_that_are_integers_become_integers_in_text_tables_only() -> None:

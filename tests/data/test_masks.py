@@ -1,0 +1,32 @@
+"""Masks beside images are no samples."""
+
+from __future__ import annotations
+
+import pytest
+
+from curv_issues.data.huggingface import load_data
+from tests.data.test_image_folder import given_classes, left_out, write
+
+IMAGES = ("Covid/images/1.png", "Covid/images/2.png", "Normal/images/1.png", "Normal/images/2.png")
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [
+        ["Covid/masks/1.png", "Normal/Ground truth/1.png"],
+        ["Covid/images/1_mask.png", "Normal/images/2_mask_1.jpg"],
+        ["Covid/images/1_GT.png", "Covid/thumbs/deep/1.png"],
+    ],
+)
+def test_masks_beside_images_are_left_out_with_a_note(tmp_path, masks):
+    data = load_data(write(tmp_path, *IMAGES, *masks))
+    assert given_classes(data) == {path: path.split("/")[0] for path in IMAGES}
+    assert left_out(data) == {"mask beside an image": masks}
+    (note,) = data.source.notes
+    assert note.startswith("2 files that look like images were left out: mask beside an image")
+    assert len(load_data(tmp_path, labels="folders")) == 6
+
+
+def test_other_images_with_such_names(tmp_path):
+    paths = ("cat/masks/1.png", "cat/x/1.png", "cat/2_mask.png", "mask/1.png", "no_mask/1.png", "no_mask/images/gt_2/1.png")
+    assert len(load_data(write(tmp_path, *paths))) == 6
