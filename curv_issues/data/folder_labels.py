@@ -10,7 +10,7 @@ from typing import Any
 from curv_issues.data.accounts import shorten
 from curv_issues.data.addresses import describe_addresses
 from curv_issues.data.folder_layout import Parts
-from curv_issues.data.label_names import label_names_in
+from curv_issues.data.label_names import label_names_in, note_unnamed
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.labels import kinds_of
 from curv_issues.data.table_matching import Matched, columns_not_used, labels_of_images, match_rows
@@ -56,7 +56,9 @@ def labels_of_table(
     rows = matched.row_of_image.tolist()
     found = {path: label for path, label, row in zip(paths, labels, rows, strict=True) if row >= 0}
     column = matched.label_column
-    return TableLabels(found, column, f"column {column!r} of {table.name}", _notes(table, matched))
+    origin = f"column {column!r} of {table.name}"
+    notes = _notes(table, matched) + (note_unnamed(column, origin) if label_column is None else [])
+    return TableLabels(found, column, origin, notes)
 
 
 def labels_of_metadata(

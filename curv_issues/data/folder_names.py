@@ -21,9 +21,10 @@ WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "phot
 """Names in lower case of a folder that alone holds a whole dataset."""
 
 _KINDS_OF_FILES = """
-    annotation annotations batch chunk depth docs example examples extra fold folds ground groundtruth gt hq hr input inputs ir
-    label labels lq lr mask masks meta metadata nir output outputs part parts pred rgb sample samples segmentation segmentations
-    set shard target targets thumbnails thumbs trimap trimaps truth unlabeled unlabelled unsup unsupervised
+    annotation annotations batch chunk depth devset docs example examples extra fold folds ground groundtruth gt hq hr input
+    inputs ir label labels lq lr mask masks meta metadata nir output outputs part parts pred rgb sample samples segmentation
+    segmentations set shard target targets testset thumbnails thumbs trainingset trainset trimap trimaps truth unlabeled
+    unlabelled unsup unsupervised valset
 """
 _CLASS = ("category", "class", "label", "object", "target")
 _NEW_WORD = "(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"

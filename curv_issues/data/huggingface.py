@@ -18,7 +18,7 @@ from curv_issues.data.data_frames import table_of_frame
 from curv_issues.data.decoding import DecodedPictures, Progress, choose_resolution, choose_workers, decode_all, sample_sizes
 from curv_issues.data.image_folder import FOLDERS, FolderOptions
 from curv_issues.data.joined_labels import find_selected_columns, read_labels
-from curv_issues.data.label_names import alike_names, several_labels
+from curv_issues.data.label_names import alike_names, note_unnamed, several_labels
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.picture import decode_picture
 from curv_issues.data.sampling import stratified_sample
@@ -113,7 +113,7 @@ def load_data(
         selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
     except DatasetError as error:  # what was found may explain it
         raise DatasetError(" ".join([str(error), *opened.notes])) from error
-    is_chosen = label_column is not None
+    is_named = is_chosen = label_column is not None
     if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
         if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):
             raise UsageError(f"--image-column (image_column) is for tables of images; {opened.name} is a folder of image files.")
@@ -126,6 +126,7 @@ def load_data(
         image_column, label_column, is_chosen = None, None, True  # the columns were chosen when the tables were opened
     columns = find_selected_columns(selection, image_column=image_column, label_column=label_column)
     encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=skip_unlabelled)
+    is_found = not is_named and columns.class_names is None and not isinstance(selection.pieces[0].table, FileTable)
     labelled = np.flatnonzero(~encoded.unlabelled)
     rows = labelled if max_samples is None else labelled[stratified_sample(encoded.codes[labelled], max_samples, seed=seed)]
     account = _account(opened, selection)
@@ -187,6 +188,7 @@ def load_data(
             files=account,
             notes=(
                 *opened.notes,
+                *(note_unnamed(columns.label, origin) if is_found else ()),
                 *notes_on_splits(opened.splits, selection, columns.label),
                 *(account.notes() if account else ()),
                 *_notes_on_names(encoded.class_names),

@@ -22,6 +22,13 @@ def is_label_name(name: str) -> bool:
     return shared_name(name).strip().casefold() in LABEL_NAMES
 
 
+def note_unnamed(column: str, origin: str) -> list[str]:
+    """Return a note on a column that is taken as the labels although its name does not say so; `origin` is how notes call it."""
+    if is_label_name(column):
+        return []
+    return [f"The labels are {origin}, the only column that could be; if that is wrong, name another with --label-column."]
+
+
 def label_names_in(columns: Iterable[str]) -> list[str]:
     """Return the columns whose name says that they hold labels; `y` beside `x` is a coordinate, and does not."""
     names = {column: shared_name(column).strip().casefold() for column in columns}

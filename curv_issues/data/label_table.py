@@ -20,7 +20,7 @@ from curv_issues.data.unread_types import LFS_POINTER, reason_of_head
 from curv_issues.errors import DatasetError
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
-_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 _METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _MAX_BYTES = 2**29
 _MAX_SHOWN_COLUMNS = 20
@@ -111,7 +111,7 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
     name = os.fsdecode(path)
     file = Path(name).expanduser()
     ending = file.suffix.lower()
-    if ending in _SPREADSHEETS:
+    if ending in SPREADSHEETS:
         raise DatasetError(f"{name} is a spreadsheet; save it as CSV.")
     if ending not in TABLE_ENDINGS:
         raise DatasetError(f"Expected a table of labels ({', '.join(TABLE_ENDINGS)}), but got {name}.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from curv_issues.data.accounts import shorten
 from curv_issues.data.label_names import label_names_in
-from curv_issues.data.label_table import LabelTable, is_metadata_name, read_table
+from curv_issues.data.label_table import SPREADSHEETS, LabelTable, is_metadata_name, read_table
 from curv_issues.data.table_matching import labels_of_images, match_rows, names_images
 from curv_issues.data.walk import FoundTree
 from curv_issues.errors import DatasetError
@@ -67,6 +67,11 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
     """
     paths = list(folder_of)
     notes = []
+    sheets = [file.path for file in tree.files if file.ending in SPREADSHEETS and file.refused is None]
+    if 0 < len(sheets) <= _MOST_TABLES:
+        notes.append(
+            f"Spreadsheets are not read ({shorten(sheets)}); if one holds the labels, save it as CSV and use --labels FILE."
+        )
     for path in find_tables(tree):
         found = _read(tree, path, paths)
         if found is None:

@@ -212,6 +212,7 @@ def test_committed_results_are_of_the_cells_of_the_script(folder: str, modules: 
         assert "-modified" not in result["made_by"]["commit"], path.name
 
 
+@pytest.mark.slow
 def test_a_cheap_cell_made_anew_is_as_committed() -> None:
     """Digits, seed 0: the figure in the README can be had again."""
     configuration = detection_benchmark.cell("digits", 0.05, 0)

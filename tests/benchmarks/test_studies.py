@@ -185,7 +185,7 @@ def test_decided_anew_is_what_the_whole_cell_would_say(
     assert "left: its training comes out differently here" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", [comparison, estimator, beyond, ranking, recipe, schedule])
+@pytest.mark.parametrize("module", [comparison, pytest.param(estimator, marks=pytest.mark.slow), beyond, ranking, recipe, schedule])
 def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "RESULTS", tmp_path)
     monkeypatch.setattr(module, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))

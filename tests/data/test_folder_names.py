@@ -19,6 +19,7 @@ from tests.data.test_image_folder import write
         ("seg_pred", "seg_test/seg_test/sea", "seg_train/seg_train/sea"),
         ("Training Set/cat", "Test Set/cat", "Test Set/dog"),
         ("HR", "LR"),
+        ("testset", "trainset"),
         ("fold1", "fold2"),
         ("HAM_images_part_1", "HAM_images_part_2"),
         ("JPEGImages", "SegmentationClass", "SegmentationObject"),

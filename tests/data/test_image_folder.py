@@ -364,7 +364,11 @@ class TestTables:
         labels = {"1.png": "b", "2.png": "a", "3.png": "a", "4.png": "b"}
         write(tmp_path, *labels)
         write_csv(tmp_path / "metadata.csv", ("file_name", "width"), *((path, str(8 + (path > "2"))) for path in labels))
-        assert load_data(tmp_path).class_names == ("8", "9")
+        data = load_data(tmp_path)
+        assert data.class_names == ("8", "9")
+        (note,) = data.source.notes
+        assert note.startswith("The labels are column 'width' of metadata.csv, the only column that could be; if that is wrong,")
+        assert load_data(tmp_path, label_column="width").source.notes == ()
         lines = (f'{{"file_name": "{path}", "label": "{label}"}}' for path, label in labels.items())
         (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
         assert given_classes(load_data(tmp_path)) == labels

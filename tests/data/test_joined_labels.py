@@ -188,3 +188,13 @@ def test_ids_and_captions_are_not_proposed_as_labels(tmp_path):
     with pytest.raises(DatasetError, match=r"is called label, and one could be it: breed \(the values of id, caption differ"):
         load_data(tmp_path / "one.parquet")
     assert load_data(tmp_path / "one.parquet", label_column="breed").class_names == ("x", "y")
+
+
+def test_a_column_that_is_not_called_label_is_noted(tmp_path):
+    path = write_parquet(tmp_path / "x.parquet", ["a", "a", "b", "b"])
+    pq.write_table(pq.read_table(path).rename_columns(["image", "width"]), path)
+    assert load_data(path).source.notes == (
+        f"The labels are column 'width' of {path}, the only column that could be; if that is wrong, name another with "
+        "--label-column.",
+    )
+    assert load_data(path, label_column="width").source.notes == ()

@@ -46,6 +46,12 @@ def test_a_table_of_few_images_is_noted(tmp_path):
     assert "column 'label' of corrected.csv differs for 2 of 2 images (cat/1.png: 'fox')" in note
 
 
+def test_spreadsheets_are_noted(tmp_path):
+    (write(tmp_path, *TWO) / "labels.xlsx").write_bytes(b"PK")
+    (note,) = load_data(tmp_path).source.notes
+    assert note.startswith("Spreadsheets are not read (labels.xlsx); if one holds the labels, save it as CSV")
+
+
 def test_a_table_of_ids(tmp_path):
     table(write(tmp_path, *BATCHES) / "labels.csv", "abcd", "xyxy", name="dx")
     assert load_data(tmp_path).source.notes[0].startswith("labels.csv names the images too")
