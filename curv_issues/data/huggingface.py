@@ -156,6 +156,7 @@ def load_data(
         if unreadable:
             _LOGGER.info("%s", account.line())  # again: these files were counted as read
     keep, decoded = _drop_unreadable(decoded)
+    lost = np.setdiff1d(encoded.codes[rows], encoded.codes[rows[keep]])
     rows = rows[keep]
 
     def open_picture(index: int) -> Image.Image:
@@ -191,6 +192,7 @@ def load_data(
                 *(note_unnamed(columns.label, origin) if is_found else ()),
                 *notes_on_splits(opened.splits, selection, columns.label),
                 *(account.notes() if account else ()),
+                *(f"No image of the class {encoded.class_names[code]!r} can be read." for code in lost),
                 *_notes_on_names(encoded.class_names),
                 *([decoded.value_note] if decoded.value_note else ()),
             ),

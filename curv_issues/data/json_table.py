@@ -158,6 +158,8 @@ def _rows_of_object(whole: dict[str, Any]) -> list[dict[str, Any]] | None:
         return _rows_of_objects(whole)
     if values and len(lists) == len(values):
         return _rows_of_lists(whole)
+    if whole.keys() == {"classes", "labels"} and isinstance(whole["labels"], dict):  # as FiftyOne writes them
+        return _rows_of_codes(whole["labels"], whole["classes"])
     if len(lists) == 1 and _all_are(dict, lists[0]):  # the table has a name, and something is said of it
         return lists[0]
     if any(isinstance(value, dict | list) for value in values):
@@ -193,6 +195,12 @@ def _rows_of_lists(whole: dict[str, list[Any]]) -> list[dict[str, Any]] | None:
         return _rows_of_pairs((key, labels[0]) for key, labels in whole.items()) if set(map(len, lists)) == {1} else None
     is_of_files = all(_all_are(str, files) for files in lists)
     return _rows_of_pairs((file, key) for key, files in whole.items() for file in files) if is_of_files else None
+
+
+def _rows_of_codes(codes: dict[str, Any], names: Any) -> list[dict[str, Any]] | None:
+    """Rows of file -> index of its class."""
+    are_codes = isinstance(names, list) and all(isinstance(code, int) and 0 <= code < len(names) for code in codes.values())
+    return _rows_of_pairs((file, names[code]) for file, code in codes.items()) if are_codes else None
 
 
 def _rows_of_pairs(pairs: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from curv_issues.errors import DatasetError, UsageError
 
 def is_python_object(dataset: Any) -> bool:
     """Return whether a dataset is a pandas DataFrame or a dataset of torch. Imports neither library."""
+    if type(dataset).__module__.partition(".")[0] == "datasets":  # a streaming one is a dataset of torch where torch is imported
+        return False
     return _is_a(dataset, "pandas", "DataFrame") or _is_a(dataset, "torch.utils.data", "Dataset")
 
 
@@ -54,7 +56,10 @@ def records_of_paths(paths: Sequence[str | os.PathLike[str]], labels: Any, *, na
     """
     for row, path in enumerate(paths):
         if not isinstance(path, str | os.PathLike):
-            raise DatasetError(f"Item {row} of the {name} is a {type(path).__name__}; expected paths of image files.")
+            raise DatasetError(
+                f"Item {row} of the {name} is of type {type(path).__name__}; expected paths of image files. "
+                "For images in memory, give a DataFrame with a column of them, or arrays with curv_issues.from_arrays."
+            )
     if isinstance(labels, str | bytes | Mapping | Set) or not hasattr(labels, "__len__"):
         raise DatasetError(f"Expected one label per image as a list, an array or a Series, but got a {type(labels).__name__}.")
     values = list_values(labels) if _is_a(labels, "pandas", "Series") else _as_list(labels)

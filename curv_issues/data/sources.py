@@ -210,6 +210,8 @@ def looks_like_path(name: str) -> bool:
 def _open_files(names: Sequence[str], config_name: str | None, revision: str | None, options: FolderOptions) -> OpenedSource:
     _refuse("parquet files", options, config_name=config_name, revision=revision)
     paths = [Path(name).expanduser().resolve() for name in names]
+    if repeated := [name for name, path in zip(names, paths, strict=True) if paths.count(path) > 1]:
+        raise DatasetError(f"The file {repeated[0]} is given twice; name each file once.")
     for name, path in zip(names, paths, strict=True):
         if not os.path.exists(path):
             raise DatasetError(f"There is no file or folder {name}.")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from curv_issues.data.accounts import shorten
-from curv_issues.data.addresses import column_of_addresses, describe_addresses
+from curv_issues.data.addresses import column_of_addresses, describe_addresses, is_address
 from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_names import is_label_name, shared_name
 from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
@@ -306,6 +306,9 @@ def _check_repeated_rows(table: LabelTable, matched: Matched) -> None:
 def _describe_mismatch(
     table: LabelTable, paths: Sequence[str], candidates: Sequence[str], file_column: str | None, advice: str | None
 ) -> str:
+    first = next((name for name in table.columns if is_address(name) or os.path.splitext(name)[1].lower() in IMAGE_ENDINGS), None)
+    if first is not None and table.is_text:
+        return f"{table.name} has no header: its first line holds {first}. Add a first line such as file,label."
     column = next((name for name in candidates if any(map(text_of, table.columns[name]))), None)
     if column is None:
         return f"{table.name} has no column that names images; its columns are: {table.list_columns()}."

@@ -6,9 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from curv_issues.data.accounts import shorten
-from curv_issues.data.label_names import label_names_in
+from curv_issues.data.addresses import is_address
+from curv_issues.data.image_types import IMAGE_ENDINGS
+from curv_issues.data.label_names import is_label_name, label_names_in, looks_like_ids
 from curv_issues.data.label_table import SPREADSHEETS, LabelTable, is_metadata_name, read_table
 from curv_issues.data.table_matching import labels_of_images, match_rows, names_images
 from curv_issues.data.walk import FoundTree
@@ -38,18 +41,31 @@ def find_tables_of_labels(tree: FoundTree, paths: Sequence[str]) -> list[str]:
     """
     # Text may be anything, and the answers to a contest hold no labels.
     tables = [path for path in find_tables(tree) if not path.endswith(".txt") and "submission" not in path.lower()]
-    return [path for path in tables if _read(tree, path, paths) is not None] or tables
+    found = {path: _read(tree, path, paths) for path in tables}
+    return [path for path, read in found.items() if read is not None and read.column is not None] or tables
 
 
-def _read(tree: FoundTree, path: str, paths: Sequence[str]) -> tuple[LabelTable, str, list[str]] | None:
-    """A table, its column of files and its others; None: it cannot be read, names no images or has no other column."""
+class _Read(NamedTuple):
+    """A table, the column that names the images, None if none does, and the columns that may hold labels."""
+
+    table: LabelTable
+    column: str | None
+    others: list[str]
+
+
+def _read(tree: FoundTree, path: str, paths: Sequence[str]) -> _Read | None:
+    """A table; None: it cannot be read, or has no column that may hold labels."""
     try:
         table = replace(read_table(tree.root / path), name=path)
         column = names_images(table, paths, root=tree.root)
     except DatasetError:
         return None
-    others = [other for other in table.columns if other != column]
-    return (table, column, others) if column is not None and others else None
+    others = [
+        other
+        for other, values in table.columns.items()
+        if other != column and (is_label_name(other) or not looks_like_ids(values, column=other))
+    ]
+    return _Read(table, column, others) if others else None
 
 
 def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: str) -> list[str]:
@@ -79,7 +95,9 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
         table, column, others = found
         flag = f"--labels {tree.root / path}"
         labels = label_names_in(others)
-        if len(labels) == 1:
+        if column is None:
+            notes += _note_other_names(table) if labels else []
+        elif len(labels) == 1:
             notes += _compare(table, column, labels[0], folder_of, name=name, root=tree.root, flag=flag)
         else:
             notes.append(
@@ -87,6 +105,22 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
                 f"{flag} --label-column COLUMN."
             )
     return notes
+
+
+def _note_other_names(table: LabelTable) -> list[str]:
+    """A note on a table of labels that names images, but not those of the folder."""
+    for column, values in table.columns.items():
+        names = [value for value in values if isinstance(value, str) and _is_image_name(value)]
+        if 2 * len(names) > len(values):
+            return [
+                f"{table.name} has labels, but names other images than those of the folder ({column!r} holds {shorten(names, 2)}), "
+                "and was not read."
+            ]
+    return []
+
+
+def _is_image_name(text: str) -> bool:
+    return is_address(text) or os.path.splitext(text.strip())[1].lower() in IMAGE_ENDINGS
 
 
 def _compare(

@@ -199,6 +199,9 @@ def test_unreadable_files_are_named_with_row_and_path(tmp_path):
     assert data.paths.tolist() == ["cat/0.png", "dog/1.png"]
     assert [entry["path"] for entry in data.source.unreadable] == ["cat/1.png", "dog/0.png"]
     check_rows(data, [0, 3])
+    assert not [note for note in data.source.notes if "of the class" in note]
+    (folder / "cat" / "0.png").write_bytes(b"no picture")
+    assert "No image of the class 'cat' can be read." in load_data(folder, skip_unreadable=True).source.notes
 
 
 def test_embedded_pictures_have_no_path_in_messages(tmp_path):

@@ -6,6 +6,7 @@ import sys
 import datasets
 import pytest
 
+import curv_issues
 from curv_issues.data.sources import looks_like_path, open_source
 from curv_issues.errors import DatasetError, UsageError
 from tests.data.pictures import write_image_folder, write_parquet
@@ -138,6 +139,12 @@ def test_a_folder_among_several(tmp_path):
         open_source([tmp_path / "pets" / "cat", tmp_path / "pets" / "dog"])  # the shell makes this of pets/*
 
 
+def test_a_file_that_is_given_twice(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", [0])
+    with pytest.raises(DatasetError, match=r"^The file .*a\.parquet is given twice; name each file once\.$"):
+        open_source([path, tmp_path / "." / "a.parquet"])
+
+
 def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1}))
     with pytest.raises(DatasetError, match=r"^The name of the dataset is empty; expected a Hub id such as org/name or a "):
@@ -233,6 +240,11 @@ def test_streaming_datasets(in_memory):
     for dataset in (stream, datasets.IterableDatasetDict({"train": stream})):
         with pytest.raises(DatasetError, match=r"^A streaming dataset can be read only once, .* --max-samples .* materialise"):
             open_source(dataset)
+    import torch
+
+    assert isinstance(stream, torch.utils.data.IterableDataset)
+    with pytest.raises(DatasetError, match=r"^A streaming dataset can be read only once"):
+        curv_issues.load_data(stream)
 
 
 @pytest.mark.parametrize(("dataset", "shown"), [(3, "int"), ([], "nothing"), (None, "NoneType"), ([1, 2], "list")])

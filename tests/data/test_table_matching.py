@@ -211,6 +211,12 @@ def test_a_table_of_numbers_without_a_header(tmp_path: Path, first: str, label: 
         match_rows(read_table(path), [f"{number}.jpg" for number in range(6)], root=tmp_path)
 
 
+@pytest.mark.parametrize("first", ["gs://bucket/9.jpg", "other/9.jpeg"])
+def test_a_table_of_other_images_without_a_header(first: str) -> None:
+    table = LabelTable("x.csv", {"TRAIN": ["TRAIN", "TEST"], first: ["gs://bucket/7.jpg", "gs://bucket/8.jpg"]}, is_text=True)
+    assert refused(table) == f"x.csv has no header: its first line holds {first}. Add a first line such as file,label."
+
+
 def test_paths_of_label_studio() -> None:
     texts = ["/data/upload/12/0a1b2c3d-1.jpg", "/data/local-files/?d=photos/cat/2.jpg"]
     for text, path in zip(texts, ["1.jpg", "cat/2.jpg"], strict=True):

@@ -46,6 +46,15 @@ def test_a_table_of_few_images_is_noted(tmp_path):
     assert "column 'label' of corrected.csv differs for 2 of 2 images (cat/1.png: 'fox')" in note
 
 
+@pytest.mark.parametrize("names", [["1.tif", "2.tif"], ["https://example.org/1.png", "https://example.org/2.png"]])
+def test_a_table_of_other_images_is_noted(tmp_path, names):
+    table(write(tmp_path, *BATCHES) / "labels.csv", names, "xy")
+    (note,) = load_data(tmp_path).source.notes
+    assert note.startswith(
+        f"labels.csv has labels, but names other images than those of the folder ('file' holds {', '.join(names)})"
+    )
+
+
 def test_spreadsheets_are_noted(tmp_path):
     (write(tmp_path, *TWO) / "labels.xlsx").write_bytes(b"PK")
     (note,) = load_data(tmp_path).source.notes
@@ -74,12 +83,12 @@ def test_a_table_with_two_labels_for_an_image_is_noted(tmp_path):
 
 
 def test_the_table_that_names_the_images_is_proposed(tmp_path):
-    root = write(tmp_path, "images/a.png", "images/b.png")
+    root = write(tmp_path, *(f"images/{name}.png" for name in "abcd"))
     (root / "classes.json").write_text('{"0": "cat", "1": "dog"}')
     with pytest.raises(DatasetError, match=r"Perhaps the labels are in classes\.json: --labels "):
         load_data(root)
-    table(root / "train.csv", "ab", "xy", name="dx")
-    table(root / "sample_submission.csv", "ab", "xy")
+    table(root / "train.csv", "abcd", "xyxy", name="dx")
+    table(root / "sample_submission.csv", "abcd", "xyxy")
     with pytest.raises(DatasetError, match=r"Perhaps the labels are in train\.csv: --labels "):
         load_data(root)
 
@@ -87,7 +96,8 @@ def test_the_table_that_names_the_images_is_proposed(tmp_path):
 def test_other_files_say_nothing_of_the_labels(tmp_path):
     root = write(tmp_path, *TWO)
     (root / "list.txt").write_text("file\n" + "\n".join(TWO))  # only names
-    table(root / "few.csv", [TWO[0], "x", "y", "z"], "xyxy")  # mostly other images
+    table(root / "few.csv", [TWO[0], "x", "y", "z"], "xyxy")  # no images, but for one
+    table(root / "ids.csv", TWO, "abcd", name="key")
     (root / "damaged.csv").write_text('file,label\n"cat/1.png')
     (root / "damaged.parquet").write_bytes(b"PAR1")
     for path in TWO:  # a caption for each image
