@@ -313,8 +313,8 @@ def test_paths_with_labels(tmp_path: Path, labels: Any) -> None:
         (
             ["a.png", 3],
             [1, 2],
-            "Item 1 of the list of paths is of type int; expected paths of image files. For images in memory, give a DataFrame with a "
-            "column of them, or arrays with curv_issues.from_arrays.",
+            "Item 1 of the list of paths is of type int; expected paths of image files. For images in memory, give a "
+            "DataFrame with a column of them, or arrays with curv_issues.from_arrays.",
         ),
         (["a.png"], "x", "Expected one label per image as a list, an array or a Series, but got a str."),
         (["a.png"], None, "Expected one label per image as a list, an array or a Series, but got a NoneType."),
