@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from curv_issues.data.column_types import ClassType, ColumnType, ImageType, StructType, ValueType
-from curv_issues.data.label_names import label_names_in
+from curv_issues.data.label_names import holds_no_labels, label_names_in
 from curv_issues.errors import DatasetError
 
 
@@ -45,7 +45,7 @@ def find_columns(types: Mapping[str, ColumnType], *, image_column: str | None = 
         DatasetError: there is no such column, none of the right type, or several.
     """
     image = _find(types, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
-    others = {name: kind for name, kind in types.items() if name != image and not _is_bookkeeping(name)}
+    others = {name: kind for name, kind in types.items() if name != image and not holds_no_labels(name)}
     if label_column is None:
         label_column = _find_by_name(others)
     label = _find(types, label_column, tiers=(_is_class_label, _is_plain_label), what="label", among=others)
@@ -103,11 +103,6 @@ def _several(what: str, candidates: Iterable[str]) -> DatasetError:
     names = list(candidates)
     flags = " or ".join(f"--{what}-column {name}" for name in names)
     return DatasetError(f"There are several {what} columns: {', '.join(names)}; choose one with {flags}.")
-
-
-def _is_bookkeeping(name: str) -> bool:
-    """Names that libraries give to their own columns: `__key__`, `__url__`, `__index_level_0__`."""
-    return name.startswith("__")
 
 
 _EXPECTED = {

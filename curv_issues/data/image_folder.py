@@ -274,7 +274,8 @@ def _compare_with_folders(layout: Layout, labels: TableLabels) -> list[str]:
     folders = _folder_of(find_classes(images, depth=layout.depth, class_level=1) for images in layout.splits.values())
     listed = [path for path in folders if labels.values.get(path) is not None]
     differing = [path for path in listed if str(labels.values[path]) != folders[path]]
-    if not differing or len(set(folders.values())) < 2:
+    names = set(folders.values())
+    if not differing or len(names) < 2 or say_no_class(names) or differ_by_split_only(names):
         return []
     return [
         f"The labels are from {labels.origin}; for {len(differing):,} of {len(listed):,} images they differ from the name of the "

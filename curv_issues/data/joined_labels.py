@@ -10,7 +10,7 @@ from curv_issues.data.accounts import shorten
 from curv_issues.data.column_types import ClassType, ValueType
 from curv_issues.data.columns import Columns, find_columns, find_image_columns
 from curv_issues.data.image_types import IMAGE_ENDINGS
-from curv_issues.data.label_names import is_label_name, looks_like_ids
+from curv_issues.data.label_names import holds_no_labels, is_label_name, looks_like_ids
 from curv_issues.data.label_table import describe_candidates, describe_ids
 from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, is_missing, kinds_of
 from curv_issues.data.splits import Piece, Selection
@@ -46,7 +46,7 @@ def find_selected_columns(selection: Selection, *, image_column: str | None, lab
 def _explain_candidates(table: Table, image_column: str | None) -> None:
     """Raise DatasetError if several columns of plain values could be the labels, and some of them hold ids or captions."""
     images = [image_column] if image_column in table.types else find_image_columns(table.types)
-    columns = [name for name in table.types if name not in images and not name.startswith("__")]
+    columns = [name for name in table.types if name not in images and not holds_no_labels(name)]
     plain = [name for name in columns if isinstance(table.types[name], ValueType)]
     if not images or len(plain) < 2 or any(is_label_name(name) or isinstance(table.types[name], ClassType) for name in columns):
         return

@@ -14,12 +14,19 @@ LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "cate
 """Column names that say "label", in lower case; compare with `is_label_name`."""
 
 _FEW_ROWS = 20
+# Columns of libraries (`__key__`), what pandas makes of the index of a table, and parts of a dataset.
+_NO_LABELS = re.compile(r"__.*|\(column [0-9]+\)|Unnamed: [0-9]+|folds?|kfold|splits?|subset|partition|(is_)?train", re.IGNORECASE)
 _NUMBERED_COLUMN = re.compile(r"(.+) \(column [0-9]+\)")  # what `read_table` makes of a name that repeats
 
 
 def is_label_name(name: str) -> bool:
     """Return whether a column with this name holds labels, in any case: Label, TARGETS, y, label (column 2)."""
     return shared_name(name).strip().casefold() in LABEL_NAMES
+
+
+def holds_no_labels(column: str) -> bool:
+    """Return whether the name of a column says that it holds no labels: the index of a table, or parts of a dataset."""
+    return _NO_LABELS.fullmatch(column) is not None
 
 
 def note_unnamed(column: str, origin: str) -> list[str]:

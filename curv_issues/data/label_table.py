@@ -14,7 +14,7 @@ from typing import Any
 from curv_issues.data.accounts import shorten
 from curv_issues.data.delimited import decode_text, read_delimited
 from curv_issues.data.json_table import find_ambiguous, read_json
-from curv_issues.data.label_names import label_names_in, looks_like_ids
+from curv_issues.data.label_names import holds_no_labels, label_names_in, looks_like_ids
 from curv_issues.data.parquet_table import read_parquet_columns
 from curv_issues.data.unread_types import LFS_POINTER, reason_of_head
 from curv_issues.errors import DatasetError
@@ -25,8 +25,6 @@ _METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _MAX_BYTES = 2**29
 _MAX_SHOWN_COLUMNS = 20
 _ONES = frozenset({"1", "1.0", "True"})
-# What pandas makes of the index of a table, and parts of a dataset.
-_NOT_LABELS = re.compile(r"\(column [0-9]+\)|Unnamed: [0-9]+|folds?|kfold|splits?|subset|partition|(is_)?train", re.IGNORECASE)
 _CANONICAL_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
 
 
@@ -173,7 +171,7 @@ def _choose_label_column(table: LabelTable, label_column: str | None, file_colum
                 f"{table.list_columns()}."
             )
         return label_column
-    others = [column for column in table.columns if column != file_column and not _NOT_LABELS.fullmatch(column)]
+    others = [column for column in table.columns if column != file_column and not holds_no_labels(column)]
     named = label_names_in(others)
     if len(named) > 1:
         flags = " or ".join(f"--label-column {shlex.quote(column)}" for column in named)

@@ -87,3 +87,6 @@ def test_folders_of_a_kind_are_skipped_on_the_way_to_the_classes(tmp_path):
     assert load_data(office, class_level=3).class_names == ("cat", "dog")
     tiny = write(tmp_path / "tiny", *(path.replace("/", "/images/") for path in CLASSES))
     assert load_data(tiny).source.notes == ()
+    pairs = write(tmp_path / "pairs", *(f"{name}/{kind}/{name}.png" for name in ("bowl", "cup") for kind in ("rgb", "depth")))
+    (note,) = load_data(pairs).source.notes
+    assert note.endswith("(bowl, cup); the images of all folders in them (depth, rgb) are audited together.")

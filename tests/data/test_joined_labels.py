@@ -198,3 +198,6 @@ def test_a_column_that_is_not_called_label_is_noted(tmp_path):
         "--label-column.",
     )
     assert load_data(path, label_column="width").source.notes == ()
+    pq.write_table(pq.read_table(path).rename_columns(["image", "split"]), path)
+    with pytest.raises(DatasetError, match=r"^No label column found"):
+        load_data(path)
