@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -209,3 +210,19 @@ def test_after_ctrl_c_in_training_nothing_is_compared(monkeypatch: pytest.Monkey
         audit(make_data(40), epochs=4, cut_off="10%", duplicates=True, progress=tell)
     result = check_without_comparison(caught.value.result, tmp_path / "out")
     assert result.complete is False
+
+
+def test_another_split_is_compared_with_the_threshold_of_the_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float | None] = []
+    find_overlap = MODULE.find_overlap
+
+    def recorded(*data: LabeledData, **options: Any) -> Any:
+        used.append(options["threshold"])
+        return find_overlap(*data, **options)
+
+    monkeypatch.setattr(MODULE, "find_overlap", recorded)
+    result = audit(planted_data(), against=planted_data(), epochs=1)
+    audit(planted_data(), against=planted_data(), epochs=1, duplicates=False)
+    audit(planted_data(), against=planted_data(), epochs=1, duplicate_threshold=0.77)
+    assert used == [result.summary["duplicates"]["threshold"], None, 0.77]
+    assert result.summary["against"]["threshold"] == used[0]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 import itertools
 import math
 from typing import Any
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-import curv_issues.curvature
 from curv_issues.curvature import input_gradient, input_loss_curvature, rademacher_directions
 from curv_issues.device import autocast, has_bfloat16
 from curv_issues.probes.base import ProbeSpec
@@ -241,8 +239,3 @@ def test_wrong_arguments(options: dict, message: str) -> None:
     inputs, labels = inputs_and_labels()
     with pytest.raises(ValueError, match=message):
         input_loss_curvature(smooth_net(), inputs, labels, **options)
-
-
-def test_the_example_of_the_docstring() -> None:
-    assert doctest.testmod(curv_issues.curvature).failed == 0
-    assert doctest.testmod(curv_issues.curvature).attempted >= 3

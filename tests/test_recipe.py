@@ -43,6 +43,14 @@ def test_small_and_large_datasets_both_get_a_sensible_run() -> None:
     assert large.batch_size >= 256
 
 
+@pytest.mark.parametrize(
+    ("n", "batch_size"), [(500, 16), (2_000, 32), (5_000, 64), (10_000, 64), (20_000, 128), (50_000, 256), (200_000, 512)]
+)
+def test_the_batch_grows_with_the_size_to_the_power_of_seven_tenths(n: int, batch_size: int) -> None:
+    assert recipe(n).batch_size == batch_size
+    assert recipe(n).learning_rate == pytest.approx(0.2 * (batch_size / 256) ** 0.5)
+
+
 def test_presets_order_the_effort() -> None:
     quick, standard, thorough = (recipe(50_000, preset=name) for name in ("quick", "standard", "thorough"))
     assert quick.epochs < standard.epochs < thorough.epochs

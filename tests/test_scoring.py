@@ -15,7 +15,7 @@ from curv_issues.device import has_bfloat16
 from curv_issues.plugins import load_attribute
 from curv_issues.probes.convnet import ConvNet
 from curv_issues.run import make_spec
-from curv_issues.scoring import evaluating, predict, predict_logits, scoring_pass
+from curv_issues.scoring import embed_mirrored, evaluating, predict, predict_logits, scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Tracker
 from tests import reference
@@ -284,3 +284,11 @@ def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to
     probabilities, _, suggested = predict(Sure(), PICTURES, torch.full_like(LABELS, 2), device=CPU)
     assert (probabilities[:, [0, 1, 3]] == 0).all()
     assert (suggested == 3).all()
+
+
+def test_mirrored_embeddings_are_those_of_the_images_flipped_left_to_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_float32(monkeypatch)
+    network = probe()
+    flipped = predict(network, PICTURES.flip(2), LABELS, device=CPU)[1]
+    np.testing.assert_allclose(embed_mirrored(network, PICTURES, device=CPU), flipped, rtol=1e-2, atol=1e-3)
+    assert not np.allclose(flipped, predict(network, PICTURES, LABELS, device=CPU)[1], rtol=1e-2, atol=1e-3)

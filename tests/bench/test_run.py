@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import curv_issues.bench.cell as bench_cell
 import curv_issues.bench.run as bench_run
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.cell import measure_cell
@@ -19,6 +20,7 @@ from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.progress import Progress
 from curv_issues.run import run_probe
 from curv_issues.trackers import SCORES
+from curv_issues.trackers.base import Need
 from tests.bench.cells import make_cell
 from tests.small import linear_probe, make_data
 
@@ -46,6 +48,22 @@ def test_every_method_is_measured(cell: dict[str, Any]) -> None:
     flags = {name for name, method in cell["methods"].items() if method["flagged"] is not None}
     assert flags == {"default", *(info.headline for info in BASELINES.values() if info.flags)}
     json.dumps(cell, allow_nan=False)
+
+
+def test_costs_are_multiples_of_the_training_without_input_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose training gradient made it 1.5 times as long: a baseline that took as long as that run costs 1.5."""
+    plain: list[float] = []
+
+    def of_a_baseline(name: str, run: Any, *others: Any) -> dict[str, Any]:
+        plain.append(others[-2] / run.seconds["train"])
+        return {}
+
+    monkeypatch.setattr(bench_cell, "_of_a_baseline", of_a_baseline)
+    passes = {**dict.fromkeys(Need, 1.0), Need.TRAINING: 0.0, Need.TRAINING_GRADIENT: 0.5}
+    measure_cell(
+        DATA, parse_noise("uniform:0.1"), 0, options=OPTIONS, methods=parse_methods("margin,ssft", num_samples=0), passes=passes
+    )
+    assert plain == [pytest.approx(1 / 1.5)]
 
 
 def test_scores_are_those_of_the_one_run_against_the_truth(cell: dict[str, Any]) -> None:

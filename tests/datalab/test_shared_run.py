@@ -13,9 +13,10 @@ from cleanlab import Datalab
 from torch import nn
 
 from curv_issues.data.datalab import read_lab
-from curv_issues.errors import AuditError
+from curv_issues.errors import AuditError, UsageError
 from curv_issues.issue_managers import kept_run
 from curv_issues.issue_managers.kept_run import STATISTIC, identify_probe
+from curv_issues.issue_managers.planned_run import join_run
 from tests.datalab.labs import NAMES, N, class_label_dataset, digits, find, make_lab
 
 
@@ -227,3 +228,11 @@ def test_global_generators_are_neither_used_nor_changed():
     two = make_lab()
     find(two, probe=small_network)
     assert one.issues.equals(two.issues)
+
+
+def test_a_plan_that_failed_is_not_joined_by_the_next_call():
+    lab = make_lab()
+    failed = join_run(lab, "curvature", {"epochs": 2})
+    with pytest.raises(UsageError, match="epochs"):
+        join_run(lab, "duplicate_conflict", {"epochs": -1})
+    assert join_run(lab, "duplicate_conflict", {"epochs": 3}) is not failed

@@ -258,6 +258,35 @@ class TestWithin:
         monkeypatch.setattr(search, "CLOSEST", 0)
         assert len(compare_within(data, device="cpu").same()) == 0
 
+    def test_how_many_pairs_each_comparison_gets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Coarse: all. At full resolution: eight per image. With crops: four per image above .3. Aligned: one above .6."""
+        monkeypatch.setattr(search, "LEAST_ALIGNED", 2)
+        compared: dict[str, int] = {}
+
+        def constant(name: str, value: float) -> None:
+            def compare(first: Details, second: Details, pairs: torch.Tensor, *, mirrored: torch.Tensor) -> torch.Tensor:
+                compared[name] = len(pairs)
+                return torch.full((len(pairs),), value)
+
+            monkeypatch.setattr(search, name, compare)
+
+        def run(coarse: float, quick: float, crop: float) -> tuple[list[int], set[float]]:
+            compared.clear()
+            for name, value in (("coarse_similarity", coarse), ("quick_similarity", quick), ("crop_similarity", crop)):
+                constant(name, value)
+            constant("similarity", 1.0)
+            details = Details(torch.zeros(3, 32, 32, 1, dtype=torch.uint8), torch.arange(3), device=torch.device("cpu"))
+            pairs = torch.tensor([[0, 1]] * 40)
+            candidates = Candidates(pairs, torch.zeros(40, dtype=torch.bool), torch.zeros(40, dtype=torch.bool))
+            values = search._values(details, details, candidates)
+            names = ("coarse_similarity", "quick_similarity", "crop_similarity", "similarity")
+            return [compared.get(name, 0) for name in names], {round(value, 2) for value in values.tolist()}
+
+        assert run(0.9, 0.31, 0.61) == ([40, 24, 12, 3], {0.3, 0.31, 0.61, 1.0})  # a coarse value counts as .3 at most
+        assert run(0.9, 0.29, 0.61) == ([40, 24, 0, 0], {0.3, 0.29})
+        assert run(0.9, 0.31, 0.59) == ([40, 24, 12, 0], {0.3, 0.31, 0.59})
+        assert run(0.2, 0.1, 0.59) == ([40, 24, 0, 0], {0.2, 0.1})
+
     def test_only_the_most_promising_are_aligned_with_all_care(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """At most one a picture, though every pair is promising."""
         monkeypatch.setattr(search, "LEAST_ALIGNED", 2)

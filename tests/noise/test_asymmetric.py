@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 import re
 from typing import Any
 
@@ -129,7 +128,5 @@ def test_wrong_arguments(options: dict[str, Any], message: str) -> None:
         flip_labels_asymmetric(labels, rate, **given_options)
 
 
-def test_it_is_public_and_its_example_holds() -> None:
+def test_it_is_public() -> None:
     assert curv_issues.flip_labels_asymmetric is flip_labels_asymmetric
-    result = doctest.testmod(curv_issues.noise.asymmetric)
-    assert (result.failed, result.attempted >= 3) == (0, True)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,7 +119,5 @@ def test_other_seeds_are_refused() -> None:
         plant_conflicting_duplicates(make_data(), 1, seed=0.5)  # type: ignore[arg-type]
 
 
-def test_it_is_public_and_its_example_holds() -> None:
+def test_it_is_public() -> None:
     assert curv_issues.plant_conflicting_duplicates is plant_conflicting_duplicates
-    result = doctest.testmod(curv_issues.noise.duplicates)
-    assert (result.failed, result.attempted >= 5) == (0, True)

