@@ -69,7 +69,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     if configuration["long_tail"] != "balanced":
         data = long_tailed(data, configuration["long_tail"], seed=seed)
     noisy, truth = plant(data, configuration["rate"], seed)
-    result = audit_data(noisy, TrainingOptions(seed=seed), FindingOptions(), DuplicateOptions(search=False))
+    result = audit_data(noisy, TrainingOptions(seed=seed), FindingOptions(), DuplicateOptions(duplicates=False))
 
     suspicion = result.scores["suspicion"].to_numpy()
     suspect = {

@@ -164,7 +164,7 @@ def audit(
     own_scores = [str(getattr(tracker, "name", "")) for tracker in trackers]
     finding = FindingOptions(score=score, cut_off=cut_off, own_scores=own_scores)
     training = training.with_score(score)
-    looking = DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
+    looking = DuplicateOptions(duplicates=duplicates, duplicate_threshold=duplicate_threshold)
     start = time.perf_counter()
     from curv_issues.data.against import load_against
     from curv_issues.data.huggingface import load_data  # imports datasets, which errors above need not wait for
@@ -254,7 +254,7 @@ def audit_data(
     check_auditable(data)
     from curv_issues.run import run_probe  # imports torch, which errors above need not wait for
 
-    run = run_probe(data, training, trackers=trackers, mirrored=looking.search, progress=progress)
+    run = run_probe(data, training, trackers=trackers, mirrored=looking.duplicates, progress=progress)
     if run is None:
         raise AuditInterrupted(None)
     if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
@@ -262,10 +262,10 @@ def audit_data(
     start = time.perf_counter()
     interrupted, compared, overlap = run.interrupted, None, None
     try:
-        if not interrupted and looking.search:
-            compared = compare_pictures(data, run, looking.threshold, progress=progress)
+        if not interrupted and looking.duplicates:
+            compared = compare_pictures(data, run, looking.duplicate_threshold, progress=progress)
         if not interrupted and others is not None:
-            threshold = looking.threshold if compared is None else compared.threshold  # one rule for all pictures
+            threshold = looking.duplicate_threshold if compared is None else compared.threshold  # one rule for all pictures
             overlap = find_overlap(data, others, threshold=threshold, device=run.device)
     except KeyboardInterrupt:  # the ranking is there
         interrupted = True
@@ -369,8 +369,8 @@ def make_result(
         "options": {
             **plain_options(training),
             **asdict(finding),
-            "duplicates": looking.search,
-            "duplicate_threshold": looking.threshold,
+            "duplicates": looking.duplicates,
+            "duplicate_threshold": looking.duplicate_threshold,
         },
         "recipe": asdict(run.recipe),
         "seed": training.seed,
@@ -384,7 +384,7 @@ def make_result(
         "notes": [
             *notes_on(data),
             *([judged.cut_off.note] if judged.cut_off.note else []),
-            *([NOT_COMPARED] if looking.search and compared is None else []),
+            *([NOT_COMPARED] if looking.duplicates and compared is None else []),
         ],
     }
     return AuditResult(

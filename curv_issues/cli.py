@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curv_issues import cli_options as shared
 from curv_issues.cli_bench import bench
+from curv_issues.cli_options import Dataset, Output, Quiet, check_source, part_of, with_options
 from curv_issues.cli_saving import ResultSaver
 from curv_issues.cli_shared import Debug, debug_is_on, exit_codes, folder_name
-from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions, whole_option
+from curv_issues.config import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
 from curv_issues.counting import counted
-from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.errors import AuditError, AuditInterrupted
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
@@ -31,7 +30,6 @@ from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
 from curv_issues.storage import check_output, check_space, claimed_output, output_folder
 from curv_issues.streams import protect_streams, stdout_failure
-from curv_issues.trackers import SCORES
 from curv_issues.unexpected import report_unexpected
 from curv_issues.version import package_version
 from curv_issues.visible import visible
@@ -102,132 +100,47 @@ def _global_options(
 
 
 @app.command()
+@with_options(SourceOptions, TrainingOptions, FindingOptions, DuplicateOptions)
 def audit(
-    dataset: shared.Dataset,
-    split: shared.Split = None,
-    config_name: shared.ConfigName = None,
-    revision: shared.Revision = None,
-    image_column: shared.ImageColumn = None,
-    label_column: shared.LabelColumn = None,
-    labels: shared.Labels = None,
-    file_column: shared.FileColumn = None,
-    splits: shared.Splits = None,
-    class_level: shared.ClassLevel = None,
-    max_samples: Annotated[int | None, typer.Option(help="Audit a stratified sample of this size.")] = None,
-    skip_unreadable: shared.SkipUnreadable = False,
-    skip_unlabelled: shared.SkipUnlabelled = False,
-    value_range: shared.ValueRange = None,
-    max_pixels: shared.MaxPixels = None,
-    output: Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
-    seed: Annotated[int, typer.Option(help="Of sampling and training.")] = 0,
-    device: shared.Device = "auto",
-    preset: shared.Preset = "standard",
-    probe: shared.Probe = "convnet",
-    epochs: shared.Epochs = None,
-    batch_size: Annotated[int | None, typer.Option(help="Samples a step. Default: from the size of the dataset.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Its peak. Default: from the batch size.")] = None,
-    resolution: Annotated[int | None, typer.Option(help="Pixels. Default: 32 for thumbnails, else 48.")] = None,
-    flip: Annotated[
-        bool | None, typer.Option("--flip/--no-flip", help="Mirror in training. Default: colour pictures only.")
-    ] = None,
-    curvature_epochs: Annotated[
-        int | None, typer.Option(help="Number of epochs, evenly spread, after which curvature is measured.")
-    ] = None,
-    num_matvecs: shared.NumMatvecs = None,
-    measure: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SCORE", help="Measure a score that makes the run longer (see curv-issues scores), or all."),
-    ] = None,
-    score: Annotated[
-        str,
-        typer.Option(help=f"Rank by default (the margin in training, late epochs most) or one of: {', '.join(SCORES)}."),
-    ] = "default",
-    cut_off: shared.CutOff = "auto",
-    duplicates: Annotated[
-        bool, typer.Option("--duplicates/--no-duplicates", help="Look for the same picture under different labels.")
-    ] = True,
-    duplicate_threshold: Annotated[
-        float | None, typer.Option(help="Similarity (up to 1) from which on pictures count as the same. Default: from the data.")
-    ] = None,
+    dataset: Dataset,
+    *,
     against: Annotated[
-        str | None, typer.Option(metavar="SPLIT", help="List the pictures that stand in this other split too.")
+        str | None,
+        typer.Option(metavar="SPLIT", help="Also report images that appear in this other split (train/test leakage)."),
     ] = None,
-    format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
-    quiet: shared.Quiet = False,
+    output: Output = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
+    format: Annotated[str, typer.Option(help=f"Output format on stdout: {', '.join(FORMATS)}.")] = "table",
+    quiet: Quiet = False,
     debug: Debug = False,
+    **values: Any,
 ) -> None:
     """Train a short probe on a labelled image dataset and list the labels that look wrong."""
     with exit_codes():
         look_up(FORMATS, format, "format")
-        scores_to_measure = "all" if measure == ["all"] else measure or ()
+        values["measure"] = "all" if values["measure"] == ["all"] else values["measure"] or ()
         # wrong options end the command before anything slow is imported or read
-        TrainingOptions(
-            seed=seed,
-            device=device,
-            preset=preset,
-            probe=probe,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            flip=flip,
-            resolution=resolution,
-            curvature_epochs=curvature_epochs,
-            num_matvecs=num_matvecs,
-            measure=scores_to_measure,
-        )
-        FindingOptions(score=score, cut_off=cut_off)
-        DuplicateOptions(search=duplicates, threshold=duplicate_threshold)
-        whole_option("max_samples", max_samples)
-        values = None if value_range is None else parse_value_range(value_range)
-        check_max_pixels(max_pixels)
-        folder = output_folder(output if output is not None else folder_name(dataset, split))
+        for group in (TrainingOptions, FindingOptions, DuplicateOptions):
+            group(**part_of(values, group))
+        check_source(values)
+        folder = output_folder(output if output is not None else folder_name(dataset, values["split"]))
         sources = [name for name in dataset if name]
         with _saving(folder, overwrite, sources, format, quiet) as saver, live_progress(quiet=quiet) as progress:
             from curv_issues.auditing import audit as run_audit
 
             result = run_audit(
                 dataset[0] if len(dataset) == 1 else dataset,
-                split=split,
-                config_name=config_name,
-                revision=revision,
-                image_column=image_column,
-                label_column=label_column,
-                labels=labels,
-                file_column=file_column,
-                splits=splits,
-                class_level=class_level,
-                max_samples=max_samples,
-                skip_unreadable=skip_unreadable,
-                skip_unlabelled=skip_unlabelled,
-                value_range=values,
-                max_pixels=max_pixels,
-                seed=seed,
-                device=device,
-                preset=preset,
-                probe=probe,
-                epochs=epochs,
-                batch_size=batch_size,
-                learning_rate=learning_rate,
-                resolution=resolution,
-                flip=flip,
-                curvature_epochs=curvature_epochs,
-                num_matvecs=num_matvecs,
-                measure=scores_to_measure,
-                score=score,
-                cut_off=cut_off,
-                duplicates=duplicates,
-                duplicate_threshold=duplicate_threshold,
                 against=against,
                 progress=progress,
                 on_result=saver.save,
+                **values,
             )
         _deliver(result, saver.folder, format=format, quiet=quiet)
 
 
 @app.command()
 def scores(
-    format: Annotated[str, typer.Option(help="table or json.")] = "table",
+    format: Annotated[str, typer.Option(help="Output format on stdout: table or json.")] = "table",
     debug: Debug = False,
 ) -> None:
     """List the scores: which end is suspect, what each costs, and where it is from."""
@@ -241,8 +154,8 @@ app.command()(bench)
 @app.command()
 def demo(
     output: Annotated[str, typer.Option(help="Folder for the results; an older result in it is replaced.")] = "curv-issues-demo",
-    format: Annotated[str, typer.Option(help=f"Of stdout: {', '.join(FORMATS)}.")] = "table",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+    format: Annotated[str, typer.Option(help=f"Output format on stdout: {', '.join(FORMATS)}.")] = "table",
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Audit scikit-learn's handwritten digits with planted errors: offline, under a minute."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from curv_issues import cli_options as shared
+from curv_issues.cli_options import Dataset, Output, Quiet, check_source, part_of, with_options
 from curv_issues.cli_shared import Debug, exit_codes, folder_name
-from curv_issues.config import TrainingOptions, parse_cut_off, whole_option
-from curv_issues.data.value_range import check_max_pixels, parse_value_range
+from curv_issues.config import FindingOptions, SourceOptions, TrainingOptions, parse_cut_off, whole_option
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
@@ -18,42 +17,24 @@ from curv_issues.storage import output_folder
 from curv_issues.visible import visible
 
 
+@with_options(SourceOptions, TrainingOptions, FindingOptions, without=("seed", "measure", "score"))
 def bench(
-    dataset: shared.Dataset,
+    dataset: Dataset,
+    *,
     noise: Annotated[
-        list[str] | None, typer.Option(help=f"What to plant; repeat it. {noise_forms()}. Default: uniform:0.1.")
+        list[str] | None, typer.Option(help=f"Noise to plant; repeat it. {noise_forms()}. Default: uniform:0.1.")
     ] = None,
     methods: Annotated[
         list[str] | None, typer.Option(help="all, or names of scores and baselines (see curv-issues scores), by commas.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Runs of each noise, with the seeds 0, 1, ...")] = 3,
-    max_samples: Annotated[int | None, typer.Option(help="Use a stratified sample of this size, the same in every run.")] = None,
-    output: Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")] = None,
+    output: Output = None,
     resume: Annotated[bool, typer.Option("--resume", help="Run only the cells that are missing in the folder.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results in the folder.")] = False,
-    split: shared.Split = None,
-    config_name: shared.ConfigName = None,
-    revision: shared.Revision = None,
-    image_column: shared.ImageColumn = None,
-    label_column: shared.LabelColumn = None,
-    labels: shared.Labels = None,
-    file_column: shared.FileColumn = None,
-    splits: shared.Splits = None,
-    class_level: shared.ClassLevel = None,
-    skip_unreadable: shared.SkipUnreadable = False,
-    skip_unlabelled: shared.SkipUnlabelled = False,
-    value_range: shared.ValueRange = None,
-    max_pixels: shared.MaxPixels = None,
-    device: shared.Device = "auto",
-    preset: shared.Preset = "standard",
-    probe: shared.Probe = "convnet",
-    epochs: shared.Epochs = None,
-    curvature_epochs: Annotated[int | None, typer.Option(help="Epochs after which curvature is measured. Default: every.")] = None,
-    num_matvecs: shared.NumMatvecs = None,
-    cut_off: shared.CutOff = "auto",
-    format: Annotated[str, typer.Option(help="Of stdout: table, md or json.")] = "table",
-    quiet: shared.Quiet = False,
+    format: Annotated[str, typer.Option(help="Output format on stdout: table, md or json.")] = "table",
+    quiet: Quiet = False,
     debug: Debug = False,
+    **values: Any,
 ) -> None:
     """Plant known errors and compare how well the default ranking, every score and every baseline find them."""
     with exit_codes():
@@ -61,22 +42,13 @@ def bench(
             raise UsageError(f"Unknown format {format!r}; choose one of: table, md, json.")
         noises = tuple(dict.fromkeys(parse_noise(text) for text in noise or ["uniform:0.1"]))
         whole_option("seeds", seeds)
-        whole_option("max_samples", max_samples)
-        values = None if value_range is None else parse_value_range(value_range)
-        check_max_pixels(max_pixels)
-        parse_cut_off(cut_off)
-        options = TrainingOptions(
-            device=device,
-            preset=preset,
-            probe=probe,
-            epochs=epochs,
-            curvature_epochs=curvature_epochs,
-            num_matvecs=num_matvecs,
-        )
+        check_source(values)
+        parse_cut_off(values["cut_off"])
+        options = TrainingOptions(**part_of(values, TrainingOptions))
         from curv_issues.bench.methods import parse_methods
 
         parse_methods(methods or ["all"], num_samples=0)  # a wrong name ends the command before anything is read
-        folder = output_folder(output if output is not None else folder_name(dataset, split, prefix="curv-issues-bench"))
+        folder = output_folder(output if output is not None else folder_name(dataset, values["split"], prefix="curv-issues-bench"))
         from curv_issues.bench.results import check_folder, remove_cells
 
         check_folder(folder, resume=resume, overwrite=overwrite, sources=[name for name in dataset if name])
@@ -87,27 +59,15 @@ def bench(
             from curv_issues.progress import Progress
             from curv_issues.summary import notes_on
 
-            choose_device(device)
+            choose_device(options.device)
             data = load_data(
                 dataset[0] if len(dataset) == 1 else dataset,
-                split=split,
-                config_name=config_name,
-                revision=revision,
-                image_column=image_column,
-                label_column=label_column,
-                labels=labels,
-                file_column=file_column,
-                splits=splits,
-                class_level=class_level,
-                max_samples=max_samples,
                 seed=0,
-                skip_unreadable=skip_unreadable,
-                skip_unlabelled=skip_unlabelled,
-                value_range=values,
-                max_pixels=max_pixels,
+                resolution=options.resolution,
+                **part_of(values, SourceOptions),
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
-            plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, cut_off)
+            plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, values["cut_off"])
             check_noises(data, plan)
             if overwrite:
                 remove_cells(folder)

@@ -1,13 +1,16 @@
-"""Options that several commands take, each described once."""
+"""The options of the commands: those of the dataclasses in `config`, and what only a command line has."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
 
 import typer
 
-from curv_issues.config import PRESETS
-from curv_issues.probes import PROBES
+from curv_issues.config import whole_option
+from curv_issues.data.value_range import check_max_pixels, parse_value_range
+from curv_issues.option import OptionInfo, list_options, option_names
 
 Dataset = Annotated[
     list[str],
@@ -17,48 +20,52 @@ Dataset = Annotated[
         "or one or several parquet files.",
     ),
 ]
-Split = Annotated[str | None, typer.Option(help="Such as train, train+test, train[:10%]. Default: train.")]
-ConfigName = Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.")]
-Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub dataset.")]
-ImageColumn = Annotated[str | None, typer.Option(help="Image column. Default: detected.")]
-LabelColumn = Annotated[str | None, typer.Option(help="Label column. Default: detected.")]
-Labels = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="Table of labels for a folder of images (.csv, .tsv, .jsonl, .parquet), or: folders. Default: metadata.csv, else "
-        "folder names.",
-    ),
-]
-FileColumn = Annotated[str | None, typer.Option(help="Column of the file names in a table of labels. Default: detected.")]
-Splits = Annotated[
-    bool | None,
-    typer.Option(
-        "--splits/--no-splits",
-        help="Whether top-level folders called train, test, ... are splits. Default: if all top-level folders are.",
-    ),
-]
-ClassLevel = Annotated[int | None, typer.Option(help="Which folder below the split names the class. Default: 1, the topmost.")]
-SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be decoded.")]
-SkipUnlabelled = Annotated[bool, typer.Option("--skip-unlabelled", help="Leave out samples without a label.")]
-ValueRange = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LOW:HIGH",
-        help="Values shown as black and white in images of more than 8 bits per channel, such as 0:4095 or just 4095. "
-        "Default: detected, one range for the dataset.",
-    ),
-]
-MaxPixels = Annotated[
-    int | None,
-    typer.Option(help="Images with more pixels count as unreadable. Default: 64 million, or fewer if memory is small."),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")]
-Preset = Annotated[str, typer.Option(help=f"Effort: {', '.join(PRESETS)}.")]
-Probe = Annotated[str, typer.Option(help=f"Network: {', '.join(PROBES)}.")]
-Epochs = Annotated[int | None, typer.Option(help="Passes over the data. Default: from the size of the dataset.")]
-NumMatvecs = Annotated[int | None, typer.Option(help="Random directions per measurement of curvature.")]
-CutOff = Annotated[
-    str, typer.Option(help="Which samples are flagged: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.")
-]
+Output = Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
+
+Values = dict[str, Any]
+"""Option -> value, as a command gets it."""
+
+
+def with_options(*groups: type, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of dataclasses, after its first parameter; it takes their values as `**values`.
+
+    Args:
+        groups: dataclasses whose fields are made by `option`.
+        without: options that the command does not take.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        first, *own = inspect.signature(command, eval_str=True).parameters.values()
+        own = [parameter for parameter in own if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+        taken = [_parameter(info) for group in groups for info in list_options(group) if info.name not in without]
+        parameters = [first, *taken, *own]
+        # typer reads both
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command
+
+    return decorate
+
+
+def part_of(values: Values, group: type) -> Values:
+    """Return the values of the options of one dataclass, as far as they are there."""
+    return {name: values[name] for name in option_names(group) if name in values}
+
+
+def check_source(values: Values) -> None:
+    """Check the options of a source that need not be read for it, and parse the value range.
+
+    Raises:
+        UsageError: one is wrong.
+    """
+    whole_option("max_samples", values["max_samples"])
+    if values["value_range"] is not None:
+        values["value_range"] = parse_value_range(values["value_range"])
+    check_max_pixels(values["max_pixels"])
+
+
+def _parameter(info: OptionInfo) -> inspect.Parameter:
+    described = typer.Option(*info.flags, help=info.help, metavar=info.metavar)
+    default = None if info.default == () else info.default
+    return inspect.Parameter(info.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[info.kind, described])

@@ -6,10 +6,11 @@ import contextlib
 import math
 import numbers
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, fields, replace
+from dataclasses import InitVar, dataclass, replace
 from typing import Any, Literal
 
 from curv_issues.errors import UsageError
+from curv_issues.option import option, option_names
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.trackers import SCORES
@@ -56,6 +57,44 @@ PRESETS: dict[str, PresetEffort] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Which samples of a dataset are read, and how; see `load_data`, which checks them."""
+
+    split: str | None = option(None, "Such as train, train+test, train[:10%]. Default: train.")
+    config_name: str | None = option(None, "Configuration of a Hub dataset.")
+    revision: str | None = option(None, "Branch, tag or commit of a Hub dataset.")
+    image_column: str | None = option(None, "Image column. Default: detected.")
+    label_column: str | None = option(None, "Label column. Default: detected.")
+    labels: Any = option(
+        None,
+        "Table of labels for a folder of images (.csv, .tsv, .jsonl, .parquet), or: folders. Default: metadata.csv, else folder "
+        "names.",
+        kind=str | None,
+        metavar="FILE",
+    )
+    file_column: str | None = option(None, "Column of the file names in a table of labels. Default: detected.")
+    splits: bool | None = option(
+        None,
+        "Whether top-level folders called train, test, ... are splits. Default: if all top-level folders are.",
+        flags=("--splits/--no-splits",),
+    )
+    class_level: int | None = option(None, "Which folder below the split names the class. Default: 1, the topmost.")
+    max_samples: int | None = option(None, "Read a stratified sample of this size.")
+    skip_unreadable: bool = option(False, "Leave out images that cannot be decoded.", flags=("--skip-unreadable",))
+    skip_unlabelled: bool = option(False, "Leave out samples without a label.", flags=("--skip-unlabelled",))
+    value_range: tuple[float, float] | None = option(
+        None,
+        "Values shown as black and white in images of more than 8 bits per channel, such as 0:4095 or just 4095. Default: "
+        "detected, one range for the dataset.",
+        kind=str | None,
+        metavar="LOW:HIGH",
+    )
+    max_pixels: int | None = option(
+        None, "Images with more pixels count as unreadable. Default: 64 million, or fewer if memory is small."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """Everything that changes the training run and so the scores. None means: follows from the data or the preset.
 
@@ -82,22 +121,34 @@ class TrainingOptions:
         UsageError: an option has a wrong type or value; the text names it.
     """
 
-    seed: int = 0
-    device: str = "auto"
-    preset: str = "standard"
-    probe: Any = "convnet"
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    weight_decay: float = 5e-4
-    flip: bool | None = None
-    shift: int | None = None
-    resolution: int | None = None
-    curvature_epochs: int | None = None
-    num_matvecs: int | None = None
-    step: float = 1e-2
-    form: CurvatureForm = "squared"
-    measure: str | Sequence[str] = ()
+    seed: int = option(0, "Seed of sampling and training.")
+    device: str = option("auto", "auto, cpu, cuda, mps, ...")
+    preset: str = option("standard", f"Effort: {', '.join(PRESETS)}.")
+    probe: Any = option("convnet", f"Network: {', '.join(PROBES)}.", kind=str)
+    epochs: int | None = option(None, "Passes over the data. Default: from the size of the dataset.")
+    batch_size: int | None = option(None, "Samples per step. Default: from the size of the dataset.")
+    learning_rate: float | None = option(None, "Peak learning rate. Default: from the batch size.")
+    weight_decay: float = option(5e-4, "Weight decay.")
+    flip: bool | None = option(
+        None, "Mirror images at random in training. Default: colour images only.", flags=("--flip/--no-flip",)
+    )
+    shift: int | None = option(None, "Largest random shift in training, pixels. Default: a sixteenth of the resolution.")
+    resolution: int | None = option(None, "Side of the images in pixels. Default: 32 for thumbnails, else 48.")
+    curvature_epochs: int | None = option(
+        None,
+        "Number of epochs, evenly spread, after which curvature is measured. Default: from the preset; in bench, all of them.",
+    )
+    num_matvecs: int | None = option(None, "Random directions per measurement of curvature. Default: from the preset.")
+    step: float = option(1e-2, "Finite-difference step of curvature; pixels are 0 to 1.")
+    form: CurvatureForm = option(
+        "squared", "Form of curvature: squared (as published) or norm (as in the authors' code).", kind=str
+    )
+    measure: str | Sequence[str] = option(
+        (),
+        "Also measure a score that makes the run longer (see curv-issues scores), or all.",
+        kind=list[str] | None,
+        metavar="SCORE",
+    )
 
     def __post_init__(self) -> None:
         for name in option_names(TrainingOptions):
@@ -144,8 +195,10 @@ class FindingOptions:
         UsageError: an option has a wrong type or value; the text names it.
     """
 
-    score: str = "default"
-    cut_off: str | float = "auto"
+    score: str = option("default", f"Rank by default (the margin in training, late epochs most) or one of: {', '.join(SCORES)}.")
+    cut_off: str | float = option(
+        "auto", "Which samples are flagged: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.", kind=str
+    )
     own_scores: InitVar[Sequence[str]] = ()
 
     def __post_init__(self, own_scores: Sequence[str]) -> None:
@@ -181,33 +234,30 @@ def parse_cut_off(cut_off: str | float) -> tuple[Literal["auto", "suspicion", "s
     return kind, value
 
 
-def option_names(options: type) -> tuple[str, ...]:
-    """Names of the options of one of the classes above."""
-    return tuple(field.name for field in fields(options))
-
-
 @dataclass(frozen=True, kw_only=True)
 class DuplicateOptions:
     """How pictures that show the same are looked for.
 
     Attributes:
-        search: whether they are.
-        threshold: similarity from which on two pictures count as the same, above 0, at most 1; None: from the data.
+        duplicates: whether they are.
+        duplicate_threshold: similarity from which on two pictures count as the same, above 0, at most 1; None: from the data.
 
     Raises:
         UsageError: an option has a wrong type or value; the text names it.
     """
 
-    search: bool = True
-    threshold: float | None = None
+    duplicates: bool = option(True, "Look for duplicate images with conflicting labels.", flags=("--duplicates/--no-duplicates",))
+    duplicate_threshold: float | None = option(
+        None, "Minimum similarity (0-1) at which two images count as duplicates. Default: from the data."
+    )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.search, bool):
-            raise UsageError(f"duplicates must be True or False, got {self.search!r}.")
-        threshold = _number("duplicate_threshold", self.threshold, optional=True, positive=True)
+        if not isinstance(self.duplicates, bool):
+            raise UsageError(f"duplicates must be True or False, got {self.duplicates!r}.")
+        threshold = _number("duplicate_threshold", self.duplicate_threshold, optional=True, positive=True)
         if threshold is not None and threshold > 1:
-            raise UsageError(f"duplicate_threshold must be above 0 and at most 1, got {self.threshold!r}.")
-        _make_plain(self, "threshold", threshold)
+            raise UsageError(f"duplicate_threshold must be above 0 and at most 1, got {self.duplicate_threshold!r}.")
+        _make_plain(self, "duplicate_threshold", threshold)
 
 
 def whole_option(name: str, value: Any, *, optional: bool = True) -> int | None:
@@ -270,8 +320,8 @@ __all__ = [
     "CurvatureForm",
     "DuplicateOptions",
     "FindingOptions",
+    "SourceOptions",
     "TrainingOptions",
-    "option_names",
     "parse_cut_off",
     "whole_number",
     "whole_option",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from dataclasses import asdict
 from fractions import Fraction
@@ -12,16 +13,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
+import curv_issues
 from curv_issues.config import (
     WHOLE_NUMBERS,
     DuplicateOptions,
     FindingOptions,
+    SourceOptions,
     TrainingOptions,
-    option_names,
     parse_cut_off,
     whole_option,
 )
 from curv_issues.errors import UsageError
+from curv_issues.option import list_options, option_names
 from curv_issues.probes import PROBES
 from curv_issues.trackers import SCORES
 
@@ -237,10 +240,26 @@ def test_an_own_score_can_rank() -> None:
 
 
 def test_the_search_for_duplicates() -> None:
-    assert (DuplicateOptions().search, DuplicateOptions().threshold) == (True, None)
-    assert DuplicateOptions(threshold=np.float32(0.5)).threshold == 0.5
+    assert (DuplicateOptions().duplicates, DuplicateOptions().duplicate_threshold) == (True, None)
+    assert DuplicateOptions(duplicate_threshold=np.float32(0.5)).duplicate_threshold == 0.5
     for threshold in (0, -0.1, 1.01, float("nan"), "0.9", True):
         with pytest.raises(UsageError, match="duplicate_threshold must be "):
-            DuplicateOptions(threshold=threshold)
+            DuplicateOptions(duplicate_threshold=threshold)
     with pytest.raises(UsageError, match="duplicates must be True or False, got 1"):
-        DuplicateOptions(search=1)  # type: ignore[arg-type]
+        DuplicateOptions(duplicates=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("group", [SourceOptions, TrainingOptions, FindingOptions, DuplicateOptions])
+def test_audit_takes_every_option_with_its_default(group: type) -> None:
+    taken = inspect.signature(curv_issues.audit).parameters
+    assert {name: taken[name].default for name in option_names(group)} == {info.name: info.default for info in list_options(group)}
+    documented = (curv_issues.audit.__doc__ or "").partition("Args:")[2].partition("Returns:")[0]
+    assert [name for name in option_names(group) if f"\n        {name}: " not in documented] == []
+    assert all(info.help.endswith(".") for info in list_options(group))
+
+
+def test_load_data_takes_every_option_of_the_source_with_its_default() -> None:
+    taken = inspect.signature(curv_issues.load_data).parameters
+    expected = {info.name: info.default for info in list_options(SourceOptions)}
+    assert {name: taken[name].default for name in expected} == expected
+    assert set(taken) - set(expected) == {"dataset", "resolution", "seed", "progress"}

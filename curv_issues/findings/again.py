@@ -97,7 +97,7 @@ def _is_list_of(values: object, types: tuple[type, ...], *, length: int | None =
 
 def _compared_again(result: AuditResult, threshold: float) -> ComparedPictures:
     """The pairs that an audit has kept, under another threshold."""
-    given = DuplicateOptions(threshold=threshold).threshold
+    given = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
     assert given is not None
     before = result.summary.get("duplicates")
     if before is None:

@@ -56,7 +56,7 @@ def find_duplicates(
         UsageError: an option is wrong.
     """
     check_type(data)
-    wanted = DuplicateOptions(threshold=threshold).threshold
+    wanted = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
     from curv_issues.duplicates.search import compare_within  # imports torch, which errors above need not wait for
 
     compared = compare_within(data, features=features, threshold=wanted, device=device)

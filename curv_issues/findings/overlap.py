@@ -35,7 +35,7 @@ def find_overlap(
     """
     from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
 
-    wanted = DuplicateOptions(threshold=threshold).threshold
+    wanted = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
     check_type(data)
     check_type(others)
     check_comparable(data, others)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from curv_issues.config import FindingOptions, option_names
+from curv_issues.config import FindingOptions
 from curv_issues.findings.again import find_again
 from curv_issues.issue_managers.base import RunIssueManager
+from curv_issues.option import option_names
 from curv_issues.result import AuditResult
 
 

@@ -76,7 +76,7 @@ class DuplicateConflictIssueManager(RunIssueManager):
         threshold = self._own.get("threshold")
         if threshold is not None:
             try:
-                fits = DuplicateOptions(threshold=threshold).threshold >= KEPT_FROM  # type: ignore[operator]
+                fits = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold >= KEPT_FROM  # type: ignore[operator]
             except UsageError:
                 fits = False
             if not fits:

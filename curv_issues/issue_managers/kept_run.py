@@ -10,8 +10,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from curv_issues.config import TrainingOptions, option_names
+from curv_issues.config import TrainingOptions
 from curv_issues.data.datalab import LabSamples, difference
+from curv_issues.option import option_names
 from curv_issues.result import AuditResult
 from curv_issues.tables import json_ready
 

@@ -95,3 +95,9 @@ def test_every_option_is_explained() -> None:
     for name, found in COMMANDS.items():
         assert found.help, name
     assert isinstance(app, typer.Typer)
+
+
+def test_bench_takes_what_an_audit_takes() -> None:
+    of_audit_only = {"--seed", "--measure", "--score", "--duplicates", "--no-duplicates", "--duplicate-threshold", "--against"}
+    assert flags("audit") - flags("bench") == of_audit_only
+    assert flags("bench") - flags("audit") == {"--noise", "--methods", "--seeds", "--resume"}

@@ -105,11 +105,13 @@ def test_ranking_by_one_score(pets: Path, name: str) -> None:
 
 def test_options_of_the_training_reach_it(pets: Path) -> None:
     line = "--epochs 3 --batch-size 4 --learning-rate 0.01 --resolution 12 --flip --curvature-epochs 2 --num-matvecs 3"
+    line += " --weight-decay 0.001 --shift 1 --step 0.02 --form norm"
     scores(pets, *line.split(), "--preset", "quick", "--probe", "resnet18")
     summary = summary_of(Path("out"))
     recipe = summary["recipe"]
     assert (recipe["epochs"], recipe["batch_size"], recipe["learning_rate"]) == (3, 4, 0.01)
     assert (recipe["flip"], recipe["curvature_epochs"], recipe["num_matvecs"]) == (True, [1, 2], 3)
+    assert (recipe["weight_decay"], recipe["shift"], recipe["step"], recipe["form"]) == (0.001, 1, 0.02, "norm")
     assert (summary["options"]["probe"], summary["options"]["preset"]) == ("resnet18", "quick")
     assert summary["dataset"]["resolution"] == 12
     scores(pets, "--no-flip", output="plain")
