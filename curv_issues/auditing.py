@@ -33,7 +33,7 @@ from curv_issues.summary import (
     plain_options,
     versions,
 )
-from curv_issues.tables import OVERLAP_SCHEMA, conform, json_ready, text_column
+from curv_issues.tables import json_ready, text_column
 
 if TYPE_CHECKING:
     import datasets
@@ -282,9 +282,8 @@ def audit_data(
         result.summary["peak_memory"] = peak_memory()
 
     def judge() -> AuditResult:
-        result = make_result(data, run, training, finding, looking, compared)
+        result = make_result(data, run, training, finding, looking, compared, None if overlap is None else overlap[0])
         if overlap is not None and others is not None:
-            result.overlap = conform(overlap[0], OVERLAP_SCHEMA, table="overlap")
             result.summary["against"] = json_ready(describe_overlap(overlap[0], others, overlap[1]))
         measure(result)
         return result
@@ -338,6 +337,7 @@ def make_result(
     finding: FindingOptions,
     looking: DuplicateOptions,
     compared: ComparedPictures | None = None,
+    overlap: pd.DataFrame | None = None,
 ) -> AuditResult:
     """Put data, run and judgement together; without compared pictures no duplicates are told."""
     names = np.array(data.class_names, dtype=object)
@@ -399,6 +399,7 @@ def make_result(
         conflicts=conflicts,
         duplicates=duplicates,
         pairs=pairs,
+        overlap=overlap,
         left_out=left_out_table(data.source.files),
     )
 

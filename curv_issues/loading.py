@@ -13,31 +13,12 @@ import pyarrow as pa
 
 from curv_issues.errors import UsageError
 from curv_issues.regular_files import read_bounded
-from curv_issues.storage import SHEET
-from curv_issues.tables import (
-    CONFLICTS_SCHEMA,
-    DUPLICATES_SCHEMA,
-    FINDINGS_SCHEMA,
-    IMAGES_SCHEMA,
-    LEFT_OUT_SCHEMA,
-    OVERLAP_SCHEMA,
-    PAIRS_SCHEMA,
-    SCORES_SCHEMA,
-    field_metadata,
-    read_table,
-    trajectories_from_arrow,
-)
+from curv_issues.result_tables import SCORES, SHEET, TABLES
+from curv_issues.tables import field_metadata, read_table, schema_of, trajectories_from_arrow
 
 LARGEST_SHEET = 64_000_000  # bytes
 _PNG = b"\x89PNG"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-_LATER_TABLES = {  # not in results of the first version
-    "conflicts": CONFLICTS_SCHEMA,
-    "duplicates": DUPLICATES_SCHEMA,
-    "pairs": PAIRS_SCHEMA,
-    "overlap": OVERLAP_SCHEMA,
-    "left_out": LEFT_OUT_SCHEMA,
-}
 
 
 def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, Any]:
@@ -51,18 +32,16 @@ def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, 
         Exception: a file is missing or holds something else than it should. The readers of the file formats raise anything for
             files made to mislead them.
     """
-    scores = _read_table(files, "scores", SCORES_SCHEMA, more=pa.float64())
-    trajectories = _read_table(files, "trajectories", pa.schema([SCORES_SCHEMA.field("row")]), more=pa.list_(pa.float32(), 1))
+    scores = _read_table(files, "scores", schema_of(SCORES), more=pa.float64())
+    trajectories = _read_table(files, "trajectories", pa.schema([scores.schema.field("row")]), more=pa.list_(pa.float32(), 1))
     if not trajectories.column("row").equals(scores.column("row")):
         raise UsageError("The scores and trajectories tables differ in their rows; expected the same, in the same order")
-    later = {name: schema for name, schema in _LATER_TABLES.items() if f"{name}.parquet" in files}
+    there = {name: table for name, table in TABLES.items() if table.needed or f"{name}.parquet" in files}
     return {
         "scores": _frame(scores),
         "score_metadata": field_metadata(scores.schema),
-        "findings": _frame(_read_table(files, "findings", FINDINGS_SCHEMA)),
-        "images": _frame(_read_table(files, "images", IMAGES_SCHEMA)),
         "trajectories": trajectories_from_arrow(trajectories),
-        **{name: _frame(_read_table(files, name, schema)) for name, schema in later.items()},
+        **{name: _frame(_read_table(files, name, schema_of(table))) for name, table in there.items()},
         **{name: _read_array(files, f"{name}.npy", len(scores), memory_map=memory_map) for name in ("pred_probs", "embeddings")},
         "contact_sheet": _read_sheet(files[SHEET]) if SHEET in files else None,
     }

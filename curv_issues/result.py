@@ -46,28 +46,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curv_issues.counting import counted
 from curv_issues.errors import UsageError
 from curv_issues.loading import read_parts
-from curv_issues.storage import SHEET, SUMMARY, opened_result, output_folder, parse_summary, replace_files, staged_result
-from curv_issues.tables import (
-    CONFLICTS_SCHEMA,
-    DUPLICATES_SCHEMA,
-    FINDINGS_SCHEMA,
-    IMAGES_SCHEMA,
-    LEFT_OUT_SCHEMA,
-    OVERLAP_SCHEMA,
-    PAIRS_SCHEMA,
-    SCORES_SCHEMA,
-    conform,
-    json_ready,
-    scores_schema,
-    to_arrow,
-    trajectories_to_arrow,
-)
+from curv_issues.result_tables import SCORES, SHEET, SUMMARY, TABLES
+from curv_issues.storage import opened_result, output_folder, parse_summary, replace_files, staged_result
+from curv_issues.tables import conform, json_ready, schema_of, scores_schema, to_arrow, trajectories_to_arrow
 
 SCHEMA_VERSION = 1
 LONGEST_REASON = 500  # characters of what another library says about a corrupt file
@@ -124,18 +110,16 @@ class AuditResult:
     left_out: pd.DataFrame = None  # never None after construction
 
     def __post_init__(self) -> None:
-        raw = [str(name) for name in self.scores.columns[len(SCORES_SCHEMA) :]]
+        raw = [str(name) for name in self.scores.columns[len(SCORES.columns) :]]
         self.score_metadata = {name: dict(entries) for name, entries in self.score_metadata.items()}
         self.scores = conform(self.scores, scores_schema(raw, self.score_metadata), table="scores")
-        self.findings = conform(self.findings, FINDINGS_SCHEMA, table="findings")
+        for name, table in TABLES.items():
+            frame = getattr(self, name)
+            if frame is None and table.default:
+                frame = schema_of(table).empty_table().to_pandas()
+            if frame is not None:
+                setattr(self, name, conform(frame, schema_of(table), table=name))
         self.findings = self.findings.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True)
-        self.images = conform(self.images, IMAGES_SCHEMA, table="images")
-        self.conflicts = _table_or_empty(self.conflicts, CONFLICTS_SCHEMA, table="conflicts")
-        self.duplicates = _table_or_empty(self.duplicates, DUPLICATES_SCHEMA, table="duplicates")
-        self.pairs = _table_or_empty(self.pairs, PAIRS_SCHEMA, table="pairs")
-        self.left_out = _table_or_empty(self.left_out, LEFT_OUT_SCHEMA, table="left_out")
-        if self.overlap is not None:
-            self.overlap = conform(self.overlap, OVERLAP_SCHEMA, table="overlap")
         self.trajectories = {name: np.asarray(values, np.float32) for name, values in self.trajectories.items()}
         self.pred_probs = _half(self.pred_probs)
         self.embeddings = _half(self.embeddings)
@@ -160,7 +144,7 @@ class AuditResult:
     @property
     def score_names(self) -> tuple[str, ...]:
         """Names of the raw scores: the columns of `scores` after the fixed ones."""
-        return tuple(self.scores.columns[len(SCORES_SCHEMA) :])
+        return tuple(self.scores.columns[len(SCORES.columns) :])
 
     @property
     def labels(self) -> np.ndarray:
@@ -198,16 +182,11 @@ class AuditResult:
         start = time.perf_counter()
         schema = scores_schema(self.score_names, self.score_metadata)
         rows = self.scores["row"].to_numpy()
+        frames = {name: getattr(self, name) for name in TABLES}
         tables = {
             "scores": to_arrow(self.scores, schema),
-            "findings": to_arrow(self.findings, FINDINGS_SCHEMA),
-            "conflicts": to_arrow(self.conflicts, CONFLICTS_SCHEMA),
-            "duplicates": to_arrow(self.duplicates, DUPLICATES_SCHEMA),
-            "pairs": to_arrow(self.pairs, PAIRS_SCHEMA),
-            **({} if self.overlap is None else {"overlap": to_arrow(self.overlap, OVERLAP_SCHEMA)}),
-            "left_out": to_arrow(self.left_out, LEFT_OUT_SCHEMA),
+            **{name: to_arrow(frame, schema_of(TABLES[name])) for name, frame in frames.items() if frame is not None},
             "trajectories": trajectories_to_arrow(rows, self.trajectories),
-            "images": to_arrow(self.images, IMAGES_SCHEMA),
         }
         with staged_result(directory, overwrite=overwrite) as folder:
             for name, table in tables.items():
@@ -271,10 +250,6 @@ def _corrupt(folder: Path, error: Exception) -> UsageError:
     return UsageError(f"The result in {folder} is corrupt ({reason}); run the audit again.")
 
 
-def _table_or_empty(frame: pd.DataFrame | None, schema: pa.Schema, *, table: str) -> pd.DataFrame:
-    return conform(schema.empty_table().to_pandas() if frame is None else frame, schema, table=table)
-
-
 def _half(values: np.ndarray) -> np.ndarray:
     """The values as float16; what it cannot hold becomes its largest number. A memory map of float16 stays one."""
     values = np.asanyarray(values)
@@ -302,29 +277,28 @@ def _check_tables(result: AuditResult) -> None:
     scores, findings = result.scores, result.findings
     if scores["row"].duplicated().any():
         raise UsageError("The scores table has a row number twice; expected one row a sample.")
-    for table, frame in (("scores", scores), ("findings", findings)):
+    if not np.array_equal(scores["row"], result.images["row"]):
+        raise UsageError("The scores and images tables differ in their rows; expected the same, in the same order.")
+    for name, table in TABLES.items():
+        frame = getattr(result, name)
+        if frame is None:
+            continue
+        if not frame[list(table.rows)].isin(set(scores["row"])).all(axis=None):
+            raise UsageError(f"The {name} table has rows that are not in the scores table.")
+        if table.is_unique and frame.duplicated(list(table.rows)).any():
+            raise UsageError(f"The {name} table has a row twice.")
+    for name, frame in (("scores", scores), ("findings", findings)):
         if not frame["suspicion"].between(0, 1).all():
-            raise UsageError(f"The {table} table has a suspicion outside [0, 1].")
+            raise UsageError(f"The {name} table has a suspicion outside [0, 1].")
         if not set(frame["given"]) | set(frame["suggested"]) <= set(result.class_names):
-            raise UsageError(f"The {table} table names classes that are not among the summary's `classes`.")
+            raise UsageError(f"The {name} table names classes that are not among the summary's `classes`.")
     if findings.duplicated(["row", "kind"]).any():
         raise UsageError("The findings table has two findings of one kind for a row; expected one.")
-    if not findings["row"].isin(scores["row"]).all():
-        raise UsageError("The findings table has rows that are not in the scores table.")
-    for table, frame in (("conflicts", result.conflicts), ("duplicates", result.duplicates)):
-        if frame["row"].duplicated().any() or not frame["row"].isin(scores["row"]).all():
-            raise UsageError(f"The {table} table has a row twice, or rows that are not in the scores table.")
-    if result.overlap is not None and not result.overlap["row"].isin(scores["row"]).all():
-        raise UsageError("The overlap table has rows that are not in the scores table.")
-    if not result.pairs[["first", "second"]].isin(set(scores["row"])).all(axis=None):
-        raise UsageError("The pairs table has rows that are not in the scores table.")
     if set(result.conflicts["row"]) != set(findings["row"][findings["kind"] == DUPLICATE_CONFLICT]):
         raise UsageError(f"The conflicts table and the {DUPLICATE_CONFLICT} findings are not the same rows.")
     flagged = set(scores["row"][scores["flagged"]])
     if flagged != set(findings["row"][findings["kind"] == LABEL_ERROR]):
         raise UsageError(f"`flagged` in the scores table and the {LABEL_ERROR} findings are not the same rows.")
-    if not np.array_equal(scores["row"], result.images["row"]):
-        raise UsageError("The scores and images tables differ in their rows; expected the same, in the same order.")
     for name in result.score_names:
         entries = result.score_metadata.get(name, {})
         if entries.get("direction") not in ("high", "low") or not entries.get("source"):

@@ -23,25 +23,7 @@ from curv_issues.errors import AuditError, CurvIssuesError, UsageError
 from curv_issues.output_lock import HIDDEN, dead_work_folders, locked_output
 from curv_issues.regular_files import open_regular, read_bounded
 from curv_issues.replacing import READY, current_file, discard, finish_move, put_in_place
-
-SUMMARY = "summary.json"
-SHEET = "findings.png"
-FILES = (
-    "scores.parquet",
-    "findings.parquet",
-    "conflicts.parquet",
-    "duplicates.parquet",
-    "pairs.parquet",
-    "overlap.parquet",
-    "left_out.parquet",
-    "trajectories.parquet",
-    "images.parquet",
-    "pred_probs.npy",
-    "embeddings.npy",
-    SHEET,
-    SUMMARY,
-)
-"""The files of a result, in the order they appear: a folder with a summary has all the rest."""
+from curv_issues.result_tables import FILES, SUMMARY
 
 LARGEST_SUMMARY = 256_000_000  # bytes
 DEEPEST_SUMMARY = 50  # lists and objects within one another

@@ -19,106 +19,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curv_issues.errors import UsageError
+from curv_issues.result_tables import SCORES, ResultTable
 
 TEXT = pd.Series(["text"]).dtype
 _TEXT_IS_OBJECT = pd.api.types.is_object_dtype(TEXT)
 _CELLS_PER_BYTE = 100
 
 
-def _needed(name: str, type_: pa.DataType) -> pa.Field:
-    return pa.field(name, type_, nullable=False)
+_TYPES = {"int64": pa.int64(), "int32": pa.int32(), "float64": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
 
 
-_PLACE = (_needed("row", pa.int64()), pa.field("split", pa.string()), pa.field("path", pa.string()))
-
-SCORES_SCHEMA = pa.schema(
-    [
-        *_PLACE,
-        _needed("given", pa.string()),
-        _needed("suggested", pa.string()),
-        _needed("suspicion", pa.float64()),
-        _needed("flagged", pa.bool_()),
-    ]
-)
-"""The fixed columns of scores.parquet; one nullable float64 column a raw score follows."""
-
-FINDINGS_SCHEMA = pa.schema(
-    [
-        *_PLACE,
-        _needed("kind", pa.string()),
-        _needed("given", pa.string()),
-        _needed("suggested", pa.string()),
-        _needed("suspicion", pa.float64()),
-        _needed("image_sha256", pa.string()),
-    ]
-)
-
-CONFLICTS_SCHEMA = pa.schema(
-    [
-        _needed("group", pa.int64()),
-        *_PLACE,
-        _needed("given", pa.string()),
-        _needed("suspect", pa.bool_()),
-        _needed("suggested", pa.string()),
-        _needed("similarity", pa.float64()),
-        _needed("test", pa.string()),
-        _needed("majority", pa.float64()),
-        pa.field("probability", pa.float64()),
-        pa.field("neighbours", pa.float64()),
-    ]
-)
-"""A row a member of a group of pictures that show the same under different labels."""
-
-DUPLICATES_SCHEMA = pa.schema(
-    [
-        _needed("group", pa.int64()),
-        *_PLACE,
-        _needed("given", pa.string()),
-        _needed("similarity", pa.float64()),
-        _needed("test", pa.string()),
-    ]
-)
-"""A row a member of a group of pictures that show the same under the same label."""
-
-OVERLAP_SCHEMA = pa.schema(
-    [
-        *_PLACE,
-        _needed("given", pa.string()),
-        _needed("other_row", pa.int64()),
-        pa.field("other_split", pa.string()),
-        pa.field("other_path", pa.string()),
-        _needed("other_given", pa.string()),
-        _needed("similarity", pa.float64()),
-        _needed("test", pa.string()),
-        _needed("mirrored", pa.bool_()),
-        _needed("agree", pa.bool_()),
-    ]
-)
-"""A row a picture and one of another split that shows the same."""
-
-PAIRS_SCHEMA = pa.schema(
-    [
-        _needed("first", pa.int64()),
-        _needed("second", pa.int64()),
-        _needed("similarity", pa.float64()),
-        _needed("test", pa.string()),
-        _needed("mirrored", pa.bool_()),
-    ]
-)
-"""A row a pair of pictures that were compared and are alike, the same or not; `first` and `second` are row numbers."""
-
-LEFT_OUT_SCHEMA = pa.schema([_needed("path", pa.string()), _needed("reason", pa.string())])
-"""A row per file of a local folder that was not read."""
-
-IMAGES_SCHEMA = pa.schema(
-    [
-        _needed("row", pa.int64()),
-        _needed("height", pa.int32()),
-        _needed("width", pa.int32()),
-        _needed("file_sha256", pa.string()),
-        _needed("image_sha256", pa.string()),
-    ]
-)
+def schema_of(table: ResultTable) -> pa.Schema:
+    """Return the Arrow schema of a table of a result."""
+    return pa.schema(
+        [pa.field(name, _TYPES[kind.rstrip("?")], nullable=kind.endswith("?")) for name, kind in table.columns.items()]
+    )
 
 
 def clean_text(text: str) -> str:
@@ -226,7 +141,7 @@ def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
 
 def scores_schema(names: Iterable[str], metadata: Mapping[str, Mapping[str, str]]) -> pa.Schema:
     """The schema of scores.parquet with these raw scores; `metadata` (by column name) goes into the fields."""
-    fields = [*SCORES_SCHEMA, *(pa.field(name, pa.float64()) for name in names)]
+    fields = [*schema_of(SCORES), *(pa.field(name, pa.float64()) for name in names)]
     return pa.schema([field.with_metadata(dict(metadata.get(field.name, {}))) for field in fields])
 
 
@@ -250,7 +165,7 @@ def trajectories_to_arrow(rows: np.ndarray, trajectories: Mapping[str, np.ndarra
         rows: int64, (n,).
         trajectories: by quantity: float32, (n, epochs), NaN where not measured.
     """
-    fields, arrays = [_needed("row", pa.int64())], [pa.array(rows, type=pa.int64())]
+    fields, arrays = [pa.field("row", pa.int64(), nullable=False)], [pa.array(rows, type=pa.int64())]
     for name, values in trajectories.items():
         element = pa.field("element", pa.float32())
         flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel(), from_pandas=True)

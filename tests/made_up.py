@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.result import AuditResult
-from curv_issues.storage import FILES
+from curv_issues.result_tables import FILES
 from curv_issues.tables import text_column
 
 METADATA = {

@@ -22,7 +22,7 @@ from curv_issues.config import PRESETS
 from curv_issues.noise import NOISES
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
-from curv_issues.storage import FILES
+from curv_issues.result_tables import FILES
 from curv_issues.trackers import SCORES
 from tests.cli.running import run
 from tests.small import make_arrays

@@ -15,7 +15,7 @@ import pytest
 from curv_issues import replacing
 from curv_issues.errors import AuditError, UsageError
 from curv_issues.result import AuditResult
-from curv_issues.storage import FILES
+from curv_issues.result_tables import FILES
 from tests.made_up import WRITTEN, make_result
 from tests.processes import finish, start
 

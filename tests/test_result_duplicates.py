@@ -16,10 +16,11 @@ from curv_issues.errors import UsageError
 from curv_issues.findings.again import find_again
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings
 from curv_issues.result import DUPLICATE_CONFLICT, AuditResult
-from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, text_column
+from curv_issues.result_tables import TABLES as RESULT_TABLES
+from curv_issues.tables import schema_of, text_column
 from tests.made_up import result_parts
 
-TABLES = {"conflicts": CONFLICTS_SCHEMA, "duplicates": DUPLICATES_SCHEMA}
+TABLES = {"conflicts": schema_of(RESULT_TABLES["conflicts"]), "duplicates": schema_of(RESULT_TABLES["duplicates"])}
 PANDAS = {"int64": np.int64, "double": np.float64, "bool": np.bool_, "string": text_column(["a"]).dtype}
 
 
@@ -40,7 +41,10 @@ def parts_with_duplicates(**options: Any) -> dict[str, Any]:
         neighbours=[0.0, 0.05, 0.9, np.nan, 0.5],
     )
     duplicates = members.iloc[[3, 7]].assign(group=0, similarity=1.0, test=PIXELS)
-    parts["conflicts"], parts["duplicates"] = conflicts[CONFLICTS_SCHEMA.names], duplicates[DUPLICATES_SCHEMA.names]
+    parts["conflicts"], parts["duplicates"] = (
+        conflicts[RESULT_TABLES["conflicts"].names],
+        duplicates[RESULT_TABLES["duplicates"].names],
+    )
     findings = conflict_findings(parts["conflicts"], scores, parts["images"])
     parts["findings"] = pd.concat([parts["findings"], findings])
     return parts
@@ -140,19 +144,19 @@ NOT_THE_SAME = "The conflicts table and the duplicate_conflict findings are not 
 WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "conflict twice": (
         lambda p: p.update(conflicts=p["conflicts"].iloc[[0, 1, 2, 3, 4, 4]]),
-        "The conflicts table has a row twice, or rows that are not in the scores table.",
+        "The conflicts table has a row twice.",
     ),
     "conflict of nowhere": (
         lambda p: p.update(conflicts=p["conflicts"].assign(row=[10, 50, 60, 0, 21])),
-        "The conflicts table has a row twice, or rows that are not in the scores table.",
+        "The conflicts table has rows that are not in the scores table.",
     ),
     "duplicate twice": (
         lambda p: p.update(duplicates=p["duplicates"].iloc[[0, 1, 1]]),
-        "The duplicates table has a row twice, or rows that are not in the scores table.",
+        "The duplicates table has a row twice.",
     ),
     "duplicate of nowhere": (
         lambda p: p.update(duplicates=p["duplicates"].assign(row=[30, 80])),
-        "The duplicates table has a row twice, or rows that are not in the scores table.",
+        "The duplicates table has rows that are not in the scores table.",
     ),
     "conflict without finding": (lambda p: p.update(findings=p["findings"].iloc[:-1]), NOT_THE_SAME),
     "finding without conflict": (lambda p: p.update(conflicts=p["conflicts"].iloc[:-1]), NOT_THE_SAME),
@@ -170,7 +174,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         "expected exactly group, row, split, path, given, similarity, test.",
     ),
     "columns in another order": (
-        lambda p: p.update(duplicates=p["duplicates"][DUPLICATES_SCHEMA.names[::-1]]),
+        lambda p: p.update(duplicates=p["duplicates"][RESULT_TABLES["duplicates"].names[::-1]]),
         "The duplicates table has the columns test, similarity, given, path, split, row, group; expected exactly group, row",
     ),
     "group fractional": (

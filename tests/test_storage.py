@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import subprocess
@@ -12,9 +13,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import curv_issues.result
 from curv_issues import storage
 from curv_issues.errors import AuditError, UsageError
 from curv_issues.result import AuditResult
+from curv_issues.result_tables import FILES, TABLES
 from curv_issues.storage import check_output, check_space, is_result
 from tests.made_up import WRITTEN, make_result
 
@@ -265,3 +268,11 @@ def test_check_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert message == (
         "Not enough disk space for the result in DIR/a: about 3,500 MB needed, 2 MB free; make room or choose another folder."
     )
+
+
+def test_every_table_has_a_file_and_a_field_of_the_result() -> None:
+    fields = {item.name for item in dataclasses.fields(AuditResult)}
+    assert set(TABLES) <= fields
+    assert set(FILES) >= {f"{name}.parquet" for name in (*TABLES, "scores", "trajectories")}
+    documented = curv_issues.result.__doc__ or ""
+    assert [name for name in FILES if f"\n    {name}" not in documented] == []

@@ -11,7 +11,8 @@ import pandas as pd
 from curv_issues.duplicates.base import NEAR, ComparedPictures
 from curv_issues.duplicates.groups import best_links, group_pictures
 from curv_issues.result import DUPLICATE_CONFLICT
-from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, text_column
+from curv_issues.result_tables import TABLES
+from curv_issues.tables import text_column
 
 SCORE = "conflict_similarity"
 SCORE_METADATA = {
@@ -167,7 +168,7 @@ def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, 
 def group_tables(
     judged: DuplicateConflicts, compared: ComparedPictures, scores: pd.DataFrame, class_names: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row a member of a group: of those in conflict (`CONFLICTS_SCHEMA`), and of those under one label (`DUPLICATES_SCHEMA`).
+    """A row a member of a group: of those in conflict (table "conflicts"), and of those under one label (table "duplicates").
 
     The most alike groups come first, and in either table groups are numbered in this order.
     """
@@ -183,7 +184,7 @@ def group_tables(
         neighbours=judged.neighbours,
     )
     in_conflict, alike = judged.in_conflict, (judged.groups >= 0) & ~judged.in_conflict
-    return _numbered(table[in_conflict])[CONFLICTS_SCHEMA.names], _numbered(table[alike])[DUPLICATES_SCHEMA.names]
+    return _numbered(table[in_conflict])[TABLES["conflicts"].names], _numbered(table[alike])[TABLES["duplicates"].names]
 
 
 def _numbered(table: pd.DataFrame) -> pd.DataFrame:

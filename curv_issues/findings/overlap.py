@@ -10,7 +10,7 @@ from curv_issues.data.against import check_comparable
 from curv_issues.data.base import LabeledData, check_type
 from curv_issues.duplicates.base import ComparedPictures
 from curv_issues.findings.samples import sample_table
-from curv_issues.tables import OVERLAP_SCHEMA
+from curv_issues.result_tables import TABLES
 
 
 def find_overlap(
@@ -62,7 +62,7 @@ def overlap_table(compared: ComparedPictures, data: LabeledData, others: Labeled
     table = pairs.merge(mine, on="hash").merge(theirs, on="other_hash")
     table["agree"] = (table["given"] == table["other_given"]).astype(bool)
     table = table.sort_values(["agree", "similarity", "row", "other_row"], ascending=[True, False, True, True], kind="stable")
-    return table[OVERLAP_SCHEMA.names].reset_index(drop=True)
+    return table[TABLES["overlap"].names].reset_index(drop=True)
 
 
 _OTHER = {name: f"other_{name}" for name in ("row", "split", "path", "given")}

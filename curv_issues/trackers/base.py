@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from curv_issues.errors import UsageError
 from curv_issues.findings.duplicate_conflict import SCORE as CONFLICT_SCORE
-from curv_issues.tables import SCORES_SCHEMA
+from curv_issues.result_tables import SCORES as SCORES_TABLE
 from curv_issues.trackers import SCORES, ScoreInfo
 
 
@@ -187,7 +187,7 @@ def check_trackers(classes: Sequence[Any]) -> None:
             raise UsageError(f"{cls.__name__} must set `info` (a ScoreInfo), since {name!r} is not in the table.")
         if cls.info is not None and cls.info.direction not in ("high", "low"):
             raise UsageError(f"The direction of {cls.__name__} must be 'high' or 'low', got {cls.info.direction!r}.")
-    _check_names("score", [cls.name for cls in classes], reserved=[*SCORES_SCHEMA.names, CONFLICT_SCORE])
+    _check_names("score", [cls.name for cls in classes], reserved=[*SCORES_TABLE.names, CONFLICT_SCORE])
     _check_names("trajectory", [cls.trajectory for cls in classes if cls.trajectory is not None], reserved=["row"])
 
 

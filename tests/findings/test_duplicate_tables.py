@@ -10,7 +10,8 @@ from curv_issues.findings.duplicate_conflict import (
     find_duplicate_conflicts,
     group_tables,
 )
-from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, FINDINGS_SCHEMA, conform
+from curv_issues.result_tables import TABLES as RESULT_TABLES
+from curv_issues.tables import conform, schema_of
 from tests.duplicates.links import cases, compared, groups_by_hand, labels_of, near
 from tests.made_up import result_parts
 
@@ -53,22 +54,26 @@ LABELS = labels_of(2, 0, 1, 0, 1, 2, 2, 1, 0, 0, 1, 0)
 
 def test_conflicts_come_the_most_alike_first_and_are_numbered_so() -> None:
     conflicts, _ = tables(compared(LINKS), LABELS)
-    assert conflicts.columns.tolist() == CONFLICTS_SCHEMA.names
+    assert conflicts.columns.tolist() == RESULT_TABLES["conflicts"].names
     assert conflicts["group"].tolist() == [0, 0, 1, 1, 1, 2, 2]
     assert conflicts["row"].tolist() == [70, 80, 30, 50, 90, 10, 20]
     np.testing.assert_allclose(conflicts["similarity"], [1, 1, 0.97, 0.95, 0.97, 0.93, 0.93], rtol=1e-6)
     assert conflicts["test"].tolist() == [PIXELS] * 2 + [NEAR] * 5
-    pd.testing.assert_frame_equal(conform(conflicts, CONFLICTS_SCHEMA, table="conflicts"), conflicts, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        conform(conflicts, schema_of(RESULT_TABLES["conflicts"]), table="conflicts"), conflicts, check_dtype=False
+    )
 
 
 def test_groups_under_one_label_have_a_table_and_numbers_of_their_own() -> None:
     _, duplicates = tables(compared(LINKS), LABELS)
-    assert duplicates.columns.tolist() == DUPLICATES_SCHEMA.names
+    assert duplicates.columns.tolist() == RESULT_TABLES["duplicates"].names
     assert duplicates["group"].tolist() == [0, 0, 1, 1]
     assert duplicates["row"].tolist() == [40, 100, 0, 60]
     np.testing.assert_allclose(duplicates["similarity"], [1, 1, 0.94, 0.94], rtol=1e-6)
     assert duplicates["test"].tolist() == [BYTES, BYTES, NEAR, NEAR]
-    pd.testing.assert_frame_equal(conform(duplicates, DUPLICATES_SCHEMA, table="duplicates"), duplicates, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        conform(duplicates, schema_of(RESULT_TABLES["duplicates"]), table="duplicates"), duplicates, check_dtype=False
+    )
 
 
 def test_groups_as_alike_come_by_their_first_members() -> None:
@@ -81,7 +86,7 @@ def test_groups_as_alike_come_by_their_first_members() -> None:
 
 def test_no_groups_are_empty_tables() -> None:
     conflicts, duplicates = tables(compared([(0, 1, 0.5, NEAR)]), labels_of(0, 1, 2))
-    for table, schema in ((conflicts, CONFLICTS_SCHEMA), (duplicates, DUPLICATES_SCHEMA)):
+    for table, schema in ((conflicts, schema_of(RESULT_TABLES["conflicts"])), (duplicates, schema_of(RESULT_TABLES["duplicates"]))):
         assert table.columns.tolist() == schema.names
         assert len(conform(table, schema, table="it")) == 0
 
@@ -109,7 +114,7 @@ def test_each_conflicting_picture_is_a_finding_with_the_suspicion_of_its_label()
     parts = result_parts(n=12)
     parts["scores"]["suspicion"] = np.arange(12)[::-1] / 20
     findings = conflict_findings(conflicts, parts["scores"], parts["images"])
-    assert findings.columns.tolist() == FINDINGS_SCHEMA.names
+    assert findings.columns.tolist() == RESULT_TABLES["findings"].names
     assert findings["row"].tolist() == conflicts["row"].tolist()
     assert (findings["kind"] == "duplicate_conflict").all()
     for name in ("split", "path", "given", "suggested"):

@@ -6,7 +6,7 @@ import pytest
 
 import curv_issues
 from curv_issues import UsageError, find_duplicates, from_arrays
-from curv_issues.tables import CONFLICTS_SCHEMA, DUPLICATES_SCHEMA, PAIRS_SCHEMA
+from curv_issues.result_tables import TABLES as RESULT_TABLES
 from tests.duplicates.pictures import textured
 
 PICTURES = textured(60)
@@ -23,9 +23,9 @@ def test_groups_without_a_training() -> None:
     assert sorted(found.conflicts.groupby("group")["row"].apply(list)) == [[3, 60], [8, 62, 63]]
     assert found.same_label["row"].tolist() == [5, 61]
     assert found.threshold == 0.9
-    assert list(found.conflicts.columns) == CONFLICTS_SCHEMA.names
-    assert list(found.same_label.columns) == DUPLICATES_SCHEMA.names
-    assert list(found.pairs.columns) == PAIRS_SCHEMA.names
+    assert list(found.conflicts.columns) == RESULT_TABLES["conflicts"].names
+    assert list(found.same_label.columns) == RESULT_TABLES["duplicates"].names
+    assert list(found.pairs.columns) == RESULT_TABLES["pairs"].names
     by_row = found.conflicts.set_index("row")
     assert by_row["suspect"].to_dict() == {3: True, 60: True, 8: False, 62: False, 63: True}  # one against one: nobody knows
     assert by_row["suggested"][63] == "2"

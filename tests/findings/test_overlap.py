@@ -9,7 +9,7 @@ import pytest
 import curv_issues
 from curv_issues import LabeledData, UsageError, find_overlap, from_arrays
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
-from curv_issues.tables import OVERLAP_SCHEMA
+from curv_issues.result_tables import TABLES as RESULT_TABLES
 from tests.duplicates.pictures import brighter, textured
 
 PICTURES = textured(60)
@@ -38,7 +38,7 @@ def listed(table: pd.DataFrame) -> set[tuple[int, int, str, str, bool]]:
 
 def test_pictures_of_both_with_both_labels(ours: LabeledData, theirs: LabeledData) -> None:
     table, threshold = find_overlap(ours, theirs, device="cpu")
-    assert list(table.columns) == OVERLAP_SCHEMA.names
+    assert list(table.columns) == RESULT_TABLES["overlap"].names
     assert threshold == 0.9
     # row 4 and its two copies under other labels all stand in the other, where both copies carry one label and count once
     copies = {(4, 21, "dog", "cat", False), (30, 21, "dog", "cat", False), (31, 21, "cat", "cat", True)}
@@ -76,7 +76,7 @@ def test_labels_are_compared_by_name(ours: LabeledData, theirs: LabeledData) -> 
 def test_nothing_in_common(ours: LabeledData) -> None:
     table, _ = find_overlap(ours, data_of(textured(20, seed=9), [0, 1] * 10), device="cpu")
     assert len(table) == 0
-    assert list(table.columns) == OVERLAP_SCHEMA.names
+    assert list(table.columns) == RESULT_TABLES["overlap"].names
 
 
 def test_errors(ours: LabeledData, theirs: LabeledData) -> None:
