@@ -28,6 +28,7 @@ _KINDS_OF_FILES = """
 """
 _CLASS = ("category", "class", "label", "object", "target")
 _NEW_WORD = "(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+_PARTS = frozenset([*SPLIT_NAMES, *WRAPPERS, "batch", "chunk", "fold", "mask", "masks", "part", "pred", "set", "shard"])
 _NO_CLASS = frozenset([*SPLIT_NAMES, *WRAPPERS, *_KINDS_OF_FILES.split(), *_CLASS])
 
 
@@ -39,11 +40,22 @@ def say_no_class(names: Iterable[str]) -> bool:
 
 
 def differ_by_split_only(names: Iterable[str]) -> bool:
-    """Return whether all names of folders hold a split or a kind of files, and two are equal without: cars_train, cars_test."""
-    found = [words_of(name) for name in names]
-    rests = [tuple(word for word in words if word not in _NO_CLASS) for words in found]
-    are_named = all(rest and len(rest) < len(words) for rest, words in zip(rests, found, strict=True))
-    return are_named and len(set(rests)) < len(rests)
+    """Return whether all names of folders hold a split or a part, and two differ by nothing else: cars_train, cars_test."""
+    found = [_without_split(name) for name in names]
+    rests = [rest for rest, _ in found]
+    return all(rest and split for rest, split in found) and len(set(rests)) < len(rests)
+
+
+def _without_split(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words and numbers of a name, and those that say a split or a part: cars_part_2 is (cars), (part, 2)."""
+    words = re.findall(r"[^\W\d_]+|\d+", re.sub(_NEW_WORD, " ", name).lower())
+    is_part = [word in _PARTS for word in words]
+    if len(words) > 1 and words[-1].isdigit() and is_part[-2]:
+        is_part[-1] = True
+    return (
+        tuple(word for word, part in zip(words, is_part, strict=True) if not part),
+        tuple(word for word, part in zip(words, is_part, strict=True) if part),
+    )
 
 
 def words_of(name: str) -> list[str]:

@@ -71,7 +71,8 @@ def note_folders_below(classes: ClassesOfSplit, *, name: str, depth: int, level:
             deeper = tuple(sorted({parts[depth + below - 1] for parts in classes.images if len(parts) > depth + below}))
         if not deeper:
             kinds = f"{start} the images of all folders in them ({shorten(classes.deeper)}) are audited together."
-            return [kinds] if len(classes.deeper) > 1 else []
+            is_mixed = any(len(parts) == place + 2 for parts in classes.images)
+            return [kinds] if is_mixed or len(classes.deeper) > 1 else []
         return [f"{start} there are folders in them ({shorten(deeper)}): use --class-level {below} if those are the classes."]
     holders = {parts[: place + 1] for parts in classes.images if len(parts) > place + 2}
     start += f" folders in them are called like splits ({shorten(classes.deeper)}), and are not read as splits:"

@@ -33,7 +33,7 @@ from curv_issues.data.folders_below import find_only_folder, note_folders_below,
 from curv_issues.data.folders_without_images import note_folders_without_images, note_hidden_folders
 from curv_issues.data.label_names import looks_like_ids
 from curv_issues.data.label_table import LabelTable
-from curv_issues.data.masks import BESIDE_AN_IMAGE, find_masks
+from curv_issues.data.masks import BESIDE_AN_IMAGE, find_masks, says_mask
 from curv_issues.data.table import LABEL, FileTable, Table
 from curv_issues.data.tables_beside import find_tables_of_labels, note_tables_beside
 from curv_issues.data.walk import FoundTree
@@ -218,7 +218,8 @@ def _no_class_names(
     name: str, found: Mapping[str, ClassesOfSplit], names: Sequence[str], files: FolderFiles, tree: FoundTree
 ) -> str:
     deeper = sorted({folder for classes in found.values() for folder in classes.deeper})
-    inside = f"; the folders in them are {shorten(deeper)} (--class-level 2 takes those)" if deeper else ""
+    is_clear = bool(deeper) and not any(map(says_mask, names))
+    inside = f"; the folders in them are {shorten(deeper)} (--class-level 2 takes those)" if is_clear else ""
     hints = "".join(f" {hint}" for hint in _hints(tree, files))
     return (
         f"The images of {name} are in folders that are not named after classes: {shorten(names)}{inside}. Audit the folder with "

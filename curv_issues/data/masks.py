@@ -18,8 +18,14 @@ _FOLDERS = frozenset(
 _FILE = re.compile(r"(.+)_(?:mask|seg|segmentation|gt|groundtruth)(?:_\d+)?", re.IGNORECASE)
 
 
+def says_mask(folder: str) -> bool:
+    """Return whether the name of a folder says that it holds masks or the like, and nothing else."""
+    words = words_of(folder)
+    return bool(words) and _FOLDERS.issuperset(words)
+
+
 def find_masks(images: Sequence[Parts], *, depth: int) -> set[Parts]:
-    """Return the files in a folder such as `masks` beside a folder `images`, and such as `1_mask.png` beside `1.png`.
+    """Return the files in a folder such as `masks` beside images or a folder `images`, and such as `1_mask.png` beside `1.png`.
 
     Args:
         images: parts of the images.
@@ -27,7 +33,8 @@ def find_masks(images: Sequence[Parts], *, depth: int) -> set[Parts]:
     """
     below = {parts[: depth + 1] for parts in images if len(parts) > depth + 1}
     beside_images = {folder[:-1] for folder in below if folder[-1].lower() in WRAPPERS}
-    folders = {folder for folder in below if folder[:-1] in beside_images and _FOLDERS.issuperset(words_of(folder[-1]))}
+    beside_images |= {parts[:-1] for parts in images if len(parts) == depth + 1}
+    folders = {folder for folder in below if folder[:-1] in beside_images and says_mask(folder[-1])}
     found = {parts for parts in images if parts[: depth + 1] in folders}
     named = {parts: match[1] for parts in images if "_" in parts[-1] and (match := _FILE.fullmatch(_stem(parts)))}
     stems = {(*parts[:-1], _stem(parts)) for parts in images} if named else set()

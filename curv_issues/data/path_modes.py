@@ -16,18 +16,15 @@ from curv_issues.data.addresses import is_address
 from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.path_lookup import IGNORING_CASE, Hit, PathLookup, clean_path, ignore_case
 
-_LABEL_STUDIO = re.compile(r"/data/(local-files/\?d=|upload/\d+/[0-9a-f]{8}-)")  # what it puts before a path or an uploaded file
+# What Label Studio puts before the path of a file: its own folder, and a code before the name of an uploaded file.
+_LABEL_STUDIO = (re.compile(r"/data/(?:local-files/\?d=)?"), re.compile(r"/data/upload/\d+/[0-9a-f]{8}-"))
 
 
 def text_of(value: Any) -> str | None:
     """Return a value as the text of a path, None if it cannot be one: text, paths and integers can."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str | os.PathLike):
-        return None
-    text = os.fspath(value)
-    match = _LABEL_STUDIO.match(text)
-    return (text if match is None else text[match.end() :]) or None
+    return os.fspath(value) or None if isinstance(value, str | os.PathLike) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +90,16 @@ class ImagePaths:
             values: one value per row, a path where it is text or an integer.
             folder: the folder of the table, if it is in one.
         """
-        texts = {row: text for row, value in enumerate(values) if (text := text_of(value)) and self._may_match(text)}
+        texts = {row: text for row, value in enumerate(values) if (text := text_of(value))}
+        best = self._match(texts, folder)
+        for prefix in _LABEL_STUDIO:
+            if any(map(prefix.match, texts.values())) and not best.is_complete(len(texts), len(self.paths)):
+                stripped = {row: text[match.end() :] for row, text in texts.items() if (match := prefix.match(text))}
+                best = max(best, self._match(stripped, folder), key=lambda result: result.order)
+        return best
+
+    def _match(self, texts: Mapping[int, str], folder: Path | None) -> Match:
+        texts = {row: text for row, text in texts.items() if self._may_match(text)}
         best = Match()
         for mode, has_endings, find in self._modes(list(texts.values()), folder):
             hits = {row: hit for row, text in texts.items() if (hit := find(text)) is not None}

@@ -18,8 +18,9 @@ from curv_issues.data.walk import FoundTree
 from curv_issues.errors import DatasetError
 
 _ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
-_MOST_TABLES = 20  # more of one ending are side files, such as a caption for each image
+_MOST_TABLES = 20  # of one ending, those nearest to the top; there may be a caption for each image
 _MAX_BYTES = 2**27
+_OTHER_USES = (".txt", ".json", ".parquet")  # files that are often something else than a table of labels
 
 
 def find_tables(tree: FoundTree) -> list[str]:
@@ -28,8 +29,8 @@ def find_tables(tree: FoundTree) -> list[str]:
     for file in tree.files:
         if file.ending in _ENDINGS and file.refused is None and not is_metadata_name(file.parts[-1]):
             by_ending.setdefault(file.ending, []).append(file.path)
-    few = [path for paths in by_ending.values() if len(paths) <= _MOST_TABLES for path in paths]
-    return [path for path in sorted(few) if os.path.getsize(tree.root / path) <= _MAX_BYTES]
+    shallow = [path for paths in by_ending.values() for path in sorted(paths, key=_depth)[:_MOST_TABLES]]
+    return [path for path in sorted(shallow) if os.path.getsize(tree.root / path) <= _MAX_BYTES]
 
 
 def find_tables_of_labels(tree: FoundTree, paths: Sequence[str]) -> list[str]:
@@ -41,8 +42,15 @@ def find_tables_of_labels(tree: FoundTree, paths: Sequence[str]) -> list[str]:
     """
     # Text may be anything, and the answers to a contest hold no labels.
     tables = [path for path in find_tables(tree) if not path.endswith(".txt") and "submission" not in path.lower()]
-    found = {path: _read(tree, path, paths) for path in tables}
-    return [path for path, read in found.items() if read is not None and read.column is not None] or tables
+    naming: list[str] = []
+    others: list[str] = []
+    for path in tables:
+        try:
+            read = _read(tree, path, paths)
+            (naming if read is not None and read.column is not None else others).append(path)
+        except DatasetError:
+            others += [] if path.endswith(".json") else [path]
+    return naming or others
 
 
 class _Read(NamedTuple):
@@ -53,13 +61,18 @@ class _Read(NamedTuple):
     others: list[str]
 
 
+def _depth(path: str) -> tuple[int, str]:
+    return path.count("/"), path
+
+
 def _read(tree: FoundTree, path: str, paths: Sequence[str]) -> _Read | None:
-    """A table; None: it cannot be read, or has no column that may hold labels."""
-    try:
-        table = replace(read_table(tree.root / path), name=path)
-        column = names_images(table, paths, root=tree.root)
-    except DatasetError:
-        return None
+    """A table; None: it has no column that may hold labels.
+
+    Raises:
+        DatasetError: it cannot be read, or its columns name different images.
+    """
+    table = replace(read_table(tree.root / path), name=path)
+    column = names_images(table, paths, root=tree.root)
     others = [
         other
         for other, values in table.columns.items()
@@ -89,14 +102,18 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
             f"Spreadsheets are not read ({shorten(sheets)}); if one holds the labels, save it as CSV and use --labels FILE."
         )
     for path in find_tables(tree):
-        found = _read(tree, path, paths)
+        try:
+            found = _read(tree, path, paths)
+        except DatasetError as error:
+            notes += [] if path.endswith(_OTHER_USES) else [f"{path} was not read as a table of labels: {error}"]
+            continue
         if found is None:
             continue
         table, column, others = found
         flag = f"--labels {tree.root / path}"
         labels = label_names_in(others)
         if column is None:
-            notes += _note_other_names(table) if labels else []
+            notes += _note_other_names(table, flag) if labels else []
         elif len(labels) == 1:
             notes += _compare(table, column, labels[0], folder_of, name=name, root=tree.root, flag=flag)
         else:
@@ -107,14 +124,14 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
     return notes
 
 
-def _note_other_names(table: LabelTable) -> list[str]:
-    """A note on a table of labels that names images, but not those of the folder."""
+def _note_other_names(table: LabelTable, flag: str) -> list[str]:
+    """A note on a table of labels that names images, but not those of the folder, or not clearly."""
     for column, values in table.columns.items():
         names = [value for value in values if isinstance(value, str) and _is_image_name(value)]
         if 2 * len(names) > len(values):
             return [
-                f"{table.name} has labels, but names other images than those of the folder ({column!r} holds {shorten(names, 2)}), "
-                "and was not read."
+                f"{table.name} has labels, and was not read, since it does not tell which images of the folder they are of "
+                f"({column!r} holds {shorten(names, 2)}); {flag} says why."
             ]
     return []
 
@@ -136,12 +153,21 @@ def _compare(
     folders = {folder_of[path] for path in labels}
     if folders.isdisjoint(labels.values()) and 2 * len(labels) >= len(paths):
         if _follow(labels, folder_of):
-            return []
+            coarser = sorted(set(labels.values()))
+            if not 1 < len(coarser) < len(folders):  # the codes of the folders
+                return []
+            return [
+                f"The classes are the folders ({shorten(sorted(folders))}); column {label_column!r} of {table.name} has fewer "
+                f"classes for the same images ({shorten(coarser)}): to take those, use {flag}."
+            ]
         raise DatasetError(
             f"{name} has labels twice: folders ({shorten(sorted(folders))}) and column {label_column!r} of {table.name} "
             f"({shorten(sorted(set(labels.values())))}). Choose the table with {flag}, or the folders with --labels folders "
             "(labels='folders')."
         )
+    every = [str(value) for value in table.columns[label_column]]
+    if len(set(every)) == len(every) and set(folder_of.values()).issuperset(every):  # a list of the classes
+        return []
     differing = [path for path, label in labels.items() if label != folder_of[path]]
     if not differing:
         return []

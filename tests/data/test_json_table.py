@@ -47,9 +47,17 @@ def test_one_object_for_all_images(tmp_path: Path, content: str) -> None:
     assert [data.class_names[label] for label in data.labels] == ["cat", "dog", "cat"]
 
 
+def test_classes_that_are_called_like_columns_of_labels(tmp_path: Path) -> None:
+    (tmp_path / "table.json").write_text('{"target": ["0.png", "2.png"], "file": ["1.png", "3.png"]}')
+    assert read_table(tmp_path / "table.json").columns["label"] == ["target", "target", "file", "file"]
+    (tmp_path / "table.json").write_text('{"y": ["0", "2"], "n": ["1", "3"]}')
+    assert read_table(tmp_path / "table.json").columns["label"] == ["y", "y", "n", "n"]
+
+
 @pytest.mark.parametrize(
     "content",
     [
+        '{"train": ["0.png"], "val": ["1.png"]}',
         '{"train": {"0.png": "cat"}, "test": {"1.png": "dog"}}',
         '{"train": {"0.png": "cat", "1.png": "dog"}}',
         '{"0.png": ["cat"], "1.png": ["cat", "dog"]}',

@@ -16,6 +16,7 @@ IMAGES = ("Covid/images/1.png", "Covid/images/2.png", "Normal/images/1.png", "No
         ["Covid/masks/1.png", "Normal/Ground truth/1.png"],
         ["Covid/images/1_mask.png", "Normal/images/2_mask_1.jpg"],
         ["Covid/images/1_GT.png", "Covid/thumbs/deep/1.png"],
+        ["Covid/trimaps/1.png", "Normal/segmentation/1.png"],
     ],
 )
 def test_masks_beside_images_are_left_out_with_a_note(tmp_path, masks):
@@ -27,6 +28,13 @@ def test_masks_beside_images_are_left_out_with_a_note(tmp_path, masks):
     assert len(load_data(tmp_path, labels="folders")) == 6
 
 
+def test_masks_in_a_class_folder_beside_its_images(tmp_path):
+    data = load_data(write(tmp_path, "tumor/1.png", "tumor/masks/1.png", "normal/1.png", "normal/2.png"))
+    assert left_out(data) == {"mask beside an image": ["tumor/masks/1.png"]}
+    (note,) = load_data(write(tmp_path / "x", "tumor/1.png", "tumor/samples/1.png", "normal/1.png", "normal/2.png")).source.notes
+    assert note.endswith("the images of all folders in them (samples) are audited together.")
+
+
 def test_other_images_with_such_names(tmp_path):
-    paths = ("cat/masks/1.png", "cat/x/1.png", "cat/2_mask.png", "mask/1.png", "no_mask/1.png", "no_mask/images/gt_2/1.png")
+    paths = ("cat/masks/1.png", "cat/x/1.png", "dog/2_mask.png", "mask/1.png", "no_mask/1.png", "no_mask/images/gt_2/1.png")
     assert len(load_data(write(tmp_path, *paths))) == 6

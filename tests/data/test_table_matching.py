@@ -217,11 +217,17 @@ def test_a_table_of_other_images_without_a_header(first: str) -> None:
     assert refused(table) == f"x.csv has no header: its first line holds {first}. Add a first line such as file,label."
 
 
-def test_paths_of_label_studio() -> None:
-    texts = ["/data/upload/12/0a1b2c3d-1.jpg", "/data/local-files/?d=photos/cat/2.jpg"]
-    for text, path in zip(texts, ["1.jpg", "cat/2.jpg"], strict=True):
-        table = table_of([text], folder=None)
-        assert match_rows(table, [path, "other.jpg"], root=ROOT).row_of_image.tolist() == [0, -1]
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("/data/upload/12/0a1b2c3d-1.jpg", ["1.jpg", "other.jpg"]),
+        ("/data/upload/12/0a1b2c3d-1.jpg", ["0a1b2c3d-1.jpg", "1.jpg"]),
+        ("/data/upload/12/0a1b2c3d-1.jpg", ["media/upload/12/0a1b2c3d-1.jpg", "media/x/1.jpg"]),
+        ("/data/local-files/?d=photos/cat/2.jpg", ["cat/2.jpg", "dog/2.jpg"]),
+    ],
+)
+def test_paths_of_label_studio(text: str, paths: list[str]) -> None:
+    assert match_rows(table_of([text], folder=None), paths, root=ROOT).row_of_image.tolist() == [0, -1]
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/\\"), min_size=1, max_size=4).filter(

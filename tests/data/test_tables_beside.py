@@ -27,6 +27,36 @@ def test_labels_in_a_table_that_have_nothing_to_do_with_the_folders_are_refused(
     assert load_data(tmp_path, labels="folders").class_names == ("batch_1", "camA")
 
 
+def test_classes_that_join_folders_are_noted(tmp_path):
+    paths = [f"patient_{number}/{number}.png" for number in range(4)] + [f"patient_{number}/x{number}.png" for number in range(4)]
+    table(write(tmp_path, *paths) / "labels.csv", paths, "aabbaabb")
+    (note,) = load_data(tmp_path).source.notes
+    assert "column 'label' of labels.csv has fewer classes for the same images (a, b): to take those, use --labels" in note
+
+
+def test_a_table_that_cannot_be_read_is_noted(tmp_path):
+    (write(tmp_path, *TWO) / "labels.csv").write_bytes("file;label\n1.png;K\u00fche\n".encode("cp1252"))
+    (tmp_path / "other.json").write_text("{")
+    (note,) = load_data(tmp_path).source.notes
+    assert note.startswith("labels.csv was not read as a table of labels: ")
+    assert "is not UTF-8" in note
+
+
+def test_a_table_at_the_top_is_compared_whatever_lies_below(tmp_path):
+    root = write(tmp_path, *BATCHES)
+    for number in range(25):
+        write_csv(root / "batch_1" / f"log{number}.csv", ("t", "x"), ("1", "2"))
+    table(root / "labels.csv", BATCHES, "xyxy")
+    with pytest.raises(DatasetError, match="has labels twice"):
+        load_data(root)
+
+
+def test_a_list_of_the_classes_is_passed_over(tmp_path):
+    root = write(tmp_path, *(f"daisy/{number}.png" for number in range(4)), *(f"rose/{number}.png" for number in range(4, 8)))
+    (root / "class_indices.json").write_text('{"0": "daisy", "1": "rose"}')
+    assert load_data(root).source.notes == ()
+
+
 @pytest.mark.parametrize("labels", [["cat", "cat", "dog", "dog"], "0011", "xxxx"])
 def test_a_table_that_agrees_with_the_folders_is_passed_over(tmp_path, labels):
     table(write(tmp_path, *TWO) / "labels.csv", TWO, labels)
@@ -50,9 +80,8 @@ def test_a_table_of_few_images_is_noted(tmp_path):
 def test_a_table_of_other_images_is_noted(tmp_path, names):
     table(write(tmp_path, *BATCHES) / "labels.csv", names, "xy")
     (note,) = load_data(tmp_path).source.notes
-    assert note.startswith(
-        f"labels.csv has labels, but names other images than those of the folder ('file' holds {', '.join(names)})"
-    )
+    assert note.startswith("labels.csv has labels, and was not read, since it does not tell which images of the folder they are of")
+    assert f"('file' holds {', '.join(names)})" in note
 
 
 def test_spreadsheets_are_noted(tmp_path):
@@ -85,6 +114,7 @@ def test_a_table_with_two_labels_for_an_image_is_noted(tmp_path):
 def test_the_table_that_names_the_images_is_proposed(tmp_path):
     root = write(tmp_path, *(f"images/{name}.png" for name in "abcd"))
     (root / "classes.json").write_text('{"0": "cat", "1": "dog"}')
+    (root / "splits.json").write_text('{"train": ["a.png"], "val": ["b.png"]}')
     with pytest.raises(DatasetError, match=r"Perhaps the labels are in classes\.json: --labels "):
         load_data(root)
     table(root / "train.csv", "abcd", "xyxy", name="dx")
@@ -98,9 +128,7 @@ def test_other_files_say_nothing_of_the_labels(tmp_path):
     (root / "list.txt").write_text("file\n" + "\n".join(TWO))  # only names
     table(root / "few.csv", [TWO[0], "x", "y", "z"], "xyxy")  # no images, but for one
     table(root / "ids.csv", TWO, "abcd", name="key")
-    (root / "damaged.csv").write_text('file,label\n"cat/1.png')
     (root / "damaged.parquet").write_bytes(b"PAR1")
-    for path in TWO:  # a caption for each image
-        for number in range(6):
-            table((root / path).with_suffix(f".{number}.csv"), TWO, "xyxy")
+    for path in TWO:
+        (root / path).with_suffix(".txt").write_text("a caption")
     assert load_data(root).source.notes == ()
