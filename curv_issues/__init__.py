@@ -92,6 +92,10 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless t
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from curv_issues.version import package_version
+
+        return package_version()
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = load_attribute(_LAZY[name])

@@ -148,6 +148,36 @@ def scores(
         typer.echo(render_scores(format))
 
 
+@app.command()
+def show(
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="Folder of results that audit has written.")],
+    kind: Annotated[str | None, typer.Option(help="Only findings of this kind: label_error or duplicate_conflict.")] = None,
+    score: Annotated[str | None, typer.Option(help="Rank by another of its scores, without training.")] = None,
+    cut_off: Annotated[
+        str | None, typer.Option(help="Flag other samples: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.")
+    ] = None,
+    format: Annotated[str, typer.Option(help=f"Output format on stdout: {', '.join(FORMATS)}.")] = "table",
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Print the findings of a finished audit again, without training; the folder stays as it is."""
+    with exit_codes():
+        look_up(FORMATS, format, "format")
+        from curv_issues.findings.again import find_again, only_kind
+        from curv_issues.result import AuditResult
+
+        result = AuditResult.load(directory)
+        if score is not None or cut_off is not None:
+            before = result.summary.get("options") or {}
+            result = find_again(
+                result, score=score or before.get("score", "default"), cut_off=cut_off or before.get("cut_off", "auto")
+            )
+        if kind is not None:
+            result = only_kind(result, kind)
+        is_saved = score is None and cut_off is None
+        _print_result(result, output_folder(directory), format=format, quiet=quiet, is_saved=is_saved)
+
+
 app.command()(bench)
 
 
@@ -188,14 +218,14 @@ def _deliver(result: AuditResult, folder: Path, *, format: str, quiet: bool) -> 
         raise _interrupted_after_saving(folder) from None
 
 
-def _print_result(result: AuditResult, folder: Path, *, format: str, quiet: bool) -> None:
+def _print_result(result: AuditResult, folder: Path, *, format: str, quiet: bool, is_saved: bool = True) -> None:
     from curv_issues.report.text import TOP, merged_findings  # imports pandas
 
     typer.echo(render(result, format), color=True)  # else names would lose what looks like colour off a terminal
     total = len(merged_findings(result))
     if format in ("table", "md") and total > TOP:
-        more = f"The first {TOP} of {total:,} findings; all of them are in {folder / 'findings.parquet'}."
-        _tell(more, format=format, quiet=quiet)
+        place = f"; all of them are in {folder / 'findings.parquet'}" if is_saved else ""
+        _tell(f"The first {TOP} of {total:,} findings{place}.", format=format, quiet=quiet)
     groups = result.conflicts["group"].nunique()
     if format in ("table", "md") and groups > TOP:
         more = f"The first {TOP} of {groups:,} groups of the same picture; all of them are in {folder / 'conflicts.parquet'}."

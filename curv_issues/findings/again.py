@@ -13,7 +13,8 @@ from curv_issues.duplicates.table import compared_pictures
 from curv_issues.errors import UsageError
 from curv_issues.findings.duplicate_conflict import conflict_findings, find_duplicate_conflicts, group_tables
 from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
-from curv_issues.result import AuditResult
+from curv_issues.plugins import look_up
+from curv_issues.result import DUPLICATE_CONFLICT, LABEL_ERROR, AuditResult
 from curv_issues.summary import describe_groups
 
 
@@ -67,6 +68,23 @@ def find_again(
         duplicates=duplicates,
         contact_sheet=None,
     )
+
+
+def only_kind(result: AuditResult, kind: str) -> AuditResult:
+    """Return a result with the findings of one kind.
+
+    Args:
+        result: of an audit, or loaded.
+        kind: "label_error" or "duplicate_conflict".
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    look_up(dict.fromkeys((LABEL_ERROR, DUPLICATE_CONFLICT)), kind, "kind of finding")
+    findings = result.findings[result.findings["kind"] == kind]
+    if kind == LABEL_ERROR:
+        return replace(result, findings=findings, conflicts=None, overlap=None)
+    return replace(result, findings=findings, scores=result.scores.assign(flagged=False), overlap=None)
 
 
 def _check_records(result: AuditResult) -> None:

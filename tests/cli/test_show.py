@@ -1,0 +1,68 @@
+"""A finished result is printed again, whole or in part, without training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import curv_issues
+from curv_issues.version import package_version
+from tests.cli.running import check_error, run
+from tests.test_auditing_duplicates import planted
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return planted().save(tmp_path_factory.mktemp("shown") / "out")
+
+
+def shown(folder: Path, *options: str) -> dict:
+    result = run("show", folder, "--format", "json", *options)
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_the_whole_result(folder: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    found = shown(folder)
+    expected = planted()
+    assert [entry["row"] for entry in found["findings"]] == expected.findings["row"].tolist()
+    assert len(found["conflicts"]) == len(expected.conflicts)
+    table = run("show", folder)
+    assert table.exit_code == 0
+    assert str(folder / "findings.parquet") in table.stdout or len(found["findings"]) <= 20
+    assert f"Results: {folder}" in table.stdout
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("kind", ["label_error", "duplicate_conflict"])
+def test_one_kind(folder: Path, kind: str) -> None:
+    found = shown(folder, "--kind", kind)
+    expected = planted().findings
+    assert [entry["row"] for entry in found["findings"]] == expected["row"][expected["kind"] == kind].tolist()
+    assert {entry["kind"] for entry in found["findings"]} == {kind}
+    assert bool(found["conflicts"]) == (kind == "duplicate_conflict")
+
+
+def test_another_cut_off_and_score(folder: Path) -> None:
+    more = shown(folder, "--cut-off", "50%", "--kind", "label_error")["findings"]
+    assert len(more) >= planted().scores["flagged"].sum() * 4
+    other = shown(folder, "--score", "cumulative_loss", "--kind", "label_error")["findings"]
+    losses = planted().scores.set_index("row")["cumulative_loss"]
+    assert other[0]["row"] == losses.idxmax()
+    assert "findings.parquet" not in run("show", folder, "--cut-off", "50%").stdout
+
+
+def test_what_cannot_be_shown(folder: Path, tmp_path: Path) -> None:
+    check_error(run("show", tmp_path / "nowhere"), 2, "There is no folder")
+    check_error(run("show", tmp_path), 2, "is not a result folder")
+    check_error(run("show", folder, "--kind", "fog"), 2, "Unknown kind of finding 'fog'")
+    check_error(run("show", folder, "--format", "fog"), 2, "Unknown format 'fog'")
+    check_error(run("show", folder, "--cut-off", "7"), 2, "cut_off must be")
+    check_error(run("show", folder, "--score", "fog"), 2, "Unknown score 'fog'")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert curv_issues.__version__ == package_version()
