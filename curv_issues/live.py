@@ -1,8 +1,9 @@
-"""What the commands write to stderr during a run: a live line on a terminal, and the messages that the package logs."""
+"""What the commands write to stderr during a run: progress, and the messages that the package logs."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -16,19 +17,24 @@ from curv_issues.visible import visible
 
 LOGGER = "curv_issues"
 
+SECONDS_WITHOUT_LINES, SECONDS_BETWEEN_LINES = 10, 30
+"""Off a terminal."""
+
 STAGES = {
     "cells": "cells",
-    "load": "reading pictures",
+    "load": "loading images",
     "train": "training",
     "score": "measuring curvature",
-    "compare": "comparing pictures",
+    "compare": "comparing images",
 }
 
 
 @contextmanager
 def live_progress(*, quiet: bool = False, messages: bool = True) -> Iterator[ProgressCallback | None]:
-    """Give a callback that shows progress on stderr, or None if stderr is no terminal or `quiet` is set.
+    """Give a callback that shows progress on stderr, or None if `quiet` is set.
 
+    On a terminal that is a live line; elsewhere a line at the start of each stage and every 30 seconds, from the tenth second, so
+    that logs show that the run is alive.
     With `messages`, those of the logger "curv_issues" at INFO and above go to stderr too, one line each, unless `quiet` is set.
     """
     if quiet:
@@ -37,20 +43,45 @@ def live_progress(*, quiet: bool = False, messages: bool = True) -> Iterator[Pro
     console = Console(stderr=True)
     with _log_to(console) if messages else nullcontext():
         if not console.is_terminal:
-            yield None
+            yield _LinePrinter(console)
             return
         with _bars(console) as bars:
             tasks: dict[str, TaskID] = {}
 
             def show(progress: Progress) -> None:
-                text = STAGES[progress.stage]
-                if progress.epoch is not None:
-                    text = f"{text}, epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}"
+                text = _describe(progress)
                 if progress.stage not in tasks:
                     tasks[progress.stage] = bars.add_task(text, total=progress.total)
                 bars.update(tasks[progress.stage], description=text, completed=progress.done, total=progress.total)
 
             yield show
+
+
+def _describe(progress: Progress) -> str:
+    text = STAGES[progress.stage]
+    if progress.epoch is None:
+        return text
+    return f"{text}, epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}"
+
+
+class _LinePrinter:
+    """Print a line at the start of each stage, and when the last one is 30 seconds old; nothing of short runs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stages: set[str] = set()
+        self._printed = time.monotonic()
+        self._begin = self._printed + SECONDS_WITHOUT_LINES
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        is_due = progress.stage not in self._stages or now - self._printed >= SECONDS_BETWEEN_LINES
+        if now < self._begin or not is_due:
+            return
+        self._stages.add(progress.stage)
+        self._printed = now
+        percent = f" ({progress.done / progress.total:.0%})" if progress.total else ""
+        self._console.print(Text(f"{_describe(progress)}{percent}"), soft_wrap=True)
 
 
 def _bars(console: Console) -> Bars:

@@ -31,11 +31,21 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
-def test_nothing_off_a_terminal() -> None:
-    stream = io.StringIO()
+def test_a_line_each_stage_and_every_half_minute_off_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, now = io.StringIO(), [100.0]
+    monkeypatch.setattr("curv_issues.live.time.monotonic", lambda: now[0])
     with contextlib.redirect_stderr(stream), live_progress() as progress:
-        assert progress is None
-    assert stream.getvalue() == ""
+        assert progress is not None
+        for second in range(0, 80, 9):
+            now[0] = 100.0 + second
+            progress(Progress("train", second, 100, 1, 2, 0.5))
+            if second == 27:
+                progress(Progress("score", second, 100))
+    assert stream.getvalue().splitlines() == [
+        "training, epoch 1 of 2, loss 0.500 (18%)",
+        "measuring curvature (27%)",
+        "training, epoch 1 of 2, loss 0.500 (63%)",
+    ]
 
 
 def test_nothing_if_quiet() -> None:
@@ -53,7 +63,7 @@ def test_stage_epoch_loss_and_time_left() -> None:
         progress(Progress("train", 30, 120, 2, 12, 0.4567))
         progress(Progress("score", 5, 10))
     shown = plain(terminal.getvalue())
-    assert "reading pictures" in shown
+    assert "loading images" in shown
     assert "training, epoch 2 of 12, loss 0.457" in shown  # whole in 80 columns
     assert "measuring curvature" in shown
     assert "25%" in shown
