@@ -196,6 +196,11 @@ def _by_folder_names(
     first = next(split for split, classes in found.items() if classes.names)
     notes += note_folders_below(found[first], name=name, depth=layout.depth, level=level)
     notes += note_split_names(names, level=level, splits=options.splits)
+    above = {parts[layout.depth + level - 2] for classes in found.values() for parts in classes.images} if level > 1 else set()
+    if masks_above := sorted(filter(says_mask, above)):
+        notes.append(
+            f"The images in {shorten(masks_above)} are read like the others; if they are masks, audit a folder without them."
+        )
     if options.labels is None:
         notes += note_tables_beside(tree, _folder_of(found.values()), name=name)
     splits: dict[str, list[Table]] = {}

@@ -35,6 +35,14 @@ def test_masks_in_a_class_folder_beside_its_images(tmp_path):
     assert note.endswith("the images of all folders in them (samples) are audited together.")
 
 
+def test_masks_above_the_classes_are_noted(tmp_path):
+    write(tmp_path, *(f"{kind}/{name}/{number}.png" for kind in ("images", "masks") for name in ("cat", "dog") for number in "12"))
+    data = load_data(tmp_path, class_level=2)
+    assert (len(data), data.class_names) == (8, ("cat", "dog"))
+    (note,) = data.source.notes
+    assert note == "The images in masks are read like the others; if they are masks, audit a folder without them."
+
+
 def test_other_images_with_such_names(tmp_path):
     paths = ("cat/masks/1.png", "cat/x/1.png", "dog/2_mask.png", "mask/1.png", "no_mask/1.png", "no_mask/images/gt_2/1.png")
     assert len(load_data(write(tmp_path, *paths))) == 6
