@@ -51,6 +51,11 @@ def test_the_batch_grows_with_the_size_to_the_power_of_seven_tenths(n: int, batc
     assert recipe(n).learning_rate == pytest.approx(0.2 * (batch_size / 256) ** 0.5)
 
 
+@pytest.mark.parametrize(("n", "epochs"), [(100, 40), (1_600, 40), (10_000, 17), (50_000, 8), (500_000, 3)])
+def test_epochs_by_the_number_of_samples(n: int, epochs: int) -> None:
+    assert recipe(n).epochs == epochs
+
+
 def test_presets_order_the_effort() -> None:
     quick, standard, thorough = (recipe(50_000, preset=name) for name in ("quick", "standard", "thorough"))
     assert quick.epochs < standard.epochs < thorough.epochs
