@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curv_issues.cli_bench import bench
-from curv_issues.cli_options import Dataset, Output, Quiet, check_source, part_of, with_options
+from curv_issues.cli_options import Dataset, Format, Output, Quiet, check_source, part_of, with_options
 from curv_issues.cli_saving import ResultSaver
 from curv_issues.cli_shared import Debug, debug_is_on, exit_codes, folder_name
 from curv_issues.config import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
@@ -110,7 +110,7 @@ def audit(
     ] = None,
     output: Output = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
-    format: Annotated[str, typer.Option(help=f"Output format on stdout: {', '.join(FORMATS)}.")] = "table",
+    format: Format = "table",
     quiet: Quiet = False,
     debug: Debug = False,
     **values: Any,
@@ -156,7 +156,7 @@ def show(
     cut_off: Annotated[
         str | None, typer.Option(help="Flag other samples: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.")
     ] = None,
-    format: Annotated[str, typer.Option(help=f"Output format on stdout: {', '.join(FORMATS)}.")] = "table",
+    format: Format = "table",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -184,7 +184,7 @@ app.command()(bench)
 @app.command()
 def demo(
     output: Annotated[str, typer.Option(help="Folder for the results; an older result in it is replaced.")] = "curv-issues-demo",
-    format: Annotated[str, typer.Option(help=f"Output format on stdout: {', '.join(FORMATS)}.")] = "table",
+    format: Format = "table",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:

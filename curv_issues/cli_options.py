@@ -11,6 +11,7 @@ import typer
 from curv_issues.config import whole_option
 from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.option import OptionInfo, list_options, option_names
+from curv_issues.report import FORMATS
 
 Dataset = Annotated[
     list[str],
@@ -21,6 +22,7 @@ Dataset = Annotated[
     ),
 ]
 Output = Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")]
+Format = Annotated[str, typer.Option(help=f"Output format on stdout: {', '.join(FORMATS)}.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 
 Values = dict[str, Any]

@@ -240,7 +240,7 @@ class DuplicateOptions:
 
     Attributes:
         duplicates: whether they are.
-        duplicate_threshold: similarity from which on two pictures count as the same, above 0, at most 1; None: from the data.
+        duplicate_threshold: minimum similarity at which two images count as duplicates, above 0, at most 1; None: from the data.
 
     Raises:
         UsageError: an option has a wrong type or value; the text names it.

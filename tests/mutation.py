@@ -111,7 +111,7 @@ def _run_tests(mutant: Mutant) -> None:
     os._exit(int(pytest.main([*options, *tests])))
 
 
-class _MutantFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _MutantFinder(importlib.abc.MetaPathFinder):
     """Imports one module from its changed text."""
 
     def __init__(self, name: str, mutant: Mutant) -> None:

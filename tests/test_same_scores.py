@@ -1,6 +1,6 @@
 """One small run gives the same scores to the bit as before the code is moved (issue 23). Deleted after the move.
 
-python -m tests.test_same_scores    # writes the hashes anew
+python -m tests.test_same_scores    # writes the hashes again
 """
 
 from __future__ import annotations

@@ -71,6 +71,11 @@ IMAGE_ENDINGS: frozenset[str] = frozenset(
 """Lower-case endings, with the dot, of the files that the decoder reads."""
 
 
+def is_image_name(value: object) -> bool:
+    """Return whether a value is text that ends like the name of an image file."""
+    return isinstance(value, str) and os.path.splitext(value.strip())[1].lower() in IMAGE_ENDINGS
+
+
 def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
     """Return whether a file begins like an image that the decoder reads, and else why one like it cannot be read.
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 from typing import Any
 
 from curv_issues.data.accounts import shorten
 from curv_issues.data.column_types import ClassType, ValueType
 from curv_issues.data.columns import Columns, find_columns, find_image_columns
-from curv_issues.data.image_types import IMAGE_ENDINGS
+from curv_issues.data.image_types import is_image_name
 from curv_issues.data.label_names import holds_no_labels, is_label_name, looks_like_ids
 from curv_issues.data.label_table import describe_candidates, describe_ids
 from curv_issues.data.labels import UNLABELLED, EncodedLabels, encode_labels, is_missing, kinds_of
@@ -61,7 +60,7 @@ def _explain_file_names(table: Table) -> None:
         if not isinstance(kind, ValueType) or kind.dtype not in ("string", "large_string"):
             continue
         values = [value for value in table.values(column) if isinstance(value, str)]
-        names = [value for value in values if os.path.splitext(value)[1].lower() in IMAGE_ENDINGS]
+        names = [value for value in values if is_image_name(value)]
         if names and 2 * len(names) > len(values):
             raise DatasetError(
                 f"Column {column!r} of {table.name} names image files ({shorten(names, 2)}), and the table holds no images: audit "

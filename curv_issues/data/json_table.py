@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from curv_issues.data.folder_names import SPLIT_NAMES
-from curv_issues.data.image_types import IMAGE_ENDINGS
+from curv_issues.data.image_types import is_image_name
 from curv_issues.data.label_names import is_label_name
 from curv_issues.errors import DatasetError
 
@@ -174,7 +173,7 @@ def _rows_of_objects(whole: dict[str, dict[str, Any]]) -> list[dict[str, Any]] |
     if first and all(map(str.isdigit, first)) and all(list(other) == list(first) for other in others):
         return [{column: by_row[number] for column, by_row in whole.items()} for number in first]
     shared = set(first).intersection(*others)
-    is_of_files = any(map(_is_image_name, first))  # of a split, perhaps
+    is_of_files = any(map(is_image_name, first))  # of a split, perhaps
     return [{"file": key, **row} for key, row in whole.items()] if shared and not is_of_files else None
 
 
@@ -194,7 +193,7 @@ def _rows_of_lists(whole: dict[str, list[Any]]) -> list[dict[str, Any]] | None:
         return None
     if _are_columns(whole):
         return [dict(zip(whole, row, strict=True)) for row in zip(*lists, strict=True)]
-    if all(map(_is_image_name, whole)):
+    if all(map(is_image_name, whole)):
         return _rows_of_pairs((key, labels[0]) for key, labels in whole.items()) if set(map(len, lists)) == {1} else None
     is_of_files = all(_all_are(str, files) for files in lists)
     return _rows_of_pairs((file, key) for key, files in whole.items() for file in files) if is_of_files else None
@@ -207,11 +206,7 @@ def _are_columns(whole: dict[str, list[Any]]) -> bool:
     labels = [values for key, values in whole.items() if is_label_name(key)]
     others = [key.lower() for key in whole if not is_label_name(key)]
     names_files = any(word in key for key in others for word in ("file", "path", "image", "img", "name", "id", "key"))
-    return bool(labels) and names_files and not any(_is_image_name(value) for values in labels for value in values)
-
-
-def _is_image_name(value: Any) -> bool:
-    return isinstance(value, str) and os.path.splitext(value)[1].lower() in IMAGE_ENDINGS
+    return bool(labels) and names_files and not any(is_image_name(value) for values in labels for value in values)
 
 
 def _rows_of_codes(codes: dict[str, Any], names: Any) -> list[dict[str, Any]] | None:

@@ -14,7 +14,7 @@ LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "cate
 """Column names that say "label", in lower case; compare with `is_label_name`."""
 
 _FEW_ROWS = 20
-# Columns of libraries (`__key__`), what pandas makes of the index of a table, and parts of a dataset.
+# Columns of libraries (`__key__`), the index of a table as pandas writes it, and parts of a dataset.
 _NO_LABELS = re.compile(r"__.*|\(column [0-9]+\)|Unnamed: [0-9]+|folds?|kfold|splits?|subset|partition|(is_)?train", re.IGNORECASE)
 _NUMBERED_COLUMN = re.compile(r"(.+) \(column [0-9]+\)")  # what `read_table` makes of a name that repeats
 

@@ -1,4 +1,4 @@
-"""Masks and the like beside the images that they belong to: they are no samples of their own."""
+"""Find masks and the like, which belong to other images and are not samples."""
 
 from __future__ import annotations
 

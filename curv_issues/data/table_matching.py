@@ -11,7 +11,7 @@ import numpy as np
 
 from curv_issues.data.accounts import shorten
 from curv_issues.data.addresses import column_of_addresses, describe_addresses, is_address
-from curv_issues.data.image_types import IMAGE_ENDINGS
+from curv_issues.data.image_types import is_image_name
 from curv_issues.data.label_names import is_label_name, shared_name
 from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
 from curv_issues.data.labels import is_missing
@@ -240,7 +240,7 @@ def _refuse_numbers(table: LabelTable, column: str) -> None:
     """Raise DatasetError if another column holds names of image files: then numbers that fit images do so by chance."""
     for other, values in table.columns.items():
         texts = [value for value in values if isinstance(value, str)]
-        names = [text for text in texts if os.path.splitext(text.strip())[1].lower() in IMAGE_ENDINGS]
+        names = list(filter(is_image_name, texts))
         if other != column and 2 * len(names) > len(values):
             raise DatasetError(
                 f"Column {other!r} of {table.name} holds names of image files ({shorten(names, _SHOWN)}), but most are not in the "
@@ -306,7 +306,7 @@ def _check_repeated_rows(table: LabelTable, matched: Matched) -> None:
 def _describe_mismatch(
     table: LabelTable, paths: Sequence[str], candidates: Sequence[str], file_column: str | None, advice: str | None
 ) -> str:
-    first = next((name for name in table.columns if is_address(name) or os.path.splitext(name)[1].lower() in IMAGE_ENDINGS), None)
+    first = next((name for name in table.columns if is_address(name) or is_image_name(name)), None)
     if first is not None and table.is_text:
         return f"{table.name} has no header: its first line holds {first}. Add a first line such as file,label."
     column = next((name for name in candidates if any(map(text_of, table.columns[name]))), None)

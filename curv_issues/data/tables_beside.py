@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from curv_issues.data.accounts import shorten
 from curv_issues.data.addresses import is_address
-from curv_issues.data.image_types import IMAGE_ENDINGS
+from curv_issues.data.image_types import is_image_name
 from curv_issues.data.label_names import is_label_name, label_names_in, looks_like_ids
 from curv_issues.data.label_table import SPREADSHEETS, LabelTable, is_metadata_name, read_table
 from curv_issues.data.table_matching import labels_of_images, match_rows, names_images
@@ -127,17 +127,13 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
 def _note_other_names(table: LabelTable, flag: str) -> list[str]:
     """A note on a table of labels that names images, but not those of the folder, or not clearly."""
     for column, values in table.columns.items():
-        names = [value for value in values if isinstance(value, str) and _is_image_name(value)]
+        names = [value for value in values if is_image_name(value) or is_address(value)]
         if 2 * len(names) > len(values):
             return [
                 f"{table.name} has labels, and was not read, since it does not tell which images of the folder they are of "
                 f"({column!r} holds {shorten(names, 2)}); {flag} says why."
             ]
     return []
-
-
-def _is_image_name(text: str) -> bool:
-    return is_address(text) or os.path.splitext(text.strip())[1].lower() in IMAGE_ENDINGS
 
 
 def _compare(

@@ -78,7 +78,7 @@ def only_kind(result: AuditResult, kind: str) -> AuditResult:
         kind: "label_error" or "duplicate_conflict".
 
     Raises:
-        UsageError: there is no such kind.
+        UsageError: the kind is unknown.
     """
     look_up(dict.fromkeys((LABEL_ERROR, DUPLICATE_CONFLICT)), kind, "kind of finding")
     findings = result.findings[result.findings["kind"] == kind]

@@ -1,4 +1,4 @@
-"""Masks beside images are no samples."""
+"""Masks of images are not samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Class folders, and tables of the user's that say something else of the same images."""
+"""Class folders, and user-supplied tables with other labels for the same images."""
 
 from __future__ import annotations
 
