@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import load, make_cells, plant, stratified, ten_classes
+from curv_issues.auditing import evidence_of_run
 from curv_issues.bench.metrics import detection
 from curv_issues.config import FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
-from curv_issues.findings.label_error import find_label_errors
+from curv_issues.findings.judgement import judge
 from curv_issues.findings.ranking import rank_by_score
+from curv_issues.kinds import LABEL_ERROR
 from curv_issues.run import run_probe
 
 # size of the dataset: (epochs, batch size) tried; the rule gives the one in the middle
@@ -62,12 +64,12 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     run = run_probe(noisy, TrainingOptions(seed=seed, epochs=cell["epochs"], batch_size=cell["batch_size"]))
     assert run is not None
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
-    judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=FindingOptions())
+    judged = judge(evidence_of_run(noisy, run), FindingOptions()).kinds[LABEL_ERROR]
     names = ("cumulative_loss", "margin", "final_margin", "input_curvature")
-    ranked = {"default": judged.ranking, **{name: rank_by_score(run.scores, directions, name) for name in names}}
+    suspicion = {name: rank_by_score(run.scores, directions, name).suspicion for name in names}
     return {
-        **{name: detection(truth, ranking.suspicion) for name, ranking in ranked.items()},
-        "memorised_share": judged.memorised_share,
+        **{name: detection(truth, values) for name, values in {"default": judged.columns["suspicion"], **suspicion}.items()},
+        "memorised_share": judged.summary["ranking"]["memorised_share"],
         "seconds": run.seconds,
     }
 

@@ -14,26 +14,20 @@ from PIL import Image
 
 from curv_issues.config import CurvatureForm, DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
-from curv_issues.duplicates.table import pairs_table
+from curv_issues.duplicates.table import KEPT_FROM, pairs_table
 from curv_issues.errors import AuditInterrupted, despite_interrupt
-from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings, find_duplicate_conflicts, group_tables
-from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
-from curv_issues.findings.overlap import find_overlap
-from curv_issues.findings.samples import sample_table
+from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
+from curv_issues.findings.overlap import compare_with_split
+from curv_issues.findings.samples import evidence_of_data
+from curv_issues.kinds import DUPLICATE_CONFLICT, LABEL_ERROR
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.recipe import standard_epochs
 from curv_issues.report.contact_sheet import contact_sheet
 from curv_issues.result import AuditResult
-from curv_issues.summary import (
-    describe_dataset,
-    describe_duplicates,
-    describe_overlap,
-    left_out_table,
-    notes_on,
-    plain_options,
-    versions,
-)
-from curv_issues.tables import json_ready, text_column
+from curv_issues.result_tables import SCORES
+from curv_issues.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
+from curv_issues.tables import text_column
 
 if TYPE_CHECKING:
     import datasets
@@ -260,13 +254,13 @@ def audit_data(
     if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
         finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
     start = time.perf_counter()
-    interrupted, compared, overlap = run.interrupted, None, None
+    interrupted, compared, other = run.interrupted, None, None
     try:
         if not interrupted and looking.duplicates:
             compared = compare_pictures(data, run, looking.duplicate_threshold, progress=progress)
         if not interrupted and others is not None:
-            threshold = looking.duplicate_threshold if compared is None else compared.threshold  # one rule for all pictures
-            overlap = find_overlap(data, others, threshold=threshold, device=run.device)
+            threshold = looking.duplicate_threshold if compared is None else compared.threshold  # one rule for all images
+            other = compare_with_split(data, others, threshold=threshold, device=run.device)
     except KeyboardInterrupt:  # the ranking is there
         interrupted = True
     except Exception:
@@ -275,43 +269,35 @@ def audit_data(
         raise
     compared_at = time.perf_counter()
 
-    def measure(result: AuditResult) -> None:
-        searched = compared is not None or overlap is not None
+    def measured(result: AuditResult) -> AuditResult:
+        """The result with seconds and memory up to now."""
+        searched = compared is not None or other is not None
         own = {**({"compare": compared_at - start} if searched else {}), "find": time.perf_counter() - compared_at}
-        result.summary["seconds"] = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
-        result.summary["peak_memory"] = peak_memory()
+        spent = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
+        return result.with_extras(seconds={**result.summary.get("seconds", {}), **spent}, peak_memory=peak_memory())
 
-    def judge() -> AuditResult:
-        result = make_result(data, run, training, finding, looking, compared, None if overlap is None else overlap[0])
-        if overlap is not None and others is not None:
-            result.summary["against"] = json_ready(describe_overlap(overlap[0], others, overlap[1]))
-        measure(result)
-        return result
-
-    result, again = despite_interrupt(judge)
+    result, again = despite_interrupt(lambda: measured(make_result(data, run, training, finding, looking, compared, other)))
     interrupted |= again
     if on_result:
         interrupted |= despite_interrupt(lambda: on_result(result))[1]
-    written = result.summary["seconds"].get("write")
-    interrupted |= _add_sheet(result, data)
-    measure(result)
-    if written is not None:
-        result.summary["seconds"]["write"] = written
+    result, again = _add_sheet(result, data)
+    interrupted |= again
+    result = measured(result)
     if interrupted:
         raise AuditInterrupted(result)
     return result
 
 
-def _add_sheet(result: AuditResult, data: LabeledData) -> bool:
-    """Draw the contact sheet of a result; return whether Ctrl-C came. A failure costs only the sheet and leaves a note."""
+def _add_sheet(result: AuditResult, data: LabeledData) -> tuple[AuditResult, bool]:
+    """Return the result with its contact sheet, and whether Ctrl-C came. A failure costs only the sheet and leaves a note."""
     try:
-        result.contact_sheet = draw_sheet(data, result.scores)
+        return result.with_extras(contact_sheet=draw_sheet(data, result.scores)), False
     except KeyboardInterrupt:
-        return True
+        return result, True
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        result.summary["notes"].append(f"There is no contact sheet, because it could not be drawn ({reason}).")
-    return False
+        note = f"There is no contact sheet, because it could not be drawn ({reason})."
+        return result.with_extras(notes=[*result.summary["notes"], note]), False
 
 
 def compare_pictures(
@@ -330,6 +316,22 @@ def compare_pictures(
     return compare_within(data, features=features, threshold=threshold, device=run.device, on_step=tell)
 
 
+def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
+    """Return what a run knows of its samples, and `more` of what `Evidence` holds."""
+    return evidence_of_data(
+        data,
+        suggested=run.suggested,
+        scores=run.scores,
+        directions={name: metadata["direction"] for name, metadata in run.score_metadata.items()},
+        margins=run.trajectories["margin"],
+        reference_margin=run.reference_margin,
+        standard_epochs=standard_epochs(len(data)),
+        pred_probs=run.pred_probs,
+        features=run.embeddings,
+        **more,
+    )
+
+
 def make_result(
     data: LabeledData,
     run: ProbeRun,
@@ -337,11 +339,14 @@ def make_result(
     finding: FindingOptions,
     looking: DuplicateOptions,
     compared: ComparedPictures | None = None,
-    overlap: pd.DataFrame | None = None,
+    others: OtherSplit | None = None,
 ) -> AuditResult:
-    """Put data, run and judgement together; without compared pictures no duplicates are told."""
-    names = np.array(data.class_names, dtype=object)
-    scores = sample_table(data).assign(suggested=text_column(names[run.suggested]), suspicion=0.0, flagged=False, **run.scores)
+    """Put data, run and judgement together; kinds without evidence are not judged."""
+    evidence = evidence_of_run(data, run, compared=compared, other_split=others)
+    judged = judge(evidence, finding)
+    suggested = text_column(np.array(data.class_names, dtype=object)[run.suggested])
+    columns = dict.fromkeys(SCORES.names[len(evidence.samples.columns) + 1 :])  # where they belong
+    scores = evidence.samples.assign(suggested=suggested, **columns, **run.scores).assign(**judged.columns)
     images = pd.DataFrame(
         {
             "row": data.rows,
@@ -351,56 +356,37 @@ def make_result(
             "image_sha256": data.image_sha256,
         }
     )
-    directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
-    judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding)
-    scores["suspicion"], scores["flagged"] = judged.ranking.suspicion, judged.flagged
-    errors = findings_table(scores, images)
-    conflicts, duplicates, pairs, metadata = None, None, None, run.score_metadata
-    if compared is not None:
-        same = find_duplicate_conflicts(compared, data.labels, pred_probs=run.pred_probs, features=run.embeddings)
-        scores[SCORE], metadata = same.similarity, {**metadata, SCORE: SCORE_METADATA}
-        conflicts, duplicates = group_tables(same, compared, scores, data.class_names)
-        pairs = pairs_table(compared, data.rows)
-    findings = [errors] if conflicts is None else [errors, conflict_findings(conflicts, scores, images)]
+    findings = findings_table(evidence, judged, judged.columns["suspicion"])
+    counts = findings["kind"].value_counts()
+    pairs = None if compared is None else pairs_table(compared, data.rows)
     summary = {
         "complete": run.complete,
         "epochs_done": run.epochs_done,
         "dataset": describe_dataset(data),
-        "options": {
-            **plain_options(training),
-            **asdict(finding),
-            "duplicates": looking.duplicates,
-            "duplicate_threshold": looking.duplicate_threshold,
-        },
+        "options": {**plain_options(training), **asdict(finding), **asdict(looking)},
         "recipe": asdict(run.recipe),
         "seed": training.seed,
         "versions": versions(),
         "device": run.device,
         "compute_type": run.compute_type,
-        "num_findings": {"label_error": len(errors), "duplicate_conflict": 0 if conflicts is None else len(conflicts)},
-        "duplicates": describe_duplicates(compared, conflicts, duplicates),
-        **describe_decision(judged),
+        "num_findings": {kind: int(counts.get(kind, 0)) for kind in (LABEL_ERROR, DUPLICATE_CONFLICT)},
+        "duplicates": None,
+        **judged.summary,
         "reference_margin": run.reference_margin,
-        "notes": [
-            *notes_on(data),
-            *([judged.cut_off.note] if judged.cut_off.note else []),
-            *([NOT_COMPARED] if looking.duplicates and compared is None else []),
-        ],
+        "notes": [*notes_on(data), *judged.notes, *([NOT_COMPARED] if looking.duplicates and compared is None else [])],
     }
+    if compared is not None:
+        summary["duplicates"].update(pairs_compared=len(compared), pairs_kept_from=min(KEPT_FROM, compared.threshold))
     return AuditResult(
         scores=scores,
-        findings=pd.concat(findings),
+        findings=findings,
         trajectories=run.trajectories,
         pred_probs=run.pred_probs,
         embeddings=run.embeddings,
         images=images,
-        score_metadata=metadata,
+        score_metadata={**run.score_metadata, **judged.metadata},
         summary=summary,
-        conflicts=conflicts,
-        duplicates=duplicates,
-        pairs=pairs,
-        overlap=overlap,
-        left_out=left_out_table(data.source.files),
+        tables={**judged.tables, "pairs": pairs, "left_out": left_out_table(data.source.files)},
     )
 
 

@@ -24,6 +24,7 @@ from curv_issues.cli_shared import Debug, debug_is_on, exit_codes, folder_name
 from curv_issues.config import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.errors import AuditError, AuditInterrupted
+from curv_issues.kinds import KINDS
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
 from curv_issues.report import FORMATS, render
@@ -135,6 +136,7 @@ def audit(
                 on_result=saver.save,
                 **values,
             )
+            saver.add_sheet(result)
         _deliver(result, saver.folder, format=format, quiet=quiet)
 
 
@@ -151,7 +153,7 @@ def scores(
 @app.command()
 def show(
     directory: Annotated[str, typer.Argument(metavar="DIR", help="Folder of results that audit has written.")],
-    kind: Annotated[str | None, typer.Option(help="Only findings of this kind: label_error or duplicate_conflict.")] = None,
+    kind: Annotated[str | None, typer.Option(help=f"Only findings of this kind: {', '.join(KINDS)}.")] = None,
     score: Annotated[str | None, typer.Option(help="Rank by another of its scores, without training.")] = None,
     cut_off: Annotated[
         str | None, typer.Option(help="Flag other samples: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.")
@@ -199,6 +201,7 @@ def demo(
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
         with _saving(folder, True, [], format, quiet) as saver, live_progress(quiet=quiet) as progress:
             result = run_audit(data, progress=progress, on_result=saver.save)
+            saver.add_sheet(result)
         _deliver(result, saver.folder, format=format, quiet=quiet)
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
@@ -219,25 +222,17 @@ def _deliver(result: AuditResult, folder: Path, *, format: str, quiet: bool) -> 
 
 
 def _print_result(result: AuditResult, folder: Path, *, format: str, quiet: bool, is_saved: bool = True) -> None:
-    from curv_issues.report.text import TOP, merged_findings  # imports pandas
+    from curv_issues.report.text import TOP, merged_findings, sections  # imports pandas
 
     typer.echo(render(result, format), color=True)  # else names would lose what looks like colour off a terminal
     total = len(merged_findings(result))
     if format in ("table", "md") and total > TOP:
         place = f"; all of them are in {folder / 'findings.parquet'}" if is_saved else ""
         _tell(f"The first {TOP} of {total:,} findings{place}.", format=format, quiet=quiet)
-    groups = result.conflicts["group"].nunique()
-    if format in ("table", "md") and groups > TOP:
-        more = f"The first {TOP} of {groups:,} groups of the same picture; all of them are in {folder / 'conflicts.parquet'}."
-        _tell(more, format=format, quiet=quiet)
-    if result.overlap is not None:
-        found, split = result.summary["against"], result.summary["against"]["split"] or "the other data"
-        if found["rows"]:
-            more = f"Pictures that stand in {split} too: {found['rows']:,}, under another label: {found['differing_rows']:,}; "
-            more += f"all of them are in {folder / 'overlap.parquet'}."
-        else:
-            more = f"None of the pictures stands in {split} too."
-        _tell(more, format=format, quiet=quiet)
+    for section in sections(result):
+        if section.remark is not None:
+            place = f"; all of them are in {folder / section.file}" if section.file else ""
+            _tell(f"{section.remark}{place}.", format=format, quiet=quiet)
     if not quiet:
         for note in result.summary["notes"]:
             typer.echo(visible(f"Note: {note}"), err=True)
@@ -261,7 +256,6 @@ def _saving(folder: Path, overwrite: bool, sources: Sequence[str], format: str, 
         try:
             try:
                 yield saver
-                saver.add_sheet()
             except AuditInterrupted as interrupted:
                 _show_interrupted(interrupted.result, saver, format=format, quiet=quiet)
                 raise typer.Exit(AuditInterrupted.exit_code) from None
@@ -280,7 +274,7 @@ def _show_interrupted(result: AuditResult | None, saver: ResultSaver, *, format:
     missing = summary["options"]["duplicates"] and summary["duplicates"] is None
     partly = " (complete: false)" if not summary["complete"] else "; pictures were not compared" if missing else ""
     typer.echo(f"Interrupted; this is the ranking after {done} of {counted(epochs, 'epoch')}{partly}.", err=True)
-    saver.add_sheet()
+    saver.add_sheet(result)
     _deliver(result, saver.folder, format=format, quiet=quiet)
 
 

@@ -44,12 +44,12 @@ class ResultSaver:
         result.save(self.folder, overwrite=overwrite)
         self.result = result
 
-    def add_sheet(self) -> None:
-        """Save the contact sheet that was drawn meanwhile; a failure costs only the sheet."""
+    def add_sheet(self, result: AuditResult) -> None:
+        """Save the contact sheet of the result, which was drawn after it was saved; a failure costs only the sheet."""
         if self.result is None:
             return
         try:
-            self.result.save_sheet(self.folder)
+            result.save_sheet(self.folder)
         except CurvIssuesError as error:
             typer.echo(f"Note: The contact sheet is missing. {' '.join(str(error).split())}", err=True)
 

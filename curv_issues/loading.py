@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from curv_issues.errors import UsageError
 from curv_issues.regular_files import read_bounded
-from curv_issues.result_tables import SCORES, SHEET, TABLES
+from curv_issues.result_tables import FINDINGS, IMAGES, SCORES, SHEET, TABLES
 from curv_issues.tables import field_metadata, read_table, schema_of, trajectories_from_arrow
 
 LARGEST_SHEET = 64_000_000  # bytes
@@ -36,12 +36,15 @@ def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, 
     trajectories = _read_table(files, "trajectories", pa.schema([scores.schema.field("row")]), more=pa.list_(pa.float32(), 1))
     if not trajectories.column("row").equals(scores.column("row")):
         raise UsageError("The scores and trajectories tables differ in their rows; expected the same, in the same order")
-    there = {name: table for name, table in TABLES.items() if table.needed or f"{name}.parquet" in files}
+    fixed = {"findings": FINDINGS, "images": IMAGES}
     return {
         "scores": _frame(scores),
         "score_metadata": field_metadata(scores.schema),
         "trajectories": trajectories_from_arrow(trajectories),
-        **{name: _frame(_read_table(files, name, schema_of(table))) for name, table in there.items()},
+        **{name: _frame(_read_table(files, name, schema_of(table))) for name, table in fixed.items()},
+        "tables": {
+            name: _frame(_read_table(files, name, schema_of(table))) for name, table in TABLES.items() if f"{name}.parquet" in files
+        },
         **{name: _read_array(files, f"{name}.npy", len(scores), memory_map=memory_map) for name in ("pred_probs", "embeddings")},
         "contact_sheet": _read_sheet(files[SHEET]) if SHEET in files else None,
     }

@@ -36,11 +36,12 @@ overlap and left_out.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -50,21 +51,18 @@ import pyarrow.parquet as pq
 
 from curv_issues.counting import counted
 from curv_issues.errors import UsageError
+from curv_issues.kinds import KINDS, LABEL_ERROR
 from curv_issues.loading import read_parts
-from curv_issues.result_tables import SCORES, SHEET, SUMMARY, TABLES
+from curv_issues.plugins import look_up
+from curv_issues.result_tables import ALL_TABLES, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
 from curv_issues.storage import opened_result, output_folder, parse_summary, replace_files, staged_result
 from curv_issues.tables import conform, json_ready, schema_of, scores_schema, to_arrow, trajectories_to_arrow
 
 SCHEMA_VERSION = 1
 LONGEST_REASON = 500  # characters of what another library says about a corrupt file
-LABEL_ERROR = "label_error"
-"""The kind of finding that `flagged` in the scores stands for."""
-
-DUPLICATE_CONFLICT = "duplicate_conflict"
-"""The kind of finding of the rows of the conflicts table."""
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AuditResult:
     """Scores and findings of one audit, with all that is needed to make findings and reports anew without training.
 
@@ -83,12 +81,10 @@ class AuditResult:
             of it (description, cost); every raw score has an entry.
         summary: JSON values only, with `complete` (bool) and `dataset`, a dict with at least `classes`: the k class
             names. `schema_version` is put in front; `findings` is a reserved key.
-        contact_sheet: PNG of the most suspect pictures, or None.
-        conflicts: a row a member of a group of pictures that show the same under different labels; None: no such rows.
-        duplicates: the same for groups under one label.
-        pairs: a row a pair of compared pictures, for `find_again` with another threshold.
-        overlap: a row a picture and one of another split that shows the same; None: not looked for.
-        left_out: a row per file of a local folder that was not read: `path` and `reason`; None: no such rows.
+        contact_sheet: PNG of the most suspect images, or None.
+        tables: the further tables by name, see `TABLES` (conflicts, duplicates, pairs, ...); each is an attribute of the result
+            too, such as `result.conflicts`. A table that is missing or None is empty, or None where an audit makes it on request
+            only.
 
     Raises:
         UsageError: the parts have wrong columns, types, ranges or shapes, or contradict each other.
@@ -103,30 +99,50 @@ class AuditResult:
     score_metadata: dict[str, dict[str, str]]
     summary: dict[str, Any]
     contact_sheet: bytes | None = None
-    conflicts: pd.DataFrame = None  # never None after construction
-    duplicates: pd.DataFrame = None
-    pairs: pd.DataFrame = None
-    overlap: pd.DataFrame | None = None
-    left_out: pd.DataFrame = None  # never None after construction
+    tables: Mapping[str, pd.DataFrame | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         raw = [str(name) for name in self.scores.columns[len(SCORES.columns) :]]
-        self.score_metadata = {name: dict(entries) for name, entries in self.score_metadata.items()}
-        self.scores = conform(self.scores, scores_schema(raw, self.score_metadata), table="scores")
-        for name, table in TABLES.items():
-            frame = getattr(self, name)
-            if frame is None and table.default:
-                frame = schema_of(table).empty_table().to_pandas()
-            if frame is not None:
-                setattr(self, name, conform(frame, schema_of(table), table=name))
-        self.findings = self.findings.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True)
-        self.trajectories = {name: np.asarray(values, np.float32) for name, values in self.trajectories.items()}
-        self.pred_probs = _half(self.pred_probs)
-        self.embeddings = _half(self.embeddings)
-        self.summary = {"schema_version": SCHEMA_VERSION, **json_ready(self.summary)}
+        metadata = {name: dict(entries) for name, entries in self.score_metadata.items()}
+        findings = conform(self.findings, schema_of(FINDINGS), table="findings")
+        self._set(
+            score_metadata=metadata,
+            scores=conform(self.scores, scores_schema(raw, metadata), table="scores"),
+            findings=findings.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True),
+            images=conform(self.images, schema_of(IMAGES), table="images"),
+            tables={name: _conform_table(name, self.tables.get(name)) for name in {**TABLES, **self.tables}},
+            trajectories={name: np.asarray(values, np.float32) for name, values in self.trajectories.items()},
+            pred_probs=_half(self.pred_probs),
+            embeddings=_half(self.embeddings),
+            summary={"schema_version": SCHEMA_VERSION, **json_ready(self.summary)},
+        )
         _check_summary(self.summary)
         _check_tables(self)
         _check_arrays(self)
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def with_extras(self, *, contact_sheet: bytes | None = None, **entries: Any) -> AuditResult:
+        """Return the result with a contact sheet (PNG) and further entries of its summary (JSON values); nothing is checked again.
+
+        Args:
+            contact_sheet: None leaves it as it is.
+            entries: of the summary.
+        """
+        extended = copy.copy(self)
+        sheet = self.contact_sheet if contact_sheet is None else contact_sheet
+        extended._set(contact_sheet=sheet, summary={**self.summary, **json_ready(entries)})
+        return extended
+
+    def __getattr__(self, name: str) -> Any:
+        if name in TABLES and "tables" in self.__dict__:
+            return self.tables[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *TABLES]
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -182,10 +198,11 @@ class AuditResult:
         start = time.perf_counter()
         schema = scores_schema(self.score_names, self.score_metadata)
         rows = self.scores["row"].to_numpy()
-        frames = {name: getattr(self, name) for name in TABLES}
         tables = {
             "scores": to_arrow(self.scores, schema),
-            **{name: to_arrow(frame, schema_of(TABLES[name])) for name, frame in frames.items() if frame is not None},
+            "findings": to_arrow(self.findings, schema_of(FINDINGS)),
+            "images": to_arrow(self.images, schema_of(IMAGES)),
+            **{name: to_arrow(frame, schema_of(TABLES[name])) for name, frame in self.tables.items() if frame is not None},
             "trajectories": trajectories_to_arrow(rows, self.trajectories),
         }
         with staged_result(directory, overwrite=overwrite) as folder:
@@ -259,6 +276,13 @@ def _half(values: np.ndarray) -> np.ndarray:
     return np.clip(values, -limit, limit).astype(np.float16)
 
 
+def _conform_table(name: str, frame: pd.DataFrame | None) -> pd.DataFrame | None:
+    table = look_up(TABLES, name, "table of a result")
+    if frame is None and not table.default:
+        return None
+    return conform(schema_of(table).empty_table().to_pandas() if frame is None else frame, schema_of(table), table=name)
+
+
 def _check_summary(summary: Mapping[str, Any]) -> None:
     if not isinstance(summary.get("complete"), bool):
         raise UsageError("The summary needs `complete`: True, or False for an interrupted run.")
@@ -268,8 +292,8 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
         raise UsageError("The summary needs `dataset` with `classes`, the list of the class names.")
     if len(set(classes)) < len(classes):
         raise UsageError("The summary's `classes` hold a name twice; class names must differ.")
-    for name in ("findings", "conflicts", "overlap"):
-        if name in summary:
+    for name, table in ALL_TABLES.items():
+        if table.is_listed and name in summary:
             raise UsageError(f"The summary has a key `{name}`, which is reserved for the list of {name} in JSON.")
 
 
@@ -279,8 +303,8 @@ def _check_tables(result: AuditResult) -> None:
         raise UsageError("The scores table has a row number twice; expected one row a sample.")
     if not np.array_equal(scores["row"], result.images["row"]):
         raise UsageError("The scores and images tables differ in their rows; expected the same, in the same order.")
-    for name, table in TABLES.items():
-        frame = getattr(result, name)
+    for name, frame in result.tables.items():
+        table = TABLES[name]
         if frame is None:
             continue
         if not frame[list(table.rows)].isin(set(scores["row"])).all(axis=None):
@@ -292,10 +316,14 @@ def _check_tables(result: AuditResult) -> None:
             raise UsageError(f"The {name} table has a suspicion outside [0, 1].")
         if not set(frame["given"]) | set(frame["suggested"]) <= set(result.class_names):
             raise UsageError(f"The {name} table names classes that are not among the summary's `classes`.")
+    if not findings["row"].isin(set(scores["row"])).all():
+        raise UsageError("The findings table has rows that are not in the scores table.")
     if findings.duplicated(["row", "kind"]).any():
         raise UsageError("The findings table has two findings of one kind for a row; expected one.")
-    if set(result.conflicts["row"]) != set(findings["row"][findings["kind"] == DUPLICATE_CONFLICT]):
-        raise UsageError(f"The conflicts table and the {DUPLICATE_CONFLICT} findings are not the same rows.")
+    for kind, info in KINDS.items():
+        of_kind = findings["row"][findings["kind"] == kind]
+        if info.table_of_findings and set(getattr(result, info.table_of_findings)["row"]) != set(of_kind):
+            raise UsageError(f"The {info.table_of_findings} table and the {kind} findings are not the same rows.")
     flagged = set(scores["row"][scores["flagged"]])
     if flagged != set(findings["row"][findings["kind"] == LABEL_ERROR]):
         raise UsageError(f"`flagged` in the scores table and the {LABEL_ERROR} findings are not the same rows.")

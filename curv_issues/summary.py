@@ -1,10 +1,10 @@
-"""What the summary of a result says: of the dataset, of duplicates, of options and versions, and what a reader should know."""
+"""What the summary of a result says of the dataset, of options and versions, and what a reader should know."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,7 @@ from curv_issues.config import TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.data.accounts import FileAccount
 from curv_issues.data.base import LabeledData
-from curv_issues.duplicates.table import KEPT_FROM
 from curv_issues.tables import text_column
-
-if TYPE_CHECKING:
-    from curv_issues.duplicates.base import ComparedPictures
 
 NO_LABEL_NAME = "-1"  # a class name that often stands for a label that is missing
 FEW_SAMPLES = 500  # the smallest number that the benchmarks measure
@@ -45,43 +41,6 @@ def describe_dataset(data: LabeledData) -> dict[str, Any]:
         "num_unlabelled": source.num_unlabelled,
         "resolution": data.images.shape[1],
         "channels": data.images.shape[3],
-    }
-
-
-def describe_duplicates(
-    compared: ComparedPictures | None, conflicts: pd.DataFrame | None, duplicates: pd.DataFrame | None
-) -> dict[str, Any] | None:
-    """What the summary says of pictures that show the same; None if they were not looked for."""
-    if compared is None or conflicts is None or duplicates is None:
-        return None
-    return {
-        **describe_groups(compared, conflicts, duplicates),
-        "pairs_compared": len(compared),
-        "pairs_kept_from": min(KEPT_FROM, compared.threshold),
-    }
-
-
-def describe_groups(compared: ComparedPictures, conflicts: pd.DataFrame, duplicates: pd.DataFrame) -> dict[str, Any]:
-    """What the summary says of the groups that a threshold makes."""
-    return {
-        "threshold": compared.threshold,
-        "conflict_groups": conflicts["group"].nunique(),
-        "same_label_groups": duplicates["group"].nunique(),
-        "same_label_rows": len(duplicates),
-    }
-
-
-def describe_overlap(overlap: pd.DataFrame, others: LabeledData, threshold: float) -> dict[str, Any]:
-    """What the summary says of pictures that stand in another split too."""
-    return {
-        "source": others.source.source,
-        "split": others.source.split,
-        "n": len(others),
-        "fingerprint": others.fingerprint,
-        "threshold": threshold,
-        "rows": overlap["row"].nunique(),
-        "other_rows": overlap["other_row"].nunique(),
-        "differing_rows": overlap.loc[~overlap["agree"], "row"].nunique(),
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.result import AuditResult
-from curv_issues.result_tables import FILES
+from curv_issues.result_tables import FILES, TABLES
 from curv_issues.tables import text_column
 
 METADATA = {
@@ -79,6 +79,12 @@ def result_parts(
         },
         "contact_sheet": contact_sheet,
     }
+
+
+def result_of(parts: dict[str, Any]) -> AuditResult:
+    """An AuditResult of parts in which further tables, such as conflicts, stand by their names."""
+    tables = {name: parts[name] for name in TABLES if name in parts}
+    return AuditResult(**{name: part for name, part in parts.items() if name not in TABLES}, tables=tables)
 
 
 def make_result(

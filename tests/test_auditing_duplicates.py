@@ -214,13 +214,13 @@ def test_after_ctrl_c_in_training_nothing_is_compared(monkeypatch: pytest.Monkey
 
 def test_another_split_is_compared_with_the_threshold_of_the_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[float | None] = []
-    find_overlap = MODULE.find_overlap
+    compare_with_split = MODULE.compare_with_split
 
     def recorded(*data: LabeledData, **options: Any) -> Any:
         used.append(options["threshold"])
-        return find_overlap(*data, **options)
+        return compare_with_split(*data, **options)
 
-    monkeypatch.setattr(MODULE, "find_overlap", recorded)
+    monkeypatch.setattr(MODULE, "compare_with_split", recorded)
     result = audit(planted_data(), against=planted_data(), epochs=1)
     audit(planted_data(), against=planted_data(), epochs=1, duplicates=False)
     audit(planted_data(), against=planted_data(), epochs=1, duplicate_threshold=0.77)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -255,3 +256,20 @@ def test_construction_leaves_the_callers_parts_alone() -> None:
     assert parts["scores"]["suspicion"][0] == 0
     assert parts["summary"]["seconds"]["load"] == 1.25
     assert METADATA["margin"]["direction"] == "low"
+
+
+def test_a_result_cannot_be_changed_after_its_checks() -> None:
+    result = make_result()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.scores = result.scores.assign(suspicion=2.0)  # type: ignore[misc]
+    extended = result.with_extras(contact_sheet=b"\x89PNG other", peak_memory=np.int64(5))
+    assert (extended.contact_sheet, extended.summary["peak_memory"]) == (b"\x89PNG other", 5)
+    assert result.contact_sheet == b"\x89PNG"
+    assert "peak_memory" not in result.summary
+
+
+def test_an_unknown_table_is_refused() -> None:
+    with pytest.raises(UsageError, match="'fog'"):
+        AuditResult(**result_parts(), tables={"fog": pd.DataFrame()})
+    with pytest.raises(AttributeError, match="fog"):
+        _ = make_result().fog

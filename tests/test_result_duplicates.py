@@ -14,11 +14,13 @@ import pytest
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
 from curv_issues.errors import UsageError
 from curv_issues.findings.again import find_again
-from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA, conflict_findings
-from curv_issues.result import DUPLICATE_CONFLICT, AuditResult
+from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA
+from curv_issues.kinds import DUPLICATE_CONFLICT
+from curv_issues.result import AuditResult
+from curv_issues.result_tables import FINDINGS
 from curv_issues.result_tables import TABLES as RESULT_TABLES
 from curv_issues.tables import schema_of, text_column
-from tests.made_up import result_parts
+from tests.made_up import result_of, result_parts
 
 TABLES = {"conflicts": schema_of(RESULT_TABLES["conflicts"]), "duplicates": schema_of(RESULT_TABLES["duplicates"])}
 PANDAS = {"int64": np.int64, "double": np.float64, "bool": np.bool_, "string": text_column(["a"]).dtype}
@@ -45,7 +47,8 @@ def parts_with_duplicates(**options: Any) -> dict[str, Any]:
         conflicts[RESULT_TABLES["conflicts"].names],
         duplicates[RESULT_TABLES["duplicates"].names],
     )
-    findings = conflict_findings(parts["conflicts"], scores, parts["images"])
+    found = scores.iloc[[1, 5, 6, 0, 2]].assign(kind=DUPLICATE_CONFLICT, image_sha256=parts["images"]["image_sha256"])
+    findings = found.assign(suggested=conflicts["suggested"])[FINDINGS.names]
     parts["findings"] = pd.concat([parts["findings"], findings])
     return parts
 
@@ -58,7 +61,7 @@ def assert_same_tables(left: AuditResult, right: AuditResult) -> None:
 @pytest.mark.parametrize("split", ["train", None])
 def test_load_gives_what_save_was_given(split: str | None, tmp_path: Path) -> None:
     parts = parts_with_duplicates(split=split)
-    result = AuditResult(**parts)
+    result = result_of(parts)
     result.save(tmp_path / "out")
     loaded = AuditResult.load(tmp_path / "out")
     assert_same_tables(result, loaded)
@@ -76,7 +79,7 @@ def test_load_gives_what_save_was_given(split: str | None, tmp_path: Path) -> No
 
 
 def test_conflicts_are_findings_of_their_own_kind_most_suspect_first() -> None:
-    findings = AuditResult(**parts_with_duplicates()).findings
+    findings = result_of(parts_with_duplicates()).findings
     pairs = list(zip(findings["row"], findings["kind"], strict=True))
     assert pairs == [
         (60, DUPLICATE_CONFLICT),
@@ -92,12 +95,12 @@ def test_conflicts_are_findings_of_their_own_kind_most_suspect_first() -> None:
     assert suggested[50, "label_error"] == "dog"
     assert suggested[10, "label_error"] == "bird"
     assert suggested[10, DUPLICATE_CONFLICT] == "dog"
-    told = str(AuditResult(**parts_with_duplicates()))
+    told = str(result_of(parts_with_duplicates()))
     assert told == "org/made-up train: 8 samples, 3 classes, 5 duplicate_conflict, 3 label_error findings"
 
 
 def test_without_the_tables_they_are_empty() -> None:
-    result = AuditResult(**result_parts())
+    result = result_of(result_parts())
     for table, schema in TABLES.items():
         frame = getattr(result, table)
         assert len(frame) == 0
@@ -106,7 +109,7 @@ def test_without_the_tables_they_are_empty() -> None:
 
 
 def test_a_folder_of_the_first_version_has_none_of_them(tmp_path: Path) -> None:
-    result = AuditResult(**result_parts())
+    result = result_of(result_parts())
     folder = result.save(tmp_path / "out")
     for table in TABLES:
         (folder / f"{table}.parquet").unlink()
@@ -120,22 +123,22 @@ def test_a_folder_of_the_first_version_has_none_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("content", [b"", b"noise" * 100])
 def test_a_damaged_table_is_told(table: str, content: bytes, tmp_path: Path) -> None:
-    folder = AuditResult(**parts_with_duplicates()).save(tmp_path / "out")
+    folder = result_of(parts_with_duplicates()).save(tmp_path / "out")
     (folder / f"{table}.parquet").write_bytes(content)
     with pytest.raises(UsageError, match="is corrupt"):
         AuditResult.load(folder)
 
 
 def test_conflicts_that_are_lost_are_told(tmp_path: Path) -> None:
-    folder = AuditResult(**parts_with_duplicates()).save(tmp_path / "out")
+    folder = result_of(parts_with_duplicates()).save(tmp_path / "out")
     (folder / "conflicts.parquet").unlink()
     with pytest.raises(UsageError, match=r"is corrupt \(The conflicts table and the duplicate_conflict findings are not the same"):
         AuditResult.load(folder)
 
 
 def test_an_older_result_is_replaced_with_its_tables(tmp_path: Path) -> None:
-    AuditResult(**parts_with_duplicates()).save(tmp_path / "out")
-    AuditResult(**result_parts()).save(tmp_path / "out", overwrite=True)
+    result_of(parts_with_duplicates()).save(tmp_path / "out")
+    result_of(result_parts()).save(tmp_path / "out", overwrite=True)
     loaded = AuditResult.load(tmp_path / "out")
     assert (len(loaded.conflicts), len(loaded.duplicates)) == (0, 0)
 
@@ -200,10 +203,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 def test_tables_that_contradict_the_contract(case: str) -> None:
     spoil, message = WRONG[case]
     parts = parts_with_duplicates()
-    AuditResult(**parts)
+    result_of(parts)
     spoil(parts)
     with pytest.raises(UsageError) as error:
-        AuditResult(**parts)
+        result_of(parts)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -222,7 +225,7 @@ def result_to_judge_anew() -> AuditResult:
         "num_findings": {"label_error": 3, "duplicate_conflict": 5},
         "duplicates": {"threshold": 0.9, "conflict_groups": 2},
     }
-    return AuditResult(**parts)
+    return result_of(parts)
 
 
 @pytest.mark.parametrize(("cut_off", "count"), [("0%", 0), ("25%", 2), ("100%", 8)])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import subprocess
@@ -271,8 +270,10 @@ def test_check_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_table_has_a_file_and_a_field_of_the_result() -> None:
-    fields = {item.name for item in dataclasses.fields(AuditResult)}
-    assert set(TABLES) <= fields
-    assert set(FILES) >= {f"{name}.parquet" for name in (*TABLES, "scores", "trajectories")}
+    result = make_result()
+    assert set(TABLES) == set(result.tables)
+    assert all(getattr(result, name) is table for name, table in result.tables.items())
+    assert set(TABLES) <= set(dir(result))
+    assert set(FILES) >= {f"{name}.parquet" for name in (*TABLES, "scores", "findings", "images", "trajectories")}
     documented = curv_issues.result.__doc__ or ""
     assert [name for name in FILES if f"\n    {name}" not in documented] == []

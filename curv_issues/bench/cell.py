@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from curv_issues.auditing import evidence_of_run
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.costs import cost_of_score, measure_passes
 from curv_issues.bench.methods import DEFAULT, Methods
@@ -14,7 +15,8 @@ from curv_issues.bench.metrics import curves, detection, flagging, histogram, me
 from curv_issues.config import WHOLE_NUMBERS, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, DatasetError
-from curv_issues.findings.label_error import describe_decision, find_label_errors
+from curv_issues.findings.judgement import judge
+from curv_issues.kinds import LABEL_ERROR
 from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
@@ -96,14 +98,14 @@ def _of_the_run(
     run: ProbeRun, data: LabeledData, truth: np.ndarray, methods: Methods, finding: FindingOptions, passes: dict[Any, float]
 ) -> dict[str, Any]:
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
-    judged = find_label_errors(run.scores, directions, run.trajectories["margin"], run.reference_margin, options=finding)
+    judged = judge(evidence_of_run(data, run), finding, kinds=[LABEL_ERROR]).kinds[LABEL_ERROR]
     epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
     costs = {
         name: cost_of_score(load_attribute(SCORES[name].target), passes, epochs=epochs, scored_epochs=scored) for name in SCORES
     }
     found: dict[str, Any] = {
-        DEFAULT: _measured(data, truth, judged.ranking.suspicion, "high", costs["margin"], judged.flagged),
-        "decision": describe_decision(judged),
+        DEFAULT: _measured(data, truth, judged.columns["suspicion"], "high", costs["margin"], judged.columns["flagged"]),
+        "decision": dict(judged.summary),
     }
     for name in methods.scores:
         found[name] = _measured(data, truth, run.scores[name], directions[name], costs[name], None)

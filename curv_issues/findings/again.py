@@ -5,17 +5,18 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict, replace
 
+import numpy as np
 import pandas as pd
 
 from curv_issues.config import DuplicateOptions, FindingOptions
 from curv_issues.duplicates.base import ComparedPictures
 from curv_issues.duplicates.table import compared_pictures
 from curv_issues.errors import UsageError
-from curv_issues.findings.duplicate_conflict import conflict_findings, find_duplicate_conflicts, group_tables
-from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
+from curv_issues.findings.judgement import Evidence, findings_table, judge
+from curv_issues.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, PLACE
 from curv_issues.plugins import look_up
-from curv_issues.result import DUPLICATE_CONFLICT, LABEL_ERROR, AuditResult
-from curv_issues.summary import describe_groups
+from curv_issues.recipe import standard_epochs
+from curv_issues.result import AuditResult
 
 
 def find_again(
@@ -39,52 +40,72 @@ def find_again(
     """
     _check_records(result)
     options = FindingOptions(score=score, cut_off=cut_off, own_scores=result.score_names)
-    directions = {name: metadata["direction"] for name, metadata in result.score_metadata.items()}
-    raw = {name: result.scores[name].to_numpy() for name in result.score_names}
-    judged = find_label_errors(raw, directions, result.trajectories["margin"], result.summary["reference_margin"], options=options)
-    scores = result.scores.assign(suspicion=judged.ranking.suspicion, flagged=judged.flagged)
-    errors = findings_table(scores, result.images)
+    compared = None if duplicate_threshold is None else _compared_again(result, duplicate_threshold)
+    evidence = _evidence(result, compared)
+    judged = judge(evidence, options, kinds=[LABEL_ERROR] if compared is None else [LABEL_ERROR, DUPLICATE_CONFLICT])
+    suspicion, flagged = judged.columns["suspicion"], judged.columns["flagged"]
+    kept = result.findings[~result.findings["kind"].isin(judged.kinds)]
+    position = pd.Series(np.arange(len(result)), index=result.scores["row"])
+    findings = pd.concat(
+        [findings_table(evidence, judged, suspicion), kept.assign(suspicion=suspicion[position[kept["row"]].to_numpy()])]
+    )
     summary = copy.deepcopy(result.summary)
-    conflicts, duplicates = result.conflicts, result.duplicates
-    if duplicate_threshold is not None:
-        compared = _compared_again(result, duplicate_threshold)
-        same = find_duplicate_conflicts(compared, result.labels, pred_probs=result.pred_probs, features=result.embeddings)
-        conflicts, duplicates = group_tables(same, compared, scores, result.class_names)
-        summary["duplicates"].update(describe_groups(compared, conflicts, duplicates))
-        summary["options"]["duplicate_threshold"] = compared.threshold
-    summary["options"].update(asdict(options))
-    summary["num_findings"].update(label_error=len(errors), duplicate_conflict=len(conflicts))
     before = (summary.get("cut_off") or {}).get("note")
-    after = judged.cut_off.note
-    summary["notes"] = [note for note in summary.get("notes", []) if note != before] + ([after] if after else [])
-    summary.update(describe_decision(judged))
-    findings = pd.concat([errors, conflict_findings(conflicts, scores, result.images)])
+    summary["notes"] = [note for note in summary.get("notes", []) if note != before] + judged.notes
+    for name, entries in judged.summary.items():
+        summary[name] = {**(summary.get(name) or {}), **entries}
+    summary["options"].update(asdict(options))
+    if compared is not None:
+        summary["options"]["duplicate_threshold"] = compared.threshold
+    summary["num_findings"].update(findings["kind"].value_counts().reindex(list(judged.kinds), fill_value=0).to_dict())
     return replace(
         result,
-        scores=scores,
+        scores=result.scores.assign(suspicion=suspicion, flagged=flagged),
         findings=findings,
         summary=summary,
-        conflicts=conflicts,
-        duplicates=duplicates,
+        tables={**result.tables, **judged.tables},
         contact_sheet=None,
     )
 
 
 def only_kind(result: AuditResult, kind: str) -> AuditResult:
-    """Return a result with the findings of one kind.
+    """Return a result with the findings and tables of one kind.
 
     Args:
         result: of an audit, or loaded.
-        kind: "label_error" or "duplicate_conflict".
+        kind: a key of `KINDS`.
 
     Raises:
         UsageError: the kind is unknown.
     """
-    look_up(dict.fromkeys((LABEL_ERROR, DUPLICATE_CONFLICT)), kind, "kind of finding")
-    findings = result.findings[result.findings["kind"] == kind]
-    if kind == LABEL_ERROR:
-        return replace(result, findings=findings, conflicts=None, overlap=None)
-    return replace(result, findings=findings, scores=result.scores.assign(flagged=False), overlap=None)
+    look_up(KINDS, kind, "kind of finding")
+    others = {table for name, info in KINDS.items() if name != kind for table in info.tables}
+    flagged = result.scores["flagged"] & (kind == LABEL_ERROR)
+    return replace(
+        result,
+        scores=result.scores.assign(flagged=flagged),
+        findings=result.findings[result.findings["kind"] == kind],
+        tables={name: None if name in others else table for name, table in result.tables.items()},
+    )
+
+
+def _evidence(result: AuditResult, compared: ComparedPictures | None) -> Evidence:
+    codes = {name: code for code, name in enumerate(result.class_names)}
+    return Evidence(
+        samples=result.scores[[*PLACE, "given"]],
+        image_sha256=result.images["image_sha256"].to_numpy(dtype=object),
+        class_names=result.class_names,
+        labels=result.labels,
+        suggested=result.scores["suggested"].map(codes).to_numpy(dtype=np.int64),
+        scores={name: result.scores[name].to_numpy() for name in result.score_names},
+        directions={name: metadata["direction"] for name, metadata in result.score_metadata.items()},
+        margins=result.trajectories["margin"],
+        reference_margin=result.summary["reference_margin"],
+        standard_epochs=standard_epochs(len(result)),
+        pred_probs=result.pred_probs,
+        features=result.embeddings,
+        compared=compared,
+    )
 
 
 def _check_records(result: AuditResult) -> None:

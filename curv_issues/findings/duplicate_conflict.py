@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from curv_issues.config import FindingOptions
 from curv_issues.duplicates.base import NEAR, ComparedPictures
 from curv_issues.duplicates.groups import best_links, group_pictures
-from curv_issues.result import DUPLICATE_CONFLICT
+from curv_issues.findings.judgement import Evidence, KindJudgement
+from curv_issues.findings.section import Section
 from curv_issues.result_tables import TABLES
 from curv_issues.tables import text_column
+
+if TYPE_CHECKING:
+    from curv_issues.result import AuditResult
 
 SCORE = "conflict_similarity"
 SCORE_METADATA = {
@@ -23,6 +30,7 @@ SCORE_METADATA = {
 }
 NEIGHBOURS = 20  # pictures outside a group whose labels are asked
 LARGE = 100  # members from which on a group's neighbours are searched for it alone: memory would grow with the square
+_MOST_ROWS = 8  # of one label in one group that are shown
 _UNLIKELY = 1e-3  # a probability or share of 0 counts as this
 
 
@@ -51,6 +59,32 @@ class DuplicateConflicts:
     majority: np.ndarray
     probability: np.ndarray
     neighbours: np.ndarray
+
+
+def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:
+    """Find duplicate images with different labels; None if they were not searched for. See `judgement.judge`."""
+    if evidence.compared is None:
+        return None
+    judged = find_duplicate_conflicts(
+        evidence.compared, evidence.labels, pred_probs=evidence.pred_probs, features=evidence.features
+    )
+    conflicts, duplicates = group_tables(judged, evidence.compared, evidence.samples, evidence.class_names)
+    positions = np.flatnonzero(judged.in_conflict)
+    return KindJudgement(
+        positions=positions,
+        suggested=judged.suggested[positions],
+        columns={SCORE: judged.similarity},
+        metadata={SCORE: SCORE_METADATA},
+        tables={"conflicts": conflicts, "duplicates": duplicates},
+        summary={
+            "duplicates": {
+                "threshold": evidence.compared.threshold,
+                "conflict_groups": conflicts["group"].nunique(),
+                "same_label_groups": duplicates["group"].nunique(),
+                "same_label_rows": len(duplicates),
+            }
+        },
+    )
 
 
 def find_duplicate_conflicts(
@@ -193,12 +227,30 @@ def _numbered(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(group=pd.factorize(table["group"])[0].astype(np.int64))
 
 
-def conflict_findings(conflicts: pd.DataFrame, scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """A finding for each row of the conflicts table, in the columns of findings.parquet; suspicion is that of the scores table."""
-    columns = scores[["row", "suspicion"]].assign(image_sha256=images["image_sha256"])
-    findings = (
-        conflicts[["row", "split", "path", "given", "suggested"]]
-        .merge(columns, on="row", how="left")
-        .assign(kind=DUPLICATE_CONFLICT)
+def section(result: AuditResult, limit: int) -> Section:
+    """Return the first groups in conflict, one per row, with the labels of each side by side.
+
+    `similarity` and `test` are those of the group's best link. `right` has the labels that the evidence speaks for with their
+    rows, and paths if there are any; `suspect` has the others.
+    """
+    lines = []
+    for _, members in itertools.islice(result.conflicts.groupby("group"), limit):
+        sides = {
+            name: "; ".join(_label_with_rows(label, rows) for label, rows in part.groupby("given", sort=False))
+            for name, part in (("right", members[~members["suspect"]]), ("suspect", members[members["suspect"]]))
+        }
+        lines.append({"similarity": f"{members['similarity'].max():.3f}", "test": members.iloc[0]["test"], **sides})
+    total = result.conflicts["group"].nunique()
+    return Section(
+        "Duplicate images with conflicting labels:",
+        pd.DataFrame(lines, columns=["similarity", "test", "right", "suspect"], dtype=object),
+        total,
+        f"The first {limit} of {total:,} groups of duplicate images" if total > limit else None,
+        "conflicts.parquet",
     )
-    return findings[["row", "split", "path", "kind", "given", "suggested", "suspicion", "image_sha256"]]
+
+
+def _label_with_rows(label: str, rows: pd.DataFrame) -> str:
+    places = zip(rows["row"].head(_MOST_ROWS), rows["path"].astype(object), strict=False)
+    listed = ", ".join(f"{row} {path}" if isinstance(path, str) else str(row) for row, path in places)
+    return f"{label}: {listed}{', ...' if len(rows) > _MOST_ROWS else ''}"

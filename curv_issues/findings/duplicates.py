@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import DuplicateOptions
+from curv_issues.config import DuplicateOptions, FindingOptions
 from curv_issues.data.base import LabeledData, check_type
 from curv_issues.duplicates.table import pairs_table
-from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts, group_tables
-from curv_issues.findings.samples import sample_table
+from curv_issues.findings.judgement import judge
+from curv_issues.findings.samples import evidence_of_data
+from curv_issues.kinds import DUPLICATE_CONFLICT
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,6 @@ def find_duplicates(
     from curv_issues.duplicates.search import compare_within  # imports torch, which errors above need not wait for
 
     compared = compare_within(data, features=features, threshold=wanted, device=device)
-    judged = find_duplicate_conflicts(compared, data.labels, pred_probs=pred_probs, features=features)
-    conflicts, same_label = group_tables(judged, compared, sample_table(data), data.class_names)
-    return Duplicates(conflicts, same_label, pairs_table(compared, data.rows), compared.threshold)
+    evidence = evidence_of_data(data, compared=compared, pred_probs=pred_probs, features=features)
+    tables = judge(evidence, FindingOptions(), kinds=[DUPLICATE_CONFLICT]).tables
+    return Duplicates(tables["conflicts"], tables["duplicates"], pairs_table(compared, data.rows), compared.threshold)

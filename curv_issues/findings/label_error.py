@@ -7,15 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from curv_issues.config import FindingOptions
 from curv_issues.findings.cutoff import CutOff, doubt, flag
+from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_margins, rank_by_score
-from curv_issues.recipe import standard_epochs
-
-KIND = "label_error"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +33,36 @@ class LabelErrors:
     memorised_share: float | None
 
 
+def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
+    """Rank the samples and find the labels that look wrong; None without a training. See `judgement.judge`."""
+    if evidence.margins is None or evidence.suggested is None:
+        return None
+    judged = find_label_errors(
+        evidence.scores,
+        evidence.directions,
+        evidence.margins,
+        evidence.reference_margin,
+        options=options,
+        standard_epochs=evidence.standard_epochs,
+    )
+    positions = np.flatnonzero(judged.flagged)
+    return KindJudgement(
+        positions=positions,
+        suggested=evidence.suggested[positions],
+        columns={"suspicion": judged.ranking.suspicion, "flagged": judged.flagged},
+        summary=describe_decision(judged),
+        notes=[judged.cut_off.note] if judged.cut_off.note else [],
+    )
+
+
 def find_label_errors(
-    scores: dict[str, np.ndarray],
-    directions: dict[str, str],
+    scores: Mapping[str, np.ndarray],
+    directions: Mapping[str, str],
     margins: np.ndarray,
     reference: Mapping[str, Sequence[float]],
     *,
     options: FindingOptions,
+    standard_epochs: float,
 ) -> LabelErrors:
     """Rank the samples and decide which to flag.
 
@@ -52,6 +72,7 @@ def find_label_errors(
         margins: (n, e), margin of the given label in the training pass by epoch.
         reference: how labels drawn at random fare, by epoch; see `ReferenceMargin.yardstick`.
         options: what to rank by and where to cut.
+        standard_epochs: number of epochs that this size of dataset is given by default.
 
     Raises:
         UsageError: the score asked for was not measured.
@@ -68,7 +89,7 @@ def find_label_errors(
             wrong,
             memorised_share=memorised,
             epochs_done=margins.shape[1],
-            standard_epochs=standard_epochs(len(margins)),
+            standard_epochs=standard_epochs,
         )
         cut_off = replace(cut_off, note=note)
     return LabelErrors(ranking, flagged, cut_off, memorised)
@@ -84,12 +105,3 @@ def _memorised_share(scores: Mapping[str, np.ndarray], looked_wrong: np.ndarray)
     if not looked_wrong.any() or not is_measured(scores, "final_margin"):
         return None
     return float((scores["final_margin"][looked_wrong] > 0).mean())
-
-
-def findings_table(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """One row a flagged sample, most suspect first, from the scores table and the images table (same row order)."""
-    flagged = scores["flagged"].to_numpy()
-    columns = ["row", "split", "path", "given", "suggested", "suspicion"]
-    findings = scores.loc[flagged, columns].assign(kind=KIND, image_sha256=images.loc[flagged, "image_sha256"])
-    findings = findings.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable", ignore_index=True)
-    return findings[["row", "split", "path", "kind", "given", "suggested", "suspicion", "image_sha256"]]

@@ -1,22 +1,28 @@
-"""Pictures of one dataset that stand in another, such as the training pictures of a test split, with both labels."""
+"""Images of one dataset that also appear in another, such as training images in a test split, with both labels."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import DuplicateOptions
+from curv_issues.config import DuplicateOptions, FindingOptions
 from curv_issues.data.against import check_comparable
 from curv_issues.data.base import LabeledData, check_type
-from curv_issues.duplicates.base import ComparedPictures
-from curv_issues.findings.samples import sample_table
+from curv_issues.findings.judgement import Evidence, KindJudgement, OtherSplit
+from curv_issues.findings.samples import evidence_of_data, other_split
+from curv_issues.findings.section import Section
 from curv_issues.result_tables import TABLES
+
+if TYPE_CHECKING:
+    from curv_issues.result import AuditResult
 
 
 def find_overlap(
     data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
 ) -> tuple[pd.DataFrame, float]:
-    """List the pictures of one dataset that stand in another, identical or nearly so.
+    """List the images of one dataset that also appear in another, identical or nearly so.
 
     Args:
         data: n samples.
@@ -33,36 +39,72 @@ def find_overlap(
     Raises:
         UsageError: the resolutions differ, or an option is wrong.
     """
-    from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
-
     wanted = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
     check_type(data)
     check_type(others)
+    other = compare_with_split(data, others, threshold=wanted, device=device)
+    return overlap_table(evidence_of_data(data), other), other.compared.threshold
+
+
+def compare_with_split(data: LabeledData, others: LabeledData, *, threshold: float | None, device: str) -> OtherSplit:
+    """Compare the images of two datasets; see `find_overlap`."""
     check_comparable(data, others)
-    compared = compare_between(data, others, threshold=wanted, device=device)
-    return overlap_table(compared, data, others), compared.threshold
+    from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
+
+    return other_split(others, compare_between(data, others, threshold=threshold, device=device))
 
 
-def overlap_table(compared: ComparedPictures, data: LabeledData, others: LabeledData) -> pd.DataFrame:
-    """The pairs that show the same, with their labels; see `find_overlap`."""
-    same = compared.same()
-    # one picture stood for all that are identical to it: bring them back, of the others one a label
+def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:
+    """List the images that also appear in the other split; None if there is none. See `judgement.judge`."""
+    if evidence.other_split is None:
+        return None
+    table = overlap_table(evidence, evidence.other_split)
+    counts = {
+        "threshold": evidence.other_split.compared.threshold,
+        "rows": table["row"].nunique(),
+        "other_rows": table["other_row"].nunique(),
+        "differing_rows": table.loc[~table["agree"], "row"].nunique(),
+    }
+    return KindJudgement(tables={"overlap": table}, summary={"against": {**evidence.other_split.description, **counts}})
+
+
+def overlap_table(evidence: Evidence, other: OtherSplit) -> pd.DataFrame:
+    """Return the pairs of duplicates with their labels; see `find_overlap`."""
+    same = other.compared.same()
+    # one image stood for all that are identical to it: bring them back, of the others one per label
     pairs = pd.DataFrame(
         {
-            "hash": data.image_sha256[same.first],
-            "other_hash": others.image_sha256[same.second],
+            "hash": evidence.image_sha256[same.first],
+            "other_hash": other.image_sha256[same.second],
             "similarity": same.similarity.astype(np.float64),
             "test": same.test,
             "mirrored": same.mirrored,
         }
     )
-    mine = sample_table(data).assign(hash=data.image_sha256)
-    theirs = sample_table(others).assign(other_hash=others.image_sha256).rename(columns=lambda name: _OTHER.get(name, name))
+    mine = evidence.samples.assign(hash=evidence.image_sha256)
+    theirs = other.samples.assign(other_hash=other.image_sha256).rename(columns=lambda name: _OTHER.get(name, name))
     theirs = theirs.drop_duplicates(["other_hash", "other_given"])
     table = pairs.merge(mine, on="hash").merge(theirs, on="other_hash")
     table["agree"] = (table["given"] == table["other_given"]).astype(bool)
     table = table.sort_values(["agree", "similarity", "row", "other_row"], ascending=[True, False, True, True], kind="stable")
     return table[TABLES["overlap"].names].reset_index(drop=True)
+
+
+def section(result: AuditResult, limit: int) -> Section | None:
+    """Return the images that also appear in the other split with a different label; None if there is no other split."""
+    if result.overlap is None:
+        return None
+    found = result.summary["against"]
+    differing = result.overlap[~result.overlap["agree"]]
+    columns = ["row", "path", "given", "other_row", "other_path", "other_given", "similarity", "test"]
+    shown = differing.head(limit)[[name for name in columns if not name.endswith("path") or differing[name].notna().any()]]
+    split = found["split"] or "the other data"
+    if not found["rows"]:
+        remark, file = f"No image also appears in {split}", None
+    else:
+        remark = f"Images that also appear in {split}: {found['rows']:,}, with a different label: {found['differing_rows']:,}"
+        file = "overlap.parquet"
+    return Section("Images that also appear in the other split, with a different label:", shown, len(differing), remark, file)
 
 
 _OTHER = {name: f"other_{name}" for name in ("row", "split", "path", "given")}

@@ -1,11 +1,15 @@
-"""The samples of a dataset as a table: the columns that every table of a result begins with."""
+"""The samples of a dataset as evidence."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from curv_issues.data.base import LabeledData
+from curv_issues.duplicates.base import ComparedPictures
+from curv_issues.findings.judgement import Evidence, OtherSplit
 from curv_issues.tables import text_column
 
 
@@ -20,3 +24,21 @@ def sample_table(data: LabeledData) -> pd.DataFrame:
             "given": text_column(names[data.labels]),
         }
     )
+
+
+def evidence_of_data(data: LabeledData, **more: Any) -> Evidence:
+    """Return what is known of a dataset without a training, and `more` of what `Evidence` holds."""
+    return Evidence(
+        samples=sample_table(data), image_sha256=data.image_sha256, class_names=data.class_names, labels=data.labels, **more
+    )
+
+
+def other_split(others: LabeledData, compared: ComparedPictures) -> OtherSplit:
+    """Return another split with the pairs of images that were compared with it."""
+    description = {
+        "source": others.source.source,
+        "split": others.source.split,
+        "n": len(others),
+        "fingerprint": others.fingerprint,
+    }
+    return OtherSplit(compared, sample_table(others), others.image_sha256, description)

@@ -13,7 +13,7 @@ from uuid import uuid4
 from curv_issues.config import TrainingOptions
 from curv_issues.data.datalab import LabSamples, difference
 from curv_issues.option import option_names
-from curv_issues.result import AuditResult
+from curv_issues.result import SCHEMA_VERSION, AuditResult
 from curv_issues.tables import json_ready
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
     options = {name: getattr(training, name) for name in option_names(TrainingOptions) if name != "measure"}
     return {
         "classes": list(samples.class_names),
+        "schema_version": SCHEMA_VERSION,
         "options": json_ready({**options, "probe": identify_probe(training.probe)}),
         "version": _version(),
     }

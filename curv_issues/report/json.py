@@ -9,6 +9,7 @@ import pandas as pd
 
 from curv_issues.report.text import first_findings
 from curv_issues.result import AuditResult
+from curv_issues.result_tables import TABLES
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:
@@ -20,11 +21,10 @@ def render(result: AuditResult, *, limit: int | None = None) -> str:
         result: the audit.
         limit: at most that many findings; None means all; conflicts and overlap are always all there.
     """
+    tables = {name: result.tables[name] for name, table in TABLES.items() if table.is_listed}
+    lists = {name: _records(table) for name, table in tables.items() if table is not None}
     findings = first_findings(result, limit).to_dict("records")
-    lists = {"findings": findings, "conflicts": _records(result.conflicts)}
-    if result.overlap is not None:
-        lists["overlap"] = _records(result.overlap)
-    return json.dumps({**result.summary, **lists}, indent=2, allow_nan=False)
+    return json.dumps({**result.summary, "findings": findings, **lists}, indent=2, allow_nan=False)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

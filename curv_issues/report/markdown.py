@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from curv_issues.report.markdown_text import escape_markdown
-from curv_issues.report.text import CONFLICTS_TITLE, OVERLAP_TITLE, TEXT_COLUMNS, conflict_rows, overlap_rows, telling_rows
+from curv_issues.report.text import TEXT_COLUMNS, sections, telling_rows
 from curv_issues.result import AuditResult
 
 
@@ -18,8 +18,8 @@ def render(result: AuditResult, *, limit: int | None = None) -> str:
         result: the audit.
         limit: at most that many findings; None means 20.
     """
-    more = ((CONFLICTS_TITLE, conflict_rows(result, limit)), (OVERLAP_TITLE, overlap_rows(result, limit)))
-    return "\n\n".join([_table(telling_rows(result, limit)), *(f"{title}\n\n{_table(rows)}" for title, rows in more if len(rows))])
+    more = [f"{section.title}\n\n{_table(section.rows)}" for section in sections(result, limit) if len(section.rows)]
+    return "\n\n".join([_table(telling_rows(result, limit)), *more])
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from curv_issues.report.text import CONFLICTS_TITLE, OVERLAP_TITLE, TEXT_COLUMNS, conflict_rows, overlap_rows, telling_rows
+from curv_issues.report.text import TEXT_COLUMNS, sections, telling_rows
 from curv_issues.result import AuditResult
 from curv_issues.visible import visible
 
@@ -35,13 +35,11 @@ def render(result: AuditResult, *, limit: int | None = None, width: int | None =
         width = shutil.get_terminal_size().columns if terminal else 1_000_000
     if color is None:
         color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    rows, groups = telling_rows(result, limit), conflict_rows(result, limit)
+    rows = telling_rows(result, limit)
     parts = [_table(rows, width, color=color)] if len(rows) else ["No findings."] if result.findings.empty else []
-    if len(groups):
-        parts.append(f"{CONFLICTS_TITLE}\n{_table(groups, width, color=color)}")
-    overlap = overlap_rows(result, limit)
-    if len(overlap):
-        parts.append(f"{OVERLAP_TITLE}\n{_table(overlap, width, color=color)}")
+    for section in sections(result, limit):
+        if len(section.rows):
+            parts.append(f"{section.title}\n{_table(section.rows, width, color=color)}")
     return "\n\n".join(parts)
 
 

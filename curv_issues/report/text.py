@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
+import importlib
 import math
+from dataclasses import replace
 
 import pandas as pd
 
-from curv_issues.result import DUPLICATE_CONFLICT, LABEL_ERROR, AuditResult
+from curv_issues.findings.section import Section
+from curv_issues.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR
+from curv_issues.result import AuditResult
 from curv_issues.visible import visible
 
 TOP = 20
 """Findings shown by the formats for people unless another limit is given."""
 
 TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested", "test", "right", "suspect", "other_path", "other_given"}
-CONFLICTS_TITLE = "The same picture under different labels:"
-OVERLAP_TITLE = "Pictures that stand in the other split under another label:"
 
-_MOST_ROWS = 8  # of one label in one group
 _TELLING = ("cumulative_loss", "margin", "training_gradient")
 
 
@@ -48,7 +48,7 @@ def telling_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
     columns += ["path"] if findings["path"].notna().any() else []
     columns += ["given", "suggested", "suspicion", *telling]
     shown = findings.head(TOP if limit is None else limit).merge(result.scores[["row", *telling]], on="row", how="left")
-    return pd.DataFrame({name: [_cell(name, value) for value in shown[name]] for name in columns}, dtype=object)
+    return _as_text(shown[columns])
 
 
 def merged_findings(result: AuditResult) -> pd.DataFrame:
@@ -62,47 +62,20 @@ def merged_findings(result: AuditResult) -> pd.DataFrame:
     return first.sort_index().assign(kind=lambda frame: frame["row"].map(kinds)).reset_index(drop=True)
 
 
-def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
-    """The first groups of the same picture under different labels as text, one a line.
+def sections(result: AuditResult, limit: int | None = None) -> list[Section]:
+    """Return what each kind of finding shows beside the list of findings, as `visible` text.
 
     Args:
         result: the audit.
-        limit: at most that many groups; None means `TOP`.
-
-    Returns:
-        A frame of `visible` text: `similarity` and `test` of the group's best link, then the labels side by side with their rows,
-        and paths if there are any:
-        `right` for those that the evidence speaks for, `suspect` for the others; both empty columns stay.
+        limit: at most that many rows each; None means `TOP`.
     """
-    lines = []
-    for _, members in itertools.islice(result.conflicts.groupby("group"), TOP if limit is None else limit):
-        sides = {
-            name: "; ".join(_label_with_rows(label, rows) for label, rows in part.groupby("given", sort=False))
-            for name, part in (("right", members[~members["suspect"]]), ("suspect", members[members["suspect"]]))
-        }
-        lines.append({"similarity": f"{members['similarity'].max():.3f}", "test": members.iloc[0]["test"], **sides})
-    return pd.DataFrame(lines, columns=["similarity", "test", "right", "suspect"], dtype=object)
+    makers = [getattr(importlib.import_module(info.module), "section", None) for info in KINDS.values()]
+    found = [maker(result, TOP if limit is None else limit) for maker in makers if maker is not None]
+    return [replace(section, rows=_as_text(section.rows)) for section in found if section is not None]
 
 
-def overlap_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
-    """The first pictures that stand in another split under another label as text, one a line; none if none was compared.
-
-    Args:
-        result: the audit.
-        limit: at most that many; None means `TOP`.
-    """
-    if result.overlap is None:
-        return pd.DataFrame()
-    differing = result.overlap[~result.overlap["agree"]].head(TOP if limit is None else limit)
-    columns = ["row", "path", "given", "other_row", "other_path", "other_given", "similarity", "test"]
-    columns = [name for name in columns if not name.endswith("path") or differing[name].notna().any()]
-    return pd.DataFrame({name: [_cell(name, value) for value in differing[name]] for name in columns}, dtype=object)
-
-
-def _label_with_rows(label: str, rows: pd.DataFrame) -> str:
-    places = zip(rows["row"].head(_MOST_ROWS), rows["path"].astype(object), strict=False)
-    listed = ", ".join(f"{row} {visible(path)}" if isinstance(path, str) else str(row) for row, path in places)
-    return f"{visible(label)}: {listed}{', ...' if len(rows) > _MOST_ROWS else ''}"
+def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({name: [_cell(name, value) for value in rows[name]] for name in rows.columns}, dtype=object)
 
 
 def _cell(name: str, value: object) -> str:

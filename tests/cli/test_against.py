@@ -30,14 +30,14 @@ def shots(here: Path) -> Path:
 def test_the_table_and_the_file(shots: Path) -> None:
     result = run("audit", str(shots), "--against", "test", *QUICK)
     assert result.exit_code == 0, result.stderr
-    title = "Pictures that stand in the other split under another label:"
+    title = "Images that also appear in the other split, with a different label:"
     table = result.stdout[result.stdout.index(title) :]
     assert {"given", "path", "similarity", "test"} <= set(table.split())
     assert "03.png" in table
     assert "08.png" not in table
     folder = Path("curv-issues-shots-train")
     assert (
-        f"Pictures that stand in test too: 2, under another label: 1; all of them are in {folder / 'overlap.parquet'}."
+        f"Images that also appear in test: 2, with a different label: 1; all of them are in {folder / 'overlap.parquet'}."
         in result.stdout
     )
     saved = pd.read_parquet(folder / "overlap.parquet")
@@ -51,7 +51,7 @@ def test_other_formats(shots: Path) -> None:
     found = json.loads(run("audit", str(shots), "--against", "test", "--format", "json", "--quiet", *QUICK).stdout)
     assert [pair["agree"] for pair in found["overlap"]] == [False, True]
     shown = run("audit", str(shots), "--against", "test", "--format", "md", "--overwrite", *QUICK).stdout
-    assert "Pictures that stand in the other split under another label:" in shown
+    assert "Images that also appear in the other split, with a different label:" in shown
     assert "overlap" not in json.loads(run("audit", str(shots), "--format", "json", "--overwrite", "--quiet", *QUICK).stdout)
     assert not Path("curv-issues-shots-train/overlap.parquet").exists()  # of the result that was replaced
 
@@ -66,5 +66,5 @@ def test_nothing_in_common(shots: Path) -> None:
     for name in ("03.png", "08.png"):
         next((shots / "test").glob(f"*/{name}")).unlink()
     result = run("audit", str(shots), "--against", "test", *QUICK)
-    assert "None of the pictures stands in test too." in result.stdout.splitlines()
-    assert "Pictures that stand" not in result.stdout
+    assert "No image also appears in test." in result.stdout.splitlines()
+    assert "Images that also" not in result.stdout

@@ -119,7 +119,7 @@ def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
     [
         ("curv_issues.run", "ProbeRun", False),
         ("curv_issues.run", "embed_mirrored", False),
-        ("curv_issues.auditing", "find_label_errors", True),
+        ("curv_issues.auditing", "judge", True),
         ("curv_issues.auditing", "peak_memory", True),
         ("numpy", "save", True),
         ("curv_issues.storage", "put_in_place", True),

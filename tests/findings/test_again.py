@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -164,15 +165,13 @@ class TestAnotherThreshold:
     ],
 )
 def test_a_summary_that_lacks_what_is_needed(result: AuditResult, name: str, value: object) -> None:
-    hostile = copy.copy(result)
-    hostile.summary = {**result.summary, name: value}
+    hostile = result.with_extras(**{name: value})
     with pytest.raises(UsageError, match=r"^(This result|The summary of this result) lacks .*run the audit again"):
         find_again(hostile, duplicate_threshold=0.95 if name == "duplicates" else None)
 
 
 def test_a_result_without_margins(result: AuditResult) -> None:
-    hostile = copy.copy(result)
-    hostile.trajectories = {"loss": result.trajectories["loss"]}
+    hostile = dataclasses.replace(result, trajectories={"loss": result.trajectories["loss"]})
     with pytest.raises(UsageError, match="lacks the margins"):
         find_again(hostile)
 

@@ -5,11 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedPictures
-from curv_issues.findings.duplicate_conflict import (
-    conflict_findings,
-    find_duplicate_conflicts,
-    group_tables,
-)
+from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts, group_tables
 from curv_issues.result_tables import TABLES as RESULT_TABLES
 from curv_issues.tables import conform, schema_of
 from tests.duplicates.links import cases, compared, groups_by_hand, labels_of, near
@@ -107,18 +103,3 @@ def test_every_member_of_a_group_is_in_one_table_once(
         assert table["group"].drop_duplicates().tolist() == list(range(len(found)))
         assert table["group"].is_monotonic_increasing
         assert table.groupby("group")["similarity"].max().is_monotonic_decreasing
-
-
-def test_each_conflicting_picture_is_a_finding_with_the_suspicion_of_its_label() -> None:
-    conflicts, _ = tables(compared(LINKS), LABELS)
-    parts = result_parts(n=12)
-    parts["scores"]["suspicion"] = np.arange(12)[::-1] / 20
-    findings = conflict_findings(conflicts, parts["scores"], parts["images"])
-    assert findings.columns.tolist() == RESULT_TABLES["findings"].names
-    assert findings["row"].tolist() == conflicts["row"].tolist()
-    assert (findings["kind"] == "duplicate_conflict").all()
-    for name in ("split", "path", "given", "suggested"):
-        assert findings[name].tolist() == conflicts[name].tolist()
-    assert findings["suspicion"].tolist() == [(11 - row // 10) / 20 for row in conflicts["row"]]
-    assert findings["image_sha256"].tolist() == [f"{row // 10:064x}" for row in conflicts["row"]]
-    assert len(conflict_findings(conflicts[:0], parts["scores"], parts["images"])) == 0

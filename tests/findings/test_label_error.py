@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from curv_issues.config import FindingOptions
 from curv_issues.errors import UsageError
-from curv_issues.findings.label_error import describe_decision, find_label_errors, findings_table
+from curv_issues.findings.label_error import describe_decision, find_label_errors
 from curv_issues.findings.ranking import rank_by_margins, rank_by_score
 
 
@@ -19,6 +18,7 @@ def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int
         margin[:, None],
         {"p90": [-1.0], "p99": [0.0], "predicted": [0.0]},
         options=FindingOptions(score=score, cut_off=cut_off),
+        standard_epochs=1,
     )
     expected = rank_by_score({"margin": margin, "final_loss": loss}, {"margin": "low", "final_loss": "high"}, score)
     np.testing.assert_array_equal(judged.ranking.suspicion, expected.suspicion)
@@ -44,7 +44,7 @@ def test_the_default_ranks_by_the_margins_before_labels_are_memorised() -> None:
     final = MEMORISED[:, -1].copy()
     final[95] = -1.0  # of the wrong labels, one is not predicted in the end
     scores = {"margin": MEMORISED.mean(axis=1), "final_margin": final}
-    judged = find_label_errors(scores, {}, MEMORISED, reference, options=FindingOptions())
+    judged = find_label_errors(scores, {}, MEMORISED, reference, options=FindingOptions(), standard_epochs=5)
     np.testing.assert_array_equal(judged.ranking.suspicion, rank_by_margins(MEMORISED, 3).suspicion)
     assert judged.flagged.tolist() == [False] * 95 + [True] * 5
     assert judged.memorised_share == 0.8
@@ -54,32 +54,4 @@ def test_the_default_ranks_by_the_margins_before_labels_are_memorised() -> None:
 def test_the_share_of_memorised_labels_is_unknown_where_none_looked_wrong() -> None:
     reference = {"p90": [-9.0] * 5, "p99": [-8.0] * 5, "predicted": [0.0] * 5}
     scores = {"final_margin": MEMORISED[:, -1]}
-    assert find_label_errors(scores, {}, MEMORISED, reference, options=FindingOptions()).memorised_share is None
-
-
-def test_findings_are_most_suspect_first_and_carry_their_evidence() -> None:
-    scores = pd.DataFrame(
-        {
-            "row": [3, 5, 9, 11, 20],
-            "split": ["a", "a", "b", "b", None],
-            "path": [None, "x", "y", None, "z"],
-            "given": ["0", "1", "2", "3", "4"],
-            "suggested": ["5", "6", "7", "8", "9"],
-            "suspicion": [0.9, 0.1, 0.95, 0.9, 0.3],
-            "flagged": [True, False, True, True, False],
-        }
-    )
-    images = pd.DataFrame({"row": scores["row"], "image_sha256": [f"hash {row}" for row in scores["row"]]})
-    table = findings_table(scores, images)
-    assert table["row"].tolist() == [9, 3, 11]  # the tie by row
-    assert table["kind"].tolist() == ["label_error"] * 3
-    assert table["given"].tolist() == ["2", "0", "3"]
-    assert table["suggested"].tolist() == ["7", "5", "8"]
-    assert table["suspicion"].tolist() == [0.95, 0.9, 0.9]
-    assert table["split"].tolist() == ["b", "a", "b"]
-    assert table["path"].fillna("nothing").tolist() == ["y", "nothing", "nothing"]
-    assert table["image_sha256"].tolist() == ["hash 9", "hash 3", "hash 11"]
-    assert list(table.index) == [0, 1, 2]
-    nothing = findings_table(scores.assign(flagged=False), images)
-    assert len(nothing) == 0
-    assert list(nothing.columns) == list(table.columns)
+    assert find_label_errors(scores, {}, MEMORISED, reference, options=FindingOptions(), standard_epochs=5).memorised_share is None

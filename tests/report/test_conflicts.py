@@ -5,9 +5,9 @@ import json
 import pandas as pd
 
 from curv_issues.report import render
-from curv_issues.report.text import conflict_rows, merged_findings
+from curv_issues.report.text import merged_findings, sections
 from curv_issues.result import AuditResult
-from tests.made_up import result_parts
+from tests.made_up import result_of, result_parts
 
 
 def with_conflicts() -> AuditResult:
@@ -33,7 +33,12 @@ def with_conflicts() -> AuditResult:
     conflicts = conflicts[[*columns, "majority", "probability", "neighbours"]]
     found = conflicts.merge(scores[["suspicion"]].reset_index(), on="row").merge(parts["images"][["row", "image_sha256"]], on="row")
     more = found.assign(kind="duplicate_conflict")[parts["findings"].columns]
-    return AuditResult(**{**parts, "findings": pd.concat([parts["findings"], more])}, conflicts=conflicts)
+    return result_of({**parts, "findings": pd.concat([parts["findings"], more]), "conflicts": conflicts})
+
+
+def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
+    """What is shown of the groups in conflict."""
+    return sections(result, limit)[0].rows
 
 
 def test_a_row_is_listed_once_and_those_that_are_right_are_not() -> None:
@@ -68,7 +73,7 @@ def test_long_groups_are_cut() -> None:
     names = ["group", "row", "split", "path", "given", "suspect", "suggested", "similarity", "test"]
     conflicts = conflicts[[*names, "majority", "probability", "neighbours"]]
     findings = parts["scores"].assign(kind="duplicate_conflict", image_sha256=parts["images"]["image_sha256"])
-    result = AuditResult(**{**parts, "findings": findings[parts["findings"].columns]}, conflicts=conflicts)
+    result = result_of({**parts, "findings": findings[parts["findings"].columns], "conflicts": conflicts})
     (line,) = conflict_rows(result, None).to_dict("records")
     assert line["suspect"].startswith("dog: 0, 30, 60, 90, 120, 150, 180, 210, ...; cat: 10, 40, ")
 
@@ -76,7 +81,7 @@ def test_long_groups_are_cut() -> None:
 def test_every_format_tells_of_them() -> None:
     result = with_conflicts()
     table = render(result, "table")
-    assert "The same picture under different labels:" in table
+    assert "Duplicate images with conflicting labels:" in table
     assert "bird: 20" in table.splitlines()[-2]
     assert "identical bytes" in render(result, "md").splitlines()[-2]
     conflicts = json.loads(render(result, "json"))["conflicts"]
@@ -84,4 +89,4 @@ def test_every_format_tells_of_them() -> None:
     assert conflicts[0]["suspect"] is True
     assert conflicts[0]["split"] == "train"
     assert "duplicate_conflict" in render(result, "csv")
-    assert "different labels" not in render(AuditResult(**result_parts()), "table")
+    assert "conflicting labels" not in render(AuditResult(**result_parts()), "table")

@@ -1,0 +1,115 @@
+"""The kinds of findings. The table below is the only place a new one is added to; it imports nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+LABEL_ERROR = "label_error"
+DUPLICATE_CONFLICT = "duplicate_conflict"
+LEAKAGE = "leakage"
+
+PLACE = {"row": "int64", "split": "text?", "path": "text?"}
+"""The columns that name a sample; `?` stands for values that may be missing."""
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """One table of a result, saved as NAME.parquet.
+
+    Attributes:
+        columns: name -> int64, int32, float64, bool or text, with `?` where values may be missing.
+        about: what one row is.
+        default: False: absent unless it was asked for.
+        rows: columns of row numbers, which must be those of samples.
+        is_unique: whether a row number appears at most once.
+        is_listed: whether the JSON format lists its rows.
+    """
+
+    columns: Mapping[str, str]
+    about: str
+    default: bool = True
+    rows: tuple[str, ...] = ("row",)
+    is_unique: bool = False
+    is_listed: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns, in their order."""
+        return list(self.columns)
+
+
+@dataclass(frozen=True)
+class KindInfo:
+    """One kind of finding.
+
+    Attributes:
+        module: has `judge(evidence, options)`, see `findings.judgement`, and, where the kind has a table to show,
+            `section(result, limit)`, see `findings.section`.
+        title: what such a finding is.
+        tables: the tables of a result that it fills, by name.
+        table_of_findings: the one of them whose rows are the samples of the findings; None: there is none.
+    """
+
+    module: str
+    title: str
+    tables: Mapping[str, ResultTable] = field(default_factory=dict)
+    table_of_findings: str | None = None
+
+
+KINDS: dict[str, KindInfo] = {
+    LABEL_ERROR: KindInfo("curv_issues.findings.label_error", "label that looks wrong to the probe"),
+    DUPLICATE_CONFLICT: KindInfo(
+        "curv_issues.findings.duplicate_conflict",
+        "image with a duplicate under another label",
+        {
+            "conflicts": ResultTable(
+                {
+                    "group": "int64",
+                    **PLACE,
+                    "given": "text",
+                    "suspect": "bool",
+                    "suggested": "text",
+                    "similarity": "float64",
+                    "test": "text",
+                    "majority": "float64",
+                    "probability": "float64?",
+                    "neighbours": "float64?",
+                },
+                "a member of a group of duplicate images with different labels, the most similar groups first",
+                is_unique=True,
+                is_listed=True,
+            ),
+            "duplicates": ResultTable(
+                {"group": "int64", **PLACE, "given": "text", "similarity": "float64", "test": "text"},
+                "a member of a group of duplicate images with one label",
+                is_unique=True,
+            ),
+        },
+        table_of_findings="conflicts",
+    ),
+    LEAKAGE: KindInfo(
+        "curv_issues.findings.overlap",
+        "image that also appears in the other split",
+        {
+            "overlap": ResultTable(
+                {
+                    **PLACE,
+                    "given": "text",
+                    "other_row": "int64",
+                    "other_split": "text?",
+                    "other_path": "text?",
+                    "other_given": "text",
+                    "similarity": "float64",
+                    "test": "text",
+                    "mirrored": "bool",
+                    "agree": "bool",
+                },
+                "an image and its duplicate in another split, those with different labels first",
+                default=False,
+                is_listed=True,
+            )
+        },
+    ),
+}
+"""Kinds by name, in the order in which they are judged and shown: each sees what those before it found."""

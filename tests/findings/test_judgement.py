@@ -1,0 +1,100 @@
+"""The one judgement, and the table of kinds that it goes through."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curv_issues.config import FindingOptions
+from curv_issues.duplicates.base import BYTES
+from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
+from curv_issues.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, LEAKAGE
+from curv_issues.result_tables import FINDINGS, TABLES
+from curv_issues.tables import text_column
+from tests.duplicates.links import compared
+
+CLASSES = ("dog", "cat", "bird")
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+
+
+def evidence(**more: object) -> Evidence:
+    """Six samples; sample i has row 10 i. Samples 1 and 4 have the lowest margins; images 0 and 1 are the same."""
+    samples = pd.DataFrame(
+        {
+            "row": np.arange(6) * 10,
+            "split": text_column(["train"] * 6),
+            "path": text_column([f"{i}.png" for i in range(6)]),
+            "given": text_column([CLASSES[label] for label in LABELS]),
+        }
+    )
+    hashes = np.array([f"hash {i}" for i in range(6)], dtype=object)
+    known = {"samples": samples, "image_sha256": hashes, "class_names": CLASSES, "labels": LABELS, **more}
+    return Evidence(**known)  # type: ignore[arg-type]
+
+
+MARGINS = np.array([[4.0], [-5.0], [3.0], [2.0], [-4.0], [1.0]])
+TRAINED = {
+    "margins": MARGINS,
+    "suggested": (LABELS + 1) % 3,
+    "scores": {"margin": MARGINS[:, 0]},
+    "directions": {"margin": "low"},
+    "reference_margin": {"p90": [-1.0], "p99": [0.0], "predicted": [0.0]},
+}
+PAIRS = compared([(0, 1, 1.0, BYTES)])
+
+
+def test_what_there_is_no_evidence_for_is_not_judged() -> None:
+    assert list(judge(evidence(), FindingOptions()).kinds) == []
+    assert list(judge(evidence(**TRAINED), FindingOptions()).kinds) == [LABEL_ERROR]
+    assert list(judge(evidence(compared=PAIRS), FindingOptions()).kinds) == [DUPLICATE_CONFLICT]
+    assert list(judge(evidence(**TRAINED, compared=PAIRS), FindingOptions(), kinds=[LABEL_ERROR]).kinds) == [LABEL_ERROR]
+
+
+def test_findings_carry_their_samples_and_the_suspicion_of_the_ranking() -> None:
+    known = evidence(**TRAINED, compared=PAIRS)
+    judged = judge(known, FindingOptions(cut_off="40%"))
+    suspicion = judged.columns["suspicion"]
+    assert np.argsort(-suspicion).tolist() == [1, 4, 5, 3, 2, 0]
+    found = findings_table(known, judged, suspicion)
+    assert list(found.columns) == FINDINGS.names
+    labels, conflicts = found[found["kind"] == LABEL_ERROR], found[found["kind"] == DUPLICATE_CONFLICT]
+    assert labels["row"].tolist() == [10, 40]
+    assert labels["given"].tolist() == ["cat", "cat"]
+    assert labels["suggested"].tolist() == ["bird", "bird"]
+    assert labels["path"].tolist() == ["1.png", "4.png"]
+    assert labels["image_sha256"].tolist() == ["hash 1", "hash 4"]
+    assert conflicts["row"].tolist() == [0, 10]
+    assert set(conflicts["suggested"]) == {"dog", "cat"}
+    assert found["suspicion"].tolist() == suspicion[found["row"] // 10].tolist()
+
+
+def test_findings_of_nothing_have_the_columns() -> None:
+    known = evidence(**TRAINED)
+    judged = judge(known, FindingOptions(cut_off="0%"))
+    assert list(findings_table(known, judged, judged.columns["suspicion"]).columns) == FINDINGS.names
+    nothing = findings_table(known, judge(evidence(), FindingOptions()), np.zeros(6))
+    assert (len(nothing), list(nothing.columns)) == (0, FINDINGS.names)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_has_a_module_that_judges_and_tables_of_results(name: str) -> None:
+    module = importlib.import_module(KINDS[name].module)
+    assert callable(module.judge)
+    assert set(KINDS[name].tables) <= set(TABLES)
+    assert KINDS[name].table_of_findings in (None, *KINDS[name].tables)
+    assert hasattr(module, "section") or not KINDS[name].tables
+
+
+def test_what_a_kind_fills_is_what_it_is_registered_for() -> None:
+    other = OtherSplit(PAIRS, evidence().samples, evidence().image_sha256, {"split": "test"})
+    judged = judge(evidence(**TRAINED, compared=PAIRS, other_split=other), FindingOptions())
+    assert list(judged.kinds) == list(KINDS)
+    for name, found in judged.kinds.items():
+        assert set(found.tables) == set(KINDS[name].tables)
+        for table, frame in found.tables.items():
+            assert list(frame.columns) == TABLES[table].names
+    assert judged.kinds[LEAKAGE].summary["against"]["rows"] == 1
+    assert judged.kinds[LEAKAGE].tables["overlap"]["other_row"].tolist() == [10]
