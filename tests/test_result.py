@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from curv_issues.errors import UsageError
 from curv_issues.result import SCHEMA_VERSION, AuditResult
 from curv_issues.tables import field_metadata, text_column
 from tests.made_up import METADATA, make_result, result_parts
