@@ -203,7 +203,7 @@ def _directions(blocks: int | None) -> Iterator[None]:
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     make_cells(
         __doc__,
         "beyond",

@@ -101,7 +101,7 @@ def write_digits(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Make the cell unless it has its result file."""
+    """Measure the cell unless the results have it."""
     make_cells(
         __doc__,
         "command",

@@ -1,12 +1,10 @@
-"""What every benchmark shares: datasets, planted errors, metrics, and result files that say how they were made."""
+"""What every benchmark shares: datasets, planted errors, and rows of results that say how they were made."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import json
-import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import rows
 from curv_issues.bench.run import machine
 from curv_issues.data.base import LabeledData
 from curv_issues.data.demo import digits_with_errors
@@ -24,7 +23,6 @@ from curv_issues.data.sampling import stratified_sample
 from curv_issues.noise import uniform
 from curv_issues.summary import versions
 
-RESULTS = Path(__file__).parent / "results"
 DATASETS: dict[str, dict[str, Any]] = {
     "cifar10": {"split": "train"},
     "cifar100": {"split": "train", "label_column": "fine_label"},
@@ -71,22 +69,22 @@ def plant(data: LabeledData, rate: float, seed: int) -> tuple[LabeledData, np.nd
 
 def make_cells(
     description: str | None,
-    folder: str,
+    study: str,
     cells: Sequence[dict[str, Any]],
     measure: Callable[[dict[str, Any], Path], dict[str, Any]],
     *,
     smoke: Sequence[dict[str, Any]] = (),
     show: Callable[[dict[str, Any]], Any],
 ) -> None:
-    """The command line of a benchmark: make the cells that have no result file yet, and print of each what `show` tells.
+    """The command line of a benchmark: measure the cells that the study lacks, and print what `show` returns of each row.
 
     Args:
         description: text of --help.
-        folder: of the results, in results/; those of a smoke run go to results/smoke, which git ignores.
+        study: name of the results, in results/; those of a smoke run go to results/smoke, which git ignores.
         cells: configurations, the most telling first.
-        measure: from a configuration and the folder of the datasets to what goes into the result file.
+        measure: from a configuration and the folder of the datasets to what goes into the row.
         smoke: configurations of --smoke: small ones, on digits.
-        show: what to print of a result.
+        show: what to print of a row.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=Path, help="folder of the datasets")
@@ -98,38 +96,38 @@ def make_cells(
         parser.add_argument("--smoke", action="store_true", help="the same code on a small cell")
     options = parser.parse_args()
     if smoke and options.smoke:
-        folder, cells = "smoke", smoke
-        shutil.rmtree(RESULTS / folder, ignore_errors=True)
-    part, parts = (int(number) for number in options.part.split("/"))
+        study, cells = f"smoke/{study}", smoke
+        shutil.rmtree(rows.RESULTS / "smoke", ignore_errors=True)
     group = getattr(options, "group", None)
     chosen = [c for c in cells if (not options.only or c["dataset"] in options.only) and (group is None or c["group"] == group)]
-    for cell in chosen[part::parts]:
-        result = run_cell(folder, cell, lambda cell=cell: measure(cell, options.datasets))  # type: ignore[misc]
-        print(cell, show(result), flush=True)
+    for cell in part_of(chosen, options.part):
+        row = run_cell(study, cell, lambda cell=cell: measure(cell, options.datasets))  # type: ignore[misc]
+        print(cell, show(row), flush=True)
 
 
-def run_cell(folder: str, cell: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Make one result file, unless it is there already.
+def run_cell(study: str, cell: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the row of a cell; measure and store it first if the study lacks it.
 
-    The file holds the cell's configuration and its hash, what `make` measured, and commit, versions and machine.
+    The row holds the cell's configuration and its hash, what `make` returns, and commit, versions, machine and its load.
     """
-    key = hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest()[:12]
-    name = re.sub(r"[^\w.+-]+", "-", "-".join(str(value) for value in cell.values() if not isinstance(value, dict)))
-    path = RESULTS / folder / f"{name}-{key}.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    measured = make()
-    result = {"cell": cell, "config_hash": key, **measured, "made_by": provenance()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_result(path, result)
-    return result
+    key = hash_of(cell)
+    for row in rows.read(study):
+        if row[rows.HASH] == key:
+            return row
+    row = {"cell": cell, rows.HASH: key, **make(), "made_by": provenance()}
+    rows.put(study, row)
+    return row
 
 
-def write_result(path: Path, result: dict[str, Any]) -> None:
-    """Write a result file, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(partial, path)
+def hash_of(cell: dict[str, Any]) -> str:
+    """Return twelve hex digits that identify a configuration."""
+    return hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def part_of(items: Sequence[Any], part: str) -> Sequence[Any]:
+    """Return every m-th item, starting at the i-th, for a part written "i/m"."""
+    first, parts = (int(number) for number in part.split("/"))
+    return items[first::parts]
 
 
 def provenance() -> dict[str, Any]:

@@ -112,7 +112,7 @@ def measure(
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     make_cells(
         __doc__,
         "comparison",

@@ -1,21 +1,20 @@
-"""The default ranking and its flags in result files of the comparison, made anew after their rule has changed.
+"""Decide again in the comparison: the default ranking and its flags, after their rule has changed.
 
-    python -m benchmarks.decide_anew DATASETS FILES    about 2 minutes a file of 10,000 samples
+    python -m benchmarks.decide_anew DATASETS    about 2 minutes per row of 10,000 samples
 
 The training of the cell is run again without the costly scores and the baselines, which do not depend on the rule and stay as
-they are. A file is left alone if the metrics of two scores do not come out as they are in it, to the last digit: then its
-training was another one, and the cell must be made again. `decided_by` in the file tells which commit made the decision.
+they are. A row is left as it is if the metrics of two scores are not the same as in it, to the last digit: then its training
+was different, and the cell must be measured again. `decided_by` in the row names the commit that made the decision.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import comparison
-from benchmarks.common import provenance, write_result
+from benchmarks import comparison, rows
+from benchmarks.common import part_of, provenance
 from curv_issues.bench.methods import DEFAULT
 from curv_issues.trackers.base import Need
 
@@ -33,22 +32,20 @@ def decide_anew(result: dict[str, Any], root: Path) -> dict[str, Any] | None:
 
 
 def main() -> None:
-    """Decide anew file by file; those that this commit has decided already are left."""
+    """Decide again row by row; skip the rows that this commit has decided already."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=Path, help="folder of the datasets")
-    parser.add_argument("files", type=Path, nargs="+", help="result files of the comparison")
+    parser.add_argument("--part", default="0/1", help="i/m: every m-th row, starting at the i-th, for m parallel processes")
     options = parser.parse_args()
-    for path in options.files:
-        result = json.loads(path.read_text())
-        made_by = result.get("decided_by", result["made_by"])
-        if made_by["commit"] == provenance()["commit"]:
+    for row in part_of(rows.read("comparison"), options.part):
+        if row.get("decided_by", row["made_by"])["commit"] == provenance()["commit"]:
             continue
-        decided = decide_anew(result, options.datasets)
+        decided = decide_anew(row, options.datasets)
         if decided is None:
-            print(path.name, "left: its training comes out differently here", flush=True)
+            print(row["cell"], "left: its training comes out differently here", flush=True)
             continue
-        write_result(path, decided)
-        print(path.name, result["methods"][DEFAULT]["flagged"], decided["methods"][DEFAULT]["flagged"], flush=True)
+        rows.put("comparison", decided)
+        print(row["cell"], row["methods"][DEFAULT]["flagged"], decided["methods"][DEFAULT]["flagged"], flush=True)
 
 
 if __name__ == "__main__":

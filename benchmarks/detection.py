@@ -4,7 +4,7 @@
     python -m benchmarks.detection DATASETS --smoke    the same code on digits: under a minute
 
 DATASETS is a folder with cifar10, cifar100, mnist and clothing, each laid out like a dataset repository of the Hub.
-Result files appear cell by cell in results/detection; those that are there are not made again.
+Each cell becomes a row of results/detection.jsonl.gz; cells that have a row are not measured again.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _load_once(name: str, root: Path) -> LabeledData:
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     make_cells(
         __doc__,
         "detection",

@@ -1,4 +1,4 @@
-"""Tables of the benchmark of duplicates, made from its result files."""
+"""Tables of the benchmark of duplicates, made from its results."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
     python -m benchmarks.duplicates DATASETS --smoke            the same code on digits: under a minute
 
 `planted`: 500 pairs in all of CIFAR-10, the copy altered and under another label. `natural`: the conflict groups of the unmodified
-datasets, with a contact sheet beside the result file. `against`: CIFAR-10's training pictures in its test set, and the pairs that
+datasets, with a contact sheet beside the results. `against`: CIFAR-10's training pictures in its test set, and the pairs that
 people have judged. `protocol`: 250 exact pairs, against other methods. `highest`: how many of the 60 pictures of CIFAR-100 with
 the highest curvature are conflicting duplicates, with and without weight decay.
 
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,8 +28,9 @@ from PIL import Image
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from benchmarks import rows
 from benchmarks.altered import ALTERED
-from benchmarks.common import RESULTS, load, make_cells, run_cell
+from benchmarks.common import load, make_cells, run_cell
 from curv_issues.auditing import audit_data, compare_pictures
 from curv_issues.baselines.confident_learning import confident_learning
 from curv_issues.bench.cell import EVERY_EPOCH
@@ -44,7 +44,7 @@ from curv_issues.noise.duplicates import plant_conflicting_duplicates
 from curv_issues.result import AuditResult
 from curv_issues.run import run_probe
 
-FOLDER = "duplicates"
+STUDY = "duplicates"
 SEEDS = (0, 1, 2)
 KINDS = (
     ("exact", "brightness", "contrast", "mirror"),
@@ -56,6 +56,7 @@ SCORES = ("cumulative_loss", "margin", "input_curvature", "label_contrast", "tra
 SHOWN = 30  # groups and pairs on a contact sheet
 JUDGED = 50  # pairs across splits that are looked at
 HIGHEST = 60
+QUALITY = 75  # of the contact sheets, so that none is larger than 150 kB
 LONG = {"epochs": 24, "curvature_epochs": 8, "flip": False, "shift": 0}  # memorizes; curvature after every third epoch
 SETTINGS: dict[str, dict[str, Any]] = {
     "recipe": {},
@@ -102,7 +103,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 def run_natural(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     """What is found in a cell's dataset as it is; whichever process is first measures it."""
     natural = natural_cell(cell["dataset"]) | {name: value for name, value in cell.items() if name == "epochs"}
-    return run_cell("smoke" if cell["dataset"] == "digits" else FOLDER, natural, lambda: measure(natural, root))
+    return run_cell(f"smoke/{STUDY}" if cell["dataset"] == "digits" else STUDY, natural, lambda: measure(natural, root))
 
 
 def plant_altered(data: LabeledData, kinds: list[str], pairs: int, seed: int) -> tuple[LabeledData, np.ndarray, np.ndarray]:
@@ -282,24 +283,23 @@ def measure_highest(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
         top = result.scores.nlargest(HIGHEST, name)["row"].tolist()
         in_conflict = [row for row in top if row in members]
         found[name] = {"rows": top, "in_conflict": in_conflict, "count": len(in_conflict)}
-        draw([(data.images[row],) for row in top], f"highest-{name}-{cell['setting']}")
     return {"n": len(data), "members": len(members), "groups": result.summary["duplicates"]["conflict_groups"], "scores": found}
 
 
 def draw(strips: Sequence[tuple[np.ndarray, ...]], name: str, *, columns: int = 6, side: int = 64, gap: int = 6) -> None:
-    """Write strips of pictures side by side as PNG, beside the result files."""
+    """Write strips of images side by side as JPEG, beside the results."""
     if not strips:
         return
     width = max(len(strip) for strip in strips) * side + gap
-    rows = -(-len(strips) // columns)
-    sheet = Image.new("RGB", (columns * width, rows * (side + gap)), "white")
+    lines = -(-len(strips) // columns)
+    sheet = Image.new("RGB", (columns * width, lines * (side + gap)), "white")
     for number, strip in enumerate(strips):
         for place, pixels in enumerate(strip):
             picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).resize((side, side))
             sheet.paste(picture, (number % columns * width + place * side, number // columns * (side + gap)))
-    path = RESULTS / ("smoke" if "digits" in name else FOLDER) / f"{re.sub(r'[^a-z0-9_]+', '-', name)}.png"
+    path = rows.RESULTS / ("smoke" if "digits" in name else "") / f"{name}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    sheet.save(path, quality=QUALITY)
 
 
 def show(result: dict[str, Any]) -> Any:
@@ -316,12 +316,12 @@ def show(result: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     smoke = [
         {**natural_cell("digits"), "epochs": 1},
         {"group": "protocol", "dataset": "digits", "pairs": 40, "seed": 0, "epochs": 1},
     ]
-    make_cells(__doc__, FOLDER, cells(), measure, smoke=smoke, show=show)
+    make_cells(__doc__, STUDY, cells(), measure, smoke=smoke, show=show)
 
 
 if __name__ == "__main__":

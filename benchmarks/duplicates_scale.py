@@ -117,7 +117,7 @@ def cells() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     smoke = [{"group": "scale", "dataset": "generated", "n": 2_000, "searches": ["approximate", "exact"], "seed": 0}]
     make_cells(
         __doc__,

@@ -146,7 +146,7 @@ def exact(network: nn.Module, inputs: Tensor, labels: Tensor, directions: Tensor
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     smoke = {"dataset": "digits", "size": 300, "rate": 0.1, "seed": 100, "weight_decay": 5e-4, "augmentation": True, "grid": True}
     make_cells(
         __doc__,

@@ -111,7 +111,7 @@ def _fused(suspect: list[np.ndarray]) -> np.ndarray:
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     make_cells(
         __doc__,
         "ranking",

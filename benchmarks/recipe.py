@@ -75,7 +75,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     smoke = [{"dataset": "digits", "classes": 10, "size": 400, "rate": 0.1, "seed": 100, "epochs": 4, "batch_size": 16}]
     make_cells(__doc__, "recipe", cells(), measure, smoke=smoke, show=lambda result: result["default"])
 

@@ -53,7 +53,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make the cells that have no result file yet."""
+    """Measure the cells that the results lack."""
     smoke = [{"dataset": "digits", "size": 400, "rate": 0.1, "seed": 100, "num_matvecs": 1}]
     make_cells(__doc__, "schedule", cells(), measure, smoke=smoke, show=lambda result: result["by_schedule"])
 

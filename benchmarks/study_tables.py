@@ -1,4 +1,4 @@
-"""Tables of the comparison and of the two studies, made from their result files."""
+"""Tables of the comparison and of the two studies, made from their results."""
 
 from __future__ import annotations
 

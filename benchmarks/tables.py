@@ -1,4 +1,4 @@
-"""The tables of README.md and benchmarks/README.md, made from the result files.
+"""The tables of README.md and benchmarks/README.md, made from the results.
 
 python -m benchmarks.tables            write them between their markers
 python -m benchmarks.tables --check    exit 1 if a file differs from what the results make
@@ -7,7 +7,6 @@ python -m benchmarks.tables --check    exit 1 if a file differs from what the re
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -17,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks import duplicate_tables, study_tables
+from benchmarks.rows import read
 from curv_issues.bench.table import spread
 from curv_issues.config import TrainingOptions
 from curv_issues.recipe import make_recipe
 
-RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 NAMES = {
     "cifar10": "CIFAR-10",
@@ -32,11 +31,6 @@ NAMES = {
     "clothing": "clothing photos",
 }
 SCORES = ("cumulative_loss", "margin", "final_margin", "residual", "loss_sensitivity", "input_curvature")
-
-
-def read(folder: str) -> list[dict[str, Any]]:
-    """All results of one benchmark."""
-    return [json.loads(path.read_text()) for path in sorted((RESULTS / folder).glob("*.json"))]
 
 
 def grouped(results: list[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import altered, common, duplicates
+from benchmarks import altered, duplicates, rows
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import hash_pixels
 from tests.duplicates.pictures import textured
@@ -75,14 +76,20 @@ def test_the_cells_are_those_of_the_issue() -> None:
 
 
 def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "RESULTS", tmp_path)
-    monkeypatch.setattr(duplicates, "RESULTS", tmp_path)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr("sys.argv", ["duplicates", str(tmp_path), "--smoke"])
     duplicates.main()
-    (natural,) = (json.loads(path.read_text()) for path in (tmp_path / "smoke").glob("natural*.json"))
-    (protocol,) = (json.loads(path.read_text()) for path in (tmp_path / "smoke").glob("protocol*.json"))
+    natural, protocol = rows.read("smoke/duplicates")
+    assert (natural["cell"]["group"], protocol["cell"]["group"]) == ("natural", "protocol")
     assert len(natural["groups"]) <= 3
     assert protocol["pairs"]["duplicate_conflict"]["recall"] == 1
     assert protocol["pairs"]["duplicate_conflict"]["precision"] >= protocol["pairs"]["duplicate_conflict"]["planted"] > 0.9
     assert protocol["methods"]["conflict_similarity"]["auroc"] > 0.99
     assert set(duplicates.SCORES) < set(protocol["methods"])
+
+
+def test_contact_sheets_lie_beside_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    duplicates.draw([(DATA.images[0], DATA.images[1])] * 7, "natural-some")
+    with Image.open(tmp_path / "natural-some.jpg") as sheet:
+        assert (sheet.format, sheet.size) == ("JPEG", (6 * (2 * 64 + 6), 2 * (64 + 6)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,9 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import beyond, common, comparison, duplicates, duplicates_scale, estimator, ranking, recipe, schedule, tables
+from benchmarks import beyond, common, comparison, duplicates, duplicates_scale, estimator, ranking, recipe, rows, schedule, tables
 from benchmarks import detection as detection_benchmark
 from curv_issues.config import TrainingOptions
+from tests.benchmarks import needs_results
 from tests.small import make_data
 
 
@@ -49,7 +52,7 @@ CELL = {"dataset": "digits", "size": "full", "rate": 0.05, "seed": 0}
 
 
 def test_a_cell_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
     made: list[int] = []
 
     def make() -> dict[str, Any]:
@@ -57,10 +60,8 @@ def test_a_cell_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return {"n": 7}
 
     result = common.run_cell("some", CELL, make)
-    (path,) = (found for found in tmp_path.rglob("*") if found.is_file())
-    assert path.parent == tmp_path / "some"
-    assert path.name == f"digits-full-0.05-0-{result['config_hash']}.json"
-    assert json.loads(path.read_text()) == result
+    assert [path.name for path in tmp_path.iterdir()] == ["some.jsonl.gz"]
+    assert rows.read("some") == [result]
     assert (result["cell"], result["n"], len(result["config_hash"])) == (CELL, 7, 12)
     made_by = result["made_by"]
     assert set(made_by) == {"commit", "versions", "machine"}
@@ -70,10 +71,11 @@ def test_a_cell_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert made == [1]
     other = common.run_cell("some", {**CELL, "seed": 1}, make)
     assert other["config_hash"] != result["config_hash"]
+    assert rows.read("some") == [result, other]
 
 
 def test_a_cell_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
 
     def fail() -> dict[str, Any]:
         raise KeyboardInterrupt
@@ -82,8 +84,37 @@ def test_a_cell_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         common.run_cell("some", CELL, fail)
     with pytest.raises(TypeError, match="not JSON serializable"):
         common.run_cell("some", CELL, lambda: {"n": object()})
-    assert list(tmp_path.rglob("*.json")) == []
-    assert list(tmp_path.rglob("*.partial")) == []
+    assert list(tmp_path.iterdir()) == []
+    result = common.run_cell("some", CELL, lambda: {"n": 7})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        common.run_cell("some", {**CELL, "seed": 1}, lambda: {"n": object()})
+    assert rows.read("some") == [result]
+
+
+def test_a_row_of_the_same_configuration_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    for seed in (1, 0):
+        common.run_cell("some", {**CELL, "seed": seed}, lambda: {"n": 7})
+    first, second = rows.read("some")
+    assert (first["cell"]["seed"], second["cell"]["seed"]) == (0, 1)  # whatever the order in which they were made
+    rows.put("some", {**second, "n": 8})
+    assert rows.read("some") == [first, {**second, "n": 8}]
+
+
+def test_processes_that_write_at_the_same_time_lose_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = """
+import pathlib, sys
+from benchmarks import rows
+rows.RESULTS = pathlib.Path(sys.argv[1])
+for seed in range(int(sys.argv[2]), 300, 3):
+    rows.put("some", {"cell": {"seed": seed}, "config_hash": str(seed)})
+"""
+    root = Path(__file__).parents[2]
+    processes = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(start)], cwd=root) for start in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    assert {row["cell"]["seed"] for row in rows.read("some")} == set(range(300))
+    assert [path.name for path in tmp_path.iterdir()] == ["some.jsonl.gz"]
 
 
 def test_cells_are_all_different_and_cover_the_seeds() -> None:
@@ -98,13 +129,12 @@ def test_cells_are_all_different_and_cover_the_seeds() -> None:
 
 
 def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr(detection_benchmark, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
     monkeypatch.setattr("sys.argv", ["detection", str(tmp_path), "--smoke"])
     detection_benchmark.main()
-    (path,) = (tmp_path / "smoke").iterdir()
+    (result,) = rows.read("smoke/detection")
     assert [folder.name for folder in tmp_path.iterdir()] == ["smoke"]
-    result = json.loads(path.read_text())
     assert (result["n"], result["wrong"], result["flagged"]["wrong"]) == (1797, 90, 90)
     assert result["suspicion"]["auroc"] > 0.9
     assert set(result["scores"]) == set(TrainingOptions().score_names)
@@ -119,7 +149,7 @@ def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 def test_the_parts_of_the_cells_are_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[dict[str, Any]] = []
     nothing = {"suspicion": None, "flagged": None, "seconds": None}
-    monkeypatch.setattr(common, "run_cell", lambda _folder, cell, _make: made.append(cell) or nothing)
+    monkeypatch.setattr(common, "run_cell", lambda _study, cell, _make: made.append(cell) or nothing)
     for part in ("0/2", "1/2"):
         monkeypatch.setattr("sys.argv", ["detection", str(tmp_path), "--part", part])
         detection_benchmark.main()
@@ -130,11 +160,12 @@ def test_the_parts_of_the_cells_are_all_of_them(tmp_path: Path, monkeypatch: pyt
     assert [cell["dataset"] for cell in made] == ["mnist"] * 6
 
 
-def made_up(tmp_path: Path, dataset: str, rate: float, seed: int, auroc: float, *, long_tail: object = "balanced") -> None:
+def made_up(dataset: str, rate: float, seed: int, auroc: float, *, long_tail: object = "balanced") -> None:
     found = {"auroc": auroc, "average_precision": 0.5, "precision_at_k": 0.4}
     configuration = {"dataset": dataset, "size": "full", "long_tail": long_tail, "rate": rate, "seed": seed}
     result = {
         "cell": configuration,
+        "config_hash": str(configuration),
         "n": 1000,
         "suspicion": found if rate else None,
         "scores": dict.fromkeys(tables.SCORES, found if rate else None),
@@ -142,19 +173,18 @@ def made_up(tmp_path: Path, dataset: str, rate: float, seed: int, auroc: float, 
         "by_class": {"cat": {"n": 10, "auroc": auroc}},
         "flagged": {"flagged": 20, "precision": 0.75, "recall": None},
     }
-    (tmp_path / "detection").mkdir(exist_ok=True)
-    (tmp_path / "detection" / f"{dataset}-{rate}-{seed}-{long_tail}.json").write_text(json.dumps(result))
+    rows.put("detection", result)
 
 
 def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
     for made in tables.TABLES.values():
         text = "".join(f"<!-- table: {name} -->\nold\n<!-- end -->\n" for name in made)
         assert tables.fill(text, made).count("old") == 0
     for seed, auroc in enumerate((0.9, 0.92)):
-        made_up(tmp_path, "cifar10", 0.1, seed, auroc)
-        made_up(tmp_path, "cifar10", 0.1, seed, auroc - 0.1, long_tail=100)
-    made_up(tmp_path, "mnist", 0.0, 0, 0.5)
+        made_up("cifar10", 0.1, seed, auroc)
+        made_up("cifar10", 0.1, seed, auroc - 0.1, long_tail=100)
+    made_up("mnist", 0.0, 0, 0.5)
     assert "| CIFAR-10, 10% flipped | 1,000 | 2 | 0.9100 ± 0.0141 | 0.500 ± 0.000 " in tables.detection_table()
     assert "| CIFAR-10, long tail, 10% flipped | 1,000 | 2 | 0.8100 ± 0.0141 " in tables.detection_table()
     assert "MNIST" not in tables.detection_table()
@@ -171,7 +201,7 @@ def test_check_tells_whether_the_readme_is_up_to_date(tmp_path: Path, monkeypatc
     readme = tmp_path / "README.md"
     made = tables.TABLES[tables.README]
     readme.write_text("".join(f"<!-- table: {name} -->\n<!-- end -->\n" for name in made))
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr(tables, "TABLES", {readme: made})
     for arguments, code in ((["--check"], 1), ([], None), (["--check"], 0)):
         monkeypatch.setattr("sys.argv", ["tables.py", *arguments])
@@ -183,12 +213,9 @@ def test_check_tells_whether_the_readme_is_up_to_date(tmp_path: Path, monkeypatc
             assert left.value.code == code
 
 
-def committed() -> list[Path]:
-    return sorted((common.RESULTS / "detection").glob("*.json"))
-
-
+@needs_results
 @pytest.mark.parametrize(
-    ("folder", "modules"),
+    ("study", "modules"),
     [
         ("detection", [detection_benchmark]),
         ("comparison", [comparison]),
@@ -200,25 +227,33 @@ def committed() -> list[Path]:
         ("duplicates", [duplicates, duplicates_scale]),
     ],
 )
-def test_committed_results_are_of_the_cells_of_the_script(folder: str, modules: list[ModuleType]) -> None:
+def test_committed_results_are_of_the_cells_of_the_script(study: str, modules: list[ModuleType]) -> None:
     cells = [cell for module in modules for cell in module.cells()]
-    paths = sorted((common.RESULTS / folder).glob("*.json"))
-    assert len(paths) == len(cells)
-    for path in paths:
-        result = json.loads(path.read_text())
-        assert result["cell"] in cells, path.name
-        assert path.name.endswith(f"-{result['config_hash']}.json")
-        assert result["made_by"]["commit"]
-        assert "-modified" not in result["made_by"]["commit"], path.name
+    committed = rows.read(study)
+    assert len(committed) == len(cells)
+    for row in committed:
+        assert row["cell"] in cells
+        assert row["config_hash"] == common.hash_of(row["cell"])
+        assert row["made_by"]["commit"]
+        assert "-modified" not in row["made_by"]["commit"], row["cell"]
+        assert {"torch", "numpy", "python"} <= set(row["made_by"]["versions"])
+        assert {"processor", "cores"} <= set(row["made_by"]["machine"])
 
 
+@needs_results
+def test_the_folder_of_results_is_small() -> None:
+    files = [path for path in rows.RESULTS.iterdir() if path.is_file()]
+    assert {path.suffix for path in files} == {".gz", ".jpg"}
+    assert max(path.stat().st_size for path in files if path.suffix == ".jpg") <= 150_000
+    assert sum(path.stat().st_size for path in files) < 1_000_000
+
+
+@needs_results
 @pytest.mark.slow
 def test_a_cheap_cell_made_anew_is_as_committed() -> None:
     """Digits, seed 0: the figure in the README can be had again."""
     configuration = detection_benchmark.cell("digits", 0.05, 0)
-    found = [result for path in committed() if (result := json.loads(path.read_text()))["cell"] == configuration]
-    if not found:
-        pytest.skip("no committed result for digits, 5% flipped, seed 0")
+    found = [row for row in rows.read("detection") if row["cell"] == configuration]
     again = detection_benchmark.measure(configuration, Path())
     assert again["recipe"] == found[0]["recipe"]
     assert again["wrong"] == found[0]["wrong"]

@@ -6,14 +6,13 @@ import functools
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from benchmarks import beyond, command, common, comparison, decide_anew, estimator, ranking, recipe, schedule
+from benchmarks import beyond, command, comparison, decide_anew, estimator, ranking, recipe, rows, schedule
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.config import TrainingOptions
@@ -166,35 +165,34 @@ def test_decided_anew_is_what_the_whole_cell_would_say(
     monkeypatch.setattr(comparison, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
     monkeypatch.setattr(comparison, "METHODS", "cumulative_loss,margin,final_margin,residual")
     monkeypatch.setattr(decide_anew, "provenance", lambda: {"commit": "later"})
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
     cell = comparison.cell("human", "digits", "uniform:0.1", 0, size=400)
-    whole = comparison.measure(cell, tmp_path) | {"cell": cell, "made_by": {"commit": "earlier"}}
+    whole = comparison.measure(cell, tmp_path) | {"cell": cell, "config_hash": "7", "made_by": {"commit": "earlier"}}
     old = json.loads(json.dumps(whole))
     old["methods"]["default"]["flagged"], old["decision"] = None, None
-    path = tmp_path / "cell.json"
-    path.write_text(json.dumps(old))
-    monkeypatch.setattr("sys.argv", ["decide_anew", str(tmp_path), str(path)])
+    rows.put("comparison", old)
+    monkeypatch.setattr("sys.argv", ["decide_anew", str(tmp_path)])
     decide_anew.main()
-    anew = json.loads(path.read_text())
+    (anew,) = rows.read("comparison")
     assert anew.pop("decided_by") == {"commit": "later"}
     assert anew == json.loads(json.dumps(whole))
     assert whole["methods"]["default"]["flagged"]["flagged"] > 0
     old["methods"]["margin"]["detection"]["auroc"] -= 1e-9
-    path.write_text(json.dumps(old))
+    rows.put("comparison", old)
     decide_anew.main()
-    assert json.loads(path.read_text()) == old
+    assert rows.read("comparison") == [old]
     assert "left: its training comes out differently here" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("module", [comparison, pytest.param(estimator, marks=pytest.mark.slow), beyond, ranking, recipe, schedule])
 def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr(module, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
     monkeypatch.setattr("sys.argv", ["benchmark", str(tmp_path), "--smoke"])
     if module is comparison:
         monkeypatch.setattr(comparison, "METHODS", "margin,training_gradient,knn_label_score")
     module.main()
-    (path,) = (tmp_path / "smoke").iterdir()
-    result: dict[str, Any] = json.loads(path.read_text())
+    (result,) = rows.read(f"smoke/{module.__name__.removeprefix('benchmarks.')}")
     if module is comparison:
         assert set(result["methods"]) == {"default", "margin", "training_gradient", "knn_label_score", "ssft"}
         assert result["methods"]["margin"]["detection"]["auroc"] > 0.8
@@ -219,14 +217,13 @@ def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_small_run_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
     short = ["--max-samples", "300", "--epochs", "2"]
     monkeypatch.setattr(command, "COMMANDS", {name: [*options, *short] for name, options in command.COMMANDS.items()})
     monkeypatch.setattr(command, "PLAIN", command.PLAIN.replace("TrainingOptions()", "TrainingOptions(epochs=2)"))
     monkeypatch.setattr("sys.argv", ["command", str(tmp_path), "--smoke"])
     command.main()
-    (path,) = (tmp_path / "smoke").iterdir()
-    result = json.loads(path.read_text())
+    (result,) = rows.read("smoke/command")
     assert set(result["runs"]) == {"audit", "audit --no-duplicates"}
     for name, found in result["runs"].items():
         assert found["recipe"]["epochs"] == 2
