@@ -1,12 +1,16 @@
-"""The tables of README.md and benchmarks/README.md, made from the results.
+"""The tables and figures of README.md, benchmarks/README.md and docs, made from the results.
 
 python -m benchmarks.tables            write them between their markers
-python -m benchmarks.tables --check    exit 1 if a file differs from what the results make
+python -m benchmarks.tables --check    exit 1 if one differs from the results; print which
+
+A table stands on the lines between `<!-- table: NAME -->` and `<!-- end -->`, a figure within a line, as in
+`adds at most <!-- figure: NAME -->0.0002<!-- end -->`. They may be in any of the documents, also in several.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,12 +20,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks import duplicate_tables, study_tables
+from benchmarks.figures import FIGURES
 from benchmarks.rows import read
 from curv_issues.bench.table import spread
 from curv_issues.config import TrainingOptions
 from curv_issues.recipe import make_recipe
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+MARKED = re.compile(r"<!-- (table|figure): ([\w-]+) -->(.*?)<!-- end -->", re.DOTALL)
 NAMES = {
     "cifar10": "CIFAR-10",
     "cifar10:automobile,truck": "two classes of CIFAR-10",
@@ -167,44 +173,41 @@ def schedule_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {
-    README: {
-        "detection": detection_table,
-        "clean": clean_table,
-        "long-tail": long_tail_table,
-        "command": command_table,
-        "planted-duplicates": lambda: duplicate_tables.planted_table(read("duplicates")),
-        "comparison": lambda: study_tables.comparison_table(read("comparison")),
-        "comparison-precision": lambda: study_tables.comparison_table(read("comparison"), "average_precision"),
-        "comparison-flags": lambda: study_tables.flags_table(read("comparison")),
-    },
-    README.parent / "benchmarks" / "README.md": {
-        "recipe": recipe_table,
-        "ablation": ablation_table,
-        "ranking": lambda: study_tables.ranking_table(read("ranking")),
-        "schedule": schedule_table,
-        "rates": lambda: study_tables.rates_table(of_group("published")),
-        "rates-precision": lambda: study_tables.rates_table(of_group("published"), "average_precision"),
-        "published-cifar10": lambda: study_tables.all_methods_table(of_group("published", "cifar10")),
-        "published-cifar100": lambda: study_tables.all_methods_table(of_group("published", "cifar100")),
-        "published-mnist": lambda: study_tables.all_methods_table(of_group("published", "mnist")),
-        "duplicates": lambda: study_tables.all_methods_table(of_group("duplicates")),
-        "human": lambda: study_tables.all_methods_table(of_group("human")),
-        "structured": lambda: study_tables.all_methods_table(of_group("structured")),
-        "photos": lambda: study_tables.all_methods_table(of_group("photos")),
-        "planted-precision": lambda: duplicate_tables.precision_table(read("duplicates")),
-        "duplicate-protocol": lambda: duplicate_tables.protocol_table(read("duplicates")),
-        "natural-duplicates": lambda: duplicate_tables.natural_table(read("duplicates")),
-        "overlap": lambda: duplicate_tables.overlap_table(read("duplicates")),
-        "highest": lambda: duplicate_tables.highest_table(read("duplicates")),
-        "scale": lambda: duplicate_tables.scale_table(read("duplicates")),
-        "estimator": lambda: study_tables.estimator_table(read("estimator")),
-        "estimator-epochs": lambda: study_tables.estimator_epochs_table(read("estimator")),
-        "beyond": lambda: study_tables.beyond_table(read("beyond")),
-        "forms": lambda: study_tables.forms_table(read("beyond")),
-        "memorization": lambda: study_tables.memorization_table(read("beyond")),
-    },
+TABLES: dict[str, Callable[[], str]] = {
+    "detection": detection_table,
+    "clean": clean_table,
+    "long-tail": long_tail_table,
+    "command": command_table,
+    "planted-duplicates": lambda: duplicate_tables.planted_table(read("duplicates")),
+    "comparison": lambda: study_tables.comparison_table(read("comparison")),
+    "comparison-precision": lambda: study_tables.comparison_table(read("comparison"), "average_precision"),
+    "comparison-flags": lambda: study_tables.flags_table(read("comparison")),
+    "recipe": recipe_table,
+    "ablation": ablation_table,
+    "ranking": lambda: study_tables.ranking_table(read("ranking")),
+    "schedule": schedule_table,
+    "rates": lambda: study_tables.rates_table(of_group("published")),
+    "rates-precision": lambda: study_tables.rates_table(of_group("published"), "average_precision"),
+    "published-cifar10": lambda: study_tables.all_methods_table(of_group("published", "cifar10")),
+    "published-cifar100": lambda: study_tables.all_methods_table(of_group("published", "cifar100")),
+    "published-mnist": lambda: study_tables.all_methods_table(of_group("published", "mnist")),
+    "duplicates": lambda: study_tables.all_methods_table(of_group("duplicates")),
+    "human": lambda: study_tables.all_methods_table(of_group("human")),
+    "structured": lambda: study_tables.all_methods_table(of_group("structured")),
+    "photos": lambda: study_tables.all_methods_table(of_group("photos")),
+    "planted-precision": lambda: duplicate_tables.precision_table(read("duplicates")),
+    "duplicate-protocol": lambda: duplicate_tables.protocol_table(read("duplicates")),
+    "natural-duplicates": lambda: duplicate_tables.natural_table(read("duplicates")),
+    "overlap": lambda: duplicate_tables.overlap_table(read("duplicates")),
+    "highest": lambda: duplicate_tables.highest_table(read("duplicates")),
+    "scale": lambda: duplicate_tables.scale_table(read("duplicates")),
+    "estimator": lambda: study_tables.estimator_table(read("estimator")),
+    "estimator-epochs": lambda: study_tables.estimator_epochs_table(read("estimator")),
+    "beyond": lambda: study_tables.beyond_table(read("beyond")),
+    "forms": lambda: study_tables.forms_table(read("beyond")),
+    "memorization": lambda: study_tables.memorization_table(read("beyond")),
 }
+"""Name -> text of the table."""
 
 
 def of_group(group: str, dataset: str | None = None) -> list[dict[str, Any]]:
@@ -213,27 +216,63 @@ def of_group(group: str, dataset: str | None = None) -> list[dict[str, Any]]:
     return [result for result in cells if dataset in (None, result["cell"]["dataset"])]
 
 
-def fill(text: str, tables: dict[str, Callable[[], str]]) -> str:
-    """A text with every table made anew between `<!-- table: NAME -->` and `<!-- end -->`."""
-    for name, make in tables.items():
-        start, end = f"<!-- table: {name} -->\n", "<!-- end -->"
-        before, found, rest = text.partition(start)
-        if not found:
-            raise SystemExit(f"There is no marker for the table {name}.")
-        text = before + start + make() + "\n" + end + rest.partition(end)[2]
-    return text
+def documents() -> list[Path]:
+    """Return the files that tables and figures are written to."""
+    return [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def make_all() -> dict[tuple[str, str], str]:
+    """Return the text between the markers of every table and figure, by kind and name."""
+    tables = {("table", name): f"\n{make()}\n" for name, make in TABLES.items()}
+    return tables | {("figure", name): make() for name, make in FIGURES.items()}
+
+
+def fill(texts: dict[str, str], made: dict[tuple[str, str], str]) -> tuple[dict[str, str], list[str]]:
+    """Write tables and figures between their markers.
+
+    Args:
+        texts: of the documents, by name.
+        made: what belongs between the markers, by kind and name.
+
+    Returns:
+        The new texts, and which table or figure of which document differed.
+
+    Raises:
+        SystemExit: a marker is wrong, or a table or figure is in no document.
+    """
+    found, changed, filled = set(), [], {}
+    for document, text in texts.items():
+        matches = list(MARKED.finditer(text))
+        if len(matches) != len(re.findall(r"<!--\s*(?:table|figure)\b", text)):
+            raise SystemExit(f"{document}: a marker of a table or figure is misspelt, or its <!-- end --> is missing.")
+        for match in matches:
+            kind, name, old = match.groups()
+            place = f"{document}, {kind} {name}"
+            if (kind, name) not in made:
+                raise SystemExit(f"{place}: unknown name. Add it to {kind.upper()}S, or remove the markers.")
+            if kind == "figure" and not text[: match.start()].rpartition("\n")[2].strip(" >*-"):
+                raise SystemExit(
+                    f"{place}: it must follow a word on its line, as Markdown takes a line that begins with <!-- for HTML."
+                )
+            found.add((kind, name))
+            if old != made[kind, name]:
+                changed.append(place)
+        filled[document] = MARKED.sub(lambda match: f"<!-- {match[1]}: {match[2]} -->{made[match[1], match[2]]}<!-- end -->", text)
+    for kind, name in sorted(made.keys() - found):
+        raise SystemExit(f"No document has the {kind} {name}. Add its markers, or remove it from {kind.upper()}S.")
+    return filled, changed
 
 
 def main() -> None:
     """Write or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
-    before = {path: path.read_text(encoding="utf-8") for path in TABLES}
-    after = {path: fill(text, TABLES[path]) for path, text in before.items()}
-    if parser.parse_args().check:
-        sys.exit(int(before != after))
-    for path, text in after.items():
-        path.write_text(text, encoding="utf-8")
+    check = parser.parse_args().check
+    filled, changed = fill({str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in documents()}, make_all())
+    if check:
+        sys.exit("\n".join(f"{place} differs from the results." for place in changed) or 0)
+    for path, text in filled.items():
+        (ROOT / path).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

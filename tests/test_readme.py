@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 import curv_issues
-from benchmarks import tables
 from curv_issues import errors
 from curv_issues.baselines import BASELINES
 from curv_issues.cli import app
@@ -24,6 +23,7 @@ from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
 from curv_issues.result_tables import FILES
 from curv_issues.trackers import SCORES
+from tests.benchmarks import IS_SDIST
 from tests.cli.running import run
 from tests.small import make_arrays
 
@@ -204,13 +204,8 @@ def test_choices_of_options() -> None:
         assert f"{option} {'|'.join(table)}" in cells
 
 
-def test_measured_tables_are_those_of_the_result_files() -> None:
-    for path, made in tables.TABLES.items():
-        text = path.read_text(encoding="utf-8")
-        assert tables.fill(text, made) == text, path
-
-
 def test_links_lead_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith(("http:", "https:", "#"))]
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    left_out = {"benchmarks/results"} if IS_SDIST else set()
+    assert [link for link in links if link not in left_out and not (ROOT / link).exists()] == []
