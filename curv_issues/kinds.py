@@ -49,12 +49,14 @@ class KindInfo:
         title: what such a finding is.
         tables: the tables of a result that it fills, by name.
         table_of_findings: the one of them whose rows are the samples of the findings; None: there is none.
+        scores: the scores that it adds to the scores table.
     """
 
     module: str
     title: str
     tables: Mapping[str, ResultTable] = field(default_factory=dict)
     table_of_findings: str | None = None
+    scores: tuple[str, ...] = ()
 
 
 KINDS: dict[str, KindInfo] = {
@@ -87,6 +89,7 @@ KINDS: dict[str, KindInfo] = {
             ),
         },
         table_of_findings="conflicts",
+        scores=("conflict_similarity",),
     ),
     LEAKAGE: KindInfo(
         "curv_issues.findings.overlap",

@@ -26,8 +26,10 @@ from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.recipe import Recipe, make_recipe
 from curv_issues.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
 from curv_issues.trackers import SCORES
-from curv_issues.trackers.base import Need, Tracker, check_trackers, score_info
+from curv_issues.trackers.base import Need, Quantity, Tracker, check_trackers
+from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import ReferenceMargin
+from curv_issues.trackers.scores import make_quantities, make_scores
 from curv_issues.training import train_probe
 
 GREATEST_HALF = 65504.0  # largest float16
@@ -101,11 +103,12 @@ def run_probe(
     device = choose_device(options.device)
     resolution, channels = data.images.shape[1], data.images.shape[3]
     recipe = make_recipe(options, num_samples=len(data), resolution=resolution, grey=channels == 1)
-    classes = [load_attribute(SCORES[name].target) for name in options.score_names] + list(trackers)
-    check_trackers(classes)
-    scoring: list[Tracker] = [cls(len(data), recipe.epochs) for cls in classes]
+    published = [quantity.trajectory for quantity in QUANTITIES.values() if quantity.trajectory]
+    check_trackers(trackers, trajectories=published)
+    quantities = make_quantities(options.score_names, len(data), recipe.epochs)
+    own = [tracker(len(data), recipe.epochs) for tracker in trackers]
     reference = ReferenceMargin(len(data), recipe.epochs)
-    active = [*scoring, reference]
+    active: list[Quantity] = [*quantities.values(), *own, reference]
 
     pictures, labels = as_pictures(data.images), torch.from_numpy(data.labels)
     generator = torch.Generator().manual_seed(options.seed)
@@ -160,8 +163,8 @@ def run_probe(
         clock.seconds["train"] -= clock.seconds.get("score", 0.0)
         with clock.stage("score"):
             if not complete:
-                for tracker in active:
-                    tracker.keep_epochs(epochs_done)
+                for quantity in active:
+                    quantity.keep_epochs(epochs_done)
                 _evaluate_now(probe, active, pictures, labels, epoch=epochs_done - 1, device=device)
             # one pass more saves the ranking; another Ctrl-C ends at once
             (pred_probs, embeddings, suggested), again = despite_interrupt(lambda: predict(probe, pictures, labels, device=device))
@@ -176,14 +179,14 @@ def run_probe(
                 _check_outputs(mirror_images, learning_rate=recipe.learning_rate)
 
     def assemble() -> ProbeRun:
-        trajectories = {tracker.trajectory: tracker.history for tracker in scoring if tracker.trajectory}
+        infos = {**{name: SCORES[name] for name in options.score_names}, **{tracker.name: tracker.info for tracker in own}}
         return ProbeRun(
-            scores={tracker.name: tracker.score() for tracker in scoring},
-            score_metadata={tracker.name: score_info(tracker).metadata() for tracker in scoring},
-            trajectories=trajectories,
+            scores=make_scores(options.score_names, quantities, own),
+            score_metadata={name: info.metadata() for name, info in infos.items()},
+            trajectories={q.trajectory: q.by_epoch(q.num_epochs) for q in [*quantities.values(), *own] if q.trajectory},
             pred_probs=pred_probs,
             suggested=suggested,
-            reference_margin=reference.yardstick(trajectories["margin"]),
+            reference_margin=reference.yardstick(),
             embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
             mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
             recipe=recipe,
@@ -263,15 +266,15 @@ def _check_outputs(*outputs: np.ndarray, learning_rate: float) -> None:
 
 def _evaluate_now(
     probe: nn.Module,
-    trackers: Sequence[Tracker],
+    quantities: Sequence[Quantity],
     pictures: torch.Tensor,
     labels: torch.Tensor,
     *,
     epoch: int,
     device: torch.device,
 ) -> None:
-    """After an interruption: give the trackers that look at clean pictures one evaluation, if they had none."""
-    missing = [t for t in trackers if t.needs is Need.EVALUATION and np.isnan(t.history[:, epoch]).all()]
+    """After an interruption: give the quantities of un-augmented images one evaluation, if they had none."""
+    missing = [quantity for quantity in quantities if quantity.needs is Need.EVALUATION and epoch not in quantity.measured]
     scoring_pass(probe, pictures, labels, missing, epoch=epoch, device=device, directions=torch.empty(0), step=1.0, form="squared")
 
 

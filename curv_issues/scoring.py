@@ -15,7 +15,7 @@ from curv_issues.contrast import label_contrast_curvature, strongest_others
 from curv_issues.curvature import input_gradient, input_loss_curvature
 from curv_issues.device import autocast, compute_type
 from curv_issues.probes.base import find_head
-from curv_issues.trackers.base import Need, Observation, Tracker
+from curv_issues.trackers.base import Need, Observation, Quantity
 
 SCORING_BATCH = 256
 
@@ -24,7 +24,7 @@ def scoring_pass(
     probe: nn.Module,
     pictures: Tensor,
     labels: Tensor,
-    trackers: Sequence[Tracker],
+    trackers: Sequence[Quantity],
     *,
     epoch: int,
     device: torch.device,
@@ -84,6 +84,8 @@ def scoring_pass(
                 tracker.observe(epoch, batch)
             if on_batch is not None:
                 on_batch(int(index[-1]) + 1, len(labels))
+    for tracker in asking:
+        tracker.end_epoch()
 
 
 def predict(

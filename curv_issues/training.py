@@ -14,7 +14,7 @@ from curv_issues.device import autocast, compute_type
 from curv_issues.errors import diverged
 from curv_issues.optimizer import NesterovSGD
 from curv_issues.recipe import Recipe
-from curv_issues.trackers.base import Need, Observation, Tracker
+from curv_issues.trackers.base import Need, Observation, Quantity
 
 EpochEnd = Callable[[int], None]
 StepEnd = Callable[[int, int, int, float], None]
@@ -32,7 +32,7 @@ def train_probe(
     device: torch.device,
     generator: torch.Generator,
     samples: Tensor | None = None,
-    trackers: Sequence[Tracker] = (),
+    trackers: Sequence[Quantity] = (),
     on_step: StepEnd | None = None,
     on_epoch: EpochEnd | None = None,
 ) -> None:
@@ -92,6 +92,8 @@ def train_probe(
             loss_sum += value * len(index)
             if on_step is not None:
                 on_step(epoch, done, num_samples, loss_sum / done)
+        for tracker in watching:
+            tracker.end_epoch()
         if on_epoch is not None:
             on_epoch(epoch)
 

@@ -16,9 +16,8 @@ class Entropy(Tracker):
 
     name = "entropy"
     needs = Need.EVALUATION
-    info = ScoreInfo(
-        target="", direction="high", description="entropy of the softmax", cost="one forward pass", source="Shannon 1948"
-    )
+    last_only = True
+    info = ScoreInfo(direction="high", description="entropy of the softmax", cost="one forward pass", source="Shannon 1948")
 
     def measure(self, batch):
         """The entropy of each sample in a batch, (b,)."""

@@ -165,7 +165,7 @@ class MyLoss(Tracker):
     """A score of the user's: not one of the table."""
 
     name, needs, trajectory = "my_loss", Need.TRAINING, "my_loss"
-    info = ScoreInfo(target="", direction="high", description="d", cost="none", source="me")
+    info = ScoreInfo(direction="high", description="d", cost="none", source="me")
 
     def measure(self, batch: Observation) -> Tensor:
         return batch.losses

@@ -115,7 +115,7 @@ def test_a_module_of_the_users_is_copied_and_its_frozen_weights_stay() -> None:
     seen: dict[str, Any] = {}
 
     class Look(Tracker):
-        name, needs, info = "look", Need.TRAINING, ScoreInfo("", "high", "d", "c", "s")
+        name, needs, info = "look", Need.TRAINING, ScoreInfo("high", "d", "c", "s")
 
         def measure(self, batch: Observation) -> Tensor:
             return batch.losses

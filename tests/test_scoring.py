@@ -12,19 +12,19 @@ from curv_issues.batches import as_pictures, to_inputs
 from curv_issues.contrast import strongest_others
 from curv_issues.curvature import rademacher_directions
 from curv_issues.device import has_bfloat16
-from curv_issues.plugins import load_attribute
 from curv_issues.probes.convnet import ConvNet
 from curv_issues.run import make_spec
 from curv_issues.scoring import embed_mirrored, evaluating, predict, predict_logits, scoring_pass
 from curv_issues.trackers import SCORES
-from curv_issues.trackers.base import Need, Tracker
+from curv_issues.trackers.base import Need, Quantity
+from curv_issues.trackers.quantities import QUANTITIES
 from tests import reference
 from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded
 
 DATA = make_data(31, 4, side=16, channels=3)
 PICTURES, LABELS = as_pictures(DATA.images), torch.from_numpy(DATA.labels)
 DIRECTIONS = rademacher_directions(2, (3, 16, 16), generator=torch.Generator().manual_seed(0))
-BY_NEED = {need: [n for n, i in SCORES.items() if load_attribute(i.target).needs is need] for need in Need}
+BY_NEED = {need: [n for n, i in SCORES.items() if QUANTITIES[i.quantity].needs is need] for need in Need}
 
 
 def probe(build: Any = ConvNet) -> Any:
@@ -35,8 +35,8 @@ def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "compute_type", lambda device, *, step=None: torch.float32)
 
 
-def score(network: nn.Module, names: Any = SCORES, **changes: Any) -> dict[str, Tracker]:
-    trackers = {name: load_attribute(SCORES[name].target)(31, 1) for name in names}
+def score(network: nn.Module, names: Any = SCORES, **changes: Any) -> dict[str, Quantity]:
+    trackers: dict[str, Quantity] = {name: QUANTITIES[SCORES[name].quantity](31, 1) for name in names}
     options = {"directions": DIRECTIONS, "step": 1e-2, "form": "squared", **changes}
     scoring_pass(network, PICTURES, LABELS, list(trackers.values()), epoch=0, device=CPU, **options)
     return trackers
@@ -122,10 +122,10 @@ def test_equals_the_slow_twin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_form_and_step_reach_the_estimator(monkeypatch: pytest.MonkeyPatch) -> None:
     in_float32(monkeypatch)
-    squared = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1])["input_curvature"].score()
-    norm = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1], form="norm")["input_curvature"].score()
+    squared = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1])["input_curvature"].history
+    norm = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1], form="norm")["input_curvature"].history
     np.testing.assert_allclose(squared, (norm / 1e-2) ** 2, rtol=1e-3)
-    other = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1], step=0.3, form="norm")["input_curvature"].score()
+    other = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1], step=0.3, form="norm")["input_curvature"].history
     assert not np.allclose(norm, other, rtol=0.1)
 
 
@@ -177,7 +177,7 @@ def test_only_what_is_asked_for_is_computed(need: Need, forwards: int, backwards
     assert network.calls == forwards
     assert len(gradients) == backwards
     for tracker in trackers.values():
-        assert np.isnan(tracker.history).all() == tracker.needs.in_training
+        assert (tracker.measured == ()) == tracker.needs.in_training
 
 
 def test_modes_gradients_and_weights_are_as_before_even_after_an_error() -> None:
@@ -219,7 +219,7 @@ def test_modes_gradients_and_weights_are_as_before_even_after_an_error() -> None
 def test_progress_and_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "SCORING_BATCH", 10)
     told = []
-    tracker = load_attribute(SCORES["final_loss"].target)(31, 3)
+    tracker = QUANTITIES["evaluation_loss"](31, 3)
     scoring_pass(
         probe(),
         PICTURES,
@@ -233,8 +233,8 @@ def test_progress_and_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
         on_batch=lambda done, total: told.append((done, total)),
     )
     assert told == [(10, 31), (20, 31), (30, 31), (31, 31)]
-    assert np.isnan(tracker.history[:, :2]).all()
-    assert np.isfinite(tracker.history[:, 2]).all()
+    assert tracker.measured == (2,)
+    assert np.isfinite(tracker.history).all()
 
 
 @pytest.mark.parametrize("size", [4, 256])

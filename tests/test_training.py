@@ -12,12 +12,12 @@ import curv_issues.training
 from curv_issues.batches import as_pictures, split_evenly, to_inputs
 from curv_issues.curvature import rademacher_directions
 from curv_issues.errors import AuditError
-from curv_issues.plugins import load_attribute
 from curv_issues.recipe import Recipe
 from curv_issues.run import make_spec
 from curv_issues.scoring import scoring_pass
-from curv_issues.trackers import SCORES
-from curv_issues.trackers.base import Need, Observation, Tracker
+from curv_issues.trackers.base import Need, Observation, Quantity
+from curv_issues.trackers.quantities import QUANTITIES
+from curv_issues.trackers.scores import make_quantities, make_score
 from curv_issues.training import MOMENTUM, WARM_UP, one_cycle, train_probe
 from tests import reference
 from tests.small import CPU, RECIPE, linear_probe, make_data, mlp_probe, seeded
@@ -47,7 +47,7 @@ def same_weights(left: nn.Module, right: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-class Recorder(Tracker):
+class Recorder(Quantity):
     """Keeps what it was shown."""
 
     name = "recorder"
@@ -60,9 +60,6 @@ class Recorder(Tracker):
     def measure(self, batch: Observation) -> Tensor:
         return batch.losses
 
-    def reduce(self, history: np.ndarray) -> np.ndarray:
-        return history[:, 0]
-
     def observe(self, epoch: int, batch: Observation) -> None:
         super().observe(epoch, batch)
         self.batches.append((epoch, batch))
@@ -71,7 +68,7 @@ class Recorder(Tracker):
 def test_weights_are_bit_identical_with_and_without_trackers_and_scoring() -> None:
     plain = train(fresh(), recipe=changed(flip=True, shift=1))
     watched = fresh()
-    trackers = [load_attribute(info.target)(41, 2) for info in SCORES.values()]
+    trackers = [quantity(41, 2) for quantity in QUANTITIES.values()]
 
     def score(epoch: int) -> None:
         directions = rademacher_directions(2, (1, 8, 8), generator=torch.Generator().manual_seed(epoch))
@@ -79,8 +76,9 @@ def test_weights_are_bit_identical_with_and_without_trackers_and_scoring() -> No
 
     train(watched, recipe=changed(flip=True, shift=1), trackers=trackers, on_epoch=score, on_step=lambda *_: None)
     assert same_weights(plain, watched)
-    first = {"training_gradient_change": 1}  # there is nothing to compare the first epoch with
-    assert not any(np.isnan(tracker.history[:, first.get(tracker.name, 0) :]).any() for tracker in trackers)
+    first = {"training_gradient_change": (1,)}  # there is nothing to compare the first epoch with
+    assert all(tracker.measured == first.get(tracker.name, (0, 1)) for tracker in trackers)
+    assert not any(np.isnan(tracker.history).any() for tracker in trackers)
 
 
 def test_the_seed_decides() -> None:
@@ -154,14 +152,14 @@ def test_equals_sgd_written_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_training_scores_are_of_the_forward_pass_that_trains() -> None:
     names = ("cumulative_loss", "margin")
-    trackers = [load_attribute(SCORES[name].target)(41, 2) for name in names]
+    quantities = make_quantities(names, 41, 2)
     recorder = Recorder(41, 2)
-    train(fresh(), trackers=[recorder, *trackers])
+    train(fresh(), trackers=[recorder, *quantities.values()])
     logits = np.full((2, 41, 3), np.nan)
     for epoch, batch in recorder.batches:
         logits[epoch, batch.index.numpy()] = batch.logits.numpy()
-    for tracker, twin in zip(trackers, (reference.cumulative_loss, reference.area_under_margin), strict=True):
-        np.testing.assert_allclose(tracker.score(), twin(logits, DATA.labels), rtol=1e-4, atol=1e-5)
+    for name, twin in zip(names, (reference.cumulative_loss, reference.area_under_margin), strict=True):
+        np.testing.assert_allclose(make_score(name, quantities), twin(logits, DATA.labels), rtol=1e-4, atol=1e-5)
 
 
 def test_input_gradients_of_the_training_pass_are_those_of_single_losses_moved_back(monkeypatch: pytest.MonkeyPatch) -> None:

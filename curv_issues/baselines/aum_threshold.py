@@ -15,7 +15,8 @@ from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.errors import DatasetError, UsageError
 from curv_issues.progress import ProgressCallback
-from curv_issues.trackers.margin import Margin
+from curv_issues.trackers.quantities import Margin
+from curv_issues.trackers.scores import REDUCTIONS
 
 PERCENTILE = 99.0  # of the threshold samples' AUM: the paper's
 
@@ -63,7 +64,7 @@ def aum_with_threshold_samples(
         labels = torch.from_numpy(np.where(chosen, k, data.labels))
         margin = Margin(n, probes.recipe.epochs)
         probes.train(np.arange(n), seed=child_seed(options.seed, 1, number), labels=labels, trackers=[margin])
-        aums[number] = margin.score()
+        aums[number] = REDUCTIONS["mean"](margin.history)
     score, flagged, cut_offs = join_trainings(aums, is_threshold, percentile=PERCENTILE)
     return BaselineResult(
         scores={"aum": score},

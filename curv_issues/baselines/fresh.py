@@ -20,7 +20,7 @@ from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.recipe import make_recipe
 from curv_issues.run import build_probe, check_probe, make_spec, own_random_state
 from curv_issues.scoring import predict, predict_logits
-from curv_issues.trackers.base import Tracker
+from curv_issues.trackers.base import Quantity
 from curv_issues.training import train_probe
 
 
@@ -74,7 +74,7 @@ class FreshProbes:
         seed: int,
         labels: Tensor | None = None,
         probe: nn.Module | None = None,
-        trackers: Sequence[Tracker] = (),
+        trackers: Sequence[Quantity] = (),
         on_epoch: Callable[[int, nn.Module], None] | None = None,
     ) -> nn.Module:
         """Train on a part of the data.

@@ -23,6 +23,7 @@ from curv_issues.progress import ProgressCallback
 from curv_issues.run import ProbeRun, run_probe
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
+from curv_issues.trackers.quantities import QUANTITIES
 
 EVERY_EPOCH = WHOLE_NUMBERS["curvature_epochs"][1]  # as many as there are
 
@@ -90,8 +91,8 @@ def measure_cell(
 
 def passes_added(options: TrainingOptions, passes: dict[Any, float]) -> float:
     """By what part input gradients made this training longer."""
-    trackers = [load_attribute(SCORES[name].target) for name in options.score_names]
-    return max((passes[tracker.needs] for tracker in trackers if tracker.needs.in_training), default=0.0)
+    needs = [QUANTITIES[SCORES[name].quantity].needs for name in options.score_names]
+    return max((passes[need] for need in needs if need.in_training), default=0.0)
 
 
 def _of_the_run(
@@ -100,9 +101,7 @@ def _of_the_run(
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
     judged = judge(evidence_of_run(data, run), finding, kinds=[LABEL_ERROR]).kinds[LABEL_ERROR]
     epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
-    costs = {
-        name: cost_of_score(load_attribute(SCORES[name].target), passes, epochs=epochs, scored_epochs=scored) for name in SCORES
-    }
+    costs = {name: cost_of_score(name, passes, epochs=epochs, scored_epochs=scored) for name in SCORES}
     found: dict[str, Any] = {
         DEFAULT: _measured(data, truth, judged.columns["suspicion"], "high", costs["margin"], judged.columns["flagged"]),
         "decision": dict(judged.summary),

@@ -17,12 +17,12 @@ from curv_issues.data.base import LabeledData
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.device import choose_device, sensible_threads
 from curv_issues.memory import keeping_freed_memory
-from curv_issues.plugins import load_attribute
 from curv_issues.recipe import Recipe, make_recipe
 from curv_issues.run import build_probe, make_spec, own_random_state
 from curv_issues.scoring import scoring_pass
 from curv_issues.trackers import SCORES
-from curv_issues.trackers.base import Need, Tracker
+from curv_issues.trackers.base import Need, Quantity
+from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training import train_probe
 
 PART = 2_048
@@ -45,7 +45,7 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
     directions = rademacher_directions(
         recipe.num_matvecs, (channels, resolution, resolution), generator=torch.Generator().manual_seed(0)
     )
-    trackers = {need: _tracker_of(need, len(index)) for need in Need}
+    trackers = {need: _quantity_of(need, len(index)) for need in Need}
     with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory(), own_random_state(options.seed):
         probe = build_probe(options.probe, make_spec(data)).to(device).to(memory_format=torch.channels_last)
 
@@ -73,23 +73,24 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
     return {**found, Need.TRAINING: 0.0, Need.TRAINING_GRADIENT: max(0.0, added)}
 
 
-def cost_of_score(tracker: type[Tracker], passes: dict[Need, float], *, epochs: int, scored_epochs: int) -> float:
+def cost_of_score(score: str, passes: dict[Need, float], *, epochs: int, scored_epochs: int) -> float:
     """Cost of measuring one score alone, the training included, as a multiple of the plain training.
 
     Args:
-        tracker: of the score.
+        score: its name.
         passes: from `measure_passes`.
         epochs: of the training.
         scored_epochs: after how many of them a scoring pass runs.
     """
-    if tracker.needs.in_training:
-        return 1 + passes[tracker.needs]
-    return 1 + passes[tracker.needs] * (1 if tracker.last_only else scored_epochs) / epochs
+    info = SCORES[score]
+    needs = QUANTITIES[info.quantity].needs
+    if needs.in_training:
+        return 1 + passes[needs]
+    return 1 + passes[needs] * (1 if info.epochs == "last" else scored_epochs) / epochs
 
 
-def _tracker_of(need: Need, num_samples: int) -> Tracker:
-    classes = [load_attribute(info.target) for info in SCORES.values()]
-    return next(cls for cls in classes if cls.needs is need)(num_samples, 1)
+def _quantity_of(need: Need, num_samples: int) -> Quantity:
+    return next(quantity for quantity in QUANTITIES.values() if quantity.needs is need)(num_samples, 1)
 
 
 def _train(
@@ -98,7 +99,7 @@ def _train(
     labels: torch.Tensor,
     recipe: Recipe,
     device: torch.device,
-    trackers: list[Tracker],
+    trackers: list[Quantity],
 ) -> None:
     train_probe(
         probe,

@@ -1,9 +1,12 @@
-"""Scores of single samples, one a file. The table below is the only place a new one is added to; it imports nothing."""
+"""Scores of samples. The table below is the only place a new one is added to; it imports nothing."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
+
+Epochs = Literal["all", "last", "early"]
+"""Which of the measured epochs count; early: the first fifth."""
 
 
 @dataclass(frozen=True)
@@ -11,127 +14,151 @@ class ScoreInfo:
     """What is known of a score without importing it.
 
     Attributes:
-        target: "module:Class" of its tracker.
         direction: "high" or "low": the end at which a sample is suspect.
         description: definition in a line.
         cost: passes over the data beyond plain training.
         source: the paper it is from.
+        quantity: key of `QUANTITIES`: what it is made of; "" for a tracker of the user's own, which is its own quantity.
+        reduction: key of `REDUCTIONS`: how the epochs become one number.
+        epochs: which of the measured epochs count.
         on_demand: measured only if it is asked for, since it makes the run longer.
     """
 
-    target: str
     direction: Literal["high", "low"]
     description: str
     cost: str
     source: str
+    quantity: str = ""
+    reduction: str = "mean"
+    epochs: Epochs = "all"
     on_demand: bool = False
 
     def metadata(self) -> dict[str, str]:
         """The part that is stored beside the scores."""
-        return {key: value for key, value in asdict(self).items() if key not in ("target", "on_demand")}
+        return {name: getattr(self, name) for name in ("direction", "description", "cost", "source")}
 
 
 SCORES: dict[str, ScoreInfo] = {
     "input_curvature": ScoreInfo(
-        target="curv_issues.trackers.input_curvature:InputCurvature",
+        quantity="curvature",
+        reduction="mean",
         direction="high",
         description="trace of the squared input Hessian of the loss, mean over the scored epochs",
         cost="num_matvecs input gradients a scored epoch, beyond loss_sensitivity",
         source="Garg, Ravikumar, Roy 2023, arXiv 2307.05831, eq. 3-6",
     ),
     "cumulative_loss": ScoreInfo(
-        target="curv_issues.trackers.cumulative_loss:CumulativeLoss",
+        quantity="loss",
+        reduction="sum",
         direction="high",
         description="sum over the epochs of the cross-entropy in the training pass (CSL)",
         cost="none",
         source="Ravikumar et al. 2025, ICML",
     ),
     "margin": ScoreInfo(
-        target="curv_issues.trackers.margin:Margin",
+        quantity="margin",
+        reduction="mean",
         direction="low",
         description="given-class logit minus the largest other logit in the training pass, mean over the epochs (AUM)",
         cost="none",
         source="Pleiss et al. 2020, NeurIPS",
     ),
     "final_margin": ScoreInfo(
-        target="curv_issues.trackers.final_margin:FinalMargin",
+        quantity="evaluation_margin",
+        reduction="mean",
+        epochs="last",
         direction="low",
         description="given-class logit minus the largest other logit on the clean picture after the last epoch",
         cost="one forward pass",
         source="Pleiss et al. 2020, NeurIPS (a single epoch of it)",
     ),
     "final_loss": ScoreInfo(
-        target="curv_issues.trackers.final_loss:FinalLoss",
+        quantity="evaluation_loss",
+        reduction="mean",
+        epochs="last",
         direction="high",
         description="cross-entropy of the clean picture after the last epoch",
         cost="one forward pass (shared with final_margin)",
         source="Arpit et al. 2017, ICML",
     ),
     "loss_sensitivity": ScoreInfo(
-        target="curv_issues.trackers.loss_sensitivity:LossSensitivity",
+        quantity="gradient",
+        reduction="mean",
         direction="high",
         description="norm of the input gradient of the loss, mean over the scored epochs",
         cost="one input gradient a scored epoch",
         source="Arpit et al. 2017, ICML",
     ),
     "residual": ScoreInfo(
-        target="curv_issues.trackers.residual:Residual",
+        quantity="evaluation_residual",
+        reduction="sum",
         direction="high",
         description="norm of softmax minus one-hot given label, sum over the scored epochs (the control of curvature)",
         cost="one forward pass a scored epoch",
         source="EL2N of Paul et al. 2021, NeurIPS, at other epochs",
     ),
     "evaluation_loss": ScoreInfo(
-        target="curv_issues.trackers.evaluation_loss:EvaluationLoss",
+        quantity="evaluation_loss",
+        reduction="sum",
         direction="high",
         description="sum over the scored epochs of the cross-entropy of the clean picture (CSL from evaluation passes)",
         cost="one forward pass a scored epoch",
         source="Ravikumar et al. 2025, ICML",
     ),
     "inconfidence": ScoreInfo(
-        target="curv_issues.trackers.inconfidence:Inconfidence",
+        quantity="inconfidence",
+        reduction="mean",
+        epochs="last",
         direction="high",
         description="1 - softmax of the given label, clean picture, after the last epoch",
         cost="one forward pass (shared with final_loss)",
         source="Carlini et al. 2019, as in Garg, Ravikumar, Roy 2023",
     ),
     "max_inconfidence": ScoreInfo(
-        target="curv_issues.trackers.max_inconfidence:MaxInconfidence",
+        quantity="max_inconfidence",
+        reduction="mean",
+        epochs="last",
         direction="high",
         description="1 - largest softmax, clean picture, after the last epoch; does not see the label",
         cost="one forward pass (shared with final_loss)",
         source="Carlini et al. 2019, as in the code of Ravikumar et al. 2025",
     ),
     "forgetting": ScoreInfo(
-        target="curv_issues.trackers.forgetting:Forgetting",
+        quantity="margin",
+        reduction="times_forgotten",
         direction="high",
         description="changes from right to wrong in the training pass; the number of epochs if never right",
         cost="none",
         source="Toneva et al. 2019, ICLR",
     ),
     "first_learned": ScoreInfo(
-        target="curv_issues.trackers.first_learned:FirstLearned",
+        quantity="margin",
+        reduction="first_learned",
         direction="high",
         description="first epoch whose training pass predicts the given label",
         cost="none",
         source="code of Ravikumar et al. 2025",
     ),
     "learning_time": ScoreInfo(
-        target="curv_issues.trackers.learning_time:LearningTime",
+        quantity="gradient",
+        reduction="learning_time",
         direction="high",
         description="scored epoch from which the mean squared input gradient stays below its median over samples and epochs",
         cost="one input gradient a scored epoch (shared with loss_sensitivity)",
         source="Ravikumar et al. 2025, ICML",
     ),
     "el2n": ScoreInfo(
-        target="curv_issues.trackers.el2n:EL2N",
+        quantity="residual",
+        reduction="mean",
+        epochs="early",
         direction="high",
         description="norm of softmax minus one-hot label in the training pass, mean over the first fifth of the epochs",
         cost="none",
         source="Paul et al. 2021, NeurIPS",
     ),
     "label_contrast": ScoreInfo(
-        target="curv_issues.trackers.label_contrast:LabelContrast",
+        quantity="curvature_ratio",
+        reduction="mean",
         direction="high",
         description="log ratio of the curvatures under the given and the strongest other label, mean over the scored epochs",
         cost="twice the backward passes of input_curvature",
@@ -139,7 +166,8 @@ SCORES: dict[str, ScoreInfo] = {
         on_demand=True,
     ),
     "label_contrast_difference": ScoreInfo(
-        target="curv_issues.trackers.label_contrast_difference:LabelContrastDifference",
+        quantity="curvature_difference",
+        reduction="mean",
         direction="high",
         description="curvature under the given label minus that under the strongest other one, mean over scored epochs",
         cost="twice the backward passes of input_curvature",
@@ -147,14 +175,16 @@ SCORES: dict[str, ScoreInfo] = {
         on_demand=True,
     ),
     "training_gradient": ScoreInfo(
-        target="curv_issues.trackers.training_gradient:TrainingGradient",
+        quantity="training_gradient",
+        reduction="sum",
         direction="high",
         description="norm of the input gradient of the training pass, sum over the epochs",
         cost="the first layer's input gradient in training: about a tenth of it",
         source="new here, after Arpit et al. 2017",
     ),
     "training_gradient_change": ScoreInfo(
-        target="curv_issues.trackers.training_gradient_change:TrainingGradientChange",
+        quantity="training_gradient_change",
+        reduction="sum",
         direction="high",
         description="norm of the change of the training pass's input gradient since the epoch before, sum over the epochs",
         cost="16 projections of each input gradient, beyond training_gradient",

@@ -1,46 +1,21 @@
-"""Thresholded learning time: Ravikumar et al. 2025."""
+"""Learning time from input gradients: Ravikumar et al. 2025."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
-from torch import Tensor
-
-from curv_issues.trackers.base import Need, Observation, Tracker
 
 
-class LearningTime(Tracker):
-    """Scored epoch from which the mean squared input gradient so far stays below a threshold; high (late) = suspect.
-
-    Attributes:
-        threshold: tau > 0, squared units of loss per [0, 1] pixel; None: see `choose_threshold`. Set it in a subclass.
-    """
-
-    name = "learning_time"
-    needs = Need.GRADIENT
-    threshold: ClassVar[float | None] = None
-
-    def measure(self, batch: Observation) -> Tensor:
-        """Squared norm of the input gradient, (b,)."""
-        return batch.gradient_norms.square()
-
-    def reduce(self, history: np.ndarray) -> np.ndarray:
-        """Learning times, see `learning_times`."""
-        return learning_times(history, threshold=self.threshold)
-
-
-def learning_times(squared_norms: np.ndarray, *, threshold: float | None = None) -> np.ndarray:
+def learning_times(gradient_norms: np.ndarray, *, threshold: float | None = None) -> np.ndarray:
     """First scored epoch (from 0) from which the mean of the squared gradient norms up to it stays below the threshold.
 
     Args:
-        squared_norms: (n, e), by scored epoch.
-        threshold: tau; default: chosen from the data.
+        gradient_norms: (n, e), Euclidean norms by scored epoch.
+        threshold: tau > 0, squared units of loss per [0, 1] pixel; default: chosen from the data.
 
     Returns:
         float64 (n,), in [0, e]; e where the mean ends above the threshold.
     """
-    means = running_means(squared_norms)
+    means = running_means(np.square(gradient_norms).astype(np.float64))
     tau = choose_threshold(means) if threshold is None else threshold
     above = means >= tau
     # one behind the last epoch that is still above

@@ -9,6 +9,7 @@ New in this package.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,58 +17,61 @@ import torch
 from torch import Tensor
 
 from curv_issues.curvature import rademacher_directions
-from curv_issues.trackers.base import Need, Observation, Tracker
+from curv_issues.trackers import Epochs
+from curv_issues.trackers.base import Need, Observation, Quantity
 
 NUM_PROJECTIONS = 16
 
 
-class TrainingGradientChange(Tracker):
-    """Sum over the epochs of the norm of the change of the input gradient since the epoch before; high = suspect.
+class TrainingGradientChange(Quantity):
+    """Norm of the change of the training pass's input gradient since the epoch before; NaN in the first epoch.
 
-    The first epoch has none. Beside the history, `previous`, float32 (n, 16), holds the projections of the epoch before.
+    Beside the history, the projections of the epoch before are kept, float32 (n, 16).
     """
 
     name = "training_gradient_change"
     needs = Need.TRAINING_GRADIENT
 
-    def __init__(self, num_samples: int, num_epochs: int) -> None:
-        super().__init__(num_samples, num_epochs)
-        self.previous = np.full((num_samples, NUM_PROJECTIONS), np.nan, dtype=np.float32)
+    def __init__(self, num_samples: int, num_epochs: int, epochs: Epochs = "all") -> None:
+        super().__init__(num_samples, num_epochs, epochs)
+        self._previous = torch.full((num_samples, NUM_PROJECTIONS), math.nan)
 
     def measure(self, batch: Observation) -> Tensor:
-        """Estimated norm of the change, (b,); NaN for a sample's first epoch."""
-        before = torch.from_numpy(self.previous[batch.index.numpy()])
-        return (project(batch) - before).square().mean(1).sqrt()
+        """Estimated norm of the change, (b,); the projections are kept for the next epoch."""
+        now = project(batch)
+        if self._previous.device != now.device:
+            self._previous = self._previous.to(now.device)
+        index = batch.index.to(now.device, non_blocking=True)
+        before = self._previous[index]
+        self._previous[index] = now
+        return (now - before).square().mean(1).sqrt()
 
-    def observe(self, epoch: int, batch: Observation) -> None:
-        """Record the change, and keep the projections for the next epoch."""
-        super().observe(epoch, batch)
-        self.previous[batch.index.numpy()] = project(batch).numpy()
-
-    def reduce(self, history: np.ndarray) -> np.ndarray:
-        """Sum over the epochs from the second on."""
-        return history.sum(axis=1)
+    @property
+    def measured(self) -> tuple[int, ...]:
+        """The kept epochs in which there was a change; a first epoch has none."""
+        return tuple(epoch for epoch in super().measured if not np.isnan(self._columns[epoch]).all())
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """History and last projections."""
-        return {**super().state_dict(), "previous": self.previous}
+        return {**super().state_dict(), "previous": self._previous.cpu().numpy().copy()}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over a state of the same shape."""
+        """Take over a state of as many samples."""
         super().load_state_dict(state)
-        self.previous = state["previous"].copy()
+        self._previous = torch.from_numpy(state["previous"].copy())
 
-    def merge(self, other: Tracker) -> None:
-        """Take over what another tracker measured of other samples."""
+    def merge(self, other: Quantity) -> None:
+        """Take over what another run measured of other samples."""
         super().merge(other)
         assert isinstance(other, TrainingGradientChange)
-        self.previous = np.where(np.isnan(self.previous), other.previous, self.previous)
+        theirs = other._previous.to(self._previous.device)
+        self._previous = torch.where(torch.isnan(self._previous), theirs, self._previous)
 
 
 def project(batch: Observation) -> Tensor:
-    """The input gradients on the fixed directions, (b, 16), on the CPU."""
+    """Return the input gradients on the fixed directions, (b, 16)."""
     assert batch.gradient is not None  # a pass that serves Need.TRAINING_GRADIENT computes it
     gradient = batch.gradient.flatten(1).float()
     generator = torch.Generator().manual_seed(0)
     directions = rademacher_directions(NUM_PROJECTIONS, tuple(gradient.shape[1:]), generator=generator)
-    return (gradient @ directions.T.to(gradient.device)).cpu()
+    return gradient @ directions.T.to(gradient.device)

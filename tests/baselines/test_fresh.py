@@ -15,7 +15,8 @@ from curv_issues.progress import Progress
 from curv_issues.recipe import make_recipe
 from curv_issues.run import run_probe
 from curv_issues.scoring import predict
-from curv_issues.trackers.margin import Margin
+from curv_issues.trackers.quantities import Margin
+from curv_issues.trackers.scores import REDUCTIONS
 from tests.small import linear_probe, make_data, mlp_probe, seeded
 
 DATA = make_data(50, side=8)
@@ -41,7 +42,7 @@ def test_trained_on_everything_it_is_the_probe_of_an_audit_bit_by_bit(probe: Any
     pred_probs, embeddings, _ = predict(network, fresh.pictures, fresh.labels, device=fresh.device)
     np.testing.assert_array_equal(pred_probs, run.pred_probs)
     np.testing.assert_array_equal(embeddings, run.embeddings)
-    np.testing.assert_array_equal(margin.score(), run.scores["margin"])
+    np.testing.assert_array_equal(REDUCTIONS["mean"](margin.history), run.scores["margin"])
     assert fresh.recipe == run.recipe
 
 

@@ -5,14 +5,9 @@ import torch
 
 from curv_issues.bench.costs import cost_of_score, measure_passes
 from curv_issues.config import TrainingOptions
-from curv_issues.plugins import load_attribute
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
 from tests.small import make_data
-
-
-def tracker(name: str):  # type: ignore[no-untyped-def]
-    return load_attribute(SCORES[name].target)
 
 
 def test_every_kind_of_pass_is_measured_and_nothing_else_changes() -> None:
@@ -33,7 +28,7 @@ def test_costs() -> None:
         Need.CURVATURE: 1.0,
         Need.CONTRAST: 2.0,
     }
-    found = {name: cost_of_score(tracker(name), passes, epochs=10, scored_epochs=5) for name in SCORES}
+    found = {name: cost_of_score(name, passes, epochs=10, scored_epochs=5) for name in SCORES}
     assert found["margin"] == found["forgetting"] == 1
     assert found["training_gradient"] == pytest.approx(1.1)
     assert found["evaluation_loss"] == pytest.approx(1 + 0.2 * 5 / 10)

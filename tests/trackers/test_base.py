@@ -11,12 +11,13 @@ from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
 from curv_issues.errors import UsageError
-from curv_issues.trackers import SCORES, ScoreInfo
-from curv_issues.trackers.base import Need, Observation, Tracker, check_trackers, score_info
-from curv_issues.trackers.margin import Margin
+from curv_issues.trackers import ScoreInfo
+from curv_issues.trackers.base import Need, Observation, Tracker, check_trackers
+from curv_issues.trackers.quantities import Margin
+from curv_issues.trackers.scores import score_of
 from tests import reference
 
-INFO = ScoreInfo(target="", direction="low", description="d", cost="none", source="me")
+INFO = ScoreInfo(direction="low", description="d", cost="none", source="me")
 
 
 class Confidence(Tracker):
@@ -62,17 +63,11 @@ def test_each_quantity_is_computed_once() -> None:
 
 
 def test_a_tracker_of_the_users_brings_its_own_metadata() -> None:
-    check_trackers([Margin, Confidence])
+    check_trackers([Confidence])
     tracker = Confidence(3, 2)
-    assert score_info(tracker) is INFO
     logits = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
     tracker.observe(0, Observation(index=torch.tensor([2, 0]), labels=torch.tensor([1, 1]), logits=logits))
     np.testing.assert_allclose(tracker.history[:, 0], [1 / (1 + np.e**2), np.nan, np.e / (1 + np.e)], rtol=1e-6)
-
-
-def test_own_info_goes_before_the_table() -> None:
-    assert score_info(variant(name="margin")(1, 1)) is INFO
-    assert score_info(Margin(1, 1)) is SCORES["margin"]
 
 
 def test_precision_of_bfloat16_measurements() -> None:
@@ -82,7 +77,7 @@ def test_precision_of_bfloat16_measurements() -> None:
 
     tracker = Half(1, 1)
     tracker.observe(0, Observation(index=torch.tensor([0]), labels=torch.tensor([0]), logits=torch.tensor([[1.5, 0.0]])))
-    assert tracker.score().tolist() == [1.5]
+    assert score_of(tracker).tolist() == [1.5]
 
 
 class NoMeasure(Tracker):
@@ -113,13 +108,13 @@ class NoName(Tracker):
         ([NoName], r"NoName must set `name` \(text\) and `needs` \(a Need\)"),
         ([variant(name=3)], "Variant must set `name`"),
         ([variant(needs=1)], "Variant must set `name`"),
-        ([variant(info=None)], r"Variant must set `info` \(a ScoreInfo\), since 'confidence' is not in the table"),
+        ([variant(info=None)], r"Variant must set `info` \(a ScoreInfo\)\."),
         (
-            [variant(info=ScoreInfo(target="", direction="up", description="", cost="", source=""))],  # type: ignore[arg-type]
+            [variant(info=ScoreInfo(direction="up", description="", cost="", source=""))],  # type: ignore[arg-type]
             "The direction of Variant must be 'high' or 'low', got 'up'",
         ),
-        ([Margin, Margin], "Several trackers have a score called 'margin'; each needs a name of its own"),
-        ([Margin, variant(trajectory="margin")], "Several trackers have a trajectory called 'margin'"),
+        ([variant(name="margin")], "Several trackers have a score called 'margin'; each needs a name of its own"),
+        ([variant(trajectory="margin")], "Several trackers have a trajectory called 'margin'"),
         ([variant(name="suspicion")], "No score can be called 'suspicion', the name of another column"),
         ([variant(name="conflict_similarity")], "No score can be called 'conflict_similarity', the name of another column"),
         ([variant(trajectory="row")], "No trajectory can be called 'row'"),
@@ -127,4 +122,4 @@ class NoName(Tracker):
 )
 def test_trackers_that_cannot_run(classes: list[Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        check_trackers(classes)
+        check_trackers(classes, trajectories=["margin"])

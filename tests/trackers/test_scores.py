@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from curv_issues.curvature import rademacher_directions
-from curv_issues.plugins import load_attribute
 from curv_issues.trackers import SCORES
-from curv_issues.trackers.base import Need, Observation, Tracker, check_trackers, score_info
+from curv_issues.trackers.base import Need, Observation, Quantity
+from curv_issues.trackers.quantities import QUANTITIES
+from curv_issues.trackers.scores import REDUCTIONS, make_quantities, make_score
 from tests import reference
 
 N, K, EPOCHS = 7, 4, 5
@@ -128,12 +129,18 @@ TWINS: dict[str, Callable[[Watched], list[float]]] = {
 }
 
 
-def build(name: str, num_samples: int = N, num_epochs: int = EPOCHS) -> Tracker:
-    return load_attribute(SCORES[name].target)(num_samples, num_epochs)
+def build(name: str, num_samples: int = N, num_epochs: int = EPOCHS) -> Quantity:
+    """The quantity of one score."""
+    (quantity,) = make_quantities([name], num_samples, num_epochs).values()
+    return quantity
 
 
-def watch(tracker: Tracker, seen: Watched, *, samples: np.ndarray | None = None, shuffle: int | None = None) -> Tracker:
-    """Let a tracker see every epoch in batches of at most three, in order or shuffled anew each epoch."""
+def score_of(name: str, quantity: Quantity) -> np.ndarray:
+    return make_score(name, {quantity.name: quantity})
+
+
+def watch(tracker: Quantity, seen: Watched, *, samples: np.ndarray | None = None, shuffle: int | None = None) -> Quantity:
+    """Let a quantity see every epoch in batches of at most three, in order or shuffled anew each epoch."""
     samples = np.arange(N) if samples is None else samples
     rng = np.random.default_rng(shuffle)
     for epoch in range(EPOCHS):
@@ -149,22 +156,27 @@ def test_every_score_has_a_twin() -> None:
 
 @pytest.mark.parametrize("name", SCORES)
 class TestContract:
-    def test_entry_is_complete_and_leads_to_its_tracker(self, name: str) -> None:
-        tracker = build(name)
-        assert isinstance(tracker, Tracker)
-        assert tracker.name == name
-        assert isinstance(tracker.needs, Need)
-        assert score_info(tracker) is SCORES[name]
-        metadata = SCORES[name].metadata()
+    def test_entry_is_complete_and_leads_to_its_quantity(self, name: str) -> None:
+        info = SCORES[name]
+        assert build(name).name == info.quantity
+        assert isinstance(build(name).needs, Need)
+        assert info.reduction in REDUCTIONS
+        assert info.epochs in ("all", "last", "early")
+        metadata = info.metadata()
         assert set(metadata) == {"direction", "description", "cost", "source"}
         assert metadata["direction"] in ("high", "low")
         assert all(isinstance(text, str) and text for text in metadata.values())
 
     def test_equals_its_twin(self, name: str) -> None:
         seen = watched()
-        score = watch(build(name), seen).score()
+        score = score_of(name, watch(build(name), seen))
         assert score.dtype == np.float64
         np.testing.assert_allclose(score, TWINS[name](seen), rtol=1e-5, atol=1e-6)
+
+    def test_it_is_the_same_where_other_scores_need_more_epochs(self, name: str) -> None:
+        seen = watched()
+        everything = watch(QUANTITIES[SCORES[name].quantity](N, EPOCHS), seen)
+        np.testing.assert_array_equal(score_of(name, everything), score_of(name, watch(build(name), seen)))
 
     def test_direction_points_at_the_sample_that_does_not_fit(self, name: str) -> None:
         seen = watched()
@@ -176,7 +188,7 @@ class TestContract:
         seen.gradients *= np.linspace(1, 0.1, EPOCHS, dtype=np.float32)[:, None, None, None, None]
         seen.gradients[:, 3] *= 100
         seen.curvatures[:, 3] = 100
-        score = watch(build(name), seen).score()
+        score = score_of(name, watch(build(name), seen))
         assert (score.argmax() if SCORES[name].direction == "high" else score.argmin()) == 3
 
     def test_the_index_travels_with_the_sample(self, name: str) -> None:
@@ -185,29 +197,32 @@ class TestContract:
         np.testing.assert_allclose(shuffled.history, watch(build(name), seen).history, rtol=1e-5)
 
     def test_nothing_measured_is_nan(self, name: str) -> None:
-        score = build(name).score()
+        score = score_of(name, build(name))
         assert score.shape == (N,)
         assert np.isnan(score).all()
 
     def test_epochs_that_were_not_measured_do_not_count(self, name: str) -> None:
         seen = watched()
-        sparse, dense = build(name), build(name, num_epochs=2)
+        sparse, dense = QUANTITIES[SCORES[name].quantity](N, EPOCHS), QUANTITIES[SCORES[name].quantity](N, 2)
         for position, epoch in enumerate((1, 4)):
             batch = seen.batch(epoch, np.arange(N))
             sparse.observe(epoch, batch)
             dense.observe(position, batch)
-        assert np.isnan(sparse.history[:, [0, 2, 3]]).all()
-        np.testing.assert_array_equal(sparse.score(), dense.score())
+        assert set(sparse.measured) <= {1, 4}
+        assert np.isnan(sparse.by_epoch(EPOCHS)[:, [0, 2, 3]]).all()
+        np.testing.assert_array_equal(score_of(name, sparse), score_of(name, dense))
 
     def test_keep_epochs_forgets_the_one_cut_short(self, name: str) -> None:
         seen = watched()
-        tracker, expected = watch(build(name), seen), build(name, num_epochs=3)
+        tracker, expected = build(name), build(name, num_epochs=3)
         for epoch in range(3):
+            tracker.observe(epoch, seen.batch(epoch, np.arange(N)))
             expected.observe(epoch, seen.batch(epoch, np.arange(N)))
-        tracker.history[2:, 3] = np.nan
-        tracker.keep_epochs(3)
-        np.testing.assert_allclose(tracker.history, expected.history, rtol=1e-5)
-        np.testing.assert_allclose(tracker.score(), expected.score(), rtol=1e-5)
+        tracker.observe(3, seen.batch(3, np.arange(2)))
+        if tracker.epochs != "last":
+            tracker.keep_epochs(3)
+            np.testing.assert_allclose(tracker.history, expected.history, rtol=1e-5)
+            np.testing.assert_allclose(score_of(name, tracker), score_of(name, expected), rtol=1e-5)
 
     def test_state_goes_round(self, name: str) -> None:
         seen = watched()
@@ -215,9 +230,19 @@ class TestContract:
         state = tracker.state_dict()
         assert all(isinstance(value, np.ndarray) and value.dtype != object for value in state.values())
         other.load_state_dict(state)
-        np.testing.assert_array_equal(other.score(), tracker.score())
+        np.testing.assert_array_equal(score_of(name, other), score_of(name, tracker))
         other.observe(0, watched(seed=9).batch(0, np.arange(N)))
         np.testing.assert_array_equal(tracker.history, watch(build(name), seen).history)  # no shared memory
+
+    def test_the_state_of_an_epoch_goes_on_as_if_nothing_had_happened(self, name: str) -> None:
+        seen = watched()
+        first, second = build(name), build(name)
+        for epoch in range(2):
+            first.observe(epoch, seen.batch(epoch, np.arange(N)))
+        second.load_state_dict(first.state_dict())
+        for epoch in range(2, EPOCHS):
+            second.observe(epoch, seen.batch(epoch, np.arange(N)))
+        np.testing.assert_allclose(score_of(name, second), score_of(name, watch(build(name), seen)), rtol=1e-6)
 
     def test_shards_merge_to_the_whole(self, name: str) -> None:
         seen = watched()
@@ -226,15 +251,44 @@ class TestContract:
         watch(right, seen, samples=np.array([1, 2, 4, 5]), shuffle=2)
         left.merge(right)
         np.testing.assert_allclose(left.history, whole.history, rtol=1e-5)
-        np.testing.assert_allclose(left.score(), whole.score(), rtol=1e-5)
+        np.testing.assert_allclose(score_of(name, left), score_of(name, whole), rtol=1e-5)
 
     def test_other_shapes_are_refused(self, name: str) -> None:
-        tracker, other = build(name), build(name, num_epochs=1)
-        with pytest.raises(ValueError, match=r"Expected a history of shape \(7, 5\), got \(7, 1\)"):
-            tracker.load_state_dict(other.state_dict())
-        with pytest.raises(ValueError, match=r"Expected a history of shape \(7, 5\), got \(7, 1\)"):
-            tracker.merge(other)
+        seen = watched()
+        for other in (watch(build(name, num_samples=9), seen, samples=np.arange(3)), watch(build(name, num_epochs=9), seen)):
+            if (other.num_samples, set(other.measured)) == (N, {0}):
+                continue  # only the first epoch is kept, which both have
+            smaller = build(name, num_epochs=1)
+            with pytest.raises(ValueError, match="Expected 7 samples and epochs below 1, got"):
+                smaller.load_state_dict(other.state_dict())
+            with pytest.raises(ValueError, match="Expected 7 samples and epochs below 1, got"):
+                smaller.merge(other)
 
 
-def test_the_whole_table_can_run_together() -> None:
-    check_trackers([load_attribute(info.target) for info in SCORES.values()])
+def test_only_kept_epochs_take_memory() -> None:
+    seen, batch = watched(), np.arange(N)
+    kept = {"final_loss": (4,), "el2n": (0,), "input_curvature": (1, 4), "margin": (0, 1, 2, 3, 4)}
+    for name, epochs in kept.items():
+        quantity = build(name)
+        for epoch in (1, 4) if name == "input_curvature" else range(EPOCHS):
+            quantity.observe(epoch, seen.batch(epoch, batch))
+        assert quantity.measured == epochs
+        assert quantity.history.shape == (N, len(epochs))
+
+
+def test_a_last_epoch_that_was_cut_short_does_not_replace_the_one_before() -> None:
+    seen, quantity = watched(), build("final_loss")
+    quantity.observe(1, seen.batch(1, np.arange(N)))
+    quantity.end_epoch()
+    quantity.observe(3, seen.batch(3, np.arange(2)))
+    quantity.keep_epochs(3)
+    assert quantity.measured == (1,)
+    assert np.isfinite(quantity.history).all()
+
+
+def test_each_quantity_of_the_table_is_followed_once() -> None:
+    made = make_quantities(SCORES, N, EPOCHS)
+    assert list(made) == list(QUANTITIES)
+    assert len({type(quantity) for quantity in made.values()}) == len(made) < len(SCORES)
+    assert made["evaluation_loss"].epochs == "all"  # the sum needs all epochs, final_loss the last
+    assert made["residual"].epochs == "early"

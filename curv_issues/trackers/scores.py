@@ -1,0 +1,80 @@
+"""From the history of a quantity to a score: pure functions, and the scores of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from curv_issues.trackers import SCORES, Epochs
+from curv_issues.trackers.base import Quantity, Tracker, early
+from curv_issues.trackers.learning_time import learning_times
+from curv_issues.trackers.quantities import QUANTITIES
+
+
+def first_learned(margins: np.ndarray) -> np.ndarray:
+    """Return the first epoch (from 0) whose margin is positive, in [0, e]; e, the number of epochs, where none is."""
+    learned = margins > 0
+    return np.where(learned.any(axis=1), learned.argmax(axis=1), margins.shape[1]).astype(np.float64)
+
+
+def times_forgotten(margins: np.ndarray) -> np.ndarray:
+    """Return how often a margin is no longer positive an epoch later, in [0, e / 2]; e, the number of epochs, if never positive."""
+    learned = margins > 0
+    events = (learned[:, :-1] & ~learned[:, 1:]).sum(axis=1).astype(np.float64)
+    return np.where(learned.any(axis=1), events, float(margins.shape[1]))
+
+
+REDUCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mean": lambda history: history.astype(np.float64).mean(axis=1),
+    "sum": lambda history: history.astype(np.float64).sum(axis=1),
+    "first_learned": first_learned,
+    "times_forgotten": times_forgotten,
+    "learning_time": learning_times,
+}
+"""Name -> function from a history, float32 (n, e), e >= 1, to a score, float64 (n,)."""
+
+
+def make_quantities(names: Iterable[str], num_samples: int, num_epochs: int) -> dict[str, Quantity]:
+    """Return the quantities that scores of the table need, each once, in the order of `QUANTITIES`.
+
+    Args:
+        names: of scores.
+        num_samples: n.
+        num_epochs: of the training.
+    """
+    wanted: dict[str, set[Epochs]] = {}
+    for name in names:
+        wanted.setdefault(SCORES[name].quantity, set()).add(SCORES[name].epochs)
+    return {
+        name: quantity(num_samples, num_epochs, wanted[name].pop() if len(wanted[name]) == 1 else "all")
+        for name, quantity in QUANTITIES.items()
+        if name in wanted
+    }
+
+
+def make_score(name: str, quantities: Mapping[str, Quantity]) -> np.ndarray:
+    """Return one score of the table, float64 (n,); NaN everywhere while no epoch has been measured."""
+    info = SCORES[name]
+    quantity = quantities[info.quantity]
+    history = quantity.history
+    if quantity.epochs != info.epochs:
+        history = history[:, -1:] if info.epochs == "last" else history[:, : early(history.shape[1])]
+    return _reduced(history, REDUCTIONS[info.reduction])
+
+
+def score_of(tracker: Tracker) -> np.ndarray:
+    """Return the score of a tracker of the user's own, float64 (n,); NaN everywhere while no epoch has been measured."""
+    return _reduced(tracker.history.astype(np.float64), tracker.reduce)
+
+
+def make_scores(names: Sequence[str], quantities: Mapping[str, Quantity], trackers: Sequence[Tracker]) -> dict[str, np.ndarray]:
+    """Return scores of the table, then those of the user's trackers, by name."""
+    return {
+        **{name: make_score(name, quantities) for name in names},
+        **{tracker.name: score_of(tracker) for tracker in trackers},
+    }
+
+
+def _reduced(history: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    return reduce(history) if history.shape[1] else np.full(len(history), np.nan)
