@@ -180,7 +180,7 @@ SCORES: dict[str, ScoreInfo] = {
         direction="high",
         description="norm of the input gradient of the training pass, sum over the epochs",
         cost="the first layer's input gradient in training: about a tenth of it",
-        source="new here, after Arpit et al. 2017",
+        source="Cumulative Sample Gradient (CSG), ICLR 2026, openreview.net/forum?id=jeTiBeW3iZ",
     ),
     "training_gradient_change": ScoreInfo(
         quantity="training_gradient_change",
