@@ -141,6 +141,18 @@ def command_table() -> str:
     return "\n".join(lines)
 
 
+def time_table() -> str:
+    """Return the seconds of training and scoring by dataset and size, of runs with one thread."""
+    lines = ["| dataset | images | runs | seconds |", "|---|---|---|---|"]
+    groups = defaultdict(list)
+    for result in read("detection"):
+        if result["made_by"]["machine"]["threads"] == 1:
+            groups[result["n"], result["cell"]["dataset"]].append(result["seconds"]["train"] + result["seconds"]["score"])
+    for (n, dataset), seconds in sorted(groups.items()):
+        lines.append(f"| {NAMES[dataset]} | {n:,} | {len(seconds)} | {np.mean(seconds):.0f} |")
+    return "\n".join(lines)
+
+
 def recipe_table() -> str:
     """The default ranking by epochs and batch size; what the rule gives is marked."""
     lines = ["| data | epochs | batch | seeds | AUROC | average precision | |", "|---|---|---|---|---|---|---|"]
@@ -178,6 +190,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "clean": clean_table,
     "long-tail": long_tail_table,
     "command": command_table,
+    "time": time_table,
     "planted-duplicates": lambda: duplicate_tables.planted_table(read("duplicates")),
     "comparison": lambda: study_tables.comparison_table(read("comparison")),
     "comparison-precision": lambda: study_tables.comparison_table(read("comparison"), "average_precision"),

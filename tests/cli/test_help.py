@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from curv_issues.cli import app
-from tests.cli.running import ROOT, command, environment, run
+from tests.cli.running import command, environment, run
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 
@@ -40,13 +39,6 @@ def test_help(flag: str) -> None:
     assert shown.stderr == ""
     assert {f for f in flags("audit") if f not in shown.stdout} == set()
     assert run(flag).stdout.count("audit") >= 1
-
-
-def test_the_readme_has_every_option_and_no_other() -> None:
-    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| option | meaning |")[2].partition("\n\n")[0]
-    first_cells = " ".join(re.split(r"(?<!\\)\|", line)[1] for line in table.splitlines() if line.startswith("|"))
-    listed = set(re.findall(r"--[a-z][a-z-]*", first_cells))
-    assert listed == flags("audit")
 
 
 def test_help_and_wrong_options_wait_for_nothing_slow(here: Path) -> None:
