@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,9 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def options() -> str:
     """Return one table per command, with all of its arguments and options as its help has them."""
-    commands: Mapping[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    group: Any = get_command(app)
     parts = []
-    for name, command in commands.items():
+    for name, command in group.commands.items():
         context = command.context_class(command, info_name=name)
         rows = [_option_row(parameter, context) for parameter in command.params]
         parts.append(f"## curv-issues {name}\n\n{command.help}\n\n{markdown_table(('option', 'meaning'), rows)}")

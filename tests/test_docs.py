@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import os
 import re
@@ -389,8 +388,7 @@ def test_broken_pages_fail_the_build(tmp_path: Path) -> None:
     assert [name for name in ("no-page", "no-anchor", "no-part") if name not in done.stderr] == []
 
 
-def test_python_of_the_pages_is_formatted() -> None:
+def test_python_of_the_pages_has_no_long_lines() -> None:
     for page in RUN:
         for code in blocks(page, "python"):
-            ast.parse(code)
             assert max(map(len, code.splitlines())) <= 132
