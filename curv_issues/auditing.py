@@ -19,7 +19,7 @@ from curv_issues.errors import AuditInterrupted, despite_interrupt
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
 from curv_issues.findings.overlap import compare_with_split
 from curv_issues.findings.samples import evidence_of_data
-from curv_issues.kinds import DUPLICATE_CONFLICT, LABEL_ERROR
+from curv_issues.kinds import KINDS
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.recipe import standard_epochs
@@ -369,7 +369,7 @@ def make_result(
         "versions": versions(),
         "device": run.device,
         "compute_type": run.compute_type,
-        "num_findings": {kind: int(counts.get(kind, 0)) for kind in (LABEL_ERROR, DUPLICATE_CONFLICT)},
+        "num_findings": {kind: int(counts.get(kind, 0)) for kind, info in KINDS.items() if info.has_findings},
         "duplicates": None,
         **judged.summary,
         "reference_margin": run.reference_margin,

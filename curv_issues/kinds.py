@@ -46,24 +46,29 @@ class KindInfo:
     Attributes:
         module: has `judge(evidence, options)`, see `findings.judgement`, and, where the kind has a table to show,
             `section(result, limit)`, see `findings.section`.
-        title: what such a finding is.
+        about: what such a finding is, in a sentence or two.
         tables: the tables of a result that it fills, by name.
         table_of_findings: the one of them whose rows are the samples of the findings; None: there is none.
         scores: the scores that it adds to the scores table.
+        has_findings: False: it fills its tables only, and has no rows in the list of findings.
     """
 
     module: str
-    title: str
+    about: str
     tables: Mapping[str, ResultTable] = field(default_factory=dict)
     table_of_findings: str | None = None
     scores: tuple[str, ...] = ()
+    has_findings: bool = True
 
 
 KINDS: dict[str, KindInfo] = {
-    LABEL_ERROR: KindInfo("curv_issues.findings.label_error", "label that looks wrong to the probe"),
+    LABEL_ERROR: KindInfo(
+        "curv_issues.findings.label_error",
+        "A label that looks wrong to the probe. `flagged` in `scores.parquet` is true for exactly these rows.",
+    ),
     DUPLICATE_CONFLICT: KindInfo(
         "curv_issues.findings.duplicate_conflict",
-        "image with a duplicate under another label",
+        "An image that appears again with a different label. All members of such a group are listed.",
         {
             "conflicts": ResultTable(
                 {
@@ -93,7 +98,7 @@ KINDS: dict[str, KindInfo] = {
     ),
     LEAKAGE: KindInfo(
         "curv_issues.findings.overlap",
-        "image that also appears in the other split",
+        "An image that also appears in the other split. Listed in a table of its own.",
         {
             "overlap": ResultTable(
                 {
@@ -113,6 +118,7 @@ KINDS: dict[str, KindInfo] = {
                 is_listed=True,
             )
         },
+        has_findings=False,
     ),
 }
 """Kinds by name, in the order in which they are judged and shown: each sees what those before it found."""

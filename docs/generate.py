@@ -15,19 +15,13 @@ from curv_issues.baselines import BASELINES
 from curv_issues.cli import app
 from curv_issues.config import PRESETS
 from curv_issues.datalab import ISSUE_MANAGERS
+from curv_issues.kinds import KINDS, ResultTable
 from curv_issues.noise import NOISES
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
-from curv_issues.result import DUPLICATE_CONFLICT, LABEL_ERROR
-from curv_issues.result_tables import SCORES as SCORES_TABLE
-from curv_issues.result_tables import TABLES, ResultTable
+from curv_issues.result_tables import ALL_TABLES
 from curv_issues.trackers import SCORES, ScoreInfo
-
-KINDS = {
-    LABEL_ERROR: "The label looks wrong. `flagged` in `scores.parquet` is true for exactly these rows.",
-    DUPLICATE_CONFLICT: "The image appears again under a different label. All members of such a group are listed.",
-}
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -67,7 +61,7 @@ def presets() -> str:
 def results() -> str:
     """Return the tables of a result folder with their columns and types."""
     parts = []
-    for name, table in {"scores": SCORES_TABLE, **TABLES}.items():
+    for name, table in ALL_TABLES.items():
         rows = [(f"`{column}`", kind.rstrip("?"), "yes" if kind.endswith("?") else "") for column, kind in table.columns.items()]
         shown = markdown_table(("column", "type", "may be null"), rows)
         parts.append(f"### {name}.parquet\n\nEach row is {table.about}.{_presence(table)}\n\n{shown}")
@@ -80,7 +74,7 @@ def _presence(table: ResultTable) -> str:
 
 def kinds() -> str:
     """Return the kinds of findings."""
-    return markdown_table(("kind", "meaning"), [(f"`{name}`", meaning) for name, meaning in KINDS.items()])
+    return markdown_table(("kind", "meaning"), [(f"`{name}`", info.about) for name, info in KINDS.items()])
 
 
 def scores() -> str:

@@ -22,11 +22,11 @@ from PIL import Image
 import curv_issues
 from curv_issues import errors
 from curv_issues.config import PRESETS
+from curv_issues.kinds import KINDS
 from curv_issues.noise import NOISES
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
-from curv_issues.result_tables import FILES, TABLES
-from curv_issues.result_tables import SCORES as SCORES_TABLE
+from curv_issues.result_tables import ALL_TABLES, FILES
 from curv_issues.trackers import SCORES
 from tests.cli.running import run
 from tests.documents import (
@@ -198,8 +198,8 @@ def _extend(names: dict[str, Any]) -> None:
     assert scored.summary["ranking"]["score"] == "entropy"
     assert linear.embeddings.shape == (24, 32**2)  # grey, at the resolution of thumbnails
     assert names["text"].splitlines() == [str(row) for row in scored.findings["row"].head(3)]
-    kinds = curv_issues.AuditResult.load("with-tiny").findings["kind"].value_counts()
-    assert kinds["tiny_image"] == 24
+    assert names["with_small"].summary["num_findings"]["small_class"] == 24
+    assert names["with_small"].findings["kind"].value_counts()["small_class"] == 24
     assert names["data"].class_names == ("horizontal", "vertical")
     assert len(names["data"]) == 24
 
@@ -210,12 +210,14 @@ def test_every_page_with_code_is_run() -> None:
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_code(page: Path, here: Path) -> None:
-    formats, modules = dict(FORMATS), set(sys.modules)
+    formats, kinds, modules = dict(FORMATS), dict(KINDS), set(sys.modules)
     try:
         CHECKS[name_of(page)](run_blocks(page, here))
     finally:
         FORMATS.clear()
         FORMATS.update(formats)
+        KINDS.clear()
+        KINDS.update(kinds)
         for path in here.glob("*.py"):
             if path.stem not in modules:
                 sys.modules.pop(path.stem, None)
@@ -225,7 +227,7 @@ def test_code(page: Path, here: Path) -> None:
 def test_columns_in_comments_exist(page: Path) -> None:
     pattern = r"^result\.findings  # DataFrame: (.*), \.\.\. most suspect first$"
     for listed in re.findall(pattern, text_of(page), flags=re.MULTILINE):
-        assert set(listed.split(", ")) <= set(TABLES["findings"].columns)
+        assert set(listed.split(", ")) <= set(ALL_TABLES["findings"].columns)
 
 
 def test_names_of_the_package_exist() -> None:
@@ -256,13 +258,13 @@ def test_every_column_of_a_result_has_a_meaning() -> None:
     rows = table_after(DOCS / "results.md", "| column | meaning |")
     listed = [name for cell, _ in rows for name in re.findall(r"`(\w+)`", cell)]
     assert len(listed) == len(set(listed))
-    assert set(listed) == {name for table in (SCORES_TABLE, *TABLES.values()) for name in table.columns}
+    assert set(listed) == {name for table in ALL_TABLES.values() for name in table.columns}
 
 
 def test_every_file_of_a_result_is_described() -> None:
     rows = table_after(DOCS / "results.md", "| file | content |")
     listed = [name for cell, _ in rows for name in re.findall(r"`([\w.]+)`", cell)]
-    generated = ["scores.parquet", *(f"{name}.parquet" for name in TABLES)]
+    generated = [f"{name}.parquet" for name in ALL_TABLES]
     assert sorted([*listed, *generated]) == sorted(FILES)
 
 

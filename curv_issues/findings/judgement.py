@@ -130,18 +130,20 @@ class Judgement:
         return [note for kind in self.kinds.values() for note in kind.notes]
 
 
-def judge(evidence: Evidence, options: FindingOptions, *, kinds: Iterable[str] = tuple(KINDS)) -> Judgement:
+def judge(evidence: Evidence, options: FindingOptions, *, kinds: Iterable[str] | None = None) -> Judgement:
     """Judge n samples.
 
     Args:
         evidence: what is known of them.
         options: what to rank by and where to cut.
-        kinds: names of the kinds to judge.
+        kinds: names of the kinds to judge; None: all.
 
     Raises:
         UsageError: the score to rank by was not measured.
     """
-    judged = {name: load_attribute(f"{KINDS[name].module}:judge")(evidence, options) for name in KINDS if name in kinds}
+    judged = {
+        name: load_attribute(f"{KINDS[name].module}:judge")(evidence, options) for name in KINDS if kinds is None or name in kinds
+    }
     return Judgement({name: kind for name, kind in judged.items() if kind is not None})
 
 

@@ -84,4 +84,4 @@ def test_a_changed_row_is_noticed(study: str, named: str, tmp_path: Path, monkey
     else:
         row["methods"]["default"]["flagged"]["flagged"] *= 10
     rows.put(study, row)
-    assert f"README.md, {named} differs from the results." in str(check(monkeypatch, "--check"))
+    assert f"{named} differs from the results." in str(check(monkeypatch, "--check"))
