@@ -29,22 +29,23 @@ import sys, time, json
 from pathlib import Path
 import torch
 from benchmarks.common import load, plant
-from curv_issues.batches import as_pictures
 from curv_issues.config import TrainingOptions
 from curv_issues.device import sensible_threads
+from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.recipe import make_recipe
-from curv_issues.run import build_probe, make_spec
+from curv_issues.run import build_probe
 from curv_issues.training import train_probe
+from curv_issues.training_state import TrainingState
 name, root, rate, seed = sys.argv[1:]
 data, _ = plant(load(name, Path(root)), float(rate), int(seed))
 _, resolution, _, channels = data.images.shape
 recipe = make_recipe(TrainingOptions(), num_samples=len(data), resolution=resolution, grey=channels == 1)
-probe = build_probe("convnet", make_spec(data)).to(memory_format=torch.channels_last)
+probe = build_probe("convnet", ImageInputs(data.images).spec(data.num_classes)).to(memory_format=torch.channels_last)
 with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory():
     start = time.perf_counter()
-    train_probe(probe, as_pictures(data.images), torch.from_numpy(data.labels), recipe,
-                device=torch.device("cpu"), generator=torch.Generator().manual_seed(0))
+    train_probe(TrainingState(probe, recipe, seed=0), ImageInputs(data.images), torch.from_numpy(data.labels),
+                device=torch.device("cpu"))
     print(json.dumps(time.perf_counter() - start))
 """
 

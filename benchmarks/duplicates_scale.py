@@ -23,11 +23,11 @@ from scipy.fft import irfft2
 
 from benchmarks.altered import ALTERED
 from benchmarks.common import make_cells
-from curv_issues.batches import as_pictures
 from curv_issues.device import choose_device
 from curv_issues.duplicates import candidates as search_for_candidates
 from curv_issues.duplicates.alignment import Details
 from curv_issues.duplicates.search import compare_candidates
+from curv_issues.inputs.images import as_pictures
 from curv_issues.memory import peak_memory
 
 CHUNK = 5_000

@@ -22,7 +22,6 @@ from torch.nn import functional
 
 from benchmarks.common import load, make_cells, plant, stratified, ten_classes
 from curv_issues.baselines.fresh import FreshProbes
-from curv_issues.batches import to_inputs
 from curv_issues.bench.metrics import detection
 from curv_issues.config import TrainingOptions
 from curv_issues.curvature import input_gradient, rademacher_directions
@@ -94,12 +93,12 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 def look_at_all(network: nn.Module, probes: FreshProbes, *, grid: bool, generator: torch.Generator) -> dict[str, np.ndarray]:
     """Every variant of every sample, (n,) each."""
-    resolution, channels = probes.resolution, probes.pictures.shape[3]
+    resolution, channels = probes.resolution, probes.inputs.shape[0]
     directions = rademacher_directions(MANY if grid else FEW, (channels, resolution, resolution), generator=generator)
     found: dict[str, list[Tensor]] = defaultdict(list)
     with evaluating(network):
         for index in torch.arange(len(probes.labels)).split(BATCH):
-            inputs, labels = to_inputs(probes.pictures[index], probes.device), probes.labels[index]
+            inputs, labels = probes.inputs.batch(index, probes.device), probes.labels[index]
             for name, values in look_at(network, inputs, labels, directions, grid=grid).items():
                 found[name].append(values)
     return {name: torch.cat(values).double().numpy() for name, values in found.items()}

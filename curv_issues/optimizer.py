@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch.nn import Parameter
 from torch.optim.sgd import sgd
+
+MOMENTUM = 0.9
 
 
 class NesterovSGD:
@@ -15,12 +17,30 @@ class NesterovSGD:
     The class of PyTorch imports its compiler at the first step, which takes two seconds.
     """
 
-    def __init__(self, parameters: Iterable[Parameter], *, momentum: float, weight_decay: float) -> None:
+    def __init__(self, parameters: Iterable[Parameter], *, weight_decay: float, momentum: float = MOMENTUM) -> None:
         """Take the parameters, none of which has momentum yet."""
         self._parameters = list(parameters)
         self._velocities: list[torch.Tensor | None] = [None] * len(self._parameters)
         self._momentum = momentum
         self._weight_decay = weight_decay
+
+    def state_dict(self) -> dict[str, list[torch.Tensor | None]]:
+        """Return the velocity of each parameter, None for those that have not moved; not copied."""
+        return {"velocities": list(self._velocities)}
+
+    def load_state_dict(self, state: Mapping[str, list[torch.Tensor | None]]) -> None:
+        """Take over the velocities of as many parameters of the same shapes.
+
+        Raises:
+            ValueError: they are of other parameters.
+        """
+        velocities = state["velocities"]
+        shapes = [None if velocity is None else velocity.shape for velocity in velocities]
+        own = [parameter.shape for parameter in self._parameters]
+        if len(shapes) != len(own) or any(shape not in (None, expected) for shape, expected in zip(shapes, own, strict=True)):
+            raise ValueError("The velocities are those of other parameters.")
+        pairs = zip(velocities, self._parameters, strict=True)
+        self._velocities = [None if velocity is None else velocity.clone().to(weight.device) for velocity, weight in pairs]
 
     def clear_gradients(self) -> None:
         """Drop the gradients of the last step."""

@@ -12,16 +12,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from curv_issues.batches import as_pictures
 from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device, compute_type, sensible_threads
 from curv_issues.errors import UsageError, despite_interrupt, diverged
+from curv_issues.inputs.base import Inputs, ProbeSpec
+from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
-from curv_issues.probes.base import ProbeSpec, find_head
+from curv_issues.probes.base import find_head
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.recipe import Recipe, make_recipe
 from curv_issues.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
@@ -31,10 +32,9 @@ from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_scores
 from curv_issues.training import train_probe
+from curv_issues.training_state import TrainingState
 
 GREATEST_HALF = 65504.0  # largest float16
-SPEC_VALUES = 30_000_000  # values of which mean and deviation are taken: 10,000 colour pictures of 32 x 32
-_SPEC_CHUNK = 1_000  # images counted at a time
 
 
 @dataclass(eq=False)
@@ -80,15 +80,18 @@ def run_probe(
     data: LabeledData,
     options: TrainingOptions,
     *,
+    training_labels: np.ndarray | None = None,
     trackers: Sequence[type[Tracker]] = (),
     mirrored: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ProbeRun | None:
-    """Train a probe on the given labels and score every sample on the way.
+    """Train a probe and score every sample on the way.
 
     Args:
         data: n samples.
         options: of the training.
+        training_labels: int64 (n,), the labels to train on; default: the given ones. All quantities and the suggestions are about
+            the given labels.
         trackers: tracker classes beside those of the table.
         mirrored: compute embeddings of the mirror images too, one forward pass more.
         progress: told of every step.
@@ -110,8 +113,8 @@ def run_probe(
     reference = ReferenceMargin(len(data), recipe.epochs)
     active: list[Quantity] = [*quantities.values(), *own, reference]
 
-    pictures, labels = as_pictures(data.images), torch.from_numpy(data.labels)
-    generator = torch.Generator().manual_seed(options.seed)
+    inputs, given = ImageInputs(data.images), torch.from_numpy(data.labels)
+    labels = given if training_labels is None else torch.from_numpy(training_labels)
     clock = _Clock()
     tell = _Teller(progress, len(data), recipe)
     epochs_done = 0
@@ -120,17 +123,16 @@ def run_probe(
         nonlocal epochs_done
         with clock.stage("score"):
             if epoch in recipe.curvature_epochs:
-                shape = (channels, resolution, resolution)
                 # a generator of its own for each epoch: the schedule of scoring changes no direction and no training
                 seeded = torch.Generator().manual_seed(options.seed * 100_003 + epoch + 1)
                 scoring_pass(
                     probe,
-                    pictures,
-                    labels,
+                    inputs,
+                    given,
                     active,
                     epoch=epoch,
                     device=device,
-                    directions=rademacher_directions(recipe.num_matvecs, shape, generator=seeded),
+                    directions=rademacher_directions(recipe.num_matvecs, inputs.shape, generator=seeded),
                     step=recipe.step,
                     form=recipe.form,
                     on_batch=tell.scoring,
@@ -140,19 +142,18 @@ def run_probe(
     complete = True
     threads = sensible_threads(recipe.batch_size, resolution)
     with threads, keeping_freed_memory(), own_random_state(options.seed):
-        spec = make_spec(data)
+        spec = inputs.spec(data.num_classes)
         probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
         check_probe(probe, spec, device)
+        state = TrainingState(probe, recipe, seed=options.seed, quantities=active)
         with clock.stage("train"):
             try:
                 train_probe(
-                    probe,
-                    pictures,
+                    state,
+                    inputs,
                     labels,
-                    recipe,
                     device=device,
-                    generator=generator,
-                    trackers=active,
+                    given=given,
                     on_step=tell.training,
                     on_epoch=score_epoch,
                 )
@@ -165,14 +166,14 @@ def run_probe(
             if not complete:
                 for quantity in active:
                     quantity.keep_epochs(epochs_done)
-                _evaluate_now(probe, active, pictures, labels, epoch=epochs_done - 1, device=device)
+                _evaluate_now(probe, active, inputs, given, epoch=epochs_done - 1, device=device)
             # one pass more saves the ranking; another Ctrl-C ends at once
-            (pred_probs, embeddings, suggested), again = despite_interrupt(lambda: predict(probe, pictures, labels, device=device))
+            (pred_probs, embeddings, suggested), again = despite_interrupt(lambda: predict(probe, inputs, given, device=device))
             _check_outputs(pred_probs, embeddings, learning_rate=recipe.learning_rate)
             complete = complete and not again
             interrupted, mirror_images = not complete, None
             try:
-                mirror_images = embed_mirrored(probe, pictures, device=device) if mirrored and complete else None
+                mirror_images = embed_mirrored(probe, inputs, device=device) if mirrored and complete else None
             except KeyboardInterrupt:  # the ranking is there
                 interrupted = True
             if mirror_images is not None:
@@ -201,25 +202,6 @@ def run_probe(
     run, again = despite_interrupt(assemble)
     run.interrupted |= again
     return run
-
-
-def make_spec(data: LabeledData) -> ProbeSpec:
-    """What a probe for these pictures must fit; means and deviations from an even part of them."""
-    stride = max(1, -(-data.images.size // SPEC_VALUES))
-    counts = np.zeros((data.images.shape[3], 256), dtype=np.int64)
-    for start in range(0, len(data), _SPEC_CHUNK * stride):
-        part = data.images[start : start + _SPEC_CHUNK * stride : stride]
-        counts += [np.bincount(part[..., channel].ravel(), minlength=256) for channel in range(len(counts))]
-    values, shares = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
-    mean = shares @ values
-    std = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(axis=1))
-    return ProbeSpec(
-        num_classes=data.num_classes,
-        channels=data.images.shape[3],
-        resolution=data.images.shape[1],
-        mean=tuple(mean.tolist()),
-        std=tuple(np.maximum(std, 1e-3).tolist()),
-    )
 
 
 def build_probe(probe: object, spec: ProbeSpec) -> nn.Module:
@@ -267,15 +249,15 @@ def _check_outputs(*outputs: np.ndarray, learning_rate: float) -> None:
 def _evaluate_now(
     probe: nn.Module,
     quantities: Sequence[Quantity],
-    pictures: torch.Tensor,
-    labels: torch.Tensor,
+    inputs: Inputs,
+    given: torch.Tensor,
     *,
     epoch: int,
     device: torch.device,
 ) -> None:
     """After an interruption: give the quantities of un-augmented images one evaluation, if they had none."""
     missing = [quantity for quantity in quantities if quantity.needs is Need.EVALUATION and epoch not in quantity.measured]
-    scoring_pass(probe, pictures, labels, missing, epoch=epoch, device=device, directions=torch.empty(0), step=1.0, form="squared")
+    scoring_pass(probe, inputs, given, missing, epoch=epoch, device=device, directions=torch.empty(0), step=1.0, form="squared")
 
 
 @contextmanager

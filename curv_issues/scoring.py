@@ -1,4 +1,4 @@
-"""The one scoring pass that serves all trackers: each quantity is computed once a batch, whoever asks for it."""
+"""The one scoring pass that serves all quantities: what they need is computed once per batch, whoever asks for it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from curv_issues.batches import to_inputs
 from curv_issues.config import CurvatureForm
 from curv_issues.contrast import label_contrast_curvature, strongest_others
 from curv_issues.curvature import input_gradient, input_loss_curvature
 from curv_issues.device import autocast, compute_type
+from curv_issues.inputs.base import Inputs
 from curv_issues.probes.base import find_head
 from curv_issues.trackers.base import Need, Observation, Quantity
 
@@ -22,9 +22,9 @@ SCORING_BATCH = 256
 
 def scoring_pass(
     probe: nn.Module,
-    pictures: Tensor,
-    labels: Tensor,
-    trackers: Sequence[Quantity],
+    inputs: Inputs,
+    given: Tensor,
+    quantities: Sequence[Quantity],
     *,
     epoch: int,
     device: torch.device,
@@ -33,15 +33,15 @@ def scoring_pass(
     form: CurvatureForm,
     on_batch: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Let the trackers observe every sample with the weights fixed, in evaluation mode, on clean pictures.
+    """Let the quantities observe every sample with the weights fixed, in evaluation mode, un-augmented.
 
     A sample's quantities depend on no batch mate. Modes and weights of the probe are left as they were.
 
     Args:
         probe: network on `device`.
-        pictures: uint8 (n, h, w, c).
-        labels: int64 (n,), the given labels.
-        trackers: those that look at the training pass are passed over; the others decide what is computed.
+        inputs: n samples.
+        given: int64 (n,), the given labels.
+        quantities: those that are measured in the training pass are passed over; the others decide what is computed.
         epoch: number of the epoch just finished.
         device: where the probe is.
         directions: (m, c, h, w), Hutchinson directions, shared by all samples of the pass.
@@ -49,49 +49,47 @@ def scoring_pass(
         form: see `input_loss_curvature`.
         on_batch: called with (samples done, n).
     """
-    asking = [tracker for tracker in trackers if not tracker.needs.in_training]
+    asking = [quantity for quantity in quantities if not quantity.needs.in_training]
     if not asking:
         return
-    need = max(tracker.needs for tracker in asking)
+    need = max(quantity.needs for quantity in asking)
     dtype = compute_type(device, step=step if need >= Need.CURVATURE else None)
     directions = directions.to(device)
     with evaluating(probe), autocast(device, dtype):
-        for index in torch.arange(len(labels)).split(SCORING_BATCH):
-            inputs, given = to_inputs(pictures[index], device), labels[index].to(device)
+        for index in torch.arange(len(given)).split(SCORING_BATCH):
+            samples, labels = inputs.batch(index, device), given[index].to(device)
             gradient = curvature = rival_curvature = None
             if need is Need.CONTRAST:
                 curvature, rival_curvature, gradient, logits = label_contrast_curvature(
-                    probe, inputs, given, step=step, form=form, directions=directions
+                    probe, samples, labels, step=step, form=form, directions=directions
                 )
             elif need is Need.CURVATURE:
                 curvature, gradient, logits = input_loss_curvature(
-                    probe, inputs, given, step=step, form=form, directions=directions
+                    probe, samples, labels, step=step, form=form, directions=directions
                 )
             elif need is Need.GRADIENT:
-                gradient, logits = input_gradient(probe, inputs, given)
+                gradient, logits = input_gradient(probe, samples, labels)
             else:
                 with torch.no_grad():
-                    logits = probe(inputs)
+                    logits = probe(samples)
             batch = Observation(
                 index=index,
-                labels=given,
+                labels=labels,
                 logits=logits.float(),
                 gradient=gradient,
                 curvature=curvature,
                 rival_curvature=rival_curvature,
             )
-            for tracker in asking:
-                tracker.observe(epoch, batch)
+            for quantity in asking:
+                quantity.observe(epoch, batch)
             if on_batch is not None:
-                on_batch(int(index[-1]) + 1, len(labels))
-    for tracker in asking:
-        tracker.end_epoch()
+                on_batch(int(index[-1]) + 1, len(given))
+    for quantity in asking:
+        quantity.end_epoch()
 
 
-def predict(
-    probe: nn.Module, pictures: Tensor, labels: Tensor, *, device: torch.device
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the probe makes of clean pictures.
+def predict(probe: nn.Module, inputs: Inputs, given: Tensor, *, device: torch.device) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predict on un-augmented samples.
 
     Returns:
         Class probabilities, float16 (n, k); embeddings, float16 (n, d); and the best class other than the given one, int64
@@ -99,30 +97,30 @@ def predict(
     """
     probabilities, embeddings, others = [], [], []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
-        for index in torch.arange(len(pictures)).split(SCORING_BATCH):
-            logits = probe(to_inputs(pictures[index], device)).float()
-            others.append(strongest_others(logits, labels[index].to(device)).cpu().numpy())
+        for index in torch.arange(len(inputs)).split(SCORING_BATCH):
+            logits = probe(inputs.batch(index, device)).float()
+            others.append(strongest_others(logits, given[index].to(device)).cpu().numpy())
             probabilities.append(logits.softmax(1).half().cpu().numpy())
             embeddings.append(seen.pop().flatten(1).half().cpu().numpy())
     return np.concatenate(probabilities), np.concatenate(embeddings), np.concatenate(others)
 
 
-def embed_mirrored(probe: nn.Module, pictures: Tensor, *, device: torch.device) -> np.ndarray:
-    """Embeddings of the mirror images of clean pictures, float16 (n, d): with those of the pictures, they find mirrored copies."""
+def embed_mirrored(probe: nn.Module, inputs: Inputs, *, device: torch.device) -> np.ndarray:
+    """Return the embeddings of the mirror images, float16 (n, d): with those of the images, they find mirrored copies."""
     embeddings = []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
-        for index in torch.arange(len(pictures)).split(SCORING_BATCH):
-            probe(to_inputs(pictures[index], device).flip(3))
+        for index in torch.arange(len(inputs)).split(SCORING_BATCH):
+            probe(inputs.mirrored(index, device))
             embeddings.append(seen.pop().flatten(1).half().cpu().numpy())
     return np.concatenate(embeddings)
 
 
-def predict_logits(probe: nn.Module, pictures: Tensor, samples: Tensor, *, device: torch.device) -> np.ndarray:
-    """Logits of the clean pictures at positions `samples` (m,), float32 (m, k), weights fixed, in evaluation mode."""
+def predict_logits(probe: nn.Module, inputs: Inputs, samples: Tensor, *, device: torch.device) -> np.ndarray:
+    """Return the logits of the un-augmented samples at positions `samples` (m,), float32 (m, k), in evaluation mode."""
     logits = []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad():
         for index in samples.split(SCORING_BATCH):
-            logits.append(probe(to_inputs(pictures[index], device)).float().cpu().numpy())
+            logits.append(probe(inputs.batch(index, device)).float().cpu().numpy())
     return np.concatenate(logits)
 
 

@@ -1,99 +1,103 @@
-"""The one training loop. It knows no tracker by name: it hands each what it asked for."""
+"""The one training loop. It knows no quantity by name: it hands each what it asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from curv_issues.batches import draw_views, split_evenly, to_inputs
 from curv_issues.device import autocast, compute_type
 from curv_issues.errors import diverged
-from curv_issues.optimizer import NesterovSGD
-from curv_issues.recipe import Recipe
-from curv_issues.trackers.base import Need, Observation, Quantity
+from curv_issues.inputs.base import Augmentation, Inputs
+from curv_issues.inputs.images import split_evenly
+from curv_issues.trackers.base import Need, Observation
+from curv_issues.training_state import TrainingState
 
 EpochEnd = Callable[[int], None]
 StepEnd = Callable[[int, int, int, float], None]
 
-MOMENTUM = 0.9
-WARM_UP = 0.25  # part of the steps in which the learning rate rises
+WARM_UP = 0.25  # fraction of the steps in which the learning rate rises
+STEPS_BETWEEN_CHECKS = 16  # of the loss, on an accelerator: each check waits for it
 
 
 def train_probe(
-    probe: nn.Module,
-    pictures: Tensor,
+    state: TrainingState,
+    inputs: Inputs,
     labels: Tensor,
-    recipe: Recipe,
     *,
     device: torch.device,
-    generator: torch.Generator,
+    given: Tensor | None = None,
     samples: Tensor | None = None,
-    trackers: Sequence[Quantity] = (),
     on_step: StepEnd | None = None,
     on_epoch: EpochEnd | None = None,
 ) -> None:
-    """Train a probe in place with SGD and a one-cycle schedule; trackers watch the training pass.
+    """Train a probe in place with SGD and a one-cycle schedule, from the epoch of the state to the last of its recipe.
 
     Args:
-        probe: network on `device`, maps (b, c, h, w) in [0, 1] to (b, k) logits.
-        pictures: uint8 (n, h, w, c).
+        state: network, optimiser, generator and quantities. Those quantities that are measured in the training pass observe every
+            batch of it. Input gradients, which cost the first layer's part of the backward pass, are computed only if one asks for
+            them; the weights are the same either way.
+        inputs: n samples.
         labels: int64 (n,), what the probe is trained on.
-        recipe: epochs, batch size, learning rate, augmentation.
         device: where the probe is.
-        generator: order and augmentation; on the CPU.
+        given: int64 (n,), the given labels, which the quantities use; default: `labels`.
         samples: int64 (m,), the positions to train on, at least two; default: all n.
-        trackers: those that look at the training pass observe every batch of it. Input gradients, which cost the first layer's
-            share of the backward pass, are computed only if one asks for them; the weights are the same either way.
-        on_step: called after every step with (epoch, samples done in it, m, mean loss so far in this epoch).
+        on_step: called after every step (on an accelerator after every few) with (epoch, samples done in it, m, mean loss so far in
+            this epoch).
         on_epoch: called after every epoch with its number; scoring passes hang here. It must leave the weights alone.
 
     Raises:
         AuditError: the loss became NaN or infinite.
     """
-    watching = [tracker for tracker in trackers if tracker.needs.in_training]
-    with_gradient = any(tracker.needs is Need.TRAINING_GRADIENT for tracker in watching)
+    probe, recipe, generator, optimizer = state.probe, state.recipe, state.generator, state.optimizer
+    watching = [quantity for quantity in state.quantities if quantity.needs.in_training]
+    with_gradient = any(quantity.needs is Need.TRAINING_GRADIENT for quantity in watching)
+    given = labels if given is None else given
     samples = torch.arange(len(labels)) if samples is None else samples
     num_samples = len(samples)
-    steps = recipe.epochs * len(split_evenly(samples, recipe.batch_size))
-    optimizer = NesterovSGD(probe.parameters(), momentum=MOMENTUM, weight_decay=recipe.weight_decay)
+    augmentation = Augmentation(flip=recipe.flip, shift=recipe.shift)
+    steps_per_epoch = len(split_evenly(samples, recipe.batch_size))
+    steps = recipe.epochs * steps_per_epoch
+    step = state.epoch * steps_per_epoch
+    between_checks = 1 if device.type == "cpu" else STEPS_BETWEEN_CHECKS
     dtype = compute_type(device)
 
-    step = 0
-    for epoch in range(recipe.epochs):
+    for epoch in range(state.epoch, recipe.epochs):
         probe.train()
-        done, loss_sum = 0, 0.0
+        done, loss_sum = 0, torch.zeros((), device=device)
         for index in split_evenly(samples[torch.randperm(num_samples, generator=generator)], recipe.batch_size):
-            views = draw_views(len(index), *pictures.shape[1:3], shift=recipe.shift, flip=recipe.flip, generator=generator)
-            inputs = to_inputs(views.of(pictures, index), device).requires_grad_(with_gradient)
-            given = labels[index].to(device)
+            augmented = inputs.augmented(index, device, augmentation=augmentation, generator=generator)
+            seen = augmented.inputs.requires_grad_(with_gradient)
             with autocast(device, dtype):
-                logits = probe(inputs)
-            loss = functional.cross_entropy(logits.float(), given)
+                logits = probe(seen)
+            loss = functional.cross_entropy(logits.float(), labels[index].to(device, non_blocking=True))
             optimizer.clear_gradients()
             loss.backward()
             optimizer.step(recipe.learning_rate * one_cycle(step / steps))
             step += 1
 
-            value = loss.item()
-            if not np.isfinite(value):
-                raise diverged(f"The loss became {value} in epoch {epoch + 1}", recipe.learning_rate)
             if watching:
                 gradient = None
-                if inputs.grad is not None:  # of the mean loss; a sample's own must not depend on the size of its batch
-                    gradient = views.gradient_of_pictures(inputs.grad * len(index))
-                batch = Observation(index=index, labels=given, logits=logits.detach().float(), gradient=gradient)
-                for tracker in watching:
-                    tracker.observe(epoch, batch)
+                if seen.grad is not None:  # of the mean loss; a sample's own must not depend on the size of its batch
+                    gradient = augmented.to_samples(seen.grad * len(index))
+                labels_given = given[index].to(device, non_blocking=True)
+                batch = Observation(index=index, labels=labels_given, logits=logits.detach().float(), gradient=gradient)
+                for quantity in watching:
+                    quantity.observe(epoch, batch)
             done += len(index)
-            loss_sum += value * len(index)
-            if on_step is not None:
-                on_step(epoch, done, num_samples, loss_sum / done)
-        for tracker in watching:
-            tracker.end_epoch()
+            loss_sum += loss.detach() * len(index)
+            if step % between_checks == 0 or done == num_samples:
+                mean_loss = loss_sum.item() / done
+                if not math.isfinite(mean_loss):
+                    raise diverged(f"The loss became {mean_loss} in epoch {epoch + 1}", recipe.learning_rate)
+                if on_step is not None:
+                    on_step(epoch, done, num_samples, mean_loss)
+        for quantity in watching:
+            quantity.end_epoch()
+        state.epoch = epoch + 1
         if on_epoch is not None:
             on_epoch(epoch)
 

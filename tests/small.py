@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import LabeledData
-from curv_issues.probes.base import ProbeSpec
+from curv_issues.inputs.base import ProbeSpec
+from curv_issues.inputs.images import ImageInputs
 from curv_issues.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -79,3 +80,8 @@ RECIPE = Recipe(
     step=1e-2,
     form="squared",
 )
+
+
+def spec_of(data: LabeledData) -> ProbeSpec:
+    """What a probe for these images must fit."""
+    return ImageInputs(data.images).spec(data.num_classes)

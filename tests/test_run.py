@@ -3,7 +3,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,13 @@ import curv_issues.run
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, UsageError
-from curv_issues.probes.base import ProbeSpec
+from curv_issues.inputs.base import ProbeSpec
 from curv_issues.progress import Progress
-from curv_issues.run import SPEC_VALUES, ProbeRun, build_probe, check_probe, make_spec, run_probe
+from curv_issues.run import ProbeRun, build_probe, check_probe, run_probe
 from curv_issues.trackers import SCORES, ScoreInfo
 from curv_issues.trackers.base import Need, Observation, Tracker
-from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded
+from curv_issues.training_state import TrainingState
+from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded, spec_of
 
 DATA = make_data(50, side=8)
 
@@ -109,7 +109,7 @@ def test_global_random_state_is_the_users() -> None:
 
 
 def test_a_module_of_the_users_is_copied_and_its_frozen_weights_stay() -> None:
-    network = seeded(0, lambda: mlp_probe(make_spec(DATA)))
+    network = seeded(0, lambda: mlp_probe(spec_of(DATA)))
     network[1].weight.requires_grad_(False)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     seen: dict[str, Any] = {}
@@ -163,29 +163,6 @@ def test_extreme_embeddings_stay_finite() -> None:
     embeddings = run(probe=build).embeddings
     assert embeddings.dtype == np.float16
     assert embeddings.max() == 65504
-
-
-def test_make_spec_is_mean_and_deviation_by_channel() -> None:
-    data = make_data(40, 5, side=8, channels=3)
-    spec = make_spec(data)
-    assert (spec.num_classes, spec.channels, spec.resolution) == (5, 3, 8)
-    np.testing.assert_allclose(spec.mean, (data.images / 255).mean((0, 1, 2)), rtol=1e-5)
-    np.testing.assert_allclose(spec.std, (data.images / 255).std((0, 1, 2)), rtol=1e-4)
-    assert all(type(value) is float for value in (*spec.mean, *spec.std))
-
-
-def test_make_spec_of_pictures_of_one_colour() -> None:
-    spec = make_spec(replace(DATA, images=np.full((50, 8, 8, 1), 255, dtype=np.uint8)))
-    assert spec.mean == (1.0,)
-    assert spec.std == (1e-3,)  # what is divided by
-
-
-def test_make_spec_of_large_pictures_takes_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curv_issues.run, "SPEC_VALUES", 10 * 64)
-    images = DATA.images.copy()
-    images[np.arange(50) % 5 != 0] = 0  # left out: of 50 pictures every fifth is looked at
-    np.testing.assert_allclose(make_spec(replace(DATA, images=images)).mean, (images[::5] / 255).mean(), rtol=1e-5)
-    assert SPEC_VALUES >= 9_000 * 32 * 32 * 3
 
 
 def interrupt_when(condition: Callable[[Progress], bool]) -> Callable[[Progress], None]:
@@ -270,7 +247,7 @@ def test_progress_counts_all_work_of_a_stage() -> None:
 
 
 def spec() -> ProbeSpec:
-    return make_spec(DATA)
+    return spec_of(DATA)
 
 
 def network(*layers: nn.Module, out: int = 3) -> nn.Sequential:
@@ -358,9 +335,9 @@ def test_outputs_that_became_nan_in_the_last_step_end_the_run(monkeypatch: pytes
     """The loss of the last step is finite, and the weights after it are not."""
     train = curv_issues.run.train_probe
 
-    def blow_up(probe: nn.Module, *arguments: Any, **options: Any) -> None:
-        train(probe, *arguments, **options)
-        for weight in probe.parameters():
+    def blow_up(state: TrainingState, *arguments: Any, **options: Any) -> None:
+        train(state, *arguments, **options)
+        for weight in state.probe.parameters():
             weight.data.fill_(torch.nan)
 
     monkeypatch.setattr(curv_issues.run, "train_probe", blow_up)

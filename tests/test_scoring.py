@@ -8,37 +8,38 @@ import torch
 from torch import Tensor, nn
 
 from curv_issues import scoring
-from curv_issues.batches import as_pictures, to_inputs
 from curv_issues.contrast import strongest_others
 from curv_issues.curvature import rademacher_directions
 from curv_issues.device import has_bfloat16
+from curv_issues.inputs.base import Inputs
+from curv_issues.inputs.images import ImageInputs, to_inputs
 from curv_issues.probes.convnet import ConvNet
-from curv_issues.run import make_spec
 from curv_issues.scoring import embed_mirrored, evaluating, predict, predict_logits, scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
 from curv_issues.trackers.quantities import QUANTITIES
 from tests import reference
-from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded
+from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded, spec_of
 
 DATA = make_data(31, 4, side=16, channels=3)
-PICTURES, LABELS = as_pictures(DATA.images), torch.from_numpy(DATA.labels)
+INPUTS, LABELS = ImageInputs(DATA.images), torch.from_numpy(DATA.labels)
+PICTURES = INPUTS.pixels
 DIRECTIONS = rademacher_directions(2, (3, 16, 16), generator=torch.Generator().manual_seed(0))
 BY_NEED = {need: [n for n, i in SCORES.items() if QUANTITIES[i.quantity].needs is need] for need in Need}
 
 
 def probe(build: Any = ConvNet) -> Any:
-    return seeded(0, lambda: build(make_spec(DATA)))
+    return seeded(0, lambda: build(spec_of(DATA)))
 
 
 def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "compute_type", lambda device, *, step=None: torch.float32)
 
 
-def score(network: nn.Module, names: Any = SCORES, **changes: Any) -> dict[str, Quantity]:
+def score(network: nn.Module, names: Any = SCORES, *, inputs: Inputs = INPUTS, **changes: Any) -> dict[str, Quantity]:
     trackers: dict[str, Quantity] = {name: QUANTITIES[SCORES[name].quantity](31, 1) for name in names}
     options = {"directions": DIRECTIONS, "step": 1e-2, "form": "squared", **changes}
-    scoring_pass(network, PICTURES, LABELS, list(trackers.values()), epoch=0, device=CPU, **options)
+    scoring_pass(network, inputs, LABELS, list(trackers.values()), epoch=0, device=CPU, **options)
     return trackers
 
 
@@ -96,9 +97,13 @@ def test_a_score_depends_on_no_batch_size(dtype: str, monkeypatch: pytest.Monkey
 
 def test_equals_the_slow_twin(monkeypatch: pytest.MonkeyPatch) -> None:
     in_float32(monkeypatch)
-    monkeypatch.setattr(scoring, "to_inputs", lambda pixels, device: to_inputs(pixels, device).double())
+
+    class DoubleInputs(ImageInputs):
+        def batch(self, index: torch.Tensor, device: torch.device) -> torch.Tensor:
+            return super().batch(index, device).double()
+
     network = probe(mlp_probe).double()
-    found = score(network, directions=DIRECTIONS.double())
+    found = score(network, inputs=DoubleInputs(DATA.images), directions=DIRECTIONS.double())
     network.eval()
     inputs = to_inputs(PICTURES, CPU).double()
     logits = network(inputs).detach().numpy()[None]
@@ -195,7 +200,7 @@ def test_modes_gradients_and_weights_are_as_before_even_after_an_error() -> None
 
     score(network)
     check()
-    predict(network, PICTURES, LABELS, device=CPU)
+    predict(network, INPUTS, LABELS, device=CPU)
     check()
 
     def stop(*_: Any) -> None:
@@ -222,7 +227,7 @@ def test_progress_and_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     tracker = QUANTITIES["evaluation_loss"](31, 3)
     scoring_pass(
         probe(),
-        PICTURES,
+        INPUTS,
         LABELS,
         [tracker],
         epoch=2,
@@ -242,7 +247,7 @@ def test_predict_gives_probabilities_and_the_inputs_of_the_head(size: int, monke
     in_float32(monkeypatch)
     monkeypatch.setattr(scoring, "SCORING_BATCH", size)
     network = probe()
-    probabilities, embeddings, suggested = predict(network, PICTURES, LABELS, device=CPU)
+    probabilities, embeddings, suggested = predict(network, INPUTS, LABELS, device=CPU)
     assert probabilities.shape == (31, 4)
     assert embeddings.shape == (31, 256)
     assert probabilities.dtype == embeddings.dtype == np.float16
@@ -264,7 +269,7 @@ def test_predict_logits_of_some_samples(size: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(scoring, "SCORING_BATCH", size)
     network = probe().train()
     samples = torch.tensor([7, 0, 3, 11, 2])
-    logits = predict_logits(network, PICTURES, samples, device=CPU)
+    logits = predict_logits(network, INPUTS, samples, device=CPU)
     assert network.training
     assert logits.dtype == np.float32
     with torch.no_grad():
@@ -281,7 +286,7 @@ def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             return self.head(inputs.flatten(1)[:, :1]) * 0 + torch.tensor([-30.0, -29.0, 10.0, -28.0])
 
-    probabilities, _, suggested = predict(Sure(), PICTURES, torch.full_like(LABELS, 2), device=CPU)
+    probabilities, _, suggested = predict(Sure(), INPUTS, torch.full_like(LABELS, 2), device=CPU)
     assert (probabilities[:, [0, 1, 3]] == 0).all()
     assert (suggested == 3).all()
 
@@ -289,6 +294,6 @@ def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to
 def test_mirrored_embeddings_are_those_of_the_images_flipped_left_to_right(monkeypatch: pytest.MonkeyPatch) -> None:
     in_float32(monkeypatch)
     network = probe()
-    flipped = predict(network, PICTURES.flip(2), LABELS, device=CPU)[1]
-    np.testing.assert_allclose(embed_mirrored(network, PICTURES, device=CPU), flipped, rtol=1e-2, atol=1e-3)
-    assert not np.allclose(flipped, predict(network, PICTURES, LABELS, device=CPU)[1], rtol=1e-2, atol=1e-3)
+    flipped = predict(network, ImageInputs(DATA.images[:, :, ::-1]), LABELS, device=CPU)[1]
+    np.testing.assert_allclose(embed_mirrored(network, INPUTS, device=CPU), flipped, rtol=1e-2, atol=1e-3)
+    assert not np.allclose(flipped, predict(network, INPUTS, LABELS, device=CPU)[1], rtol=1e-2, atol=1e-3)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import copy
+import io
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,33 +12,55 @@ import torch
 from torch import Tensor, nn
 
 import curv_issues.training
-from curv_issues.batches import as_pictures, split_evenly, to_inputs
 from curv_issues.curvature import rademacher_directions
 from curv_issues.errors import AuditError
+from curv_issues.inputs.base import AugmentedBatch, Inputs, ProbeSpec
+from curv_issues.inputs.images import ImageInputs, split_evenly, to_inputs
+from curv_issues.optimizer import MOMENTUM
 from curv_issues.recipe import Recipe
-from curv_issues.run import make_spec
 from curv_issues.scoring import scoring_pass
 from curv_issues.trackers.base import Need, Observation, Quantity
-from curv_issues.trackers.quantities import QUANTITIES
+from curv_issues.trackers.quantities import QUANTITIES, Loss, Margin
+from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_score
-from curv_issues.training import MOMENTUM, WARM_UP, one_cycle, train_probe
+from curv_issues.training import WARM_UP, one_cycle, train_probe
+from curv_issues.training_state import TrainingState
 from tests import reference
-from tests.small import CPU, RECIPE, linear_probe, make_data, mlp_probe, seeded
+from tests.small import CPU, RECIPE, linear_probe, make_data, mlp_probe, seeded, spec_of
 
 DATA = make_data(41)
-PICTURES, LABELS = as_pictures(DATA.images), torch.from_numpy(DATA.labels)
+INPUTS, LABELS = ImageInputs(DATA.images), torch.from_numpy(DATA.labels)
+PICTURES = INPUTS.pixels
 
 
-def train(probe: nn.Module, *, recipe: Recipe = RECIPE, seed: int = 0, n: int = 41, **options: Any) -> nn.Module:
-    generator = torch.Generator().manual_seed(seed)
+def train(
+    probe: nn.Module,
+    *,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    n: int = 41,
+    quantities: Sequence[Quantity] = (),
+    inputs: Inputs | None = None,
+    **options: Any,
+) -> nn.Module:
+    inputs = ImageInputs(DATA.images[:n]) if inputs is None else inputs
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        train_probe(probe, PICTURES[:n], LABELS[:n], recipe, device=CPU, generator=generator, **options)
+        state = TrainingState(probe, recipe, seed=seed, quantities=quantities)
+        train_probe(state, inputs, LABELS[:n], device=CPU, **options)
     return probe
 
 
+class DoubleInputs(ImageInputs):
+    """The same in float64."""
+
+    def augmented(self, index: Tensor, device: torch.device, **how: Any) -> AugmentedBatch:
+        seen = super().augmented(index, device, **how)
+        return replace(seen, inputs=seen.inputs.double())
+
+
 def fresh(build: Any = mlp_probe) -> Any:
-    return seeded(0, lambda: build(make_spec(DATA)))
+    return seeded(0, lambda: build(spec_of(DATA)))
 
 
 def changed(**changes: Any) -> Recipe:
@@ -72,9 +97,9 @@ def test_weights_are_bit_identical_with_and_without_trackers_and_scoring() -> No
 
     def score(epoch: int) -> None:
         directions = rademacher_directions(2, (1, 8, 8), generator=torch.Generator().manual_seed(epoch))
-        scoring_pass(watched, PICTURES, LABELS, trackers, epoch=epoch, device=CPU, directions=directions, step=1e-2, form="squared")
+        scoring_pass(watched, INPUTS, LABELS, trackers, epoch=epoch, device=CPU, directions=directions, step=1e-2, form="squared")
 
-    train(watched, recipe=changed(flip=True, shift=1), trackers=trackers, on_epoch=score, on_step=lambda *_: None)
+    train(watched, recipe=changed(flip=True, shift=1), quantities=trackers, on_epoch=score, on_step=lambda *_: None)
     assert same_weights(plain, watched)
     first = {"training_gradient_change": (1,)}  # there is nothing to compare the first epoch with
     assert all(tracker.measured == first.get(tracker.name, (0, 1)) for tracker in trackers)
@@ -90,7 +115,7 @@ def test_the_seed_decides() -> None:
 
 def test_every_sample_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
     recorder = Recorder(41, 2)
-    train(fresh(), trackers=[recorder])
+    train(fresh(), quantities=[recorder])
     orders = [torch.cat([batch.index for epoch, batch in recorder.batches if epoch == wanted]) for wanted in (0, 1)]
     for order in orders:
         assert sorted(order.tolist()) == list(range(41))
@@ -108,7 +133,7 @@ def test_training_on_some_positions_equals_training_on_those_alone() -> None:
     part = torch.tensor([3, 4, 9, 10, 22, 30, 31, 39])
     told: list[int] = []
     recorder = Recorder(41, RECIPE.epochs)
-    network = train(fresh(), samples=part, trackers=[recorder], on_step=lambda *step: told.append(step[2]))
+    network = train(fresh(), samples=part, quantities=[recorder], on_step=lambda *step: told.append(step[2]))
     assert set(told) == {8}
     for epoch in range(RECIPE.epochs):
         seen = torch.cat([batch.index for number, batch in recorder.batches if number == epoch])
@@ -116,7 +141,7 @@ def test_training_on_some_positions_equals_training_on_those_alone() -> None:
     alone = fresh()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        train_probe(alone, PICTURES[part], LABELS[part], RECIPE, device=CPU, generator=torch.Generator().manual_seed(0))
+        train_probe(TrainingState(alone, RECIPE, seed=0), ImageInputs(DATA.images[part]), LABELS[part], device=CPU)
     assert same_weights(network, alone)
     assert same_weights(train(fresh(), samples=torch.arange(41)), train(fresh()))
 
@@ -128,10 +153,9 @@ def test_equals_sgd_written_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None
     probe = fresh(linear_probe).double()
     weight = probe[1].weight.detach().clone()
     bias = probe[1].bias.detach().clone()
-    monkeypatch.setattr(curv_issues.training, "to_inputs", lambda pixels, device: to_inputs(pixels, device).double())
     logits = []
     handle = probe.register_forward_hook(lambda _module, _inputs, output: logits.append(output.detach()))
-    train(probe, recipe=recipe, trackers=[recorder])
+    train(probe, recipe=recipe, quantities=[recorder], inputs=DoubleInputs(DATA.images))
     handle.remove()
 
     x, velocity, steps = PICTURES.reshape(41, -1).double() / 255, [0.0, 0.0], 3 * 3
@@ -154,7 +178,7 @@ def test_training_scores_are_of_the_forward_pass_that_trains() -> None:
     names = ("cumulative_loss", "margin")
     quantities = make_quantities(names, 41, 2)
     recorder = Recorder(41, 2)
-    train(fresh(), trackers=[recorder, *quantities.values()])
+    train(fresh(), quantities=[recorder, *quantities.values()])
     logits = np.full((2, 41, 3), np.nan)
     for epoch, batch in recorder.batches:
         logits[epoch, batch.index.numpy()] = batch.logits.numpy()
@@ -171,7 +195,7 @@ def test_input_gradients_of_the_training_pass_are_those_of_single_losses_moved_b
 
     probe, recorder, weights = fresh(linear_probe), Gradients(41, 1), []
     probe.register_forward_hook(lambda *_: weights.append(probe[1].weight.detach().clone()))
-    train(probe, recipe=changed(epochs=1, flip=True), trackers=[recorder])
+    train(probe, recipe=changed(epochs=1, flip=True), quantities=[recorder])
     mirrored = 0
     for weight, (_, batch) in zip(weights, recorder.batches, strict=True):
         residual = batch.logits.softmax(1) - nn.functional.one_hot(batch.labels, 3)
@@ -188,7 +212,7 @@ def test_no_input_gradient_is_computed_for_trackers_of_logits() -> None:
     recorder = Recorder(41, 2)
     probe, wanted = fresh(), []
     probe.register_forward_pre_hook(lambda _module, inputs: wanted.append(inputs[0].requires_grad))
-    train(probe, trackers=[recorder])
+    train(probe, quantities=[recorder])
     assert not any(wanted)
 
 
@@ -197,7 +221,7 @@ def test_only_trackers_of_the_training_pass_are_shown_it() -> None:
         needs = Need.EVALUATION
 
     later = Later(41, 2)
-    train(fresh(), trackers=[later])
+    train(fresh(), quantities=[later])
     assert later.batches == []
 
 
@@ -205,7 +229,7 @@ def test_what_is_told_of_steps_and_epochs() -> None:
     told: list[tuple[Any, ...]] = []
     recorder = Recorder(41, 2)
     told_epoch = lambda epoch: told.append((epoch,))  # noqa: E731
-    train(fresh(), trackers=[recorder], on_step=lambda *step: told.append(step), on_epoch=told_epoch)
+    train(fresh(), quantities=[recorder], on_step=lambda *step: told.append(step), on_epoch=told_epoch)
     assert [step[:3] for step in told] == [
         *((0, done, 41) for done in (14, 28, 41)),
         (0,),
@@ -229,7 +253,7 @@ def test_batch_normalisation_is_never_left_with_a_single_sample(n: int, batch_si
 
 def test_batches_are_those_of_split_evenly() -> None:
     recorder = Recorder(41, 1)
-    train(fresh(), recipe=changed(epochs=1), trackers=[recorder])
+    train(fresh(), recipe=changed(epochs=1), quantities=[recorder])
     sizes = [len(batch.index) for _, batch in recorder.batches]
     assert sizes == [len(part) for part in split_evenly(torch.arange(41), 16)] == [14, 14, 13]
 
@@ -269,3 +293,81 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_zero() -> None:
     peak = values.index(max(values))
     assert values[: peak + 1] == sorted(values[: peak + 1])
     assert values[peak:] == sorted(values[peak:], reverse=True)
+
+
+def test_given_labels_are_followed_and_training_labels_are_learned() -> None:
+    flipped = (LABELS + 1) % 3
+    loss, recorder = Loss(41, RECIPE.epochs), Recorder(41, RECIPE.epochs)
+    probe = fresh()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        state = TrainingState(probe, RECIPE, seed=0, quantities=[loss, recorder])
+        train_probe(state, INPUTS, flipped, device=CPU, given=LABELS)
+    as_trained = fresh()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        train_probe(TrainingState(as_trained, RECIPE, seed=0), INPUTS, flipped, device=CPU)
+    assert same_weights(probe, as_trained)
+    assert all(torch.equal(batch.labels, LABELS[batch.index]) for _, batch in recorder.batches)
+    predicted = probe(to_inputs(PICTURES, CPU)).argmax(1)
+    assert (predicted == flipped).float().mean() > (predicted == LABELS).float().mean()
+
+
+class Dropping(nn.Module):
+    """Draws from torch's global generator in training."""
+
+    def __init__(self, spec: ProbeSpec) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(spec.channels * spec.resolution**2, spec.num_classes))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.layers(inputs)
+
+
+@pytest.mark.parametrize("build", [mlp_probe, Dropping])
+@pytest.mark.parametrize("epochs_before", [1, 2])
+def test_a_training_goes_on_from_a_saved_state_to_the_same_bits(build: Any, epochs_before: int) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(epoch: int) -> None:
+        if epoch + 1 == epochs_before:
+            torch.save(state.state_dict(), saved)
+            raise StoppedError
+
+    recipe = changed(epochs=4, flip=True, shift=1)
+    names = ("cumulative_loss", "margin", "el2n", "training_gradient", "training_gradient_change")
+
+    def begin(seed: int = 0) -> TrainingState:
+        quantities = [*make_quantities(names, 41, recipe.epochs).values(), ReferenceMargin(41, recipe.epochs)]
+        return TrainingState(fresh(build), recipe, seed=seed, quantities=quantities)
+
+    whole, state, saved = begin(), begin(), io.BytesIO()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        train_probe(whole, INPUTS, LABELS, device=CPU)
+        torch.default_generator.manual_seed(0)
+        with pytest.raises(StoppedError):
+            train_probe(state, INPUTS, LABELS, device=CPU, on_epoch=stop)
+        resumed = begin(seed=5)
+        torch.default_generator.manual_seed(9)
+        saved.seek(0)
+        resumed.load_state_dict(torch.load(saved, weights_only=True))
+        assert resumed.epoch == epochs_before
+        train_probe(resumed, INPUTS, LABELS, device=CPU)
+    assert same_weights(whole.probe, resumed.probe)
+    assert resumed.epoch == 4
+    for left, right in zip(whole.quantities, resumed.quantities, strict=True):
+        for name, array in left.state_dict().items():
+            np.testing.assert_array_equal(array, right.state_dict()[name], err_msg=f"{left.name} {name}")
+
+
+def test_a_state_of_something_else_is_refused() -> None:
+    state = TrainingState(fresh(), RECIPE, seed=0, quantities=[Loss(41, 2)]).state_dict()
+    with pytest.raises(ValueError, match="Expected the quantities margin, got loss"):
+        TrainingState(fresh(), RECIPE, seed=0, quantities=[Margin(41, 2)]).load_state_dict(state)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        TrainingState(fresh(Dropping), RECIPE, seed=0, quantities=[Loss(41, 2)]).load_state_dict(state)
+    wrong = {**state, "optimizer": {"velocities": [None]}}
+    with pytest.raises(ValueError, match="velocities are those of other parameters"):
+        TrainingState(fresh(), RECIPE, seed=0, quantities=[Loss(41, 2)]).load_state_dict(wrong)

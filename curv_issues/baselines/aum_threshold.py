@@ -63,7 +63,7 @@ def aum_with_threshold_samples(
     for number, chosen in enumerate(is_threshold):
         labels = torch.from_numpy(np.where(chosen, k, data.labels))
         margin = Margin(n, probes.recipe.epochs)
-        probes.train(np.arange(n), seed=child_seed(options.seed, 1, number), labels=labels, trackers=[margin])
+        probes.train(np.arange(n), seed=child_seed(options.seed, 1, number), labels=labels, quantities=[margin])
         aums[number] = REDUCTIONS["mean"](margin.history)
     score, flagged, cut_offs = join_trainings(aums, is_threshold, percentile=PERCENTILE)
     return BaselineResult(

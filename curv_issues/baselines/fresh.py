@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from curv_issues.batches import as_pictures
 from curv_issues.config import TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.device import choose_device, sensible_threads
 from curv_issues.errors import AuditError, DatasetError
+from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.recipe import make_recipe
-from curv_issues.run import build_probe, check_probe, make_spec, own_random_state
+from curv_issues.run import build_probe, check_probe, own_random_state
 from curv_issues.scoring import predict, predict_logits
 from curv_issues.trackers.base import Quantity
 from curv_issues.training import train_probe
+from curv_issues.training_state import TrainingState
 
 
 class FreshProbes:
@@ -30,7 +30,7 @@ class FreshProbes:
     Attributes:
         recipe: of every training, whatever the size of its part of the data.
         device: where the networks are.
-        pictures: uint8 (n, h, w, c).
+        inputs: all n samples.
         labels: int64 (n,), the given labels.
     """
 
@@ -61,8 +61,8 @@ class FreshProbes:
         self.options = options
         self.resolution, channels = data.images.shape[1], data.images.shape[3]
         self.recipe = make_recipe(options, num_samples=len(data), resolution=self.resolution, grey=channels == 1)
-        self.spec = replace(make_spec(data), num_classes=data.num_classes + extra_classes)
-        self.pictures, self.labels = as_pictures(data.images), torch.from_numpy(data.labels)
+        self.inputs, self.labels = ImageInputs(data.images), torch.from_numpy(data.labels)
+        self.spec = self.inputs.spec(data.num_classes + extra_classes)
         self._progress = progress
         self._to_train = len(data) if to_train is None else to_train
         self._trained = 0
@@ -74,7 +74,7 @@ class FreshProbes:
         seed: int,
         labels: Tensor | None = None,
         probe: nn.Module | None = None,
-        trackers: Sequence[Quantity] = (),
+        quantities: Sequence[Quantity] = (),
         on_epoch: Callable[[int, nn.Module], None] | None = None,
     ) -> nn.Module:
         """Train on a part of the data.
@@ -87,7 +87,7 @@ class FreshProbes:
             labels: int64 (n,), what to train on; default: the given labels.
             probe: a network to train further, in place; default: one with fresh weights (a module of the user's
                 starts from the weights it came with).
-            trackers: watch the training pass; their index is the position in all the data.
+            quantities: to follow in the training pass; their index is the position in all the data.
             on_epoch: called after every epoch with its number (from 0) and the network, whose weights it must leave alone.
 
         Returns:
@@ -115,14 +115,11 @@ class FreshProbes:
                 check_probe(probe, self.spec, self.device)
             trained = probe
             train_probe(
-                trained,
-                self.pictures,
+                TrainingState(trained, self.recipe, seed=seed, quantities=quantities),
+                self.inputs,
                 self.labels if labels is None else labels,
-                self.recipe,
                 device=self.device,
-                generator=torch.Generator().manual_seed(seed),
                 samples=torch.from_numpy(np.asarray(samples, dtype=np.int64)),
-                trackers=trackers,
                 on_step=tell,
                 on_epoch=None if on_epoch is None else lambda epoch: on_epoch(epoch, trained),
             )
@@ -137,7 +134,7 @@ class FreshProbes:
         """
         with sensible_threads(self.recipe.batch_size, self.resolution):
             return self._check_outputs(
-                predict_logits(probe, self.pictures, torch.from_numpy(np.asarray(samples, dtype=np.int64)), device=self.device)
+                predict_logits(probe, self.inputs, torch.from_numpy(np.asarray(samples, dtype=np.int64)), device=self.device)
             )
 
     def embeddings(self, probe: nn.Module) -> np.ndarray:
@@ -147,7 +144,7 @@ class FreshProbes:
             AuditError: some are NaN.
         """
         with sensible_threads(self.recipe.batch_size, self.resolution):
-            return self._check_outputs(predict(probe, self.pictures, self.labels, device=self.device)[1])
+            return self._check_outputs(predict(probe, self.inputs, self.labels, device=self.device)[1])
 
     def is_correct(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:
         """Return whether the network gives each of the samples (m,) its given label, bool (m,).

@@ -10,20 +10,22 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from curv_issues.batches import as_pictures
 from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.device import choose_device, sensible_threads
+from curv_issues.inputs.base import Inputs
+from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.recipe import Recipe, make_recipe
-from curv_issues.run import build_probe, make_spec, own_random_state
+from curv_issues.run import build_probe, own_random_state
 from curv_issues.scoring import scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training import train_probe
+from curv_issues.training_state import TrainingState
 
 PART = 2_048
 REPEATS = 3
@@ -41,23 +43,27 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
     whole = make_recipe(options, num_samples=len(data), resolution=resolution, grey=channels == 1)
     recipe = replace(whole, epochs=1, curvature_epochs=(0,))
     index = stratified_sample(data.labels, min(PART, len(data)), seed=options.seed)
-    pictures, labels = as_pictures(data.images[index]), torch.from_numpy(data.labels[index])
+    inputs, labels = ImageInputs(data.images[index]), torch.from_numpy(data.labels[index])
     directions = rademacher_directions(
         recipe.num_matvecs, (channels, resolution, resolution), generator=torch.Generator().manual_seed(0)
     )
     trackers = {need: _quantity_of(need, len(index)) for need in Need}
     with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory(), own_random_state(options.seed):
-        probe = build_probe(options.probe, make_spec(data)).to(device).to(memory_format=torch.channels_last)
+        probe = (
+            build_probe(options.probe, ImageInputs(data.images).spec(data.num_classes))
+            .to(device)
+            .to(memory_format=torch.channels_last)
+        )
 
         def run_pass(need: Need) -> None:
             if need is Need.TRAINING:
-                _train(probe, pictures, labels, recipe, device, [])
+                _train(probe, inputs, labels, recipe, device, [])
             elif need.in_training:
-                _train(probe, pictures, labels, recipe, device, [trackers[need]])
+                _train(probe, inputs, labels, recipe, device, [trackers[need]])
             else:
                 scoring_pass(
                     probe,
-                    pictures,
+                    inputs,
                     labels,
                     [trackers[need]],
                     epoch=0,
@@ -95,21 +101,14 @@ def _quantity_of(need: Need, num_samples: int) -> Quantity:
 
 def _train(
     probe: nn.Module,
-    pictures: torch.Tensor,
+    inputs: Inputs,
     labels: torch.Tensor,
     recipe: Recipe,
     device: torch.device,
-    trackers: list[Quantity],
+    quantities: list[Quantity],
 ) -> None:
-    train_probe(
-        probe,
-        pictures,
-        labels,
-        replace(recipe, learning_rate=1e-6),  # only the time counts: the weights must not run away
-        device=device,
-        generator=torch.Generator().manual_seed(0),
-        trackers=trackers,
-    )
+    slow = replace(recipe, learning_rate=1e-6)  # only the time counts: the weights must not run away
+    train_probe(TrainingState(probe, slow, seed=0, quantities=quantities), inputs, labels, device=device)
 
 
 def _least_times(run_pass: Callable[[Need], None]) -> dict[Need, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from curv_issues.data.accounts import FileAccount
+from curv_issues.data.pixel_storage import take_pixels
 from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import DatasetError, UsageError
 
@@ -124,7 +125,8 @@ class LabeledData:
         index = index.astype(np.int64)  # a copy, which nobody else can change; unsigned differences would wrap around
         if len(index) and (index[0] < 0 or index[-1] >= len(self) or (np.diff(index) <= 0).any()):
             raise UsageError(f"index must be strictly increasing within [0, {len(self)}).")
-        arrays = {name: getattr(self, name)[index] for name in PER_SAMPLE}
+        arrays = {name: getattr(self, name)[index] for name in PER_SAMPLE if name != "images"}
+        arrays["images"] = take_pixels(self.images, index)
         return replace(self, **arrays, open_picture=pictures_at(self.open_picture, index))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -25,14 +24,13 @@ from curv_issues.data.picture import (
     read_size,
     to_rgb,
 )
+from curv_issues.data.pixel_storage import allocate_pixels
 from curv_issues.data.range_finder import RangeFinder
 from curv_issues.data.value_range import Range, ValueRanges, as_ranges, check_max_pixels, is_outside
-from curv_issues.errors import AuditError
 
 Progress = Callable[[int, int], None]
 
 _CHUNK = 32  # Pictures a worker takes at a time: few, because photos are megabytes and a chunk is in memory.
-_MEMORY_LIMIT = 10**9  # Bytes of pixels from which on they lie in a file instead of in memory.
 _SIZES_READ = 256
 _SMALL_SIDE = 40
 _FEW_PIXELS = 96 * 96
@@ -205,27 +203,6 @@ def count_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def allocate_pixels(shape: tuple[int, ...]) -> np.ndarray:
-    """A uint8 array of zeros; above 1 GB a memory map of a temporary file without a name.
-
-    Raises:
-        AuditError: the file system of the temporary folder has no space for it.
-    """
-    size = int(np.prod(shape))
-    if size <= _MEMORY_LIMIT:
-        return np.zeros(shape, dtype=np.uint8)
-    try:
-        with tempfile.TemporaryFile(prefix="curv-issues-") as file:
-            if hasattr(os, "posix_fallocate"):  # Else a full disk would kill the process on a write to the map.
-                os.posix_fallocate(file.fileno(), 0, size)
-            return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
-    except OSError as error:
-        raise AuditError(
-            f"The decoded pictures need {size / 1e9:.1f} GB in {tempfile.gettempdir()}, which cannot hold them "
-            f"({error.strerror or error}); free space there, set TMPDIR to another folder, or use --max-samples."
-        ) from error
 
 
 @contextlib.contextmanager

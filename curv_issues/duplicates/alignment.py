@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from curv_issues.batches import to_inputs
 from curv_issues.device import side_by_side
 from curv_issues.duplicates.descriptor import luminance
 from curv_issues.duplicates.frames import without_frames
+from curv_issues.inputs.images import to_inputs
 
 SIDE = 32  # pixels at which pictures are compared
 MAGNIFIED = (1.07, 1.14, 1.22)  # a crop of 28 of 32 pixels, blown up again, is magnified by 1.14

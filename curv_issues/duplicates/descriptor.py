@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from curv_issues.batches import to_inputs
 from curv_issues.device import side_by_side
 from curv_issues.duplicates.frames import without_frames
+from curv_issues.inputs.images import to_inputs
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 LIGHT, COLOUR = 6, 3  # cells a side

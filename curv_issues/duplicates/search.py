@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from curv_issues.batches import as_pictures
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device
 from curv_issues.duplicates.alignment import Details, coarse_similarity, crop_similarity, quick_similarity, similarity
 from curv_issues.duplicates.base import BYTES, NEAR, PER_PAIR, PIXELS, ComparedPictures
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
 from curv_issues.duplicates.threshold import choose_threshold
+from curv_issues.inputs.images import as_pictures
 
 CLOSEST = 8  # pairs a picture whose details are compared at full resolution
 HOPEFUL = 0.3  # similarity over shifts alone from which on crops are tried, for at most four pairs a picture

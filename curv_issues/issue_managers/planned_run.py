@@ -180,8 +180,9 @@ def _train(lab: Datalab, data: LabeledData, training: TrainingOptions) -> AuditR
 def _check_probe(training: TrainingOptions, data: LabeledData) -> None:
     import torch
 
-    from curv_issues.run import build_probe, check_probe, make_spec
+    from curv_issues.inputs.images import ImageInputs
+    from curv_issues.run import build_probe, check_probe
 
-    spec = make_spec(data)
+    spec = ImageInputs(data.images).spec(data.num_classes)
     with torch.random.fork_rng(devices=[]):
         check_probe(build_probe(training.probe, spec).cpu(), spec, torch.device("cpu"))

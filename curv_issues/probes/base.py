@@ -7,32 +7,12 @@ of its last linear layer (the attribute `head` if there is one, else the last `n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from curv_issues.errors import UsageError
-
-
-@dataclass(frozen=True)
-class ProbeSpec:
-    """What a probe must fit.
-
-    Attributes:
-        num_classes: k, number of logits.
-        channels: c, 1 for grey pictures and 3 for colour.
-        resolution: h = w, pixels.
-        mean: channel means of the pictures in [0, 1], length c.
-        std: channel standard deviations, length c, > 0.
-    """
-
-    num_classes: int
-    channels: int
-    resolution: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
+from curv_issues.inputs.base import ProbeSpec
 
 ProbeFactory = Callable[[ProbeSpec], nn.Module]
 

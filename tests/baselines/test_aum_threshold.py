@@ -57,9 +57,9 @@ def test_joined_trainings_equal_their_slow_twin(n: int, k: int, percentile: floa
 def test_each_training_has_a_class_more_and_other_threshold_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[torch.Tensor, torch.Tensor, int]] = []
 
-    def watched(probe: Any, pictures: Any, labels: torch.Tensor, *args: Any, samples: torch.Tensor, **more: Any) -> None:
-        seen.append((labels.clone(), samples, list(probe.parameters())[-1].shape[0]))
-        train_probe(probe, pictures, labels, *args, samples=samples, **more)
+    def watched(state: Any, inputs: Any, labels: torch.Tensor, *, samples: torch.Tensor, **more: Any) -> None:
+        seen.append((labels.clone(), samples, list(state.probe.parameters())[-1].shape[0]))
+        train_probe(state, inputs, labels, samples=samples, **more)
 
     monkeypatch.setattr(curv_issues.baselines.fresh, "train_probe", watched)
     result = aum_with_threshold_samples(DATA, TrainingOptions(epochs=2, probe=linear_probe))

@@ -38,8 +38,8 @@ def test_trained_on_everything_it_is_the_probe_of_an_audit_bit_by_bit(probe: Any
     assert run is not None
     fresh = FreshProbes(DATA, chosen)
     margin = Margin(50, 3)
-    network = fresh.train(ALL, seed=5, trackers=[margin])
-    pred_probs, embeddings, _ = predict(network, fresh.pictures, fresh.labels, device=fresh.device)
+    network = fresh.train(ALL, seed=5, quantities=[margin])
+    pred_probs, embeddings, _ = predict(network, fresh.inputs, fresh.labels, device=fresh.device)
     np.testing.assert_array_equal(pred_probs, run.pred_probs)
     np.testing.assert_array_equal(embeddings, run.embeddings)
     np.testing.assert_array_equal(REDUCTIONS["mean"](margin.history), run.scores["margin"])
@@ -61,7 +61,7 @@ def test_the_recipe_is_that_of_all_data_not_of_the_part() -> None:
 def test_only_the_part_is_trained_on_and_positions_are_those_of_all_data() -> None:
     part = np.array([3, 8, 9, 20, 41, 44, 47])
     margin = Margin(50, 2)
-    FreshProbes(DATA, options()).train(part, seed=0, trackers=[margin])
+    FreshProbes(DATA, options()).train(part, seed=0, quantities=[margin])
     assert np.flatnonzero(~np.isnan(margin.history).any(axis=1)).tolist() == part.tolist()
     assert np.isnan(np.delete(margin.history, part, axis=0)).all()
 

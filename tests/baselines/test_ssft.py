@@ -50,11 +50,11 @@ class Watch:
         self.networks: list[int] = []
         self.kept: list[Any] = []
 
-        def watched(probe: Any, *args: Any, samples: torch.Tensor, **more: Any) -> None:
+        def watched(state: Any, *args: Any, samples: torch.Tensor, **more: Any) -> None:
             self.parts.append(sorted(samples.tolist()))
-            self.kept.append(probe)
-            self.networks.append(id(probe))
-            train_probe(probe, *args, samples=samples, **more)
+            self.kept.append(state.probe)
+            self.networks.append(id(state.probe))
+            train_probe(state, *args, samples=samples, **more)
 
         monkeypatch.setattr(curv_issues.baselines.fresh, "train_probe", watched)
 

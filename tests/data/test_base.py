@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import curv_issues
+from curv_issues.data import pixel_storage
 from curv_issues.data.base import PER_SAMPLE, LabeledData
 from curv_issues.errors import DatasetError, UsageError
 from tests.small import make_data
@@ -105,3 +107,16 @@ def test_what_is_not_a_path_is_named(wrong: Any) -> None:
         curv_issues.labels_from_file(make_data(4), wrong, "label")
     with pytest.raises(DatasetError, match=r"^Expected a Hub id, a path"):
         curv_issues.load_data(wrong if not isinstance(wrong, list) else {})
+
+
+def test_a_part_of_a_memory_map_stays_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pixel_storage, "_MEMORY_LIMIT", 100)
+    monkeypatch.setattr(pixel_storage, "_CHUNK", 1000)  # two images
+    data = make_data(40)
+    mapped = np.memmap(tmp_path / "pixels", dtype=np.uint8, mode="w+", shape=data.images.shape)
+    mapped[:] = data.images
+    index = np.flatnonzero(np.arange(40) % 3)
+    part = replace(data, images=mapped).take(index)
+    assert isinstance(part.images, np.memmap)
+    np.testing.assert_array_equal(part.images, data.images[index])
+    assert not isinstance(data.take(index).images, np.memmap)

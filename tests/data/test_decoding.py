@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curv_issues.data import decoding
+from curv_issues.data import decoding, pixel_storage
 from curv_issues.data.base import hash_pixels
 from curv_issues.data.decoding import EncodedPicture, choose_resolution, choose_workers, decode_all, sample_sizes
 from curv_issues.data.value_range import ValueRanges
@@ -258,8 +258,8 @@ def test_errors_of_a_reader_are_not_swallowed():
 
 @pytest.mark.parametrize("grey", [False, True])
 def test_large_sets_lie_in_a_nameless_file(monkeypatch, tmp_path, grey):
-    monkeypatch.setattr(decoding, "_MEMORY_LIMIT", 100)
-    monkeypatch.setattr(decoding.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(pixel_storage, "_MEMORY_LIMIT", 100)
+    monkeypatch.setattr(pixel_storage.tempfile, "tempdir", str(tmp_path))
     contents = [encode(Image.new("L", (6, 6), value)) for value in range(50)] if grey else pngs(50)
     decoded = decode_all(Stored(contents), resolution=6)
     assert isinstance(decoded.images, np.memmap)
@@ -275,9 +275,9 @@ def test_no_space_for_a_large_set(monkeypatch, tmp_path):
     def refuse(file: int, start: int, size: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(decoding, "_MEMORY_LIMIT", 100)
-    monkeypatch.setattr(decoding.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(decoding.os, "posix_fallocate", refuse, raising=False)
+    monkeypatch.setattr(pixel_storage, "_MEMORY_LIMIT", 100)
+    monkeypatch.setattr(pixel_storage.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(pixel_storage.os, "posix_fallocate", refuse, raising=False)
     with pytest.raises(AuditError) as caught:
         decode_all(Stored(pngs(2)), resolution=6)
     assert str(caught.value) == (

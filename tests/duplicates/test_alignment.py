@@ -9,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from curv_issues.batches import as_pictures
 from curv_issues.duplicates import alignment
 from curv_issues.duplicates.alignment import (
     MAGNIFIED,
@@ -23,6 +22,7 @@ from curv_issues.duplicates.alignment import (
     quick_similarity,
     similarity,
 )
+from curv_issues.inputs.images import as_pictures
 from tests.duplicates.pictures import blown_up, brighter, canvases, cut, paler, recompressed, textured
 from tests.small import CPU
 

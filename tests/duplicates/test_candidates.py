@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from curv_issues.batches import as_pictures
 from curv_issues.duplicates import candidates as module
 from curv_issues.duplicates.candidates import COMPONENTS, Candidates, axes_of_light, candidates_between, candidates_within, whiten
 from curv_issues.duplicates.descriptor import describe
+from curv_issues.inputs.images import as_pictures
 from tests.duplicates.pictures import brighter, canvases, cut, recompressed, rows_of, textured
 from tests.small import CPU
 

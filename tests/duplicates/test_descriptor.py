@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from curv_issues.batches import as_pictures, to_inputs
 from curv_issues.duplicates import descriptor
 from curv_issues.duplicates.descriptor import COLOUR, COLOUR_WEIGHT, LIGHT, describe, luminance
+from curv_issues.inputs.images import as_pictures, to_inputs
 from tests.duplicates.pictures import brighter, canvases, cut, paler, textured
 from tests.small import CPU
 

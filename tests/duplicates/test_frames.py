@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from curv_issues.batches import to_inputs
 from curv_issues.data.arrays import from_arrays
 from curv_issues.duplicates.base import NEAR
 from curv_issues.duplicates.frames import frame_widths, without_frames
 from curv_issues.duplicates.search import compare_within
+from curv_issues.inputs.images import to_inputs
 from tests.duplicates.pictures import textured
 from tests.small import CPU
 

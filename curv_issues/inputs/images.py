@@ -1,4 +1,4 @@
-"""Batches of pictures from the uint8 array: order, random shift and flip, conversion."""
+"""Images as inputs: order, random shift and flip, conversion from the uint8 array."""
 
 from __future__ import annotations
 
@@ -8,6 +8,64 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+
+from curv_issues.inputs.base import Augmentation, AugmentedBatch, ProbeSpec
+
+SPEC_VALUES = 30_000_000  # values of which mean and deviation are taken: 10,000 colour images of 32 x 32
+_SPEC_CHUNK = 1_000  # images counted at a time
+_LEAST_STD = 1e-3
+
+
+class ImageInputs:
+    """n images, uint8 (n, h, w, c), an array or a memory map; see `Inputs`."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+        self.pixels = as_pictures(images)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(c, h, w)."""
+        height, width, channels = self.images.shape[1:]
+        return channels, height, width
+
+    def spec(self, num_classes: int) -> ProbeSpec:
+        """Return what a probe must fit; means and deviations are those of an evenly spread part of the images."""
+        stride = max(1, -(-self.images.size // SPEC_VALUES))
+        counts = np.zeros((self.shape[0], 256), dtype=np.int64)
+        for start in range(0, len(self), _SPEC_CHUNK * stride):
+            part = self.images[start : start + _SPEC_CHUNK * stride : stride]
+            counts += [np.bincount(part[..., channel].ravel(), minlength=256) for channel in range(len(counts))]
+        values, fractions = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
+        mean = fractions @ values
+        std = np.sqrt((fractions * (values - mean[:, None]) ** 2).sum(axis=1))
+        return ProbeSpec(
+            num_classes=num_classes,
+            channels=self.shape[0],
+            resolution=self.shape[1],
+            mean=tuple(mean.tolist()),
+            std=tuple(np.maximum(std, _LEAST_STD).tolist()),
+        )
+
+    def batch(self, index: Tensor, device: torch.device) -> Tensor:
+        """float32 (b, c, h, w) in [0, 1]."""
+        return to_inputs(self.pixels[index], device)
+
+    def augmented(
+        self, index: Tensor, device: torch.device, *, augmentation: Augmentation, generator: torch.Generator
+    ) -> AugmentedBatch:
+        """Shifted, edges repeated, and mirrored, each image on its own."""
+        views = draw_views(
+            len(index), *self.images.shape[1:3], shift=augmentation.shift, flip=augmentation.flip, generator=generator
+        )
+        return AugmentedBatch(to_inputs(views.of(self.pixels, index), device), views.gradient_of_pictures)
+
+    def mirrored(self, index: Tensor, device: torch.device) -> Tensor:
+        """float32 (b, c, h, w) in [0, 1], flipped left to right."""
+        return self.batch(index, device).flip(3)
 
 
 def as_pictures(images: np.ndarray) -> Tensor:

@@ -9,9 +9,9 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from curv_issues.batches import Views, as_pictures, draw_views, split_evenly, to_inputs
+from curv_issues.inputs.images import SPEC_VALUES, ImageInputs, Views, as_pictures, draw_views, split_evenly, to_inputs
 from tests import reference
-from tests.small import CPU
+from tests.small import CPU, make_data, spec_of
 
 
 def augmented(shown: torch.Tensor, index: torch.Tensor, *, shift: int, flip: bool, generator: torch.Generator) -> torch.Tensor:
@@ -127,3 +127,26 @@ def test_a_repeated_edge_gathers_and_a_hidden_pixel_has_no_gradient() -> None:
     views = Views(rows=torch.tensor([[0, 0, 1]]), columns=torch.tensor([[2, 1, 0]]))
     moved = views.gradient_of_pictures(torch.arange(9.0).reshape(1, 1, 3, 3))
     assert moved.tolist() == [[[[7.0, 5.0, 3.0], [8.0, 7.0, 6.0], [0.0, 0.0, 0.0]]]]
+
+
+def test_spec_is_mean_and_deviation_by_channel() -> None:
+    data = make_data(40, 5, side=8, channels=3)
+    spec = spec_of(data)
+    assert (spec.num_classes, spec.channels, spec.resolution) == (5, 3, 8)
+    np.testing.assert_allclose(spec.mean, (data.images / 255).mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(spec.std, (data.images / 255).std((0, 1, 2)), rtol=1e-4)
+    assert all(type(value) is float for value in (*spec.mean, *spec.std))
+
+
+def test_spec_of_pictures_of_one_colour() -> None:
+    spec = ImageInputs(np.full((50, 8, 8, 1), 255, dtype=np.uint8)).spec(3)
+    assert spec.mean == (1.0,)
+    assert spec.std == (1e-3,)  # what is divided by
+
+
+def test_spec_of_large_pictures_takes_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curv_issues.inputs.images.SPEC_VALUES", 10 * 64)
+    images = make_data(50).images.copy()
+    images[np.arange(50) % 5 != 0] = 0  # left out: of 50 pictures every fifth is looked at
+    np.testing.assert_allclose(ImageInputs(images).spec(3).mean, (images[::5] / 255).mean(), rtol=1e-5)
+    assert SPEC_VALUES >= 9_000 * 32 * 32 * 3

@@ -1,0 +1,49 @@
+"""Where decoded pixels lie: in memory, or in a temporary file if there are many."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+import numpy as np
+
+from curv_issues.errors import AuditError
+
+_MEMORY_LIMIT = 10**9  # Bytes of pixels from which on they lie in a file instead of in memory.
+_CHUNK = 10_000_000  # bytes copied at a time
+
+
+def allocate_pixels(shape: tuple[int, ...]) -> np.ndarray:
+    """A uint8 array of zeros; above 1 GB a memory map of a temporary file without a name.
+
+    Raises:
+        AuditError: the file system of the temporary folder has no space for it.
+    """
+    size = int(np.prod(shape))
+    if size <= _MEMORY_LIMIT:
+        return np.zeros(shape, dtype=np.uint8)
+    try:
+        with tempfile.TemporaryFile(prefix="curv-issues-") as file:
+            if hasattr(os, "posix_fallocate"):  # Else a full disk would kill the process on a write to the map.
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
+    except OSError as error:
+        raise AuditError(
+            f"The decoded pictures need {size / 1e9:.1f} GB in {tempfile.gettempdir()}, which cannot hold them "
+            f"({error.strerror or error}); free space there, set TMPDIR to another folder, or use --max-samples."
+        ) from error
+
+
+def take_pixels(images: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Return the images at `index` (m,), from uint8 (n, h, w, c); of a memory map they stay on disk if they are many.
+
+    Raises:
+        AuditError: the file system of the temporary folder has no space for them.
+    """
+    if not isinstance(images, np.memmap):
+        return images[index]
+    taken = allocate_pixels((len(index), *images.shape[1:]))
+    step = max(1, _CHUNK // max(1, int(np.prod(images.shape[1:]))))
+    for start in range(0, len(index), step):
+        taken[start : start + step] = images[index[start : start + step]]
+    return taken
