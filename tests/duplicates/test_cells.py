@@ -87,6 +87,14 @@ def test_cells_with_too_few_rows_say_so(monkeypatch: pytest.MonkeyPatch) -> None
     check(rows, products, gallery, gallery)
 
 
+def test_where_more_neighbours_are_asked_for_than_there_are_all_are_found() -> None:
+    gallery = clustered(5)
+    for itself, others in ((None, 5), (torch.arange(5), 4)):
+        rows, products = nearest_by_cells(gallery, gallery, 9, itself=itself)
+        assert rows.shape == products.shape == (5, others)
+        assert torch.equal(rows, nearest(gallery, gallery, 9, device=CPU, itself=itself)[0])
+
+
 def test_the_same_rows_have_the_same_centres() -> None:
     gallery = clustered(200)
     state = torch.get_rng_state()

@@ -58,6 +58,13 @@ def test_a_frame_must_be_of_one_colour() -> None:
     assert frame_widths(inputs_of(picture, broken, noisy)).tolist() == [[5, 5], [2, 2], [5, 5]]
 
 
+@pytest.mark.parametrize(("level", "width"), [(4, 5), (5, 2)])
+def test_a_frame_may_differ_from_its_corner_by_four_levels_of_255(level: int, width: int) -> None:
+    picture = framed(PICTURES[0], 5)
+    picture[2, 17] = level
+    assert frame_widths(inputs_of(picture)).tolist() == [[width, width]]
+
+
 def test_bars_on_two_sides() -> None:
     bars = between_bars(PICTURES[0], 6)
     beside = bars.transpose(1, 0, 2).copy()

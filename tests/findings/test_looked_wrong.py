@@ -67,6 +67,11 @@ def test_memorising_in_the_last_epoch_is_enough() -> None:
     assert looked_wrong(np.concatenate([right, wrong]), constant(-1.0, 1.0, 3)).unmemorised_epochs == 2
 
 
+def test_a_label_that_ties_with_another_class_is_not_predicted() -> None:
+    right, wrong = np.tile([0.0, 9.0, 9.0], (80, 1)), np.tile([-9.0, 0.0, 0.0], (20, 1))
+    assert looked_wrong(np.concatenate([right, wrong]), constant(-1.0, 1.0, 3)).unmemorised_epochs == 3
+
+
 def test_the_first_epoch_is_never_called_memorised() -> None:
     margins = np.array([[2.0, 2.0], [3.0, 3.0]])  # below the reference, and predicted
     assert looked_wrong(margins, constant(5.0, 6.0, 2)).unmemorised_epochs == 1

@@ -45,11 +45,18 @@ def test_pictures_of_both_with_both_labels(ours: LabeledData, theirs: LabeledDat
     near = {(9, 23, "cat", "owl", False), (11, 24, "owl", "owl", True)}
     assert listed(table) == {(7, 20, "dog", "dog", True), *copies, *near}
     assert table["agree"].tolist() == [False] * 3 + [True] * 3
+    assert table["row"][table["test"] == PIXELS].tolist() == [4, 30, 7, 31]  # equally similar ones by row
     by_row = table.set_index("row")
     assert (by_row["test"][7], by_row["test"][9], by_row["test"][11]) == (PIXELS, NEAR, NEAR)
     assert by_row["mirrored"].to_dict() == {row: row == 9 for row in by_row.index}
     assert by_row["similarity"][4] == 1
     assert (table["similarity"] >= threshold).all()
+
+
+def test_copies_of_one_row_are_in_the_order_of_the_other_split() -> None:
+    ours, theirs = data_of(PICTURES[:20], [0] * 20), data_of(np.concatenate([PICTURES[20:40], PICTURES[[3, 3]]]), [1] * 21 + [2])
+    table, _ = find_overlap(ours, theirs, device="cpu")
+    assert table[["row", "other_row", "other_given"]].values.tolist() == [[3, 20, "dog"], [3, 21, "owl"]]
 
 
 def test_turned_round_the_sides_are_exchanged(ours: LabeledData, theirs: LabeledData) -> None:
