@@ -189,7 +189,7 @@ def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, 
         rows, _ = nearest(whitened[members[own]], whitened[others], NEIGHBOURS, device=torch.device("cpu"))
         found[own, : rows.shape[1]] = labels[others[rows.numpy()]]
     small = np.flatnonzero(sizes[groups[members]] < LARGE)
-    largest = int(sizes[sizes < LARGE].max(initial=0))
+    largest = int(sizes[groups[members[small]]].max(initial=0))
     index = torch.from_numpy(members[small])
     rows, _ = nearest(whitened[index], whitened, NEIGHBOURS + largest, device=torch.device("cpu"), itself=index)
     near = rows.numpy()
