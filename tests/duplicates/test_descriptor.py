@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from curv_issues.duplicates import descriptor
-from curv_issues.duplicates.descriptor import COLOUR, COLOUR_WEIGHT, LIGHT, describe, luminance
+from curv_issues.duplicates.descriptor import COLOUR, LIGHT, describe, luminance
 from curv_issues.inputs.images import as_pictures, to_inputs
 from tests.duplicates.pictures import brighter, canvases, cut, paler, textured
 from tests.small import CPU
@@ -30,7 +30,7 @@ def twin(picture: np.ndarray) -> np.ndarray:
         )
 
     shape = cells(light, LIGHT) - cells(light, LIGHT).mean()
-    colour = np.concatenate([cells(red - light, COLOUR), cells(blue - light, COLOUR)]) / light.std() / COLOUR * COLOUR_WEIGHT
+    colour = np.concatenate([cells(red - light, COLOUR), cells(blue - light, COLOUR)]) / light.std() / COLOUR * 0.7
     whole = np.concatenate([shape / np.linalg.norm(shape), colour])
     return whole / np.linalg.norm(whole)
 

@@ -10,7 +10,7 @@ import pytest
 
 import curv_issues
 from curv_issues.errors import UsageError
-from curv_issues.findings.again import find_again
+from curv_issues.findings.again import find_again, only_kind
 from curv_issues.result import AuditResult
 from tests.small import make_data
 
@@ -149,6 +149,20 @@ class TestAnotherThreshold:
         changed.summary["duplicates"] = None
         with pytest.raises(UsageError, match="made without looking for duplicates; audit again with duplicates=True"):
             find_again(changed, duplicate_threshold=0.9)
+
+
+def test_the_findings_of_one_kind(copied: AuditResult) -> None:
+    both = find_again(copied, cut_off="10%")
+    count = dict(both.findings["kind"].value_counts())
+    assert count.keys() == {"label_error", "duplicate_conflict"}
+    errors, conflicts = (only_kind(both, kind) for kind in ("label_error", "duplicate_conflict"))
+    assert errors.findings["kind"].tolist() == ["label_error"] * count["label_error"]
+    assert errors.conflicts.empty
+    assert conflicts.findings["kind"].tolist() == ["duplicate_conflict"] * count["duplicate_conflict"]
+    pd.testing.assert_frame_equal(conflicts.conflicts, both.conflicts)
+    assert not conflicts.scores["flagged"].any()
+    with pytest.raises(UsageError, match="Unknown kind of finding 'blur'"):
+        only_kind(both, "blur")
 
 
 @pytest.mark.parametrize(
