@@ -84,6 +84,7 @@ def test_doubts_of_the_automatic_decision() -> None:
         "The probe memorises labels here: in the end it predicts 40% of those that looked wrong in the first 4 epochs"
     )
     assert told(wrong(0), epochs=5).startswith("No label looks wrong to the probe, but it needed 4 of the 5 epochs to learn")
-    assert told(wrong(0), epochs=12) == ""
+    assert told(wrong(0), epochs=7).startswith("No label looks wrong to the probe, but it needed 4 of the 7 epochs to learn")
+    assert told(wrong(0), epochs=8) == ""  # half of them is quick enough
     # classes that were learned well before are judged by the epochs until then: what is memorised later does not matter
     assert told(wrong(2, clear=0.95), memorised=0.9) == ""
