@@ -67,6 +67,13 @@ def test_memorising_in_the_last_epoch_is_enough() -> None:
     assert looked_wrong(np.concatenate([right, wrong]), constant(-1.0, 1.0, 3)).unmemorised_epochs == 2
 
 
+@pytest.mark.parametrize(("epochs", "unmemorised"), [(1, 5), (2, 2)])
+def test_two_epochs_in_a_row_in_which_wrong_labels_are_predicted_are_memorising(epochs: int, unmemorised: int) -> None:
+    right, wrong = np.tile([0.0, 9.0, 9.0, 9.0, 9.0], (80, 1)), np.full((20, 5), -9.0)
+    wrong[:, 2 : 2 + epochs] = 2.0
+    assert looked_wrong(np.concatenate([right, wrong]), constant(-1.0, 1.0, 5)).unmemorised_epochs == unmemorised
+
+
 def test_a_label_that_ties_with_another_class_is_not_predicted() -> None:
     right, wrong = np.tile([0.0, 9.0, 9.0], (80, 1)), np.tile([-9.0, 0.0, 0.0], (20, 1))
     assert looked_wrong(np.concatenate([right, wrong]), constant(-1.0, 1.0, 3)).unmemorised_epochs == 3
