@@ -71,6 +71,7 @@ def aum_with_threshold_samples(
         flagged=flagged,
         trainings=2,
         seconds=time.perf_counter() - start,
+        plain_seconds=probes.plain_seconds,
         info={"is_threshold": is_threshold, "cut_offs": cut_offs},
     )
 

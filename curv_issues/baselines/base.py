@@ -17,6 +17,7 @@ class BaselineResult:
         flagged: bool (n,), the samples it calls wrong; None where it only ranks.
         trainings: number of networks trained from fresh weights.
         seconds: wall-clock time of everything.
+        plain_seconds: of one training on all the data, as long as it took within these trainings; None without trainings.
         info: evidence; each baseline says what it puts there.
     """
 
@@ -24,4 +25,5 @@ class BaselineResult:
     flagged: np.ndarray | None
     trainings: int
     seconds: float
+    plain_seconds: float | None = None
     info: dict[str, Any] = field(default_factory=dict)

@@ -65,5 +65,6 @@ def confident_learning(
         flagged=find_label_issues(data.labels, pred_probs, n_jobs=1),
         trainings=folds,
         seconds=time.perf_counter() - start,
+        plain_seconds=probes.plain_seconds,
         info={"pred_probs": pred_probs, "fold": fold},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -66,6 +67,12 @@ class FreshProbes:
         self._progress = progress
         self._to_train = len(data) if to_train is None else to_train
         self._trained = 0
+        self._seconds = 0.0
+
+    @property
+    def plain_seconds(self) -> float | None:
+        """Seconds that one training on all the data takes, from those that were done; None before the first."""
+        return self._seconds / self._trained * len(self.labels) if self._trained else None
 
     def train(
         self,
@@ -113,7 +120,16 @@ class FreshProbes:
             if probe is None:
                 probe = build_probe(self.options.probe, self.spec).to(self.device).to(memory_format=torch.channels_last)
                 check_probe(probe, self.spec, self.device)
-            trained = probe
+            trained, paused = probe, 0.0
+
+            def pause(epoch: int) -> None:
+                nonlocal paused
+                if on_epoch is not None:
+                    stopped = time.perf_counter()
+                    on_epoch(epoch, trained)
+                    paused += time.perf_counter() - stopped
+
+            start = time.perf_counter()
             train_probe(
                 TrainingState(trained, self.recipe, seed=seed, quantities=quantities),
                 self.inputs,
@@ -121,8 +137,9 @@ class FreshProbes:
                 device=self.device,
                 samples=torch.from_numpy(np.asarray(samples, dtype=np.int64)),
                 on_step=tell,
-                on_epoch=None if on_epoch is None else lambda epoch: on_epoch(epoch, trained),
+                on_epoch=pause,
             )
+            self._seconds += time.perf_counter() - start - paused
         self._trained += size
         return trained
 

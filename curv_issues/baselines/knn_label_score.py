@@ -45,6 +45,8 @@ def knn_label_score(
         DatasetError: the data cannot be audited.
         AuditError: the loss or the embeddings became NaN, or Datalab gave no label scores, as with fewer than 11 samples.
     """
+    import cleanlab  # noqa: F401 - takes up to seconds, once in a process: no part of what the score costs
+
     start = time.perf_counter()
     check_auditable(data)
     trainings = 1 if features is None else 0

@@ -67,6 +67,7 @@ def memorization(
         flagged=None,
         trainings=num_models,
         seconds=time.perf_counter() - start,
+        plain_seconds=probes.plain_seconds,
         info={"is_trained": is_trained, "is_correct": is_correct},
     )
 

@@ -68,6 +68,7 @@ def second_split_forgetting(
         flagged=None,
         trainings=2 * seeds,
         seconds=time.perf_counter() - start,
+        plain_seconds=probes.plain_seconds,
         info={"learned": learned / seeds, "epochs": epochs},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,7 @@ def measure_cell(
     methods: Methods,
     cut_off: str | float = "auto",
     passes: dict[Need, float] | None = None,
+    measure: Callable[[LabeledData, TrainingOptions], dict[Need, float]] = measure_passes,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
     """Plant errors with a seed, train once, run the baselines, and compare everything with the truth.
@@ -51,6 +53,7 @@ def measure_cell(
         methods: what to compare.
         cut_off: of the default ranking; see `FindingOptions`.
         passes: what each kind of pass costs, if it is known already; see `measure_passes`.
+        measure: finds it otherwise.
         progress: told of every step.
 
     Returns:
@@ -67,7 +70,7 @@ def measure_cell(
     run = run_probe(noisy, options, progress=progress)
     if run is None or run.interrupted:
         raise KeyboardInterrupt
-    passes = passes or measure_passes(noisy, options)
+    passes = passes or measure(noisy, options)
     found = _of_the_run(run, noisy, truth, methods, finding, passes)
     decision = found.pop("decision")
     plain_seconds = run.seconds["train"] / (1 + passes_added(options, passes))
@@ -126,6 +129,7 @@ def _of_a_baseline(
         result = load_attribute(info.target)(data, options, progress=progress, **settings)
     except (AuditError, DatasetError) as error:  # such as too few samples of a class: the others go on
         return {score: _failed(found.direction, str(error)) for score, found in info.scores.items()}
+    plain_seconds = result.plain_seconds or plain_seconds  # at best measured while the baseline ran
     seconds = result.seconds + (plain_seconds if info.takes_features else 0.0)  # the features are of the one training run
     return {
         score: _measured(

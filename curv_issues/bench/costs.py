@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -28,15 +28,28 @@ from curv_issues.training import train_probe
 from curv_issues.training_state import TrainingState
 
 PART = 2_048
-REPEATS = 3
+REPEATS = 5
+
+
+class PassCosts:
+    """Measure what each kind of pass costs once for each number of samples: neither noise nor seed changes it."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, dict[Need, float]] = {}
+
+    def __call__(self, data: LabeledData, options: TrainingOptions) -> dict[Need, float]:
+        """Return what `measure_passes` found for the first dataset of this size."""
+        if len(data) not in self._known:
+            self._known[len(data)] = measure_passes(data, options)
+        return self._known[len(data)]
 
 
 def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, float]:
     """Seconds of a pass of each kind over the data, as a multiple of those of a plain training epoch over the same data.
 
     `Need.TRAINING_GRADIENT` is what computing input gradients adds to the epoch; the others are passes of their own, and
-    `Need.TRAINING` is 0. Each is the least of three times, on at most 2,048 samples; all kinds take turns, so that a neighbour
-    who becomes busy makes all of them slower.
+    `Need.TRAINING` is 0. Each is the median of five ratios, on at most 2,048 samples: a plain epoch is timed right before each
+    pass, so that other programs slow both down.
     """
     device = choose_device(options.device)
     resolution, channels = data.images.shape[1], data.images.shape[3]
@@ -73,8 +86,7 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
                     form=recipe.form,
                 )
 
-        seconds = _least_times(run_pass)
-    found = {need: seconds[need] / seconds[Need.TRAINING] for need in Need}
+        found = _median_ratios(run_pass)
     added = found[Need.TRAINING_GRADIENT] - 1
     return {**found, Need.TRAINING: 0.0, Need.TRAINING_GRADIENT: max(0.0, added)}
 
@@ -111,11 +123,17 @@ def _train(
     train_probe(TrainingState(probe, slow, seed=0, quantities=quantities), inputs, labels, device=device)
 
 
-def _least_times(run_pass: Callable[[Need], None]) -> dict[Need, float]:
-    least = dict.fromkeys(Need, math.inf)
+def _median_ratios(run_pass: Callable[[Need], None]) -> dict[Need, float]:
+    """Seconds of each kind of pass over those of the plain epoch before it: the median over the repeats."""
+    ratios: dict[Need, list[float]] = {need: [] for need in Need if need is not Need.TRAINING}
     for _ in range(REPEATS):
-        for need in Need:
-            start = time.perf_counter()
-            run_pass(need)
-            least[need] = min(least[need], time.perf_counter() - start)
-    return least
+        for need, found in ratios.items():
+            plain = _seconds(run_pass, Need.TRAINING)
+            found.append(_seconds(run_pass, need) / plain)
+    return {need: float(np.median(found)) for need, found in ratios.items()}
+
+
+def _seconds(run_pass: Callable[[Need], None], need: Need) -> float:
+    start = time.perf_counter()
+    run_pass(need)
+    return time.perf_counter() - start

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from curv_issues.bench.cell import measure_cell
+from curv_issues.bench.costs import PassCosts
 from curv_issues.bench.methods import Methods
 from curv_issues.bench.results import SCHEMA_VERSION, cell_path, configuration_hash, read_cell, set_aside, write_cell
 from curv_issues.config import TrainingOptions
@@ -73,6 +74,7 @@ def run_bench(
     """
     found = []
     cells = plan.cells()
+    costs = PassCosts()
     for number, (noise, seed) in enumerate(cells):
         if progress:
             progress(Progress("cells", number, len(cells)))
@@ -83,7 +85,14 @@ def run_bench(
             if os.path.lexists(path):
                 LOG.info("%s is damaged or of another version: renamed to %s, measured again.", path, set_aside(path).name)
             measured = measure_cell(
-                data, noise, seed, options=plan.options, methods=plan.methods, cut_off=plan.cut_off, progress=progress
+                data,
+                noise,
+                seed,
+                options=plan.options,
+                methods=plan.methods,
+                cut_off=plan.cut_off,
+                measure=costs,
+                progress=progress,
             )
             result = {
                 "schema_version": SCHEMA_VERSION,

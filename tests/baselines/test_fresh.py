@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+import curv_issues.baselines.fresh as fresh_module
 from curv_issues.baselines.fresh import FreshProbes
 from curv_issues.config import TrainingOptions
 from curv_issues.errors import DatasetError, UsageError
@@ -168,3 +169,25 @@ def test_what_cannot_be_trained_is_refused() -> None:
         FreshProbes(DATA, options(device="nowhere"))
     with pytest.raises(UsageError, match="must give logits of shape"):
         FreshProbes(DATA, options(probe=lambda _spec: nn.Sequential(nn.Flatten(), nn.Linear(64, 9)))).train(ALL, seed=0)
+
+
+def test_the_plain_training_is_timed_without_what_hangs_on_its_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def train_probe(*_: Any, on_epoch: Any, samples: torch.Tensor, **__: Any) -> None:
+        nonlocal now
+        for epoch in range(2):
+            now += 0.1 * len(samples)
+            on_epoch(epoch)
+
+    def evaluate(_epoch: int, _network: nn.Module) -> None:
+        nonlocal now
+        now += 1_000
+
+    monkeypatch.setattr(fresh_module, "train_probe", train_probe)
+    monkeypatch.setattr(fresh_module.time, "perf_counter", lambda: now)
+    fresh = FreshProbes(DATA, options())
+    assert fresh.plain_seconds is None
+    fresh.train(np.arange(10), seed=0, on_epoch=evaluate)
+    fresh.train(np.arange(30), seed=0)
+    assert fresh.plain_seconds == pytest.approx(2 * 0.1 * 50)

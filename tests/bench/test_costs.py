@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from curv_issues.bench.costs import cost_of_score, measure_passes
+import curv_issues.bench.costs as costs
+from curv_issues.bench.costs import PassCosts, cost_of_score, measure_passes
 from curv_issues.config import TrainingOptions
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
@@ -35,3 +38,32 @@ def test_costs() -> None:
     assert found["final_loss"] == found["inconfidence"] == pytest.approx(1 + 0.2 / 10)  # the last pass is enough
     assert found["input_curvature"] == pytest.approx(1.5)
     assert found["label_contrast"] == pytest.approx(2.0)
+
+
+def test_other_programs_slow_a_pass_and_the_epoch_before_it_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine becomes ten times as slow for good, and one pass takes very long."""
+    now, slowness, done = 0.0, 1.0, 0
+    lengths = {need: 1.0 + 0.25 * need for need in Need}
+
+    def run_pass(need: Need) -> None:
+        nonlocal now, slowness, done
+        done += 1
+        slowness = 10.0 if done > 20 else 1.0
+        now += lengths[need] * slowness * (50 if done == 6 else 1)
+
+    monkeypatch.setattr(costs.time, "perf_counter", lambda: now)
+    found = costs._median_ratios(run_pass)
+    assert found == {need: pytest.approx(lengths[need]) for need in Need if need is not Need.TRAINING}
+
+
+def test_passes_are_measured_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def measure(data: Any, _options: TrainingOptions) -> dict[Need, float]:
+        sizes.append(len(data))
+        return {Need.CURVATURE: float(len(sizes))}
+
+    monkeypatch.setattr(costs, "measure_passes", measure)
+    measured = PassCosts()
+    found = [measured(make_data(n), TrainingOptions())[Need.CURVATURE] for n in (60, 90, 60, 90)]
+    assert (found, sizes) == ([1.0, 2.0, 1.0, 2.0], [60, 90])

@@ -11,6 +11,7 @@ import pytest
 import curv_issues.bench.cell as bench_cell
 import curv_issues.bench.run as bench_run
 from curv_issues.baselines import BASELINES
+from curv_issues.baselines.base import BaselineResult
 from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.methods import Methods, parse_methods
 from curv_issues.bench.metrics import detection
@@ -64,6 +65,21 @@ def test_costs_are_multiples_of_the_training_without_input_gradients(monkeypatch
         DATA, parse_noise("uniform:0.1"), 0, options=OPTIONS, methods=parse_methods("margin,ssft", num_samples=0), passes=passes
     )
     assert plain == [pytest.approx(1 / 1.5)]
+
+
+def test_the_plain_training_is_that_within_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main run may be the first of the process, or have had the machine for itself."""
+    values = np.linspace(0, 1, len(DATA))
+    result = BaselineResult({"ssft": values}, flagged=None, trainings=2, seconds=10.0, plain_seconds=4.0)
+    monkeypatch.setattr("curv_issues.baselines.ssft.second_split_forgetting", lambda *_arguments, **_options: result)
+    assert measured(Methods((), ("ssft",)))["methods"]["ssft"]["cost"] == 2.5
+
+
+def test_cells_of_one_run_share_the_costs_of_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = iter(range(1, 100))
+    monkeypatch.setattr("curv_issues.bench.costs.measure_passes", lambda *_: dict.fromkeys(Need, float(next(calls))))
+    cells = run_bench(DATA, replace(PLAN, seeds=1), tmp_path)
+    assert [set(cell["passes"].values()) for cell in cells] == [{1.0}, {1.0}]
 
 
 def test_scores_are_those_of_the_one_run_against_the_truth(cell: dict[str, Any]) -> None:
