@@ -171,6 +171,7 @@ def test_the_findings_of_one_kind(copied: AuditResult) -> None:
         ("reference_margin", None),
         ("reference_margin", {"p90": [0.1], "p99": [0.2], "predicted": [0.0]}),  # of fewer epochs
         ("reference_margin", {"p90": ["a", "b"], "p99": [0.1, 0.2], "predicted": [0.0, 0.0]}),
+        ("reference_margin", {"p90": [0.1, "b"], "p99": [0.1, 0.2], "predicted": [0.0, 0.0]}),
         ("options", []),
         ("num_findings", 3),
         ("cut_off", "auto"),
