@@ -90,7 +90,7 @@ def bench(
 def _deliver(results: list[dict], folder: Path, *, format: str, quiet: bool) -> None:
     import json
 
-    from curv_issues.bench.plots import draw_plots
+    from curv_issues.bench.plots import can_draw, draw_plots
     from curv_issues.bench.results import write_text
     from curv_issues.bench.table import markdown, render
 
@@ -98,7 +98,14 @@ def _deliver(results: list[dict], folder: Path, *, format: str, quiet: bool) -> 
         typer.echo(json.dumps(results, indent=1), color=True)
     else:
         typer.echo(markdown(results) if format == "md" else render(results), color=True)
-    write_text(folder / "bench.md", markdown(results))
-    draw_plots(results, folder / "plots")
+    plots = draw_plots(results, folder / "plots") if can_draw() else []
+    shown = [(plot.noise, plot.title, plot.path.relative_to(folder).as_posix()) for plot in plots]
+    write_text(folder / "bench.md", markdown(results, shown))
+    if not quiet and not can_draw():
+        typer.echo(
+            "Note: No plots were drawn, because matplotlib is not installed; run pip install 'curv-issues[plots]', then this "
+            "command again with --resume.",
+            err=True,
+        )
     if format == "table" or not quiet:
         typer.echo(visible(f"Results: {folder}"), err=format != "table")

@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 CURVE_POINTS = 200
 HISTOGRAM_BINS = 50
+CROWDED = 0.2  # of the range, below which half of the values make a logarithmic scale
 
 
 def detection(truth: np.ndarray, suspect: np.ndarray) -> dict[str, float] | None:
@@ -65,21 +66,29 @@ def flagging(truth: np.ndarray, flagged: np.ndarray) -> dict[str, Any]:
 
 
 def curves(truth: np.ndarray, suspect: np.ndarray) -> dict[str, Any] | None:
-    """ROC and precision-recall curve, each thinned out to about 200 points; None where all or none are wrong."""
+    """ROC and precision-recall curve, each thinned out to about 200 points; None where all or none are wrong.
+
+    The precision-recall curve begins with the most suspect samples: there is no precision at recall 0.
+    """
     if truth.all() or not truth.any():
         return None
     false_positive_rate, true_positive_rate, _ = roc_curve(truth, suspect)
     precision, recall, _ = precision_recall_curve(truth, suspect)
     return {
         "roc": _thinned(false_positive_rate, true_positive_rate),
-        "precision_recall": _thinned(recall[::-1], precision[::-1]),
+        "precision_recall": _thinned(recall[-2::-1], precision[-2::-1]),  # scikit-learn ends with recall 0, precision 1
     }
 
 
 def histogram(truth: np.ndarray, values: np.ndarray) -> dict[str, list[float]]:
-    """Counts of right and wrong samples in 50 bins from the 0.5th to the 99.5th percentile; the rest joins the end bins."""
-    low, high = np.percentile(values, (0.5, 99.5))
-    edges = np.linspace(low, high if high > low else low + 1, HISTOGRAM_BINS + 1)
+    """Counts of right and wrong samples in 50 bins from the 0.5th to the 99.5th percentile; the rest joins the end bins.
+
+    The bins are equally wide, on a logarithmic scale where the values are positive and half of them lie in the lowest fifth of
+    this range.
+    """
+    low, middle, high = np.percentile(values, (0.5, 50, 99.5))
+    spaced = np.geomspace if low > 0 and middle - low < CROWDED * (high - low) else np.linspace
+    edges = spaced(low, high if high > low else low + 1, HISTOGRAM_BINS + 1)
     clipped = np.clip(values, edges[0], edges[-1])
     return {
         "edges": edges.tolist(),

@@ -1,12 +1,13 @@
-"""Pictures of a benchmark, made from its cells alone."""
+"""Plots of a benchmark, made from its cells alone. They need matplotlib, which the extra `plots` installs."""
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,50 +21,86 @@ if TYPE_CHECKING:
 
 MOST_LINES = 8
 COLUMNS = 4
+COLOURS = {"right": "tab:blue", "wrong": "tab:red"}
+LEGENDS = {"right": "right labels", "wrong": "planted errors"}
+SUSPECT = {"high": ("suspect \N{RIGHTWARDS ARROW}", 0.98, "right"), "low": ("\N{LEFTWARDS ARROW} suspect", 0.02, "left")}
+"""Direction of a score -> the mark at the suspect end of its histogram, where it is, and how it is aligned."""
 
 
-def draw_plots(results: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
-    """Write all plots of some cells as PNG files, and tell their paths.
+class Plot(NamedTuple):
+    """A written plot.
+
+    Attributes:
+        path: the PNG file.
+        title: one line for people.
+        noise: of the cells that it shows; None: of several.
+    """
+
+    path: Path
+    title: str
+    noise: str | None
+
+
+def can_draw() -> bool:
+    """Return whether matplotlib is installed."""
+    try:
+        importlib.import_module("matplotlib.figure")
+    except ImportError:
+        return False
+    return True
+
+
+def draw_plots(results: Sequence[dict[str, Any]], folder: Path) -> list[Plot]:
+    """Write all plots of some cells as PNG files.
 
     `curves`: ROC and precision-recall by method. `histograms`: the scores of right samples and planted ones, as in figure 5 of
     Garg et al. 2023. `curvature`: curvature over the epochs, as in their figures 6 and 8. These are of the first seed, a
-    file a noise. `rates`: AUROC against the noise rate, mean over the seeds, where a kind has several rates.
+    file a noise. `rates`: AUROC against the noise rate, mean and standard deviation over the seeds, where a kind has several rates.
     """
     written = []
     for noise, cells in by_noise(results).items():
         if cells[0]["methods"]["default"]["curves"] is None:
             continue  # nothing was planted
         slug = re.sub(r"[^\w.+-]+", "-", noise)[-60:]
-        for name, draw in (("curves", draw_curves), ("histograms", draw_histograms), ("curvature", draw_curvature)):
-            written.append(_save(draw(cells[0]), folder / f"{name}-{slug}.png"))
+        for name, title, draw in (
+            ("curves", "ROC and precision-recall curves", draw_curves),
+            ("histograms", "Histograms of the scores", draw_histograms),
+            ("curvature", "Input curvature by epoch", draw_curvature),
+        ):
+            written.append(Plot(_save(draw(cells[0]), folder / f"{name}-{slug}.png"), title, noise))
     for kind, rates in _by_kind(results).items():
         if len(rates) > 1:
-            written.append(_save(draw_rates(rates), folder / f"rates-{kind}.png"))
+            written.append(Plot(_save(draw_rates(rates), folder / f"rates-{kind}.png"), f"AUROC by noise rate, {kind}", None))
     return written
 
 
 def draw_curves(cell: dict[str, Any]) -> Figure:
     """ROC and precision-recall curves of the methods with the highest AUROC."""
-    figure, ((roc, precision),) = _figure(1, 2, (11, 4.6))
+    figure, ((roc, precision),) = _figure(1, 2, (12, 4.6))
     for name in _best(cell):
         curves = cell["methods"][name]["curves"]
-        roc.plot(*np.array(curves["roc"]).T, label=name)
-        precision.plot(*np.array(curves["precision_recall"]).T, label=name)
+        (line,) = roc.plot(*np.array(curves["roc"]).T, label=name)
+        # With tied scores recall moves in steps: between two points it is the precision of the second that was measured.
+        points = np.array(curves["precision_recall"])
+        points = points[: np.searchsorted(points[:, 0], 1.0) + 1]  # once everything is found, precision only falls
+        precision.plot(*points.T, drawstyle="steps-pre", color=line.get_color(), label=name)
+        precision.plot(*points[0], "o", color=line.get_color(), markersize=4)
+    roc.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="chance")
     roc.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
-    precision.set(xlabel="recall", ylabel="precision", title="Precision and recall", ylim=(0, 1.02))
-    precision.legend(fontsize=8)
+    precision.set(xlabel="recall", ylabel="precision", title="Precision and recall", xlim=(-0.02, 1.02), ylim=(0, 1.02))
+    _legend_beside(figure, roc)
     return _titled(figure, cell)
 
 
 def draw_histograms(cell: dict[str, Any]) -> Figure:
     """Histograms of every score, right and planted samples each to a full height of 1."""
     names = [name for name, method in cell["methods"].items() if method["histogram"] is not None]
-    figure, axes = _figure(-(-len(names) // COLUMNS), COLUMNS, (3.2 * COLUMNS, 2.2 * -(-len(names) // COLUMNS)))
+    figure, axes = _figure(-(-len(names) // COLUMNS), COLUMNS, (3.2 * COLUMNS + 1.5, 2.2 * -(-len(names) // COLUMNS) + 0.4))
     for axis, name in zip(axes.flat, names, strict=False):
-        _draw_histogram(axis, cell["methods"][name]["histogram"], name)
+        _draw_histogram(axis, cell["methods"][name], name)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
-    axes.flat[0].legend(fontsize=7)
+    _legend_beside(figure, axes.flat[0])
     return _titled(figure, cell)
 
 
@@ -71,34 +108,38 @@ def draw_curvature(cell: dict[str, Any]) -> Figure:
     """Mean curvature of right and planted samples by epoch, and its AUROC."""
     by_epoch = cell["curvature_by_epoch"]
     epochs = np.arange(1, len(by_epoch["auroc"]) + 1)
-    figure, ((mean, auroc),) = _figure(1, 2, (10, 4))
-    for kind, color in (("right", "tab:blue"), ("wrong", "tab:red")):
-        mean.plot(epochs, _numbers(by_epoch[kind]), "o-", color=color, label="planted" if kind == "wrong" else kind)
+    figure, ((mean, auroc),) = _figure(1, 2, (11, 4))
+    for kind, color in COLOURS.items():
+        mean.plot(epochs, _numbers(by_epoch[kind]), "o-", color=color, label=LEGENDS[kind])
     mean.set(xlabel="epoch", ylabel="mean input curvature", yscale="log", title="Curvature over training")
-    mean.legend(fontsize=8)
+    _legend_beside(figure, mean)
     auroc.plot(epochs, _numbers(by_epoch["auroc"]), "o-", color="black")
     auroc.set(xlabel="epoch", ylabel="AUROC of that epoch's curvature", title="Detection by a single epoch")
     return _titled(figure, cell)
 
 
 def draw_rates(rates: dict[float, list[dict[str, Any]]]) -> Figure:
-    """AUROC against the noise rate, mean over the seeds."""
-    figure, axes = _figure(1, 1, (7, 4.6))
+    """AUROC against the noise rate: mean over the seeds, with bars of one standard deviation where there are several."""
+    figure, axes = _figure(1, 1, (8.5, 4.6))
     axis = axes.item()
     ordered = sorted(rates)
     first = rates[ordered[0]][0]
     for name in _best(first):
-        axis.plot(ordered, [_mean_auroc(rates[rate], name) for rate in ordered], "o-", label=name)
+        means, deviations = zip(*(_mean_auroc(rates[rate], name) for rate in ordered), strict=True)
+        axis.errorbar(ordered, means, yerr=deviations, fmt="o-", capsize=3, label=name)
     axis.set(xlabel="noise rate", ylabel="AUROC")
-    axis.set_title(visible(first["cell"]["dataset"]["source"]), parse_math=False)  # a dollar in a path is no formula
-    axis.legend(fontsize=8)
+    seeds = max(map(len, rates.values()))
+    spread = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
+    axis.set_title(visible(f"{_short(first['cell']['dataset']['source'])}{spread}"), fontsize=10, parse_math=False)
+    _legend_beside(figure, axis)
     return figure
 
 
-def _mean_auroc(cells: Sequence[dict[str, Any]], name: str) -> float:
-    """Mean over the cells in which the method did not fail; NaN if there are none."""
+def _mean_auroc(cells: Sequence[dict[str, Any]], name: str) -> tuple[float, float]:
+    """Mean and standard deviation over the cells in which the method did not fail; NaN and 0 where they do not exist."""
     found = [cell["methods"][name]["detection"] for cell in cells]
-    return float(np.mean([detection["auroc"] for detection in found if detection] or [np.nan]))
+    values = [detection["auroc"] for detection in found if detection]
+    return float(np.mean(values or [np.nan])), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _best(cell: dict[str, Any]) -> list[str]:
@@ -118,12 +159,17 @@ def _by_kind(results: Sequence[dict[str, Any]]) -> dict[str, dict[float, list[di
     return found
 
 
-def _draw_histogram(axis: Axes, histogram: dict[str, list[float]], name: str) -> None:
-    edges = np.array(histogram["edges"])
-    for kind, color in (("right", "tab:blue"), ("wrong", "tab:red")):
-        counts = np.array(histogram[kind], dtype=float)
+def _draw_histogram(axis: Axes, method: dict[str, Any], name: str) -> None:
+    edges = np.array(method["histogram"]["edges"])
+    for kind, color in COLOURS.items():
+        counts = np.array(method["histogram"][kind], dtype=float)
         heights = counts / max(1.0, counts.max())
-        axis.stairs(heights, edges, fill=True, alpha=0.5, color=color, label="planted" if kind == "wrong" else kind)
+        axis.stairs(heights, edges, fill=True, alpha=0.5, color=color, label=LEGENDS[kind])
+    if edges[-1] - edges[-2] > 1.01 * (edges[1] - edges[0]):
+        axis.set_xscale("log")  # the bins are
+    mark, place, alignment = SUSPECT[method["direction"]]
+    axis.text(place, 0.97, mark, transform=axis.transAxes, ha=alignment, va="top", fontsize=7)
+    axis.set_ylim(0, 1.25)  # room for the mark
     axis.set_title(name, fontsize=8)
     axis.tick_params(labelsize=6)
     axis.set_yticks([])
@@ -140,10 +186,23 @@ def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure,
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
+def _legend_beside(figure: Figure, axis: Axes) -> None:
+    """Put the legend of one plot to the right of all of them."""
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+
+
 def _titled(figure: Figure, cell: dict[str, Any]) -> Figure:
-    title = f"{cell['cell']['dataset']['source']}, {cell['cell']['noise']}, seed {cell['cell']['seed']}"
-    figure.suptitle(visible(title), fontsize=10, parse_math=False)
+    title = f"{_short(cell['cell']['dataset']['source'])}, {_short(cell['cell']['noise'])}, seed {cell['cell']['seed']}"
+    figure.suptitle(visible(title), fontsize=10, parse_math=False)  # a dollar in a name is no formula
     return figure
+
+
+def _short(text: str) -> str:
+    """Return a source or noise without the folders of a path in it: `file:labels.csv:worst` for `file:/data/labels.csv:worst`."""
+    kind, colon, path = text.partition("file:")
+    place = path if colon else kind
+    last = re.split(r"[/\\]+", place.rstrip("/\\"))[-1] or place
+    return f"{kind}{colon}{last}" if colon else last
 
 
 def _save(figure: Figure, path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -88,8 +89,13 @@ def title_of(results: Sequence[dict[str, Any]]) -> str:
     return f"{first['cell']['noise']}: {wrong:,.0f} of {counted(first['n'], 'sample')} to find, {counted(len(results), 'seed')}"
 
 
-def markdown(results: Sequence[dict[str, Any]]) -> str:
-    """All tables, a heading above each."""
+def markdown(results: Sequence[dict[str, Any]], plots: Sequence[tuple[str | None, str, str]] = ()) -> str:
+    """All tables, a heading above each.
+
+    Args:
+        results: the cells.
+        plots: noise, title and relative path of each image; it is shown below the table of its noise, or, with None, at the end.
+    """
     first = results[0]
     dataset, machine = first["cell"]["dataset"], first["made_by"]["machine"]
     recipe = first["recipe"]
@@ -102,10 +108,13 @@ def markdown(results: Sequence[dict[str, Any]]) -> str:
         "Mean ± standard deviation over the seeds. k is the number of samples to find. "
         "Cost is a multiple of the plain training; what is measured in the one run shares it.",
     ]
-    for cells in by_noise(results).values():
+    for noise, cells in by_noise(results).items():
         lines += ["", f"## {escape_markdown(title_of(cells))}", "", _line(HEADER), _line(["---"] + ["---:"] * (len(HEADER) - 1))]
         lines += [_line(row) for row in rows_of(cells)]
         lines += [f"\n{escape_markdown(remark)}" for remark in remarks(cells)]
+        lines += [_image(title, path) for shown, title, path in plots if shown == noise]
+    overall = [_image(title, path) for shown, title, path in plots if shown is None]
+    lines += ["", "## All noise rates", *overall] if overall else []
     return "\n".join(lines) + "\n"
 
 
@@ -116,6 +125,10 @@ def render(results: Sequence[dict[str, Any]]) -> str:
         for cells in by_noise(results).values()
     ]
     return "\n\n".join(parts)
+
+
+def _image(title: str, path: str) -> str:
+    return f"\n![{escape_markdown(title)}]({quote(path)})"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -47,12 +47,12 @@ def test_curves_are_thin_and_keep_their_ends() -> None:
     suspect = rng.normal(size=5_000) + truth
     found = curves(truth, suspect)
     assert found is not None
-    for name, ends in (("roc", ([0, 0], [1, 1])), ("precision_recall", ([0, None], [1, None]))):
+    for name, ends in (("roc", ([0, 0], [1, 1])), ("precision_recall", ([None, 1], [1, None]))):
         points = found[name]
         assert len(points) <= 202
         assert all(a <= b for (a, _), (b, _) in itertools.pairwise(points))
         for point, end in zip((points[0], points[-1]), ends, strict=True):
-            assert point[0] == end[0]
+            assert end[0] is None or point[0] == end[0]
             assert end[1] is None or point[1] == end[1]
     assert found["precision_recall"][-1][1] == pytest.approx(truth.mean(), abs=0.01)
 
@@ -87,3 +87,22 @@ def test_histograms_count_everybody() -> None:
     assert sum(found["wrong"]) == truth.sum()
     assert sum(found["right"]) == (~truth).sum()
     assert sum(histogram(truth, np.ones(901))["right"]) == (~truth).sum()
+
+
+def test_the_precision_recall_curve_begins_with_the_most_suspect_samples() -> None:
+    found = curves(np.array([True, False, True, False]), np.array([2.0, 2.0, 1.0, 0.0]))
+    assert found is not None
+    assert found["precision_recall"] == [[0.5, 0.5], [1.0, 0.66667], [1.0, 0.5]]
+
+
+def test_histograms_are_logarithmic_where_the_values_are_crowded_at_the_low_end() -> None:
+    truth = np.arange(1_000) < 100
+    for values, logarithmic in (
+        (np.geomspace(1e-4, 10, 1_000), True),
+        (np.linspace(0.001, 1, 1_000), False),  # ranks
+        (np.geomspace(1e-4, 10, 1_000) - 1, False),  # negative ones too
+        (10 - np.geomspace(1e-4, 9, 1_000), False),  # crowded at the other end
+    ):
+        edges = np.array(histogram(truth, values)["edges"])
+        widths = np.diff(np.log(edges)) if logarithmic else np.diff(edges)
+        np.testing.assert_allclose(widths, widths[0])

@@ -93,3 +93,16 @@ def test_a_table_a_noise() -> None:
     text = render(cells)
     assert text.count("AUROC within classes") == 2
     assert "asymmetric:0.2: 20 of 200 samples to find, 1 seed" in text
+
+
+def test_plots_are_shown_with_the_table_of_their_noise() -> None:
+    cells = [make_cell("uniform:0.1"), make_cell("uniform:0.2")]
+    plots = [("uniform:0.2", "ROC [a]", "plots/a b(1).png"), (None, "By rate", "plots/rates.png")]
+    text = markdown(cells, plots)
+    images = [child for token in MarkdownIt().parse(text) for child in token.children or [] if child.type == "image"]
+    assert [(image.content, image.attrs["src"]) for image in images] == [
+        (r"ROC \[a\]", "plots/a%20b%281%29.png"),
+        ("By rate", "plots/rates.png"),
+    ]
+    assert text.index("## uniform:0.2") < text.index("plots/a%20b") < text.index("## All noise rates") < text.index("rates.png")
+    assert "![" not in markdown(cells)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,31 @@ def test_tables_plots_and_cells(data: Path) -> None:
     assert plots == {f"{kind}-uniform-{rate}.png" for kind in ("curves", "histograms", "curvature") for rate in ("0.1", "0.2")} | {
         "rates-uniform.png"
     }
+
+
+def test_bench_md_shows_the_plots(data: Path) -> None:
+    assert run("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "uniform:0.2", "--output", "out").exit_code == 0
+    shown = re.findall(r"!\[.*\]\((.*)\)", Path("out/bench.md").read_text())
+    assert sorted(shown) == sorted(f"plots/{path.name}" for path in Path("out/plots").iterdir())
+    assert len(shown) == 7
+
+
+def test_without_matplotlib_all_but_the_plots_is_there_with_a_note(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--output", "out")
+    result = run(*line)
+    assert result.exit_code == 0
+    assert "uniform:0.1: 6 of 60 samples to find, 1 seed" in result.stdout
+    (note,) = (text for text in result.stderr.splitlines() if text.startswith("Note: No plots were drawn"))
+    assert "pip install 'curv-issues[plots]'" in note
+    assert not Path("out/plots").exists()
+    assert "![" not in Path("out/bench.md").read_text()
+    assert run(*line, "--resume", "-q").stderr == ""
+    monkeypatch.undo()
+    assert run(*line, "--resume").exit_code == 0
+    assert len(list(Path("out/plots").iterdir())) == 3
 
 
 def test_resume_runs_the_missing_cells_only(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +119,7 @@ def test_a_full_disk_keeps_finished_cells(data: Path, monkeypatch: pytest.Monkey
         return real(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "write_text", write_text)
-    line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "none", "--output", "out")
+    line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "none", "--output", "out", "-q")  # a slow run tells of it
     check_error(run(*line), 4, "cannot be written (No space left on device). Finished cells are kept: free some space")
     assert [path.name.partition("-seed")[0] for path in Path("out/cells").iterdir()] == ["uniform-0.1"]
 
