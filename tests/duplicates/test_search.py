@@ -387,3 +387,9 @@ def test_files_without_hash_are_not_known_to_be_identical() -> None:
     tests = search.tests_of_identical(one, other)
     assert tests.tolist() == [BYTES, PIXELS, PIXELS, PIXELS]
     assert tests.dtype == object
+
+
+def test_progress_counts_the_steps_and_ends_with_the_last() -> None:
+    steps: list[tuple[int, int]] = []
+    compare_within(from_arrays(textured(12), np.arange(12) % 3), device="cpu", on_step=lambda *step: steps.append(step))
+    assert steps == [(1, 2), (2, 2)]

@@ -84,6 +84,10 @@ def test_the_first_epoch_is_never_called_memorised() -> None:
     assert looked_wrong(margins, constant(5.0, 6.0, 2)).unmemorised_epochs == 1
 
 
+def test_one_right_label_is_all_that_can_be_clear() -> None:
+    assert looked_wrong(np.array([[5.0], [-5.0]]), constant(0.0, 1.0, 1)).clear_share == 1
+
+
 def test_where_no_label_is_ever_learned_all_look_wrong() -> None:
     found = looked_wrong(np.full((10, 4), -5.0), constant(0.0, 1.0, 4))
     assert found.mask.all()
