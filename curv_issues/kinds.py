@@ -45,7 +45,7 @@ class KindInfo:
 
     Attributes:
         module: has `judge(evidence, options)`, see `findings.judgement`, and, where the kind has a table to show,
-            `section(result, limit)`, see `findings.section`.
+            `section(result, limit, longest_path)`, see `findings.section`.
         about: what such a finding is, in a sentence or two.
         tables: the tables of a result that it fills, by name.
         table_of_findings: the one of them whose rows are the samples of the findings; None: there is none.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from rich.cells import cell_len
+
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # Marks, embeddings, overrides and isolates: they would reorder the text beside them.
 _BIDI_CONTROLS = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
@@ -21,3 +23,16 @@ def _visible_character(character: str) -> str:
     if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") or code in _BIDI_CONTROLS:
         return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
     return character
+
+
+def cut_middle(text: str, width: int) -> str:
+    """Return text of at most that many cells on a terminal, with "..." for what is cut out before its middle."""
+    if cell_len(text) <= width:
+        return text
+    start = text[: max(0, width - 3) // 3]
+    while cell_len(start) > max(0, width - 3) // 3:  # some characters are two cells wide
+        start = start[:-1]
+    end = text[-max(1, width - 3 - cell_len(start)) :]
+    while cell_len(end) > width - 3 - cell_len(start) and len(end) > 1:
+        end = end[1:]
+    return f"{start}...{end}"

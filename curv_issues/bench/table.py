@@ -11,7 +11,7 @@ import numpy as np
 
 from curv_issues.counting import counted
 from curv_issues.report.markdown_text import escape_markdown
-from curv_issues.report.plain import plain_table
+from curv_issues.report.plain import WIDEST, plain_table, table_width
 from curv_issues.visible import visible
 
 METRICS = ("auroc", "average_precision", "precision_at_k")
@@ -119,12 +119,19 @@ def markdown(results: Sequence[dict[str, Any]], plots: Sequence[tuple[str | None
 
 
 def render(results: Sequence[dict[str, Any]]) -> str:
-    """All tables, for a terminal."""
-    parts = [
-        "\n".join([visible(title_of(cells)), plain_table(HEADER, rows_of(cells), numbers=True), *map(visible, remarks(cells))])
-        for cells in by_noise(results).values()
-    ]
+    """All tables, for a terminal: within 100 columns, and without the deviations where it is narrower."""
+    header = [name.replace(" ", "\n") for name in HEADER]
+    parts = []
+    for cells in by_noise(results).values():
+        rows = [(row[0], *map(_compact, row[1:])) for row in rows_of(cells)]
+        parts.append("\n".join([visible(title_of(cells)), plain_table(header, rows, numbers=True), *map(visible, remarks(cells))]))
     return "\n\n".join(parts)
+
+
+def _compact(cell: str) -> str:
+    """Return a mean with its deviation in few characters: `0.912±.012` for `0.912 ± 0.012`."""
+    mean, _, deviation = cell.partition(" ± ")
+    return f"{mean}±{deviation.removeprefix('0')}" if deviation and table_width() == WIDEST else mean
 
 
 def _image(title: str, path: str) -> str:

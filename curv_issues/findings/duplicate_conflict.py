@@ -17,6 +17,7 @@ from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.section import Section
 from curv_issues.result_tables import TABLES
 from curv_issues.tables import text_column
+from curv_issues.visible import cut_middle, visible
 
 if TYPE_CHECKING:
     from curv_issues.result import AuditResult
@@ -227,7 +228,7 @@ def _numbered(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(group=pd.factorize(table["group"])[0].astype(np.int64))
 
 
-def section(result: AuditResult, limit: int) -> Section:
+def section(result: AuditResult, limit: int, longest_path: int | None) -> Section:
     """Return the first groups in conflict, one per row, with the labels of each side by side.
 
     `similarity` and `test` are those of the group's best link. `right` has the labels that the evidence speaks for with their
@@ -236,7 +237,7 @@ def section(result: AuditResult, limit: int) -> Section:
     lines = []
     for _, members in itertools.islice(result.conflicts.groupby("group"), limit):
         sides = {
-            name: "; ".join(_label_with_rows(label, rows) for label, rows in part.groupby("given", sort=False))
+            name: "; ".join(_label_with_rows(label, rows, longest_path) for label, rows in part.groupby("given", sort=False))
             for name, part in (("right", members[~members["suspect"]]), ("suspect", members[members["suspect"]]))
         }
         lines.append({"similarity": f"{members['similarity'].max():.3f}", "test": members.iloc[0]["test"], **sides})
@@ -250,7 +251,12 @@ def section(result: AuditResult, limit: int) -> Section:
     )
 
 
-def _label_with_rows(label: str, rows: pd.DataFrame) -> str:
+def _label_with_rows(label: str, rows: pd.DataFrame, longest_path: int | None) -> str:
+    def place(row: int, path: object) -> str:
+        if not isinstance(path, str):
+            return str(row)
+        return f"{row} {path if longest_path is None else cut_middle(visible(path), longest_path)}"
+
     places = zip(rows["row"].head(_MOST_ROWS), rows["path"].astype(object), strict=False)
-    listed = ", ".join(f"{row} {path}" if isinstance(path, str) else str(row) for row, path in places)
+    listed = ", ".join(place(row, path) for row, path in places)
     return f"{label}: {listed}{', ...' if len(rows) > _MOST_ROWS else ''}"

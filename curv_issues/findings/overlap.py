@@ -90,7 +90,7 @@ def overlap_table(evidence: Evidence, other: OtherSplit) -> pd.DataFrame:
     return table[TABLES["overlap"].names].reset_index(drop=True)
 
 
-def section(result: AuditResult, limit: int) -> Section | None:
+def section(result: AuditResult, limit: int, _: int | None) -> Section | None:
     """Return the images that also appear in the other split with a different label; None if there is no other split."""
     if result.overlap is None:
         return None

@@ -10,11 +10,9 @@ from curv_issues.errors import UsageError
 from curv_issues.report.plain import plain_table
 from curv_issues.trackers import SCORES
 
-COLUMNS = ("score", "suspect", "measured", "cost", "source", "description")
-
 
 def list_scores() -> list[dict[str, Any]]:
-    """One entry a score, with the columns above; `measured` is "always", "on demand", or by which baseline of `bench`."""
+    """One entry a score; `measured` is "always", "on demand", or by which baseline of `bench`."""
     return [
         {
             "score": name,
@@ -49,4 +47,11 @@ def render_scores(format: str) -> str:
         return json.dumps(list_scores(), indent=2)
     if format != "table":
         raise UsageError(f"Unknown format {format!r}; choose one of: table, json.")
-    return plain_table(COLUMNS, [[entry[column] for column in COLUMNS] for entry in list_scores()])
+    return plain_table(("score", "suspect", "measured", "description, cost, source"), list(map(_row, list_scores())))
+
+
+def _row(entry: dict[str, str]) -> list[str]:
+    """Cells of the table: long texts share one column, so that it fits 100 characters."""
+    measured, _, baseline = entry["measured"].partition(": ")
+    lines = [entry["description"], *([f"baseline: {baseline}"] if baseline else []), f"cost: {entry['cost']}", entry["source"]]
+    return [entry["score"], entry["suspect"], measured, "\n".join(lines)]

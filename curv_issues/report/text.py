@@ -62,15 +62,16 @@ def merged_findings(result: AuditResult) -> pd.DataFrame:
     return first.sort_index().assign(kind=lambda frame: frame["row"].map(kinds)).reset_index(drop=True)
 
 
-def sections(result: AuditResult, limit: int | None = None) -> list[Section]:
+def sections(result: AuditResult, limit: int | None = None, *, longest_path: int | None = None) -> list[Section]:
     """Return what each kind of finding shows beside the list of findings, as `visible` text.
 
     Args:
         result: the audit.
         limit: at most that many rows each; None means `TOP`.
+        longest_path: cells on a terminal; longer paths within a text are cut in the middle. None: never.
     """
     makers = [getattr(importlib.import_module(info.module), "section", None) for info in KINDS.values()]
-    found = [maker(result, TOP if limit is None else limit) for maker in makers if maker is not None]
+    found = [maker(result, TOP if limit is None else limit, longest_path) for maker in makers if maker is not None]
     return [replace(section, rows=_as_text(section.rows)) for section in found if section is not None]
 
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import io
 import re
+import sys
 
 import numpy as np
+import pytest
 from markdown_it import MarkdownIt
 
+from curv_issues.baselines import BASELINES
 from curv_issues.bench.table import HEADER, by_noise, markdown, remarks, render, rows_of, spread, title_of
+from curv_issues.trackers import SCORES
 from curv_issues.visible import visible
 from tests.bench.cells import make_cell
 
@@ -91,7 +96,7 @@ def test_a_table_a_noise() -> None:
     ]
     assert sum(token.type == "tr_open" for token in tokens) == 2 * 3
     text = render(cells)
-    assert text.count("AUROC within classes") == 2
+    assert len(re.findall(r"^method .* cost$", text, re.MULTILINE)) == 2
     assert "asymmetric:0.2: 20 of 200 samples to find, 1 seed" in text
 
 
@@ -106,3 +111,27 @@ def test_plots_are_shown_with_the_table_of_their_noise() -> None:
     ]
     assert text.index("## uniform:0.2") < text.index("plots/a%20b") < text.index("## All noise rates") < text.index("rates.png")
     assert "![" not in markdown(cells)
+
+
+def test_a_table_fits_100_columns_and_a_narrower_terminal_without_deviations(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("default", "margin", max(SCORES, key=len), max((score for b in BASELINES.values() for score in b.scores), key=len))
+    cells = [make_cell(seed=seed, methods=names) for seed in (0, 1, 2)]
+    cells[0]["methods"]["margin"]["cost"] = 99.0
+    lines = render(cells).splitlines()
+    assert max(map(len, lines)) <= 100
+    default = dict(zip(HEADER, rows_of(cells)[0], strict=True))
+    mean, deviation = default["AUROC"].split(" ± 0")
+    assert f"{mean}±{deviation}" in next(line for line in lines if line.startswith("default ")).split()
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = render(cells).splitlines()
+    assert max(map(len, narrow)) <= 80
+    assert mean in next(line for line in narrow if line.startswith("default ")).split()
+    assert "±" not in "".join(narrow)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert render(cells).splitlines() == lines

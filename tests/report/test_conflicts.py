@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from curv_issues.report import render
+from curv_issues.report import render, table
 from curv_issues.report.text import merged_findings, sections
 from curv_issues.result import AuditResult
 from tests.made_up import result_of, result_parts
@@ -63,6 +63,18 @@ def test_paths_are_shown_where_there_are_any() -> None:
     result = with_conflicts()
     result.conflicts.loc[result.conflicts["row"] == 20, "path"] = "bird/\n2.png"
     assert conflict_rows(result, 1).iloc[0]["right"] == "bird: 20 bird/\\n2.png"
+
+
+def test_where_it_is_narrow_paths_are_cut_in_the_middle() -> None:
+    result = with_conflicts()
+    path = "animals/birds/of_the_north/0123456789abcdef.png"
+    result.conflicts["path"] = path
+    lines = table.render(result, width=80).splitlines()
+    shown = [word for line in lines for word in line.split() if "..." in word]
+    assert len(shown) == 5
+    assert all(path.endswith(word.rstrip(",;").split("...")[1]) for word in shown)
+    assert max(map(len, lines)) <= 80
+    assert table.render(result, width=1_000).count(path) == 5
 
 
 def test_long_groups_are_cut() -> None:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from rich.cells import cell_len
 
 from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute
 from curv_issues.report import FORMATS, render, table
+from curv_issues.report.text import cut_middle
 from curv_issues.result import AuditResult
 from curv_issues.visible import visible
 from tests.made_up import make_result, result_parts
@@ -246,14 +248,33 @@ class TestTable:
             for text in (names[i % 3], names[(i + 1) % 3], path or ""):
                 assert visible(text).strip() in line
 
-    def test_narrow_folds_and_loses_nothing(self) -> None:
-        path = "train/a_class_with_a_name/0123456789abcdef0123456789abcdef.jpg"
-        lines = table.render(make_result(paths=[path] * 8, flagged=(4,)), width=80).splitlines()
-        assert max(map(len, lines)) <= 80
-        start = lines[1].index("path")
-        folded = "".join(line[start : lines[1].index("given")].strip() for line in lines[3:])
-        assert folded == path
-        assert "1.00e-05" in lines[3]
+    @pytest.mark.parametrize(
+        "path", ["train/a_class_with_a_name/0123456789abcdef0123456789abcdef.jpg", "照" * 30 + "/0123456789.jpg"]
+    )
+    def test_where_it_is_narrow_paths_are_cut_in_the_middle_and_stay_on_their_line(self, path: str) -> None:
+        lines = table.render(make_result(paths=[path] * 8, flagged=(4, 5)), width=80).splitlines()
+        assert max(map(cell_len, lines)) <= 80
+        assert len(lines) == 3 + 2
+        for line in lines[3:]:
+            (shown,) = (word for word in line.split() if "..." in word)
+            start, end = shown.split("...")
+            assert path.startswith(start)
+            assert path.endswith(end)
+            assert len(end) > len(start) > 0
+        assert "1.00e-05" in lines[4]
+        assert path in table.render(make_result(paths=[path] * 8, flagged=(4,)), width=200)
+
+    @given(text=any_path.map(lambda path: path or ""), width=st.integers(5, 40))
+    def test_a_text_cut_in_the_middle_has_the_width_and_both_ends(self, text: str, width: int) -> None:
+        text = visible(text)
+        cut = cut_middle(text, width)
+        assert cell_len(cut) <= width
+        if cell_len(text) <= width:
+            assert cut == text
+        else:
+            start, _, end = cut.partition("...")
+            assert text.startswith(start)
+            assert text.endswith(end)
 
     def test_colour_is_for_terminals_without_no_color(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TERM", "xterm")
