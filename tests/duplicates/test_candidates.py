@@ -155,6 +155,11 @@ def test_one_picture_has_no_candidates(n: int) -> None:
 
 
 class TestWhiten:
+    @pytest.mark.parametrize("scale", [0.001, 1, 1000])
+    def test_axes_without_variance_are_left_out_whatever_the_unit(self, scale: float) -> None:
+        features = rows_of(200, 4).repeat(1, 2) * scale  # eight columns along four axes
+        assert whiten(features).shape == (200, 4)
+
     def test_the_axes_have_unit_covariance(self, monkeypatch: pytest.MonkeyPatch) -> None:
         features = rows_of(500, 10) @ rows_of(10, 10, seed=1) * 20 + 300
         monkeypatch.setattr(module, "functional", type("Unscaled", (), {"normalize": staticmethod(lambda rows, dim: rows)}))
