@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 CURVE_POINTS = 200
 HISTOGRAM_BINS = 50
-CROWDED = 0.2  # of the range, below which half of the values make a logarithmic scale
+CROWDED, SPAN = 0.2, 100  # what makes a scale logarithmic, see `histogram`
 
 
 def detection(truth: np.ndarray, suspect: np.ndarray) -> dict[str, float] | None:
@@ -83,11 +83,11 @@ def curves(truth: np.ndarray, suspect: np.ndarray) -> dict[str, Any] | None:
 def histogram(truth: np.ndarray, values: np.ndarray) -> dict[str, list[float]]:
     """Counts of right and wrong samples in 50 bins from the 0.5th to the 99.5th percentile; the rest joins the end bins.
 
-    The bins are equally wide, on a logarithmic scale where the values are positive and half of them lie in the lowest fifth of
-    this range.
+    The bins are equally wide, on a logarithmic scale where half of the values lie in the lowest fifth of this range, and it
+    begins above 0 and spans a factor of 100 or more.
     """
     low, middle, high = np.percentile(values, (0.5, 50, 99.5))
-    spaced = np.geomspace if low > 0 and middle - low < CROWDED * (high - low) else np.linspace
+    spaced = np.geomspace if high >= SPAN * low > 0 and middle - low < CROWDED * (high - low) else np.linspace
     edges = spaced(low, high if high > low else low + 1, HISTOGRAM_BINS + 1)
     clipped = np.clip(values, edges[0], edges[-1])
     return {

@@ -171,7 +171,7 @@ def _draw_histogram(axis: Axes, method: dict[str, Any], name: str) -> None:
     axis.text(place, 0.97, mark, transform=axis.transAxes, ha=alignment, va="top", fontsize=7)
     axis.set_ylim(0, 1.25)  # room for the mark
     axis.set_title(name, fontsize=8)
-    axis.tick_params(labelsize=6)
+    axis.tick_params(which="both", labelsize=6)
     axis.set_yticks([])
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 
 import pandas as pd
 from rich import box
@@ -18,8 +19,9 @@ from curv_issues.report.text import TEXT_COLUMNS, sections, telling_rows
 from curv_issues.result import AuditResult
 from curv_issues.visible import cut_middle, visible
 
-_SHORTEST_PATH = 16  # cells that paths are not cut below
-_BESIDE_CONFLICTS = 32  # cells of a line of conflicts beside its two columns with paths: similarity, test, commas
+_SHORTEST_PATH = 12  # cells that paths are not cut below
+_BESIDE_CONFLICTS = 36  # cells of a line of conflicts beside its two columns with paths: similarity, test, commas
+_BETWEEN = 2  # cells between columns
 _STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "green", "path": "dim"}
 
 
@@ -29,8 +31,8 @@ def render(result: AuditResult, *, limit: int | None = None, width: int | None =
     Args:
         result: the audit.
         limit: at most that many findings, and groups; None means 20.
-        width: characters a line; paths that do not fit are cut in the middle, other cells are folded. None: as wide as the
-            terminal, or as wide as needed where stdout is no terminal.
+        width: characters a line; where the table is wider, raw scores are left out, paths are cut in the middle, and other
+            cells are folded. None: as wide as the terminal, or as wide as needed where stdout is no terminal.
         color: whether to use colour; None: if stdout is a terminal and NO_COLOR is not set.
     """
     terminal = sys.stdout.isatty()
@@ -39,7 +41,13 @@ def render(result: AuditResult, *, limit: int | None = None, width: int | None =
     if color is None:
         color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     rows = telling_rows(result, limit)
-    parts = [_table(rows, width, color=color)] if len(rows) else ["No findings."] if result.findings.empty else []
+    parts = (
+        [_table(rows, width, color=color, spare=result.score_names)]
+        if len(rows)
+        else ["No findings."]
+        if result.findings.empty
+        else []
+    )
     longest_path = max(_SHORTEST_PATH, (width - _BESIDE_CONFLICTS) // 2)
     for section in sections(result, limit, longest_path=longest_path):
         if len(section.rows):
@@ -47,29 +55,48 @@ def render(result: AuditResult, *, limit: int | None = None, width: int | None =
     return "\n\n".join(parts)
 
 
-def _with_short_paths(rows: pd.DataFrame, width: int) -> pd.DataFrame:
-    """Cut the paths so that all columns fit the width side by side, as far as the other columns leave room."""
-    paths = [name for name in rows.columns if name.endswith("path")]
-    if not paths or rows.empty:
+def _fitted(rows: pd.DataFrame, width: int, spare: Sequence[str]) -> pd.DataFrame:
+    """Make rows narrower until they fit side by side: kinds on several lines, fewer of the `spare` columns, shorter paths."""
+    if len(rows) == 0:
         return rows
-    widths = {name: max(map(cell_len, [*name.split("_"), *rows[name]])) for name in rows.columns}
-    room = width - sum(widths[name] for name in rows.columns if name not in paths) - 2 * (len(rows.columns) - 1)
-    for name in sorted(paths, key=lambda name: widths[name]):
-        longest = max(_SHORTEST_PATH, room // len(paths))
+    if "kind" in rows.columns and _least_width(rows) > width:
+        rows = rows.assign(kind=[kind.replace(", ", ",\n").replace("_", "_\n") for kind in rows["kind"]])
+    for name in reversed(spare):
+        if _least_width(rows) > width and name in rows.columns:
+            rows = rows.drop(columns=name)
+    paths = sorted((name for name in rows.columns if _is_path(name)), key=lambda name: _cells(rows, name))
+    room = width - _least_width(rows) + sum(min(_cells(rows, name), _SHORTEST_PATH) for name in paths)
+    for number, name in enumerate(paths):  # the shorter column first: what it does not need is left to the other
+        longest = max(_SHORTEST_PATH, room // (len(paths) - number))
         rows = rows.assign(**{name: [cut_middle(path, longest) for path in rows[name]]})
-        room -= min(widths[name], longest)  # a column of short paths leaves more to the other
-        paths = paths[1:]
+        room -= _cells(rows, name)
     return rows
 
 
-def _table(rows: pd.DataFrame, width: int, *, color: bool) -> str:
-    rows = _with_short_paths(rows, width)
+def _least_width(rows: pd.DataFrame) -> int:
+    """Cells of a line in which paths are as short as they may become, and nothing else is folded."""
+    widths = [min(_cells(rows, name), _SHORTEST_PATH) if _is_path(name) else _cells(rows, name) for name in rows.columns]
+    return sum(widths) + _BETWEEN * (len(widths) - 1)
+
+
+def _cells(rows: pd.DataFrame, name: str) -> int:
+    lines = [*visible(name).split("_"), *(line for text in rows[name] for line in text.split("\n"))]
+    return max(map(cell_len, lines))
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith("path")
+
+
+def _table(rows: pd.DataFrame, width: int, *, color: bool, spare: Sequence[str] = ()) -> str:
+    rows = _fitted(rows, width, spare)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     for name in rows.columns:
         text = name in TEXT_COLUMNS
         header = Text(visible(name).replace("_", "\n"))  # narrow, so that a terminal of 80 columns has room for the names
         style = _STYLES.get(name, "")
-        table.add_column(header, justify="left" if text else "right", overflow="fold", no_wrap=not text, style=style)
+        one_line = not text or _is_path(name)  # other text is folded first
+        table.add_column(header, justify="left" if text else "right", overflow="fold", no_wrap=one_line, style=style)
     for cells in rows.itertuples(index=False):
         table.add_row(*(Text(cell) for cell in cells))  # Text, so that nobody's class name is read as markup
     stream = io.StringIO()

@@ -100,6 +100,7 @@ def test_histograms_are_logarithmic_where_the_values_are_crowded_at_the_low_end(
     for values, logarithmic in (
         (np.geomspace(1e-4, 10, 1_000), True),
         (np.linspace(0.001, 1, 1_000), False),  # ranks
+        (np.geomspace(1, 50, 1_000), False),  # hardly more than a decade
         (np.geomspace(1e-4, 10, 1_000) - 1, False),  # negative ones too
         (10 - np.geomspace(1e-4, 9, 1_000), False),  # crowded at the other end
     ):

@@ -68,13 +68,25 @@ def test_paths_are_shown_where_there_are_any() -> None:
 def test_where_it_is_narrow_paths_are_cut_in_the_middle() -> None:
     result = with_conflicts()
     path = "animals/birds/of_the_north/0123456789abcdef.png"
-    result.conflicts["path"] = path
+    result.conflicts["path"] = result.findings["path"] = path
     lines = table.render(result, width=80).splitlines()
     shown = [word for line in lines for word in line.split() if "..." in word]
-    assert len(shown) == 5
-    assert all(path.endswith(word.rstrip(",;").split("...")[1]) for word in shown)
+    assert len(shown) == 5 + 5
+    assert all(path.endswith(word.rstrip(",;").split("...")[1]) and "." in word[-5:] for word in shown)
     assert max(map(len, lines)) <= 80
-    assert table.render(result, width=1_000).count(path) == 5
+    assert table.render(result, width=1_000).count(path) == 5 + 5
+
+
+def test_where_it_is_narrow_kinds_are_folded_and_raw_scores_left_out() -> None:
+    result = with_conflicts()
+    wide = table.render(result, width=200).splitlines()
+    assert {"cumulative", "training"} <= set(wide[0].split())
+    narrow = table.render(result, width=62).splitlines()
+    assert max(map(len, narrow)) <= 62
+    column = narrow[1].index("kind")
+    assert [line[column:].split()[0] for line in narrow[3:5]] == ["duplicate_", "conflict"]
+    assert "cumulative" in narrow[0]
+    assert "training" not in narrow[0]
 
 
 def test_long_groups_are_cut() -> None:

@@ -15,9 +15,8 @@ from rich.cells import cell_len
 from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute
 from curv_issues.report import FORMATS, render, table
-from curv_issues.report.text import cut_middle
 from curv_issues.result import AuditResult
-from curv_issues.visible import visible
+from curv_issues.visible import cut_middle, visible
 from tests.made_up import make_result, result_parts
 
 HOSTILE = ["[red]a[/]|`x`", 'say "hi", 日本\r\nnext\ttab \x1b[31m\x00\u202e', "😀 <b>&amp;</b> :smile: *a* _b_ \\| @me"]
