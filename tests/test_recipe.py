@@ -56,6 +56,10 @@ def test_epochs_by_the_number_of_samples(n: int, epochs: int) -> None:
     assert recipe(n).epochs == epochs
 
 
+def test_even_the_largest_datasets_get_two_epochs() -> None:
+    assert recipe(1_000_000_000, preset="quick").epochs == 2
+
+
 def test_presets_order_the_effort() -> None:
     quick, standard, thorough = (recipe(50_000, preset=name) for name in ("quick", "standard", "thorough"))
     assert quick.epochs < standard.epochs < thorough.epochs

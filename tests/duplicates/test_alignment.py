@@ -95,6 +95,11 @@ class TestSimilarity:
         assert alike(crops, PICTURES).min() > 0.9
         assert alike(PICTURES, crops, quick=True).max() < 0.9  # so it takes the scales to see it
 
+    @pytest.mark.parametrize(("side", "found"), [(26, True), (18, False)])
+    def test_crops_of_26_pixels_are_the_smallest_that_are_found(self, side: int, found: bool) -> None:
+        crops = np.stack([blown_up(picture, (32 - side) // 2, (32 - side) // 2, side, side) for picture in PICTURES])
+        assert ((alike(PICTURES, crops) > 0.9) == found).all()
+
     def test_one_may_be_magnified_along_and_the_other_across(self) -> None:
         along, across = (np.stack([blown_up(picture, *crop) for picture in PICTURES]) for crop in ((2, 0, 28, 32), (0, 2, 32, 28)))
         assert alike(along, across).min() > 0.95
