@@ -17,13 +17,13 @@ from curv_issues.plugins import load_attribute
 if TYPE_CHECKING:
     from curv_issues.auditing import audit
     from curv_issues.curvature import input_loss_curvature
+    from curv_issues.data.against import find_overlap
     from curv_issues.data.arrays import from_arrays
     from curv_issues.data.base import LabeledData
     from curv_issues.data.huggingface import load_data
     from curv_issues.datalab import add_to_datalab
     from curv_issues.findings.again import find_again
     from curv_issues.findings.duplicates import Duplicates, find_duplicates
-    from curv_issues.findings.overlap import find_overlap
     from curv_issues.noise.asymmetric import flip_labels_asymmetric
     from curv_issues.noise.duplicates import plant_conflicting_duplicates
     from curv_issues.noise.instance import flip_labels_by_instance
@@ -76,7 +76,7 @@ _LAZY = {
     "audit": "curv_issues.auditing:audit",
     "find_again": "curv_issues.findings.again:find_again",
     "find_duplicates": "curv_issues.findings.duplicates:find_duplicates",
-    "find_overlap": "curv_issues.findings.overlap:find_overlap",
+    "find_overlap": "curv_issues.data.against:find_overlap",
     "flip_labels": "curv_issues.noise.uniform:flip_labels",
     "flip_labels_asymmetric": "curv_issues.noise.asymmetric:flip_labels_asymmetric",
     "flip_labels_by_instance": "curv_issues.noise.instance:flip_labels_by_instance",

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from curv_issues.config import CurvatureForm, DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.data.against import compare_with_split
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.duplicates.table import KEPT_FROM, pairs_table
 from curv_issues.errors import AuditInterrupted, despite_interrupt
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
-from curv_issues.findings.overlap import compare_with_split
 from curv_issues.findings.samples import evidence_of_data
 from curv_issues.kinds import KINDS
 from curv_issues.memory import peak_memory
@@ -32,6 +32,7 @@ from curv_issues.tables import text_column
 if TYPE_CHECKING:
     import datasets
 
+    from curv_issues.curvature import CurvatureForm
     from curv_issues.duplicates.search import ComparedPictures
     from curv_issues.run import ProbeRun
     from curv_issues.trackers.base import Tracker

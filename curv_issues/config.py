@@ -15,8 +15,6 @@ from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.trackers import SCORES
 
-CurvatureForm = Literal["squared", "norm"]
-
 WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
     "seed": (0, 2**32 - 1),
     "epochs": (1, 10_000),
@@ -140,7 +138,7 @@ class TrainingOptions:
     )
     num_matvecs: int | None = option(None, "Random directions per measurement of curvature. Default: from the preset.")
     step: float = option(1e-2, "Finite-difference step of curvature; pixels are 0 to 1.")
-    form: CurvatureForm = option(
+    form: Literal["squared", "norm"] = option(
         "squared", "Form of curvature: squared (as published) or norm (as in the authors' code).", kind=str
     )
     measure: str | Sequence[str] = option(
@@ -317,7 +315,6 @@ __all__ = [
     "LARGEST_NUMBER",
     "PRESETS",
     "WHOLE_NUMBERS",
-    "CurvatureForm",
     "DuplicateOptions",
     "FindingOptions",
     "SourceOptions",

@@ -97,7 +97,7 @@ KINDS: dict[str, KindInfo] = {
         scores=("conflict_similarity",),
     ),
     LEAKAGE: KindInfo(
-        "curv_issues.findings.overlap",
+        "curv_issues.findings.leakage",
         "An image that also appears in the other split. Listed in a table of its own.",
         {
             "overlap": ResultTable(

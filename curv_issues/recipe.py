@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curv_issues.config import PRESETS, CurvatureForm, TrainingOptions
+from curv_issues.config import PRESETS, TrainingOptions
+
+if TYPE_CHECKING:
+    from curv_issues.curvature import CurvatureForm
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from curv_issues.config import CurvatureForm
-from curv_issues.contrast import label_contrast_curvature, strongest_others
-from curv_issues.curvature import input_gradient, input_loss_curvature
+from curv_issues.curvature import CurvatureForm, input_gradient, input_loss_curvature, label_contrast_curvature, strongest_others
 from curv_issues.device import autocast, compute_type
 from curv_issues.inputs.base import Inputs
 from curv_issues.probes.base import find_head

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from curv_issues.contrast import label_contrast_curvature, strongest_others
-from curv_issues.curvature import input_loss_curvature, rademacher_directions
+from curv_issues.curvature import input_loss_curvature, label_contrast_curvature, rademacher_directions, strongest_others
 from tests import reference
 from tests.small import inputs_and_labels, smooth_net
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from curv_issues import scoring
-from curv_issues.contrast import strongest_others
-from curv_issues.curvature import rademacher_directions
+from curv_issues.curvature import rademacher_directions, strongest_others
 from curv_issues.device import has_bfloat16
 from curv_issues.inputs.base import Inputs
 from curv_issues.inputs.images import ImageInputs, to_inputs

@@ -1,13 +1,19 @@
-"""The data that an audited dataset is compared with: another split of it, or another dataset."""
+"""Leakage: what an audited dataset is compared with, another split of it or another dataset, and the comparison."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from curv_issues.data.base import LabeledData
+import pandas as pd
+
+from curv_issues.config import DuplicateOptions
+from curv_issues.data.base import LabeledData, check_type
 from curv_issues.data.decoding import Progress
 from curv_issues.data.huggingface import load_data
 from curv_issues.errors import UsageError
+from curv_issues.findings.judgement import OtherSplit
+from curv_issues.findings.leakage import overlap_table
+from curv_issues.findings.samples import evidence_of_data, other_split
 
 
 def load_against(
@@ -84,3 +90,38 @@ def check_comparable(data: LabeledData, others: LabeledData) -> None:
             f"The pictures are decoded at {data.images.shape[1]} pixels, those to compare them with at {others.images.shape[1]}; "
             "load both with the same resolution."
         )
+
+
+def find_overlap(
+    data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
+) -> tuple[pd.DataFrame, float]:
+    """List the images of one dataset that also appear in another, identical or nearly so.
+
+    Args:
+        data: n samples.
+        others: m samples, at the same resolution; classes are the same if their names are.
+        threshold: similarity from which on pictures count as the same, above 0, at most 1; None: from the data.
+        device: as in `TrainingOptions`.
+
+    Returns:
+        A row a pair of pictures, those with differing labels first, then the most similar: `row`, `split`, `path`, `given` in
+        `data`, `other_row`, `other_split`, `other_path`, `other_given` in `others`, `similarity`, `test` (identical bytes,
+        identical pixels, near), `mirrored`, `agree` (bool); and the threshold. Of identical pictures in `others` under one label,
+        the first stands for all.
+
+    Raises:
+        UsageError: the resolutions differ, or an option is wrong.
+    """
+    wanted = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
+    check_type(data)
+    check_type(others)
+    other = compare_with_split(data, others, threshold=wanted, device=device)
+    return overlap_table(evidence_of_data(data), other), other.compared.threshold
+
+
+def compare_with_split(data: LabeledData, others: LabeledData, *, threshold: float | None, device: str) -> OtherSplit:
+    """Compare the images of two datasets; see `find_overlap`."""
+    check_comparable(data, others)
+    from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
+
+    return other_split(others, compare_between(data, others, threshold=threshold, device=device))

@@ -127,7 +127,7 @@ class Curvature(Quantity):
 
 
 class CurvatureRatio(Quantity):
-    """log C_y - log C_k, curvature under given and strongest other label; 0 where both vanish. See `curv_issues.contrast`."""
+    """log C_y - log C_k, curvature under given and strongest other label; 0 where both vanish. See `curv_issues.curvature`."""
 
     name = "curvature_ratio"
     needs = Need.CONTRAST
@@ -142,7 +142,7 @@ class CurvatureRatio(Quantity):
 
 
 class CurvatureDifference(Quantity):
-    """C_y - C_k, curvature under given and strongest other label; see `curv_issues.contrast`."""
+    """C_y - C_k, curvature under given and strongest other label; see `curv_issues.curvature`."""
 
     name = "curvature_difference"
     needs = Need.CONTRAST

@@ -7,51 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import DuplicateOptions, FindingOptions
-from curv_issues.data.against import check_comparable
-from curv_issues.data.base import LabeledData, check_type
+from curv_issues.config import FindingOptions
 from curv_issues.findings.judgement import Evidence, KindJudgement, OtherSplit
-from curv_issues.findings.samples import evidence_of_data, other_split
 from curv_issues.findings.section import Section
 from curv_issues.result_tables import TABLES
 
 if TYPE_CHECKING:
     from curv_issues.result import AuditResult
-
-
-def find_overlap(
-    data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
-) -> tuple[pd.DataFrame, float]:
-    """List the images of one dataset that also appear in another, identical or nearly so.
-
-    Args:
-        data: n samples.
-        others: m samples, at the same resolution; classes are the same if their names are.
-        threshold: similarity from which on pictures count as the same, above 0, at most 1; None: from the data.
-        device: as in `TrainingOptions`.
-
-    Returns:
-        A row a pair of pictures, those with differing labels first, then the most similar: `row`, `split`, `path`, `given` in
-        `data`, `other_row`, `other_split`, `other_path`, `other_given` in `others`, `similarity`, `test` (identical bytes,
-        identical pixels, near), `mirrored`, `agree` (bool); and the threshold. Of identical pictures in `others` under one label,
-        the first stands for all.
-
-    Raises:
-        UsageError: the resolutions differ, or an option is wrong.
-    """
-    wanted = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
-    check_type(data)
-    check_type(others)
-    other = compare_with_split(data, others, threshold=wanted, device=device)
-    return overlap_table(evidence_of_data(data), other), other.compared.threshold
-
-
-def compare_with_split(data: LabeledData, others: LabeledData, *, threshold: float | None, device: str) -> OtherSplit:
-    """Compare the images of two datasets; see `find_overlap`."""
-    check_comparable(data, others)
-    from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
-
-    return other_split(others, compare_between(data, others, threshold=threshold, device=device))
 
 
 def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:
