@@ -41,7 +41,7 @@ from curv_issues.data.base import LabeledData, hash_pixels
 from curv_issues.data.huggingface import load_data
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts
 from curv_issues.noise.duplicates import plant_conflicting_duplicates
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 from curv_issues.run import run_probe
 
 STUDY = "duplicates"

@@ -19,7 +19,7 @@ from curv_issues.config import FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.judgement import judge
 from curv_issues.findings.ranking import rank_by_score
-from curv_issues.kinds import LABEL_ERROR
+from curv_issues.results.kinds import LABEL_ERROR
 from curv_issues.run import run_probe
 
 # size of the dataset: (epochs, batch size) tried; the rule gives the one in the middle

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from curv_issues.noise.label_file import labels_from_file
     from curv_issues.noise.long_tail import long_tailed
     from curv_issues.noise.uniform import flip_labels
-    from curv_issues.result import AuditResult
+    from curv_issues.results.result import AuditResult
     from curv_issues.trackers import ScoreInfo
     from curv_issues.trackers.base import Need, Observation, Tracker
 
@@ -65,7 +65,7 @@ __all__ = [
 
 # Imported on first use, so that `import curv_issues` and `curv-issues --help` wait for neither torch nor cleanlab.
 _LAZY = {
-    "AuditResult": "curv_issues.result:AuditResult",
+    "AuditResult": "curv_issues.results.result:AuditResult",
     "Duplicates": "curv_issues.findings.duplicates:Duplicates",
     "LabeledData": "curv_issues.data.base:LabeledData",
     "Need": "curv_issues.trackers.base:Need",

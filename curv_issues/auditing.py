@@ -19,15 +19,15 @@ from curv_issues.duplicates.table import KEPT_FROM, pairs_table
 from curv_issues.errors import AuditInterrupted, despite_interrupt
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
 from curv_issues.findings.samples import evidence_of_data
-from curv_issues.kinds import KINDS
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.recipe import standard_epochs
 from curv_issues.report.contact_sheet import contact_sheet
-from curv_issues.result import AuditResult
-from curv_issues.result_tables import SCORES
+from curv_issues.results.arrow import text_column
+from curv_issues.results.kinds import KINDS
+from curv_issues.results.result import AuditResult
+from curv_issues.results.tables import SCORES
 from curv_issues.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
-from curv_issues.tables import text_column
 
 if TYPE_CHECKING:
     import datasets

@@ -24,19 +24,19 @@ from curv_issues.cli_shared import Debug, debug_is_on, exit_codes, folder_name
 from curv_issues.config import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.errors import AuditError, AuditInterrupted
-from curv_issues.kinds import KINDS
 from curv_issues.live import live_progress
 from curv_issues.plugins import look_up
 from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
-from curv_issues.storage import check_output, check_space, claimed_output, output_folder
+from curv_issues.results.folder import check_output, check_space, claimed_output, output_folder
+from curv_issues.results.kinds import KINDS
 from curv_issues.streams import protect_streams, stdout_failure
 from curv_issues.unexpected import report_unexpected
 from curv_issues.version import package_version
 from curv_issues.visible import visible
 
 if TYPE_CHECKING:
-    from curv_issues.result import AuditResult
+    from curv_issues.results.result import AuditResult
 
 LEAST_SPACE = 10_000_000  # bytes; the smallest result with its contact sheet takes less
 
@@ -166,7 +166,7 @@ def show(
     with exit_codes():
         look_up(FORMATS, format, "format")
         from curv_issues.findings.again import find_again, only_kind
-        from curv_issues.result import AuditResult
+        from curv_issues.results.result import AuditResult
 
         result = AuditResult.load(directory)
         if score is not None or cut_off is not None:

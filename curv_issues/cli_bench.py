@@ -13,7 +13,7 @@ from curv_issues.config import FindingOptions, SourceOptions, TrainingOptions, p
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
-from curv_issues.storage import output_folder
+from curv_issues.results.folder import output_folder
 from curv_issues.visible import visible
 
 

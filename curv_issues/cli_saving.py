@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from curv_issues.errors import CurvIssuesError, UsageError
-from curv_issues.storage import check_output, read_summary, resolve
+from curv_issues.results.folder import check_output, read_summary, resolve
 
 if TYPE_CHECKING:
-    from curv_issues.result import AuditResult
+    from curv_issues.results.result import AuditResult
 
 _LONGEST_NAME = 200  # bytes, of the 255 that file systems allow; an ending follows
 

@@ -14,7 +14,7 @@ from curv_issues.errors import AuditError, UsageError
 from curv_issues.issue_managers.curvature import CurvatureIssueManager
 from curv_issues.issue_managers.duplicate_conflict import DuplicateConflictIssueManager
 from curv_issues.issue_managers.planned_run import check_type
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 
 if TYPE_CHECKING:
     from cleanlab import Datalab

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from curv_issues.result import AuditResult
+    from curv_issues.results.result import AuditResult
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from curv_issues.config import TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.data.accounts import FileAccount
 from curv_issues.data.base import LabeledData
-from curv_issues.tables import text_column
+from curv_issues.results.arrow import text_column
 
 NO_LABEL_NAME = "-1"  # a class name that often stands for a label that is missing
 FEW_SAMPLES = 500  # the smallest number that the benchmarks measure

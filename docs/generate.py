@@ -15,12 +15,12 @@ from curv_issues.baselines import BASELINES
 from curv_issues.cli import app
 from curv_issues.config import PRESETS
 from curv_issues.datalab import ISSUE_MANAGERS
-from curv_issues.kinds import KINDS, ResultTable
 from curv_issues.noise import NOISES
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
-from curv_issues.result_tables import ALL_TABLES
+from curv_issues.results.kinds import KINDS, ResultTable
+from curv_issues.results.tables import ALL_TABLES
 from curv_issues.trackers import SCORES, ScoreInfo
 
 

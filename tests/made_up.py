@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curv_issues.result import AuditResult
-from curv_issues.result_tables import FILES, TABLES
-from curv_issues.tables import text_column
+from curv_issues.results.arrow import text_column
+from curv_issues.results.result import AuditResult
+from curv_issues.results.tables import FILES, TABLES
 
 METADATA = {
     "cumulative_loss": {"direction": "high", "source": "Somebody 2025", "description": "sum of losses", "cost": "none"},

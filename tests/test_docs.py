@@ -22,11 +22,11 @@ from PIL import Image
 import curv_issues
 from curv_issues import errors
 from curv_issues.config import PRESETS
-from curv_issues.kinds import KINDS
 from curv_issues.noise import NOISES
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
-from curv_issues.result_tables import ALL_TABLES, FILES
+from curv_issues.results.kinds import KINDS
+from curv_issues.results.tables import ALL_TABLES, FILES
 from curv_issues.trackers import SCORES
 from tests.cli.running import run
 from tests.documents import (

@@ -17,10 +17,10 @@ from curv_issues.config import WHOLE_NUMBERS, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, DatasetError
 from curv_issues.findings.judgement import judge
-from curv_issues.kinds import LABEL_ERROR
 from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
+from curv_issues.results.kinds import LABEL_ERROR
 from curv_issues.run import ProbeRun, run_probe
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need

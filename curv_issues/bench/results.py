@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.errors import AuditError, UsageError
-from curv_issues.storage import check_outside, check_writable
+from curv_issues.results.folder import check_outside, check_writable
 
 SCHEMA_VERSION = 2
 CELLS = "cells"

@@ -21,8 +21,8 @@ from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.option import option_names
 from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.results.arrow import json_ready
 from curv_issues.summary import versions
-from curv_issues.tables import json_ready
 
 LOG = logging.getLogger(__name__)
 

@@ -20,12 +20,12 @@ from curv_issues.data.labels import encode_labels, is_missing
 from curv_issues.data.picture import UnreadablePictureError, decode_values
 from curv_issues.errors import DatasetError
 from curv_issues.progress import Progress, ProgressCallback
-from curv_issues.tables import clean_text
+from curv_issues.results.arrow import clean_text
 
 if TYPE_CHECKING:
     from cleanlab import Datalab
 
-    from curv_issues.result import AuditResult
+    from curv_issues.results.result import AuditResult
 
 _CHUNK = 32  # pictures read at a time: photos are megabytes
 _SHOWN = 5

@@ -15,12 +15,12 @@ from curv_issues.duplicates.base import NEAR, ComparedPictures
 from curv_issues.duplicates.groups import best_links, group_pictures
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.section import Section
-from curv_issues.result_tables import TABLES
-from curv_issues.tables import text_column
+from curv_issues.results.arrow import text_column
+from curv_issues.results.tables import TABLES
 from curv_issues.visible import cut_middle, visible
 
 if TYPE_CHECKING:
-    from curv_issues.result import AuditResult
+    from curv_issues.results.result import AuditResult
 
 SCORE = "conflict_similarity"
 SCORE_METADATA = {

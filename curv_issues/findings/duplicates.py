@@ -12,7 +12,7 @@ from curv_issues.data.base import LabeledData, check_type
 from curv_issues.duplicates.table import pairs_table
 from curv_issues.findings.judgement import judge
 from curv_issues.findings.samples import evidence_of_data
-from curv_issues.kinds import DUPLICATE_CONFLICT
+from curv_issues.results.kinds import DUPLICATE_CONFLICT
 
 
 @dataclass(frozen=True, eq=False)

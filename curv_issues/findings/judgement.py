@@ -11,10 +11,10 @@ import pandas as pd
 
 from curv_issues.config import FindingOptions
 from curv_issues.duplicates.base import ComparedPictures
-from curv_issues.kinds import KINDS
 from curv_issues.plugins import load_attribute
-from curv_issues.result_tables import FINDINGS
-from curv_issues.tables import text_column
+from curv_issues.results.arrow import text_column
+from curv_issues.results.kinds import KINDS
+from curv_issues.results.tables import FINDINGS
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

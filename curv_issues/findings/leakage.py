@@ -10,10 +10,10 @@ import pandas as pd
 from curv_issues.config import FindingOptions
 from curv_issues.findings.judgement import Evidence, KindJudgement, OtherSplit
 from curv_issues.findings.section import Section
-from curv_issues.result_tables import TABLES
+from curv_issues.results.tables import TABLES
 
 if TYPE_CHECKING:
-    from curv_issues.result import AuditResult
+    from curv_issues.results.result import AuditResult
 
 
 def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:

@@ -10,7 +10,7 @@ import pandas as pd
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.base import ComparedPictures
 from curv_issues.findings.judgement import Evidence, OtherSplit
-from curv_issues.tables import text_column
+from curv_issues.results.arrow import text_column
 
 
 def sample_table(data: LabeledData) -> pd.DataFrame:

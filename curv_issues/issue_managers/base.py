@@ -18,7 +18,7 @@ from curv_issues.errors import UsageError
 from curv_issues.issue_managers.kept_run import mark_served
 from curv_issues.issue_managers.planned_run import join_run
 from curv_issues.option import option_names
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 
 if TYPE_CHECKING:
     from cleanlab import Datalab

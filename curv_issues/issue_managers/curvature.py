@@ -8,7 +8,7 @@ from curv_issues.config import FindingOptions
 from curv_issues.findings.again import find_again
 from curv_issues.issue_managers.base import RunIssueManager
 from curv_issues.option import option_names
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 
 
 class CurvatureIssueManager(RunIssueManager):

@@ -13,7 +13,7 @@ from curv_issues.errors import UsageError
 from curv_issues.findings.again import find_again
 from curv_issues.findings.duplicate_conflict import SCORE
 from curv_issues.issue_managers.base import RunIssueManager
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 
 
 class DuplicateConflictIssueManager(RunIssueManager):

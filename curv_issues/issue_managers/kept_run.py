@@ -13,8 +13,8 @@ from uuid import uuid4
 from curv_issues.config import TrainingOptions
 from curv_issues.data.datalab import LabSamples, difference
 from curv_issues.option import option_names
-from curv_issues.result import SCHEMA_VERSION, AuditResult
-from curv_issues.tables import json_ready
+from curv_issues.results.arrow import json_ready
+from curv_issues.results.result import SCHEMA_VERSION, AuditResult
 
 if TYPE_CHECKING:
     from cleanlab import Datalab

@@ -15,7 +15,7 @@ from curv_issues.data.datalab import LabSamples, difference, load_samples, read_
 from curv_issues.errors import UsageError
 from curv_issues.issue_managers.kept_run import find_run, keep_run, types_served
 from curv_issues.live import live_progress
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 
 if TYPE_CHECKING:
     from cleanlab import Datalab

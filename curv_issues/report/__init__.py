@@ -11,7 +11,7 @@ from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute, look_up
 
 if TYPE_CHECKING:
-    from curv_issues.result import AuditResult
+    from curv_issues.results.result import AuditResult
 
 FORMATS: dict[str, str] = {
     "table": "curv_issues.report.table:render",

@@ -7,7 +7,7 @@ import io
 import sys
 
 from curv_issues.report.text import first_findings
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 from curv_issues.visible import visible
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")

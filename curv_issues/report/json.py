@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from curv_issues.report.text import first_findings
-from curv_issues.result import AuditResult
-from curv_issues.result_tables import TABLES
+from curv_issues.results.result import AuditResult
+from curv_issues.results.tables import TABLES
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from curv_issues.report.markdown_text import escape_markdown
 from curv_issues.report.text import TEXT_COLUMNS, sections, telling_rows
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:

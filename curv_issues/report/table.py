@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from curv_issues.report.text import TEXT_COLUMNS, sections, telling_rows
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 from curv_issues.visible import cut_middle, visible
 
 _SHORTEST_PATH = 12  # cells that paths are not cut below

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pandas as pd
 
 from curv_issues.findings.section import Section
-from curv_issues.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR
-from curv_issues.result import AuditResult
+from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR
+from curv_issues.results.result import AuditResult
 from curv_issues.visible import visible
 
 TOP = 20

@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from curv_issues.errors import UsageError
-from curv_issues.kinds import KINDS
-from curv_issues.result_tables import SCORES as SCORES_TABLE
+from curv_issues.results.kinds import KINDS
+from curv_issues.results.tables import SCORES as SCORES_TABLE
 from curv_issues.trackers import SCORES, Epochs, ScoreInfo
 
 EARLY = 0.2

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from curv_issues import AuditResult
-from curv_issues.result_tables import FILES
+from curv_issues.results.tables import FILES
 from tests.cli.running import command, run
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import curv_issues.cli
-import curv_issues.storage
+import curv_issues.results.folder
 from curv_issues import AuditResult, UsageError
 from curv_issues.cli_saving import folder_for_interrupted
 from curv_issues.progress import Progress, ProgressCallback
@@ -122,7 +122,7 @@ def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
         ("curv_issues.auditing", "judge", True),
         ("curv_issues.auditing", "peak_memory", True),
         ("numpy", "save", True),
-        ("curv_issues.storage", "put_in_place", True),
+        ("curv_issues.results.folder", "put_in_place", True),
         ("curv_issues.cli", "render", True),
     ],
 )
@@ -173,9 +173,11 @@ def test_a_sheet_that_cannot_be_saved_costs_the_sheet_alone(pets: Path, monkeypa
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("curv_issues.storage.secrets.token_hex", lambda _: "new")
-    flush = curv_issues.storage._flush
-    monkeypatch.setattr("curv_issues.storage._flush", lambda folder: full() if folder.parent.name == "out" else flush(folder))
+    monkeypatch.setattr("curv_issues.results.folder.secrets.token_hex", lambda _: "new")
+    flush = curv_issues.results.folder._flush
+    monkeypatch.setattr(
+        "curv_issues.results.folder._flush", lambda folder: full() if folder.parent.name == "out" else flush(folder)
+    )
     result = audit(pets, "--output", "out")
     assert result.exit_code == 0
     assert (

@@ -11,7 +11,7 @@ import pytest
 import curv_issues
 from curv_issues.errors import UsageError
 from curv_issues.findings.again import find_again, only_kind
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 from tests.small import make_data
 
 FIXED = ["row", "split", "path", "given", "suggested"]

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedPictures
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts, group_tables
-from curv_issues.result_tables import TABLES as RESULT_TABLES
-from curv_issues.tables import conform, schema_of
+from curv_issues.results.arrow import conform, schema_of
+from curv_issues.results.tables import TABLES as RESULT_TABLES
 from tests.duplicates.links import cases, compared, groups_by_hand, labels_of, near
 from tests.made_up import result_parts
 

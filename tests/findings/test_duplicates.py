@@ -6,7 +6,7 @@ import pytest
 
 import curv_issues
 from curv_issues import UsageError, find_duplicates, from_arrays
-from curv_issues.result_tables import TABLES as RESULT_TABLES
+from curv_issues.results.tables import TABLES as RESULT_TABLES
 from tests.duplicates.pictures import textured
 
 PICTURES = textured(60)

@@ -11,9 +11,9 @@ import pytest
 from curv_issues.config import FindingOptions
 from curv_issues.duplicates.base import BYTES
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
-from curv_issues.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, LEAKAGE
-from curv_issues.result_tables import FINDINGS, TABLES
-from curv_issues.tables import text_column
+from curv_issues.results.arrow import text_column
+from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, LEAKAGE
+from curv_issues.results.tables import FINDINGS, TABLES
 from tests.duplicates.links import compared
 
 CLASSES = ("dog", "cat", "bird")

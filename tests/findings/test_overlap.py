@@ -9,7 +9,7 @@ import pytest
 import curv_issues
 from curv_issues import LabeledData, UsageError, find_overlap, from_arrays
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
-from curv_issues.result_tables import TABLES as RESULT_TABLES
+from curv_issues.results.tables import TABLES as RESULT_TABLES
 from tests.duplicates.pictures import brighter, textured
 
 PICTURES = textured(60)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from curv_issues.report import render, table
 from curv_issues.report.text import merged_findings, sections
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 from tests.made_up import result_of, result_parts
 
 

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute
 from curv_issues.report import FORMATS, render, table
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 from curv_issues.visible import cut_middle, visible
 from tests.made_up import make_result, result_parts
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from curv_issues.errors import UsageError
-from curv_issues.output_lock import locked_output
-from curv_issues.storage import claimed_output
+from curv_issues.results.folder import claimed_output
+from curv_issues.results.lock import locked_output
 from tests.made_up import make_result
 from tests.processes import finish, start
 

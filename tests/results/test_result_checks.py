@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from curv_issues.errors import UsageError
-from curv_issues.result import AuditResult
-from curv_issues.tables import text_column
+from curv_issues.results.arrow import text_column
+from curv_issues.results.result import AuditResult
 from tests.made_up import METADATA, result_parts
 
 WRONG_TABLES = {

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curv_issues.errors import UsageError
-from curv_issues.result import AuditResult
+from curv_issues.results.result import AuditResult
 from tests.made_up import make_result
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curv_issues import replacing
 from curv_issues.errors import AuditError, UsageError
-from curv_issues.result import AuditResult
-from curv_issues.result_tables import FILES
+from curv_issues.results import replacing
+from curv_issues.results.result import AuditResult
+from curv_issues.results.tables import FILES
 from tests.made_up import WRITTEN, make_result
 from tests.processes import finish, start
 
@@ -214,8 +214,8 @@ def test_a_reader_beside_a_writer_gets_one_of_the_results(tmp_path: Path, prepar
 def test_a_reader_that_always_meets_a_replacement_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = OLD.save(tmp_path / "out")
     numbers = count()
-    monkeypatch.setattr("curv_issues.storage._result_state", lambda _: next(numbers))
-    monkeypatch.setattr("curv_issues.storage._OPEN_PAUSE", 0)
+    monkeypatch.setattr("curv_issues.results.folder._result_state", lambda _: next(numbers))
+    monkeypatch.setattr("curv_issues.results.folder._OPEN_PAUSE", 0)
     assert loaded(folder) == "The result in DIR is being replaced; try again."
 
 

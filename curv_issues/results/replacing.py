@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from curv_issues.output_lock import HIDDEN
+from curv_issues.results.lock import HIDDEN
 
 READY = f"{HIDDEN}-ready"
 _ABSENT = ".absent"  # ending of an empty file in READY: the new result has no such file

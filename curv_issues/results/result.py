@@ -51,12 +51,12 @@ import pyarrow.parquet as pq
 
 from curv_issues.counting import counted
 from curv_issues.errors import UsageError
-from curv_issues.kinds import KINDS, LABEL_ERROR
-from curv_issues.loading import read_parts
 from curv_issues.plugins import look_up
-from curv_issues.result_tables import ALL_TABLES, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
-from curv_issues.storage import opened_result, output_folder, parse_summary, replace_files, staged_result
-from curv_issues.tables import conform, json_ready, schema_of, scores_schema, to_arrow, trajectories_to_arrow
+from curv_issues.results.arrow import conform, json_ready, schema_of, scores_schema, to_arrow, trajectories_to_arrow
+from curv_issues.results.folder import opened_result, output_folder, parse_summary, replace_files, staged_result
+from curv_issues.results.kinds import KINDS, LABEL_ERROR
+from curv_issues.results.loading import read_parts
+from curv_issues.results.tables import ALL_TABLES, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
 
 SCHEMA_VERSION = 1
 LONGEST_REASON = 500  # characters of what another library says about a corrupt file

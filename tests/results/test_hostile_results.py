@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from curv_issues.errors import UsageError
-from curv_issues.result import AuditResult
-from curv_issues.storage import check_output
+from curv_issues.results.folder import check_output
+from curv_issues.results.result import AuditResult
 from tests.made_up import WRITTEN, make_result
 
 HUGE = 40_000_000_000

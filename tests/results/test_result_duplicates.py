@@ -15,11 +15,11 @@ from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
 from curv_issues.errors import UsageError
 from curv_issues.findings.again import find_again
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA
-from curv_issues.kinds import DUPLICATE_CONFLICT
-from curv_issues.result import AuditResult
-from curv_issues.result_tables import FINDINGS
-from curv_issues.result_tables import TABLES as RESULT_TABLES
-from curv_issues.tables import schema_of, text_column
+from curv_issues.results.arrow import schema_of, text_column
+from curv_issues.results.kinds import DUPLICATE_CONFLICT
+from curv_issues.results.result import AuditResult
+from curv_issues.results.tables import FINDINGS
+from curv_issues.results.tables import TABLES as RESULT_TABLES
 from tests.made_up import result_of, result_parts
 
 TABLES = {"conflicts": schema_of(RESULT_TABLES["conflicts"]), "duplicates": schema_of(RESULT_TABLES["duplicates"])}

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import curv_issues.result
-from curv_issues import storage
+import curv_issues.results.result
 from curv_issues.errors import AuditError, UsageError
-from curv_issues.result import AuditResult
-from curv_issues.result_tables import FILES, TABLES
-from curv_issues.storage import check_output, check_space, is_result
+from curv_issues.results import folder as storage
+from curv_issues.results.folder import check_output, check_space, is_result
+from curv_issues.results.result import AuditResult
+from curv_issues.results.tables import FILES, TABLES
 from tests.made_up import WRITTEN, make_result
 
 ROOT = Path(__file__).parent.parent
@@ -275,5 +275,5 @@ def test_every_table_has_a_file_and_a_field_of_the_result() -> None:
     assert all(getattr(result, name) is table for name, table in result.tables.items())
     assert set(TABLES) <= set(dir(result))
     assert set(FILES) >= {f"{name}.parquet" for name in (*TABLES, "scores", "findings", "images", "trajectories")}
-    documented = curv_issues.result.__doc__ or ""
+    documented = curv_issues.results.result.__doc__ or ""
     assert [name for name in FILES if f"\n    {name}" not in documented] == []

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from curv_issues.errors import UsageError
 from curv_issues.regular_files import read_bounded
-from curv_issues.result_tables import FINDINGS, IMAGES, SCORES, SHEET, TABLES
-from curv_issues.tables import field_metadata, read_table, schema_of, trajectories_from_arrow
+from curv_issues.results.arrow import field_metadata, read_table, schema_of, trajectories_from_arrow
+from curv_issues.results.tables import FINDINGS, IMAGES, SCORES, SHEET, TABLES
 
 LARGEST_SHEET = 64_000_000  # bytes
 _PNG = b"\x89PNG"

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curv_issues.errors import UsageError
-from curv_issues.result_tables import SCORES, ResultTable
+from curv_issues.results.tables import SCORES, ResultTable
 
 TEXT = pd.Series(["text"]).dtype
 _TEXT_IS_OBJECT = pd.api.types.is_object_dtype(TEXT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curv_issues.kinds import KINDS, PLACE, ResultTable
+from curv_issues.results.kinds import KINDS, PLACE, ResultTable
 
 SCORES = ResultTable(
     {**PLACE, "given": "text", "suggested": "text", "suspicion": "float64", "flagged": "bool"},

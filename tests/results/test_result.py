@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curv_issues.errors import UsageError
-from curv_issues.result import SCHEMA_VERSION, AuditResult
-from curv_issues.tables import field_metadata, text_column
+from curv_issues.results.arrow import field_metadata, text_column
+from curv_issues.results.result import SCHEMA_VERSION, AuditResult
 from tests.made_up import METADATA, make_result, result_parts
 
 HOSTILE = ["[red]a[/]|`x`", 'say "hi", 日本\r\nnext\ttab \x1b[31m\x00', "😀 'NaN' =1+1 <b>&amp;</b> None"]

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from curv_issues.errors import AuditError, CurvIssuesError, UsageError
-from curv_issues.output_lock import HIDDEN, dead_work_folders, locked_output
 from curv_issues.regular_files import open_regular, read_bounded
-from curv_issues.replacing import READY, current_file, discard, finish_move, put_in_place
-from curv_issues.result_tables import FILES, SUMMARY
+from curv_issues.results.lock import HIDDEN, dead_work_folders, locked_output
+from curv_issues.results.replacing import READY, current_file, discard, finish_move, put_in_place
+from curv_issues.results.tables import FILES, SUMMARY
 
 LARGEST_SUMMARY = 256_000_000  # bytes
 DEEPEST_SUMMARY = 50  # lists and objects within one another
