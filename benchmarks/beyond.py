@@ -34,7 +34,7 @@ from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.probes.base import ProbeSpec
 from curv_issues.probes.convnet import ConvNet
-from curv_issues.run import ProbeRun, run_probe
+from curv_issues.training.run import ProbeRun, run_probe
 
 LATE = {"weight_decay": 0.0, "flip": False, "shift": 0}
 LABELS = "file:cifar10n.parquet:"
@@ -198,7 +198,7 @@ def _directions(blocks: int | None) -> Iterator[None]:
         small = rademacher_directions(num_matvecs, (channels, height // blocks, width // blocks), generator=generator)
         return small.repeat_interleave(blocks, 2).repeat_interleave(blocks, 3)
 
-    with mock.patch("curv_issues.run.rademacher_directions", coarse):
+    with mock.patch("curv_issues.training.run.rademacher_directions", coarse):
         yield
 
 

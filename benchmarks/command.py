@@ -33,10 +33,10 @@ from curv_issues.config import TrainingOptions
 from curv_issues.device import sensible_threads
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
-from curv_issues.recipe import make_recipe
-from curv_issues.run import build_probe
-from curv_issues.training import train_probe
-from curv_issues.training_state import TrainingState
+from curv_issues.training.recipe import make_recipe
+from curv_issues.training.run import build_probe
+from curv_issues.training.loop import train_probe
+from curv_issues.training.state import TrainingState
 name, root, rate, seed = sys.argv[1:]
 data, _ = plant(load(name, Path(root)), float(rate), int(seed))
 _, resolution, _, channels = data.images.shape
@@ -64,7 +64,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
         training = [sys.executable, "-c", PLAIN, name, str(root), rate, seed]
         plain = subprocess.run(training, check=True, capture_output=True, text=True)
         imports = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import curv_issues.run, curv_issues.data.huggingface"], check=True)
+        subprocess.run([sys.executable, "-c", "import curv_issues.training.run, curv_issues.data.huggingface"], check=True)
         imports = time.perf_counter() - imports
     plain_seconds = json.loads(plain.stdout.splitlines()[-1])
     for found in runs.values():

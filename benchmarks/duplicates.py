@@ -42,7 +42,7 @@ from curv_issues.data.huggingface import load_data
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts
 from curv_issues.noise.duplicates import plant_conflicting_duplicates
 from curv_issues.results.result import AuditResult
-from curv_issues.run import run_probe
+from curv_issues.training.run import run_probe
 
 STUDY = "duplicates"
 SEEDS = (0, 1, 2)

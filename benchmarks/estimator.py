@@ -27,8 +27,8 @@ from curv_issues.config import TrainingOptions
 from curv_issues.curvature import input_gradient, rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.device import autocast
-from curv_issues.recipe import spread_epochs
-from curv_issues.scoring import evaluating
+from curv_issues.training.recipe import spread_epochs
+from curv_issues.training.scoring import evaluating
 
 STEPS = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3)
 DEFAULT_STEP = 1e-2

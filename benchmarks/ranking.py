@@ -22,7 +22,7 @@ from curv_issues.data.base import LabeledData
 from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import late_margin
 from curv_issues.noise.spec import apply_noise, parse_noise
-from curv_issues.run import run_probe
+from curv_issues.training.run import run_probe
 
 SEEDS = (100, 101, 102)  # one of them, all of them where the samples are few
 DEFAULT = "weights 1, 2, 3, ... (the default)"

@@ -1,4 +1,4 @@
-"""Epochs and batch size by size of the dataset: what the rule in `curv_issues/recipe.py` was chosen from.
+"""Epochs and batch size by size of the dataset: what the rule in `curv_issues/training/recipe.py` was chosen from.
 
     python -m benchmarks.recipe DATASETS            about 25 minutes on 2 idle cores
     python -m benchmarks.recipe DATASETS --smoke    the same code on digits: under a minute
@@ -20,7 +20,7 @@ from curv_issues.data.base import LabeledData
 from curv_issues.findings.judgement import judge
 from curv_issues.findings.ranking import rank_by_score
 from curv_issues.results.kinds import LABEL_ERROR
-from curv_issues.run import run_probe
+from curv_issues.training.run import run_probe
 
 # size of the dataset: (epochs, batch size) tried; the rule gives the one in the middle
 GRID: dict[int, tuple[tuple[int, int], ...]] = {

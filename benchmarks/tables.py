@@ -24,7 +24,7 @@ from benchmarks.figures import FIGURES
 from benchmarks.rows import read
 from curv_issues.bench.table import spread
 from curv_issues.config import TrainingOptions
-from curv_issues.recipe import make_recipe
+from curv_issues.training.recipe import make_recipe
 
 ROOT = Path(__file__).parents[1]
 MARKED = re.compile(r"<!-- (table|figure): ([\w-]+) -->(.*?)<!-- end -->", re.DOTALL)

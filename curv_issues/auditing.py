@@ -21,21 +21,21 @@ from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table,
 from curv_issues.findings.samples import evidence_of_data
 from curv_issues.memory import peak_memory
 from curv_issues.progress import Progress, ProgressCallback
-from curv_issues.recipe import standard_epochs
 from curv_issues.report.contact_sheet import contact_sheet
 from curv_issues.results.arrow import text_column
 from curv_issues.results.kinds import KINDS
 from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import SCORES
 from curv_issues.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
+from curv_issues.training.recipe import standard_epochs
 
 if TYPE_CHECKING:
     import datasets
 
     from curv_issues.curvature import CurvatureForm
     from curv_issues.duplicates.search import ComparedPictures
-    from curv_issues.run import ProbeRun
     from curv_issues.trackers.base import Tracker
+    from curv_issues.training.run import ProbeRun
 
 SHEET_PICTURES = 50
 NOT_COMPARED = "The search for duplicates did not end, so images under different labels are not reported; run the audit again."
@@ -247,7 +247,7 @@ def audit_data(
     """
     looking = looking or DuplicateOptions()
     check_auditable(data)
-    from curv_issues.run import run_probe  # imports torch, which errors above need not wait for
+    from curv_issues.training.run import run_probe  # imports torch, which errors above need not wait for
 
     run = run_probe(data, training, trackers=trackers, mirrored=looking.duplicates, progress=progress)
     if run is None:

@@ -27,13 +27,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 TESTS = {
     "findings": ["tests/findings", "tests/test_auditing_duplicates.py"],
-    "trackers": ["tests/trackers", "tests/test_scoring.py", "tests/test_run.py"],
+    "trackers": ["tests/trackers", "tests/training/test_scoring.py", "tests/training/test_run.py"],
     "duplicates": ["tests/duplicates", "tests/test_auditing_duplicates.py"],
-    "training.py": ["tests/test_training.py"],
-    "optimizer.py": ["tests/test_optimizer.py", "tests/test_training.py"],
-    "scoring.py": ["tests/test_scoring.py", "tests/test_run.py"],
-    "recipe.py": ["tests/test_recipe.py"],
-    "curvature.py": ["tests/test_curvature.py", "tests/test_scoring.py"],
+    "training.py": ["tests/training/test_loop.py"],
+    "optimizer.py": ["tests/training/test_optimizer.py", "tests/training/test_loop.py"],
+    "scoring.py": ["tests/training/test_scoring.py", "tests/training/test_run.py"],
+    "recipe.py": ["tests/training/test_recipe.py"],
+    "curvature.py": ["tests/test_curvature.py", "tests/training/test_scoring.py"],
 }
 """File or folder of the package -> what tests it, the quickest first."""
 SECONDS = 240

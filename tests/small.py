@@ -12,7 +12,7 @@ from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import LabeledData
 from curv_issues.inputs.base import ProbeSpec
 from curv_issues.inputs.images import ImageInputs
-from curv_issues.recipe import Recipe
+from curv_issues.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 

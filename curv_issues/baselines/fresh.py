@@ -17,12 +17,12 @@ from curv_issues.errors import AuditError, DatasetError
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.progress import Progress, ProgressCallback
-from curv_issues.recipe import make_recipe
-from curv_issues.run import build_probe, check_probe, own_random_state
-from curv_issues.scoring import predict, predict_logits
 from curv_issues.trackers.base import Quantity
-from curv_issues.training import train_probe
-from curv_issues.training_state import TrainingState
+from curv_issues.training.loop import train_probe
+from curv_issues.training.recipe import make_recipe
+from curv_issues.training.run import build_probe, check_probe, own_random_state
+from curv_issues.training.scoring import predict, predict_logits
+from curv_issues.training.state import TrainingState
 
 
 class FreshProbes:

@@ -14,7 +14,7 @@ from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.errors import AuditError, UsageError
 from curv_issues.progress import ProgressCallback
-from curv_issues.run import GREATEST_HALF
+from curv_issues.training.run import GREATEST_HALF
 
 
 def knn_label_score(

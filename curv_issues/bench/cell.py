@@ -21,10 +21,10 @@ from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
 from curv_issues.results.kinds import LABEL_ERROR
-from curv_issues.run import ProbeRun, run_probe
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
 from curv_issues.trackers.quantities import QUANTITIES
+from curv_issues.training.run import ProbeRun, run_probe
 
 EVERY_EPOCH = WHOLE_NUMBERS["curvature_epochs"][1]  # as many as there are
 

@@ -18,14 +18,14 @@ from curv_issues.device import choose_device, sensible_threads
 from curv_issues.inputs.base import Inputs
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
-from curv_issues.recipe import Recipe, make_recipe
-from curv_issues.run import build_probe, own_random_state
-from curv_issues.scoring import scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
 from curv_issues.trackers.quantities import QUANTITIES
-from curv_issues.training import train_probe
-from curv_issues.training_state import TrainingState
+from curv_issues.training.loop import train_probe
+from curv_issues.training.recipe import Recipe, make_recipe
+from curv_issues.training.run import build_probe, own_random_state
+from curv_issues.training.scoring import scoring_pass
+from curv_issues.training.state import TrainingState
 
 PART = 2_048
 REPEATS = 5

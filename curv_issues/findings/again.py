@@ -14,9 +14,9 @@ from curv_issues.duplicates.table import compared_pictures
 from curv_issues.errors import UsageError
 from curv_issues.findings.judgement import Evidence, findings_table, judge
 from curv_issues.plugins import look_up
-from curv_issues.recipe import standard_epochs
 from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, PLACE
 from curv_issues.results.result import AuditResult
+from curv_issues.training.recipe import standard_epochs
 
 
 def find_again(

@@ -181,7 +181,7 @@ def _check_probe(training: TrainingOptions, data: LabeledData) -> None:
     import torch
 
     from curv_issues.inputs.images import ImageInputs
-    from curv_issues.run import build_probe, check_probe
+    from curv_issues.training.run import build_probe, check_probe
 
     spec = ImageInputs(data.images).spec(data.num_classes)
     with torch.random.fork_rng(devices=[]):

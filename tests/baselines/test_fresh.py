@@ -13,11 +13,11 @@ from curv_issues.baselines.fresh import FreshProbes
 from curv_issues.config import TrainingOptions
 from curv_issues.errors import DatasetError, UsageError
 from curv_issues.progress import Progress
-from curv_issues.recipe import make_recipe
-from curv_issues.run import run_probe
-from curv_issues.scoring import predict
 from curv_issues.trackers.quantities import Margin
 from curv_issues.trackers.scores import REDUCTIONS
+from curv_issues.training.recipe import make_recipe
+from curv_issues.training.run import run_probe
+from curv_issues.training.scoring import predict
 from tests.small import linear_probe, make_data, mlp_probe, seeded
 
 DATA = make_data(50, side=8)

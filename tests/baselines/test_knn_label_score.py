@@ -10,7 +10,7 @@ import curv_issues.baselines.knn_label_score
 from curv_issues.baselines.knn_label_score import knn_label_score
 from curv_issues.config import TrainingOptions
 from curv_issues.errors import AuditError, UsageError
-from curv_issues.run import run_probe
+from curv_issues.training.run import run_probe
 from tests.small import linear_probe, make_data, mlp_probe
 
 DATA = make_data(60)

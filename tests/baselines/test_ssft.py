@@ -12,7 +12,7 @@ import curv_issues.baselines.fresh
 from curv_issues.baselines.ssft import forgetting_time, second_split_forgetting
 from curv_issues.config import TrainingOptions
 from curv_issues.errors import DatasetError, UsageError
-from curv_issues.training import train_probe
+from curv_issues.training.loop import train_probe
 from tests.small import linear_probe, make_data, mlp_probe
 
 

@@ -19,9 +19,9 @@ from curv_issues.bench.run import Plan, finished_cells, run_bench
 from curv_issues.config import TrainingOptions
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.progress import Progress
-from curv_issues.run import run_probe
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
+from curv_issues.training.run import run_probe
 from tests.bench.cells import make_cell
 from tests.small import linear_probe, make_data
 

@@ -120,7 +120,7 @@ def test_smooth_probes_have_no_kink(name: str) -> None:
 
 
 def test_directions_of_blocks() -> None:
-    from curv_issues import run
+    from curv_issues.training.loop import run
 
     with beyond._directions(8):
         coarse = run.rademacher_directions(2, (3, 32, 32), generator=torch.Generator().manual_seed(0))

@@ -117,8 +117,8 @@ def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("module", "name", "compared"),
     [
-        ("curv_issues.run", "ProbeRun", False),
-        ("curv_issues.run", "embed_mirrored", False),
+        ("curv_issues.training.run", "ProbeRun", False),
+        ("curv_issues.training.run", "embed_mirrored", False),
         ("curv_issues.auditing", "judge", True),
         ("curv_issues.auditing", "peak_memory", True),
         ("numpy", "save", True),
@@ -130,7 +130,7 @@ def test_ctrl_c_in_the_last_stages_keeps_the_ranking(
     pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str, compared: bool
 ) -> None:
     import curv_issues.auditing
-    import curv_issues.run  # noqa: F401
+    import curv_issues.training.run  # noqa: F401
 
     once(monkeypatch, module, name)
     result = run("audit", pets, "--epochs", "2", "--device", "cpu", "--output", "out")

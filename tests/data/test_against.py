@@ -46,7 +46,7 @@ def test_the_other_is_read_at_the_same_resolution(folder: Path) -> None:
 
 
 def test_errors_come_before_the_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curv_issues.run.run_probe", lambda *_args, **_options: pytest.fail("nothing was to be trained"))
+    monkeypatch.setattr("curv_issues.training.run.run_probe", lambda *_args, **_options: pytest.fail("nothing was to be trained"))
     with pytest.raises(UsageError, match="The split 'train' is the one that is audited; compare it with another one"):
         curv_issues.audit(str(folder), against="train")
     with pytest.raises(DatasetError, match="validation"):

@@ -7,7 +7,7 @@ import torch
 from cleanlab import Datalab
 
 import curv_issues
-import curv_issues.run
+import curv_issues.training.run
 from tests.datalab.labs import find, make_lab, with_run_of
 
 
@@ -45,11 +45,11 @@ def result() -> curv_issues.AuditResult:
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one with every training."""
     counted: list[int] = []
-    train = curv_issues.run.run_probe
+    train = curv_issues.training.run.run_probe
 
     def counting(data, options, **settings):
         counted.append(len(data))
         return train(data, options, **settings)
 
-    monkeypatch.setattr("curv_issues.run.run_probe", counting)
+    monkeypatch.setattr("curv_issues.training.run.run_probe", counting)
     return counted

@@ -49,8 +49,8 @@ for verbosity in range(4):  # 4 is one too many for the near_duplicate type
     lab.report(verbosity=verbosity, show_all_issues=True)
 def no_training(*arguments, **options):
     raise SystemExit("trained")
-import curv_issues.run
-curv_issues.run.run_probe = no_training
+import curv_issues.training.run
+curv_issues.training.run.run_probe = no_training
 options = {"epochs": 2, "resolution": 8, "curvature_epochs": 1, "device": "cpu"}
 lab.find_issues(issue_types={"curvature": {**options, "cut_off": "50%"}})
 print(json.dumps([lab.get_info("curvature")["options"]["cut_off"], int(lab.issues["is_curvature_issue"].sum())]))

@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import curv_issues.run
+import curv_issues.training.run
 from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, UsageError
 from curv_issues.inputs.base import ProbeSpec
 from curv_issues.progress import Progress
-from curv_issues.run import ProbeRun, build_probe, check_probe, run_probe
 from curv_issues.trackers import SCORES, ScoreInfo
 from curv_issues.trackers.base import Need, Observation, Tracker
-from curv_issues.training_state import TrainingState
+from curv_issues.training.run import ProbeRun, build_probe, check_probe, run_probe
+from curv_issues.training.state import TrainingState
 from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded, spec_of
 
 DATA = make_data(50, side=8)
@@ -85,7 +85,7 @@ def test_scoring_changes_no_training() -> None:
 
 def test_each_measurement_and_each_seed_has_directions_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Tensor] = []
-    monkeypatch.setattr(curv_issues.run, "scoring_pass", lambda *_args, directions, **_options: drawn.append(directions))
+    monkeypatch.setattr(curv_issues.training.run, "scoring_pass", lambda *_args, directions, **_options: drawn.append(directions))
     for seed in (0, 0, 1):
         run(epochs=3, curvature_epochs=2, num_matvecs=3, seed=seed, probe=linear_probe)
     assert [directions.shape for directions in drawn] == [(3, 1, 8, 8)] * 6
@@ -123,14 +123,14 @@ def test_a_module_of_the_users_is_copied_and_its_frozen_weights_stay() -> None:
         def reduce(self, history: np.ndarray) -> np.ndarray:
             return history[:, -1]
 
-    real = curv_issues.run.build_probe
+    real = curv_issues.training.run.build_probe
 
     def keep(probe: object, spec: ProbeSpec) -> nn.Module:
         seen["copy"] = real(probe, spec)
         return seen["copy"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(curv_issues.run, "build_probe", keep)
+        patch.setattr(curv_issues.training.run, "build_probe", keep)
         found = run(probe=network, trackers=[Look])
     assert found.scores["look"].shape == (50,)
     assert found.score_metadata["look"]["direction"] == "high"
@@ -223,8 +223,8 @@ def test_an_interruption_of_the_last_pass_still_gives_the_ranking(monkeypatch: p
             raise KeyboardInterrupt
         return predict(*args, **options)
 
-    predict = curv_issues.run.predict
-    monkeypatch.setattr(curv_issues.run, "predict", once)
+    predict = curv_issues.training.run.predict
+    monkeypatch.setattr(curv_issues.training.run, "predict", once)
     cut = run()
     assert (cut.complete, cut.epochs_done) == (False, 2)
     assert same(whole, cut)
@@ -298,7 +298,7 @@ class Tuple(nn.Module):
     ],
 )
 def test_probes_that_do_not_fit_are_refused_before_training(probe: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curv_issues.run, "train_probe", lambda *_args, **_options: pytest.fail("trained"))
+    monkeypatch.setattr(curv_issues.training.run, "train_probe", lambda *_args, **_options: pytest.fail("trained"))
     with pytest.raises(UsageError, match=message) as caught:
         run(probe=probe)
     assert "\n" not in str(caught.value)
@@ -333,13 +333,13 @@ def test_trackers_and_devices_that_cannot_run() -> None:
 
 def test_outputs_that_became_nan_in_the_last_step_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss of the last step is finite, and the weights after it are not."""
-    train = curv_issues.run.train_probe
+    train = curv_issues.training.run.train_probe
 
     def blow_up(state: TrainingState, *arguments: Any, **options: Any) -> None:
         train(state, *arguments, **options)
         for weight in state.probe.parameters():
             weight.data.fill_(torch.nan)
 
-    monkeypatch.setattr(curv_issues.run, "train_probe", blow_up)
+    monkeypatch.setattr(curv_issues.training.run, "train_probe", blow_up)
     with pytest.raises(AuditError, match=r"^The outputs of the trained probe became nan at learning rate 100; train again"):
         run(probe=linear_probe, learning_rate=100.0)

@@ -11,20 +11,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import curv_issues.training
+import curv_issues.training.loop
 from curv_issues.curvature import rademacher_directions
 from curv_issues.errors import AuditError
 from curv_issues.inputs.base import AugmentedBatch, Inputs, ProbeSpec
 from curv_issues.inputs.images import ImageInputs, split_evenly, to_inputs
-from curv_issues.optimizer import MOMENTUM
-from curv_issues.recipe import Recipe
-from curv_issues.scoring import scoring_pass
 from curv_issues.trackers.base import Need, Observation, Quantity
 from curv_issues.trackers.quantities import QUANTITIES, Loss, Margin
 from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_score
-from curv_issues.training import WARM_UP, one_cycle, train_probe
-from curv_issues.training_state import TrainingState
+from curv_issues.training.loop import WARM_UP, one_cycle, train_probe
+from curv_issues.training.optimizer import MOMENTUM
+from curv_issues.training.recipe import Recipe
+from curv_issues.training.scoring import scoring_pass
+from curv_issues.training.state import TrainingState
 from tests import reference
 from tests.small import CPU, RECIPE, linear_probe, make_data, mlp_probe, seeded, spec_of
 
@@ -148,7 +148,7 @@ def test_training_on_some_positions_equals_training_on_those_alone() -> None:
 
 def test_equals_sgd_written_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nesterov momentum, weight decay and the one-cycle rate, with the gradient of softmax regression in closed form."""
-    monkeypatch.setattr(curv_issues.training, "compute_type", lambda device: torch.float32)
+    monkeypatch.setattr(curv_issues.training.loop, "compute_type", lambda device: torch.float32)
     recorder, recipe = Recorder(41, 3), changed(epochs=3, weight_decay=0.01)
     probe = fresh(linear_probe).double()
     weight = probe[1].weight.detach().clone()
@@ -188,7 +188,7 @@ def test_training_scores_are_of_the_forward_pass_that_trains() -> None:
 
 def test_input_gradients_of_the_training_pass_are_those_of_single_losses_moved_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """A linear probe without momentum of its own: the gradient of softmax regression with respect to its input, W^T (p - e)."""
-    monkeypatch.setattr(curv_issues.training, "compute_type", lambda device: torch.float32)
+    monkeypatch.setattr(curv_issues.training.loop, "compute_type", lambda device: torch.float32)
 
     class Gradients(Recorder):
         needs = Need.TRAINING_GRADIENT

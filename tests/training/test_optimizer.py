@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from curv_issues.optimizer import NesterovSGD
+from curv_issues.training.optimizer import NesterovSGD
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])

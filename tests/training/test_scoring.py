@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from curv_issues import scoring
 from curv_issues.curvature import rademacher_directions, strongest_others
 from curv_issues.device import has_bfloat16
 from curv_issues.inputs.base import Inputs
 from curv_issues.inputs.images import ImageInputs, to_inputs
 from curv_issues.probes.convnet import ConvNet
-from curv_issues.scoring import embed_mirrored, evaluating, predict, predict_logits, scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
 from curv_issues.trackers.quantities import QUANTITIES
+from curv_issues.training import scoring
+from curv_issues.training.scoring import embed_mirrored, evaluating, predict, predict_logits, scoring_pass
 from tests import reference
 from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded, spec_of
 

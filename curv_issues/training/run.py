@@ -24,15 +24,15 @@ from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.probes.base import find_head
 from curv_issues.progress import Progress, ProgressCallback
-from curv_issues.recipe import Recipe, make_recipe
-from curv_issues.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity, Tracker, check_trackers
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_scores
-from curv_issues.training import train_probe
-from curv_issues.training_state import TrainingState
+from curv_issues.training.loop import train_probe
+from curv_issues.training.recipe import Recipe, make_recipe
+from curv_issues.training.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
+from curv_issues.training.state import TrainingState
 
 GREATEST_HALF = 65504.0  # largest float16
 

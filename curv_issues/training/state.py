@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from curv_issues.optimizer import NesterovSGD
-from curv_issues.recipe import Recipe
 from curv_issues.trackers.base import Quantity
+from curv_issues.training.optimizer import NesterovSGD
+from curv_issues.training.recipe import Recipe
 
 
 class TrainingState:

@@ -14,7 +14,7 @@ from curv_issues.errors import diverged
 from curv_issues.inputs.base import Augmentation, Inputs
 from curv_issues.inputs.images import split_evenly
 from curv_issues.trackers.base import Need, Observation
-from curv_issues.training_state import TrainingState
+from curv_issues.training.state import TrainingState
 
 EpochEnd = Callable[[int], None]
 StepEnd = Callable[[int, int, int, float], None]
