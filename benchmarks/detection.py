@@ -22,7 +22,7 @@ from benchmarks.common import (
     plant,
     stratified,
 )
-from curv_issues.auditing import audit_data
+from curv_issues.auditing.audit import audit_data
 from curv_issues.bench.metrics import auroc_by_class, detection, flagging
 from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData

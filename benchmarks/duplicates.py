@@ -31,12 +31,12 @@ from scipy.sparse.csgraph import connected_components
 from benchmarks import rows
 from benchmarks.altered import ALTERED
 from benchmarks.common import load, make_cells, run_cell
-from curv_issues.auditing import audit_data, compare_pictures
+from curv_issues.auditing.audit import audit_data, compare_pictures
+from curv_issues.auditing.leakage import find_overlap
 from curv_issues.baselines.confident_learning import confident_learning
 from curv_issues.bench.cell import EVERY_EPOCH
 from curv_issues.bench.metrics import detection
 from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
-from curv_issues.data.against import find_overlap
 from curv_issues.data.base import LabeledData, hash_pixels
 from curv_issues.data.huggingface import load_data
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts

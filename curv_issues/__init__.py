@@ -15,15 +15,15 @@ from curv_issues.import_hook import when_imported
 from curv_issues.plugins import load_attribute
 
 if TYPE_CHECKING:
-    from curv_issues.auditing import audit
+    from curv_issues.auditing.audit import audit
+    from curv_issues.auditing.duplicates import Duplicates, find_duplicates
+    from curv_issues.auditing.leakage import find_overlap
+    from curv_issues.auditing.rejudge import find_again
     from curv_issues.curvature import input_loss_curvature
-    from curv_issues.data.against import find_overlap
     from curv_issues.data.arrays import from_arrays
     from curv_issues.data.base import LabeledData
     from curv_issues.data.huggingface import load_data
     from curv_issues.datalab import add_to_datalab
-    from curv_issues.findings.again import find_again
-    from curv_issues.findings.duplicates import Duplicates, find_duplicates
     from curv_issues.noise.asymmetric import flip_labels_asymmetric
     from curv_issues.noise.duplicates import plant_conflicting_duplicates
     from curv_issues.noise.instance import flip_labels_by_instance
@@ -66,17 +66,17 @@ __all__ = [
 # Imported on first use, so that `import curv_issues` and `curv-issues --help` wait for neither torch nor cleanlab.
 _LAZY = {
     "AuditResult": "curv_issues.results.result:AuditResult",
-    "Duplicates": "curv_issues.findings.duplicates:Duplicates",
+    "Duplicates": "curv_issues.auditing.duplicates:Duplicates",
     "LabeledData": "curv_issues.data.base:LabeledData",
     "Need": "curv_issues.trackers.base:Need",
     "Observation": "curv_issues.trackers.base:Observation",
     "ScoreInfo": "curv_issues.trackers:ScoreInfo",
     "Tracker": "curv_issues.trackers.base:Tracker",
     "add_to_datalab": "curv_issues.datalab:add_to_datalab",
-    "audit": "curv_issues.auditing:audit",
-    "find_again": "curv_issues.findings.again:find_again",
-    "find_duplicates": "curv_issues.findings.duplicates:find_duplicates",
-    "find_overlap": "curv_issues.data.against:find_overlap",
+    "audit": "curv_issues.auditing.audit:audit",
+    "find_again": "curv_issues.auditing.rejudge:find_again",
+    "find_duplicates": "curv_issues.auditing.duplicates:find_duplicates",
+    "find_overlap": "curv_issues.auditing.leakage:find_overlap",
     "flip_labels": "curv_issues.noise.uniform:flip_labels",
     "flip_labels_asymmetric": "curv_issues.noise.asymmetric:flip_labels_asymmetric",
     "flip_labels_by_instance": "curv_issues.noise.instance:flip_labels_by_instance",

@@ -127,7 +127,7 @@ def audit(
         folder = output_folder(output if output is not None else folder_name(dataset, values["split"]))
         sources = [name for name in dataset if name]
         with _saving(folder, overwrite, sources, format, quiet) as saver, live_progress(quiet=quiet) as progress:
-            from curv_issues.auditing import audit as run_audit
+            from curv_issues.auditing.audit import audit as run_audit
 
             result = run_audit(
                 dataset[0] if len(dataset) == 1 else dataset,
@@ -165,7 +165,7 @@ def show(
     """Print the findings of a finished audit again, without training; the folder stays as it is."""
     with exit_codes():
         look_up(FORMATS, format, "format")
-        from curv_issues.findings.again import find_again, only_kind
+        from curv_issues.auditing.rejudge import find_again, only_kind
         from curv_issues.results.result import AuditResult
 
         result = AuditResult.load(directory)
@@ -195,7 +195,7 @@ def demo(
         look_up(FORMATS, format, "format")
         folder = output_folder(output)
         check_output(folder, overwrite=True)
-        from curv_issues.auditing import audit as run_audit
+        from curv_issues.auditing.audit import audit as run_audit
         from curv_issues.data.demo import COPIES, digits_with_errors
 
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)

@@ -53,11 +53,11 @@ def bench(
 
         check_folder(folder, resume=resume, overwrite=overwrite, sources=[name for name in dataset if name])
         with live_progress(quiet=quiet) as progress:
+            from curv_issues.auditing.summary import notes_on
             from curv_issues.bench.run import Plan, check_noises, finished_cells, run_bench
             from curv_issues.data.huggingface import load_data
             from curv_issues.device import choose_device
             from curv_issues.progress import Progress
-            from curv_issues.summary import notes_on
 
             choose_device(options.device)
             data = load_data(

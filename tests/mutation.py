@@ -26,9 +26,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TESTS = {
-    "findings": ["tests/findings", "tests/test_auditing_duplicates.py"],
+    "findings": ["tests/findings", "tests/auditing/test_audit_duplicates.py"],
     "trackers": ["tests/trackers", "tests/training/test_scoring.py", "tests/training/test_run.py"],
-    "duplicates": ["tests/duplicates", "tests/test_auditing_duplicates.py"],
+    "duplicates": ["tests/duplicates", "tests/auditing/test_audit_duplicates.py"],
     "training.py": ["tests/training/test_loop.py"],
     "optimizer.py": ["tests/training/test_optimizer.py", "tests/training/test_loop.py"],
     "scoring.py": ["tests/training/test_scoring.py", "tests/training/test_run.py"],

@@ -67,7 +67,7 @@ def test_lines_of_the_command_are_understood(line: str, tmp_path: Path, monkeypa
         raise errors.DatasetError("far enough.")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("curv_issues.auditing.audit", note)
+    monkeypatch.setattr("curv_issues.auditing.audit.audit", note)
     words = shlex.split(line, comments=True)[1:]
     result = run(*words)
     assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")

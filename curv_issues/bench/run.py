@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from curv_issues.auditing.summary import versions
 from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.costs import PassCosts
 from curv_issues.bench.methods import Methods
@@ -22,7 +23,6 @@ from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.option import option_names
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.results.arrow import json_ready
-from curv_issues.summary import versions
 
 LOG = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from curv_issues.auditing.rejudge import find_again
 from curv_issues.config import FindingOptions
-from curv_issues.findings.again import find_again
 from curv_issues.issue_managers.base import RunIssueManager
 from curv_issues.option import option_names
 from curv_issues.results.result import AuditResult

@@ -171,7 +171,7 @@ def check_type(result: Any) -> None:
 
 
 def _train(lab: Datalab, data: LabeledData, training: TrainingOptions) -> AuditResult:
-    from curv_issues.auditing import audit_data
+    from curv_issues.auditing.audit import audit_data
 
     with live_progress(quiet=not lab.verbosity, messages=False) as progress:
         return audit_data(data, training, FindingOptions(), DuplicateOptions(), progress=progress)

@@ -35,14 +35,14 @@ def test_the_demo_finds_what_was_planted(here: Path) -> None:
 
 def test_the_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it prints; the audit is cut short."""
-    import curv_issues.auditing
+    import curv_issues.auditing.audit
 
-    whole = curv_issues.auditing.audit
+    whole = curv_issues.auditing.audit.audit
 
     def quick(data: object, **options: Any) -> AuditResult:
         return whole(data, epochs=1, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(curv_issues.auditing, "audit", quick)
+    monkeypatch.setattr(curv_issues.auditing.audit, "audit", quick)
     result = run("demo", "--format", "csv", "--output", "there")
     assert result.exit_code == 0
     assert result.stdout.startswith('"row","split"')

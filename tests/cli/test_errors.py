@@ -218,7 +218,7 @@ def test_no_space_for_the_result(pets: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_space_is_told_before_the_training(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curv_issues.auditing.audit", lambda *_args, **_options: pytest.fail("worked"))
+    monkeypatch.setattr("curv_issues.auditing.audit.audit", lambda *_args, **_options: pytest.fail("worked"))
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
     check_error(audit(pets), 4, "Not enough disk space for the result in curv-issues-pets-train")

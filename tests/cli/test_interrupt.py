@@ -53,7 +53,7 @@ def test_while_the_contact_sheet_is_drawn_only_that_is_lost(pets: Path, monkeypa
     def interrupted(*_: object) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["curv_issues.auditing"], "draw_sheet", interrupted)
+    monkeypatch.setattr(sys.modules["curv_issues.auditing.audit"], "draw_sheet", interrupted)
     result = audit(pets, "--epochs", "2", "--output", "out")
     assert result.exit_code == 130
     assert said(result)[0] == "Interrupted; this is the ranking after 2 of 2 epochs."
@@ -119,8 +119,8 @@ def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
     [
         ("curv_issues.training.run", "ProbeRun", False),
         ("curv_issues.training.run", "embed_mirrored", False),
-        ("curv_issues.auditing", "judge", True),
-        ("curv_issues.auditing", "peak_memory", True),
+        ("curv_issues.auditing.audit", "judge", True),
+        ("curv_issues.auditing.audit", "peak_memory", True),
         ("numpy", "save", True),
         ("curv_issues.results.folder", "put_in_place", True),
         ("curv_issues.cli", "render", True),
@@ -129,7 +129,7 @@ def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
 def test_ctrl_c_in_the_last_stages_keeps_the_ranking(
     pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str, compared: bool
 ) -> None:
-    import curv_issues.auditing
+    import curv_issues.auditing.audit
     import curv_issues.training.run  # noqa: F401
 
     once(monkeypatch, module, name)
@@ -149,7 +149,7 @@ def test_the_result_is_saved_before_its_sheet_is_drawn(pets: Path, monkeypatch: 
         assert AuditResult.load("out").contact_sheet is None
         return b"\x89PNG drawn"
 
-    monkeypatch.setattr("curv_issues.auditing.draw_sheet", draw)
+    monkeypatch.setattr("curv_issues.auditing.audit.draw_sheet", draw)
     assert audit(pets, "--output", "out").exit_code == 0
     assert AuditResult.load("out").contact_sheet == b"\x89PNG drawn"
 
@@ -159,7 +159,7 @@ def test_a_sheet_that_cannot_be_drawn_costs_the_sheet_alone(pets: Path, monkeypa
     def draw(*_: object) -> bytes:
         raise error
 
-    monkeypatch.setattr("curv_issues.auditing.draw_sheet", draw)
+    monkeypatch.setattr("curv_issues.auditing.audit.draw_sheet", draw)
     result = audit(pets, "--output", "out")
     assert result.exit_code == 0
     reason = "MemoryError" if isinstance(error, MemoryError) else "avif: no planes"
@@ -192,7 +192,7 @@ def test_a_comparison_that_fails_leaves_the_ranking(pets: Path, monkeypatch: pyt
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("curv_issues.auditing.compare_pictures", fail)
+    monkeypatch.setattr("curv_issues.auditing.audit.compare_pictures", fail)
     with pytest.raises(MemoryError):
         audit(pets, "--output", "out")
     assert AuditResult.load("out").summary["duplicates"] is None

@@ -9,8 +9,8 @@ import pytest
 
 import curv_issues
 from curv_issues.version import package_version
+from tests.auditing.test_audit_duplicates import planted
 from tests.cli.running import check_error, run
-from tests.test_auditing_duplicates import planted
 
 
 @pytest.fixture(scope="module")

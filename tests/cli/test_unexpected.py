@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import curv_issues.auditing
+import curv_issues.auditing.audit
 import curv_issues.cli_shared
 from curv_issues.cli import main
 from tests.cli.running import command
@@ -31,7 +31,7 @@ def run_main(error: BaseException, pets: Path, monkeypatch: pytest.MonkeyPatch, 
     def fail(*_arguments: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr(curv_issues.auditing, "audit", fail)
+    monkeypatch.setattr(curv_issues.auditing.audit, "audit", fail)
     monkeypatch.setattr("sys.argv", ["curv-issues", "audit", str(pets), "-q", *options])
     with pytest.raises(SystemExit) as left:
         main()

@@ -282,7 +282,7 @@ def test_local_folders_are_read_without_libraries_that_take_seconds_to_import(tm
     write_image_folder(tmp_path / "folder", {"dog": 2, "cat": 2})
     write_parquet(tmp_path / "table.parquet", [0, 1])
     code = (
-        "import sys, curv_issues, curv_issues.auditing\n"
+        "import sys, curv_issues, curv_issues.auditing.audit\n"
         "[curv_issues.load_data(path) for path in sys.argv[1:]]\n"
         "print({'datasets', 'huggingface_hub', 'torch', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules))"
     )

@@ -227,7 +227,7 @@ class TestOneTraining:
             tried.append(len(data))
             raise AuditError("the loss became NaN")
 
-        monkeypatch.setattr("curv_issues.auditing.audit_data", fails)
+        monkeypatch.setattr("curv_issues.auditing.audit.audit_data", fails)
         lab = copied_lab()
         find(lab, curvature=OPTIONS, duplicate_conflict={})
         assert len(tried) == 1

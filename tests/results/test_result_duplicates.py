@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from curv_issues.auditing.rejudge import find_again
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
 from curv_issues.errors import UsageError
-from curv_issues.findings.again import find_again
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA
 from curv_issues.results.arrow import schema_of, text_column
 from curv_issues.results.kinds import DUPLICATE_CONFLICT

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import curv_issues
+from curv_issues.auditing.rejudge import find_again, only_kind
 from curv_issues.errors import UsageError
-from curv_issues.findings.again import find_again, only_kind
 from curv_issues.results.result import AuditResult
 from tests.small import make_data
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from curv_issues.auditing.leakage import compare_with_split
+from curv_issues.auditing.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
 from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
-from curv_issues.data.against import compare_with_split
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.duplicates.table import KEPT_FROM, pairs_table
 from curv_issues.errors import AuditInterrupted, despite_interrupt
@@ -26,7 +27,6 @@ from curv_issues.results.arrow import text_column
 from curv_issues.results.kinds import KINDS
 from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import SCORES
-from curv_issues.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
 from curv_issues.training.recipe import standard_epochs
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def audit(
     training = training.with_score(score)
     looking = DuplicateOptions(duplicates=duplicates, duplicate_threshold=duplicate_threshold)
     start = time.perf_counter()
-    from curv_issues.data.against import load_against
+    from curv_issues.auditing.leakage import load_against
     from curv_issues.data.huggingface import load_data  # imports datasets, which errors above need not wait for
 
     if device not in ("auto", "cpu"):

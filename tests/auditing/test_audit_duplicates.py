@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 
 from curv_issues import AuditInterrupted, AuditResult, audit, from_arrays
+from curv_issues.auditing.rejudge import find_again
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.base import NEAR, PIXELS
-from curv_issues.findings.again import find_again
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA
 from curv_issues.progress import Progress
 from tests.duplicates.pictures import brighter, recompressed, textured
 from tests.small import make_data
 
-MODULE = importlib.import_module("curv_issues.auditing")  # the attribute of the package is the function
+MODULE = importlib.import_module("curv_issues.auditing.audit")  # the attribute of the package is the function
 DIFFERENT = 90
 NAMES = ["dog", "cat", "bird"]
 

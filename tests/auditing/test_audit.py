@@ -17,17 +17,17 @@ from torch import Tensor, nn
 
 import curv_issues
 from curv_issues import AuditInterrupted, AuditResult, DatasetError, UsageError, audit, flip_labels, from_arrays
+from curv_issues.auditing.summary import notes_on, versions
 from curv_issues.config import FindingOptions, TrainingOptions
 from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import rank_by_margins
 from curv_issues.option import option_names
 from curv_issues.progress import Progress
-from curv_issues.summary import notes_on, versions
 from curv_issues.trackers import SCORES, ScoreInfo
 from curv_issues.trackers.base import Need, Observation, Tracker
 from tests.small import make_arrays, make_data, mlp_probe
 
-MODULE = importlib.import_module("curv_issues.auditing")  # the attribute of the package is the function
+MODULE = importlib.import_module("curv_issues.auditing.audit")  # the attribute of the package is the function
 
 
 @functools.cache
@@ -370,7 +370,7 @@ def test_training_tells_its_progress() -> None:
 
 
 def test_versions_leave_out_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curv_issues.summary.PACKAGES", ("torch", "no-such-package"))
+    monkeypatch.setattr("curv_issues.auditing.summary.PACKAGES", ("torch", "no-such-package"))
     found = versions()
     assert set(found) == {"python", "torch"}
     assert found["torch"] == torch.__version__.split("+")[0] or found["torch"] == torch.__version__

@@ -1,0 +1,1 @@
+"""The public verbs: they put the other rooms together and hold no rule of their own."""
