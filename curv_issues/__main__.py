@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curv_issues.cli import main
+from curv_issues.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 import curv_issues
 from curv_issues.baselines import BASELINES
-from curv_issues.cli import app
+from curv_issues.cli.app import app
 from curv_issues.config import PRESETS
 from curv_issues.datalab import ISSUE_MANAGERS
 from curv_issues.noise import NOISES

@@ -108,7 +108,7 @@ def test_all_kinds_of_lines_are_there() -> None:
 
 
 def test_show_finds_the_folder_that_audit_has_written() -> None:
-    from curv_issues.cli_shared import folder_name
+    from curv_issues.cli.shared import folder_name
 
     (line,) = (line for line in SHELL if line.startswith("curv-issues show"))
     assert shlex.split(line, comments=True)[2] == folder_name(["./photos"], None)

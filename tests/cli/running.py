@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from typer.testing import CliRunner
 
-from curv_issues.cli import app
+from curv_issues.cli.app import app
 from tests.data.pictures import encode, write_parquet
 from tests.small import make_arrays
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from curv_issues.cli import app
+from curv_issues.cli.app import app
 from tests.cli.running import command, environment, run
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
@@ -45,7 +45,7 @@ def test_help_and_wrong_options_wait_for_nothing_slow(here: Path) -> None:
     script = """
 import sys
 from typer.testing import CliRunner
-from curv_issues.cli import app
+from curv_issues.cli.app import app
 codes = [CliRunner().invoke(app, line).exit_code for line in (
     ["--help"], ["audit", "--help"], ["demo", "--help"], ["audit", "x", "--epochs", "0"], ["audit", "x", "--probe", "big"])]
 print(codes, [name for name in ("torch", "datasets", "cleanlab", "pandas", "sklearn") if name in sys.modules])

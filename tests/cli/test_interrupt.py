@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-import curv_issues.cli
+import curv_issues.cli.app
 import curv_issues.results.folder
 from curv_issues import AuditResult, UsageError
-from curv_issues.cli_saving import folder_for_interrupted
+from curv_issues.cli.saving import folder_for_interrupted
 from curv_issues.progress import Progress, ProgressCallback
 from tests.cli.running import audit, environment, run, said, scores_of, strict_json, summary_of
 
@@ -35,7 +35,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None 
 
         yield tell
 
-    monkeypatch.setattr(curv_issues.cli, "live_progress", live_progress)
+    monkeypatch.setattr(curv_issues.cli.app, "live_progress", live_progress)
 
 
 def test_the_ranking_so_far_is_kept(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,9 +94,9 @@ def test_an_interrupted_result_goes_within_the_folder_where_nothing_can_be_besid
         if folder.parent == tmp_path:
             raise UsageError("not writable.")
 
-    monkeypatch.setattr("curv_issues.cli_saving.check_output", check)
+    monkeypatch.setattr("curv_issues.cli.saving.check_output", check)
     assert folder_for_interrupted(tmp_path / "out") == tmp_path / "out" / "interrupted"
-    monkeypatch.setattr("curv_issues.cli_saving.check_output", lambda *_, **__: check(tmp_path / "x"))
+    monkeypatch.setattr("curv_issues.cli.saving.check_output", lambda *_, **__: check(tmp_path / "x"))
     with pytest.raises(UsageError, match="cannot be written beside or within"):
         folder_for_interrupted(tmp_path / "out")
 
@@ -123,7 +123,7 @@ def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
         ("curv_issues.auditing.audit", "peak_memory", True),
         ("numpy", "save", True),
         ("curv_issues.results.folder", "put_in_place", True),
-        ("curv_issues.cli", "render", True),
+        ("curv_issues.cli.app", "render", True),
     ],
 )
 def test_ctrl_c_in_the_last_stages_keeps_the_ranking(

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from curv_issues import AuditResult
-from curv_issues.cli_shared import folder_name
+from curv_issues.cli.shared import folder_name
 from tests.cli.running import TINY, audit, check_error, environment, run, said, scores_of, strict_json, summary_of, tiny_parquet
 from tests.data.pictures import write_image_folder
 from tests.made_up import WRITTEN

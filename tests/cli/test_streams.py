@@ -61,7 +61,7 @@ def test_the_result_is_saved_though_stdout_is_full(pets: Path, here: Path) -> No
 def test_no_file_takes_the_number_of_a_closed_stream(here: Path) -> None:
     script = """
 import os, sys
-from curv_issues.streams import protect_streams
+from curv_issues.cli.streams import protect_streams
 protect_streams()
 with open("file", "w") as file:
     os.write(int(sys.argv[1]), b"printed by a library")

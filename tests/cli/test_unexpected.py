@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import curv_issues.auditing.audit
-import curv_issues.cli_shared
-from curv_issues.cli import main
+import curv_issues.cli.shared
+from curv_issues.cli.app import main
 from tests.cli.running import command
 
 
@@ -21,7 +21,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setattr(curv_issues.cli_shared, "_debug", False)
+    monkeypatch.setattr(curv_issues.cli.shared, "_debug", False)
     return folder
 
 

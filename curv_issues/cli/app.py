@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curv_issues.cli_bench import bench
-from curv_issues.cli_options import Dataset, Format, Output, Quiet, check_source, part_of, with_options
-from curv_issues.cli_saving import ResultSaver
-from curv_issues.cli_shared import Debug, debug_is_on, exit_codes, folder_name
+from curv_issues.cli.bench import bench
+from curv_issues.cli.options import Dataset, Format, Output, Quiet, check_source, part_of, with_options
+from curv_issues.cli.saving import ResultSaver
+from curv_issues.cli.shared import Debug, debug_is_on, exit_codes, folder_name
+from curv_issues.cli.streams import protect_streams, stdout_failure
+from curv_issues.cli.unexpected import report_unexpected
 from curv_issues.config import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.errors import AuditError, AuditInterrupted
@@ -30,8 +32,6 @@ from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
 from curv_issues.results.folder import check_output, check_space, claimed_output, output_folder
 from curv_issues.results.kinds import KINDS
-from curv_issues.streams import protect_streams, stdout_failure
-from curv_issues.unexpected import report_unexpected
 from curv_issues.version import package_version
 from curv_issues.visible import visible
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from curv_issues.cli_options import Dataset, Output, Quiet, check_source, part_of, with_options
-from curv_issues.cli_shared import Debug, exit_codes, folder_name
+from curv_issues.cli.options import Dataset, Output, Quiet, check_source, part_of, with_options
+from curv_issues.cli.shared import Debug, exit_codes, folder_name
 from curv_issues.config import FindingOptions, SourceOptions, TrainingOptions, parse_cut_off, whole_option
 from curv_issues.errors import UsageError
 from curv_issues.live import live_progress
