@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from curv_issues.data.arrays import from_arrays
     from curv_issues.data.base import LabeledData
     from curv_issues.data.huggingface import load_data
-    from curv_issues.datalab import add_to_datalab
+    from curv_issues.datalab.register import add_to_datalab
     from curv_issues.noise.asymmetric import flip_labels_asymmetric
     from curv_issues.noise.duplicates import plant_conflicting_duplicates
     from curv_issues.noise.instance import flip_labels_by_instance
@@ -72,7 +72,7 @@ _LAZY = {
     "Observation": "curv_issues.trackers.base:Observation",
     "ScoreInfo": "curv_issues.trackers:ScoreInfo",
     "Tracker": "curv_issues.trackers.base:Tracker",
-    "add_to_datalab": "curv_issues.datalab:add_to_datalab",
+    "add_to_datalab": "curv_issues.datalab.register:add_to_datalab",
     "audit": "curv_issues.auditing.audit:audit",
     "find_again": "curv_issues.auditing.rejudge:find_again",
     "find_duplicates": "curv_issues.auditing.duplicates:find_duplicates",
@@ -108,4 +108,4 @@ def __dir__() -> list[str]:
 
 
 # registers at its end; may be what has just imported cleanlab
-when_imported("cleanlab.datalab.internal.issue_manager_factory", lambda: importlib.import_module("curv_issues.datalab"))
+when_imported("cleanlab.datalab.internal.issue_manager_factory", lambda: importlib.import_module("curv_issues.datalab.register"))

@@ -13,8 +13,8 @@ import pytest
 from cleanlab import Datalab
 
 from curv_issues.data.arrays import from_arrays
-from curv_issues.data.datalab import read_lab
 from curv_issues.data.huggingface import load_data
+from curv_issues.datalab.samples import read_lab
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file
 from tests.data.pictures import colour_picture, encode, pngs, write_parquet

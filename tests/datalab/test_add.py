@@ -174,7 +174,7 @@ def test_a_result_that_datalab_refuses_raises(
     def fails(self, **options):
         raise AuditError("no summary today")
 
-    monkeypatch.setattr("curv_issues.datalab.CurvatureIssueManager.find_issues", fails)
+    monkeypatch.setattr("curv_issues.datalab.register.CurvatureIssueManager.find_issues", fails)
     with pytest.raises(AuditError, match="Datalab did not take the curvature results; the line it has printed above tells why"):
         add_to_datalab(trained, result)
     assert "Error in curvature: no summary today" in capsys.readouterr().out

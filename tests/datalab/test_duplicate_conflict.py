@@ -15,8 +15,8 @@ from PIL import Image
 
 import curv_issues
 from curv_issues import AuditError, UsageError
-from curv_issues.issue_managers.duplicate_conflict import DuplicateConflictIssueManager
-from curv_issues.issue_managers.kept_run import STATISTIC
+from curv_issues.datalab.duplicate_conflict import DuplicateConflictIssueManager
+from curv_issues.datalab.kept_run import STATISTIC
 from tests.datalab.labs import NAMES, OPTIONS, N, digits, make_lab
 
 COPIED = {60: (3, 1), 61: (5, 0), 62: (8, 2), 63: (8, 0), 64: (11, 0)}
@@ -207,7 +207,7 @@ class TestOneTraining:
         assert np.flatnonzero(lab.issues["is_duplicate_conflict_issue"]).tolist() == [8, 62, 63]
 
     def test_pictures_are_read_once(self, monkeypatch: pytest.MonkeyPatch):
-        from curv_issues.issue_managers import planned_run
+        from curv_issues.datalab import planned_run
 
         read: list[int] = []
         load = planned_run.load_samples

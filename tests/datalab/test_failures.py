@@ -130,6 +130,6 @@ def test_no_warnings_are_used():
     for name in (
         "datalab.py",
         "data/datalab.py",
-        *(f"issue_managers/{path.name}" for path in (package / "issue_managers").glob("*.py")),
+        *(f"datalab/{path.name}" for path in (package / "datalab").glob("*.py")),
     ):
         assert "warnings" not in (package / name).read_text(encoding="utf-8").replace("`register` would print a warning", "")

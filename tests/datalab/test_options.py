@@ -12,7 +12,7 @@ from cleanlab import Datalab
 
 from curv_issues import DatasetError, UsageError
 from curv_issues.config import FindingOptions, TrainingOptions
-from curv_issues.datalab import CurvatureIssueManager
+from curv_issues.datalab.register import CurvatureIssueManager
 from tests.datalab.labs import NAMES, OPTIONS, N, class_label_dataset, digits, find, make_lab
 
 

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from curv_issues.datalab import CurvatureIssueManager, register_issue_types
+from curv_issues.datalab.register import CurvatureIssueManager, register_issue_types
 from tests.datalab.labs import run_python
 
 
@@ -48,9 +48,9 @@ def test_importing_the_package_loads_nothing_heavy():
     [
         "import curv_issues; import cleanlab; from cleanlab import Datalab",
         "import cleanlab; import curv_issues; from cleanlab import Datalab",
-        "from cleanlab import Datalab; import curv_issues; import curv_issues.datalab",
+        "from cleanlab import Datalab; import curv_issues; import curv_issues.datalab.register",
         "import curv_issues; curv_issues.add_to_datalab; from cleanlab import Datalab",
-        "import curv_issues.issue_managers.curvature, curv_issues.datalab; from cleanlab import Datalab",
+        "import curv_issues.datalab.curvature, curv_issues.datalab.register; from cleanlab import Datalab",
     ],
 )
 def test_every_order_of_imports_registers_the_type(imports: str):
@@ -83,7 +83,7 @@ from cleanlab.datalab.internal.task import Task
 for name in [name for name in sys.modules if name.startswith("curv_issues")]:
     del sys.modules[name]
 import curv_issues
-from curv_issues.datalab import CurvatureIssueManager
+from curv_issues.datalab.register import CurvatureIssueManager
 print(REGISTRY[Task.CLASSIFICATION]["curvature"] is CurvatureIssueManager)
 """
     assert run_python(code) == "True\n"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from cleanlab import Datalab
 
-from curv_issues.datalab import CurvatureIssueManager
+from curv_issues.datalab.register import CurvatureIssueManager
 from tests.datalab.labs import N, digits, find, make_lab, run_python
 
 BLOCK = """

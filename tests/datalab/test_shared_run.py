@@ -12,11 +12,11 @@ import torch
 from cleanlab import Datalab
 from torch import nn
 
-from curv_issues.data.datalab import read_lab
+from curv_issues.datalab import kept_run
+from curv_issues.datalab.kept_run import STATISTIC, identify_probe
+from curv_issues.datalab.samples import read_lab
+from curv_issues.datalab.shared_run import join_run
 from curv_issues.errors import AuditError, UsageError
-from curv_issues.issue_managers import kept_run
-from curv_issues.issue_managers.kept_run import STATISTIC, identify_probe
-from curv_issues.issue_managers.planned_run import join_run
 from tests.datalab.labs import NAMES, N, class_label_dataset, digits, find, make_lab
 
 
@@ -136,7 +136,7 @@ def test_a_failure_after_training_keeps_the_training(
         def fails(result, *, score, cut_off):
             raise AuditError("no judgement today")
 
-        patched.setattr("curv_issues.issue_managers.curvature.find_again", fails)
+        patched.setattr("curv_issues.datalab.curvature.find_again", fails)
         find(lab)
     assert "Error in curvature: no judgement today" in capsys.readouterr().out
     assert lab.issue_summary.empty

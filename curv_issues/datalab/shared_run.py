@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
-from curv_issues.data.datalab import LabSamples, difference, load_samples, read_lab
+from curv_issues.datalab.kept_run import find_run, keep_run, types_served
+from curv_issues.datalab.samples import LabSamples, difference, load_samples, read_lab
 from curv_issues.errors import UsageError
-from curv_issues.issue_managers.kept_run import find_run, keep_run, types_served
 from curv_issues.live import live_progress
 from curv_issues.results.result import AuditResult
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from curv_issues.auditing.rejudge import find_again
 from curv_issues.config import FindingOptions
-from curv_issues.issue_managers.base import RunIssueManager
+from curv_issues.datalab.base import RunIssueManager
 from curv_issues.option import option_names
 from curv_issues.results.result import AuditResult
 

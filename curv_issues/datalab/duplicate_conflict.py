@@ -9,10 +9,10 @@ import pandas as pd
 
 from curv_issues.auditing.rejudge import find_again
 from curv_issues.config import DuplicateOptions
+from curv_issues.datalab.base import RunIssueManager
 from curv_issues.duplicates.table import KEPT_FROM
 from curv_issues.errors import UsageError
 from curv_issues.findings.duplicate_conflict import SCORE
-from curv_issues.issue_managers.base import RunIssueManager
 from curv_issues.results.result import AuditResult
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from cleanlab.datalab.internal.issue_manager_factory import REGISTRY, register
 from cleanlab.datalab.internal.task import Task
 
+from curv_issues.datalab.curvature import CurvatureIssueManager
+from curv_issues.datalab.duplicate_conflict import DuplicateConflictIssueManager
+from curv_issues.datalab.shared_run import check_type
 from curv_issues.errors import AuditError, UsageError
-from curv_issues.issue_managers.curvature import CurvatureIssueManager
-from curv_issues.issue_managers.duplicate_conflict import DuplicateConflictIssueManager
-from curv_issues.issue_managers.planned_run import check_type
 from curv_issues.results.result import AuditResult
 
 if TYPE_CHECKING:
