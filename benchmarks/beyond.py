@@ -28,10 +28,10 @@ from torch import Tensor, nn
 from benchmarks.common import load, make_cells, stratified
 from curv_issues.baselines.memorization import memorization
 from curv_issues.bench.metrics import detection
-from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import apply_noise, parse_noise
+from curv_issues.options import TrainingOptions
 from curv_issues.probes.base import ProbeSpec
 from curv_issues.probes.convnet import ConvNet
 from curv_issues.training.run import ProbeRun, run_probe

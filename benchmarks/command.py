@@ -29,7 +29,7 @@ import sys, time, json
 from pathlib import Path
 import torch
 from benchmarks.common import load, plant
-from curv_issues.config import TrainingOptions
+from curv_issues.options import TrainingOptions
 from curv_issues.device import sensible_threads
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
@@ -64,7 +64,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
         training = [sys.executable, "-c", PLAIN, name, str(root), rate, seed]
         plain = subprocess.run(training, check=True, capture_output=True, text=True)
         imports = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import curv_issues.training.run, curv_issues.data.huggingface"], check=True)
+        subprocess.run([sys.executable, "-c", "import curv_issues.training.run, curv_issues.data.loading"], check=True)
         imports = time.perf_counter() - imports
     plain_seconds = json.loads(plain.stdout.splitlines()[-1])
     for found in runs.values():

@@ -18,10 +18,10 @@ from benchmarks import rows
 from curv_issues.auditing.summary import versions
 from curv_issues.bench.run import machine
 from curv_issues.data.base import LabeledData
-from curv_issues.data.demo import digits_with_errors
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.noise import uniform
+from curv_issues.noise.demo import digits_with_errors
 
 DATASETS: dict[str, dict[str, Any]] = {
     "cifar10": {"split": "train"},

@@ -22,9 +22,9 @@ from typing import Any
 from benchmarks.common import load, make_cells, stratified
 from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.methods import parse_methods
-from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import parse_noise
+from curv_issues.options import TrainingOptions
 from curv_issues.trackers.base import Need
 
 SEEDS = (0, 1, 2)

@@ -24,9 +24,9 @@ from benchmarks.common import (
 )
 from curv_issues.auditing.audit import audit_data
 from curv_issues.bench.metrics import auroc_by_class, detection, flagging
-from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.long_tail import long_tailed
+from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 
 SEEDS = (0, 1, 2)
 TWO_CLASSES = "cifar10:automobile,truck"

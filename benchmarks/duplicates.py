@@ -36,11 +36,11 @@ from curv_issues.auditing.leakage import find_overlap
 from curv_issues.baselines.confident_learning import confident_learning
 from curv_issues.bench.cell import EVERY_EPOCH
 from curv_issues.bench.metrics import detection
-from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, hash_pixels
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts
 from curv_issues.noise.duplicates import plant_conflicting_duplicates
+from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.results.result import AuditResult
 from curv_issues.training.run import run_probe
 

@@ -23,10 +23,10 @@ from torch.nn import functional
 from benchmarks.common import load, make_cells, plant, stratified, ten_classes
 from curv_issues.baselines.fresh import FreshProbes
 from curv_issues.bench.metrics import detection
-from curv_issues.config import TrainingOptions
 from curv_issues.curvature import input_gradient, rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.device import autocast
+from curv_issues.options import TrainingOptions
 from curv_issues.training.recipe import spread_epochs
 from curv_issues.training.scoring import evaluating
 

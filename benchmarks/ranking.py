@@ -17,11 +17,11 @@ from scipy.stats import rankdata
 
 from benchmarks.common import load, make_cells, stratified
 from curv_issues.bench.metrics import detection
-from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import late_margin
 from curv_issues.noise.spec import apply_noise, parse_noise
+from curv_issues.options import TrainingOptions
 from curv_issues.training.run import run_probe
 
 SEEDS = (100, 101, 102)  # one of them, all of them where the samples are few

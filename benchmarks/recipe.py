@@ -15,10 +15,10 @@ from typing import Any
 from benchmarks.common import load, make_cells, plant, stratified, ten_classes
 from curv_issues.auditing.audit import evidence_of_run
 from curv_issues.bench.metrics import detection
-from curv_issues.config import FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.judgement import judge
 from curv_issues.findings.ranking import rank_by_score
+from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.results.kinds import LABEL_ERROR
 from curv_issues.training.run import run_probe
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.common import load, make_cells, plant, stratified, ten_classes
 from curv_issues.bench.metrics import detection
-from curv_issues.config import TrainingOptions
+from curv_issues.options import TrainingOptions
 from curv_issues.training.recipe import spread_epochs
 from curv_issues.training.run import run_probe
 

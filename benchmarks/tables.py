@@ -23,7 +23,7 @@ from benchmarks import duplicate_tables, study_tables
 from benchmarks.figures import FIGURES
 from benchmarks.rows import read
 from curv_issues.bench.table import spread
-from curv_issues.config import TrainingOptions
+from curv_issues.options import TrainingOptions
 from curv_issues.training.recipe import make_recipe
 
 ROOT = Path(__file__).parents[1]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from curv_issues.curvature import input_loss_curvature
     from curv_issues.data.arrays import from_arrays
     from curv_issues.data.base import LabeledData
-    from curv_issues.data.huggingface import load_data
+    from curv_issues.data.loading import load_data
     from curv_issues.datalab.register import add_to_datalab
     from curv_issues.noise.asymmetric import flip_labels_asymmetric
     from curv_issues.noise.duplicates import plant_conflicting_duplicates
@@ -83,7 +83,7 @@ _LAZY = {
     "from_arrays": "curv_issues.data.arrays:from_arrays",
     "input_loss_curvature": "curv_issues.curvature:input_loss_curvature",
     "labels_from_file": "curv_issues.noise.label_file:labels_from_file",
-    "load_data": "curv_issues.data.huggingface:load_data",
+    "load_data": "curv_issues.data.loading:load_data",
     "long_tailed": "curv_issues.noise.long_tail:long_tailed",
     "plant_conflicting_duplicates": "curv_issues.noise.duplicates:plant_conflicting_duplicates",
 }

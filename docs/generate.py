@@ -13,9 +13,9 @@ from typer.main import get_command
 import curv_issues
 from curv_issues.baselines import BASELINES
 from curv_issues.cli.app import app
-from curv_issues.config import PRESETS
 from curv_issues.datalab.register import ISSUE_MANAGERS
 from curv_issues.noise import NOISES
+from curv_issues.options import PRESETS
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS

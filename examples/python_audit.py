@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import curv_issues
-from curv_issues.data.demo import digits_with_errors
+from curv_issues.noise.demo import digits_with_errors
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ from PIL import Image
 
 import curv_issues
 from curv_issues import errors
-from curv_issues.config import PRESETS
 from curv_issues.noise import NOISES
+from curv_issues.options import PRESETS
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
 from curv_issues.results.kinds import KINDS
@@ -86,7 +86,7 @@ def test_lines_of_bench_are_understood(line: str, tmp_path: Path, monkeypatch: p
         raise errors.DatasetError("far enough.")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("curv_issues.data.huggingface.load_data", note)
+    monkeypatch.setattr("curv_issues.data.loading.load_data", note)
     words = shlex.split(line, comments=True)[1:]
     result = run(*words)
     assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")

@@ -14,13 +14,13 @@ from PIL import Image
 
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
-from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.duplicates.table import KEPT_FROM, pairs_table
 from curv_issues.errors import AuditInterrupted, despite_interrupt
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
 from curv_issues.findings.samples import evidence_of_data
 from curv_issues.memory import peak_memory
+from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.report.contact_sheet import contact_sheet
 from curv_issues.results.arrow import text_column
@@ -162,7 +162,7 @@ def audit(
     looking = DuplicateOptions(duplicates=duplicates, duplicate_threshold=duplicate_threshold)
     start = time.perf_counter()
     from curv_issues.auditing.leakage import load_against
-    from curv_issues.data.huggingface import load_data  # imports datasets, which errors above need not wait for
+    from curv_issues.data.loading import load_data  # imports datasets, which errors above need not wait for
 
     if device not in ("auto", "cpu"):
         from curv_issues.device import choose_device  # imports torch

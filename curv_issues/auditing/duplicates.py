@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import DuplicateOptions, FindingOptions
 from curv_issues.data.base import LabeledData, check_type
 from curv_issues.duplicates.table import pairs_table
 from curv_issues.findings.judgement import judge
 from curv_issues.findings.samples import evidence_of_data
+from curv_issues.options import DuplicateOptions, FindingOptions
 from curv_issues.results.kinds import DUPLICATE_CONFLICT
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from curv_issues.config import DuplicateOptions
 from curv_issues.data.base import LabeledData, check_type
 from curv_issues.data.decoding import Progress
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.errors import UsageError
 from curv_issues.findings.judgement import OtherSplit
 from curv_issues.findings.leakage import overlap_table
 from curv_issues.findings.samples import evidence_of_data, other_split
+from curv_issues.options import DuplicateOptions
 
 
 def load_against(

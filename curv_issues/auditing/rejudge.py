@@ -8,11 +8,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import DuplicateOptions, FindingOptions
 from curv_issues.duplicates.base import ComparedPictures
 from curv_issues.duplicates.table import compared_pictures
 from curv_issues.errors import UsageError
 from curv_issues.findings.judgement import Evidence, findings_table, judge
+from curv_issues.options import DuplicateOptions, FindingOptions
 from curv_issues.plugins import look_up
 from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, PLACE
 from curv_issues.results.result import AuditResult

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.data.accounts import FileAccount
 from curv_issues.data.base import LabeledData
+from curv_issues.options import TrainingOptions
 from curv_issues.results.arrow import text_column
 
 NO_LABEL_NAME = "-1"  # a class name that often stands for a label that is missing

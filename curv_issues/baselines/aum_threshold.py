@@ -11,9 +11,9 @@ from torch import nn
 from curv_issues.baselines.base import BaselineResult
 from curv_issues.baselines.fresh import FreshProbes
 from curv_issues.baselines.seeds import child_generator, child_seed
-from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import ProgressCallback
 from curv_issues.trackers.quantities import Margin
 from curv_issues.trackers.scores import REDUCTIONS

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from curv_issues.config import TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.device import choose_device, sensible_threads
 from curv_issues.errors import AuditError, DatasetError
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.trackers.base import Quantity
 from curv_issues.training.loop import train_probe

@@ -10,9 +10,9 @@ import numpy as np
 
 from curv_issues.baselines.base import BaselineResult
 from curv_issues.baselines.fresh import FreshProbes
-from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.errors import AuditError, UsageError
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import ProgressCallback
 from curv_issues.training.run import GREATEST_HALF
 

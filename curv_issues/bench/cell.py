@@ -13,11 +13,11 @@ from curv_issues.baselines import BASELINES
 from curv_issues.bench.costs import cost_of_score, measure_passes
 from curv_issues.bench.methods import DEFAULT, Methods
 from curv_issues.bench.metrics import curves, detection, flagging, histogram, mean_auroc_within_classes
-from curv_issues.config import WHOLE_NUMBERS, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, DatasetError
 from curv_issues.findings.judgement import judge
 from curv_issues.noise.spec import NoiseSpec, apply_noise
+from curv_issues.options import WHOLE_NUMBERS, FindingOptions, TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
 from curv_issues.results.kinds import LABEL_ERROR

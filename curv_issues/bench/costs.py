@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.data.sampling import stratified_sample
@@ -18,6 +17,7 @@ from curv_issues.device import choose_device, sensible_threads
 from curv_issues.inputs.base import Inputs
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
+from curv_issues.options import TrainingOptions
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
 from curv_issues.trackers.quantities import QUANTITIES

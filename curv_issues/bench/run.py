@@ -17,10 +17,10 @@ from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.costs import PassCosts
 from curv_issues.bench.methods import Methods
 from curv_issues.bench.results import SCHEMA_VERSION, cell_path, configuration_hash, read_cell, set_aside, write_cell
-from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.option import option_names
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.results.arrow import json_ready
 

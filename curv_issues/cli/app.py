@@ -23,11 +23,11 @@ from curv_issues.cli.saving import ResultSaver
 from curv_issues.cli.shared import Debug, debug_is_on, exit_codes, folder_name
 from curv_issues.cli.streams import protect_streams, stdout_failure
 from curv_issues.cli.unexpected import report_unexpected
-from curv_issues.config import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
 from curv_issues.counting import counted
 from curv_issues.errors import AuditError, AuditInterrupted
-from curv_issues.live import live_progress
+from curv_issues.options import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
 from curv_issues.plugins import look_up
+from curv_issues.progress_bar import live_progress
 from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
 from curv_issues.results.folder import check_output, check_space, claimed_output, output_folder
@@ -196,7 +196,7 @@ def demo(
         folder = output_folder(output)
         check_output(folder, overwrite=True)
         from curv_issues.auditing.audit import audit as run_audit
-        from curv_issues.data.demo import COPIES, digits_with_errors
+        from curv_issues.noise.demo import COPIES, digits_with_errors
 
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
         with _saving(folder, True, [], format, quiet) as saver, live_progress(quiet=quiet) as progress:

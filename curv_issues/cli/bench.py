@@ -9,10 +9,10 @@ import typer
 
 from curv_issues.cli.options import Dataset, Output, Quiet, check_source, part_of, with_options
 from curv_issues.cli.shared import Debug, exit_codes, folder_name
-from curv_issues.config import FindingOptions, SourceOptions, TrainingOptions, parse_cut_off, whole_option
 from curv_issues.errors import UsageError
-from curv_issues.live import live_progress
 from curv_issues.noise.spec import noise_forms, parse_noise
+from curv_issues.options import FindingOptions, SourceOptions, TrainingOptions, parse_cut_off, whole_option
+from curv_issues.progress_bar import live_progress
 from curv_issues.results.folder import output_folder
 from curv_issues.visible import visible
 
@@ -55,7 +55,7 @@ def bench(
         with live_progress(quiet=quiet) as progress:
             from curv_issues.auditing.summary import notes_on
             from curv_issues.bench.run import Plan, check_noises, finished_cells, run_bench
-            from curv_issues.data.huggingface import load_data
+            from curv_issues.data.loading import load_data
             from curv_issues.device import choose_device
             from curv_issues.progress import Progress
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from curv_issues.config import whole_option
 from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.option import OptionInfo, list_options, option_names
+from curv_issues.options import whole_option
 from curv_issues.report import FORMATS
 
 Dataset = Annotated[

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from curv_issues.auditing.rejudge import find_again
-from curv_issues.config import FindingOptions
 from curv_issues.datalab.base import RunIssueManager
 from curv_issues.option import option_names
+from curv_issues.options import FindingOptions
 from curv_issues.results.result import AuditResult
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.auditing.rejudge import find_again
-from curv_issues.config import DuplicateOptions
 from curv_issues.datalab.base import RunIssueManager
 from curv_issues.duplicates.table import KEPT_FROM
 from curv_issues.errors import UsageError
 from curv_issues.findings.duplicate_conflict import SCORE
+from curv_issues.options import DuplicateOptions
 from curv_issues.results.result import AuditResult
 
 

@@ -10,9 +10,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from curv_issues.config import TrainingOptions
 from curv_issues.datalab.samples import LabSamples, difference
 from curv_issues.option import option_names
+from curv_issues.options import TrainingOptions
 from curv_issues.results.arrow import json_ready
 from curv_issues.results.result import SCHEMA_VERSION, AuditResult
 

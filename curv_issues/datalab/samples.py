@@ -15,8 +15,8 @@ from curv_issues.data.columns import find_columns
 from curv_issues.data.dataset_table import types_of
 from curv_issues.data.decoding import EncodedPicture
 from curv_issues.data.encoded import ArrowPictures
-from curv_issues.data.huggingface import load_data
 from curv_issues.data.labels import encode_labels, is_missing
+from curv_issues.data.loading import load_data
 from curv_issues.data.picture import UnreadablePictureError, decode_values
 from curv_issues.errors import DatasetError
 from curv_issues.progress import Progress, ProgressCallback

@@ -9,12 +9,12 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from curv_issues.config import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.datalab.kept_run import find_run, keep_run, types_served
 from curv_issues.datalab.samples import LabSamples, difference, load_samples, read_lab
 from curv_issues.errors import UsageError
-from curv_issues.live import live_progress
+from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.progress_bar import live_progress
 from curv_issues.results.result import AuditResult
 
 if TYPE_CHECKING:

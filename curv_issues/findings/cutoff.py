@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curv_issues.config import parse_cut_off
 from curv_issues.counting import counted
 from curv_issues.findings.looked_wrong import LookedWrong
+from curv_issues.options import parse_cut_off
 
 
 @dataclass(frozen=True)

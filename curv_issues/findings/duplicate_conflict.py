@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import FindingOptions
 from curv_issues.duplicates.base import NEAR, ComparedPictures
 from curv_issues.duplicates.groups import best_links, group_pictures
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.section import Section
+from curv_issues.options import FindingOptions
 from curv_issues.results.arrow import text_column
 from curv_issues.results.tables import TABLES
 from curv_issues.visible import cut_middle, visible

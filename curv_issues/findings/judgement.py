@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import FindingOptions
 from curv_issues.duplicates.base import ComparedPictures
+from curv_issues.options import FindingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.results.arrow import text_column
 from curv_issues.results.kinds import KINDS

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.config import FindingOptions
 from curv_issues.findings.cutoff import CutOff, doubt, flag
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_margins, rank_by_score
+from curv_issues.options import FindingOptions
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curv_issues.config import FindingOptions
 from curv_issues.findings.judgement import Evidence, KindJudgement, OtherSplit
 from curv_issues.findings.section import Section
+from curv_issues.options import FindingOptions
 from curv_issues.results.tables import TABLES
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 FORMATS: dict[str, str] = {
     "table": "curv_issues.report.table:render",
-    "json": "curv_issues.report.json:render",
-    "csv": "curv_issues.report.csv:render",
+    "json": "curv_issues.report.json_format:render",
+    "csv": "curv_issues.report.csv_format:render",
     "md": "curv_issues.report.markdown:render",
 }
 

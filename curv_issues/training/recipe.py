@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curv_issues.config import PRESETS, TrainingOptions
+from curv_issues.options import PRESETS, TrainingOptions
 
 if TYPE_CHECKING:
     from curv_issues.curvature import CurvatureForm

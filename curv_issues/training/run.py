@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device, compute_type, sensible_threads
@@ -20,6 +19,7 @@ from curv_issues.errors import UsageError, despite_interrupt, diverged
 from curv_issues.inputs.base import Inputs, ProbeSpec
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
+from curv_issues.options import TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.probes.base import find_head

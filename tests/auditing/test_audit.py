@@ -18,10 +18,10 @@ from torch import Tensor, nn
 import curv_issues
 from curv_issues import AuditInterrupted, AuditResult, DatasetError, UsageError, audit, flip_labels, from_arrays
 from curv_issues.auditing.summary import notes_on, versions
-from curv_issues.config import FindingOptions, TrainingOptions
 from curv_issues.findings.looked_wrong import looked_wrong
 from curv_issues.findings.ranking import rank_by_margins
 from curv_issues.option import option_names
+from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.progress import Progress
 from curv_issues.trackers import SCORES, ScoreInfo
 from curv_issues.trackers.base import Need, Observation, Tracker

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import curv_issues.baselines.fresh
 from curv_issues.baselines.aum_threshold import aum_with_threshold_samples, join_trainings, threshold_samples
-from curv_issues.config import TrainingOptions
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.options import TrainingOptions
 from curv_issues.training.loop import train_probe
 from tests.small import linear_probe, make_data
 

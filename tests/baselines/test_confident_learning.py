@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from curv_issues.baselines.confident_learning import confident_learning
-from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.options import TrainingOptions
 from curv_issues.probes.base import ProbeSpec
 from tests.small import linear_probe, make_data, mlp_probe
 

@@ -10,8 +10,8 @@ from torch import nn
 
 import curv_issues.baselines.fresh as fresh_module
 from curv_issues.baselines.fresh import FreshProbes
-from curv_issues.config import TrainingOptions
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress
 from curv_issues.trackers.quantities import Margin
 from curv_issues.trackers.scores import REDUCTIONS

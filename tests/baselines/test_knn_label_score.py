@@ -8,8 +8,8 @@ import pytest
 
 import curv_issues.baselines.knn_label_score
 from curv_issues.baselines.knn_label_score import knn_label_score
-from curv_issues.config import TrainingOptions
 from curv_issues.errors import AuditError, UsageError
+from curv_issues.options import TrainingOptions
 from curv_issues.training.run import run_probe
 from tests.small import linear_probe, make_data, mlp_probe
 

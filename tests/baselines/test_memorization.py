@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from curv_issues.baselines.memorization import memorization, memorization_scores
-from curv_issues.config import TrainingOptions
 from curv_issues.errors import UsageError
+from curv_issues.options import TrainingOptions
 from tests.small import linear_probe, make_data
 
 DATA = make_data(30)

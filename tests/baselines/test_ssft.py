@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import curv_issues.baselines.fresh
 from curv_issues.baselines.ssft import forgetting_time, second_split_forgetting
-from curv_issues.config import TrainingOptions
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.options import TrainingOptions
 from curv_issues.training.loop import train_probe
 from tests.small import linear_probe, make_data, mlp_probe
 

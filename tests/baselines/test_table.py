@@ -18,11 +18,11 @@ from sklearn.metrics import roc_auc_score
 
 from curv_issues.baselines import BASELINES
 from curv_issues.baselines.base import BaselineResult
-from curv_issues.config import TrainingOptions
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, DatasetError, UsageError
 from curv_issues.noise.uniform import flip_labels
+from curv_issues.options import TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import Progress
 from curv_issues.trackers import SCORES

@@ -7,7 +7,7 @@ import torch
 
 import curv_issues.bench.costs as costs
 from curv_issues.bench.costs import PassCosts, cost_of_score, measure_passes
-from curv_issues.config import TrainingOptions
+from curv_issues.options import TrainingOptions
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
 from tests.small import make_data

@@ -16,8 +16,8 @@ from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.methods import Methods, parse_methods
 from curv_issues.bench.metrics import detection
 from curv_issues.bench.run import Plan, finished_cells, run_bench
-from curv_issues.config import TrainingOptions
 from curv_issues.noise.spec import apply_noise, parse_noise
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need

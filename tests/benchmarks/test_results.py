@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks import beyond, common, comparison, duplicates, duplicates_scale, estimator, ranking, recipe, rows, schedule, tables
 from benchmarks import detection as detection_benchmark
-from curv_issues.config import TrainingOptions
+from curv_issues.options import TrainingOptions
 from tests.benchmarks import needs_results
 from tests.small import make_data
 

@@ -15,9 +15,9 @@ from torch import nn
 from benchmarks import beyond, command, comparison, decide_anew, estimator, ranking, recipe, rows, schedule
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
-from curv_issues.config import TrainingOptions
 from curv_issues.curvature import rademacher_directions
 from curv_issues.noise.spec import parse_noise
+from curv_issues.options import TrainingOptions
 from curv_issues.probes.base import ProbeSpec
 from curv_issues.trackers import SCORES
 from tests import reference

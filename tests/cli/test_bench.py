@@ -186,7 +186,7 @@ def test_bad_input(data: Path, arguments: list[str], code: int, text: str) -> No
 @pytest.mark.parametrize("output", [("--output", "data/bench"), ("--output", "data"), ()])
 def test_results_never_go_into_the_dataset(here: Path, monkeypatch: pytest.MonkeyPatch, output: tuple[str, ...]) -> None:
     write_image_folder(here / "data", {"cat": 4, "dog": 4})
-    monkeypatch.setattr("curv_issues.data.huggingface.load_data", lambda *_args, **_options: pytest.fail("read the data"))
+    monkeypatch.setattr("curv_issues.data.loading.load_data", lambda *_args, **_options: pytest.fail("read the data"))
     if not output:
         monkeypatch.chdir(here / "data")
     dataset = "data" if output else "."

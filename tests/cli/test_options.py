@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from scipy.stats import rankdata
 
-from curv_issues.config import TrainingOptions
+from curv_issues.options import TrainingOptions
 from curv_issues.trackers import SCORES
 from tests.cli.running import audit, check_error, run, scores_of, summary_of, tiny_parquet
 from tests.data.pictures import encode, pngs, write_image_folder, write_parquet

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from curv_issues.data.addresses import column_of_addresses, is_address
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.data.objects import records_of_object, records_of_paths
 from curv_issues.errors import DatasetError
 from tests.data.pictures import write_image_folder

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from curv_issues.data.archives import is_archive_name
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
 from tests.data.pictures import pngs, write_image_folder
 

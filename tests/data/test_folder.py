@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.errors import CurvIssuesError, DatasetError, UsageError
 from tests.data.pictures import pngs, write_image_folder, write_parquet
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
 from tests.data.test_image_folder import write
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
 from tests.data.pictures import pngs
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from tests.data.pictures import write_image_folder
 
 

@@ -18,7 +18,7 @@ from tests.data.pictures import colour_picture, write_image_folder, write_parque
 
 _SCRIPT = """
 import json, sys
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.errors import CurvIssuesError
 
 for name, options in json.loads(sys.argv[1]):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from curv_issues.data.arrays import from_arrays
-from curv_issues.data.huggingface import load_data
 from curv_issues.data.label_table import read_table
+from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file
 from tests.data.pictures import write_image_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from tests.data.test_image_folder import given_classes, left_out, write
 
 IMAGES = ("Covid/images/1.png", "Covid/images/2.png", "Normal/images/1.png", "Normal/images/2.png")

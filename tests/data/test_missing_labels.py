@@ -13,7 +13,7 @@ import pytest
 from cleanlab import Datalab
 
 from curv_issues.data.arrays import from_arrays
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.datalab.samples import read_lab
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file

@@ -17,9 +17,9 @@ from torchvision import transforms
 
 from curv_issues.data.base import hash_pixels
 from curv_issues.data.decoding import DecodedPictures, EncodedPicture, decode_all
-from curv_issues.data.huggingface import load_data
 from curv_issues.data.image_records import ImageRecords, encode_image, read_cell
 from curv_issues.data.labels import encode_labels
+from curv_issues.data.loading import load_data
 from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
 from curv_issues.errors import DatasetError, UsageError
 from tests.data.pictures import colour_picture, encode, write_image_folder

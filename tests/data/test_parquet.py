@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curv_issues.data import parquet
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.errors import DatasetError
 from tests.data.pictures import pngs, write_parquet

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from curv_issues.data.decoding import decode_all
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.data.range_finder import RangeFinder
 from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import DatasetError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.data.shards import check_shards
 from curv_issues.errors import DatasetError
 from tests.data.test_table_folder import write_all

@@ -8,7 +8,7 @@ from typing import Any
 import datasets
 import pytest
 
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from tests.data.pictures import colour_picture, encode, pngs, write_image_folder, write_parquet
 
 ADVICE = " If this is not intended, check the names of the classes and the files."

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curv_issues.data.huggingface import load_data
 from curv_issues.data.label_table import LabelTable, read_table
+from curv_issues.data.loading import load_data
 from curv_issues.data.table_matching import Matched, column_of_files, labels_of_images, match_rows
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file

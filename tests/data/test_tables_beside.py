@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
 from tests.data.test_image_folder import TWO, given_classes, write, write_csv
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from curv_issues.auditing.leakage import load_against
 from curv_issues.auditing.summary import notes_on
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.data.range_finder import RangeFinder
 from curv_issues.data.value_range import ValueRanges, as_ranges, check_max_pixels, parse_value_range, to_bytes
 from curv_issues.errors import UsageError

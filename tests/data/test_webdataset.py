@@ -8,8 +8,9 @@ import datasets
 import huggingface_hub.utils
 import pytest
 
-from curv_issues.data import huggingface, webdataset
-from curv_issues.data.huggingface import load_data
+from curv_issues.data import loading as huggingface
+from curv_issues.data import webdataset
+from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
 from tests.data.pictures import pngs
 

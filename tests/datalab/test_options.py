@@ -11,8 +11,8 @@ import pytest
 from cleanlab import Datalab
 
 from curv_issues import DatasetError, UsageError
-from curv_issues.config import FindingOptions, TrainingOptions
 from curv_issues.datalab.register import CurvatureIssueManager
+from curv_issues.options import FindingOptions, TrainingOptions
 from tests.datalab.labs import NAMES, OPTIONS, N, class_label_dataset, digits, find, make_lab
 
 

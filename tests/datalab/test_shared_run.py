@@ -146,7 +146,7 @@ def test_a_failure_after_training_keeps_the_training(
 
 
 def test_the_run_can_be_found_by_a_second_type(trained: Datalab):
-    from curv_issues.config import TrainingOptions
+    from curv_issues.options import TrainingOptions
     from tests.datalab.labs import OPTIONS
 
     samples = read_lab(trained)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curv_issues.config import FindingOptions
 from curv_issues.duplicates.base import BYTES
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
+from curv_issues.options import FindingOptions
 from curv_issues.results.arrow import text_column
 from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, LEAKAGE
 from curv_issues.results.tables import FINDINGS, TABLES

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curv_issues.config import FindingOptions
 from curv_issues.errors import UsageError
 from curv_issues.findings.label_error import describe_decision, find_label_errors
 from curv_issues.findings.ranking import rank_by_margins, rank_by_score
+from curv_issues.options import FindingOptions
 
 
 def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int]:

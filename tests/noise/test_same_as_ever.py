@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import common
-from curv_issues.data.demo import digits_with_errors
+from curv_issues.noise.demo import digits_with_errors
 from curv_issues.noise.long_tail import long_tailed
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.noise.uniform import flip_labels

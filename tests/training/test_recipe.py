@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curv_issues.config import PRESETS, TrainingOptions
+from curv_issues.options import PRESETS, TrainingOptions
 from curv_issues.training.recipe import make_recipe, spread_epochs
 
 SIZES = [2, 10, 60, 500, 1_797, 3_068, 10_000, 50_000, 60_000, 500_000, 1_300_000]

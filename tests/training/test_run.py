@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 import curv_issues.training.run
-from curv_issues.config import TrainingOptions
 from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, UsageError
 from curv_issues.inputs.base import ProbeSpec
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress
 from curv_issues.trackers import SCORES, ScoreInfo
 from curv_issues.trackers.base import Need, Observation, Tracker

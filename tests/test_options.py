@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import curv_issues
-from curv_issues.config import (
+from curv_issues.errors import UsageError
+from curv_issues.option import list_options, option_names
+from curv_issues.options import (
     WHOLE_NUMBERS,
     DuplicateOptions,
     FindingOptions,
@@ -23,8 +25,6 @@ from curv_issues.config import (
     parse_cut_off,
     whole_option,
 )
-from curv_issues.errors import UsageError
-from curv_issues.option import list_options, option_names
 from curv_issues.probes import PROBES
 from curv_issues.trackers import SCORES
 

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-import curv_issues.live
-from curv_issues.live import live_progress
+import curv_issues.progress_bar
 from curv_issues.progress import Progress
+from curv_issues.progress_bar import live_progress
 
 
 class Terminal(io.StringIO):
@@ -33,7 +33,7 @@ def plain(text: str) -> str:
 
 def test_a_line_each_stage_and_every_half_minute_off_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     stream, now = io.StringIO(), [100.0]
-    monkeypatch.setattr("curv_issues.live.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("curv_issues.progress_bar.time.monotonic", lambda: now[0])
     with contextlib.redirect_stderr(stream), live_progress() as progress:
         assert progress is not None
         for second in range(0, 80, 9):
@@ -74,10 +74,10 @@ def test_every_stage_has_a_text() -> None:
     terminal = Terminal()
     with contextlib.redirect_stderr(terminal), live_progress() as progress:
         assert progress is not None
-        for stage in curv_issues.live.STAGES:
+        for stage in curv_issues.progress_bar.STAGES:
             progress(Progress(stage, 1, 2))
     shown = plain(terminal.getvalue())
-    assert all(text in shown for text in curv_issues.live.STAGES.values())
+    assert all(text in shown for text in curv_issues.progress_bar.STAGES.values())
 
 
 def test_no_colour_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

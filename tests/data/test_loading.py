@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from curv_issues.data import huggingface
+from curv_issues.data import loading as huggingface
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import hash_pixels
-from curv_issues.data.huggingface import load_data
+from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError, UsageError
 from tests.data.pictures import colour_picture, encode, pngs, write_image_folder, write_parquet
 
