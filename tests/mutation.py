@@ -29,10 +29,7 @@ TESTS = {
     "findings": ["tests/findings", "tests/auditing/test_audit_duplicates.py"],
     "trackers": ["tests/trackers", "tests/training/test_scoring.py", "tests/training/test_run.py"],
     "duplicates": ["tests/duplicates", "tests/auditing/test_audit_duplicates.py"],
-    "training.py": ["tests/training/test_loop.py"],
-    "optimizer.py": ["tests/training/test_optimizer.py", "tests/training/test_loop.py"],
-    "scoring.py": ["tests/training/test_scoring.py", "tests/training/test_run.py"],
-    "recipe.py": ["tests/training/test_recipe.py"],
+    "training": ["tests/training"],
     "curvature.py": ["tests/test_curvature.py", "tests/training/test_scoring.py"],
 }
 """File or folder of the package -> what tests it, the quickest first."""

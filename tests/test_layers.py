@@ -1,0 +1,95 @@
+"""Data flows down and imports point up: no room of the package imports one above it, and no files import each other in a circle."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import curv_issues
+
+ROOT = Path(curv_issues.__file__).parent
+LAYERS = (
+    "ground",  # the files beside the rooms
+    "results",
+    "inputs",
+    "data",
+    "probes",
+    "trackers",
+    "options",
+    "training",
+    "duplicates",
+    "findings",
+    "noise",
+    "baselines",
+    "report",
+    "auditing",
+    "bench",
+    "datalab",
+    "cli",
+)
+"""From the bottom to the top; `options` is a file."""
+
+FILES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path for path in ROOT.rglob("*.py")
+}
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """The modules that a file imports at run time, also within functions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom) and child.module:
+            names = (f"{child.module}.{alias.name}" for alias in child.names)
+            yield from (name if name in FILES else child.module for name in names)
+        yield from imported(child)
+
+
+IMPORTS = {name: {other for other in imported(ast.parse(path.read_text())) if other in FILES} for name, path in FILES.items()}
+
+
+def room(name: str) -> str:
+    second = name.split(".")[1]
+    return second if second in LAYERS else "ground"
+
+
+def test_no_import_runs_up() -> None:
+    ours = {
+        name: others - {"curv_issues"} for name, others in IMPORTS.items() if name not in ("curv_issues", "curv_issues.__main__")
+    }
+    up = [
+        f"{name} imports {other}"
+        for name, others in ours.items()
+        for other in others
+        if LAYERS.index(room(name)) < LAYERS.index(room(other))
+    ]
+    assert up == []
+    arrows = {(room(name), room(other)) for name, others in ours.items() for other in others if room(name) != room(other)}
+    print(f"{len(LAYERS)} rooms, {len(arrows)} arrows between them, {len(FILES)} files, no circle")
+
+
+def test_every_folder_is_a_layer() -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(LAYERS) - {"ground", "options"}
+
+
+def test_no_files_import_each_other() -> None:
+    list(graphlib.TopologicalSorter(IMPORTS).static_order())  # raises CycleError
+
+
+def test_nobody_imports_the_package_itself() -> None:
+    assert [name for name, others in IMPORTS.items() if "curv_issues" in others] == []
+
+
+def test_only_the_room_of_datalab_imports_that_of_cleanlab() -> None:
+    found = {
+        name
+        for name, path in FILES.items()
+        for other in imported(ast.parse(path.read_text()))
+        if other.startswith("cleanlab.datalab")
+    }
+    assert {room(name) for name in found} == {"datalab"}
