@@ -1,4 +1,4 @@
-"""Copies of pictures, altered as pictures are on their way through the web and through data pipelines."""
+"""Copies of images, altered as images are on their way through the web and through data pipelines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 Alter = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-def _picture(pixels: np.ndarray) -> Image.Image:
+def _image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels)
 
 
@@ -29,7 +29,7 @@ def contrast(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def jpeg(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
     """JPEG of quality 70."""
     stream = io.BytesIO()
-    _picture(pixels).save(stream, "JPEG", quality=70)
+    _image(pixels).save(stream, "JPEG", quality=70)
     return np.array(Image.open(stream))
 
 
@@ -45,25 +45,25 @@ def shift(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def crop(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """28 of 32 pixels at a random place, resized to 32."""
     top, left = rng.integers(0, 5, 2)
-    return np.array(_picture(pixels).crop((left, top, left + 28, top + 28)).resize((32, 32), Image.Resampling.BILINEAR))
+    return np.array(_image(pixels).crop((left, top, left + 28, top + 28)).resize((32, 32), Image.Resampling.BILINEAR))
 
 
 def rotate(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Turned by 3 degrees to either side; edges mirrored."""
     padded = np.pad(pixels, ((4, 4), (4, 4), (0, 0)), mode="reflect")
-    turned = _picture(padded).rotate(float(rng.choice([-3, 3])), Image.Resampling.BILINEAR)
+    turned = _image(padded).rotate(float(rng.choice([-3, 3])), Image.Resampling.BILINEAR)
     return np.array(turned)[4:-4, 4:-4].copy()
 
 
 def grey(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
     """Without colour."""
-    return np.array(_picture(pixels).convert("L").convert("RGB"))
+    return np.array(_image(pixels).convert("L").convert("RGB"))
 
 
 def border(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
     """Shrunk to half the side, in a black frame of 8 pixels."""
     framed = np.zeros_like(pixels)
-    framed[8:24, 8:24] = np.array(_picture(pixels).resize((16, 16), Image.Resampling.BOX))
+    framed[8:24, 8:24] = np.array(_image(pixels).resize((16, 16), Image.Resampling.BOX))
     return framed
 
 
@@ -71,11 +71,11 @@ ALTERED: dict[str, Alter] = {
     "exact": lambda pixels, _rng: pixels.copy(),
     "brightness": brightness,
     "contrast": contrast,
-    "mirror": lambda pixels, _rng: np.array(ImageOps.mirror(_picture(pixels))),
+    "mirror": lambda pixels, _rng: np.array(ImageOps.mirror(_image(pixels))),
     "jpeg": jpeg,
     "shift": shift,
     "crop": crop,
-    "crop with mirror": lambda pixels, rng: np.array(ImageOps.mirror(_picture(crop(pixels, rng)))),
+    "crop with mirror": lambda pixels, rng: np.array(ImageOps.mirror(_image(crop(pixels, rng)))),
     "rotate": rotate,
     "grey": grey,
     "border": border,

@@ -4,7 +4,7 @@
     python -m benchmarks.command DATASETS --smoke    the same code on digits: three minutes
 
 The noisy dataset is written to disk and audited with `curv-issues audit` in a process of its own, with and without the search for
-duplicates; then the same probe is trained in another process for the same epochs on the same decoded pictures without any
+duplicates; then the same probe is trained in another process for the same epochs on the same decoded images without any
 tracker or scoring pass.
 """
 
@@ -30,7 +30,7 @@ from pathlib import Path
 import torch
 from benchmarks.common import load, plant
 from curv_issues.options import TrainingOptions
-from curv_issues.device import sensible_threads
+from curv_issues.device import limit_threads_for_small_batches
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
 from curv_issues.training.recipe import make_recipe
@@ -42,7 +42,7 @@ data, _ = plant(load(name, Path(root)), float(rate), int(seed))
 _, resolution, _, channels = data.images.shape
 recipe = make_recipe(TrainingOptions(), num_samples=len(data), resolution=resolution, grey=channels == 1)
 probe = build_probe("convnet", ImageInputs(data.images).spec(data.num_classes)).to(memory_format=torch.channels_last)
-with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory():
+with limit_threads_for_small_batches(recipe.batch_size, resolution), keeping_freed_memory():
     start = time.perf_counter()
     train_probe(TrainingState(probe, recipe, seed=0), ImageInputs(data.images), torch.from_numpy(data.labels),
                 device=torch.device("cpu"))

@@ -32,7 +32,7 @@ def of_group(results: Results, group: str) -> list[dict[str, Any]]:
 
 
 def verdicts() -> dict[tuple[str, tuple[int, ...]], bool]:
-    """Whether the pictures of a group show the same, by contact sheet and rows."""
+    """Whether the images of a group show the same, by contact sheet and rows."""
     with VERDICTS.open(newline="") as file:
         return {(line["sheet"], rows_of(line["rows"].split())): line["same"] == "yes" for line in csv.DictReader(file)}
 
@@ -115,7 +115,7 @@ def natural_table(results: Results) -> str:
 
 
 def overlap_table(results: Results) -> str:
-    """Training pictures that stand in the test set."""
+    """Training images that stand in the test set."""
     cells = of_group(results, "against")
     if not cells:
         return NOTHING
@@ -123,7 +123,7 @@ def overlap_table(results: Results) -> str:
     for cell in cells:
         lines += [
             f"| pairs found (threshold {cell['threshold']:.3f}) | {cell['pairs']:,} |",
-            f"| test pictures among them | {cell['test_pictures']:,} |",
+            f"| test images among them | {cell['test_images']:,} |",
             f"| pairs with differing labels | {cell['differing_labels']} |",
         ]
         seen = by_eye(f"against-{cell['cell']['dataset']}", [rows_of(pair[:2]) for pair in cell["sample"]])
@@ -134,7 +134,7 @@ def overlap_table(results: Results) -> str:
 
 
 def highest_table(results: Results) -> str:
-    """How many of the pictures with the highest curvature are conflicting duplicates."""
+    """How many of the images with the highest curvature are conflicting duplicates."""
     cells = of_group(results, "highest")
     if not cells:
         return NOTHING
@@ -150,13 +150,13 @@ def highest_table(results: Results) -> str:
 
 
 def scale_table(results: Results) -> str:
-    """Processor seconds of the search by stage, and as a multiple of the same search among the fewest pictures."""
+    """Processor seconds of the search by stage, and as a multiple of the same search among the fewest images."""
     cells = sorted(of_group(results, "scale"), key=lambda cell: int(cell["cell"]["n"]))
     if not cells:
         return NOTHING
     stages = ("details", "candidates", "comparison")
     lines = [
-        "| pictures | search | " + " | ".join(stages) + " | all | multiple | found of the exact result |",
+        "| images | search | " + " | ".join(stages) + " | all | multiple | found of the exact result |",
         "|---" * (len(stages) + 5) + "|",
     ]
     least = {name: sum(found["processor_seconds"].values()) for name, found in cells[0]["searches"].items()}

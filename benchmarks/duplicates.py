@@ -5,8 +5,8 @@
     python -m benchmarks.duplicates DATASETS --smoke            the same code on digits: under a minute
 
 `planted`: 500 pairs in all of CIFAR-10, the copy altered and under another label. `natural`: the conflict groups of the unmodified
-datasets, with a contact sheet beside the results. `against`: CIFAR-10's training pictures in its test set, and the pairs that
-people have judged. `protocol`: 250 exact pairs, against other methods. `highest`: how many of the 60 pictures of CIFAR-100 with
+datasets, with a contact sheet beside the results. `against`: CIFAR-10's training images in its test set, and the pairs that
+people have judged. `protocol`: 250 exact pairs, against other methods. `highest`: how many of the 60 images of CIFAR-100 with
 the highest curvature are conflicting duplicates, with and without weight decay.
 
 Seeds from 100 on were used to tune the search; the ones here were not.
@@ -31,8 +31,8 @@ from scipy.sparse.csgraph import connected_components
 from benchmarks import rows
 from benchmarks.altered import ALTERED
 from benchmarks.common import load, make_cells, run_cell
-from curv_issues.auditing.audit import audit_data, compare_pictures
-from curv_issues.auditing.leakage import find_overlap
+from curv_issues.auditing.audit import audit_data, compare_images
+from curv_issues.auditing.leakage import find_leakage
 from curv_issues.baselines.confident_learning import confident_learning
 from curv_issues.bench.cell import EVERY_EPOCH
 from curv_issues.bench.metrics import detection
@@ -118,7 +118,7 @@ def plant_altered(data: LabeledData, kinds: list[str], pairs: int, seed: int) ->
         if name != "exact":
             images[copy] = ALTERED[name](images[copy], rng)
             hashes[copy], files[copy] = hash_pixels(images[copy]), ""
-    changed = replace(planted.data, images=images, image_sha256=hashes, file_sha256=files, open_picture=None)
+    changed = replace(planted.data, images=images, image_sha256=hashes, file_sha256=files, open_image=None)
     return changed, planted.pairs, kind
 
 
@@ -165,7 +165,7 @@ def measure_planted(data: LabeledData, natural: dict[str, Any], kinds: list[str]
 
 
 def wrong_pairs(found: Sequence[Sequence[int]], natural: list[list[int]], planted: np.ndarray) -> list[Sequence[int]]:
-    """Pairs of pictures that are not copies of each other, nor natural twins, nor copies of natural twins.
+    """Pairs of images that are not copies of each other, nor natural twins, nor copies of natural twins.
 
     Twins are in one group of the unmodified dataset, that is, linked by a chain of pairs that show the same.
     """
@@ -197,24 +197,24 @@ def measure_natural(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_against(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
-    """Training pictures that stand in the test set, at the threshold of a search within the training set."""
+    """Training images that stand in the test set, at the threshold of a search within the training set."""
     data = load(cell["dataset"], root)
     test = load_data(str(root / cell["dataset"]), split="test", label_column=data.source.label_column)
     threshold = audit_for_duplicates(data, 0, epochs=1).summary["duplicates"]["threshold"]
     start = time.perf_counter()
-    table, _ = find_overlap(data, test, threshold=threshold)
+    table, _ = find_leakage(data, test, threshold=threshold)
     seconds = time.perf_counter() - start
     judged = pd.read_csv(root / "cifar10_near_duplicates.csv")
     found = set(zip(table["row"], table["other_row"], strict=True))
     is_found = [pair in found for pair in zip(judged["train_row"], judged["test_row"], strict=True)]
     recall = pd.Series(is_found).groupby(judged["judgment"]).agg(["mean", "size"])
     sample = table.sample(min(JUDGED, len(table)), random_state=0).sort_values("similarity")
-    pictures = [(data.images[row], test.images[other]) for row, other in zip(sample["row"], sample["other_row"], strict=True)]
-    draw(pictures, "against-cifar10")
+    images = [(data.images[row], test.images[other]) for row, other in zip(sample["row"], sample["other_row"], strict=True)]
+    draw(images, "against-cifar10")
     return {
         "threshold": threshold,
         "pairs": len(table),
-        "test_pictures": int(table["other_row"].nunique()),
+        "test_images": int(table["other_row"].nunique()),
         "differing_labels": int((~table["agree"]).sum()),
         "recall_by_judgment": {str(judgment): [float(row["mean"]), int(row["size"])] for judgment, row in recall.iterrows()},
         "sample": sample[["row", "other_row", "similarity", "mirrored"]].to_numpy().tolist(),
@@ -225,13 +225,13 @@ def measure_against(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
 def measure_protocol(
     data: LabeledData, natural: dict[str, Any], pairs: int, seed: int, *, epochs: int | None = None
 ) -> dict[str, Any]:
-    """AUROC per image of every method where both pictures of a pair are to be found; recall and precision of pairs."""
+    """AUROC per image of every method where both images of a pair are to be found; recall and precision of pairs."""
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     assert planted.pairs is not None
     options = TrainingOptions(seed=seed, measure=SCORES, curvature_epochs=EVERY_EPOCH, epochs=epochs)
     run = run_probe(planted.data, options, mirrored=True)
     assert run is not None
-    compared = compare_pictures(planted.data, run)
+    compared = compare_images(planted.data, run)
     judged = find_duplicate_conflicts(compared, planted.data.labels, pred_probs=run.pred_probs, features=run.embeddings)
     same = compared.same()
     differ = planted.data.labels[same.first] != planted.data.labels[same.second]
@@ -273,7 +273,7 @@ def ask_cleanlab(features: np.ndarray) -> tuple[np.ndarray, set[tuple[int, int]]
 
 
 def measure_highest(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
-    """How many of the pictures with the highest curvature are members of conflict groups."""
+    """How many of the images with the highest curvature are members of conflict groups."""
     scores = ("input_curvature", "label_contrast")
     options = {"measure": ("label_contrast",), "curvature_epochs": EVERY_EPOCH, **SETTINGS[cell["setting"]]}
     result = audit_for_duplicates(data, cell["seed"], **options)
@@ -295,8 +295,8 @@ def draw(strips: Sequence[tuple[np.ndarray, ...]], name: str, *, columns: int = 
     sheet = Image.new("RGB", (columns * width, lines * (side + gap)), "white")
     for number, strip in enumerate(strips):
         for place, pixels in enumerate(strip):
-            picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).resize((side, side))
-            sheet.paste(picture, (number % columns * width + place * side, number // columns * (side + gap)))
+            image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).resize((side, side))
+            sheet.paste(image, (number % columns * width + place * side, number // columns * (side + gap)))
     path = rows.RESULTS / ("smoke" if "digits" in name else "") / f"{name}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path, quality=QUALITY)

@@ -1,11 +1,11 @@
-"""The search for duplicates among 50,000 and 500,000 generated pictures, stage by stage, exact and approximate.
+"""The search for duplicates among 50,000 and 500,000 generated images, stage by stage, exact and approximate.
 
     python -m benchmarks.duplicates_scale DATASETS            about 20 minutes on one idle core, 6 GB of memory
-    python -m benchmarks.duplicates_scale DATASETS --smoke    the same code on 2,000 pictures
+    python -m benchmarks.duplicates_scale DATASETS --smoke    the same code on 2,000 images
 
-The pictures are random fields with the spectrum of photos, all distinct; one in a hundred is replaced by an altered copy of
+The images are random fields with the spectrum of photos, all distinct; one in a hundred is replaced by an altered copy of
 another.
-No probe is trained: the search goes by the pictures alone. DATASETS is not read.
+No probe is trained: the search goes by the images alone. DATASETS is not read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from curv_issues.device import choose_device
 from curv_issues.duplicates import candidates as search_for_candidates
 from curv_issues.duplicates.alignment import Details
 from curv_issues.duplicates.search import compare_candidates
-from curv_issues.inputs.images import as_pictures
+from curv_issues.inputs.images import as_pixels
 from curv_issues.memory import peak_memory
 
 CHUNK = 5_000
@@ -38,25 +38,25 @@ def generate(n: int, seed: int) -> np.ndarray:
     """Random fields whose amplitude falls with the frequency, uint8 (n, 32, 32, 3)."""
     rng = np.random.default_rng(seed)
     frequency = np.hypot(np.fft.fftfreq(64)[:, None], np.fft.rfftfreq(64)).astype(np.float32) + 1 / 64
-    pictures = np.empty((n, 32, 32, 3), dtype=np.uint8)
+    images = np.empty((n, 32, 32, 3), dtype=np.uint8)
     for start in range(0, n, CHUNK):
         count = min(CHUNK, n - start)
         noise = rng.standard_normal((count, 3, *frequency.shape, 2), dtype=np.float32).view(np.complex64)[..., 0]
         fields = irfft2(noise / frequency**1.3, workers=-1)[:, :, :32, :32]  # periodic, so half of one is shown
         fields += fields.mean(1, keepdims=True)  # the channels of a photo go together
         low, high = fields.min((1, 2, 3), keepdims=True), fields.max((1, 2, 3), keepdims=True)
-        pictures[start : start + count] = (255 * (fields - low) / (high - low)).round().transpose(0, 2, 3, 1)
-    return pictures
+        images[start : start + count] = (255 * (fields - low) / (high - low)).round().transpose(0, 2, 3, 1)
+    return images
 
 
-def plant_copies(pictures: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def plant_copies(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Replace one in a hundred by an altered copy, in place; the pairs (p, 2), copy and source, and the kind of each."""
     rng = np.random.default_rng((seed, 1))
-    count = len(pictures) // 100
-    pairs = rng.permutation(len(pictures))[: 2 * count].reshape(-1, 2)
+    count = len(images) // 100
+    pairs = rng.permutation(len(images))[: 2 * count].reshape(-1, 2)
     kinds = np.array(KINDS, dtype=object)[np.arange(count) % len(KINDS)]
     for (copy, source), kind in zip(pairs, kinds, strict=True):
-        pictures[copy] = ALTERED[kind](pictures[source], rng)
+        images[copy] = ALTERED[kind](images[source], rng)
     return pairs, kinds
 
 
@@ -83,7 +83,7 @@ def measure(cell: dict[str, Any], _root: Path) -> dict[str, Any]:
 def search(images: np.ndarray, *, approximate: bool) -> dict[str, Any]:
     """One search, with seconds and processor seconds by stage."""
     device = choose_device("auto")
-    pictures, index = as_pictures(images), torch.arange(len(images))
+    pixels, index = as_pixels(images), torch.arange(len(images))
     seconds: dict[str, list[float]] = {}
 
     @contextmanager
@@ -93,9 +93,9 @@ def search(images: np.ndarray, *, approximate: bool) -> dict[str, Any]:
         seconds[stage] = [round(time.perf_counter() - wall, 2), round(time.process_time() - processor, 2)]
 
     with timed("details"):
-        details = Details(pictures, index, device=device)
+        details = Details(pixels, index, device=device)
     with timed("candidates"), patch.object(search_for_candidates, "APPROXIMATE_FROM", 0 if approximate else len(images) + 1):
-        found = search_for_candidates.candidates_within(pictures, index, None, device=device)
+        found = search_for_candidates.candidates_within(pixels, index, None, device=device)
     with timed("comparison"):
         compared = compare_candidates(details, details, found, None)
     same = compared.same()

@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from benchmarks.common import load, make_cells, stratified
 from curv_issues.bench.metrics import detection
 from curv_issues.data.base import LabeledData
-from curv_issues.findings.looked_wrong import looked_wrong
+from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import late_margin
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.options import TrainingOptions
@@ -63,7 +63,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     run = run_probe(planted.data, TrainingOptions(seed=configuration["seed"], curvature_epochs=1))
     assert run is not None
     margins = run.trajectories["margin"]
-    wrong = looked_wrong(margins, run.reference_margin)
+    wrong = compare_with_null(margins, run.reference_margin)
     final = run.scores["final_margin"]
     memorised = float((final[wrong.mask] > 0).mean()) if wrong.mask.any() else None
     found = ways(margins, run.trajectories["loss"], final, epochs=wrong.unmemorised_epochs, memorised=memorised)

@@ -19,7 +19,7 @@ from curv_issues.data.base import LabeledData
 from curv_issues.findings.judgement import judge
 from curv_issues.findings.ranking import rank_by_score
 from curv_issues.options import FindingOptions, TrainingOptions
-from curv_issues.results.kinds import LABEL_ERROR
+from curv_issues.results.kinds import LABEL_ISSUE
 from curv_issues.training.run import run_probe
 
 # size of the dataset: (epochs, batch size) tried; the rule gives the one in the middle
@@ -64,12 +64,12 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     run = run_probe(noisy, TrainingOptions(seed=seed, epochs=cell["epochs"], batch_size=cell["batch_size"]))
     assert run is not None
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
-    judged = judge(evidence_of_run(noisy, run), FindingOptions()).kinds[LABEL_ERROR]
+    judged = judge(evidence_of_run(noisy, run), FindingOptions()).kinds[LABEL_ISSUE]
     names = ("cumulative_loss", "margin", "final_margin", "input_curvature")
     suspicion = {name: rank_by_score(run.scores, directions, name).suspicion for name in names}
     return {
         **{name: detection(truth, values) for name, values in {"default": judged.columns["suspicion"], **suspicion}.items()},
-        "memorised_share": judged.summary["ranking"]["memorised_share"],
+        "memorised_share": judged.summary["ranking"]["memorised_fraction"],
         "seconds": run.seconds,
     }
 

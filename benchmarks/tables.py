@@ -127,7 +127,7 @@ def long_tail_table() -> str:
 def command_table() -> str:
     """Time and memory of the whole command, with and without the search for duplicates."""
     lines = [
-        "| CIFAR-10, 50,000 pictures | whole command | plain training | ratio, imports apart | peak memory | machine |",
+        "| CIFAR-10, 50,000 images | whole command | plain training | ratio, imports apart | peak memory | machine |",
         "|---|---|---|---|---|---|",
     ]
     for result in read("command"):

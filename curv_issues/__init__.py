@@ -17,8 +17,8 @@ from curv_issues.plugins import load_attribute
 if TYPE_CHECKING:
     from curv_issues.auditing.audit import audit
     from curv_issues.auditing.duplicates import Duplicates, find_duplicates
-    from curv_issues.auditing.leakage import find_overlap
-    from curv_issues.auditing.rejudge import find_again
+    from curv_issues.auditing.leakage import find_leakage
+    from curv_issues.auditing.rejudge import rejudge
     from curv_issues.curvature import input_loss_curvature
     from curv_issues.data.arrays import from_arrays
     from curv_issues.data.base import LabeledData
@@ -49,9 +49,8 @@ __all__ = [
     "UsageError",
     "add_to_datalab",
     "audit",
-    "find_again",
     "find_duplicates",
-    "find_overlap",
+    "find_leakage",
     "flip_labels",
     "flip_labels_asymmetric",
     "flip_labels_by_instance",
@@ -61,6 +60,7 @@ __all__ = [
     "load_data",
     "long_tailed",
     "plant_conflicting_duplicates",
+    "rejudge",
 ]
 
 # Imported on first use, so that `import curv_issues` and `curv-issues --help` wait for neither torch nor cleanlab.
@@ -74,9 +74,11 @@ _LAZY = {
     "Tracker": "curv_issues.trackers.base:Tracker",
     "add_to_datalab": "curv_issues.datalab.register:add_to_datalab",
     "audit": "curv_issues.auditing.audit:audit",
-    "find_again": "curv_issues.auditing.rejudge:find_again",
+    "rejudge": "curv_issues.auditing.rejudge:rejudge",
     "find_duplicates": "curv_issues.auditing.duplicates:find_duplicates",
-    "find_overlap": "curv_issues.auditing.leakage:find_overlap",
+    "find_again": "curv_issues.auditing.rejudge:rejudge",  # its name before; goes with the next release
+    "find_overlap": "curv_issues.auditing.leakage:find_leakage",  # its name before; goes with the next release
+    "find_leakage": "curv_issues.auditing.leakage:find_leakage",
     "flip_labels": "curv_issues.noise.uniform:flip_labels",
     "flip_labels_asymmetric": "curv_issues.noise.asymmetric:flip_labels_asymmetric",
     "flip_labels_by_instance": "curv_issues.noise.instance:flip_labels_by_instance",

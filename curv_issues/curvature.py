@@ -108,7 +108,7 @@ def input_loss_curvature(
     Args:
         model: maps inputs in [0, 1] to (b, k) logits and normalises inside itself; must be in evaluation mode,
             because batch statistics would mix the samples.
-        inputs: (b, c, h, w) clean pictures in [0, 1], floating point.
+        inputs: (b, c, h, w) clean images in [0, 1], floating point.
         labels: (b,), int64: the given labels.
         num_matvecs: number of directions n (the paper: 10).
         step: h, in units of [0, 1] pixels (the paper: 1e-3). It must survive the compute type: in bfloat16 use >= 1e-2.
@@ -214,7 +214,7 @@ def label_contrast_curvature(
 
     Args:
         model: maps inputs in [0, 1] to (b, k) logits, k >= 2; in evaluation mode.
-        inputs: (b, c, h, w) clean pictures in [0, 1], floating point.
+        inputs: (b, c, h, w) clean images in [0, 1], floating point.
         labels: (b,), int64: the given labels.
         num_matvecs: number of directions.
         step: h, in units of [0, 1] pixels.

@@ -64,7 +64,7 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
 
 
 @contextmanager
-def sensible_threads(batch_size: int, resolution: int) -> Iterator[None]:
+def limit_threads_for_small_batches(batch_size: int, resolution: int) -> Iterator[None]:
     """Compute small batches with one CPU thread inside: more would only wait for each other. Restored afterwards."""
     before = torch.get_num_threads()
     if batch_size * resolution**2 < SMALL_BATCH_PIXELS:
@@ -75,7 +75,7 @@ def sensible_threads(batch_size: int, resolution: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def side_by_side(work: Callable[[Item], Found], items: Iterable[Item], device: torch.device) -> list[Found]:
+def parallel_map(work: Callable[[Item], Found], items: Iterable[Item], device: torch.device) -> list[Found]:
     """What `work` makes of each item, in their order; on a CPU in several threads at once, each of which computes by itself.
 
     So many small steps keep all cores busy, where torch would divide each among them and wait. As many items are worked on at

@@ -105,7 +105,7 @@ class TrainingOptions:
         batch_size: samples per step, 2 to 1,000,000.
         learning_rate: peak of the one-cycle schedule, > 0, at most 1e30.
         weight_decay: >= 0.
-        flip: mirror pictures at random in training; default: colour pictures only, since mirrored glyphs mislead.
+        flip: mirror images at random in training; default: colour images only, since mirrored glyphs mislead.
         shift: largest random shift in training, in probe pixels, 0 to 512; default: a sixteenth of the resolution.
         resolution: height and width of the probe's input, pixels, 8 to 512.
         curvature_epochs: number of epochs, evenly spread and ending with the last, after which curvature is measured,
@@ -207,22 +207,22 @@ class FindingOptions:
         parse_cut_off(self.cut_off)
 
 
-def parse_cut_off(cut_off: str | float) -> tuple[Literal["auto", "suspicion", "share"], float]:
-    """Read a cut-off: ("auto", 0), ("suspicion", threshold in [0, 1]) or ("share", part of the samples in [0, 1]).
+def parse_cut_off(cut_off: str | float) -> tuple[Literal["auto", "suspicion", "fraction"], float]:
+    """Read a cut-off: ("auto", 0), ("suspicion", threshold in [0, 1]) or ("fraction", part of the samples in [0, 1]).
 
     Raises:
         UsageError: it is none of these.
     """
     if isinstance(cut_off, str) and cut_off == "auto":
         return "auto", 0.0
-    kind: Literal["suspicion", "share"] = "suspicion"
+    kind: Literal["suspicion", "fraction"] = "suspicion"
     value = math.nan
     if isinstance(cut_off, str):
         text = cut_off.strip()
         if text.endswith("%"):
-            kind, text = "share", text[:-1]
+            kind, text = "fraction", text[:-1]
         try:
-            value = float(text) / (100 if kind == "share" else 1)
+            value = float(text) / (100 if kind == "fraction" else 1)
         except ValueError:
             value = math.nan
     elif isinstance(cut_off, numbers.Real) and not isinstance(cut_off, bool) and 0 <= cut_off <= 1:
@@ -234,7 +234,7 @@ def parse_cut_off(cut_off: str | float) -> tuple[Literal["auto", "suspicion", "s
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateOptions:
-    """How pictures that show the same are looked for.
+    """How images that show the same are looked for.
 
     Attributes:
         duplicates: whether they are.

@@ -12,7 +12,7 @@ from curv_issues import Need, ScoreInfo, Tracker
 
 
 class Entropy(Tracker):
-    """Entropy of the softmax on the clean picture after the last epoch; high = in doubt."""
+    """Entropy of the softmax on the clean image after the last epoch; high = in doubt."""
 
     name = "entropy"
     needs = Need.EVALUATION
@@ -36,7 +36,7 @@ def main() -> None:
     images = (digits.images * (255 / 16)).round().astype("uint8")
     data = curv_issues.from_arrays(images, labels, resolution=8)
     result = curv_issues.audit(data, trackers=[Entropy], score="entropy", cut_off="5%", epochs=3)
-    doubted = result.findings[result.findings["kind"] == "label_error"]
+    doubted = result.findings[result.findings["kind"] == "label_issue"]
     found = is_flipped[doubted["row"]].sum()
     print(doubted[["row", "given", "suggested", "suspicion"]].head().to_string(index=False))
     print(f"{found} of {is_flipped.sum()} planted errors are among the {len(doubted)} samples the probe doubts most.")

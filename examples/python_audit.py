@@ -23,8 +23,8 @@ def main() -> None:
         result.save(Path(folder) / "digits")
         again = curv_issues.AuditResult.load(Path(folder) / "digits")
 
-    stricter = curv_issues.find_again(again, cut_off="2%")
-    by_curvature = curv_issues.find_again(again, score="input_curvature", cut_off="5%")
+    stricter = curv_issues.rejudge(again, cut_off="2%")
+    by_curvature = curv_issues.rejudge(again, score="input_curvature", cut_off="5%")
     for name, found in {"default": result, "2%": stricter, "by curvature": by_curvature}.items():
         flagged = found.scores["flagged"].to_numpy()
         print(f"{name}: {flagged.sum()} flagged, {(flagged & is_flipped).sum()} of them wrong")

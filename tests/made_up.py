@@ -19,7 +19,7 @@ METADATA = {
 }
 
 
-WRITTEN = tuple(name for name in FILES if name != "overlap.parquet")
+WRITTEN = tuple(name for name in FILES if name != "leakage.parquet")
 """The files of a result that was compared with no other split, such as `make_result`'s."""
 
 
@@ -59,7 +59,7 @@ def result_parts(
             "image_sha256": text_column([f"{i:064x}" for i in index]),
         }
     )
-    findings = scores.assign(kind="label_error", image_sha256=images["image_sha256"])[is_flagged]
+    findings = scores.assign(kind="label_issue", image_sha256=images["image_sha256"])[is_flagged]
     columns = ["row", "split", "path", "kind", "given", "suggested", "suspicion", "image_sha256"]
     loss = rng.random((n, 4)).astype(np.float32)
     curvature = np.where(np.arange(4) % 2, np.nan, loss).astype(np.float32)

@@ -52,19 +52,19 @@ def area_under_margin(logits: np.ndarray, labels: np.ndarray) -> list[float]:
 
 
 def sample_loss(model: nn.Module, label: int) -> Callable[[Tensor], Tensor]:
-    """Loss of one picture (c, h, w) as a function of it."""
-    return lambda picture: functional.cross_entropy(model(picture[None]), torch.tensor([label]))
+    """Loss of one image (c, h, w) as a function of it."""
+    return lambda image: functional.cross_entropy(model(image[None]), torch.tensor([label]))
 
 
-def sample_gradient(model: nn.Module, picture: Tensor, label: int) -> Tensor:
-    """Input gradient of one picture, (c, h, w)."""
-    return torch.autograd.functional.jacobian(sample_loss(model, label), picture)
+def sample_gradient(model: nn.Module, image: Tensor, label: int) -> Tensor:
+    """Input gradient of one image, (c, h, w)."""
+    return torch.autograd.functional.jacobian(sample_loss(model, label), image)
 
 
-def sample_hessian(model: nn.Module, picture: Tensor, label: int) -> Tensor:
-    """Input Hessian of one picture, (d, d), by automatic differentiation."""
-    size = picture.numel()
-    return torch.autograd.functional.hessian(sample_loss(model, label), picture).reshape(size, size)
+def sample_hessian(model: nn.Module, image: Tensor, label: int) -> Tensor:
+    """Input Hessian of one image, (d, d), by automatic differentiation."""
+    size = image.numel()
+    return torch.autograd.functional.hessian(sample_loss(model, label), image).reshape(size, size)
 
 
 def trace_of_square(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -73,20 +73,20 @@ def trace_of_square(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
     return torch.stack([(h @ h).trace() for h in hessians])
 
 
-def softmax_hessian(model: nn.Module, picture: Tensor) -> Tensor:
-    """J^T (diag p - p p^T) J: the input Hessian where the logits are linear in the picture."""
-    jacobian = torch.autograd.functional.jacobian(lambda x: model(x[None])[0], picture).reshape(-1, picture.numel())
-    p = model(picture[None])[0].softmax(0).detach()
+def softmax_hessian(model: nn.Module, image: Tensor) -> Tensor:
+    """J^T (diag p - p p^T) J: the input Hessian where the logits are linear in the image."""
+    jacobian = torch.autograd.functional.jacobian(lambda x: model(x[None])[0], image).reshape(-1, image.numel())
+    p = model(image[None])[0].softmax(0).detach()
     return jacobian.T @ (torch.diag(p) - torch.outer(p, p)) @ jacobian
 
 
 def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, directions: Tensor, step: float, form: str) -> Tensor:
     """The estimator, sample by sample and direction by direction, every gradient anew."""
     scores = []
-    for picture, label in zip(inputs, labels.tolist(), strict=True):
+    for image, label in zip(inputs, labels.tolist(), strict=True):
         terms = []
         for direction in directions:
-            change = sample_gradient(model, picture + step * direction, label) - sample_gradient(model, picture, label)
+            change = sample_gradient(model, image + step * direction, label) - sample_gradient(model, image, label)
             norm = math.sqrt(sum(value**2 for value in change.flatten().tolist()))
             terms.append((norm / step) ** 2 if form == "squared" else norm)
         scores.append(sum(terms) / len(terms))
@@ -106,13 +106,13 @@ def rank_mean(scores: Mapping[str, Sequence[float]], directions: Mapping[str, st
     return [total / len(scores) for total in totals]
 
 
-def shifted(picture: np.ndarray, *, rows: int, columns: int, mirror: bool) -> np.ndarray:
-    """One picture (h, w, c), mirrored first, then seen `rows` further down and `columns` further right, edges repeated."""
-    height, width = picture.shape[:2]
+def shifted(image: np.ndarray, *, rows: int, columns: int, mirror: bool) -> np.ndarray:
+    """One image (h, w, c), mirrored first, then seen `rows` further down and `columns` further right, edges repeated."""
+    height, width = image.shape[:2]
     if mirror:
-        picture = picture[:, ::-1]
-    out = np.empty_like(picture)
+        image = image[:, ::-1]
+    out = np.empty_like(image)
     for i in range(height):
         for j in range(width):
-            out[i, j] = picture[min(max(i + rows, 0), height - 1), min(max(j + columns, 0), width - 1)]
+            out[i, j] = image[min(max(i + rows, 0), height - 1), min(max(j + columns, 0), width - 1)]
     return out

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def make_arrays(n: int = 60, k: int = 3, *, side: int = 8, channels: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Noisy uint8 pictures (n, side, side, channels) of k classes that differ in where they are bright, and the labels."""
+    """Noisy uint8 images (n, side, side, channels) of k classes that differ in where they are bright, and the labels."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % k
     patterns = rng.integers(0, 2, (k, side, side, channels)) * 120

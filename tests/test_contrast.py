@@ -19,8 +19,8 @@ def test_equals_the_slow_twin_under_either_label(form: str) -> None:
     directions = rademacher_directions(3, (1, 2, 4), generator=gen(7), dtype=torch.float64)
     got = label_contrast_curvature(network, inputs, labels, step=0.1, form=form, directions=directions)  # type: ignore[arg-type]
     rivals = []
-    for picture, label in zip(inputs, labels.tolist(), strict=True):
-        logits = network(picture[None])[0].tolist()
+    for image, label in zip(inputs, labels.tolist(), strict=True):
+        logits = network(image[None])[0].tolist()
         rivals.append(max((k for k in range(3) if k != label), key=logits.__getitem__))
     expected = reference.curvature(network, inputs, labels, directions, 0.1, form)
     torch.testing.assert_close(got.curvature, expected, rtol=1e-7, atol=1e-12)
@@ -39,7 +39,7 @@ def test_the_part_under_the_given_label_is_the_published_estimate() -> None:
 
 
 def test_softmax_regression_has_the_same_curvature_under_every_label() -> None:
-    """Its logits are linear in the picture, so there is no kink term, and the exact Hessian does not contain the label."""
+    """Its logits are linear in the image, so there is no kink term, and the exact Hessian does not contain the label."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(8, 3)).double().eval()
     inputs, labels = inputs_and_labels()
     got = label_contrast_curvature(network, inputs, labels, num_matvecs=2, step=1e-3, generator=gen())

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from curv_issues import device as module
-from curv_issues.device import BFLOAT16_LEAST_STEP, autocast, choose_device, compute_type, has_bfloat16, side_by_side
+from curv_issues.device import BFLOAT16_LEAST_STEP, autocast, choose_device, compute_type, has_bfloat16, parallel_map
 from curv_issues.errors import UsageError
 
 CPU = torch.device("cpu")
@@ -80,7 +80,7 @@ def test_side_by_side_keeps_the_order_and_every_thread_computes_by_itself(set_th
         both.wait(timeout=60)
         return -item, torch.get_num_threads()
 
-    assert side_by_side(work, range(6), CPU) == [(-item, 1) for item in range(6)]
+    assert parallel_map(work, range(6), CPU) == [(-item, 1) for item in range(6)]
     assert torch.get_num_threads() == 2
     with ThreadPoolExecutor(1) as later:
         assert later.submit(torch.get_num_threads).result() == 2
@@ -91,7 +91,7 @@ def test_side_by_side_with_one_thread_or_off_the_cpu_is_a_loop(
     threads: int, device: torch.device, set_threads: Callable[[int], None]
 ) -> None:
     set_threads(threads)
-    assert set(side_by_side(lambda _: current_thread(), range(3), device)) == {current_thread()}
+    assert set(parallel_map(lambda _: current_thread(), range(3), device)) == {current_thread()}
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -106,6 +106,6 @@ def test_side_by_side_passes_errors_on_and_restores(
             raise error
 
     with pytest.raises(error):
-        side_by_side(work, range(5), CPU)
+        parallel_map(work, range(5), CPU)
     assert torch.get_num_threads() == threads
-    assert side_by_side(work, [], CPU) == []
+    assert parallel_map(work, [], CPU) == []

@@ -38,7 +38,7 @@ def test_datalab(tmp_path: Path) -> None:
     assert hits > 0.5 * flagged
     assert "curvature issues" in shown
     assert "duplicate_conflict issues" in shown
-    found = re.search(r"^10 copies planted, (\d+) found among (\d+) pictures$", shown, flags=re.MULTILINE)
+    found = re.search(r"^10 copies planted, (\d+) found among (\d+) images$", shown, flags=re.MULTILINE)
     assert found is not None, shown
     assert int(found[1]) == 10
     assert 20 <= int(found[2]) <= 30

@@ -190,7 +190,7 @@ def test_a_number_is_a_suspicion(value: float) -> None:
 @example(100.0)
 def test_a_per_cent_is_a_share(value: float) -> None:
     kind, share = parse_cut_off(f"{value!r}%")
-    assert kind == "share"
+    assert kind == "fraction"
     assert share == pytest.approx(value / 100)
     assert parse_cut_off(f" {value!r} % ") == (kind, share)
 
@@ -199,7 +199,7 @@ def test_auto_and_whole_numbers() -> None:
     assert parse_cut_off("auto") == ("auto", 0.0)
     assert parse_cut_off(0) == ("suspicion", 0.0)
     assert parse_cut_off("1") == ("suspicion", 1.0)
-    assert parse_cut_off("5%") == ("share", 0.05)
+    assert parse_cut_off("5%") == ("fraction", 0.05)
 
 
 @given(

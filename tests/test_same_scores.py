@@ -41,7 +41,7 @@ def machine() -> dict[str, str]:
 
 
 def print_hashes(result: Any) -> None:
-    parts = {name: getattr(result, name).to_csv(index=False) for name in ("scores", "findings", "conflicts", "pairs", "overlap")}
+    parts = {name: getattr(result, name).to_csv(index=False) for name in ("scores", "findings", "conflicts", "pairs", "leakage")}
     arrays = {"pred_probs": result.pred_probs, "embeddings": result.embeddings, **result.trajectories}
     contents = {name: text.encode() for name, text in parts.items()} | {name: array.tobytes() for name, array in arrays.items()}
     hashes = {name: hashlib.sha256(content).hexdigest()[:16] for name, content in sorted(contents.items())}

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     import datasets
 
     from curv_issues.curvature import CurvatureForm
-    from curv_issues.duplicates.search import ComparedPictures
+    from curv_issues.duplicates.search import ComparedImages
     from curv_issues.trackers.base import Tracker
     from curv_issues.training.run import ProbeRun
 
-SHEET_PICTURES = 50
+SHEET_IMAGES = 50
 NOT_COMPARED = "The search for duplicates did not end, so images under different labels are not reported; run the audit again."
 
 
@@ -98,7 +98,7 @@ def audit(
         splits: whether top-level folders called train, test, ... are splits.
         class_level: which folder below the split names the class, 1 for the topmost.
         max_samples: audit a stratified sample of this size.
-        skip_unreadable: leave out pictures that cannot be decoded, and list them, instead of raising.
+        skip_unreadable: leave out images that cannot be decoded, and list them, instead of raising.
         skip_unlabelled: leave out samples without a label, and count them, instead of raising.
         value_range: the values shown as black and white in images of more than 8 bits per channel, such as (0, 4095);
             default: one range for all of them, from the images.
@@ -121,9 +121,9 @@ def audit(
         measure: names of scores to measure though they make the run longer, or "all"; a named `score` is measured anyway.
         score: "default" or the name of one score to rank by.
         cut_off: "auto", a suspicion, or a share such as "5%".
-        duplicates: look for pictures that show the same, and tell those under different labels.
-        duplicate_threshold: similarity of aligned pixels, up to 1, from which on pictures are the same; default: from the data.
-        against: list the pictures that stand in this too: another split of the dataset (text, as `split`), or another dataset.
+        duplicates: look for images that show the same, and tell those under different labels.
+        duplicate_threshold: similarity of aligned pixels, up to 1, from which on images are the same; default: from the data.
+        against: list the images that stand in this too: another split of the dataset (text, as `split`), or another dataset.
         trackers: tracker classes of your own; their scores join the table.
         progress: called with `Progress` along the way.
         on_result: called with the result as soon as it is there, such as to save it: before the contact sheet is drawn, and also
@@ -135,7 +135,7 @@ def audit(
     Raises:
         UsageError: an option is wrong.
         DatasetError: the dataset is missing or unreadable, or its columns or labels cannot be used.
-        AuditError: the loss became NaN, or there is no disk space for the pictures.
+        AuditError: the loss became NaN, or there is no disk space for the images.
         AuditInterrupted: Ctrl-C; carries the ranking so far.
     """
     training = TrainingOptions(
@@ -238,8 +238,8 @@ def audit_data(
         data: at least two samples, of two classes.
         training: options of the training.
         finding: options of the findings.
-        looking: options of the search for pictures that show the same.
-        others: list the pictures that stand in this data too.
+        looking: options of the search for images that show the same.
+        others: list the images that stand in this data too.
         trackers: tracker classes of the user's.
         progress: told of every step.
         on_result: called with the result before its contact sheet is drawn; see `audit`.
@@ -258,7 +258,7 @@ def audit_data(
     interrupted, compared, other = run.interrupted, None, None
     try:
         if not interrupted and looking.duplicates:
-            compared = compare_pictures(data, run, looking.duplicate_threshold, progress=progress)
+            compared = compare_images(data, run, looking.duplicate_threshold, progress=progress)
         if not interrupted and others is not None:
             threshold = looking.duplicate_threshold if compared is None else compared.threshold  # one rule for all images
             other = compare_with_split(data, others, threshold=threshold, device=run.device)
@@ -301,10 +301,10 @@ def _add_sheet(result: AuditResult, data: LabeledData) -> tuple[AuditResult, boo
         return result.with_extras(notes=[*result.summary["notes"], note]), False
 
 
-def compare_pictures(
+def compare_images(
     data: LabeledData, run: ProbeRun, threshold: float | None = None, *, progress: ProgressCallback | None = None
-) -> ComparedPictures:
-    """Look for pictures that show the same, with the probe's features of them and of their mirror images."""
+) -> ComparedImages:
+    """Look for images that show the same, with the probe's features of them and of their mirror images."""
     from curv_issues.duplicates.search import compare_within
 
     assert run.mirrored_embeddings is not None  # there after a complete run
@@ -339,7 +339,7 @@ def make_result(
     training: TrainingOptions,
     finding: FindingOptions,
     looking: DuplicateOptions,
-    compared: ComparedPictures | None = None,
+    compared: ComparedImages | None = None,
     others: OtherSplit | None = None,
 ) -> AuditResult:
     """Put data, run and judgement together; kinds without evidence are not judged."""
@@ -393,10 +393,10 @@ def make_result(
 
 def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
     """Contact sheet of the most suspect samples, flagged or not."""
-    top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_PICTURES)
+    top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_IMAGES)
     name = " ".join(part for part in (data.source.source, data.source.split) if part)
     return contact_sheet(
-        (_picture_or_none(data, index) for index in top.index),  # one at a time: each may take hundreds of megabytes
+        (_image_or_none(data, index) for index in top.index),  # one at a time: each may take hundreds of megabytes
         list(zip(top["given"], top["suggested"], top["suspicion"], strict=True)),
         title=f"Most suspect labels of {name}",
         subtitle=f"{int(scores['flagged'].sum()):,} of {len(scores):,} labels flagged (framed); given, suggested class, suspicion",
@@ -405,9 +405,9 @@ def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
     )
 
 
-def _picture_or_none(data: LabeledData, index: int) -> Image.Image | None:
-    """None if it cannot be read any more, for whatever reason: the findings are worth more than their pictures."""
+def _image_or_none(data: LabeledData, index: int) -> Image.Image | None:
+    """None if it cannot be read any more, for whatever reason: the findings are worth more than their images."""
     try:
-        return data.picture(index)
+        return data.image(index)
     except Exception:
         return None

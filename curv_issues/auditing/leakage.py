@@ -11,7 +11,7 @@ from curv_issues.data.decoding import Progress
 from curv_issues.data.loading import load_data
 from curv_issues.errors import UsageError
 from curv_issues.findings.judgement import OtherSplit
-from curv_issues.findings.leakage import overlap_table
+from curv_issues.findings.leakage import leakage_table
 from curv_issues.findings.samples import evidence_of_data, other_split
 from curv_issues.options import DuplicateOptions
 
@@ -44,7 +44,7 @@ def load_against(
         file_column: column of the file names.
         splits: whether top-level folders are splits.
         class_level: which folder names the class.
-        skip_unreadable: leave out pictures that cannot be decoded.
+        skip_unreadable: leave out images that cannot be decoded.
         skip_unlabelled: leave out samples without a label.
         max_pixels: images with more pixels are unreadable.
         progress: see `load_data`.
@@ -84,15 +84,15 @@ def load_against(
 
 
 def check_comparable(data: LabeledData, others: LabeledData) -> None:
-    """Raise a UsageError unless the pictures of two datasets are decoded at the same resolution."""
+    """Raise a UsageError unless the images of two datasets are decoded at the same resolution."""
     if data.images.shape[1:3] != others.images.shape[1:3]:
         raise UsageError(
-            f"The pictures are decoded at {data.images.shape[1]} pixels, those to compare them with at {others.images.shape[1]}; "
+            f"The images are decoded at {data.images.shape[1]} pixels, those to compare them with at {others.images.shape[1]}; "
             "load both with the same resolution."
         )
 
 
-def find_overlap(
+def find_leakage(
     data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
 ) -> tuple[pd.DataFrame, float]:
     """List the images of one dataset that also appear in another, identical or nearly so.
@@ -100,13 +100,13 @@ def find_overlap(
     Args:
         data: n samples.
         others: m samples, at the same resolution; classes are the same if their names are.
-        threshold: similarity from which on pictures count as the same, above 0, at most 1; None: from the data.
+        threshold: similarity from which on images count as the same, above 0, at most 1; None: from the data.
         device: as in `TrainingOptions`.
 
     Returns:
-        A row a pair of pictures, those with differing labels first, then the most similar: `row`, `split`, `path`, `given` in
+        A row a pair of images, those with differing labels first, then the most similar: `row`, `split`, `path`, `given` in
         `data`, `other_row`, `other_split`, `other_path`, `other_given` in `others`, `similarity`, `test` (identical bytes,
-        identical pixels, near), `mirrored`, `agree` (bool); and the threshold. Of identical pictures in `others` under one label,
+        identical pixels, near), `mirrored`, `agree` (bool); and the threshold. Of identical images in `others` under one label,
         the first stands for all.
 
     Raises:
@@ -116,11 +116,11 @@ def find_overlap(
     check_type(data)
     check_type(others)
     other = compare_with_split(data, others, threshold=wanted, device=device)
-    return overlap_table(evidence_of_data(data), other), other.compared.threshold
+    return leakage_table(evidence_of_data(data), other), other.compared.threshold
 
 
 def compare_with_split(data: LabeledData, others: LabeledData, *, threshold: float | None, device: str) -> OtherSplit:
-    """Compare the images of two datasets; see `find_overlap`."""
+    """Compare the images of two datasets; see `find_leakage`."""
     check_comparable(data, others)
     from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
 

@@ -8,31 +8,31 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 
-from curv_issues.duplicates.base import ComparedPictures
-from curv_issues.duplicates.table import compared_pictures
+from curv_issues.duplicates.base import ComparedImages
+from curv_issues.duplicates.table import compared_images
 from curv_issues.errors import UsageError
 from curv_issues.findings.judgement import Evidence, findings_table, judge
 from curv_issues.options import DuplicateOptions, FindingOptions
 from curv_issues.plugins import look_up
-from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, PLACE
+from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ISSUE, PLACE
 from curv_issues.results.result import AuditResult
 from curv_issues.training.recipe import standard_epochs
 
 
-def find_again(
+def rejudge(
     result: AuditResult, *, score: str = "default", cut_off: str | float = "auto", duplicate_threshold: float | None = None
 ) -> AuditResult:
-    """Judge the samples anew: rank by another score, flag more or fewer, take other pictures for the same.
+    """Judge the samples anew: rank by another score, flag more or fewer, take other images for the same.
 
     Args:
         result: of an audit, or loaded.
         score: "default" or the name of one of its scores.
         cut_off: "auto", a suspicion, or a share such as "5%".
-        duplicate_threshold: similarity from which on pictures count as the same, at least
+        duplicate_threshold: similarity from which on images count as the same, at least
             `result.summary["duplicates"]["pairs_kept_from"]` (0.5, if nothing lower was asked for); None: as in the result.
 
     Returns:
-        A new result with other suspicion, flags and findings; without a contact sheet, as it holds no pictures.
+        A new result with other suspicion, flags and findings; without a contact sheet, as it holds no images.
 
     Raises:
         UsageError: an option is wrong, or a threshold is given and the audit did not look for duplicates, or the result lacks
@@ -42,7 +42,7 @@ def find_again(
     options = FindingOptions(score=score, cut_off=cut_off, own_scores=result.score_names)
     compared = None if duplicate_threshold is None else _compared_again(result, duplicate_threshold)
     evidence = _evidence(result, compared)
-    judged = judge(evidence, options, kinds=[LABEL_ERROR] if compared is None else [LABEL_ERROR, DUPLICATE_CONFLICT])
+    judged = judge(evidence, options, kinds=[LABEL_ISSUE] if compared is None else [LABEL_ISSUE, DUPLICATE_CONFLICT])
     suspicion, flagged = judged.columns["suspicion"], judged.columns["flagged"]
     kept = result.findings[~result.findings["kind"].isin(judged.kinds)]
     position = pd.Series(np.arange(len(result)), index=result.scores["row"])
@@ -80,7 +80,7 @@ def only_kind(result: AuditResult, kind: str) -> AuditResult:
     """
     look_up(KINDS, kind, "kind of finding")
     others = {table for name, info in KINDS.items() if name != kind for table in info.tables}
-    flagged = result.scores["flagged"] & (kind == LABEL_ERROR)
+    flagged = result.scores["flagged"] & (kind == LABEL_ISSUE)
     return replace(
         result,
         scores=result.scores.assign(flagged=flagged),
@@ -89,7 +89,7 @@ def only_kind(result: AuditResult, kind: str) -> AuditResult:
     )
 
 
-def _evidence(result: AuditResult, compared: ComparedPictures | None) -> Evidence:
+def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
     codes = {name: code for code, name in enumerate(result.class_names)}
     return Evidence(
         samples=result.scores[[*PLACE, "given"]],
@@ -134,7 +134,7 @@ def _is_list_of(values: object, types: tuple[type, ...], *, length: int | None =
     return all(isinstance(value, types) for value in values)
 
 
-def _compared_again(result: AuditResult, threshold: float) -> ComparedPictures:
+def _compared_again(result: AuditResult, threshold: float) -> ComparedImages:
     """The pairs that an audit has kept, under another threshold."""
     given = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
     assert given is not None
@@ -148,4 +148,4 @@ def _compared_again(result: AuditResult, threshold: float) -> ComparedPictures:
             f"duplicate_threshold must be at least {before['pairs_kept_from']:g} here, as less similar pairs were not kept, got "
             f"{threshold!r}; for a lower one audit again with it."
         )
-    return compared_pictures(result.pairs, result.scores["row"].to_numpy(), given)
+    return compared_images(result.pairs, result.scores["row"].to_numpy(), given)

@@ -72,7 +72,7 @@ def notes_on(data: LabeledData) -> list[str]:
         )
     if data.source.unreadable:
         count = len(data.source.unreadable)
-        notes.append(f"{count} picture{' could not be read and was' if count == 1 else 's could not be read and were'} left out.")
+        notes.append(f"{count} image{' could not be read and was' if count == 1 else 's could not be read and were'} left out.")
     if data.source.num_unlabelled:
         count = data.source.num_unlabelled
         notes.append(f"{count} sample{' without a label was' if count == 1 else 's without a label were'} left out.")

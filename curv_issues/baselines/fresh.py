@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData, check_auditable
-from curv_issues.device import choose_device, sensible_threads
+from curv_issues.device import choose_device, limit_threads_for_small_batches
 from curv_issues.errors import AuditError, DatasetError
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
@@ -20,7 +20,7 @@ from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.trackers.base import Quantity
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import make_recipe
-from curv_issues.training.run import build_probe, check_probe, own_random_state
+from curv_issues.training.run import build_probe, check_probe, isolated_rng
 from curv_issues.training.scoring import predict, predict_logits
 from curv_issues.training.state import TrainingState
 
@@ -116,7 +116,7 @@ class FreshProbes:
                 work = before * epochs + epoch * total + done
                 self._progress(Progress("train", work, self._to_train * epochs, epoch + 1, epochs, loss))
 
-        with sensible_threads(self.recipe.batch_size, self.resolution), keeping_freed_memory(), own_random_state(seed):
+        with limit_threads_for_small_batches(self.recipe.batch_size, self.resolution), keeping_freed_memory(), isolated_rng(seed):
             if probe is None:
                 probe = build_probe(self.options.probe, self.spec).to(self.device).to(memory_format=torch.channels_last)
                 check_probe(probe, self.spec, self.device)
@@ -144,23 +144,23 @@ class FreshProbes:
         return trained
 
     def logits(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:
-        """Logits of the clean pictures at positions `samples` (m,), float32 (m, k), in evaluation mode.
+        """Logits of the clean images at positions `samples` (m,), float32 (m, k), in evaluation mode.
 
         Raises:
             AuditError: some are NaN.
         """
-        with sensible_threads(self.recipe.batch_size, self.resolution):
+        with limit_threads_for_small_batches(self.recipe.batch_size, self.resolution):
             return self._check_outputs(
                 predict_logits(probe, self.inputs, torch.from_numpy(np.asarray(samples, dtype=np.int64)), device=self.device)
             )
 
     def embeddings(self, probe: nn.Module) -> np.ndarray:
-        """Embeddings of all clean pictures, float16 (n, d); those beyond the range of float16 are infinite.
+        """Embeddings of all clean images, float16 (n, d); those beyond the range of float16 are infinite.
 
         Raises:
             AuditError: some are NaN.
         """
-        with sensible_threads(self.recipe.batch_size, self.resolution):
+        with limit_threads_for_small_batches(self.recipe.batch_size, self.resolution):
             return self._check_outputs(predict(probe, self.inputs, self.labels, device=self.device)[1])
 
     def is_correct(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.options import WHOLE_NUMBERS, FindingOptions, TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
-from curv_issues.results.kinds import LABEL_ERROR
+from curv_issues.results.kinds import LABEL_ISSUE
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
 from curv_issues.trackers.quantities import QUANTITIES
@@ -102,7 +102,7 @@ def _of_the_run(
     run: ProbeRun, data: LabeledData, truth: np.ndarray, methods: Methods, finding: FindingOptions, passes: dict[Any, float]
 ) -> dict[str, Any]:
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
-    judged = judge(evidence_of_run(data, run), finding, kinds=[LABEL_ERROR]).kinds[LABEL_ERROR]
+    judged = judge(evidence_of_run(data, run), finding, kinds=[LABEL_ISSUE]).kinds[LABEL_ISSUE]
     epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
     costs = {name: cost_of_score(name, passes, epochs=epochs, scored_epochs=scored) for name in SCORES}
     found: dict[str, Any] = {

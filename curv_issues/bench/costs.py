@@ -13,7 +13,7 @@ from torch import nn
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.data.sampling import stratified_sample
-from curv_issues.device import choose_device, sensible_threads
+from curv_issues.device import choose_device, limit_threads_for_small_batches
 from curv_issues.inputs.base import Inputs
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.memory import keeping_freed_memory
@@ -23,7 +23,7 @@ from curv_issues.trackers.base import Need, Quantity
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import Recipe, make_recipe
-from curv_issues.training.run import build_probe, own_random_state
+from curv_issues.training.run import build_probe, isolated_rng
 from curv_issues.training.scoring import scoring_pass
 from curv_issues.training.state import TrainingState
 
@@ -61,7 +61,7 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
         recipe.num_matvecs, (channels, resolution, resolution), generator=torch.Generator().manual_seed(0)
     )
     trackers = {need: _quantity_of(need, len(index)) for need in Need}
-    with sensible_threads(recipe.batch_size, resolution), keeping_freed_memory(), own_random_state(options.seed):
+    with limit_threads_for_small_batches(recipe.batch_size, resolution), keeping_freed_memory(), isolated_rng(options.seed):
         probe = (
             build_probe(options.probe, ImageInputs(data.images).spec(data.num_classes))
             .to(device)

@@ -55,7 +55,7 @@ def main() -> None:
     """Entry point of the command."""
     # Threads that wait must sleep: spinning ones make a shared machine several times slower. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    warnings.filterwarnings("ignore", module="PIL")  # damaged metadata of a picture that can be read all the same
+    warnings.filterwarnings("ignore", module="PIL")  # damaged metadata of an image that can be read all the same
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: batch systems end jobs with it
     stdout = protect_streams()
@@ -165,13 +165,13 @@ def show(
     """Print the findings of a finished audit again, without training; the folder stays as it is."""
     with exit_codes():
         look_up(FORMATS, format, "format")
-        from curv_issues.auditing.rejudge import find_again, only_kind
+        from curv_issues.auditing.rejudge import only_kind, rejudge
         from curv_issues.results.result import AuditResult
 
         result = AuditResult.load(directory)
         if score is not None or cut_off is not None:
             before = result.summary.get("options") or {}
-            result = find_again(
+            result = rejudge(
                 result, score=score or before.get("score", "default"), cut_off=cut_off or before.get("cut_off", "auto")
             )
         if kind is not None:
@@ -209,7 +209,7 @@ def demo(
         _tell(f"{planted}; {found} of them are among the {int(flagged.sum())} suspect labels.", format=format, quiet=quiet)
         pairs = int(result.scores["row"][is_copy].isin(result.conflicts["row"]).sum())
         groups = result.conflicts["group"].nunique()
-        planted = f"{COPIES} copies of pictures under another label were planted"
+        planted = f"{COPIES} copies of images under another label were planted"
         _tell(f"{planted}; {pairs} of them are in the {groups} groups.", format=format, quiet=quiet)
 
 
@@ -272,7 +272,7 @@ def _show_interrupted(result: AuditResult | None, saver: ResultSaver, *, format:
     summary = result.summary
     done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]
     missing = summary["options"]["duplicates"] and summary["duplicates"] is None
-    partly = " (complete: false)" if not summary["complete"] else "; pictures were not compared" if missing else ""
+    partly = " (complete: false)" if not summary["complete"] else "; images were not compared" if missing else ""
     typer.echo(f"Interrupted; this is the ranking after {done} of {counted(epochs, 'epoch')}{partly}.", err=True)
     saver.add_sheet(result)
     _deliver(result, saver.folder, format=format, quiet=quiet)

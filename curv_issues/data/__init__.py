@@ -1,1 +1,1 @@
-"""From whatever a dataset is given as to decoded pictures with labels."""
+"""From whatever a dataset is given as to decoded images with labels."""

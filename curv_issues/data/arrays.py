@@ -1,4 +1,4 @@
-"""Pictures that are in memory as one array."""
+"""Images that are in memory as one array."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def from_arrays(
     description: str = "arrays",
     resolution: int | None = None,
 ) -> LabeledData:
-    """Make LabeledData of an array of pictures and their labels.
+    """Make LabeledData of an array of images and their labels.
 
     Args:
         images: uint8, (n, h, w), (n, h, w, 1) or (n, h, w, 3), values 0 to 255; used as it is: no copy, no resizing.
         labels: n integers or strings; with `class_names` they are indices into it.
         class_names: the names of the classes 0, 1, ...; None: the labels themselves, sorted.
         description: what the results call this dataset.
-        resolution: side in pixels that the pictures are squashed to for the probe; None: 32 for thumbnails, else 48.
+        resolution: side in pixels that the images are squashed to for the probe; None: 32 for thumbnails, else 48.
 
     Returns:
         The n samples, rows 0 to n - 1, without splits, paths or file hashes.
 
     Raises:
-        DatasetError: shape or type of the pictures is another, the lengths differ, or a label is missing or no class.
+        DatasetError: shape or type of the images is another, the lengths differ, or a label is missing or no class.
     """
     pixels = _check_pixels(images)
     if len(labels) != len(pixels):
@@ -48,7 +48,7 @@ def from_arrays(
         first = int(np.flatnonzero(encoded.unlabelled)[0])
         raise DatasetError(
             f"{int(encoded.unlabelled.sum())} of {len(pixels)} samples carry no label (the first is row {first}); "
-            "expected one a picture: leave those samples out of both arrays."
+            "expected one an image: leave those samples out of both arrays."
         )
 
     n, height, width, _ = pixels.shape
@@ -61,26 +61,26 @@ def from_arrays(
         rows=np.arange(n, dtype=np.int64),
         splits=nothing,
         paths=nothing.copy(),
-        image_sha256=np.array([hash_pixels(_as_rgb(picture)) for picture in pixels], dtype=object),
+        image_sha256=np.array([hash_pixels(_as_rgb(image)) for image in pixels], dtype=object),
         file_sha256=np.full(n, "", dtype=object),
         sizes=np.tile(np.array([height, width], dtype=np.int32), (n, 1)),
         source=DataSource(source=description, num_rows=n),
-        open_picture=lambda index: _as_picture(pixels[index]),
+        open_image=lambda index: _as_image(pixels[index]),
     )
 
 
 def _check_pixels(images: np.ndarray) -> np.ndarray:
     if not isinstance(images, np.ndarray):
-        raise DatasetError(f"Expected the pictures as a numpy array, but got a {type(images).__name__}.")
+        raise DatasetError(f"Expected the images as a numpy array, but got a {type(images).__name__}.")
     if images.dtype != np.uint8:
         raise DatasetError(
-            f"Expected pictures of type uint8 (0 to 255), but got {images.dtype}; "
+            f"Expected images of type uint8 (0 to 255), but got {images.dtype}; "
             "for values in [0, 1] pass (images * 255).round().astype(numpy.uint8)."
         )
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape[1:]:
-        raise DatasetError(f"Expected pictures of shape (n, h, w), (n, h, w, 1) or (n, h, w, 3), but got {images.shape}.")
+        raise DatasetError(f"Expected images of shape (n, h, w), (n, h, w, 1) or (n, h, w, 3), but got {images.shape}.")
     return images
 
 
@@ -88,14 +88,14 @@ def _squash(pixels: np.ndarray, side: int) -> np.ndarray:
     if pixels.shape[1:3] == (side, side):
         return pixels
     squashed = np.empty((len(pixels), side, side, pixels.shape[-1]), dtype=np.uint8)
-    for target, picture in zip(squashed, pixels, strict=True):
-        target[:] = np.asarray(squash(_as_picture(picture), side)).reshape(target.shape)
+    for target, image in zip(squashed, pixels, strict=True):
+        target[:] = np.asarray(squash(_as_image(image), side)).reshape(target.shape)
     return squashed
 
 
-def _as_picture(picture: np.ndarray) -> Image.Image:
-    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+def _as_image(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def _as_rgb(picture: np.ndarray) -> np.ndarray:
-    return np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else picture
+def _as_rgb(image: np.ndarray) -> np.ndarray:
+    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from curv_issues.data.arrow_types import check_unique, read_types
 from curv_issues.data.column_types import ColumnType
-from curv_issues.data.decoding import EncodedPicture, EncodedPictures
+from curv_issues.data.decoding import EncodedImage, EncodedImages
 from curv_issues.data.encoded import read_images
 from curv_issues.data.image_types import find_unread_type
 from curv_issues.errors import DatasetError, first_line
@@ -61,7 +61,7 @@ class ArrowTable:
         except _BROKEN as error:
             raise DatasetError(f"Column {column!r} of {self.name} cannot be read: {first_line(error)}.") from error
 
-    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+    def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """The encoded images in chosen rows of a column."""
         check_unique(self._table.column_names, column, self.name)
         return _ArrowImages(self._table.column(column), rows, self._folder)
@@ -86,7 +86,7 @@ class _ArrowImages:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def read(self, indices: range) -> Iterator[EncodedPicture]:
+    def read(self, indices: range) -> Iterator[EncodedImage]:
         for row in self._rows[indices.start : indices.stop].tolist():
             yield from read_images(self._column.slice(row, 1), self._folder)
 

@@ -1,4 +1,4 @@
-"""LabeledData: decoded pictures with their labels, the input of every audit."""
+"""LabeledData: decoded images with their labels, the input of every audit."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class DataSource:
         split: the split expression, or None where the source has no splits.
         revision: commit hash of a Hub dataset, else None.
         config_name: configuration of the dataset, else None.
-        image_column: column of the pictures, or None for arrays.
+        image_column: column of the images, or None for arrays.
         label_column: column of the labels, or None for arrays.
-        unreadable: one entry a skipped picture: row, path (or None) and the reason.
+        unreadable: one entry a skipped image: row, path (or None) and the reason.
         num_unlabelled: number of samples skipped because they carry no label.
         num_rows: rows in the split before anything was skipped or sampled.
         label_origin: where the labels come from, for people: "column 'label' of metadata.csv", "folder names, level 1".
@@ -55,21 +55,21 @@ PER_SAMPLE = ("images", "labels", "rows", "splits", "paths", "image_sha256", "fi
 
 @dataclass(frozen=True, eq=False)
 class LabeledData:
-    """n pictures at probe resolution with their given labels.
+    """n images at probe resolution with their given labels.
 
     Attributes:
-        images: uint8, (n, h, w, c) with c = 1 (all pictures are grey) or 3; an array or a memory map.
+        images: uint8, (n, h, w, c) with c = 1 (all images are grey) or 3; an array or a memory map.
         labels: int64, (n,): the given class of each sample, an index into `class_names`.
         class_names: the k class names, in the order of the dataset (or of the host's own mapping).
         rows: int64, (n,): row of each sample in the dataset asked for; strictly increasing.
         splits: object, (n,): name of the split each sample is from, or None.
-        paths: object, (n,): the picture's own file where there is one (image folders), else None.
+        paths: object, (n,): the image's own file where there is one (image folders), else None.
         image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size, with their shape; of the original values
             where they have more than 8 bits per channel.
-        file_sha256: str, (n,): hex digest of the encoded picture, "" where there was none.
+        file_sha256: str, (n,): hex digest of the encoded image, "" where there was none.
         sizes: int32, (n, 2): native height and width in pixels.
         source: where all this came from.
-        open_picture: sample index -> picture at native size, for contact sheets; None: use `images`.
+        open_image: sample index -> image at native size, for contact sheets; None: use `images`.
     """
 
     images: np.ndarray
@@ -82,7 +82,7 @@ class LabeledData:
     file_sha256: np.ndarray
     sizes: np.ndarray
     source: DataSource
-    open_picture: Callable[[int], Image.Image] | None = field(default=None, repr=False)
+    open_image: Callable[[int], Image.Image] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -100,10 +100,10 @@ class LabeledData:
             digest.update(f"{image_hash}\t{self.class_names[label]}\n".encode("utf-8", "backslashreplace"))
         return digest.hexdigest()
 
-    def picture(self, index: int) -> Image.Image:
-        """The picture of one sample, at native size where the source can still be read."""
-        if self.open_picture is not None:
-            return self.open_picture(index)
+    def image(self, index: int) -> Image.Image:
+        """The image of one sample, at native size where the source can still be read."""
+        if self.open_image is not None:
+            return self.open_image(index)
         pixels = np.asarray(self.images[index])
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
@@ -127,12 +127,12 @@ class LabeledData:
             raise UsageError(f"index must be strictly increasing within [0, {len(self)}).")
         arrays = {name: getattr(self, name)[index] for name in PER_SAMPLE if name != "images"}
         arrays["images"] = take_pixels(self.images, index)
-        return replace(self, **arrays, open_picture=pictures_at(self.open_picture, index))
+        return replace(self, **arrays, open_image=images_at(self.open_image, index))
 
 
-def pictures_at(open_picture: Callable[[int], Image.Image] | None, index: np.ndarray) -> Callable[[int], Image.Image] | None:
-    """What opens the picture at `index[i]` as the i-th one; None stays None."""
-    return None if open_picture is None else lambda i: open_picture(int(index[i]))
+def images_at(open_image: Callable[[int], Image.Image] | None, index: np.ndarray) -> Callable[[int], Image.Image] | None:
+    """What opens the image at `index[i]` as the i-th one; None stays None."""
+    return None if open_image is None else lambda i: open_image(int(index[i]))
 
 
 def hash_pixels(pixels: np.ndarray) -> str:
@@ -150,11 +150,11 @@ def check_type(data: object) -> None:
 
 
 def check_auditable(data: LabeledData) -> None:
-    """Raise DatasetError unless there are samples of at least two classes, their pictures square."""
+    """Raise DatasetError unless there are samples of at least two classes, their images square."""
     if len(data) == 0:
         raise DatasetError(f"{data.source.source} has no samples to audit; expected at least two, of two classes.")
     if data.images.ndim != 4 or data.images.shape[1] != data.images.shape[2]:
-        raise DatasetError(f"Expected square pictures (n, r, r, c), got {data.images.shape}; from_arrays() makes them so.")
+        raise DatasetError(f"Expected square images (n, r, r, c), got {data.images.shape}; from_arrays() makes them so.")
     present = np.unique(data.labels)
     if len(present) < 2:
         only = data.class_names[int(present[0])]

@@ -16,7 +16,7 @@ class Columns:
     """The two columns of an audit.
 
     Attributes:
-        image: name of the column of the pictures.
+        image: name of the column of the images.
         label: name of the column of the labels.
         class_names: the names of a ClassLabel column, in its order; None for plain values.
     """
@@ -106,7 +106,7 @@ def _several(what: str, candidates: Iterable[str]) -> DatasetError:
 
 
 _EXPECTED = {
-    "image": "images (Image), structs of bytes and path, or encoded pictures as binary",
+    "image": "images (Image), structs of bytes and path, or encoded images as binary",
     "label": "classes (ClassLabel), integers or strings",
 }
 

@@ -10,8 +10,8 @@ import datasets
 import numpy as np
 
 from curv_issues.data.column_types import ClassType, ColumnType, ImageType, OtherType, StructType, ValueType
-from curv_issues.data.decoding import EncodedPictures
-from curv_issues.data.encoded import ArrowPictures
+from curv_issues.data.decoding import EncodedImages
+from curv_issues.data.encoded import ArrowImages
 
 
 class DatasetTable:
@@ -44,9 +44,9 @@ class DatasetTable:
         """All values of a column."""
         return self.dataset.select_columns([column]).with_format("arrow")[:].column(0).to_pylist()
 
-    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+    def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """The encoded images in chosen rows of a column."""
-        return ArrowPictures(self.dataset, column, rows=rows, folder=self._folder)
+        return ArrowImages(self.dataset, column, rows=rows, folder=self._folder)
 
     def origin(self, column: str) -> str:
         """The column."""

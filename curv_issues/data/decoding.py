@@ -1,4 +1,4 @@
-"""Decode every picture once, in parallel: probe-resolution pixels, native size and both hashes in one pass."""
+"""Decode every image once, in parallel: probe-resolution pixels, native size and both hashes in one pass."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from curv_issues.data.base import hash_pixels
-from curv_issues.data.picture import (
-    UnreadablePictureError,
+from curv_issues.data.image import (
+    UnreadableImageError,
     colours_of,
     decode_values,
     default_max_pixels,
@@ -30,18 +30,18 @@ from curv_issues.data.value_range import Range, ValueRanges, as_ranges, check_ma
 
 Progress = Callable[[int, int], None]
 
-_CHUNK = 32  # Pictures a worker takes at a time: few, because photos are megabytes and a chunk is in memory.
+_CHUNK = 32  # Images a worker takes at a time: few, because photos are megabytes and a chunk is in memory.
 _SIZES_READ = 256
 _SMALL_SIDE = 40
 _FEW_PIXELS = 96 * 96
 
 
-class EncodedPicture(NamedTuple):
-    """One picture as it is stored.
+class EncodedImage(NamedTuple):
+    """One image as it is stored.
 
     Attributes:
         content: the bytes of its file; b"" if there are none.
-        path: where the file lies, as results name it; None for pictures embedded in a table.
+        path: where the file lies, as results name it; None for images embedded in a table.
         problem: why the content could not be read; None: it could.
         is_stored: False: the image was in memory, and `content` was made of its pixels; no file has these bytes.
     """
@@ -52,30 +52,30 @@ class EncodedPicture(NamedTuple):
     is_stored: bool = True
 
 
-class EncodedPictures(Protocol):
-    """n encoded pictures, wherever they lie; read from several threads at once."""
+class EncodedImages(Protocol):
+    """n encoded images, wherever they lie; read from several threads at once."""
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Number of images."""
         ...
 
-    def read(self, indices: range) -> Iterator[EncodedPicture]:
-        """The pictures at these indices, in order."""
+    def read(self, indices: range) -> Iterator[EncodedImage]:
+        """The images at these indices, in order."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class DecodedPictures:
-    """What one pass over n pictures leaves behind.
+class DecodedImages:
+    """What one pass over n images leaves behind.
 
     Attributes:
-        images: uint8, (n, r, r, c): c = 1 if all pictures are grey, else 3; zeros where a picture is unreadable.
+        images: uint8, (n, r, r, c): c = 1 if all images are grey, else 3; zeros where an image is unreadable.
         image_sha256: object, (n,): hex digest of the pixels at native size with their shape; "" where unreadable. RGB pixels,
             or the original values of images of more than 8 bits per channel, whatever their range.
-        file_sha256: object, (n,): hex digest of the encoded picture; "" where there are no bytes.
+        file_sha256: object, (n,): hex digest of the encoded image; "" where there are no bytes.
         sizes: int32, (n, 2): native height and width; 0 where unreadable.
-        paths: object, (n,): the picture's file, or None where it has none of its own.
-        unreadable: index -> reason of each picture that cannot be decoded, in order.
+        paths: object, (n,): the image's file, or None where it has none of its own.
+        unreadable: index -> reason of each image that cannot be decoded, in order.
         value_ranges: the values that became black and white in images of more than 8 bits per channel.
         num_deep: number of those images.
         num_clipped: number of those with values outside these ranges, or NaN.
@@ -115,7 +115,7 @@ class DecodedPictures:
 
 
 def choose_resolution(sizes: Sequence[tuple[int, int]]) -> int:
-    """Probe resolution for pictures of these native sizes (height, width): 32 for thumbnails, else 48 pixels."""
+    """Probe resolution for images of these native sizes (height, width): 32 for thumbnails, else 48 pixels."""
     shorter = [min(size) for size in sizes]
     return 32 if not shorter or np.median(shorter) <= _SMALL_SIDE else 48
 
@@ -130,58 +130,58 @@ def choose_workers(sizes: Sequence[tuple[int, int]]) -> int | None:
     return 1 if pixels and np.median(pixels) <= _FEW_PIXELS else None
 
 
-def squash(picture: Image.Image, side: int) -> Image.Image:
-    """The picture as a square of `side` pixels, antialiased, whatever its proportions."""
-    return picture.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+def squash(image: Image.Image, side: int) -> Image.Image:
+    """The image as a square of `side` pixels, antialiased, whatever its proportions."""
+    return image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
-def sample_sizes(pictures: EncodedPictures) -> list[tuple[int, int]]:
-    """Native height and width of up to 256 evenly spaced pictures, from their headers; unreadable ones are left out."""
-    step = max(1, -(-len(pictures) // _SIZES_READ))
+def sample_sizes(images: EncodedImages) -> list[tuple[int, int]]:
+    """Native height and width of up to 256 evenly spaced images, from their headers; unreadable ones are left out."""
+    step = max(1, -(-len(images) // _SIZES_READ))
     sizes = []
-    for index in range(0, len(pictures), step):
-        for encoded in pictures.read(range(index, index + 1)):
-            with contextlib.suppress(UnreadablePictureError):
+    for index in range(0, len(images), step):
+        for encoded in images.read(range(index, index + 1)):
+            with contextlib.suppress(UnreadableImageError):
                 sizes.append(read_size(encoded.content))
     return sizes
 
 
 def decode_all(
-    pictures: EncodedPictures,
+    images: EncodedImages,
     *,
     resolution: int,
     workers: int | None = None,
     value_range: Range | ValueRanges | None = None,
     max_pixels: int | None = None,
     progress: Progress | None = None,
-) -> DecodedPictures:
-    """Decode all pictures in one parallel pass.
+) -> DecodedImages:
+    """Decode all images in one parallel pass.
 
-    Each picture is decoded at native size (see `picture.py`), hashed, and squashed to a square of `resolution` pixels
+    Each image is decoded at native size (see `image.py`), hashed, and squashed to a square of `resolution` pixels
     with an antialiased bilinear filter, unless it has that size already. More than 1 GB of pixels goes to a temporary
     file. Images of more than 8 bits per channel all get the same range of values; those that were decoded before that
     range was known are decoded again. Images being decoded at the same time have at most 64 million pixels together,
     about .5 GB, however many workers there are; a single larger one is decoded alone.
 
     Args:
-        pictures: n encoded pictures.
-        resolution: side r of the decoded pictures in pixels.
+        images: n encoded images.
+        resolution: side r of the decoded images in pixels.
         workers: number of threads; None: one a processor.
         value_range: the values that become black and white in images of more than 8 bits per channel; None: from the
             images (see `range_finder.py`).
         max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
-        progress: called as `progress(done, total)` in the calling thread, every few pictures.
+        progress: called as `progress(done, total)` in the calling thread, every few images.
 
     Returns:
-        Pixels, hashes and sizes, and the reasons of unreadable pictures.
+        Pixels, hashes and sizes, and the reasons of unreadable images.
 
     Raises:
         AuditError: there is no space for the pixels.
         UsageError: the value range or the limit of pixels is wrong.
     """
-    n = len(pictures)
+    n = len(images)
     check_max_pixels(max_pixels)
-    work = _Pass(pictures, allocate_pixels((n, resolution, resolution, 3)), RangeFinder(as_ranges(value_range)), max_pixels)
+    work = _Pass(images, allocate_pixels((n, resolution, resolution, 3)), RangeFinder(as_ranges(value_range)), max_pixels)
     with _silent_pillow(), ThreadPoolExecutor(workers or count_processors(), thread_name_prefix="decode") as executor:
         try:
             chunks = [range(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
@@ -191,7 +191,7 @@ def decode_all(
                     progress(chunk.stop, n)
             work.fix_ranges()
             list(executor.map(work.decode, work.with_older_range()))
-        except BaseException:  # Ctrl-C above all: let the workers stop at their next picture.
+        except BaseException:  # Ctrl-C above all: let the workers stop at their next image.
             work.stopped.set()
             executor.shutdown(wait=False, cancel_futures=True)
             raise
@@ -244,9 +244,9 @@ class _PixelBudget:
 class _Pass:
     """The arrays of one pass, filled in by all workers: each writes only its own chunk's places."""
 
-    def __init__(self, pictures: EncodedPictures, images: np.ndarray, finder: RangeFinder, max_pixels: int | None) -> None:
-        n = len(pictures)
-        self.pictures = pictures
+    def __init__(self, source: EncodedImages, images: np.ndarray, finder: RangeFinder, max_pixels: int | None) -> None:
+        n = len(source)
+        self.source = source
         self.images = images
         self.finder = finder
         self.max_pixels = max_pixels
@@ -262,12 +262,12 @@ class _Pass:
         self.stopped = threading.Event()
 
     def decode(self, chunk: range) -> None:
-        for index, encoded in zip(chunk, self.pictures.read(chunk), strict=True):
+        for index, encoded in zip(chunk, self.source.read(chunk), strict=True):
             if self.stopped.is_set():
                 return
             try:
                 self._decode_one(index, encoded)
-            except UnreadablePictureError as error:
+            except UnreadableImageError as error:
                 self._leave_out(index, str(error))
         block = self.images[chunk.start : chunk.stop]
         if self.all_grey and not _is_grey(block):
@@ -284,10 +284,10 @@ class _Pass:
         older = [index for index, (dtype, used, _) in self.deep.items() if used != ranges.of(np.empty(0, dtype))]
         return [range(index, index + 1) for index in sorted(older)]
 
-    def _decode_one(self, index: int, encoded: EncodedPicture) -> None:
+    def _decode_one(self, index: int, encoded: EncodedImage) -> None:
         self.paths[index] = encoded.path
         if encoded.problem is not None:
-            raise UnreadablePictureError(encoded.problem)
+            raise UnreadableImageError(encoded.problem)
         if encoded.content and encoded.is_stored:
             self.file_sha256[index] = hashlib.sha256(encoded.content).hexdigest()
         with self.budget.share() as reserve:
@@ -311,9 +311,9 @@ class _Pass:
         self.sizes[index] = 0
         self.deep.pop(index, None)
 
-    def finish(self) -> DecodedPictures:
+    def finish(self) -> DecodedImages:
         images = _drop_channels(self.images) if self.all_grey and len(self.images) else self.images
-        return DecodedPictures(
+        return DecodedImages(
             images=images,
             image_sha256=self.image_sha256,
             file_sha256=self.file_sha256,

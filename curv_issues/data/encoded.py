@@ -1,4 +1,4 @@
-"""The encoded pictures of a dataset, read from Arrow or from their own files, never all at once."""
+"""The encoded images of a dataset, read from Arrow or from their own files, never all at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from curv_issues.data.decoding import EncodedPicture
+from curv_issues.data.decoding import EncodedImage
 from curv_issues.data.walk import stays_inside
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class FileImages:
         """Number of files."""
         return len(self._paths)
 
-    def read(self, indices: range) -> Iterator[EncodedPicture]:
+    def read(self, indices: range) -> Iterator[EncodedImage]:
         """The files at these indices, in order, read one by one as the caller goes on."""
         for index in indices:
             yield read_image_file(os.path.join(self._root, self._paths[index]), self._paths[index])
 
 
-def read_image_file(place: str | os.PathLike[str], shown: str) -> EncodedPicture:
+def read_image_file(place: str | os.PathLike[str], shown: str) -> EncodedImage:
     """Read one file; what is no regular file, too large or unreadable becomes a reason.
 
     Args:
@@ -59,18 +59,18 @@ def read_image_file(place: str | os.PathLike[str], shown: str) -> EncodedPicture
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                return EncodedPicture(b"", shown, "it is not a regular file")
+                return EncodedImage(b"", shown, "it is not a regular file")
             if status.st_size > LARGEST_FILE:
-                return EncodedPicture(b"", shown, f"the file has {status.st_size / 1e9:,.1f} GB; the limit is 1 GB")
-            return EncodedPicture(_read(descriptor, status.st_size), shown)
+                return EncodedImage(b"", shown, f"the file has {status.st_size / 1e9:,.1f} GB; the limit is 1 GB")
+            return EncodedImage(_read(descriptor, status.st_size), shown)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
-        return EncodedPicture(b"", shown, "the file does not exist")
+        return EncodedImage(b"", shown, "the file does not exist")
     except IsADirectoryError:
-        return EncodedPicture(b"", shown, "it is not a regular file")
+        return EncodedImage(b"", shown, "it is not a regular file")
     except (OSError, ValueError) as error:
-        return EncodedPicture(b"", shown, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
+        return EncodedImage(b"", shown, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
 def _read(descriptor: int, size: int) -> bytes:
@@ -81,7 +81,7 @@ def _read(descriptor: int, size: int) -> bytes:
     return content
 
 
-class ArrowPictures:
+class ArrowImages:
     """Chosen rows of one column of a `datasets.Dataset`; safe to read from several threads."""
 
     def __init__(self, dataset: datasets.Dataset, column: str, *, rows: np.ndarray, folder: Path | None = None) -> None:
@@ -89,32 +89,32 @@ class ArrowPictures:
 
         Args:
             dataset: the dataset.
-            column: its column of pictures: Image, struct of bytes and path, or binary.
+            column: its column of images: Image, struct of bytes and path, or binary.
             rows: int64, (n,): the rows to read, increasing.
             folder: the dataset's own folder: image files are read only from inside it and named relative to it; None:
                 the dataset was made in memory, and its files may be anywhere on this machine.
         """
-        pictures = dataset.select_columns([column])
+        images = dataset.select_columns([column])
         if len(rows) != len(dataset):
-            pictures = pictures.select(rows)
-        self._pictures = pictures.with_format("arrow")
+            images = images.select(rows)
+        self._images = images.with_format("arrow")
         self._folder = folder
 
     def __len__(self) -> int:
         """Number of chosen rows."""
-        return len(self._pictures)
+        return len(self._images)
 
-    def read(self, indices: range) -> Iterator[EncodedPicture]:
-        """The pictures at these indices, in order; files are read one by one as the caller goes on."""
-        yield from read_images(self._pictures[indices.start : indices.stop].column(0), self._folder)
+    def read(self, indices: range) -> Iterator[EncodedImage]:
+        """The images at these indices, in order; files are read one by one as the caller goes on."""
+        yield from read_images(self._images[indices.start : indices.stop].column(0), self._folder)
 
 
-def read_images(column: pa.Array | pa.ChunkedArray, folder: Path | None) -> Iterator[EncodedPicture]:
+def read_images(column: pa.Array | pa.ChunkedArray, folder: Path | None) -> Iterator[EncodedImage]:
     """The encoded images in a column of Arrow; files that it names are read one by one as the caller goes on.
 
     Args:
         column: binary, or structs of `bytes` and `path`.
-        folder: see `ArrowPictures`.
+        folder: see `ArrowImages`.
     """
     if not pa.types.is_struct(column.type):
         for content in column:
@@ -127,14 +127,14 @@ def read_images(column: pa.Array | pa.ChunkedArray, folder: Path | None) -> Iter
         elif isinstance(name := path.as_py(), str):
             yield _from_file(name, folder)
         else:
-            yield EncodedPicture(b"", None, f"its path is of type {path.type}, not text")
+            yield EncodedImage(b"", None, f"its path is of type {path.type}, not text")
 
 
-def _from_file(path: str, folder: Path | None) -> EncodedPicture:
+def _from_file(path: str, folder: Path | None) -> EncodedImage:
     if folder is None and path.startswith(_ARCHIVE):
         return _from_archive(path)
     if "://" in path:
-        return EncodedPicture(b"", path, "it is at an address, not in a file on this machine")
+        return EncodedImage(b"", path, "it is at an address, not in a file on this machine")
     if folder is None:
         return read_image_file(path, path)
     place = os.path.normpath(folder / path)  # an absolute path stays what it is
@@ -143,30 +143,30 @@ def _from_file(path: str, folder: Path | None) -> EncodedPicture:
         real_parent = os.path.realpath(os.path.dirname(place) if place != os.fspath(folder) else place)
         is_inside = Path(real_parent).is_relative_to(real_folder) and stays_inside(place, real_folder)
     except (OSError, ValueError) as error:  # too long, or with a null character
-        return EncodedPicture(b"", path, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
+        return EncodedImage(b"", path, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
     if not is_inside:
-        return EncodedPicture(b"", path, "the file is outside the folder of the dataset, from which alone files are read")
+        return EncodedImage(b"", path, "the file is outside the folder of the dataset, from which alone files are read")
     return read_image_file(place, _relative_to(place, folder))
 
 
-def _from_archive(path: str) -> EncodedPicture:
+def _from_archive(path: str) -> EncodedImage:
     """A member of a local zip file, as the datasets library names it: zip://MEMBER::ARCHIVE."""
     member, _, archive = path.removeprefix(_ARCHIVE).partition("::")
     if "://" in archive or "::" in archive:
-        return EncodedPicture(b"", path, "it is at an address, not in a file on this machine")
+        return EncodedImage(b"", path, "it is at an address, not in a file on this machine")
     try:
         if not os.path.isfile(archive):
-            return EncodedPicture(b"", path, "the file cannot be read (there is no such archive)")
+            return EncodedImage(b"", path, "the file cannot be read (there is no such archive)")
         with zipfile.ZipFile(archive) as file:
             if file.getinfo(member).file_size > LARGEST_FILE:
-                return EncodedPicture(b"", path, "the file has more than 1 GB")
-            return EncodedPicture(file.read(member), path)
+                return EncodedImage(b"", path, "the file has more than 1 GB")
+            return EncodedImage(file.read(member), path)
     except (OSError, ValueError, LookupError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
-        return EncodedPicture(b"", path, f"the file cannot be read ({error})")
+        return EncodedImage(b"", path, f"the file cannot be read ({error})")
 
 
-def _embedded(content: bytes | None) -> EncodedPicture:
-    return EncodedPicture(b"", None, "it is missing (null)") if content is None else EncodedPicture(content)
+def _embedded(content: bytes | None) -> EncodedImage:
+    return EncodedImage(b"", None, "it is missing (null)") if content is None else EncodedImage(content)
 
 
 def _relative_to(path: str, folder: Path) -> str:

@@ -17,7 +17,7 @@ SPLIT_NAMES = {
 }
 """Name of a folder or file in lower case -> what the split is called."""
 
-WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "pictures", "jpg", "jpeg", "png"})
+WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "jpg", "jpeg", "png"})
 """Names in lower case of a folder that alone holds a whole dataset."""
 
 _KINDS_OF_FILES = """

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from curv_issues.data.decoding import EncodedPicture
+from curv_issues.data.decoding import EncodedImage
 from curv_issues.data.encoded import read_image_file
 
 _FAST_MODES = ("L", "RGB")
@@ -42,7 +42,7 @@ class ImageRecords:
 class RecordImages:
     """Images that are read one by one; safe to read from several threads if the function given is."""
 
-    def __init__(self, read_one: Callable[[int], EncodedPicture], rows: np.ndarray) -> None:
+    def __init__(self, read_one: Callable[[int], EncodedImage], rows: np.ndarray) -> None:
         """Take what reads the image of one row, and the rows to read: int64, (n,)."""
         self._read_one = read_one
         self._rows = rows
@@ -51,7 +51,7 @@ class RecordImages:
         """Return the number of images."""
         return len(self._rows)
 
-    def read(self, indices: range) -> Iterator[EncodedPicture]:
+    def read(self, indices: range) -> Iterator[EncodedImage]:
         """Yield the images at these indices, in order."""
         for row in self._rows[indices.start : indices.stop].tolist():
             yield self._read_one(row)
@@ -61,7 +61,7 @@ class RecordImages:
         return RecordImages(self._read_one, self._rows[index])
 
 
-def read_cell(value: Any) -> EncodedPicture:
+def read_cell(value: Any) -> EncodedImage:
     """Read an image from what a cell of a table may hold.
 
     Args:
@@ -73,16 +73,16 @@ def read_cell(value: Any) -> EncodedPicture:
     if isinstance(value, dict):
         value = value.get("path") if value.get("bytes") is None else value["bytes"]
     if isinstance(value, bytes | bytearray | memoryview):
-        return EncodedPicture(bytes(value))
+        return EncodedImage(bytes(value))
     if isinstance(value, str) and "://" in value:
-        return EncodedPicture(b"", value, "it is at an address, not in a file on this machine")
+        return EncodedImage(b"", value, "it is at an address, not in a file on this machine")
     if isinstance(value, str | os.PathLike):
         return read_image_file(value, path_of_cell(value) or "")
     if isinstance(value, Image.Image):
         return encode_image(value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return EncodedPicture(b"", None, "it is missing (null)")
-    return EncodedPicture(b"", None, f"it is a {type(value).__name__}, not an image")
+        return EncodedImage(b"", None, "it is missing (null)")
+    return EncodedImage(b"", None, f"it is a {type(value).__name__}, not an image")
 
 
 def path_of_cell(value: Any) -> str | None:
@@ -92,7 +92,7 @@ def path_of_cell(value: Any) -> str | None:
     return os.fspath(value) if isinstance(value, str | os.PathLike) else None
 
 
-def encode_image(image: Image.Image) -> EncodedPicture:
+def encode_image(image: Image.Image) -> EncodedImage:
     """Encode an image in memory without loss, upright by its EXIF orientation; what cannot be encoded becomes a reason.
 
     An image that was opened from a file, but not read yet, is read from that file: it would keep its pixels otherwise.
@@ -106,9 +106,9 @@ def encode_image(image: Image.Image) -> EncodedPicture:
             upright = upright.convert("RGBA")
         buffer = io.BytesIO()
         upright.save(buffer, "PPM" if upright.mode in _FAST_MODES else "TIFF")
-        return EncodedPicture(buffer.getvalue(), is_stored=False)
+        return EncodedImage(buffer.getvalue(), is_stored=False)
     except Exception as error:  # An image that was opened and not yet read fails in as many ways as its format.
-        return EncodedPicture(b"", None, describe_error(error))
+        return EncodedImage(b"", None, describe_error(error))
 
 
 def describe_error(error: Exception) -> str:

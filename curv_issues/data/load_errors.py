@@ -55,9 +55,9 @@ def _explain(error: BaseException, source: str) -> CurvIssuesError:
             "use a copy of the data as parquet (on the Hub often: --revision refs/convert/parquet) or an image folder."
         )
     if isinstance(error, datasets.exceptions.DataFilesNotFoundError) or "EmptyDataset" in type(error).__name__:
-        return DatasetError(f"{source} holds no data files; expected parquet files, or pictures in one folder for each class.")
+        return DatasetError(f"{source} holds no data files; expected parquet files, or images in one folder for each class.")
     if any("BatchSize must be greater than 0" in str(cause) for cause in chain):  # how pyarrow puts it
-        return DatasetError(f"{source} holds a parquet file without rows; expected pictures and their labels.")
+        return DatasetError(f"{source} holds a parquet file without rows; expected images and their labels.")
     if any(type(cause).__name__ == "CastError" for cause in chain):
         return DatasetError(f"{source} cannot be read as a dataset: its files have different columns.")
     return DatasetError(f"{source} cannot be read as a dataset: {first_line(chain[-1])}.")

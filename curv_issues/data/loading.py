@@ -15,12 +15,12 @@ from curv_issues.counting import counted
 from curv_issues.data.accounts import FileAccount, LeftOut, shorten
 from curv_issues.data.base import DataSource, LabeledData
 from curv_issues.data.data_frames import table_of_frame
-from curv_issues.data.decoding import DecodedPictures, Progress, choose_resolution, choose_workers, decode_all, sample_sizes
+from curv_issues.data.decoding import DecodedImages, Progress, choose_resolution, choose_workers, decode_all, sample_sizes
+from curv_issues.data.image import decode_image
 from curv_issues.data.image_folder import FOLDERS, FolderOptions
 from curv_issues.data.joined_labels import find_selected_columns, read_labels
 from curv_issues.data.label_names import alike_names, note_unnamed, several_labels
 from curv_issues.data.label_table import LabelTable, read_table
-from curv_issues.data.picture import decode_picture
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
 from curv_issues.data.split_classes import notes_on_splits
@@ -73,21 +73,21 @@ def load_data(
         class_level: which folder below the split names the class, 1 for the topmost; None: 1.
         max_samples: decode at most this many samples, chosen at random with the class proportions kept; None: all.
         seed: of that choice.
-        resolution: side of the decoded pictures in pixels, 8 or more; None: 32 for thumbnails, else 48.
-        skip_unreadable: leave out pictures that cannot be decoded, and list them in the source.
+        resolution: side of the decoded images in pixels, 8 or more; None: 32 for thumbnails, else 48.
+        skip_unreadable: leave out images that cannot be decoded, and list them in the source.
         skip_unlabelled: leave out samples without a label, and count them in the source.
         value_range: the values shown as black and white in images of more than 8 bits per channel, such as (0, 4095); None:
             decided once from all images.
         max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
-        progress: called as `progress(done, total)` while pictures are decoded; with it, and on a terminal, downloads show
+        progress: called as `progress(done, total)` while images are decoded; with it, and on a terminal, downloads show
             the bars of the Hugging Face libraries.
 
     Returns:
         The samples. `rows` count through the split expression, whatever was left out; `paths` are relative to the
-        dataset's folder where they lie inside it, and None for pictures embedded in a table.
+        dataset's folder where they lie inside it, and None for images embedded in a table.
 
     Raises:
-        DatasetError: the dataset, its columns, labels or pictures are missing or cannot be used.
+        DatasetError: the dataset, its columns, labels or images are missing or cannot be used.
         UsageError: an option is wrong or does not go with this kind of dataset.
         AuditError: there is no disk space, or the Hugging Face cache cannot be written.
     """
@@ -138,10 +138,10 @@ def load_data(
         _LOGGER.info("%s", account.line())
     _LOGGER.info("labels: %s.", origin)
 
-    pictures = selection.images(columns.image, rows)
-    sizes = sample_sizes(pictures)
+    images = selection.images(columns.image, rows)
+    sizes = sample_sizes(images)
     decoded = decode_all(
-        pictures,
+        images,
         resolution=choose_resolution(sizes) if resolution is None else resolution,
         workers=choose_workers(sizes),
         value_range=value_range,
@@ -159,10 +159,10 @@ def load_data(
     lost = np.setdiff1d(encoded.codes[rows], encoded.codes[rows[keep]])
     rows = rows[keep]
 
-    def open_picture(index: int) -> Image.Image:
+    def open_image(index: int) -> Image.Image:
         position = int(keep[index])
-        (picture,) = pictures.read(range(position, position + 1))
-        return decode_picture(picture.content, value_ranges=decoded.value_ranges, max_pixels=max_pixels)
+        (image,) = images.read(range(position, position + 1))
+        return decode_image(image.content, value_ranges=decoded.value_ranges, max_pixels=max_pixels)
 
     names = selection.splits[rows] if opened.has_split_names else np.full(len(rows), None, dtype=object)
     return LabeledData(
@@ -198,7 +198,7 @@ def load_data(
             ),
             value_ranges=decoded.value_ranges,
         ),
-        open_picture=open_picture,
+        open_image=open_image,
     )
 
 
@@ -249,7 +249,7 @@ def _notes_on_names(names: Sequence[str]) -> list[str]:
     return notes
 
 
-def _list_unreadable(decoded: DecodedPictures, rows: np.ndarray) -> tuple[dict[str, str | int | None], ...]:
+def _list_unreadable(decoded: DecodedImages, rows: np.ndarray) -> tuple[dict[str, str | int | None], ...]:
     return tuple(
         {"row": int(rows[index]), "path": decoded.paths[index], "reason": reason} for index, reason in decoded.unreadable.items()
     )
@@ -260,15 +260,15 @@ def _raise_unreadable(unreadable: tuple[dict[str, str | int | None], ...], total
     where = f"row {first['row']} ({first['path'] or 'no path'})"
     if skip_unreadable:
         raise DatasetError(f"None of the images of {source} ({total:,}) can be read; in {where}: {first['reason']}.")
-    count = f"; {len(unreadable)} of {total} pictures cannot be read" if len(unreadable) > 1 else ""
+    count = f"; {len(unreadable)} of {total} images cannot be read" if len(unreadable) > 1 else ""
     raise DatasetError(
-        f"The picture in {where} of {source} cannot be read: {first['reason']}{count}. "
+        f"The image in {where} of {source} cannot be read: {first['reason']}{count}. "
         "Repair or remove, or leave out what cannot be read with --skip-unreadable (skip_unreadable=True)."
     )
 
 
-def _drop_unreadable(decoded: DecodedPictures) -> tuple[np.ndarray, DecodedPictures]:
-    """Indices of the readable pictures, and those pictures; the pixels are moved up in place, not copied."""
+def _drop_unreadable(decoded: DecodedImages) -> tuple[np.ndarray, DecodedImages]:
+    """Indices of the readable images, and those images; the pixels are moved up in place, not copied."""
     n = len(decoded.images)
     keep = np.delete(np.arange(n), list(decoded.unreadable))
     if len(keep) == n:

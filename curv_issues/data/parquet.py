@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from curv_issues.data.arrow_types import check_unique, read_types
 from curv_issues.data.column_types import ClassType, ColumnType, ValueType, is_integer
-from curv_issues.data.decoding import EncodedPicture, EncodedPictures, count_processors
+from curv_issues.data.decoding import EncodedImage, EncodedImages, count_processors
 from curv_issues.data.encoded import read_images
 from curv_issues.data.image_types import find_unread_type
 from curv_issues.errors import DatasetError, first_line
@@ -74,7 +74,7 @@ class ParquetTable:
         except _BROKEN as error:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
 
-    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+    def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """The encoded images in chosen rows of a column."""
         check_unique(self._columns, column, self.name)
         try:
@@ -125,7 +125,7 @@ class _ParquetImages:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def read(self, indices: range) -> Iterator[EncodedPicture]:
+    def read(self, indices: range) -> Iterator[EncodedImage]:
         wanted = self._rows[indices.start : indices.stop]
         while len(wanted):
             number = self._blocks.number_of(int(wanted[0]))
@@ -136,7 +136,7 @@ class _ParquetImages:
                 block = _READER.read(self._blocks, number)
             except _BROKEN as error:
                 reason = f"its part of the parquet file cannot be read ({first_line(error)})"
-                yield from (EncodedPicture(b"", None, reason) for _ in inside)
+                yield from (EncodedImage(b"", None, reason) for _ in inside)
                 continue
             for row in inside:  # one by one, since a copy of all could take gigabytes
                 yield from read_images(block.slice(int(row) - first, 1), self._folder)

@@ -29,7 +29,7 @@ def allocate_pixels(shape: tuple[int, ...]) -> np.ndarray:
             return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
     except OSError as error:
         raise AuditError(
-            f"The decoded pictures need {size / 1e9:.1f} GB in {tempfile.gettempdir()}, which cannot hold them "
+            f"The decoded images need {size / 1e9:.1f} GB in {tempfile.gettempdir()}, which cannot hold them "
             f"({error.strerror or error}); free space there, set TMPDIR to another folder, or use --max-samples."
         ) from error
 

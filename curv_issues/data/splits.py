@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curv_issues.data.decoding import EncodedPictures
+from curv_issues.data.decoding import EncodedImages
 from curv_issues.data.table import JoinedImages, Table
 from curv_issues.errors import DatasetError, UsageError
 
@@ -47,7 +47,7 @@ class Selection:
         """Object, (n,): name of the split that each row is from."""
         return np.concatenate([np.full(len(piece.rows), piece.split, dtype=object) for piece in self.pieces])
 
-    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+    def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """The encoded images in chosen rows of this selection; rows are int64 and increasing."""
         parts, start = [], 0
         for piece in self.pieces:

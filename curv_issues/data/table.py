@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from curv_issues.data.column_types import ClassType, ColumnType, ImageType, ValueType
-from curv_issues.data.decoding import EncodedPicture, EncodedPictures
+from curv_issues.data.decoding import EncodedImage, EncodedImages
 from curv_issues.data.encoded import FileImages
 from curv_issues.data.image_records import ImageRecords
 
@@ -36,7 +36,7 @@ class Table(Protocol):
         """All values of a column, in Python's own types."""
         ...
 
-    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+    def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """The encoded images in chosen rows of a column; rows are int64 and increasing."""
         ...
 
@@ -95,7 +95,7 @@ class FileTable:
         assert self._labels is not None
         return list(self._labels)
 
-    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+    def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """The files in chosen rows."""
         assert column == IMAGE
         return FileImages(self._root, [self.paths[row] for row in rows])
@@ -127,7 +127,7 @@ class RecordTable:
         assert column == LABEL
         return self._records.labels
 
-    def images(self, column: str, rows: np.ndarray) -> EncodedPictures:
+    def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """The images in chosen rows."""
         assert column == IMAGE
         return self._records.images.select(rows)
@@ -144,7 +144,7 @@ class RecordTable:
 class JoinedImages:
     """Encoded images of several tables, one after another."""
 
-    def __init__(self, parts: Sequence[EncodedPictures]) -> None:
+    def __init__(self, parts: Sequence[EncodedImages]) -> None:
         self._parts = list(parts)
         self._starts = np.cumsum([0, *(len(part) for part in self._parts)])
 
@@ -152,7 +152,7 @@ class JoinedImages:
         """Number of images in all parts."""
         return int(self._starts[-1])
 
-    def read(self, indices: range) -> Iterator[EncodedPicture]:
+    def read(self, indices: range) -> Iterator[EncodedImage]:
         """The images at these indices, in order."""
         for part, start, stop in zip(self._parts, self._starts[:-1], self._starts[1:], strict=True):
             inside = range(max(indices.start, start) - start, min(indices.stop, stop) - start)

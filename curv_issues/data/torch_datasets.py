@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from curv_issues.data.decoding import EncodedPicture
+from curv_issues.data.decoding import EncodedImage
 from curv_issues.data.encoded import read_image_file
 from curv_issues.data.image_records import ImageRecords, RecordImages, describe_error, encode_image
 from curv_issues.errors import DatasetError
@@ -55,7 +55,7 @@ def records_of_torch(dataset: torch.utils.data.Dataset[Any]) -> ImageRecords:
     root = getattr(base, "root", None)
     shown = {row: _relative_to(path, root) for row, path in paths.items()}
 
-    def read_one(row: int) -> EncodedPicture:
+    def read_one(row: int) -> EncodedImage:
         if row in paths:
             return read_image_file(paths[row], shown[row])
         try:
@@ -63,7 +63,7 @@ def records_of_torch(dataset: torch.utils.data.Dataset[Any]) -> ImageRecords:
         except DatasetError:
             raise
         except Exception as error:
-            return EncodedPicture(b"", None, describe_error(error))
+            return EncodedImage(b"", None, describe_error(error))
         if target != targets[row]:
             raise DatasetError(
                 f"Item {row} of {name} had the target {targets[row]} and now has {target}; expected always the same."

@@ -31,7 +31,7 @@ SUMMARY = ("options", "recipe", "seed", "complete", "epochs_done", "seconds", "d
 
 
 class RunIssueManager(IssueManager, ABC):
-    """An issue type that judges the run of a probe on the pictures and labels of a Datalab.
+    """An issue type that judges the run of a probe on the images and labels of a Datalab.
 
     Attributes:
         own_options: names of its options beside the shared ones.
@@ -44,19 +44,19 @@ class RunIssueManager(IssueManager, ABC):
     columns: ClassVar[tuple[str, ...]]
 
     def __init__(self, datalab: Datalab, **options: Any) -> None:
-        """Check the options and the data, and decode the pictures unless a finished run will do.
+        """Check the options and the data, and decode the images unless a finished run will do.
 
         Args:
             datalab: of the task classification, with labels.
-            options: those of `TrainingOptions`, `own_options`; `image_key`, the column of the pictures (default: the only one);
+            options: those of `TrainingOptions`, `own_options`; `image_key`, the column of the images (default: the only one);
                 or `result`, an AuditResult of these very samples, to be used instead of a training. What is given to one type
                 of a call holds for all.
 
         Raises:
             UsageError: an option has a wrong name, type or value or differs from another type's, the probe does not fit, or the
                 result is of other data.
-            DatasetError: pictures, labels or their columns are missing or cannot be used.
-            AuditError: there is no disk space for the pictures.
+            DatasetError: images, labels or their columns are missing or cannot be used.
+            AuditError: there is no disk space for the images.
         """
         super().__init__(datalab)
         self._check_names(options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from curv_issues.auditing.rejudge import find_again
+from curv_issues.auditing.rejudge import rejudge
 from curv_issues.datalab.base import RunIssueManager
 from curv_issues.option import option_names
 from curv_issues.options import FindingOptions
@@ -12,14 +12,14 @@ from curv_issues.results.result import AuditResult
 
 
 class CurvatureIssueManager(RunIssueManager):
-    """Labels that look wrong to a probe trained on the pictures of a Datalab.
+    """Labels that look wrong to a probe trained on the images of a Datalab.
 
     Issue columns: `is_curvature_issue` (bool), `curvature_score` (1 - suspicion, in [0, 1], low = suspect) and the
     evidence, `curvature_given_class` and `curvature_suggested_class` (classes as the Datalab shows them).
     Summary score: 1 - flagged / n.
     """
 
-    description: ClassVar[str] = """Examples whose label looks wrong to a small network trained on these pictures:
+    description: ClassVar[str] = """Examples whose label looks wrong to a small network trained on these images:
     it was slow to learn them, or never did. They are mislabeled, ambiguous or rare; look at them before you correct.
 
     The score is one minus the suspicion, a ranking and not a probability. It comes from the course of one training
@@ -54,7 +54,7 @@ class CurvatureIssueManager(RunIssueManager):
         if self._run.given is not None and not self._own:
             return result  # with the judgement it has
         finding = FindingOptions(**self._own)
-        return find_again(result, score=finding.score, cut_off=finding.cut_off)
+        return rejudge(result, score=finding.score, cut_off=finding.cut_off)
 
     def _make_columns(self, result: AuditResult) -> tuple[Any, ...]:
         code_of = {name: code for code, name in enumerate(self._samples.class_names)}

@@ -1,4 +1,4 @@
-"""The issue type `duplicate_conflict`: the same picture under different labels."""
+"""The issue type `duplicate_conflict`: the same image under different labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from curv_issues.auditing.rejudge import find_again
+from curv_issues.auditing.rejudge import rejudge
 from curv_issues.datalab.base import RunIssueManager
 from curv_issues.duplicates.table import KEPT_FROM
 from curv_issues.errors import UsageError
@@ -17,10 +17,10 @@ from curv_issues.results.result import AuditResult
 
 
 class DuplicateConflictIssueManager(RunIssueManager):
-    """Pictures that stand in a Datalab more than once, identical or nearly so, under different labels.
+    """Images that stand in a Datalab more than once, identical or nearly so, under different labels.
 
-    Issue columns: `is_duplicate_conflict_issue` (bool): belongs to a group of pictures that show the same under different labels;
-    `duplicate_conflict_score` (in [0, 1], low = worse): 1 - the largest similarity to a picture under another label, at most
+    Issue columns: `is_duplicate_conflict_issue` (bool): belongs to a group of images that show the same under different labels;
+    `duplicate_conflict_score` (in [0, 1], low = worse): 1 - the largest similarity to an image under another label, at most
     1 - threshold for members of groups; the evidence: `duplicate_conflict_suspect` (bool: this is the label that the evidence
     speaks against), `duplicate_conflict_given_class`, `duplicate_conflict_suggested_class`, `duplicate_conflict_group` (number
     of the group, -1: in none), `duplicate_conflict_sets` (the other members, int64 arrays of row numbers),
@@ -28,12 +28,12 @@ class DuplicateConflictIssueManager(RunIssueManager):
     Summary score: 1 - members / n.
     """
 
-    description: ClassVar[str] = """Pictures that are in the dataset more than once, identical or nearly so, under different
-    labels: at least one of the labels is wrong, or the picture fits several classes.
+    description: ClassVar[str] = """Images that are in the dataset more than once, identical or nearly so, under different
+    labels: at least one of the labels is wrong, or the image fits several classes.
 
-    The score is one minus the largest similarity to a picture under another label, by their pixels once they are laid over
+    The score is one minus the largest similarity to an image under another label, by their pixels once they are laid over
     each other. The suspect member of a group is told by the other labels of the group, by a small network trained on these
-    pictures, and by the labels of similar pictures.
+    images, and by the labels of similar images.
     """
     issue_name: ClassVar[str] = "duplicate_conflict"
     verbosity_levels: ClassVar[dict[int, list[str]]] = {
@@ -55,7 +55,7 @@ class DuplicateConflictIssueManager(RunIssueManager):
     )
 
     def __init__(self, datalab: Any, **options: Any) -> None:
-        """As `RunIssueManager`; own option: `threshold`, the similarity from which on pictures count as the same, 0.5 to 1."""
+        """As `RunIssueManager`; own option: `threshold`, the similarity from which on images count as the same, 0.5 to 1."""
         super().__init__(datalab, **options)
         if self._run.given is not None:
             _check_searched(self._run.given)
@@ -86,7 +86,7 @@ class DuplicateConflictIssueManager(RunIssueManager):
     def _judge(self, result: AuditResult) -> AuditResult:
         _check_searched(result)  # it may have been given to another type after this one was made
         threshold = self._own.get("threshold")
-        return result if threshold is None else find_again(result, duplicate_threshold=threshold)
+        return result if threshold is None else rejudge(result, duplicate_threshold=threshold)
 
     def _make_columns(self, result: AuditResult) -> tuple[Any, ...]:
         n, classes, given = len(result), self._samples.classes, self._samples.labels

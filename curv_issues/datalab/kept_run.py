@@ -29,7 +29,7 @@ _tokens: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 def find_run(
     lab: Datalab, samples: LabSamples, training: TrainingOptions, *, names: Sequence[str] | None = None
 ) -> AuditResult | None:
-    """The run kept in a Datalab, if it is of these pictures, labels, classes and options and has the scores; else None.
+    """The run kept in a Datalab, if it is of these images, labels, classes and options and has the scores; else None.
 
     Args:
         lab: where it may be kept.
@@ -75,7 +75,7 @@ def types_served(lab: Datalab) -> set[str]:
 
 
 def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
-    """What a run depends on beside pictures and labels, which the result itself tells."""
+    """What a run depends on beside images and labels, which the result itself tells."""
     options = {name: getattr(training, name) for name in option_names(TrainingOptions) if name != "measure"}
     return {
         "classes": list(samples.class_names),

@@ -42,7 +42,7 @@ def add_to_datalab(lab: Datalab, result: AuditResult) -> None:
 
     Raises:
         UsageError: these are no Datalab and AuditResult, or the result is of other data.
-        DatasetError: the Datalab's labels or pictures cannot be used.
+        DatasetError: the Datalab's labels or images cannot be used.
         AuditError: Datalab did not take it.
     """
     from cleanlab import Datalab

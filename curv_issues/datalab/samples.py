@@ -1,4 +1,4 @@
-"""What a Datalab holds, checked and made ready for an audit: its picture column, its labels and its class names."""
+"""What a Datalab holds, checked and made ready for an audit: its image column, its labels and its class names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData, hash_pixels
 from curv_issues.data.columns import find_columns
 from curv_issues.data.dataset_table import types_of
-from curv_issues.data.decoding import EncodedPicture
-from curv_issues.data.encoded import ArrowPictures
+from curv_issues.data.decoding import EncodedImage
+from curv_issues.data.encoded import ArrowImages
+from curv_issues.data.image import UnreadableImageError, decode_values
 from curv_issues.data.labels import encode_labels, is_missing
 from curv_issues.data.loading import load_data
-from curv_issues.data.picture import UnreadablePictureError, decode_values
 from curv_issues.errors import DatasetError
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.results.arrow import clean_text
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
     from curv_issues.results.result import AuditResult
 
-_CHUNK = 32  # pictures read at a time: photos are megabytes
+_CHUNK = 32  # images read at a time: photos are megabytes
 _SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
 class LabSamples:
-    """The n labelled pictures of a Datalab, not yet decoded.
+    """The n labelled images of a Datalab, not yet decoded.
 
     Attributes:
         dataset: its dataset; row i is sample i.
-        image_column: column of the pictures.
+        image_column: column of the images.
         label_column: column of the labels.
         labels: int64, (n,): a copy of the Datalab's own codes, indices into the classes.
         classes: (k,): the class names as the Datalab shows them: text, or numbers for a plain integer column.
@@ -53,14 +53,14 @@ class LabSamples:
 
 
 def read_lab(lab: Datalab, *, image_key: str | None = None) -> LabSamples:
-    """Look at a Datalab without reading its pictures.
+    """Look at a Datalab without reading its images.
 
     Args:
         lab: made with labels.
-        image_key: column of the pictures; None: the only one there is.
+        image_key: column of the images; None: the only one there is.
 
     Raises:
-        DatasetError: it has no labels, samples without one, of one class only, or no column of pictures.
+        DatasetError: it has no labels, samples without one, of one class only, or no column of images.
     """
     if lab.label_name is None:
         raise DatasetError("This Datalab has no labels; make it with Datalab(data, label_name=...) to find wrong ones.")
@@ -79,15 +79,15 @@ def read_lab(lab: Datalab, *, image_key: str | None = None) -> LabSamples:
 
 
 def load_samples(samples: LabSamples, *, resolution: int | None, progress: ProgressCallback | None = None) -> LabeledData:
-    """Decode the pictures.
+    """Decode the images.
 
     Args:
         samples: of `read_lab`.
-        resolution: side of the decoded pictures in pixels; None: from their sizes.
+        resolution: side of the decoded images in pixels; None: from their sizes.
         progress: told of every step.
 
     Raises:
-        DatasetError: a picture cannot be read: as every row of a Datalab needs a score, none may be left out.
+        DatasetError: an image cannot be read: as every row of a Datalab needs a score, none may be left out.
         AuditError: there is no disk space.
     """
     data = load_data(
@@ -103,7 +103,7 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
         first = unreadable[0]
         count = f"; {len(unreadable)} of {data.source.num_rows} cannot" if len(unreadable) > 1 else ""
         raise DatasetError(
-            f"The picture in row {first['row']} ({first['path'] or 'no path'}) cannot be read: "
+            f"The image in row {first['row']} ({first['path'] or 'no path'}) cannot be read: "
             f"{first['reason']}{count}. Every row of a Datalab needs a score: repair it, or make the Datalab without it."
         )
     return replace(data, labels=samples.labels, class_names=samples.class_names)
@@ -112,7 +112,7 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
 def difference(result: AuditResult, samples: LabSamples) -> str | None:
     """In what the data of a result are not these samples, in a few words; None: they are the same, sample by sample.
 
-    Pictures are the same if their files are, or their decoded pixels.
+    Images are the same if their files are, or their decoded pixels.
     """
     if len(result) != len(samples.labels):
         return f"it has {counted(len(result), 'sample')}, the Datalab {len(samples.labels)}"
@@ -125,22 +125,22 @@ def difference(result: AuditResult, samples: LabSamples) -> str | None:
     unknown = sorted(set(result.scores["suggested"]) - set(samples.class_names))
     if unknown:
         return f"it suggests the class {unknown[0]!r}, which the Datalab does not have"
-    pictures = ArrowPictures(samples.dataset, samples.image_column, rows=np.arange(len(given)))
+    images = ArrowImages(samples.dataset, samples.image_column, rows=np.arange(len(given)))
     files, pixels = result.images["file_sha256"].to_numpy(), result.images["image_sha256"].to_numpy()
     for start in range(0, len(given), _CHUNK):
         chunk = range(start, min(start + _CHUNK, len(given)))
-        for row, picture in zip(chunk, pictures.read(chunk), strict=True):
-            if not _is_picture(picture, files[row], pixels[row]):
-                return f"the picture in row {row} is another"
+        for row, image in zip(chunk, images.read(chunk), strict=True):
+            if not _is_image(image, files[row], pixels[row]):
+                return f"the image in row {row} is another"
     return None
 
 
-def _is_picture(picture: EncodedPicture, file_sha256: str, image_sha256: str) -> bool:
-    if hashlib.sha256(picture.content).hexdigest() == file_sha256:
+def _is_image(image: EncodedImage, file_sha256: str, image_sha256: str) -> bool:
+    if hashlib.sha256(image.content).hexdigest() == file_sha256:
         return True
     try:
-        return hash_pixels(decode_values(picture.content)) == image_sha256
-    except UnreadablePictureError:
+        return hash_pixels(decode_values(image.content)) == image_sha256
+    except UnreadableImageError:
         return False
 
 

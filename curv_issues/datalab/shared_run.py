@@ -52,7 +52,7 @@ class PlannedRun:
         return not self._begun and issue_type not in self._types
 
     def join(self, issue_type: str, options: dict[str, Any], score: str) -> None:
-        """Add an issue type: check its options with those of the others, and decode the pictures unless a finished run will do."""
+        """Add an issue type: check its options with those of the others, and decode the images unless a finished run will do."""
         own = {name: value for name, value in options.items() if name not in ("image_key", "result")}
         checked = TrainingOptions(**own).with_score(score)
         for name, value in options.items():
@@ -111,7 +111,7 @@ class PlannedRun:
         return find_run(self._lab, self.samples, self._training(), names=names)
 
     def _load(self) -> LabeledData:
-        """The decoded pictures; raises what the training would raise of device and probe."""
+        """The decoded images; raises what the training would raise of device and probe."""
         from curv_issues.device import choose_device  # imports torch, which errors above need not wait for
 
         training = self._training()
@@ -119,7 +119,7 @@ class PlannedRun:
         wanted = (self.samples.image_column, training.resolution)
         if self._loaded is None or self._loaded[0] != wanted:
             if self._lab.verbosity:  # Datalab's own way of telling what it does
-                print(f"Reading {len(self.samples.labels):,} pictures for a probe to train on ...")
+                print(f"Reading {len(self.samples.labels):,} images for a probe to train on ...")
             with live_progress(quiet=not self._lab.verbosity, messages=False) as progress:
                 self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
         if not isinstance(training.probe, str):
@@ -138,8 +138,8 @@ def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: s
 
     Raises:
         UsageError: an option is wrong or differs from another type's, the probe does not fit, or the result is of other data.
-        DatasetError: pictures, labels or their columns are missing or cannot be used.
-        AuditError: there is no disk space for the pictures.
+        DatasetError: images, labels or their columns are missing or cannot be used.
+        AuditError: there is no disk space for the images.
     """
     reference = _plans.pop(lab, None)  # whatever goes wrong, the next call begins anew
     plan = None if reference is None else reference()

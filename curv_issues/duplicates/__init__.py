@@ -1,1 +1,1 @@
-"""Pictures that show the same: identical, or nearly so. Nothing here sees a label."""
+"""Images that show the same: identical, or nearly so. Nothing here sees a label."""

@@ -1,4 +1,4 @@
-"""How alike two pictures are, pixel by pixel, once they are laid over each other: the proof of a near-duplicate."""
+"""How alike two images are, pixel by pixel, once they are laid over each other: the proof of a near-duplicate."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from curv_issues.device import side_by_side
+from curv_issues.device import parallel_map
 from curv_issues.duplicates.descriptor import luminance
 from curv_issues.duplicates.frames import without_frames
 from curv_issues.inputs.images import to_inputs
 
-SIDE = 32  # pixels at which pictures are compared
+SIDE = 32  # pixels at which images are compared
 MAGNIFIED = (1.07, 1.14, 1.22)  # a crop of 28 of 32 pixels, blown up again, is magnified by 1.14
 SHIFT = 3  # largest shift in either direction, pixels of 32
 FINE, COARSE = 0.7, 2.5  # standard deviations of the blurs that take away noise and smooth background, pixels of 32
@@ -23,7 +23,7 @@ _FLAT = 0.05  # root mean square of the detail below which there is nothing to c
 
 
 class Details:
-    """What of n pictures is compared: the detail of their luminance, at equal contrast everywhere; 2 kB a picture.
+    """What of n images is compared: the detail of their luminance, at equal contrast everywhere; 2 kB an image.
 
     Noise and smooth background are blurred away, and the rest is divided by its contrast around each pixel: else one horizon or
     outline outweighs all the rest, and two dark shapes on a plain ground look alike.
@@ -34,14 +34,14 @@ class Details:
         coarse: float16 (n, 16, 16), the same at half the resolution.
     """
 
-    def __init__(self, pictures: Tensor, index: Tensor, *, device: torch.device) -> None:
-        """From those at `index`, int64 (n,), of pictures, uint8 (m, h, w, c), which may be a memory map's."""
+    def __init__(self, images: Tensor, index: Tensor, *, device: torch.device) -> None:
+        """From those at `index`, int64 (n,), of images, uint8 (m, h, w, c), which may be a memory map's."""
         self.device = device
         self.values = torch.empty(len(index), SIDE, SIDE, dtype=torch.float16)
         self.coarse = torch.empty(len(index), SIDE // 2, SIDE // 2, dtype=torch.float16)
 
         def fill(start: int) -> None:
-            light = luminance(without_frames(to_inputs(pictures[index[start : start + BATCH]], device)))
+            light = luminance(without_frames(to_inputs(images[index[start : start + BATCH]], device)))
             if light.shape[2:] != (SIDE, SIDE):
                 light = functional.interpolate(light, size=(SIDE, SIDE), mode="bilinear", antialias=True)
             light = light[:, 0]
@@ -52,7 +52,7 @@ class Details:
             self.values[start : start + BATCH] = even.half().cpu()
             self.coarse[start : start + BATCH] = functional.avg_pool2d(even[:, None], 2)[:, 0].half().cpu()
 
-        side_by_side(fill, range(0, len(index), BATCH), device)
+        parallel_map(fill, range(0, len(index), BATCH), device)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -69,7 +69,7 @@ def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored
 
 
 def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """The same with either picture magnified by 1.14, without search: another lower bound, quicker too."""
+    """The same with either image magnified by 1.14, without search: another lower bound, quicker too."""
 
     def compare(a: Tensor, b: Tensor) -> Tensor:
         magnify = magnification(MAGNIFIED[1]).to(a.device)
@@ -80,20 +80,20 @@ def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored:
 
 
 def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """The largest normalised cross-correlation of the details of two pictures over small shifts and scales.
+    """The largest normalised cross-correlation of the details of two images over small shifts and scales.
 
-    The middle 26 x 26 pixels of one are looked for in the other (shifts of up to 3 pixels), with either picture magnified by up to
+    The middle 26 x 26 pixels of one are looked for in the other (shifts of up to 3 pixels), with either image magnified by up to
     1.22, by another factor across than along: first by the same factor, then along, then across. Brightness and contrast do
     not count, nor does a smooth background.
 
     Args:
-        first: details of the pictures that `pairs[:, 0]` counts.
-        second: details of the pictures that `pairs[:, 1]` counts; may be the same.
+        first: details of the images that `pairs[:, 0]` counts.
+        second: details of the images that `pairs[:, 1]` counts; may be the same.
         pairs: int64 (p, 2).
-        mirrored: bool (p,), whether the second picture is mirrored first.
+        mirrored: bool (p,), whether the second image is mirrored first.
 
     Returns:
-        float32 (p,), in [-1, 1]: 1 for pictures that are the same up to brightness, contrast and these alignments; 0 where one has
+        float32 (p,), in [-1, 1]: 1 for images that are the same up to brightness, contrast and these alignments; 0 where one has
         no detail at all.
     """
     return _in_batches(first.values, second.values, pairs, mirrored, first.device, _aligned)
@@ -113,14 +113,14 @@ def _in_batches(
         a, b = first[one].to(device).float(), second[other].to(device).float()
         return compare(a, torch.where(flips, b.flip(2), b)).clamp(-1, 1).cpu()
 
-    found = side_by_side(compare_batch, range(0, len(pairs), BATCH), device)
+    found = parallel_map(compare_batch, range(0, len(pairs), BATCH), device)
     return torch.cat(found) if found else torch.empty(0)
 
 
 def _aligned(a: Tensor, b: Tensor) -> Tensor:
     """The best correlation over the magnifications, (p,): as `similarity` searches them.
 
-    Magnification i makes the second picture larger by factor i where i > 0, and the first by factor -i where i < 0.
+    Magnification i makes the second image larger by factor i where i > 0, and the first by factor -i where i < 0.
     """
     magnify = torch.stack([magnification(factor) for factor in (1.0, *MAGNIFIED)]).to(a.device)
     tried = range(-len(MAGNIFIED), len(MAGNIFIED) + 1)
@@ -161,42 +161,42 @@ def _middle(details: Tensor) -> Tensor:
     return details[:, SHIFT : SIDE - SHIFT, SHIFT : SIDE - SHIFT]
 
 
-def correlation(templates: Tensor, pictures: Tensor) -> Tensor:
-    """The largest normalised cross-correlation of each template with its picture, over all places within.
+def correlation(templates: Tensor, images: Tensor) -> Tensor:
+    """The largest normalised cross-correlation of each template with its image, over all places within.
 
     Args:
         templates: (p, t, t).
-        pictures: (p, s, s), s >= t.
+        images: (p, s, s), s >= t.
 
     Returns:
-        (p,), in [-1, 1]; 0 where the template, or the picture at every place, is flat.
+        (p,), in [-1, 1]; 0 where the template, or the image at every place, is flat.
     """
     count, side = len(templates), templates.shape[1]
     area = side * side
     centred = templates - templates.mean((1, 2), keepdim=True)
     length = centred.flatten(1).norm(dim=1)
-    # one group a pair: every template is slid over its own picture only
-    products = functional.conv2d(pictures[None], centred[:, None], groups=count)[0]
-    sums, squares = _window_sums(pictures, side), _window_sums(pictures.square(), side)
+    # one group a pair: every template is slid over its own image only
+    products = functional.conv2d(images[None], centred[:, None], groups=count)[0]
+    sums, squares = _window_sums(images, side), _window_sums(images.square(), side)
     lengths = (squares - sums.square() / area).clamp(min=0).sqrt()
     flat = (length[:, None, None] < _FLAT * side) | (lengths < _FLAT * side)
     values = products / (length[:, None, None] * lengths).clamp(min=1e-12)
     return values.masked_fill(flat, 0.0).flatten(1).amax(1)
 
 
-def _window_sums(pictures: Tensor, side: int) -> Tensor:
+def _window_sums(images: Tensor, side: int) -> Tensor:
     """Sums over all windows of `side` x `side`, (p, s, s) -> (p, s - side + 1, s - side + 1)."""
-    place = torch.arange(pictures.shape[1], device=pictures.device)
-    start = torch.arange(pictures.shape[1] - side + 1, device=pictures.device)[:, None]
-    band = ((place >= start) & (place < start + side)).to(pictures.dtype)
-    return band @ pictures @ band.T
+    place = torch.arange(images.shape[1], device=images.device)
+    start = torch.arange(images.shape[1] - side + 1, device=images.device)[:, None]
+    band = ((place >= start) & (place < start + side)).to(images.dtype)
+    return band @ images @ band.T
 
 
-def blur(pictures: Tensor, deviation: float) -> Tensor:
+def blur(images: Tensor, deviation: float) -> Tensor:
     """Gaussian blur of (b, s, s), edges repeated; cut off at three deviations."""
-    side, reach = pictures.shape[1], round(3 * deviation)
-    offsets = torch.arange(-reach, reach + 1, device=pictures.device)
-    weights = torch.exp(-offsets.to(pictures.dtype).square() / (2 * deviation**2))
-    sources = (torch.arange(side, device=pictures.device)[:, None] + offsets).clamp(0, side - 1)
-    matrix = pictures.new_zeros(side, side).scatter_add_(1, sources, (weights / weights.sum()).expand(side, -1))
-    return matrix @ pictures @ matrix.T
+    side, reach = images.shape[1], round(3 * deviation)
+    offsets = torch.arange(-reach, reach + 1, device=images.device)
+    weights = torch.exp(-offsets.to(images.dtype).square() / (2 * deviation**2))
+    sources = (torch.arange(side, device=images.device)[:, None] + offsets).clamp(0, side - 1)
+    matrix = images.new_zeros(side, side).scatter_add_(1, sources, (weights / weights.sum()).expand(side, -1))
+    return matrix @ images @ matrix.T

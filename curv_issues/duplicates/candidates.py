@@ -1,4 +1,4 @@
-"""Pairs of pictures that may show the same: the nearest neighbours by descriptor, mirrored or not, and by features."""
+"""Pairs of images that may show the same: the nearest neighbours by descriptor, mirrored or not, and by features."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from curv_issues.duplicates.cells import Cells
 from curv_issues.duplicates.descriptor import OF_LIGHT, describe
 from curv_issues.duplicates.nearest import nearest
 
-NEIGHBOURS = 10  # of each picture in each search
-FAR = 5  # neighbours from this one on are taken for different pictures when the threshold is chosen
+NEIGHBOURS = 10  # of each image in each search
+FAR = 5  # neighbours from this one on are taken for different images when the threshold is chosen
 COMPONENTS = 64  # of the features
 AXES = 7  # of the light, that decide on cells: more miss cropped copies, fewer tell less apart
-APPROXIMATE_FROM = 200_000  # pictures from which on the exact search, whose time grows with the square, is too long on a CPU
+APPROXIMATE_FROM = 200_000  # images from which on the exact search, whose time grows with the square, is too long on a CPU
 
 
 class Candidates(NamedTuple):
     """p pairs that may show the same.
 
     Attributes:
-        pairs: int64 (p, 2), positions in the first and in the second set of pictures; within one set the smaller one first.
+        pairs: int64 (p, 2), positions in the first and in the second set of images; within one set the smaller one first.
         mirrored: bool (p,), whether one of them is mirrored.
         far: bool (p,), whether a search found them, but none among the five nearest.
     """
@@ -35,16 +35,16 @@ class Candidates(NamedTuple):
     far: Tensor
 
 
-def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, *, device: torch.device) -> Candidates:
-    """Candidates among n pictures: for each its ten nearest in each search; from 200,000 on, on a CPU, approximately.
+def candidates_within(images: Tensor, index: Tensor, features: Tensor | None, *, device: torch.device) -> Candidates:
+    """Candidates among n images: for each its ten nearest in each search; from 200,000 on, on a CPU, approximately.
 
     Args:
-        pictures: uint8 (m, h, w, c).
+        images: uint8 (m, h, w, c).
         index: int64 (n,), which of them; pairs count in it.
         features: float (n, d), such as a probe's embeddings; or None.
         device: where to compute.
     """
-    plain, mirrored = describe(pictures, index, device=device)
+    plain, mirrored = describe(images, index, device=device)
     itself = torch.arange(len(index))
     search = _search_of(plain, device, axes=axes_of_light)
     rows, products = search(torch.cat([plain, mirrored]), torch.cat([itself, itself]))
@@ -61,9 +61,9 @@ def candidates_within(pictures: Tensor, index: Tensor, features: Tensor | None, 
     return _unique(found, len(index))
 
 
-def candidates_between(pictures: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
-    """Candidates between two sets: for each picture of either its ten nearest of the other, mirrored or not."""
-    described, described_2 = (describe(*each, device=device) for each in ((pictures, index), (others, index_2)))
+def candidates_between(images: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
+    """Candidates between two sets: for each image of either its ten nearest of the other, mirrored or not."""
+    described, described_2 = (describe(*each, device=device) for each in ((images, index), (others, index_2)))
     search, search_2 = (_search_of(plain, device, axes=axes_of_light) for plain, _ in (described, described_2))
     found = []
     for flipped, queries, queries_2 in zip((False, True), described, described_2, strict=True):

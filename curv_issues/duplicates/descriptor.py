@@ -1,4 +1,4 @@
-"""A short description of each picture that needs no training, for finding candidates of near-duplicates."""
+"""A short description of each image that needs no training, for finding candidates of near-duplicates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from curv_issues.device import side_by_side
+from curv_issues.device import parallel_map
 from curv_issues.duplicates.frames import without_frames
 from curv_issues.inputs.images import to_inputs
 
@@ -18,28 +18,28 @@ BATCH = 1_024
 _LEAST_DEVIATION = 1e-3
 
 
-def describe(pictures: Tensor, index: Tensor, *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Describe pictures by their coarse light and colour.
+def describe(images: Tensor, index: Tensor, *, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Describe images by their coarse light and colour.
 
     Mean luminance in 6x6 cells, minus its mean, at unit length; then the differences of red and of blue to luminance in 3x3
     cells, in units of the luminance's deviation. So it does not change with brightness and contrast, and hardly with a
     shift by a pixel or two.
 
     Args:
-        pictures: uint8 (m, h, w, c), c = 1 or 3; may be a memory map's.
+        images: uint8 (m, h, w, c), c = 1 or 3; may be a memory map's.
         index: int64 (n,), which of them to describe.
         device: where to compute.
 
     Returns:
-        Of the pictures and of their mirror images, float32 (n, 54) each, on the CPU: rows of unit length, or zeros where a
-        picture is of one colour.
+        Of the images and of their mirror images, float32 (n, 54) each, on the CPU: rows of unit length, or zeros where a
+        image is of one colour.
     """
 
     def describe_batch(part: Tensor) -> tuple[Tensor, Tensor]:
-        light, colour = _cells(without_frames(to_inputs(pictures[part], device)))
+        light, colour = _cells(without_frames(to_inputs(images[part], device)))
         return _joined(light, colour).cpu(), _joined(light.flip(2), colour.flip(3)).cpu()  # the cells lie symmetrically
 
-    plain, mirrored = zip(*side_by_side(describe_batch, index.split(BATCH), device), strict=True)
+    plain, mirrored = zip(*parallel_map(describe_batch, index.split(BATCH), device), strict=True)
     return torch.cat(plain), torch.cat(mirrored)
 
 
@@ -51,7 +51,7 @@ def luminance(inputs: Tensor) -> Tensor:
 
 
 def _cells(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Light (b, 6, 6) at unit length and differences of colour (b, 2, 3, 3); zeros where a picture is of one colour."""
+    """Light (b, 6, 6) at unit length and differences of colour (b, 2, 3, 3); zeros where an image is of one colour."""
     light = luminance(inputs)
     cells = functional.adaptive_avg_pool2d(light, LIGHT)[:, 0]
     cells = cells - cells.mean((1, 2), keepdim=True)

@@ -1,4 +1,4 @@
-"""Frames and bars of one colour around pictures: cut away, as two pictures in like frames would look alike whatever they show."""
+"""Frames and bars of one colour around images: cut away, as two images in like frames would look alike whatever they show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def without_frames(inputs: Tensor) -> Tensor:
         inputs: float (b, c, s, s), in [0, 1].
 
     Returns:
-        The same shape; pictures without a frame, and those of one colour, as they are.
+        The same shape; images without a frame, and those of one colour, as they are.
     """
     widths = frame_widths(inputs)
     found = inputs.clone()
@@ -33,14 +33,14 @@ def without_frames(inputs: Tensor) -> Tensor:
 def frame_widths(inputs: Tensor) -> Tensor:
     """How many rows of pixels above and below, and columns on either side, have the colour of the top left corner.
 
-    What surrounds a picture on all sides is a frame, as wide everywhere as on its narrowest side: where an object stands on a
-    plain ground belongs to what the picture shows.
+    What surrounds an image on all sides is a frame, as wide everywhere as on its narrowest side: where an object stands on a
+    plain ground belongs to what the image shows.
 
     Args:
         inputs: float (b, c, s, s), in [0, 1].
 
     Returns:
-        int64 (b, 2), (rows, columns), each at most a quarter of the side; alike, or one of them 0; both 0 for pictures that are
+        int64 (b, 2), (rows, columns), each at most a quarter of the side; alike, or one of them 0; both 0 for images that are
         of this colour inside too.
     """
     most = int(inputs.shape[2] * MOST)

@@ -1,13 +1,13 @@
-"""Groups of pictures that show the same, from pairs."""
+"""Groups of images that show the same, from pairs."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from curv_issues.duplicates.base import TESTS, ComparedPictures
+from curv_issues.duplicates.base import TESTS, ComparedImages
 
 
-def group_pictures(pairs: ComparedPictures, num_samples: int) -> np.ndarray:
+def group_images(pairs: ComparedImages, num_samples: int) -> np.ndarray:
     """Join pairs to groups: whatever is linked by a chain of pairs is one group.
 
     Args:
@@ -15,7 +15,7 @@ def group_pictures(pairs: ComparedPictures, num_samples: int) -> np.ndarray:
         num_samples: n.
 
     Returns:
-        int64 (n,): number of each picture's group, counted from 0 in the order of their first members; -1: in none.
+        int64 (n,): number of each image's group, counted from 0 in the order of their first members; -1: in none.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components  # takes a third of a second to import
@@ -30,11 +30,11 @@ def group_pictures(pairs: ComparedPictures, num_samples: int) -> np.ndarray:
     return groups
 
 
-def best_links(pairs: ComparedPictures, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """How each picture is linked to its group at best.
+def best_links(pairs: ComparedImages, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """How each image is linked to its group at best.
 
     Returns:
-        Similarity to the most similar other member, float32 (n,), and the strongest test, object (n,); NaN and None for pictures in
+        Similarity to the most similar other member, float32 (n,), and the strongest test, object (n,); NaN and None for images in
         no group.
     """
     similarity = np.full(num_samples, np.nan, dtype=np.float32)

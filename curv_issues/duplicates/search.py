@@ -1,4 +1,4 @@
-"""Find pairs of pictures that show the same: identical ones by hash, near ones by candidates and a check of their pixels."""
+"""Find pairs of images that show the same: identical ones by hash, near ones by candidates and a check of their pixels."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import torch
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device
 from curv_issues.duplicates.alignment import Details, coarse_similarity, crop_similarity, quick_similarity, similarity
-from curv_issues.duplicates.base import BYTES, NEAR, PER_PAIR, PIXELS, ComparedPictures
+from curv_issues.duplicates.base import BYTES, NEAR, PER_PAIR, PIXELS, ComparedImages
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
 from curv_issues.duplicates.threshold import choose_threshold
-from curv_issues.inputs.images import as_pictures
+from curv_issues.inputs.images import as_pixels
 
-CLOSEST = 8  # pairs a picture whose details are compared at full resolution
-HOPEFUL = 0.3  # similarity over shifts alone from which on crops are tried, for at most four pairs a picture
-PROMISING = 0.6  # similarity with crops from which on a pair is aligned with all care, for at most one pair a picture
-LEAST_ALIGNED = 2_000  # pictures that these limits count at least
+CLOSEST = 8  # pairs an image whose details are compared at full resolution
+HOPEFUL = 0.3  # similarity over shifts alone from which on crops are tried, for at most four pairs an image
+PROMISING = 0.6  # similarity with crops from which on a pair is aligned with all care, for at most one pair an image
+LEAST_ALIGNED = 2_000  # images that these limits count at least
 
 
 def compare_within(
@@ -30,34 +30,34 @@ def compare_within(
     threshold: float | None = None,
     device: str = "auto",
     on_step: Callable[[int, int], None] | None = None,
-) -> ComparedPictures:
-    """Compare the pictures of a dataset that may show the same.
+) -> ComparedImages:
+    """Compare the images of a dataset that may show the same.
 
-    Identical pictures are found by hash; each is linked to the first of its kind, which alone takes part in the rest. Near ones
-    are looked for among each picture's nearest neighbours, and told by their pixels (`alignment.similarity`).
+    Identical images are found by hash; each is linked to the first of its kind, which alone takes part in the rest. Near ones
+    are looked for among each image's nearest neighbours, and told by their pixels (`alignment.similarity`).
 
     Args:
         data: n samples; labels are not looked at.
         features: float (n, d), such as a probe's embeddings, for more candidates; those of mirrored copies are found if the
-            embeddings of each picture and of its mirror image are added up.
-        threshold: similarity from which on pictures count as the same; None: from the data.
+            embeddings of each image and of its mirror image are added up.
+        threshold: similarity from which on images count as the same; None: from the data.
         device: as in `TrainingOptions`.
         on_step: called with (steps done, all steps).
     """
     target = choose_device(device)
     first = first_copies(data.image_sha256)
     kept = np.flatnonzero(first == np.arange(len(data)))
-    pictures, index = as_pictures(data.images), torch.from_numpy(kept)
+    images, index = as_pixels(data.images), torch.from_numpy(kept)
     part = None if features is None else torch.from_numpy(np.asarray(features)[kept])
-    details = Details(pictures, index, device=target)
-    candidates = candidates_within(pictures, index, part, device=target)
+    details = Details(images, index, device=target)
+    candidates = candidates_within(images, index, part, device=target)
     if on_step is not None:
         on_step(1, 2)
     near = compare_candidates(details, details, candidates, threshold)
     if on_step is not None:
         on_step(2, 2)
     copies = np.flatnonzero(first != np.arange(len(data)))
-    identical = ComparedPictures(
+    identical = ComparedImages(
         first=first[copies],
         second=copies,
         similarity=np.ones(len(copies), np.float32),
@@ -70,31 +70,31 @@ def compare_within(
 
 def compare_between(
     data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
-) -> ComparedPictures:
-    """Compare pictures of two datasets that may show the same; `first` counts in `data`, `second` in `others`.
+) -> ComparedImages:
+    """Compare images of two datasets that may show the same; `first` counts in `data`, `second` in `others`.
 
-    Of several identical pictures, the first in each dataset stands for all.
+    Of several identical images, the first in each dataset stands for all.
 
     Args:
         data: n samples; labels are not looked at.
         others: m samples, at the same resolution.
-        threshold: similarity from which on pictures count as the same; None: from the data.
+        threshold: similarity from which on images count as the same; None: from the data.
         device: as in `TrainingOptions`.
     """
     target = choose_device(device)
     kept, kept_2 = (np.unique(first_copies(each.image_sha256)) for each in (data, others))
-    pictures, gallery = as_pictures(data.images), as_pictures(others.images)
+    images, gallery = as_pixels(data.images), as_pixels(others.images)
     index, index_2 = torch.from_numpy(kept), torch.from_numpy(kept_2)
-    candidates = candidates_between(pictures, index, gallery, index_2, device=target)
+    candidates = candidates_between(images, index, gallery, index_2, device=target)
     near = compare_candidates(
-        Details(pictures, index, device=target), Details(gallery, index_2, device=target), candidates, threshold
+        Details(images, index, device=target), Details(gallery, index_2, device=target), candidates, threshold
     )
     _, place, place_2 = np.intersect1d(
         data.image_sha256[kept].astype(str), others.image_sha256[kept_2].astype(str), return_indices=True
     )
     is_known = np.isin(near.first * len(kept_2) + near.second, place * len(kept_2) + place_2)
     near = near.taken(~is_known)
-    identical = ComparedPictures(
+    identical = ComparedImages(
         first=kept[place],
         second=kept_2[place_2],
         similarity=np.ones(len(place), np.float32),
@@ -106,17 +106,17 @@ def compare_between(
 
 
 def first_copies(image_sha256: np.ndarray) -> np.ndarray:
-    """Position of the first picture with the same pixels, int64 (n,)."""
+    """Position of the first image with the same pixels, int64 (n,)."""
     _, first, inverse = np.unique(image_sha256.astype(str), return_index=True, return_inverse=True)
     return first[inverse].astype(np.int64)
 
 
 def tests_of_identical(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Which test finds pictures with the same pixels to be the same, from the hashes of their files, object (p,)."""
+    """Which test finds images with the same pixels to be the same, from the hashes of their files, object (p,)."""
     return np.where((one == other) & (one != ""), BYTES, PIXELS).astype(object)
 
 
-def compare_candidates(first: Details, second: Details, candidates: Candidates, threshold: float | None) -> ComparedPictures:
+def compare_candidates(first: Details, second: Details, candidates: Candidates, threshold: float | None) -> ComparedImages:
     """The candidates by their pixels, each pair once."""
     values = _values(first, second, candidates)
     if threshold is None:
@@ -125,7 +125,7 @@ def compare_candidates(first: Details, second: Details, candidates: Candidates, 
     pairs = candidates.pairs.numpy()[order]
     keys = pairs[:, 0] * len(second) + pairs[:, 1]
     once = np.sort(np.unique(keys, return_index=True)[1])  # the better of the two orientations, most alike first
-    return ComparedPictures(
+    return ComparedImages(
         first=pairs[once, 0],
         second=pairs[once, 1],
         similarity=values[order][once],
@@ -138,19 +138,19 @@ def compare_candidates(first: Details, second: Details, candidates: Candidates, 
 def _values(first: Details, second: Details, candidates: Candidates) -> np.ndarray:
     """Similarity of the candidates: coarse of all, aligned with ever more care of those that come nearer."""
     pairs, mirrored = candidates.pairs, candidates.mirrored
-    pictures = max(len(first), len(second), LEAST_ALIGNED)
+    images = max(len(first), len(second), LEAST_ALIGNED)
     hints = coarse_similarity(first, second, pairs, mirrored=mirrored)
     values = hints.clamp(max=HOPEFUL)  # a hint proves nothing
-    closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * pictures].sort().values  # back in memory's order
+    closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * images].sort().values  # back in memory's order
     values[closest] = quick_similarity(first, second, pairs[closest], mirrored=mirrored[closest])
     for least, most, compare in ((HOPEFUL, 4, crop_similarity), (PROMISING, 1, similarity)):
-        nearer = torch.argsort(values, descending=True, stable=True)[: most * pictures]
+        nearer = torch.argsort(values, descending=True, stable=True)[: most * images]
         nearer = nearer[values[nearer] > least].sort().values
         found = compare(first, second, pairs[nearer], mirrored=mirrored[nearer])
         values[nearer] = torch.maximum(values[nearer], found)
     return values.numpy()
 
 
-def _joined(one: ComparedPictures, other: ComparedPictures) -> ComparedPictures:
+def _joined(one: ComparedImages, other: ComparedImages) -> ComparedImages:
     arrays: dict[str, Any] = {name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in PER_PAIR}
     return replace(one, **arrays)

@@ -1,17 +1,17 @@
-"""Compared pictures as a table of a result, and back, so that another threshold needs no search."""
+"""Compared images as a table of a result, and back, so that another threshold needs no search."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from curv_issues.duplicates.base import PER_PAIR, ComparedPictures
+from curv_issues.duplicates.base import PER_PAIR, ComparedImages
 
 KEPT_FROM = 0.5
 """Similarity from which on compared pairs go into the table, unless the threshold is lower."""
 
 
-def pairs_table(compared: ComparedPictures, rows: np.ndarray) -> pd.DataFrame:
+def pairs_table(compared: ComparedImages, rows: np.ndarray) -> pd.DataFrame:
     """The pairs that are alike enough, most alike first, with row numbers for positions.
 
     Args:
@@ -24,10 +24,10 @@ def pairs_table(compared: ComparedPictures, rows: np.ndarray) -> pd.DataFrame:
     return table.sort_values(["similarity", "first", "second"], ascending=[False, True, True], kind="stable", ignore_index=True)
 
 
-def compared_pictures(table: pd.DataFrame, rows: np.ndarray, threshold: float) -> ComparedPictures:
+def compared_images(table: pd.DataFrame, rows: np.ndarray, threshold: float) -> ComparedImages:
     """The pairs of such a table, under a threshold."""
     position = pd.Series(np.arange(len(rows)), index=rows)
-    return ComparedPictures(
+    return ComparedImages(
         first=position[table["first"]].to_numpy(),
         second=position[table["second"]].to_numpy(),
         similarity=table["similarity"].to_numpy(dtype=np.float32),

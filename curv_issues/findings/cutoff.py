@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curv_issues.counting import counted
-from curv_issues.findings.looked_wrong import LookedWrong
+from curv_issues.findings.null_margin import NullComparison
 from curv_issues.options import parse_cut_off
 
 
@@ -16,12 +16,12 @@ class CutOff:
     """A decision and how it came about.
 
     Attributes:
-        rule: "auto", "suspicion" or "share".
+        rule: "auto", "suspicion" or "fraction".
         threshold: samples of at least this suspicion are flagged; above 1 if none is.
         num_flagged: number of flagged samples.
         epochs: with "auto", number of epochs whose margins were counted, else None.
         margin_threshold: with "auto", the mean margin below which a label counts as wrong, else None.
-        note: with "auto", why the flags may be too many or too few, or None; see `doubt`.
+        note: with "auto", why the flags may be too many or too few, or None; see reliability_note.
     """
 
     rule: str
@@ -35,7 +35,7 @@ class CutOff:
 MOST_LOOKED_WRONG = 0.5
 
 
-def flag(suspicion: np.ndarray, looked_wrong: LookedWrong, *, cut_off: str | float = "auto") -> tuple[np.ndarray, CutOff]:
+def flag(suspicion: np.ndarray, looked_wrong: NullComparison, *, cut_off: str | float = "auto") -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
     "auto" flags as many of the most suspect samples as looked wrong in training. That yardstick stays where it is when the
@@ -72,12 +72,14 @@ MUCH_MEMORISED = 0.4  # with this and the next one the datasets stood out whose 
 LEAST_CLEAR = 0.95
 
 
-def doubt(looked_wrong: LookedWrong, *, memorised_share: float | None, epochs_done: int, standard_epochs: float) -> str | None:
+def reliability_note(
+    looked_wrong: NullComparison, *, memorised_fraction: float | None, epochs_done: int, standard_epochs: float
+) -> str | None:
     """Why the automatic decision may flag too many or too few, in one or two sentences for the reader; None if nothing tells so.
 
     Args:
         looked_wrong: the labels that looked wrong in training.
-        memorised_share: of these, the share that the probe predicts in the end, if it is known.
+        memorised_fraction: of these, the share that the probe predicts in the end, if it is known.
         epochs_done: epochs that were trained.
         standard_epochs: epochs that this size of dataset is given by default.
     """
@@ -96,9 +98,9 @@ def doubt(looked_wrong: LookedWrong, *, memorised_share: float | None, epochs_do
             f"No label looks wrong to the probe, but it needed {looked_wrong.epochs} of the {counted(epochs_done, 'epoch')} to "
             "learn these classes and may have memorised wrong labels meanwhile; look at the top of the ranking, or set --cut-off."
         )
-    if memorised_share is not None and memorised_share >= MUCH_MEMORISED and looked_wrong.clear_share < LEAST_CLEAR:
+    if memorised_fraction is not None and memorised_fraction >= MUCH_MEMORISED and looked_wrong.fraction_above < LEAST_CLEAR:
         return (
-            f"The probe memorises labels here: in the end it predicts {memorised_share:.0%} of those that looked wrong in the "
+            f"The probe memorises labels here: in the end it predicts {memorised_fraction:.0%} of those that looked wrong in the "
             f"first {counted(looked_wrong.epochs, 'epoch')}, when it had not learned these classes well. Many flagged labels may "
             "be right, and wrong ones may be missing; look at the ranking, or set --cut-off."
         )

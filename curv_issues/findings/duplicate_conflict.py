@@ -1,4 +1,4 @@
-"""The same picture under different labels: compared pictures and what the probe knows in, a judgement on every group out."""
+"""The same image under different labels: compared images and what the probe knows in, a judgement on every group out."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curv_issues.duplicates.base import NEAR, ComparedPictures
-from curv_issues.duplicates.groups import best_links, group_pictures
+from curv_issues.duplicates.base import NEAR, ComparedImages
+from curv_issues.duplicates.groups import best_links, group_images
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.section import Section
 from curv_issues.options import FindingOptions
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 SCORE = "conflict_similarity"
 SCORE_METADATA = {
     "direction": "high",
-    "description": "largest similarity (correlation of aligned pixels) to a compared picture under another label",
-    "cost": "a search among all pictures",
+    "description": "largest similarity (correlation of aligned pixels) to a compared image under another label",
+    "cost": "a search among all images",
     "source": "new here",
 }
-NEIGHBOURS = 20  # pictures outside a group whose labels are asked
+NEIGHBOURS = 20  # images outside a group whose labels are asked
 LARGE = 100  # members from which on a group's neighbours are searched for it alone: memory would grow with the square
 _MOST_ROWS = 8  # of one label in one group that are shown
 _UNLIKELY = 1e-3  # a probability or share of 0 counts as this
@@ -40,16 +40,16 @@ class DuplicateConflicts:
     """The judgement on n samples.
 
     Attributes:
-        groups: int64 (n,), number of the group of pictures that show the same, counted in the order of first members; -1: in none.
+        groups: int64 (n,), number of the group of images that show the same, counted in the order of first members; -1: in none.
         in_conflict: bool (n,), whether the members of the sample's group carry different labels.
         suspect: bool (n,), whether the sample is in conflict and its label is not the one that the evidence speaks for; all members
             of a group whose labels it cannot tell apart.
         suggested: int64 (n,), the label that the evidence speaks for, in conflicts; elsewhere the given one.
-        similarity: float64 (n,), in [0, 1]: the largest similarity to a compared picture under another label; 0 if there is none.
+        similarity: float64 (n,), in [0, 1]: the largest similarity to a compared image under another label; 0 if there is none.
         majority: float64 (n,), share of the sample's group that carries its label; NaN for samples that are not in conflict.
         probability: float64 (n,), geometric mean over the group of the probe's probability of the sample's label; NaN as above, or
             without a probe.
-        neighbours: float64 (n,), share of the sample's label among the nearest pictures outside its group; NaN as above.
+        neighbours: float64 (n,), share of the sample's label among the nearest images outside its group; NaN as above.
     """
 
     groups: np.ndarray
@@ -89,26 +89,26 @@ def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:
 
 
 def find_duplicate_conflicts(
-    compared: ComparedPictures,
+    compared: ComparedImages,
     labels: np.ndarray,
     *,
     pred_probs: np.ndarray | None = None,
     features: np.ndarray | None = None,
 ) -> DuplicateConflicts:
-    """Judge the groups of pictures that show the same.
+    """Judge the groups of images that show the same.
 
     Where labels differ, the one with the largest product of three numbers is taken for right: its share of the group, the
-    geometric mean over the group of the probe's probability of it, and its share of the nearest pictures outside the group.
+    geometric mean over the group of the probe's probability of it, and its share of the nearest images outside the group.
 
     Args:
-        compared: pairs of the n pictures.
+        compared: pairs of the n images.
         labels: int64 (n,), the given classes.
         pred_probs: float (n, k), the probe's probabilities; None: without this evidence.
         features: float (n, d), the probe's embeddings; None: without the evidence of the neighbours.
     """
     num_samples = len(labels)
     same = compared.same()
-    groups = group_pictures(same, num_samples)
+    groups = group_images(same, num_samples)
     judged = DuplicateConflicts(
         groups=groups,
         in_conflict=_in_conflict(groups, labels),
@@ -163,18 +163,18 @@ def _in_conflict(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _similarity_under_other_labels(compared: ComparedPictures, labels: np.ndarray) -> np.ndarray:
+def _similarity_under_other_labels(compared: ComparedImages, labels: np.ndarray) -> np.ndarray:
     differ = compared.taken(labels[compared.first] != labels[compared.second])
     found = np.zeros(len(labels))
-    # identical pictures are compared with the first of them only, but are as alike to each other
-    found[_in_conflict(group_pictures(compared.taken(compared.test != NEAR), len(labels)), labels)] = 1.0
+    # identical images are compared with the first of them only, but are as alike to each other
+    found[_in_conflict(group_images(compared.taken(compared.test != NEAR), len(labels)), labels)] = 1.0
     for side in (differ.first, differ.second):
         np.maximum.at(found, side, differ.similarity)
     return found
 
 
 def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Labels of the pictures nearest to each member that are outside its group, int64 (m, 20), -1 where there are no more."""
+    """Labels of the images nearest to each member that are outside its group, int64 (m, 20), -1 where there are no more."""
     if len(members) == 0:
         return np.empty((0, NEIGHBOURS), dtype=np.int64)
     import torch  # what only makes findings anew need not wait for it
@@ -201,7 +201,7 @@ def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, 
 
 
 def group_tables(
-    judged: DuplicateConflicts, compared: ComparedPictures, scores: pd.DataFrame, class_names: Sequence[str]
+    judged: DuplicateConflicts, compared: ComparedImages, scores: pd.DataFrame, class_names: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row a member of a group: of those in conflict (table "conflicts"), and of those under one label (table "duplicates").
 

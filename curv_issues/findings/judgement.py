@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curv_issues.duplicates.base import ComparedPictures
+from curv_issues.duplicates.base import ComparedImages
 from curv_issues.options import FindingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.results.arrow import text_column
@@ -50,7 +50,7 @@ class Evidence:
     standard_epochs: float = 0.0
     pred_probs: np.ndarray | None = None
     features: np.ndarray | None = None
-    compared: ComparedPictures | None = None
+    compared: ComparedImages | None = None
     other_split: OtherSplit | None = None
 
 
@@ -65,7 +65,7 @@ class OtherSplit:
         description: JSON values that name the other split.
     """
 
-    compared: ComparedPictures
+    compared: ComparedImages
     samples: pd.DataFrame
     image_sha256: np.ndarray
     description: Mapping[str, Any]

@@ -20,18 +20,18 @@ def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:
     """List the images that also appear in the other split; None if there is none. See `judgement.judge`."""
     if evidence.other_split is None:
         return None
-    table = overlap_table(evidence, evidence.other_split)
+    table = leakage_table(evidence, evidence.other_split)
     counts = {
         "threshold": evidence.other_split.compared.threshold,
         "rows": table["row"].nunique(),
         "other_rows": table["other_row"].nunique(),
         "differing_rows": table.loc[~table["agree"], "row"].nunique(),
     }
-    return KindJudgement(tables={"overlap": table}, summary={"against": {**evidence.other_split.description, **counts}})
+    return KindJudgement(tables={"leakage": table}, summary={"other_split": {**evidence.other_split.description, **counts}})
 
 
-def overlap_table(evidence: Evidence, other: OtherSplit) -> pd.DataFrame:
-    """Return the pairs of duplicates with their labels; see `find_overlap`."""
+def leakage_table(evidence: Evidence, other: OtherSplit) -> pd.DataFrame:
+    """Return the pairs of duplicates with their labels; see `find_leakage`."""
     same = other.compared.same()
     # one image stood for all that are identical to it: bring them back, of the others one per label
     pairs = pd.DataFrame(
@@ -49,15 +49,15 @@ def overlap_table(evidence: Evidence, other: OtherSplit) -> pd.DataFrame:
     table = pairs.merge(mine, on="hash").merge(theirs, on="other_hash")
     table["agree"] = (table["given"] == table["other_given"]).astype(bool)
     table = table.sort_values(["agree", "similarity", "row", "other_row"], ascending=[True, False, True, True], kind="stable")
-    return table[TABLES["overlap"].names].reset_index(drop=True)
+    return table[TABLES["leakage"].names].reset_index(drop=True)
 
 
 def section(result: AuditResult, limit: int, _: int | None) -> Section | None:
     """Return the images that also appear in the other split with a different label; None if there is no other split."""
-    if result.overlap is None:
+    if result.leakage is None:
         return None
-    found = result.summary["against"]
-    differing = result.overlap[~result.overlap["agree"]]
+    found = result.summary["other_split"]
+    differing = result.leakage[~result.leakage["agree"]]
     columns = ["row", "path", "given", "other_row", "other_path", "other_given", "similarity", "test"]
     shown = differing.head(limit)[[name for name in columns if not name.endswith("path") or differing[name].notna().any()]]
     split = found["split"] or "the other data"
@@ -65,7 +65,7 @@ def section(result: AuditResult, limit: int, _: int | None) -> Section | None:
         remark, file = f"No image also appears in {split}", None
     else:
         remark = f"Images that also appear in {split}: {found['rows']:,}, with a different label: {found['differing_rows']:,}"
-        file = "overlap.parquet"
+        file = "leakage.parquet"
     return Section("Images that also appear in the other split, with a different label:", shown, len(differing), remark, file)
 
 

@@ -35,7 +35,7 @@ def rank_by_margins(margins: np.ndarray, epochs: int) -> Ranking:
 
     Args:
         margins: (n, e), margin of the given label in the training pass by epoch.
-        epochs: the first so many count; see `LookedWrong.unmemorised_epochs`.
+        epochs: the first so many count; see `NullComparison.unmemorised_epochs`.
     """
     return Ranking(_suspicion(-late_margin(margins, epochs)), "default", epochs)
 

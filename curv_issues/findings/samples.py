@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.data.base import LabeledData
-from curv_issues.duplicates.base import ComparedPictures
+from curv_issues.duplicates.base import ComparedImages
 from curv_issues.findings.judgement import Evidence, OtherSplit
 from curv_issues.results.arrow import text_column
 
@@ -33,7 +33,7 @@ def evidence_of_data(data: LabeledData, **more: Any) -> Evidence:
     )
 
 
-def other_split(others: LabeledData, compared: ComparedPictures) -> OtherSplit:
+def other_split(others: LabeledData, compared: ComparedImages) -> OtherSplit:
     """Return another split with the pairs of images that were compared with it."""
     description = {
         "source": others.source.source,

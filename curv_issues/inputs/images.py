@@ -21,7 +21,7 @@ class ImageInputs:
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images
-        self.pixels = as_pictures(images)
+        self.pixels = as_pixels(images)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -61,14 +61,14 @@ class ImageInputs:
         views = draw_views(
             len(index), *self.images.shape[1:3], shift=augmentation.shift, flip=augmentation.flip, generator=generator
         )
-        return AugmentedBatch(to_inputs(views.of(self.pixels, index), device), views.gradient_of_pictures)
+        return AugmentedBatch(to_inputs(views.of(self.pixels, index), device), views.gradient_of_images)
 
     def mirrored(self, index: Tensor, device: torch.device) -> Tensor:
         """float32 (b, c, h, w) in [0, 1], flipped left to right."""
         return self.batch(index, device).flip(3)
 
 
-def as_pictures(images: np.ndarray) -> Tensor:
+def as_pixels(images: np.ndarray) -> Tensor:
     """The uint8 array or memory map (n, h, w, c) as a tensor that shares its memory; a copy only of a mirrored view."""
     if any(stride < 0 for stride in images.strides):  # images[..., ::-1], from BGR to RGB: torch has no such tensors
         images = np.ascontiguousarray(images)
@@ -94,7 +94,7 @@ def to_inputs(pixels: Tensor, device: torch.device) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """How each picture of a batch is seen: pixel (i, j) of the view shows pixel (rows[i], columns[j]) of the picture.
+    """How each image of a batch is seen: pixel (i, j) of the view shows pixel (rows[i], columns[j]) of the image.
 
     Attributes:
         rows: int64 (b, h).
@@ -104,12 +104,12 @@ class Views:
     rows: Tensor
     columns: Tensor
 
-    def of(self, pictures: Tensor, index: Tensor) -> Tensor:
+    def of(self, images: Tensor, index: Tensor) -> Tensor:
         """The views of the samples at `index` (b,), from uint8 (n, h, w, c) to uint8 (b, h, w, c)."""
-        return pictures[index[:, None, None], self.rows[:, :, None], self.columns[:, None, :]]
+        return images[index[:, None, None], self.rows[:, :, None], self.columns[:, None, :]]
 
-    def gradient_of_pictures(self, gradient: Tensor) -> Tensor:
-        """From the gradient with respect to the views to that with respect to the pictures, both (b, c, h, w).
+    def gradient_of_images(self, gradient: Tensor) -> Tensor:
+        """From the gradient with respect to the views to that with respect to the images, both (b, c, h, w).
 
         A pixel that a view repeats at an edge gathers the gradients of all its copies; one that it does not show has none.
         """
@@ -119,12 +119,12 @@ class Views:
 
 
 def draw_views(batch: int, height: int, width: int, *, shift: int, flip: bool, generator: torch.Generator) -> Views:
-    """Shift each picture of a batch at random (edges repeated) and mirror it with probability 1/2.
+    """Shift each image of a batch at random (edges repeated) and mirror it with probability 1/2.
 
     Args:
-        batch: number of pictures.
-        height: of the pictures, pixels.
-        width: of the pictures, pixels.
+        batch: number of images.
+        height: of the images, pixels.
+        width: of the images, pixels.
         shift: largest shift in either direction and axis, pixels.
         flip: whether to mirror at all.
         generator: source of the random numbers, on the CPU; left alone if there is neither shift nor flip.

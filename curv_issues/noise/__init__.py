@@ -58,7 +58,7 @@ NOISES: dict[str, NoiseInfo] = {
     "duplicates": NoiseInfo(
         target="curv_issues.noise.duplicates:plant_conflicting_duplicates",
         argument="PAIRS",
-        description="pictures replaced by copies of others under another label; both are to be found",
+        description="images replaced by copies of others under another label; both are to be found",
         source="Ravikumar et al. 2025, ICML",
     ),
 }

@@ -16,7 +16,7 @@ class Planted:
     Attributes:
         data: n samples, errors planted.
         truth: bool, (n,): True for what a detector should find.
-        pairs: int64, (p, 2), of duplicates: the sample whose picture was replaced, and the sample it was replaced by;
+        pairs: int64, (p, 2), of duplicates: the sample whose image was replaced, and the sample it was replaced by;
             None for other kinds.
     """
 

@@ -1,4 +1,4 @@
-"""Scikit-learn's handwritten digits with planted errors: real pictures that need no download."""
+"""Scikit-learn's handwritten digits with planted errors: real images that need no download."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Demo(NamedTuple):
     """Digits and the truth about them.
 
     Attributes:
-        data: n pictures at 16x16, of 10 classes.
+        data: n images at 16x16, of 10 classes.
         is_flipped: bool (n,), True where the label was flipped.
-        is_copy: bool (n,), True for copies of other pictures under another label.
+        is_copy: bool (n,), True for copies of other images under another label.
     """
 
     data: LabeledData
@@ -33,7 +33,7 @@ def digits_with_errors(*, rate: float = 0.05, copies: int = 0, seed: int = 0) ->
 
     Args:
         rate: share of flipped labels.
-        copies: number of copies at the end, of pictures whose label was not flipped; every second one paler.
+        copies: number of copies at the end, of images whose label was not flipped; every second one paler.
         seed: of both.
     """
     from sklearn.datasets import load_digits

@@ -1,4 +1,4 @@
-"""Conflicting duplicates: the same picture twice under different labels."""
+"""Conflicting duplicates: the same image twice under different labels."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from curv_issues.data.base import LabeledData, check_type, pictures_at
+from curv_issues.data.base import LabeledData, check_type, images_at
 from curv_issues.errors import UsageError
 from curv_issues.noise.base import Planted
 from curv_issues.noise.checks import make_generator
 
 
 def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0) -> Planted:
-    """Replace pictures by copies of others, under another label (the protocol of Ravikumar et al. 2025, ICML).
+    """Replace images by copies of others, under another label (the protocol of Ravikumar et al. 2025, ICML).
 
-    Of random disjoint pairs (a, b), the picture of a becomes a copy of b's, with its hashes and its size, and a gets a
+    Of random disjoint pairs (a, b), the image of a becomes a copy of b's, with its hashes and its size, and a gets a
     random label other than b's, each alike likely (a's old one included). b stays as it is. Both are to be found.
 
     Args:
-        data: n samples. Left as they are; the pictures are copied once, into memory.
+        data: n samples. Left as they are; the images are copied once, into memory.
         pairs: number of pairs p, from 1 to n / 2.
         seed: of pairs and labels, a whole number of at least 0.
 
@@ -34,8 +34,8 @@ def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0
     Example:
         >>> import numpy as np
         >>> from curv_issues import from_arrays
-        >>> pictures = np.random.default_rng(0).integers(0, 256, (100, 8, 8)).astype(np.uint8)
-        >>> planted = plant_conflicting_duplicates(from_arrays(pictures, np.arange(100) % 4), 10, seed=0)
+        >>> images = np.random.default_rng(0).integers(0, 256, (100, 8, 8)).astype(np.uint8)
+        >>> planted = plant_conflicting_duplicates(from_arrays(images, np.arange(100) % 4), 10, seed=0)
         >>> replaced, source = planted.pairs.T
         >>> bool((planted.data.images[replaced] == planted.data.images[source]).all()), int(planted.truth.sum())
         (True, 20)
@@ -58,9 +58,9 @@ def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0
     copied = {name: np.array(getattr(data, name)) for name in ("images", "image_sha256", "file_sha256", "sizes")}
     for values in copied.values():
         values[replaced] = values[source]
-    picture_of = np.arange(len(data))
-    picture_of[replaced] = source
+    image_of = np.arange(len(data))
+    image_of[replaced] = source
     truth = np.zeros(len(data), dtype=bool)
     truth[chosen] = True
-    changed = replace(data, labels=labels, **copied, open_picture=pictures_at(data.open_picture, picture_of))
+    changed = replace(data, labels=labels, **copied, open_image=images_at(data.open_image, image_of))
     return Planted(changed, truth, chosen)

@@ -1,4 +1,4 @@
-"""Instance-dependent label noise: towards the classes that a small model confuses a picture with."""
+"""Instance-dependent label noise: towards the classes that a small model confuses an image with."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _BLOCK = 4096
 def flip_labels_by_instance(
     images: np.ndarray, labels: np.ndarray, rate: float, *, num_classes: int | None = None, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Instance-dependent label noise: pictures that a small model finds hard get the class it takes them for.
+    """Instance-dependent label noise: images that a small model finds hard get the class it takes them for.
 
     The model is linear discriminant analysis with shrunk covariance on 8x8 average-pooled pixels; p(class) of a sample is from a
     model that was fitted without it (5 folds). Of all n samples, exactly round(rate * n) are chosen without replacement,
     each draw in proportion to 1 - p(label); the new label is drawn from p over the other classes. So the classes are hit
     unequally. A class with fewer than 5 members is not modelled: no label is flipped towards it, and its own samples are
-    chosen like an average one. 50,000 pictures of 32x32x3 take well under a minute.
+    chosen like an average one. 50,000 images of 32x32x3 take well under a minute.
 
     The idea follows Chen et al. 2021 (AAAI), who take the probabilities from a deep network.
 
@@ -43,7 +43,7 @@ def flip_labels_by_instance(
         The noisy labels, int64 (n,), and the truth: bool (n,), True where the label was flipped.
 
     Raises:
-        UsageError: the pictures have another shape or number, labels are not integers in [0, num_classes), rate is not in
+        UsageError: the images have another shape or number, labels are not integers in [0, num_classes), rate is not in
             [0, 1], fewer than 2 classes have 5 members or more, or the seed is no whole number of at least 0.
 
     Example:

@@ -1,4 +1,4 @@
-"""One picture of the most suspect pictures, each with its given and its suggested class."""
+"""One image of the most suspect images, each with its given and its suggested class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST = 200  # characters looked at in a name; no cell is that wide
 
 
 def contact_sheet(
-    pictures: Iterable[Image.Image | None],
+    images: Iterable[Image.Image | None],
     captions: Sequence[tuple[str, str, float]],
     *,
     title: str = "Most suspect labels",
@@ -30,35 +30,35 @@ def contact_sheet(
     columns: int = 10,
     cell: int = 128,
 ) -> bytes:
-    """A PNG with the pictures in rows, under each the given class, the suggested class and the suspicion.
+    """A PNG with the images in rows, under each the given class, the suggested class and the suspicion.
 
-    Small pictures are enlarged by a whole factor with sharp pixels, big ones reduced. Names that do not fit are
-    shortened; characters no font of the machine has are written as `U+1F600`. Without pictures the sheet says so.
+    Small images are enlarged by a whole factor with sharp pixels, big ones reduced. Names that do not fit are
+    shortened; characters no font of the machine has are written as `U+1F600`. Without images the sheet says so.
 
     Args:
-        pictures: any size and mode, most suspect first; None stands for one that could not be read. Each is reduced before
+        images: any size and mode, most suspect first; None stands for one that could not be read. Each is reduced before
             the next one is asked for, so that an iterator never needs memory for more than one.
-        captions: for each picture its given class, suggested class and suspicion in [0, 1].
+        captions: for each image its given class, suggested class and suspicion in [0, 1].
         title: first line, such as the name of the dataset.
         subtitle: second line, such as the number of findings.
-        rows: row numbers of the pictures in the dataset, to be shown too.
-        marked: which pictures get a red frame.
-        columns: pictures in a row, at least 1.
-        cell: width and height in pixels that a picture is fitted into, at least 32.
+        rows: row numbers of the images in the dataset, to be shown too.
+        marked: which images get a red frame.
+        columns: images in a row, at least 1.
+        cell: width and height in pixels that an image is fitted into, at least 32.
 
     Returns:
         The bytes of the PNG.
 
     Raises:
-        UsageError: numbers of pictures, captions and rows differ, or columns or cell are too small.
+        UsageError: numbers of images, captions and rows differ, or columns or cell are too small.
     """
     if columns < 1 or cell < 32:
         raise UsageError(f"The contact sheet got columns={columns} and cell={cell}; expected at least 1 and 32.")
-    fitted = list(map(functools.partial(_fit_or_none, cell=cell), pictures))
+    fitted = list(map(functools.partial(_fit_or_none, cell=cell), images))
     if any(other is not None and len(other) != len(fitted) for other in (captions, rows, marked)):
         raise UsageError(
-            f"The contact sheet got {len(fitted)} pictures, {len(captions)} captions, {'no' if rows is None else len(rows)} "
-            f"row numbers and {'no' if marked is None else len(marked)} marks; expected one of each for a picture."
+            f"The contact sheet got {len(fitted)} images, {len(captions)} captions, {'no' if rows is None else len(rows)} "
+            f"row numbers and {'no' if marked is None else len(marked)} marks; expected one of each for an image."
         )
     columns = max(1, min(columns, len(fitted)))
     card_width, card_height = cell + 2 * _PAD, cell + 3 * _PAD + 3 * (_TEXT + 4)
@@ -72,15 +72,15 @@ def contact_sheet(
     pen.write((_MARGIN, _MARGIN + _TITLE + 8), subtitle, pen.text, _FAINT, width - 2 * _MARGIN)
     if not fitted:
         pen.write((_MARGIN, top + _TITLE // 2), "No findings", pen.text, _INK, width - 2 * _MARGIN)
-    for index, (picture, (given, suggested, suspicion)) in enumerate(zip(fitted, captions, strict=True)):
+    for index, (image, (given, suggested, suspicion)) in enumerate(zip(fitted, captions, strict=True)):
         left = _MARGIN + index % columns * (card_width + _GAP)
         upper = top + index // columns * (card_height + _GAP)
         pen.card((left, upper, left + card_width - 1, upper + card_height - 1), marked=marked is not None and bool(marked[index]))
         left, upper = left + _PAD, upper + _PAD
-        if picture is None:
+        if image is None:
             pen.write((left, upper + cell // 2), "not readable", pen.small, _FAINT, cell)
         else:
-            sheet.paste(picture, (left + (cell - picture.width) // 2, upper + (cell - picture.height) // 2))
+            sheet.paste(image, (left + (cell - image.width) // 2, upper + (cell - image.height) // 2))
         upper += cell + _PAD
         pen.write((left, upper), given, pen.text, _GIVEN, cell)
         upper += _TEXT + 4
@@ -97,24 +97,24 @@ def contact_sheet(
     return stream.getvalue()
 
 
-def _fit_or_none(picture: Image.Image | None, *, cell: int) -> Image.Image | None:
-    return None if picture is None else fit_picture(picture, cell)
+def _fit_or_none(image: Image.Image | None, *, cell: int) -> Image.Image | None:
+    return None if image is None else fit_image(image, cell)
 
 
-def fit_picture(picture: Image.Image, cell: int) -> Image.Image:
-    """The picture as RGB, enlarged by a whole factor or reduced so that it fits a square of `cell` pixels."""
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    if picture.mode != "RGB":
-        picture = picture.convert("RGB")
-    longer = max(picture.size)
+def fit_image(image: Image.Image, cell: int) -> Image.Image:
+    """The image as RGB, enlarged by a whole factor or reduced so that it fits a square of `cell` pixels."""
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    longer = max(image.size)
     if longer <= cell:
         factor = cell // longer
-        return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    size = (max(1, round(picture.width * cell / longer)), max(1, round(picture.height * cell / longer)))
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    size = (max(1, round(image.width * cell / longer)), max(1, round(image.height * cell / longer)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 class _Pen:

@@ -1,4 +1,4 @@
-"""Fonts for text in pictures: for each text the first font of this machine that has all its characters."""
+"""Fonts for text in images: for each text the first font of this machine that has all its characters."""
 
 from __future__ import annotations
 

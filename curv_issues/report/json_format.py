@@ -13,13 +13,13 @@ from curv_issues.results.tables import TABLES
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:
-    """The summary with the lists `findings`, most suspect first, `conflicts`, and `overlap` where another split was compared.
+    """The summary with the lists `findings`, most suspect first, `conflicts`, and `leakage` where another split was compared.
 
     Missing is null, only ASCII unescaped.
 
     Args:
         result: the audit.
-        limit: at most that many findings; None means all; conflicts and overlap are always all there.
+        limit: at most that many findings; None means all; conflicts and leakage are always all there.
     """
     tables = {name: result.tables[name] for name, table in TABLES.items() if table.is_listed}
     lists = {name: _records(table) for name, table in tables.items() if table is not None}

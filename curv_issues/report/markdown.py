@@ -7,19 +7,19 @@ from collections.abc import Iterable
 import pandas as pd
 
 from curv_issues.report.markdown_text import escape_markdown
-from curv_issues.report.text import TEXT_COLUMNS, sections, telling_rows
+from curv_issues.report.text import TEXT_COLUMNS, sections, summary_rows
 from curv_issues.results.result import AuditResult
 
 
 def render(result: AuditResult, *, limit: int | None = None) -> str:
-    """The findings as a table, one line each, with a header; then the groups of the same picture under different labels, if any.
+    """The findings as a table, one line each, with a header; then the groups of the same image under different labels, if any.
 
     Args:
         result: the audit.
         limit: at most that many findings; None means 20.
     """
     more = [f"{section.title}\n\n{_table(section.rows)}" for section in sections(result, limit) if len(section.rows)]
-    return "\n\n".join([_table(telling_rows(result, limit)), *more])
+    return "\n\n".join([_table(summary_rows(result, limit)), *more])
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from curv_issues.report.text import TEXT_COLUMNS, sections, telling_rows
+from curv_issues.report.text import TEXT_COLUMNS, sections, summary_rows
 from curv_issues.results.result import AuditResult
 from curv_issues.visible import cut_middle, visible
 
@@ -26,7 +26,7 @@ _STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "gre
 
 
 def render(result: AuditResult, *, limit: int | None = None, width: int | None = None, color: bool | None = None) -> str:
-    """The findings as a table, or "No findings.", and below it the groups of the same picture under different labels, if any.
+    """The findings as a table, or "No findings.", and below it the groups of the same image under different labels, if any.
 
     Args:
         result: the audit.
@@ -40,7 +40,7 @@ def render(result: AuditResult, *, limit: int | None = None, width: int | None =
         width = shutil.get_terminal_size().columns if terminal else 1_000_000
     if color is None:
         color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    rows = telling_rows(result, limit)
+    rows = summary_rows(result, limit)
     parts = (
         [_table(rows, width, color=color, spare=result.score_names)]
         if len(rows)

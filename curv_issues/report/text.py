@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from curv_issues.findings.section import Section
-from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR
+from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ISSUE
 from curv_issues.results.result import AuditResult
 from curv_issues.visible import visible
 
@@ -27,7 +27,7 @@ def first_findings(result: AuditResult, limit: int | None) -> pd.DataFrame:
     return findings.where(findings.notna(), None)
 
 
-def telling_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
+def summary_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
     """The first findings as text, for people: only columns that say something, and the most telling raw scores.
 
     A row is listed once, whatever is found of it (`merged_findings`). Left out are a path nobody has, the split if there is one
@@ -44,7 +44,7 @@ def telling_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
     telling = [name for name in _TELLING if name in result.score_names] or list(result.score_names[:3])
     columns = ["row"]
     columns += ["split"] if findings["split"].nunique() > 1 else []
-    columns += ["kind"] if set(findings["kind"]) - {LABEL_ERROR} else []
+    columns += ["kind"] if set(findings["kind"]) - {LABEL_ISSUE} else []
     columns += ["path"] if findings["path"].notna().any() else []
     columns += ["given", "suggested", "suspicion", *telling]
     shown = findings.head(TOP if limit is None else limit).merge(result.scores[["row", *telling]], on="row", how="left")

@@ -22,8 +22,12 @@ from typing import Any, BinaryIO
 from curv_issues.errors import AuditError, CurvIssuesError, UsageError
 from curv_issues.regular_files import open_regular, read_bounded
 from curv_issues.results.lock import HIDDEN, dead_work_folders, locked_output
+from curv_issues.results.older import OLDER_FILES
 from curv_issues.results.replacing import READY, current_file, discard, finish_move, put_in_place
 from curv_issues.results.tables import FILES, SUMMARY
+
+KNOWN_FILES = (*FILES[:-1], *OLDER_FILES, FILES[-1])
+"""The files of a result of any version; the summary is the last to appear."""
 
 LARGEST_SUMMARY = 256_000_000  # bytes
 DEEPEST_SUMMARY = 50  # lists and objects within one another
@@ -144,7 +148,7 @@ def is_result(directory: str | Path) -> bool:
     """Whether the folder holds a result: a scores table and a summary of the form this package writes."""
     summary = read_summary(directory)
     ours = summary is not None and {"schema_version", "complete", "dataset"} <= summary.keys()
-    scores = current_file(Path(directory), FILES[0])
+    scores = current_file(Path(directory), "scores.parquet")
     return ours and scores is not None and scores.is_file()
 
 
@@ -188,7 +192,7 @@ def opened_result(directory: Path) -> Iterator[dict[str, BinaryIO]]:
         with contextlib.ExitStack() as stack:
             before, files, failure = _result_state(directory), {}, None
             try:
-                for name in FILES:
+                for name in KNOWN_FILES:
                     if (path := current_file(directory, name)) is not None:
                         files[name] = stack.enter_context(open_regular(path))
             except OSError as error:
@@ -248,9 +252,9 @@ def staged_result(directory: str | Path, *, overwrite: bool) -> Iterator[Path]:
                 staged.mkdir()
                 yield staged
                 _flush(staged)
-                put_in_place(staged, resolved, FILES)
+                put_in_place(staged, resolved, KNOWN_FILES)
             finally:
-                discard(staged, resolved, FILES)
+                discard(staged, resolved, KNOWN_FILES)
     except OSError as error:
         raise _explain(error, directory) from error
 
@@ -275,7 +279,7 @@ def replace_files(directory: str | Path, contents: Mapping[str, bytes]) -> None:
                 for name in contents:
                     os.replace(staged / name, resolved / name)
             finally:
-                discard(staged, resolved, FILES)
+                discard(staged, resolved, KNOWN_FILES)
     except OSError as error:
         raise AuditError(f"Cannot write {' and '.join(contents)} to {directory} ({_reason(error)}).") from error
 
@@ -286,7 +290,7 @@ def _check_contents(directory: Path, *, overwrite: bool) -> None:
             return
         if not directory.is_dir():
             raise UsageError(f"The output {directory} is a file; expected a folder, existing or to be made.")
-        present = [name for name in FILES if current_file(directory, name) is not None]
+        present = [name for name in KNOWN_FILES if current_file(directory, name) is not None]
         folders = [name for name in present if (directory / name).is_dir()]
     except OSError as error:
         raise UsageError(f"The output folder {directory} cannot be used ({_reason(error)}); choose another.") from None
@@ -305,10 +309,10 @@ def _check_contents(directory: Path, *, overwrite: bool) -> None:
 def _clean_up(directory: Path, work: Path) -> None:
     """Finish or remove what killed runs have left."""
     if directory.is_dir():
-        finish_move(directory, FILES)
+        finish_move(directory, KNOWN_FILES)
         for folder in directory.glob(f"{HIDDEN}-*"):
             if folder.name != READY:
-                discard(folder, directory, FILES)
+                discard(folder, directory, KNOWN_FILES)
     _remove_staged(work, directory)
     with dead_work_folders(directory) as dead:
         for folder in dead:
@@ -318,7 +322,7 @@ def _clean_up(directory: Path, work: Path) -> None:
 def _remove_staged(work: Path, directory: Path) -> None:
     for folder in work.iterdir():
         if folder.is_dir():
-            discard(folder, directory, FILES)
+            discard(folder, directory, KNOWN_FILES)
 
 
 def _make_folder(directory: Path, created: list[Path]) -> None:
@@ -345,7 +349,7 @@ def _flush(folder: Path) -> None:
 
 def _result_state(directory: Path) -> list[tuple[int, ...] | None]:
     """What changes whenever a file of the result is replaced: device, inode, size and time of each."""
-    return [_file_state(current_file(directory, name)) for name in FILES]
+    return [_file_state(current_file(directory, name)) for name in KNOWN_FILES]
 
 
 def _file_state(path: Path | None) -> tuple[int, ...] | None:

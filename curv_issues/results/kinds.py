@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LABEL_ERROR = "label_error"
+LABEL_ISSUE = "label_issue"
 DUPLICATE_CONFLICT = "duplicate_conflict"
 LEAKAGE = "leakage"
 
@@ -62,8 +62,8 @@ class KindInfo:
 
 
 KINDS: dict[str, KindInfo] = {
-    LABEL_ERROR: KindInfo(
-        "curv_issues.findings.label_error",
+    LABEL_ISSUE: KindInfo(
+        "curv_issues.findings.label_issue",
         "A label that looks wrong to the probe. `flagged` in `scores.parquet` is true for exactly these rows.",
     ),
     DUPLICATE_CONFLICT: KindInfo(
@@ -100,7 +100,7 @@ KINDS: dict[str, KindInfo] = {
         "curv_issues.findings.leakage",
         "An image that also appears in the other split. Listed in a table of its own.",
         {
-            "overlap": ResultTable(
+            "leakage": ResultTable(
                 {
                     **PLACE,
                     "given": "text",

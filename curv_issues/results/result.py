@@ -1,23 +1,23 @@
 """AuditResult: what an audit found out, in memory and as a folder of files that other tools read.
 
-The folder is a contract, `schema_version` 1. Its files appear together or not at all; n samples, k classes, d features:
+The folder is a contract, `schema_version` 2. Its files appear together or not at all; n samples, k classes, d features:
 
     scores.parquet        a row a sample, in dataset order: row (int64), split and path (text or null), given and
                           suggested (class names), suspicion (float64 in [0, 1], high = suspect: a ranking, not a
-                          probability), flagged (bool: has a label_error finding), then a float64 column a raw score,
+                          probability), flagged (bool: has a label_issue finding), then a float64 column a raw score,
                           null where not measured. The metadata of a score's Arrow field tells its `direction` ("high"
                           or "low": which end is suspect), `source`, and what else is known of it
     findings.parquet      a row a finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
                           image_sha256 (decoded RGB pixels with their shape); one for each (row, kind)
-    conflicts.parquet     a row a member of a group of pictures that show the same under different labels, the most alike groups
+    conflicts.parquet     a row a member of a group of images that show the same under different labels, the most alike groups
                           first: group, row, split, path, given, suspect (bool), suggested, similarity (to the most similar other
                           member), test (identical bytes, identical pixels, near), then the evidence for the given label:
                           majority (share of the group), probability (the probe's, geometric mean over the group), neighbours
-                          (share of the nearest pictures outside)
+                          (share of the nearest images outside)
     duplicates.parquet    the same for groups under one label: group, row, split, path, given, similarity, test
-    pairs.parquet         a row a pair of pictures that were compared and are alike, the same or not, most alike first: first and
+    pairs.parquet         a row a pair of images that were compared and are alike, the same or not, most alike first: first and
                           second (rows), similarity (at least 0.5, or the threshold if that is lower), test, mirrored (bool)
-    overlap.parquet       with `against` only: a row a picture and one of another split that shows the same, those with
+    leakage.parquet       with `against` only: a row an image and one of another split that shows the same, those with
                           differing labels first: row, split, path, given, other_row, other_split, other_path,
                           other_given, similarity, test, mirrored, agree (bool)
     left_out.parquet      a row per file of a local folder that was not read: path (below the folder), reason
@@ -28,10 +28,10 @@ The folder is a contract, `schema_version` 1. Its files appear together or not a
                           in the summary
     embeddings.npy        float16, (n, d), numpy format: the probe's features
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
-    findings.png          contact sheet of the most suspect pictures; only if there is one
+    findings.png          contact sheet of the most suspect images; only if there is one
 
 Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts, duplicates, pairs,
-overlap and left_out.
+leakage and left_out.
 """
 
 from __future__ import annotations
@@ -54,11 +54,12 @@ from curv_issues.errors import UsageError
 from curv_issues.plugins import look_up
 from curv_issues.results.arrow import conform, json_ready, schema_of, scores_schema, to_arrow, trajectories_to_arrow
 from curv_issues.results.folder import opened_result, output_folder, parse_summary, replace_files, staged_result
-from curv_issues.results.kinds import KINDS, LABEL_ERROR
+from curv_issues.results.kinds import KINDS, LABEL_ISSUE
 from curv_issues.results.loading import read_parts
+from curv_issues.results.older import rename_files, upgrade_findings, upgrade_summary
 from curv_issues.results.tables import ALL_TABLES, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LONGEST_REASON = 500  # characters of what another library says about a corrupt file
 
 
@@ -254,8 +255,11 @@ class AuditResult:
         try:
             with opened_result(folder) as files:
                 summary = _read_summary(folder, files)
+                version = summary["schema_version"]
                 try:
-                    return cls(summary=summary, **read_parts(files, memory_map=memory_map))
+                    parts = read_parts(rename_files(files, version), memory_map=memory_map)
+                    parts["findings"] = upgrade_findings(parts["findings"], version)
+                    return cls(summary=upgrade_summary(summary, version), **parts)
                 except Exception as error:
                     raise _corrupt(folder, error) from error
         except OSError as error:
@@ -325,8 +329,8 @@ def _check_tables(result: AuditResult) -> None:
         if info.table_of_findings and set(getattr(result, info.table_of_findings)["row"]) != set(of_kind):
             raise UsageError(f"The {info.table_of_findings} table and the {kind} findings are not the same rows.")
     flagged = set(scores["row"][scores["flagged"]])
-    if flagged != set(findings["row"][findings["kind"] == LABEL_ERROR]):
-        raise UsageError(f"`flagged` in the scores table and the {LABEL_ERROR} findings are not the same rows.")
+    if flagged != set(findings["row"][findings["kind"] == LABEL_ISSUE]):
+        raise UsageError(f"`flagged` in the scores table and the {LABEL_ISSUE} findings are not the same rows.")
     for name in result.score_names:
         entries = result.score_metadata.get(name, {})
         if entries.get("direction") not in ("high", "low") or not entries.get("source"):

@@ -1,7 +1,7 @@
 """How much the input gradient of the training pass changes from epoch to epoch: a cheap relative of curvature.
 
 Curvature compares the input gradients at two inputs under the same weights. The training pass gives, at hardly any cost, those
-at two views of the picture under the weights of two epochs. Instead of whole gradients, a few random projections are kept: with
+at two views of the image under the weights of two epochs. Instead of whole gradients, a few random projections are kept: with
 directions r of +1 and -1, E[(r . g)^2] = ||g||^2.
 
 New in this package.

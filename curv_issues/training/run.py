@@ -14,7 +14,7 @@ from torch import nn
 
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
-from curv_issues.device import choose_device, compute_type, sensible_threads
+from curv_issues.device import choose_device, compute_type, limit_threads_for_small_batches
 from curv_issues.errors import UsageError, despite_interrupt, diverged
 from curv_issues.inputs.base import Inputs, ProbeSpec
 from curv_issues.inputs.images import ImageInputs
@@ -45,7 +45,7 @@ class ProbeRun:
         scores: raw scores by name, float64 (n,).
         score_metadata: direction, source, description and cost by score name.
         trajectories: tracked quantities by name, float32 (n, epochs), NaN where not measured.
-        pred_probs: float16 (n, k), of the clean pictures after the last epoch; in-sample.
+        pred_probs: float16 (n, k), of the clean images after the last epoch; in-sample.
         suggested: int64 (n,), the class other than the given one that the probe finds best in the end.
         reference_margin: how labels drawn at random fare, by epoch; see `ReferenceMargin.yardstick`.
         embeddings: float16 (n, d), inputs of the probe's last layer.
@@ -116,7 +116,7 @@ def run_probe(
     inputs, given = ImageInputs(data.images), torch.from_numpy(data.labels)
     labels = given if training_labels is None else torch.from_numpy(training_labels)
     clock = _Clock()
-    tell = _Teller(progress, len(data), recipe)
+    tell = _ProgressReporter(progress, len(data), recipe)
     epochs_done = 0
 
     def score_epoch(epoch: int) -> None:
@@ -140,8 +140,8 @@ def run_probe(
         epochs_done = epoch + 1
 
     complete = True
-    threads = sensible_threads(recipe.batch_size, resolution)
-    with threads, keeping_freed_memory(), own_random_state(options.seed):
+    threads = limit_threads_for_small_batches(recipe.batch_size, resolution)
+    with threads, keeping_freed_memory(), isolated_rng(options.seed):
         spec = inputs.spec(data.num_classes)
         probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
         check_probe(probe, spec, device)
@@ -229,14 +229,14 @@ def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None
             logits = probe(torch.zeros(2, *shape, device=device))
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UsageError(f"The probe cannot read pictures of shape {shape}: {reason}") from error
+            raise UsageError(f"The probe cannot read images of shape {shape}: {reason}") from error
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
         got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise UsageError(f"The probe must give logits of shape {wanted} for two pictures, got {got}.")
+        raise UsageError(f"The probe must give logits of shape {wanted} for two images, got {got}.")
     if len(seen) != 1 or len(seen[0]) != 2:
         raise UsageError(
             f"The probe's head ({type(head).__name__}), whose inputs are the embeddings, must be used once a batch, "
-            f"on one row a picture; name its last layer `head`."
+            f"on one row an image; name its last layer `head`."
         )
 
 
@@ -261,7 +261,7 @@ def _evaluate_now(
 
 
 @contextmanager
-def own_random_state(seed: int) -> Iterator[None]:
+def isolated_rng(seed: int) -> Iterator[None]:
     """Initial weights and dropout draw from torch's global generator: seed it inside, leave the user's untouched."""
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):
@@ -284,7 +284,7 @@ class _Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-class _Teller:
+class _ProgressReporter:
     """Turns what training and scoring report into `Progress`, as work done of all work."""
 
     def __init__(self, progress: ProgressCallback | None, num_samples: int, recipe: Recipe) -> None:

@@ -8,26 +8,26 @@ from PIL import Image
 
 import curv_issues
 from curv_issues import DatasetError, UsageError, from_arrays
-from tests.duplicates.pictures import textured
+from tests.duplicates.images import textured
 from tests.small import make_data
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An image folder of two splits; two pictures of test stand in train, one of them under another label."""
-    pictures = textured(26)
+    """An image folder of two splits; two images of test stand in train, one of them under another label."""
+    images = textured(26)
     for split, rows in (("train", range(20)), ("test", (3, 20, 21, 22, 23, 24, 8))):
         for row in rows:
             label = "odd" if row % 2 and (split, row) != ("test", 3) else "even"
             (tmp_path / split / label).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pictures[row]).save(tmp_path / split / label / f"{row:02}.png")
+            Image.fromarray(images[row]).save(tmp_path / split / label / f"{row:02}.png")
     return tmp_path
 
 
 def test_another_split_of_the_same_dataset(folder: Path) -> None:
     result = curv_issues.audit(str(folder), epochs=1, device="cpu", against="test")
-    table = result.overlap
-    assert result.summary["against"]["split"] == "test"
+    table = result.leakage
+    assert result.summary["other_split"]["split"] == "test"
     assert [Path(path).name for path in table["path"]] == ["03.png", "08.png"]
     assert table[["given", "other_given", "agree"]].to_numpy().tolist() == [["odd", "even", False], ["even", "even", True]]
     assert table["test"].tolist() == ["identical bytes"] * 2
@@ -37,12 +37,12 @@ def test_another_split_of_the_same_dataset(folder: Path) -> None:
 
 def test_another_dataset(folder: Path) -> None:
     result = curv_issues.audit(str(folder), epochs=1, device="cpu", against=Path(folder) / "test")
-    assert len(result.overlap) == 2
+    assert len(result.leakage) == 2
 
 
 def test_the_other_is_read_at_the_same_resolution(folder: Path) -> None:
     result = curv_issues.audit(str(folder), epochs=1, device="cpu", against="test", resolution=24)
-    assert len(result.overlap) == 2
+    assert len(result.leakage) == 2
 
 
 def test_errors_come_before_the_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

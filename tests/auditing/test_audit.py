@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import curv_issues
 from curv_issues import AuditInterrupted, AuditResult, DatasetError, UsageError, audit, flip_labels, from_arrays
 from curv_issues.auditing.summary import notes_on, versions
-from curv_issues.findings.looked_wrong import looked_wrong
+from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import rank_by_margins
 from curv_issues.option import option_names
 from curv_issues.options import FindingOptions, TrainingOptions
@@ -82,14 +82,14 @@ def test_the_result_keeps_the_contract() -> None:
     assert (scores["given"] != scores["suggested"]).all()
     assert scores["suspicion"].between(0, 1).all()
     assert scores[list(SCORES)].notna().all().all()
-    wrong = looked_wrong(result.trajectories["margin"], result.summary["reference_margin"])
+    wrong = compare_with_null(result.trajectories["margin"], result.summary["reference_margin"])
     ranking = rank_by_margins(result.trajectories["margin"], wrong.unmemorised_epochs)
     np.testing.assert_allclose(scores["suspicion"], ranking.suspicion)
     memorised = (scores["final_margin"][wrong.mask] > 0).mean()
-    assert result.summary["ranking"] == {"score": "default", "epochs": ranking.epochs, "memorised_share": memorised}
+    assert result.summary["ranking"] == {"score": "default", "epochs": ranking.epochs, "memorised_fraction": memorised}
 
     assert result.findings["suspicion"].is_monotonic_decreasing
-    findings = result.findings[result.findings["kind"] == "label_error"]
+    findings = result.findings[result.findings["kind"] == "label_issue"]
     assert set(findings["row"]) == set(scores.loc[scores["flagged"], "row"])
     merged = findings.merge(scores, on="row", suffixes=("", "_score"))
     for column in ("given", "suggested", "suspicion"):
@@ -119,11 +119,11 @@ def test_the_summary_tells_how_it_was_done() -> None:
     assert summary["seed"] == 0
     kinds = result.findings["kind"].value_counts()
     assert summary["num_findings"] == {
-        "label_error": kinds["label_error"],
+        "label_issue": kinds["label_issue"],
         "duplicate_conflict": kinds.get("duplicate_conflict", 0),
     }
-    assert summary["cut_off"]["rule"] == "share"
-    assert summary["cut_off"]["num_flagged"] == kinds["label_error"] == 90
+    assert summary["cut_off"]["rule"] == "fraction"
+    assert summary["cut_off"]["num_flagged"] == kinds["label_issue"] == 90
     assert summary["notes"] == []
     assert {"load", "train", "score", "compare", "find"} == set(summary["seconds"])
     assert all(value >= 0 for value in summary["seconds"].values())
@@ -275,7 +275,7 @@ def test_what_was_left_out_is_noted() -> None:
     changed = data.__class__(**{**vars(data), "source": source})
     assert notes_on(changed) == [
         FEW.format(10),
-        "1 picture could not be read and was left out.",
+        "1 image could not be read and was left out.",
         "2 samples without a label were left out.",
     ]
 

@@ -1,4 +1,4 @@
-"""What an audit tells of pictures that show the same."""
+"""What an audit tells of images that show the same."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import pandas as pd
 import pytest
 
 from curv_issues import AuditInterrupted, AuditResult, audit, from_arrays
-from curv_issues.auditing.rejudge import find_again
+from curv_issues.auditing.rejudge import rejudge
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.base import NEAR, PIXELS
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA
 from curv_issues.progress import Progress
-from tests.duplicates.pictures import brighter, recompressed, textured
+from tests.duplicates.images import brighter, recompressed, textured
 from tests.small import make_data
 
 MODULE = importlib.import_module("curv_issues.auditing.audit")  # the attribute of the package is the function
 DIFFERENT = 90
 NAMES = ["dog", "cat", "bird"]
 
-# What follows the different pictures: which of them each shows, changed or not, and how far its label is from that one's.
+# What follows the different images: which of them each shows, changed or not, and how far its label is from that one's.
 COPIES = [
     (4, False, 1),
     (10, False, 0),
@@ -40,13 +40,13 @@ ALIKE = {(10, 91), (31, 93)}
 
 @functools.cache
 def planted_data() -> LabeledData:
-    """Textured pictures of three classes that differ in their channels, and copies of some."""
+    """Textured images of three classes that differ in their channels, and copies of some."""
     labels = np.arange(DIFFERENT) % 3
-    pictures = textured(DIFFERENT, seed=5) - 50
-    pictures[np.arange(DIFFERENT), :, :, labels] += 60
-    images = list(pictures)
+    originals = textured(DIFFERENT, seed=5) - 50
+    originals[np.arange(DIFFERENT), :, :, labels] += 60
+    images = list(originals)
     for shown, is_changed, _ in COPIES:
-        images.append(recompressed(brighter(pictures[shown]))[:, ::-1] if is_changed else pictures[shown])
+        images.append(recompressed(brighter(originals[shown]))[:, ::-1] if is_changed else originals[shown])
     given = [*labels, *((labels[i] + step) % 3 for i, _, step in COPIES)]
     return from_arrays(np.stack(images), np.array(given), class_names=NAMES, resolution=32)
 
@@ -97,7 +97,7 @@ def test_the_label_that_its_class_speaks_for_is_suggested() -> None:
 def test_conflicts_are_findings_beside_the_label_errors() -> None:
     result = planted()
     findings, scores = result.findings, result.scores
-    errors, conflicts = (findings[findings["kind"] == kind] for kind in ("label_error", "duplicate_conflict"))
+    errors, conflicts = (findings[findings["kind"] == kind] for kind in ("label_issue", "duplicate_conflict"))
     assert len(errors) + len(conflicts) == len(findings)
     assert sorted(conflicts["row"]) == sorted(result.conflicts["row"])
     assert set(errors["row"]) == set(scores.loc[scores["flagged"], "row"])
@@ -112,7 +112,7 @@ def test_conflicts_are_findings_beside_the_label_errors() -> None:
 
 def test_flags_and_suspicion_are_those_of_an_audit_that_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     result = planted()
-    monkeypatch.setattr(MODULE, "compare_pictures", lambda *_, **__: None)
+    monkeypatch.setattr(MODULE, "compare_images", lambda *_, **__: None)
     without = audit(planted_data(), epochs=3, cut_off="10%", duplicates=True)
     pd.testing.assert_frame_equal(without.scores, result.scores.drop(columns=SCORE))
     flagged = result.scores.set_index("row").loc[result.conflicts["row"], "flagged"]
@@ -132,14 +132,14 @@ def test_conflict_similarity_is_a_score_like_others() -> None:
     assert (values[in_conflict] >= threshold).all()
     assert (values[~in_conflict] < threshold).all()
     np.testing.assert_array_equal(values[[4, 90, 42, 96]], 1.0)
-    assert (values[~in_conflict] > 0).any()  # pictures that were compared and found to differ
+    assert (values[~in_conflict] > 0).any()  # images that were compared and found to differ
 
 
 def test_the_summary_counts_them() -> None:
     result = planted()
     flagged = int(result.scores["flagged"].sum())
     assert 9 <= flagged <= 13  # a tenth; copies may tie
-    assert result.summary["num_findings"] == {"label_error": flagged, "duplicate_conflict": 8}
+    assert result.summary["num_findings"] == {"label_issue": flagged, "duplicate_conflict": 8}
     told = dict(result.summary["duplicates"])
     assert told.pop("threshold") >= 0.9
     assert told.pop("pairs_compared") >= DIFFERENT
@@ -151,23 +151,23 @@ def test_saved_loaded_and_judged_anew_they_are_the_same(tmp_path: Path) -> None:
     result = planted()
     result.save(tmp_path / "out")
     loaded = AuditResult.load(tmp_path / "out")
-    again = find_again(loaded, cut_off="20%")
+    again = rejudge(loaded, cut_off="20%")
     for table in ("conflicts", "duplicates", "pairs"):
         pd.testing.assert_frame_equal(getattr(loaded, table), getattr(result, table))
         pd.testing.assert_frame_equal(getattr(again, table), getattr(result, table))
     assert loaded.score_metadata == result.score_metadata
     more = int(again.scores["flagged"].sum())
     assert more > result.scores["flagged"].sum()
-    assert again.summary["num_findings"] == {"label_error": more, "duplicate_conflict": 8}
-    assert again.findings["kind"].value_counts().to_dict() == {"label_error": more, "duplicate_conflict": 8}
+    assert again.summary["num_findings"] == {"label_issue": more, "duplicate_conflict": 8}
+    assert again.findings["kind"].value_counts().to_dict() == {"label_issue": more, "duplicate_conflict": 8}
 
 
-def test_pictures_that_all_differ_are_told_to() -> None:
+def test_images_that_all_differ_are_told_to() -> None:
     data = from_arrays(textured(40, seed=6), np.arange(40) % 2, class_names=["a", "b"], resolution=32)
     result = audit(data, epochs=1, cut_off="10%", duplicates=True)
     assert (len(result.conflicts), len(result.duplicates)) == (0, 0)
-    assert (result.findings["kind"] == "label_error").all()
-    assert result.summary["num_findings"] == {"label_error": len(result.findings), "duplicate_conflict": 0}
+    assert (result.findings["kind"] == "label_issue").all()
+    assert result.summary["num_findings"] == {"label_issue": len(result.findings), "duplicate_conflict": 0}
     told = result.summary["duplicates"]
     assert [told[kind] for kind in ("conflict_groups", "same_label_groups", "same_label_rows")] == [0, 0, 0]
     assert (result.scores[SCORE] < told["threshold"]).all()
@@ -177,9 +177,9 @@ def check_without_comparison(result: AuditResult | None, folder: Path) -> AuditR
     """A result that tells nothing of duplicates and can be saved."""
     assert result is not None
     assert (len(result.conflicts), len(result.duplicates)) == (0, 0)
-    assert (result.findings["kind"] == "label_error").all()
+    assert (result.findings["kind"] == "label_issue").all()
     assert result.summary["duplicates"] is None
-    assert result.summary["num_findings"] == {"label_error": len(result.findings), "duplicate_conflict": 0}
+    assert result.summary["num_findings"] == {"label_issue": len(result.findings), "duplicate_conflict": 0}
     assert SCORE not in result.score_names
     assert SCORE not in result.score_metadata
     result.save(folder)
@@ -191,7 +191,7 @@ def test_ctrl_c_in_the_comparison_carries_the_ranking(monkeypatch: pytest.Monkey
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(MODULE, "compare_pictures", interrupt)
+    monkeypatch.setattr(MODULE, "compare_images", interrupt)
     with pytest.raises(AuditInterrupted) as caught:
         audit(make_data(40), epochs=2, cut_off="10%", duplicates=True)
     result = check_without_comparison(caught.value.result, tmp_path / "out")
@@ -205,7 +205,7 @@ def test_after_ctrl_c_in_training_nothing_is_compared(monkeypatch: pytest.Monkey
         if progress.stage == "train" and progress.epoch == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(MODULE, "compare_pictures", lambda *_, **__: pytest.fail("compared"))
+    monkeypatch.setattr(MODULE, "compare_images", lambda *_, **__: pytest.fail("compared"))
     with pytest.raises(AuditInterrupted) as caught:
         audit(make_data(40), epochs=4, cut_off="10%", duplicates=True, progress=tell)
     result = check_without_comparison(caught.value.result, tmp_path / "out")
@@ -225,4 +225,4 @@ def test_another_split_is_compared_with_the_threshold_of_the_duplicates(monkeypa
     audit(planted_data(), against=planted_data(), epochs=1, duplicates=False)
     audit(planted_data(), against=planted_data(), epochs=1, duplicate_threshold=0.77)
     assert used == [result.summary["duplicates"]["threshold"], None, 0.77]
-    assert result.summary["against"]["threshold"] == used[0]
+    assert result.summary["other_split"]["threshold"] == used[0]

@@ -7,13 +7,13 @@ import pytest
 import curv_issues
 from curv_issues import UsageError, find_duplicates, from_arrays
 from curv_issues.results.tables import TABLES as RESULT_TABLES
-from tests.duplicates.pictures import textured
+from tests.duplicates.images import textured
 
-PICTURES = textured(60)
+IMAGES = textured(60)
 
 
 def copied() -> curv_issues.LabeledData:
-    images = np.concatenate([PICTURES, PICTURES[[3, 5, 8, 8]]])
+    images = np.concatenate([IMAGES, IMAGES[[3, 5, 8, 8]]])
     labels = np.concatenate([np.arange(60) % 3, [1, 2, 2, 0]])  # 3 was 0, 5 was 2, 8 was 2
     return from_arrays(images, labels)
 

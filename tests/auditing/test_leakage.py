@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 import curv_issues
-from curv_issues import LabeledData, UsageError, find_overlap, from_arrays
+from curv_issues import LabeledData, UsageError, find_leakage, from_arrays
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
 from curv_issues.results.tables import TABLES as RESULT_TABLES
-from tests.duplicates.pictures import brighter, textured
+from tests.duplicates.images import brighter, textured
 
-PICTURES = textured(60)
+IMAGES = textured(60)
 NAMES = ("cat", "dog", "owl")
 
 
@@ -22,13 +22,13 @@ def data_of(images: np.ndarray, labels: list[int], **changes: object) -> Labeled
 
 @pytest.fixture
 def ours() -> LabeledData:
-    return data_of(np.concatenate([PICTURES[:30], PICTURES[[4, 4]]]), [i % 3 for i in range(30)] + [1, 0])
+    return data_of(np.concatenate([IMAGES[:30], IMAGES[[4, 4]]]), [i % 3 for i in range(30)] + [1, 0])
 
 
 @pytest.fixture
 def theirs() -> LabeledData:
-    copies = [PICTURES[7], PICTURES[4], PICTURES[4], PICTURES[9][:, ::-1], brighter(PICTURES[[11]])[0]]
-    return data_of(np.concatenate([PICTURES[40:], copies]), [i % 3 for i in range(20)] + [1, 0, 0, 2, 2])
+    copies = [IMAGES[7], IMAGES[4], IMAGES[4], IMAGES[9][:, ::-1], brighter(IMAGES[[11]])[0]]
+    return data_of(np.concatenate([IMAGES[40:], copies]), [i % 3 for i in range(20)] + [1, 0, 0, 2, 2])
 
 
 def listed(table: pd.DataFrame) -> set[tuple[int, int, str, str, bool]]:
@@ -36,9 +36,9 @@ def listed(table: pd.DataFrame) -> set[tuple[int, int, str, str, bool]]:
     return set(table[columns].itertuples(index=False, name=None))
 
 
-def test_pictures_of_both_with_both_labels(ours: LabeledData, theirs: LabeledData) -> None:
-    table, threshold = find_overlap(ours, theirs, device="cpu")
-    assert list(table.columns) == RESULT_TABLES["overlap"].names
+def test_images_of_both_with_both_labels(ours: LabeledData, theirs: LabeledData) -> None:
+    table, threshold = find_leakage(ours, theirs, device="cpu")
+    assert list(table.columns) == RESULT_TABLES["leakage"].names
     assert threshold == 0.9
     # row 4 and its two copies under other labels all stand in the other, where both copies carry one label and count once
     copies = {(4, 21, "dog", "cat", False), (30, 21, "dog", "cat", False), (31, 21, "cat", "cat", True)}
@@ -54,14 +54,14 @@ def test_pictures_of_both_with_both_labels(ours: LabeledData, theirs: LabeledDat
 
 
 def test_copies_of_one_row_are_in_the_order_of_the_other_split() -> None:
-    ours, theirs = data_of(PICTURES[:20], [0] * 20), data_of(np.concatenate([PICTURES[20:40], PICTURES[[3, 3]]]), [1] * 21 + [2])
-    table, _ = find_overlap(ours, theirs, device="cpu")
+    ours, theirs = data_of(IMAGES[:20], [0] * 20), data_of(np.concatenate([IMAGES[20:40], IMAGES[[3, 3]]]), [1] * 21 + [2])
+    table, _ = find_leakage(ours, theirs, device="cpu")
     assert table[["row", "other_row", "other_given"]].values.tolist() == [[3, 20, "dog"], [3, 21, "owl"]]
 
 
 def test_turned_round_the_sides_are_exchanged(ours: LabeledData, theirs: LabeledData) -> None:
-    there, _ = find_overlap(ours, theirs, device="cpu")
-    back, _ = find_overlap(theirs, ours, device="cpu")
+    there, _ = find_leakage(ours, theirs, device="cpu")
+    back, _ = find_leakage(theirs, ours, device="cpu")
     assert {(b, a) for a, b in zip(back["row"], back["other_row"], strict=True)} >= {
         (a, b) for a, b in zip(there["row"], there["other_row"], strict=True) if a not in (30, 31)
     }
@@ -70,47 +70,47 @@ def test_turned_round_the_sides_are_exchanged(ours: LabeledData, theirs: Labeled
 def test_identical_files_are_told(ours: LabeledData, theirs: LabeledData) -> None:
     mine, other = np.array(ours.file_sha256), np.array(theirs.file_sha256)
     mine[7] = other[20] = "f" * 64
-    table, _ = find_overlap(replace(ours, file_sha256=mine), replace(theirs, file_sha256=other), device="cpu")
+    table, _ = find_leakage(replace(ours, file_sha256=mine), replace(theirs, file_sha256=other), device="cpu")
     assert table.set_index("row")["test"][7] == BYTES
 
 
 def test_labels_are_compared_by_name(ours: LabeledData, theirs: LabeledData) -> None:
     renamed = replace(theirs, class_names=("dog", "cat", "bird"))
-    table, _ = find_overlap(ours, renamed, device="cpu")
+    table, _ = find_leakage(ours, renamed, device="cpu")
     assert not table.set_index("row")["agree"][7]
 
 
 def test_nothing_in_common(ours: LabeledData) -> None:
-    table, _ = find_overlap(ours, data_of(textured(20, seed=9), [0, 1] * 10), device="cpu")
+    table, _ = find_leakage(ours, data_of(textured(20, seed=9), [0, 1] * 10), device="cpu")
     assert len(table) == 0
-    assert list(table.columns) == RESULT_TABLES["overlap"].names
+    assert list(table.columns) == RESULT_TABLES["leakage"].names
 
 
 def test_errors(ours: LabeledData, theirs: LabeledData) -> None:
     with pytest.raises(UsageError, match="decoded at 32 pixels, those to compare them with at 16; load both"):
-        find_overlap(ours, replace(theirs, images=np.ascontiguousarray(theirs.images[:, ::2, ::2])))
+        find_leakage(ours, replace(theirs, images=np.ascontiguousarray(theirs.images[:, ::2, ::2])))
     with pytest.raises(UsageError, match="duplicate_threshold must be above 0 and at most 1, got 3"):
-        find_overlap(ours, theirs, threshold=3)
+        find_leakage(ours, theirs, threshold=3)
 
 
 def test_an_audit_lists_them(ours: LabeledData, theirs: LabeledData, tmp_path) -> None:
     result = curv_issues.audit(ours, epochs=2, device="cpu", against=theirs)
-    table, threshold = find_overlap(ours, theirs, threshold=result.summary["duplicates"]["threshold"], device="cpu")
-    pd.testing.assert_frame_equal(result.overlap, table, check_dtype=False)
-    against = result.summary["against"]
+    table, threshold = find_leakage(ours, theirs, threshold=result.summary["duplicates"]["threshold"], device="cpu")
+    pd.testing.assert_frame_equal(result.leakage, table, check_dtype=False)
+    against = result.summary["other_split"]
     assert (against["n"], against["rows"], against["other_rows"], against["differing_rows"]) == (25, 6, 4, 3)
     assert (against["threshold"], against["fingerprint"]) == (threshold, theirs.fingerprint)
     result.save(tmp_path)
     again = curv_issues.AuditResult.load(tmp_path)
-    pd.testing.assert_frame_equal(again.overlap, result.overlap)
-    pd.testing.assert_frame_equal(curv_issues.find_again(again, cut_off="5%").overlap, result.overlap)
+    pd.testing.assert_frame_equal(again.leakage, result.leakage)
+    pd.testing.assert_frame_equal(curv_issues.rejudge(again, cut_off="5%").leakage, result.leakage)
 
 
 def test_without_a_search_for_duplicates_too(ours: LabeledData, theirs: LabeledData) -> None:
     result = curv_issues.audit(ours, epochs=1, device="cpu", duplicates=False, against=theirs)
-    assert len(result.overlap) == 6
+    assert len(result.leakage) == 6
     assert result.summary["duplicates"] is None
 
 
 def test_an_audit_without_it_has_none(ours: LabeledData) -> None:
-    assert curv_issues.audit(ours, epochs=1, device="cpu").overlap is None
+    assert curv_issues.audit(ours, epochs=1, device="cpu").leakage is None

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import curv_issues
-from curv_issues.auditing.rejudge import find_again, only_kind
+from curv_issues.auditing.rejudge import only_kind, rejudge
 from curv_issues.errors import UsageError
 from curv_issues.results.result import AuditResult
 from tests.small import make_data
@@ -25,12 +25,12 @@ def result() -> AuditResult:
 @pytest.fixture(autouse=True)
 def _no_training(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     request.getfixturevalue("result")  # it alone may train
-    for target in ("run.train_probe", "run.run_probe", "training.train_probe", "scoring.scoring_pass"):
-        monkeypatch.setattr(f"curv_issues.{target}", lambda *_args, **_options: pytest.fail("nothing was to be computed"))
+    for target in ("run.train_probe", "run.run_probe", "loop.train_probe", "scoring.scoring_pass"):
+        monkeypatch.setattr(f"curv_issues.training.{target}", lambda *_args, **_options: pytest.fail("nothing was to be computed"))
 
 
 def test_the_same_options_give_the_same_result(result: AuditResult) -> None:
-    again = find_again(result, cut_off="10%")
+    again = rejudge(result, cut_off="10%")
     pd.testing.assert_frame_equal(again.scores, result.scores)
     pd.testing.assert_frame_equal(again.findings, result.findings)
     assert again.summary == result.summary
@@ -40,7 +40,7 @@ def test_the_same_options_give_the_same_result(result: AuditResult) -> None:
 @pytest.mark.parametrize(("cut_off", "count"), [("0%", 0), ("2%", 1), ("50%", 25), ("100%", 50), (1.0, 0), (0.0, 50)])
 def test_another_cut_off_changes_flags_and_findings_only(result: AuditResult, cut_off: str | float, count: int) -> None:
     before = copy.deepcopy(result.summary)
-    again = find_again(result, cut_off=cut_off)
+    again = rejudge(result, cut_off=cut_off)
     assert again.scores["flagged"].sum() == len(again.findings) == count
     flagged = again.scores[again.scores["flagged"]]
     assert set(flagged["row"]) == set(again.findings["row"])
@@ -49,7 +49,7 @@ def test_another_cut_off_changes_flags_and_findings_only(result: AuditResult, cu
     same = [*FIXED, "suspicion", *result.score_names]
     pd.testing.assert_frame_equal(again.scores[same], result.scores[same])
     np.testing.assert_array_equal(again.pred_probs, result.pred_probs)
-    assert again.summary["num_findings"]["label_error"] == count
+    assert again.summary["num_findings"]["label_issue"] == count
     assert again.summary["options"] == {**before["options"], "cut_off": cut_off}
     assert again.summary["cut_off"]["num_flagged"] == count
     assert result.summary == before  # the old one is left alone
@@ -57,38 +57,38 @@ def test_another_cut_off_changes_flags_and_findings_only(result: AuditResult, cu
 
 
 def test_another_score_ranks_anew(result: AuditResult) -> None:
-    again = find_again(result, score="final_loss", cut_off="10%")
+    again = rejudge(result, score="final_loss", cut_off="10%")
     loss = again.scores["final_loss"]
     assert (again.scores["suspicion"].rank() == loss.rank()).all()
     assert again.scores.loc[again.scores["flagged"], "final_loss"].min() >= loss.nlargest(5).min()
     assert again.summary["options"]["score"] == "final_loss"
-    low = find_again(result, score="margin", cut_off="10%")
+    low = rejudge(result, score="margin", cut_off="10%")
     assert (low.scores["suspicion"].rank() == (-low.scores["margin"]).rank()).all()
     pd.testing.assert_frame_equal(again.scores[[*FIXED, *result.score_names]], result.scores[[*FIXED, *result.score_names]])
 
 
 def test_a_loaded_result_is_as_good(result: AuditResult, tmp_path: Path) -> None:
     result.save(tmp_path / "out")
-    loaded = find_again(AuditResult.load(tmp_path / "out"), score="residual", cut_off=0.7)
-    direct = find_again(result, score="residual", cut_off=0.7)
+    loaded = rejudge(AuditResult.load(tmp_path / "out"), score="residual", cut_off=0.7)
+    direct = rejudge(result, score="residual", cut_off=0.7)
     pd.testing.assert_frame_equal(loaded.findings, direct.findings)
     pd.testing.assert_frame_equal(loaded.scores, direct.scores)
 
 
 def test_wrong_options(result: AuditResult) -> None:
     with pytest.raises(UsageError, match="Unknown score 'luck'; choose one of: default"):
-        find_again(result, score="luck")
+        rejudge(result, score="luck")
     with pytest.raises(UsageError, match="cut_off must be 'auto'"):
-        find_again(result, cut_off=2)
+        rejudge(result, cut_off=2)
 
 
 def test_doubts_come_and_go_with_the_automatic_cut_off(result: AuditResult) -> None:
-    automatic = find_again(result)
+    automatic = rejudge(result)
     note = automatic.summary["cut_off"]["note"]
     assert note.startswith(("Trained for 2 of the 40 epochs", "More than half of the labels"))
     assert automatic.summary["notes"] == [*result.summary["notes"], note]
-    assert find_again(automatic).summary["notes"] == automatic.summary["notes"]
-    assert find_again(automatic, cut_off="10%").summary["notes"] == result.summary["notes"]
+    assert rejudge(automatic).summary["notes"] == automatic.summary["notes"]
+    assert rejudge(automatic, cut_off="10%").summary["notes"] == result.summary["notes"]
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +111,9 @@ class TestAnotherThreshold:
         pair = result.pairs[(result.pairs["first"] == 8) & (result.pairs["second"] == 51)]
         return float(pair["similarity"].iloc[0])
 
-    def test_more_pictures_are_the_same_below_it(self, copied: AuditResult) -> None:
+    def test_more_images_are_the_same_below_it(self, copied: AuditResult) -> None:
         before = copy.deepcopy(copied.summary)
-        again = find_again(copied, cut_off="10%", duplicate_threshold=self.similarity(copied) - 1e-6)
+        again = rejudge(copied, cut_off="10%", duplicate_threshold=self.similarity(copied) - 1e-6)
         assert {3, 8, 50, 51} <= set(again.conflicts["row"])
         found = again.findings[again.findings["kind"] == "duplicate_conflict"]
         assert set(found["row"]) == set(again.conflicts["row"])
@@ -123,40 +123,40 @@ class TestAnotherThreshold:
         assert again.summary["duplicates"]["pairs_compared"] == before["duplicates"]["pairs_compared"]
         assert again.summary["options"]["duplicate_threshold"] == self.similarity(copied) - 1e-6
         assert copied.summary == before
-        back = find_again(again, duplicate_threshold=0.9999)
+        back = rejudge(again, duplicate_threshold=0.9999)
         pd.testing.assert_frame_equal(back.conflicts, copied.conflicts)
         pd.testing.assert_frame_equal(back.findings, copied.findings)
 
     def test_without_one_the_groups_stay(self, copied: AuditResult) -> None:
-        pd.testing.assert_frame_equal(find_again(copied, cut_off="50%").conflicts, copied.conflicts)
+        pd.testing.assert_frame_equal(rejudge(copied, cut_off="50%").conflicts, copied.conflicts)
 
     def test_it_works_on_a_saved_result(self, copied: AuditResult, tmp_path: Path) -> None:
         copied.save(tmp_path)
         threshold = self.similarity(copied) - 1e-6
-        again = find_again(AuditResult.load(tmp_path), duplicate_threshold=threshold)
-        pd.testing.assert_frame_equal(again.conflicts, find_again(copied, duplicate_threshold=threshold).conflicts)
+        again = rejudge(AuditResult.load(tmp_path), duplicate_threshold=threshold)
+        pd.testing.assert_frame_equal(again.conflicts, rejudge(copied, duplicate_threshold=threshold).conflicts)
 
     def test_pairs_that_were_not_kept_are_not_guessed(self, copied: AuditResult) -> None:
         with pytest.raises(
             UsageError, match=r"duplicate_threshold must be at least 0\.5 here, as less similar pairs were not kept"
         ):
-            find_again(copied, duplicate_threshold=0.4)
+            rejudge(copied, duplicate_threshold=0.4)
         with pytest.raises(UsageError, match="duplicate_threshold must be above 0 and at most 1, got 2"):
-            find_again(copied, duplicate_threshold=2)
+            rejudge(copied, duplicate_threshold=2)
 
     def test_an_audit_without_search(self, result: AuditResult) -> None:
         changed = copy.deepcopy(result)
         changed.summary["duplicates"] = None
         with pytest.raises(UsageError, match="made without looking for duplicates; audit again with duplicates=True"):
-            find_again(changed, duplicate_threshold=0.9)
+            rejudge(changed, duplicate_threshold=0.9)
 
 
 def test_the_findings_of_one_kind(copied: AuditResult) -> None:
-    both = find_again(copied, cut_off="10%")
+    both = rejudge(copied, cut_off="10%")
     count = dict(both.findings["kind"].value_counts())
-    assert count.keys() == {"label_error", "duplicate_conflict"}
-    errors, conflicts = (only_kind(both, kind) for kind in ("label_error", "duplicate_conflict"))
-    assert errors.findings["kind"].tolist() == ["label_error"] * count["label_error"]
+    assert count.keys() == {"label_issue", "duplicate_conflict"}
+    errors, conflicts = (only_kind(both, kind) for kind in ("label_issue", "duplicate_conflict"))
+    assert errors.findings["kind"].tolist() == ["label_issue"] * count["label_issue"]
     assert errors.conflicts.empty
     assert conflicts.findings["kind"].tolist() == ["duplicate_conflict"] * count["duplicate_conflict"]
     pd.testing.assert_frame_equal(conflicts.conflicts, both.conflicts)
@@ -182,16 +182,16 @@ def test_the_findings_of_one_kind(copied: AuditResult) -> None:
 def test_a_summary_that_lacks_what_is_needed(result: AuditResult, name: str, value: object) -> None:
     hostile = result.with_extras(**{name: value})
     with pytest.raises(UsageError, match=r"^(This result|The summary of this result) lacks .*run the audit again"):
-        find_again(hostile, duplicate_threshold=0.95 if name == "duplicates" else None)
+        rejudge(hostile, duplicate_threshold=0.95 if name == "duplicates" else None)
 
 
 def test_a_result_without_margins(result: AuditResult) -> None:
     hostile = dataclasses.replace(result, trajectories={"loss": result.trajectories["loss"]})
     with pytest.raises(UsageError, match="lacks the margins"):
-        find_again(hostile)
+        rejudge(hostile)
 
 
 @pytest.mark.parametrize("wrong", [None, 5, b"out", "out"])
 def test_what_is_not_a_result_is_named(wrong: object) -> None:
     with pytest.raises(UsageError, match=rf"^Expected an AuditResult, .* but got {type(wrong).__name__}\.$"):
-        find_again(wrong)  # type: ignore[arg-type]
+        rejudge(wrong)  # type: ignore[arg-type]

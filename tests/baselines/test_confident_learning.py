@@ -20,7 +20,7 @@ OPTIONS = TrainingOptions(epochs=2, probe=linear_probe)
 
 
 class Rote(nn.Module):
-    """Knows every picture it was trained on by heart: +9 for the label it was shown with, 0 everywhere for others."""
+    """Knows every image it was trained on by heart: +9 for the label it was shown with, 0 everywhere for others."""
 
     def __init__(self, spec: ProbeSpec, answers: dict[bytes, int]) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Rote(nn.Module):
         self.head = nn.Linear(1, spec.num_classes)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        keys = [picture.mul(255).round().byte().numpy().tobytes() for picture in inputs]
+        keys = [image.mul(255).round().byte().numpy().tobytes() for image in inputs]
         if self.training:
             self.seen.update(keys)
         logits = torch.zeros(len(keys), self.k)

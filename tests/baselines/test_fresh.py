@@ -105,7 +105,7 @@ def test_a_module_of_the_users_is_copied_each_time() -> None:
     assert weights(fresh.train(ALL, seed=0)) == weights(first)
 
 
-def test_logits_are_of_clean_pictures_in_evaluation_mode() -> None:
+def test_logits_are_of_clean_images_in_evaluation_mode() -> None:
     fresh = FreshProbes(DATA, options(shift=3))
     network = fresh.train(ALL, seed=0).eval()
     part = np.array([30, 2, 17])

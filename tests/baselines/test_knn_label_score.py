@@ -68,7 +68,7 @@ def test_other_features_are_refused(features: np.ndarray) -> None:
 def test_what_datalab_only_prints_is_raised() -> None:
     with pytest.raises(AuditError, match=r"cleanlab's Datalab could not score the labels from features: Error.*n_neighbors"):
         knn_label_score(make_data(9), TrainingOptions(epochs=1, probe=linear_probe))
-    # of many identical pictures, one under a label of its own: Datalab takes it for one of its own neighbours, and it is none
+    # of many identical images, one under a label of its own: Datalab takes it for one of its own neighbours, and it is none
     alone = replace(DATA, labels=np.where(np.arange(60) == 59, 2, DATA.labels % 2))
     with pytest.raises(AuditError, match=r"could not score the labels from features: Error.*between 0 and 1"):
         knn_label_score(alone, OPTIONS, features=np.zeros((60, 2)))

@@ -45,7 +45,7 @@ def test_every_sample_is_in_and_out_at_least_once(num_models: int, ratio: float)
     np.testing.assert_array_equal(result.scores["memorization"], memorization_scores(result.info["is_correct"], is_trained))
 
 
-def test_a_wrong_label_among_pictures_that_can_be_told_apart_is_memorised() -> None:
+def test_a_wrong_label_among_images_that_can_be_told_apart_is_memorised() -> None:
     labels = DATA.labels.copy()
     labels[[4, 11]] = (labels[[4, 11]] + 1) % 3
     data = replace(DATA, labels=labels)

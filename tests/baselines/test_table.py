@@ -33,7 +33,7 @@ TRAININGS = {"confident_learning": 5, "knn_label_score": 1, "ssft": 2, "aum_thre
 
 
 def planted() -> tuple[LabeledData, np.ndarray]:
-    """240 pictures of three classes that can be told apart, a tenth under a wrong label."""
+    """240 images of three classes that can be told apart, a tenth under a wrong label."""
     data = make_data(240)
     labels, truth = flip_labels(data.labels, 0.1, num_classes=3, seed=0)
     return replace(data, labels=labels), truth

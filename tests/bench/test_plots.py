@@ -29,9 +29,9 @@ def test_files(tmp_path: Path) -> None:
         + ["rates-uniform.png"]
     )
     for path in paths:
-        with Image.open(path) as picture:
-            assert min(picture.size) > 200
-            assert len(picture.convert("L").getcolors(100_000) or []) > 10  # not empty
+        with Image.open(path) as image:
+            assert min(image.size) > 200
+            assert len(image.convert("L").getcolors(100_000) or []) > 10  # not empty
 
 
 def test_curves_show_what_was_measured() -> None:

@@ -41,21 +41,21 @@ def test_pairs_across_splits() -> None:
         "cell": {"group": "against", "dataset": "cifar10"},
         "threshold": 0.9,
         "pairs": 1_500,
-        "test_pictures": 1_200,
+        "test_images": 1_200,
         "differing_labels": 0,
         "sample": [[8, 3, 0.99, False]],
         "recall_by_judgment": {"1": [0.916, 249]},
     }
     assert overlap_table([cell]).splitlines()[2:] == [
         "| pairs found (threshold 0.900) | 1,500 |",
-        "| test pictures among them | 1,200 |",
+        "| test images among them | 1,200 |",
         "| pairs with differing labels | 0 |",
         "| right by eye, of 1 random pairs | 1 of 1 |",
         "| found of the 249 pairs that people judged as 1 | 0.916 |",
     ]
 
 
-def test_searches_are_told_as_a_multiple_of_the_same_among_the_fewest_pictures() -> None:
+def test_searches_are_told_as_a_multiple_of_the_same_among_the_fewest_images() -> None:
     def cell(n: int, **seconds: float) -> dict[str, Any]:
         stages = {name: {"details": value, "candidates": value, "comparison": 0.0} for name, value in seconds.items()}
         searches = {name: {"processor_seconds": found} for name, found in stages.items()}

@@ -12,20 +12,20 @@ from PIL import Image
 from benchmarks import altered, duplicates, rows
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import hash_pixels
-from tests.duplicates.pictures import textured
+from tests.duplicates.images import textured
 
 DATA = from_arrays(textured(80), np.arange(80) % 4)
 
 
 @pytest.mark.parametrize("kind", altered.ALTERED)
-def test_altered_copies_are_pictures(kind: str) -> None:
-    picture = textured(1)[0]
-    before = picture.copy()
-    copy = altered.ALTERED[kind](picture, np.random.default_rng(0))
-    assert (copy.shape, copy.dtype) == (picture.shape, np.uint8)
-    np.testing.assert_array_equal(picture, before)
-    assert (copy == picture).all() == (kind == "exact")
-    assert not np.shares_memory(copy, picture)
+def test_altered_copies_are_images(kind: str) -> None:
+    image = textured(1)[0]
+    before = image.copy()
+    copy = altered.ALTERED[kind](image, np.random.default_rng(0))
+    assert (copy.shape, copy.dtype) == (image.shape, np.uint8)
+    np.testing.assert_array_equal(image, before)
+    assert (copy == image).all() == (kind == "exact")
+    assert not np.shares_memory(copy, image)
 
 
 def test_planted_pairs_take_turns_at_the_kinds() -> None:
@@ -49,7 +49,7 @@ def test_what_counts_as_a_wrong_conflict() -> None:
         (1, 5),  # the copy and a twin of its source
         (6, 7),  # of the unmodified dataset
         (3, 9),  # neither
-        (1, 9),  # planted picture, but nobody's twin
+        (1, 9),  # planted image, but nobody's twin
         (1, 4),  # two copies of the same source
         (1, 8),  # the copy and a twin of its source's twin
     ]

@@ -20,5 +20,5 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A parquet file of 24 pictures, cats and dogs in turn."""
+    """A parquet file of 24 images, cats and dogs in turn."""
     return tiny_parquet(tmp_path_factory.mktemp("data") / "pets.parquet")

@@ -14,7 +14,7 @@ import pandas as pd
 from typer.testing import CliRunner
 
 from curv_issues.cli.app import app
-from tests.data.pictures import encode, write_parquet
+from tests.data.images import encode, write_parquet
 from tests.small import make_arrays
 
 ROOT = Path(__file__).parents[2]
@@ -86,9 +86,9 @@ def scores_of(folder: Path) -> pd.DataFrame:
 
 
 def tiny_parquet(path: Path, *, n: int = 24, names: tuple[str, ...] = ("cat", "dog")) -> Path:
-    """Learnable 8x8 pictures, sample i of class i mod k."""
+    """Learnable 8x8 images, sample i of class i mod k."""
     from PIL import Image
 
     images, labels = make_arrays(n, len(names))
     contents = [encode(Image.fromarray(image[..., 0])) for image in images]
-    return write_parquet(path, [names[label] for label in labels], pictures=contents)
+    return write_parquet(path, [names[label] for label in labels], images=contents)

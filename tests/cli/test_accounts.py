@@ -8,7 +8,7 @@ import pandas as pd
 
 import curv_issues
 from tests.cli.running import audit, check_error, run, scores_of, summary_of
-from tests.data.pictures import write_image_folder
+from tests.data.images import write_image_folder
 
 
 def photos(folder: Path) -> Path:
@@ -49,7 +49,7 @@ def test_every_file_is_accounted_for(tmp_path):
     ].value_counts().to_dict()
     loaded = curv_issues.AuditResult.load(output)
     pd.testing.assert_frame_equal(loaded.left_out, left_out, check_dtype=False)
-    assert len(curv_issues.find_again(loaded, cut_off="5%").left_out) == 3
+    assert len(curv_issues.rejudge(loaded, cut_off="5%").left_out) == 3
 
 
 def test_quiet_says_nothing(tmp_path):

@@ -1,4 +1,4 @@
-"""curv-issues audit --against: pictures of one split in another."""
+"""curv-issues audit --against: images of one split in another."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 from PIL import Image
 
 from tests.cli.running import check_error, run
-from tests.duplicates.pictures import textured
+from tests.duplicates.images import textured
 
 QUICK = ("--epochs", "1", "--device", "cpu")
 
 
 @pytest.fixture
 def shots(here: Path) -> Path:
-    """Two splits; pictures 3 and 8 stand in both, 3 under another label."""
-    pictures = textured(24)
+    """Two splits; images 3 and 8 stand in both, 3 under another label."""
+    images = textured(24)
     for split, rows in (("train", range(20)), ("test", (3, 8, 20, 21, 22, 23))):
         for row in rows:
             label = "odd" if row % 2 and (split, row) != ("test", 3) else "even"
             (here / "shots" / split / label).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pictures[row]).save(here / "shots" / split / label / f"{row:02}.png")
+            Image.fromarray(images[row]).save(here / "shots" / split / label / f"{row:02}.png")
     return here / "shots"
 
 
@@ -37,23 +37,23 @@ def test_the_table_and_the_file(shots: Path) -> None:
     assert "08.png" not in table
     folder = Path("curv-issues-shots-train")
     assert (
-        f"Images that also appear in test: 2, with a different label: 1; all of them are in {folder / 'overlap.parquet'}."
+        f"Images that also appear in test: 2, with a different label: 1; all of them are in {folder / 'leakage.parquet'}."
         in result.stdout
     )
-    saved = pd.read_parquet(folder / "overlap.parquet")
+    saved = pd.read_parquet(folder / "leakage.parquet")
     assert saved["agree"].tolist() == [False, True]
     assert [Path(path).name for path in saved["other_path"]] == ["03.png", "08.png"]
     summary = json.loads((folder / "summary.json").read_text())
-    assert (summary["against"]["rows"], summary["against"]["differing_rows"]) == (2, 1)
+    assert (summary["other_split"]["rows"], summary["other_split"]["differing_rows"]) == (2, 1)
 
 
 def test_other_formats(shots: Path) -> None:
     found = json.loads(run("audit", str(shots), "--against", "test", "--format", "json", "--quiet", *QUICK).stdout)
-    assert [pair["agree"] for pair in found["overlap"]] == [False, True]
+    assert [pair["agree"] for pair in found["leakage"]] == [False, True]
     shown = run("audit", str(shots), "--against", "test", "--format", "md", "--overwrite", *QUICK).stdout
     assert "Images that also appear in the other split, with a different label:" in shown
-    assert "overlap" not in json.loads(run("audit", str(shots), "--format", "json", "--overwrite", "--quiet", *QUICK).stdout)
-    assert not Path("curv-issues-shots-train/overlap.parquet").exists()  # of the result that was replaced
+    assert "leakage" not in json.loads(run("audit", str(shots), "--format", "json", "--overwrite", "--quiet", *QUICK).stdout)
+    assert not Path("curv-issues-shots-train/leakage.parquet").exists()  # of the result that was replaced
 
 
 def test_errors(shots: Path) -> None:

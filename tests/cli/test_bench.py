@@ -14,7 +14,7 @@ import pytest
 
 import curv_issues.bench.run as bench_run
 from tests.cli.running import check_error, run, tiny_parquet
-from tests.data.pictures import pngs, write_image_folder, write_parquet
+from tests.data.images import pngs, write_image_folder, write_parquet
 
 FEW = ("--methods", "margin,input_curvature,knn_label_score", "--epochs", "2", "--seeds", "1", "--device", "cpu")
 
@@ -147,14 +147,14 @@ def test_one_epoch_and_methods_named_twice(data: Path) -> None:
 
 def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -> None:
     labels = ["cat", "dog", None] * 8
-    path = write_parquet(tmp_path / "broken.parquet", labels, pictures=[b"no picture", *pngs(23)])
+    path = write_parquet(tmp_path / "broken.parquet", labels, images=[b"no image", *pngs(23)])
     line = ("bench", path, *FEW, "--output", "out")
     check_error(run(*line), 3, "8 of 24 samples carry no label", "--skip-unlabelled")
-    check_error(run(*line, "--skip-unlabelled"), 3, "The picture in row 0 (no path) of", "cannot be read", "--skip-unreadable")
+    check_error(run(*line, "--skip-unlabelled"), 3, "The image in row 0 (no path) of", "cannot be read", "--skip-unreadable")
     result = run(*line, "--skip-unlabelled", "--skip-unreadable")
     assert result.exit_code == 0, result.stderr
     assert "of 15 samples to find" in result.stdout
-    assert "Note: 1 picture could not be read and was left out." in result.stderr.splitlines()
+    assert "Note: 1 image could not be read and was left out." in result.stderr.splitlines()
     assert "Note: 8 samples without a label were left out." in result.stderr.splitlines()
     assert "Note" not in run(*line, "--skip-unlabelled", "--skip-unreadable", "--resume", "-q").stderr
 

@@ -26,8 +26,8 @@ def test_the_demo_finds_what_was_planted(here: Path) -> None:
     assert hits > 0.6 * findings
     result = AuditResult.load(here / "curv-issues-demo")
     assert (len(result), int(result.scores["flagged"].sum()), result.complete) == (1817, findings, True)
-    assert {path.name for path in (here / "curv-issues-demo").iterdir()} == set(FILES) - {"overlap.parquet"}
-    found = re.fullmatch(r"20 copies of pictures under another label were planted; (\d+) of them are in the (\d+) groups\.", copies)
+    assert {path.name for path in (here / "curv-issues-demo").iterdir()} == set(FILES) - {"leakage.parquet"}
+    found = re.fullmatch(r"20 copies of images under another label were planted; (\d+) of them are in the (\d+) groups\.", copies)
     assert found is not None, copies
     assert int(found[1]) == result.conflicts["row"].ge(1797).sum() >= 19
     assert int(found[2]) == result.conflicts["group"].nunique() <= 25
@@ -48,7 +48,7 @@ def test_the_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) 
     assert result.stdout.startswith('"row","split"')
     assert "Results: there" in result.stderr
     assert "90 wrong labels were planted" in result.stderr
-    assert "20 copies of pictures under another label were planted" in result.stderr
+    assert "20 copies of images under another label were planted" in result.stderr
     again = run("demo", "--format", "csv", "--output", "there", "--quiet")  # replaces the older one
     assert (again.exit_code, again.stderr) == (0, "")
     assert [path.name for path in here.iterdir()] == ["there"]

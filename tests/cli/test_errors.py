@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.running import audit, check_error, command, environment, run, scores_of, summary_of, tiny_parquet
-from tests.data.pictures import pngs, write_image_folder, write_parquet
+from tests.data.images import pngs, write_image_folder, write_parquet
 
 
 @pytest.fixture(autouse=True)
@@ -112,10 +112,10 @@ def test_splits_that_are_not_there(tmp_path: Path, pets: Path) -> None:
 
 
 def cifar100_like(path: Path, n: int = 12) -> Path:
-    pictures = [{"bytes": content, "path": None} for content in pngs(n)]
+    images = [{"bytes": content, "path": None} for content in pngs(n)]
     names = {"fine_label": ["rose", "pike"], "coarse_label": ["flower", "fish"]}
     features = datasets.Features({"img": datasets.Image(), **{k: datasets.ClassLabel(names=v) for k, v in names.items()}})
-    columns: dict[str, Any] = {"img": pictures, **{name: [i % 2 for i in range(n)] for name in names}}
+    columns: dict[str, Any] = {"img": images, **{name: [i % 2 for i in range(n)] for name in names}}
     datasets.Dataset.from_dict(columns, features=features).to_parquet(path)
     return path
 
@@ -170,15 +170,15 @@ def test_missing_labels(tmp_path: Path, missing: str) -> None:
     assert summary_of(Path("out"))["dataset"]["num_unlabelled"] == 10
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
-def test_broken_pictures(tmp_path: Path, content: bytes | str) -> None:
+@pytest.mark.parametrize("content", [b"", b"not an image", "cut"])
+def test_broken_images(tmp_path: Path, content: bytes | str) -> None:
     folder = write_image_folder(tmp_path / "data", {"cat": 6, "dog": 6})
     broken = folder / "dog" / "1.png"
     broken.write_bytes(broken.read_bytes()[:60] if isinstance(content, str) else content)
-    check_error(audit(folder), 3, "The picture in row 7 (dog/1.png) of", "cannot be read", "--skip-unreadable")
+    check_error(audit(folder), 3, "The image in row 7 (dog/1.png) of", "cannot be read", "--skip-unreadable")
     result = audit(folder, "--skip-unreadable", "--output", "out")
     assert result.exit_code == 0
-    assert "Note: 1 picture could not be read and was left out." in result.stderr
+    assert "Note: 1 image could not be read and was left out." in result.stderr
     assert scores_of(Path("out"))["row"].tolist() == [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11]
     (listed,) = summary_of(Path("out"))["dataset"]["unreadable"]
     assert (listed["row"], listed["path"]) == (7, "dog/1.png")

@@ -192,7 +192,7 @@ def test_a_comparison_that_fails_leaves_the_ranking(pets: Path, monkeypatch: pyt
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("curv_issues.auditing.audit.compare_pictures", fail)
+    monkeypatch.setattr("curv_issues.auditing.audit.compare_images", fail)
     with pytest.raises(MemoryError):
         audit(pets, "--output", "out")
     assert AuditResult.load("out").summary["duplicates"] is None
@@ -272,14 +272,14 @@ def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path, sent: signa
     assert "\x1b" not in stdout  # stdout is no terminal
 
 
-def test_while_pictures_are_compared_the_ranking_is_whole(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_images_are_compared_the_ranking_is_whole(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_args: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("curv_issues.duplicates.search.compare_within", interrupted)
     result = run("audit", str(pets), "--epochs", "2", "--device", "cpu")
     assert result.exit_code == 130
-    assert "Interrupted; this is the ranking after 2 of 2 epochs; pictures were not compared." in result.stderr
+    assert "Interrupted; this is the ranking after 2 of 2 epochs; images were not compared." in result.stderr
     saved = AuditResult.load("curv-issues-pets-train")
     assert saved.complete
     assert saved.summary["duplicates"] is None

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from curv_issues.options import TrainingOptions
 from curv_issues.trackers import SCORES
 from tests.cli.running import audit, check_error, run, scores_of, summary_of, tiny_parquet
-from tests.data.pictures import encode, pngs, write_image_folder, write_parquet
+from tests.data.images import encode, pngs, write_image_folder, write_parquet
 
 
 def scores(*arguments: object, output: str = "out") -> pd.DataFrame:
@@ -40,7 +40,7 @@ def test_a_sample_keeps_the_row_numbers(tmp_path: Path) -> None:
 
 def test_16_bit_images_and_their_range(tmp_path: Path) -> None:
     images = [encode(Image.fromarray(np.full((8, 8), 100 * row, np.uint16))) for row in range(12)]
-    data = write_parquet(tmp_path / "data.parquet", ["a", "b"] * 6, pictures=images)
+    data = write_parquet(tmp_path / "data.parquet", ["a", "b"] * 6, images=images)
     assert len(scores(data)) == 12
     assert any("values from 0 to 4095 (12 bits)" in note for note in summary_of(Path("out"))["notes"])
     scores(data, "--value-range=-10:2000", output="given")
@@ -92,7 +92,7 @@ def test_the_cut_off_changes_flags_only(pets: Path) -> None:
         found = scores(pets, *ranked, "--cut-off", cut_off, output=str(number))
         pd.testing.assert_frame_equal(found.drop(columns="flagged"), default.drop(columns="flagged"))
         assert found["flagged"].tolist() == expected(found["suspicion"].to_numpy()).tolist(), cut_off
-        assert summary_of(Path(str(number)))["num_findings"]["label_error"] == found["flagged"].sum()
+        assert summary_of(Path(str(number)))["num_findings"]["label_issue"] == found["flagged"].sum()
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -143,7 +143,7 @@ def test_labels_that_are_odd_but_fine(tmp_path: Path, labels: list[Any], classes
             assert name.replace("\n", "\\n").replace("\x1b", "\\x1b") in result.stdout
 
 
-def test_pictures_that_are_odd_but_fine(tmp_path: Path) -> None:
+def test_images_that_are_odd_but_fine(tmp_path: Path) -> None:
     frames = [Image.new("P", (5, 4), color) for color in (1, 2, 3)]
     animated = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
     odd = [
@@ -155,7 +155,7 @@ def test_pictures_that_are_odd_but_fine(tmp_path: Path) -> None:
         encode(Image.new("L", (300, 2), 77)),
     ]
     odd.append(odd[0])  # two identical rows
-    data = write_parquet(tmp_path / "odd.parquet", [0, 1] * 7, pictures=[*odd, *pngs(7)])
+    data = write_parquet(tmp_path / "odd.parquet", [0, 1] * 7, images=[*odd, *pngs(7)])
     found = scores(data, "--max-samples", "14")
     assert len(found) == 14
     assert found[list(TrainingOptions().score_names)].notna().all().all()
@@ -175,7 +175,7 @@ def test_a_class_with_one_sample_and_fewer_samples_than_a_batch(tmp_path: Path) 
 
 
 def test_a_thousand_classes(tmp_path: Path) -> None:
-    data = write_parquet(tmp_path / "data.parquet", [i % 1000 for i in range(1100)], pictures=pngs(50) * 22)
+    data = write_parquet(tmp_path / "data.parquet", [i % 1000 for i in range(1100)], images=pngs(50) * 22)
     found = scores(data, "--label-column", "label")
     assert len(found) == 1100
     assert found["given"].nunique() == 1000

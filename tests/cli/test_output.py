@@ -15,7 +15,7 @@ import pytest
 from curv_issues import AuditResult
 from curv_issues.cli.shared import folder_name
 from tests.cli.running import TINY, audit, check_error, environment, run, said, scores_of, strict_json, summary_of, tiny_parquet
-from tests.data.pictures import write_image_folder
+from tests.data.images import write_image_folder
 from tests.made_up import WRITTEN
 from tests.processes import finish, start
 
@@ -35,7 +35,7 @@ def test_json_is_the_summary_with_the_findings(pets: Path) -> None:
     assert {key: value for key, value in found.items() if key not in ("findings", "conflicts")} == summary_of(folder)
     conflicts = pd.read_parquet(folder / "conflicts.parquet")
     assert [member["row"] for member in found["conflicts"]] == conflicts["row"].tolist()
-    assert found["num_findings"] == {"label_error": 6, "duplicate_conflict": len(findings) - 6}
+    assert found["num_findings"] == {"label_issue": 6, "duplicate_conflict": len(findings) - 6}
     assert set(found["seconds"]) == {"load", "train", "score", "compare", "find", "write"}
     assert result.stderr.splitlines()[-1] == f"Results: {folder}"
 
@@ -63,7 +63,7 @@ def test_the_table_is_for_people_and_tells_the_folder(pets: Path) -> None:
     assert [int(line.split()[0]) for line in table.splitlines()[-6:]] == findings["row"].tolist()
     few, line = said(result)
     assert few.startswith("Note: Only 24 samples")
-    assert line.startswith(f"{pets} train: 24 samples, 2 classes, 6 label_error findings, in ") or " 24 samples, 2 classes" in line
+    assert line.startswith(f"{pets} train: 24 samples, 2 classes, 6 label_issue findings, in ") or " 24 samples, 2 classes" in line
 
 
 @pytest.mark.parametrize("format", ["table", "json", "csv", "md"])

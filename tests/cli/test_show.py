@@ -37,7 +37,7 @@ def test_the_whole_result(folder: Path) -> None:
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("kind", ["label_error", "duplicate_conflict"])
+@pytest.mark.parametrize("kind", ["label_issue", "duplicate_conflict"])
 def test_one_kind(folder: Path, kind: str) -> None:
     found = shown(folder, "--kind", kind)
     expected = planted().findings
@@ -47,9 +47,9 @@ def test_one_kind(folder: Path, kind: str) -> None:
 
 
 def test_another_cut_off_and_score(folder: Path) -> None:
-    more = shown(folder, "--cut-off", "50%", "--kind", "label_error")["findings"]
+    more = shown(folder, "--cut-off", "50%", "--kind", "label_issue")["findings"]
     assert len(more) >= planted().scores["flagged"].sum() * 4
-    other = shown(folder, "--score", "cumulative_loss", "--kind", "label_error")["findings"]
+    other = shown(folder, "--score", "cumulative_loss", "--kind", "label_issue")["findings"]
     losses = planted().scores.set_index("row")["cumulative_loss"]
     assert other[0]["row"] == losses.idxmax()
     assert "findings.parquet" not in run("show", folder, "--cut-off", "50%").stdout

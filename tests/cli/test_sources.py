@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.cli.running import TINY, audit, check_error, command, scores_of, strict_json, summary_of, tiny_parquet
 from tests.conftest import Hub
-from tests.data.pictures import write_image_folder
+from tests.data.images import write_image_folder
 from tests.small import make_arrays
 
 

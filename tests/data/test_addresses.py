@@ -11,7 +11,7 @@ from curv_issues.data.addresses import column_of_addresses, is_address
 from curv_issues.data.loading import load_data
 from curv_issues.data.objects import records_of_object, records_of_paths
 from curv_issues.errors import DatasetError
-from tests.data.pictures import write_image_folder
+from tests.data.images import write_image_folder
 
 PATHS = ("cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png")
 

@@ -5,7 +5,7 @@ import pytest
 from curv_issues.data.archives import is_archive_name
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
-from tests.data.pictures import pngs, write_image_folder
+from tests.data.images import pngs, write_image_folder
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ GREY = RNG.integers(0, 256, (4, 5, 6), dtype=np.uint8)
 COLOUR = RNG.integers(0, 256, (4, 5, 6, 3), dtype=np.uint8)
 
 
-def test_grey_pictures():
+def test_grey_images():
     data = from_arrays(GREY, [3, 1, 3, 1], description="mine")
     assert data.images.shape == (4, 32, 32, 1)
     assert data.class_names == ("1", "3")
@@ -22,10 +22,10 @@ def test_grey_pictures():
     assert data.splits.tolist() == data.paths.tolist() == [None] * 4
     assert data.file_sha256.tolist() == [""] * 4
     assert (data.source.source, data.source.num_rows, data.source.split) == ("mine", 4, None)
-    assert np.array_equal(np.asarray(data.picture(2)), GREY[2])
+    assert np.array_equal(np.asarray(data.image(2)), GREY[2])
 
 
-def test_pictures_of_the_right_size_are_not_copied():
+def test_images_of_the_right_size_are_not_copied():
     square = RNG.integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
     data = from_arrays(square, [0, 1, 0, 1], resolution=8)
     assert np.shares_memory(data.images, square)
@@ -37,12 +37,12 @@ def test_others_are_squashed_to_the_resolution():
     assert (data.images == 70).all()
 
 
-def test_colour_pictures_and_class_names():
+def test_colour_images_and_class_names():
     data = from_arrays(COLOUR, np.array([1, 0, 1, 1]), class_names=["zoo", "ant"])
     assert data.class_names == ("zoo", "ant")
     assert data.labels.tolist() == [1, 0, 1, 1]
-    assert data.image_sha256.tolist() == [hash_pixels(picture) for picture in COLOUR]
-    assert np.array_equal(np.asarray(data.picture(3)), COLOUR[3])
+    assert data.image_sha256.tolist() == [hash_pixels(image) for image in COLOUR]
+    assert np.array_equal(np.asarray(data.image(3)), COLOUR[3])
 
 
 def test_string_labels():
@@ -65,19 +65,19 @@ def test_floats_are_refused_with_the_way_out():
     with pytest.raises(DatasetError) as caught:
         from_arrays(GREY / 255, [0, 1, 0, 1])
     assert str(caught.value) == (
-        "Expected pictures of type uint8 (0 to 255), but got float64; "
+        "Expected images of type uint8 (0 to 255), but got float64; "
         "for values in [0, 1] pass (images * 255).round().astype(numpy.uint8)."
     )
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 6, 2), (4, 5, 6, 4), (4, 0, 6), (4, 5, 6, 3, 1)])
 def test_other_shapes_are_refused(shape):
-    with pytest.raises(DatasetError, match=r"^Expected pictures of shape \(n, h, w\), \(n, h, w, 1\) or \(n, h, w, 3\), but "):
+    with pytest.raises(DatasetError, match=r"^Expected images of shape \(n, h, w\), \(n, h, w, 1\) or \(n, h, w, 3\), but "):
         from_arrays(np.zeros(shape, dtype=np.uint8), [0, 1, 0, 1])
 
 
 def test_lists_are_refused():
-    with pytest.raises(DatasetError, match=r"^Expected the pictures as a numpy array, but got a list\.$"):
+    with pytest.raises(DatasetError, match=r"^Expected the images as a numpy array, but got a list\.$"):
         from_arrays(GREY.tolist(), [0, 1, 0, 1])
 
 
@@ -88,5 +88,5 @@ def test_lengths_must_agree():
 
 @pytest.mark.parametrize(("labels", "names"), [([0, None, 1, 1], None), ([0, -1, 1, 1], ["a", "b"])])
 def test_missing_labels_are_refused(labels, names):
-    with pytest.raises(DatasetError, match=r"^1 of 4 samples carry no label \(the first is row 1\); expected one a picture"):
+    with pytest.raises(DatasetError, match=r"^1 of 4 samples carry no label \(the first is row 1\); expected one an image"):
         from_arrays(GREY, labels, class_names=names)

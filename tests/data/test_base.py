@@ -38,21 +38,21 @@ def test_take_takes_every_array() -> None:
     assert not np.shares_memory(part.images, data.images)
 
 
-def test_the_pictures_of_the_source_follow() -> None:
-    data = LabeledData(**{**vars(make_data(30)), "open_picture": lambda index: f"picture {index}"})  # type: ignore[arg-type]
+def test_the_images_of_the_source_follow() -> None:
+    data = LabeledData(**{**vars(make_data(30)), "open_image": lambda index: f"image {index}"})  # type: ignore[arg-type]
     index = np.array([3, 7, 20])
     part = data.take(index)
     twice = part.take(np.array([0, 2]))
     index[:] = 0  # the caller's array may change
-    assert [part.picture(i) for i in range(3)] == ["picture 3", "picture 7", "picture 20"]
-    assert [twice.picture(i) for i in range(2)] == ["picture 3", "picture 20"]
-    assert part.picture(-1) == "picture 20"
+    assert [part.image(i) for i in range(3)] == ["image 3", "image 7", "image 20"]
+    assert [twice.image(i) for i in range(2)] == ["image 3", "image 20"]
+    assert part.image(-1) == "image 20"
     with pytest.raises(IndexError):
-        part.picture(3)
+        part.image(3)
 
-    without = replace(data, open_picture=None).take(np.array([3, 7]))
-    assert without.open_picture is None
-    np.testing.assert_array_equal(np.asarray(without.picture(1)), data.images[7, ..., 0])
+    without = replace(data, open_image=None).take(np.array([3, 7]))
+    assert without.open_image is None
+    np.testing.assert_array_equal(np.asarray(without.image(1)), data.images[7, ..., 0])
 
 
 def test_all_and_nothing() -> None:
@@ -85,8 +85,8 @@ def test_other_indices_are_refused(index: Any, message: str) -> None:
     "use",
     [
         curv_issues.find_duplicates,
-        lambda data: curv_issues.find_overlap(data, make_data(30)),
-        lambda data: curv_issues.find_overlap(make_data(30), data),
+        lambda data: curv_issues.find_leakage(data, make_data(30)),
+        lambda data: curv_issues.find_leakage(make_data(30), data),
         lambda data: curv_issues.labels_from_file(data, "labels.csv", "label"),
         lambda data: curv_issues.plant_conflicting_duplicates(data, 3),
         lambda data: curv_issues.long_tailed(data, 3),

@@ -23,7 +23,7 @@ ANIMALS = ClassLabel(names=["zebra", "ant"])
         Value("large_binary"),
     ],
 )
-def test_kinds_of_picture_columns(image):
+def test_kinds_of_image_columns(image):
     assert find_columns(types_of({"x": image, "y": ANIMALS})) == Columns("x", "y", ("zebra", "ant"))
 
 
@@ -102,7 +102,7 @@ def test_no_image_column():
     with pytest.raises(DatasetError) as caught:
         find_columns(types_of({"text": Value("string"), "label": ANIMALS, "tags": List(Value("string"))}))
     assert str(caught.value) == (
-        "No image column found; expected images (Image), structs of bytes and path, or encoded pictures as binary, "
+        "No image column found; expected images (Image), structs of bytes and path, or encoded images as binary, "
         "but the dataset has text (string), label (ClassLabel), tags (List)."
     )
 

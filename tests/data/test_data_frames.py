@@ -5,7 +5,7 @@ import pytest
 
 from curv_issues.data.data_frames import records_of_frame
 from curv_issues.errors import DatasetError
-from tests.data.pictures import pngs
+from tests.data.images import pngs
 
 IMAGES = pngs(2)
 NO_ROWS = "DataFrame has no rows (its columns are: {}); expected one row per image, with its file and its label."

@@ -11,48 +11,48 @@ from PIL import Image
 
 from curv_issues.data import decoding, pixel_storage
 from curv_issues.data.base import hash_pixels
-from curv_issues.data.decoding import EncodedPicture, choose_resolution, choose_workers, decode_all, sample_sizes
+from curv_issues.data.decoding import EncodedImage, choose_resolution, choose_workers, decode_all, sample_sizes
 from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import AuditError, UsageError
-from tests.data.pictures import colour_picture, encode, pngs, wide_png
+from tests.data.images import colour_image, encode, pngs, wide_png
 
 
 class Stored:
-    """Pictures in a list; counts what was read."""
+    """Images in a list; counts what was read."""
 
-    def __init__(self, contents: Sequence[bytes | EncodedPicture]) -> None:
-        self.pictures = [item if isinstance(item, EncodedPicture) else EncodedPicture(item) for item in contents]
+    def __init__(self, contents: Sequence[bytes | EncodedImage]) -> None:
+        self.images = [item if isinstance(item, EncodedImage) else EncodedImage(item) for item in contents]
         self.num_read = 0
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
-    def read(self, indices: range) -> Iterator[EncodedPicture]:
+    def read(self, indices: range) -> Iterator[EncodedImage]:
         for index in indices:
             self.num_read += 1
-            yield self.pictures[index]
+            yield self.images[index]
 
 
 def test_pixels_sizes_and_both_hashes():
-    originals = [colour_picture(value, height=8 + value, width=8) for value in range(3)]
-    contents = [encode(picture) for picture in originals]
+    originals = [colour_image(value, height=8 + value, width=8) for value in range(3)]
+    contents = [encode(image) for image in originals]
     decoded = decode_all(Stored(contents), resolution=8)
     assert decoded.images.shape == (3, 8, 8, 3)
     assert decoded.images.dtype == np.uint8
     assert np.array_equal(decoded.images[0], np.asarray(originals[0]))  # Already 8 x 8: as it is.
     assert decoded.sizes.tolist() == [[8, 8], [9, 8], [10, 8]]
     assert decoded.sizes.dtype == np.int32
-    assert decoded.image_sha256.tolist() == [hash_pixels(np.asarray(picture)) for picture in originals]
+    assert decoded.image_sha256.tolist() == [hash_pixels(np.asarray(image)) for image in originals]
     assert decoded.file_sha256.tolist() == [hashlib.sha256(content).hexdigest() for content in contents]
     assert decoded.paths.tolist() == [None] * 3
     assert decoded.unreadable == {}
 
 
-def test_each_picture_is_in_its_place_with_many_workers():
+def test_each_image_is_in_its_place_with_many_workers():
     contents = pngs(301)
     decoded = decode_all(Stored(contents), resolution=6, workers=7)
     for index in range(301):
-        assert np.array_equal(decoded.images[index], np.asarray(colour_picture(index)))
+        assert np.array_equal(decoded.images[index], np.asarray(colour_image(index)))
     one = decode_all(Stored(contents), resolution=6, workers=1)
     assert np.array_equal(one.images, decoded.images)
     assert one.image_sha256.tolist() == decoded.image_sha256.tolist()
@@ -63,7 +63,7 @@ def test_resizing_is_antialiased_and_squashes(size):
     # A fine checkerboard: without antialiasing some pixels would stay black or white.
     height, width = size
     board = (np.indices(size).sum(axis=0) % 2 * 255).astype(np.uint8)
-    decoded = decode_all(Stored([encode(Image.fromarray(board)), encode(colour_picture(0))]), resolution=16)
+    decoded = decode_all(Stored([encode(Image.fromarray(board)), encode(colour_image(0))]), resolution=16)
     assert decoded.images.shape == (2, 16, 16, 3)
     assert decoded.sizes[0].tolist() == [height, width]
     if size == (64, 64):
@@ -71,15 +71,15 @@ def test_resizing_is_antialiased_and_squashes(size):
 
 
 def test_resizing_keeps_places():
-    picture = np.zeros((40, 90, 3), dtype=np.uint8)
-    picture[:20, :45, 0] = 255
-    pixels = decode_all(Stored([encode(Image.fromarray(picture))]), resolution=10).images[0]
+    image = np.zeros((40, 90, 3), dtype=np.uint8)
+    image[:20, :45, 0] = 255
+    pixels = decode_all(Stored([encode(Image.fromarray(image))]), resolution=10).images[0]
     assert (pixels[:4, :4] == [255, 0, 0]).all()
     assert (pixels[6:] == 0).all()
     assert (pixels[:, 6:] == 0).all()
 
 
-def test_only_grey_pictures_have_one_channel():
+def test_only_grey_images_have_one_channel():
     greys = [encode(Image.new(mode, (9, 9), colour)) for mode, colour in (("L", 7), ("RGB", (8, 8, 8)), ("RGBA", (9, 9, 9, 255)))]
     decoded = decode_all(Stored(greys), resolution=9)
     assert decoded.images.shape == (3, 9, 9, 1)
@@ -90,12 +90,12 @@ def test_only_grey_pictures_have_one_channel():
     assert mixed.images.shape == (4, 9, 9, 3)
 
 
-def test_unreadable_pictures_are_collected_not_raised():
+def test_unreadable_images_are_collected_not_raised():
     good = pngs(40)
-    contents: list[bytes | EncodedPicture] = list(good)
+    contents: list[bytes | EncodedImage] = list(good)
     contents[3] = b""
     contents[17] = good[17][:50]
-    contents[39] = EncodedPicture(b"", "cat/39.png", "the file does not exist")
+    contents[39] = EncodedImage(b"", "cat/39.png", "the file does not exist")
     decoded = decode_all(Stored(contents), resolution=6)
     assert list(decoded.unreadable) == [3, 17, 39]
     assert decoded.unreadable[3] == "it is empty (0 bytes)"
@@ -107,7 +107,7 @@ def test_unreadable_pictures_are_collected_not_raised():
         assert decoded.sizes[index].tolist() == [0, 0]
     assert decoded.file_sha256[3] == decoded.file_sha256[39] == ""
     assert decoded.file_sha256[17] == hashlib.sha256(good[17][:50]).hexdigest()
-    assert np.array_equal(decoded.images[38], np.asarray(colour_picture(38)))
+    assert np.array_equal(decoded.images[38], np.asarray(colour_image(38)))
 
 
 def grey_png(values, dtype=np.uint16) -> bytes:
@@ -165,9 +165,9 @@ def test_colours_that_appear_only_in_the_range_of_the_dataset():
 
 def test_a_file_that_changes_before_it_is_decoded_once_more():
     class Changing(Stored):
-        def read(self, indices: range) -> Iterator[EncodedPicture]:
+        def read(self, indices: range) -> Iterator[EncodedImage]:
             for encoded in super().read(indices):
-                yield EncodedPicture(b"") if self.num_read > 2 else encoded
+                yield EncodedImage(b"") if self.num_read > 2 else encoded
 
     decoded = decode_all(Changing([grey_png([[7, 7], [7, 7]]), grey_png([[999, 999], [999, 999]])]), resolution=2, workers=1)
     assert decoded.unreadable == {0: "it is empty (0 bytes)"}
@@ -207,17 +207,17 @@ def test_images_being_decoded_have_a_bounded_number_of_pixels(monkeypatch):
 
 
 def test_warnings_of_pillow_are_silent(recwarn):
-    contents = [encode(colour_picture(1), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")]
+    contents = [encode(colour_image(1), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")]
     assert decode_all(Stored(contents), resolution=8).unreadable == {}
     assert not list(recwarn)
 
 
 def test_paths_are_handed_on():
-    contents = [EncodedPicture(content, f"{index}.png") for index, content in enumerate(pngs(3))]
+    contents = [EncodedImage(content, f"{index}.png") for index, content in enumerate(pngs(3))]
     assert decode_all(Stored(contents), resolution=8).paths.tolist() == ["0.png", "1.png", "2.png"]
 
 
-def test_no_pictures():
+def test_no_images():
     decoded = decode_all(Stored([]), resolution=8)
     assert decoded.images.shape == (0, 8, 8, 3)
     assert decoded.unreadable == {}
@@ -236,20 +236,20 @@ def test_progress_counts_up_to_all_in_the_calling_thread():
 
 
 def test_ctrl_c_stops_the_pass():
-    pictures = Stored(pngs(20) * 200)
+    images = Stored(pngs(20) * 200)
 
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        decode_all(pictures, resolution=6, workers=2, progress=interrupt)
-    assert pictures.num_read < 2000  # Of 4,000: what was not begun is never read.
+        decode_all(images, resolution=6, workers=2, progress=interrupt)
+    assert images.num_read < 2000  # Of 4,000: what was not begun is never read.
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
 
 
 def test_errors_of_a_reader_are_not_swallowed():
     class Broken(Stored):
-        def read(self, indices: range) -> Iterator[EncodedPicture]:
+        def read(self, indices: range) -> Iterator[EncodedImage]:
             raise ZeroDivisionError("a bug")
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
@@ -281,7 +281,7 @@ def test_no_space_for_a_large_set(monkeypatch, tmp_path):
     with pytest.raises(AuditError) as caught:
         decode_all(Stored(pngs(2)), resolution=6)
     assert str(caught.value) == (
-        f"The decoded pictures need 0.0 GB in {tmp_path}, which cannot hold them (No space left on device); "
+        f"The decoded images need 0.0 GB in {tmp_path}, which cannot hold them (No space left on device); "
         "free space there, set TMPDIR to another folder, or use --max-samples."
     )
 
@@ -301,7 +301,7 @@ def test_resolution_follows_the_median_of_the_shorter_side(sizes, expected):
     assert choose_resolution(sizes) == expected
 
 
-def test_sizes_are_sampled_evenly_and_unreadable_pictures_left_out():
+def test_sizes_are_sampled_evenly_and_unreadable_images_left_out():
     contents = [encode(Image.new("L", (1 + index, 2))) for index in range(50)]
     contents[10] = b"nothing"
     assert sample_sizes(Stored(contents)) == [(2, 1 + index) for index in range(50) if index != 10]

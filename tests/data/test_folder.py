@@ -14,7 +14,7 @@ import pytest
 
 from curv_issues.data.loading import load_data
 from curv_issues.errors import CurvIssuesError, DatasetError, UsageError
-from tests.data.pictures import pngs, write_image_folder, write_parquet
+from tests.data.images import pngs, write_image_folder, write_parquet
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +177,7 @@ def test_places_in_image_columns(tmp_path):
         "self",
     ]
     good = ["good.png", "./sub/../good.png"]
-    write_parquet(root / "train.parquet", ["a", "b"] * 10, pictures=[None] * 20, paths=[*places, *good])
+    write_parquet(root / "train.parquet", ["a", "b"] * 10, images=[None] * 20, paths=[*places, *good])
     (root / "good.png").write_bytes(pngs(1)[0])
     (root / "sub").mkdir()
     (root / "link").symlink_to("sub")
@@ -301,7 +301,7 @@ def test_links_of_others_are_not_followed_by_tables_either(tmp_path, monkeypatch
     outside = write_image_folder(tmp_path / "outside", {"cat": 1})
     root = tmp_path / "data"
     places = ["other/0.png", "own.png", "sub/1.png", "other/link.png"]
-    write_parquet(root / "train.parquet", ["a", "b", "b", "a"], pictures=[None] * 4, paths=places)
+    write_parquet(root / "train.parquet", ["a", "b", "b", "a"], images=[None] * 4, paths=places)
     (outside / "cat" / "link.png").symlink_to("0.png")
     (root / "other").symlink_to(outside / "cat")
     (root / "own.png").symlink_to(outside / "cat" / "0.png")

@@ -6,7 +6,7 @@ import pytest
 
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
-from tests.data.pictures import pngs
+from tests.data.images import pngs
 
 CLASSES = ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from curv_issues.data.loading import load_data
-from tests.data.pictures import write_image_folder
+from tests.data.images import write_image_folder
 
 
 def test_folders_without_an_image_are_named_with_what_they_hold(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 from curv_issues.data.base import hash_pixels
 from tests.conftest import Hub
-from tests.data.pictures import colour_picture, write_image_folder, write_parquet
+from tests.data.images import colour_image, write_image_folder, write_parquet
 
 _SCRIPT = """
 import json, sys
@@ -32,7 +32,7 @@ for name, options in json.loads(sys.argv[1]):
         found["given"] = [data.class_names[label] for label in data.labels]
         found["source"], found["split"] = data.source.source, data.source.split
         found["revision"], found["config_name"] = data.source.revision, data.source.config_name
-        found["size"] = data.picture(0).size
+        found["size"] = data.image(0).size
     print(json.dumps(found))
 """
 
@@ -54,7 +54,7 @@ def load(environment: dict[str, str], *calls: tuple[str, dict[str, Any]], folder
 
 
 def hashes(values) -> list[str]:
-    return [hash_pixels(np.asarray(colour_picture(value))) for value in values]
+    return [hash_pixels(np.asarray(colour_image(value))) for value in values]
 
 
 def test_a_dataset_is_downloaded_read_and_its_revision_recorded(hub: Hub, tmp_path):
@@ -170,7 +170,7 @@ def test_errors_of_the_hub_are_one_line_each(hub: Hub, tmp_path):
         ),
         (
             ("org/empty", {}),
-            "org/empty holds no data files; expected parquet files, or pictures in one folder for each class.",
+            "org/empty holds no data files; expected parquet files, or images in one folder for each class.",
         ),
         (
             ("org/configured", {}),

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from curv_issues.data.base import LabeledData
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError, UsageError
-from tests.data.pictures import colour_picture, encode
+from tests.data.images import colour_image, encode
 
 _SMALL = {}
 
 
 def image(value: int, file_format: str = "PNG") -> bytes:
     if (value, file_format) not in _SMALL:
-        _SMALL[value, file_format] = encode(colour_picture(value), file_format)
+        _SMALL[value, file_format] = encode(colour_image(value), file_format)
     return _SMALL[value, file_format]
 
 

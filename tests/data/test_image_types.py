@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from curv_issues.data import image_types
+from curv_issues.data.image import decode_values
 from curv_issues.data.image_types import FORMATS, IMAGE_ENDINGS, look_at_file
-from curv_issues.data.picture import decode_values
-from tests.data.pictures import colour_picture, encode
+from tests.data.images import colour_image, encode
 
 HEIC = b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf" + b"\0" * 40
 NEF = b"II*\0\x08\0\0\0" + b"\0" * 56
@@ -46,7 +46,7 @@ def test_endings_are_lower_case_and_every_format_is_one_of_pillow():
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000"])
 def test_images_are_known_by_their_first_bytes(tmp_path, file_format):
-    place = write(tmp_path, encode(colour_picture(1), file_format), "picture.txt")
+    place = write(tmp_path, encode(colour_image(1), file_format), "image.txt")
     assert is_image(place)
     assert unsupported(place) is None
     link = tmp_path / "link"
@@ -59,9 +59,9 @@ def test_images_are_known_by_their_first_bytes(tmp_path, file_format):
     [*(("RGB", name) for name in ("PPM", "QOI", "DDS", "SGI")), ("L", "PPM"), ("1", "PPM"), ("F", "PPM"), ("L", "SGI")],
 )
 def test_rarer_formats_are_known_without_an_ending_and_read(tmp_path, mode, file_format):
-    content = encode(colour_picture(1).convert(mode), file_format)
-    assert is_image(write(tmp_path, content, "picture"))
-    assert look_at_file(tmp_path / "picture") == (True, None)
+    content = encode(colour_image(1).convert(mode), file_format)
+    assert is_image(write(tmp_path, content, "image"))
+    assert look_at_file(tmp_path / "image") == (True, None)
     assert decode_values(content).shape[:2] == (6, 6)
 
 
@@ -70,7 +70,7 @@ def test_rarer_formats_are_known_without_an_ending_and_read(tmp_path, mode, file
     "rest", [b"\n2 2\n255\n", b"\r\n2\n2\n255\n", b"\n# by a camera\n# of mine\n2 2\n255\n", b"\n#" + b"x" * 200]
 )
 def test_headers_of_netpbm(tmp_path, magic, rest):
-    assert is_image(write(tmp_path, magic + rest, "picture"))
+    assert is_image(write(tmp_path, magic + rest, "image"))
 
 
 @pytest.mark.parametrize("size", [12, 40, 124])

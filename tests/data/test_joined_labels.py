@@ -14,7 +14,7 @@ import pytest
 import curv_issues
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
-from tests.data.pictures import pngs, write_image_folder, write_parquet
+from tests.data.images import pngs, write_image_folder, write_parquet
 
 
 def save(path: Path, values: list[Any], names: list[str] | None = None, *, column: str = "label") -> Path:
@@ -114,8 +114,8 @@ def test_against_compares_names(tmp_path, order):
     save(tmp_path / "train.parquet", train, ["cat", "dog"])
     save(tmp_path / "test.parquet", train if order[0] == "cat" else [1 - code for code in train], order)
     result = curv_issues.audit(str(tmp_path), epochs=1, device="cpu", against="test")
-    assert len(result.overlap) == 20
-    assert result.overlap["agree"].all()
+    assert len(result.leakage) == 20
+    assert result.leakage["agree"].all()
 
 
 @pytest.mark.parametrize("column", ["image_id", "caption", "label"])
@@ -172,7 +172,7 @@ def test_rows_of_unequal_parts_keep_their_labels(tmp_path):
         table.to_parquet(files[-1])
     data = load_data(files, skip_unlabelled=True)
     expected = {
-        load_data([write_parquet(tmp_path / "x.parquet", ["q"], pictures=[png])]).image_sha256[0]: row
+        load_data([write_parquet(tmp_path / "x.parquet", ["q"], images=[png])]).image_sha256[0]: row
         for row, png in enumerate(content)
     }
     found = [(expected[image], data.class_names[label]) for image, label in zip(data.image_sha256, data.labels, strict=True)]

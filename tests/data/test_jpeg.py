@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from curv_issues.data import jpeg, picture
+from curv_issues.data import image, jpeg
+from curv_issues.data.image import UnreadableImageError, decode_values
 from curv_issues.data.jpeg import decode_jpeg
-from curv_issues.data.picture import UnreadablePictureError, decode_values
-from tests.data.pictures import encode
+from tests.data.images import encode
 
 SIZES = ((64, 48), (17, 33), (7, 5), (1, 40))
 STORED = ({}, {"progressive": True}, {"restart_marker_blocks": 2})
@@ -34,14 +34,14 @@ def fast(encoded: bytes) -> np.ndarray | None:
 
 def with_pillow(encoded: bytes) -> np.ndarray | str:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(picture, "decode_jpeg", lambda encoded, image: None)
+        patched.setattr(image, "decode_jpeg", lambda encoded, image: None)
         return pixels_or_reason(encoded)
 
 
 def pixels_or_reason(encoded: bytes) -> np.ndarray | str:
     try:
         return decode_values(encoded)
-    except UnreadablePictureError as error:
+    except UnreadableImageError as error:
         return str(error)
 
 

@@ -11,7 +11,7 @@ from curv_issues.data.label_table import read_table
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file
-from tests.data.pictures import write_image_folder
+from tests.data.images import write_image_folder
 
 
 def write(folder: Path, *labels: str, name: str = "metadata.jsonl", others: str = "") -> Path:

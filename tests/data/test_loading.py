@@ -13,18 +13,18 @@ from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import hash_pixels
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError, UsageError
-from tests.data.pictures import colour_picture, encode, pngs, write_image_folder, write_parquet
+from tests.data.images import colour_image, encode, pngs, write_image_folder, write_parquet
 
 
 def pixels_of(value: int) -> np.ndarray:
-    return np.asarray(colour_picture(value))
+    return np.asarray(colour_image(value))
 
 
 def check_rows(data, values) -> None:
-    """The samples are the pictures made from these values, in every respect."""
+    """The samples are the images made from these values, in every respect."""
     assert data.image_sha256.tolist() == [hash_pixels(pixels_of(value)) for value in values]
     for index, value in enumerate(values):
-        assert np.array_equal(np.asarray(data.picture(index)), pixels_of(value))
+        assert np.array_equal(np.asarray(data.image(index)), pixels_of(value))
 
 
 def test_parquet(tmp_path):
@@ -65,7 +65,7 @@ def test_class_names_that_are_not_ascii(tmp_path):
 
 def test_saved_and_in_memory_datasets_read_alike(tmp_path):
     features = datasets.Features({"img": datasets.Image(), "y": datasets.ClassLabel(names=["zoo", "ant"])})
-    columns = {"img": [colour_picture(value) for value in range(4)], "y": [0, 1, 1, 0]}
+    columns = {"img": [colour_image(value) for value in range(4)], "y": [0, 1, 1, 0]}
     dataset = datasets.Dataset.from_dict(columns, features=features)
     dataset.save_to_disk(tmp_path / "saved")
     by_name = datasets.DatasetDict({"train": dataset})
@@ -82,7 +82,7 @@ def test_saved_and_in_memory_datasets_read_alike(tmp_path):
     check_rows(part, [1, 2])
 
 
-def test_a_column_of_encoded_pictures():
+def test_a_column_of_encoded_images():
     data = load_data(datasets.Dataset.from_dict({"png": pngs(3), "y": ["a", "b", "a"]}))
     assert data.class_names == ("a", "b")
     check_rows(data, range(3))
@@ -90,7 +90,7 @@ def test_a_column_of_encoded_pictures():
 
 def test_rows_are_those_of_load_dataset(tmp_path):
     write_parquet(tmp_path / "train.parquet", list(range(10)) * 2)
-    write_parquet(tmp_path / "test.parquet", list(range(5)), pictures=pngs(25)[20:])
+    write_parquet(tmp_path / "test.parquet", list(range(5)), images=pngs(25)[20:])
     expression = "train[50%:]+test[-2:]+train[:3]"
     expected = datasets.load_dataset(str(tmp_path), split=expression)
     data = load_data(tmp_path, split=expression)
@@ -104,9 +104,9 @@ def test_rows_are_those_of_load_dataset(tmp_path):
 def test_rows_keep_their_number_whatever_is_left_out(tmp_path):
     labels: list[int | None] = [0, 1] * 10
     labels[2] = labels[7] = None
-    pictures: list[bytes | None] = list(pngs(20))
-    pictures[4], pictures[11] = b"broken", None
-    path = write_parquet(tmp_path / "a.parquet", labels, pictures=pictures)
+    images: list[bytes | None] = list(pngs(20))
+    images[4], images[11] = b"broken", None
+    path = write_parquet(tmp_path / "a.parquet", labels, images=images)
     data = load_data(path, skip_unlabelled=True, skip_unreadable=True)
     kept = [row for row in range(20) if row not in (2, 7, 4, 11)]
     assert data.rows.tolist() == kept
@@ -118,7 +118,7 @@ def test_rows_keep_their_number_whatever_is_left_out(tmp_path):
     assert data.source.num_unlabelled == 2
     assert data.source.num_rows == 20
     assert data.source.unreadable == (
-        {"row": 4, "path": None, "reason": "it is in no known picture format"},
+        {"row": 4, "path": None, "reason": "it is in no known image format"},
         {"row": 11, "path": None, "reason": "it is missing (null)"},
     )
 
@@ -127,9 +127,7 @@ def test_max_samples_is_stratified_seeded_and_decodes_only_those(tmp_path, monke
     labels = [0] * 60 + [1] * 30 + [2] * 10
     path = write_parquet(tmp_path / "a.parquet", labels)
     decoded, real = [], huggingface.decode_all
-    monkeypatch.setattr(
-        huggingface, "decode_all", lambda pictures, **options: decoded.append(len(pictures)) or real(pictures, **options)
-    )
+    monkeypatch.setattr(huggingface, "decode_all", lambda images, **options: decoded.append(len(images)) or real(images, **options))
     data = load_data(path, max_samples=20, seed=1)
     assert np.bincount(data.labels).tolist() == [12, 6, 2]
     assert decoded == [20]
@@ -152,9 +150,9 @@ def test_max_samples_below_one(tmp_path):
         load_data(write_parquet(tmp_path / "a.parquet", [0, 1]), max_samples=0)
 
 
-def test_resolution_follows_the_pictures_or_the_option(tmp_path):
-    large = [encode(colour_picture(value, height=50, width=60)) for value in range(3)]
-    path = write_parquet(tmp_path / "a.parquet", [0, 1, 0], pictures=large)
+def test_resolution_follows_the_images_or_the_option(tmp_path):
+    large = [encode(colour_image(value, height=50, width=60)) for value in range(3)]
+    path = write_parquet(tmp_path / "a.parquet", [0, 1, 0], images=large)
     assert load_data(path).images.shape == (3, 48, 48, 3)
     assert load_data(path, resolution=16).images.shape == (3, 16, 16, 3)
     assert load_data(write_parquet(tmp_path / "b.parquet", [0, 1, 0])).images.shape == (3, 32, 32, 3)
@@ -185,58 +183,58 @@ def test_unreadable_files_are_named_with_row_and_path(tmp_path):
     with pytest.raises(DatasetError) as caught:
         load_data(folder)
     assert str(caught.value) == (
-        f"The picture in row 2 (dog/0.png) of {folder} cannot be read: it is empty (0 bytes). "
+        f"The image in row 2 (dog/0.png) of {folder} cannot be read: it is empty (0 bytes). "
         "Repair or remove, or leave out what cannot be read with --skip-unreadable (skip_unreadable=True)."
     )
-    (folder / "cat" / "1.png").write_bytes(b"no picture")
+    (folder / "cat" / "1.png").write_bytes(b"no image")
     with pytest.raises(DatasetError) as caught:
         load_data(folder)
     assert str(caught.value).startswith(
-        f"The picture in row 1 (cat/1.png) of {folder} cannot be read: it is in no known picture format; "
-        "2 of 4 pictures cannot be read. Repair "
+        f"The image in row 1 (cat/1.png) of {folder} cannot be read: it is in no known image format; "
+        "2 of 4 images cannot be read. Repair "
     )
     data = load_data(folder, skip_unreadable=True)
     assert data.paths.tolist() == ["cat/0.png", "dog/1.png"]
     assert [entry["path"] for entry in data.source.unreadable] == ["cat/1.png", "dog/0.png"]
     check_rows(data, [0, 3])
     assert not [note for note in data.source.notes if "of the class" in note]
-    (folder / "cat" / "0.png").write_bytes(b"no picture")
+    (folder / "cat" / "0.png").write_bytes(b"no image")
     assert "No image of the class 'cat' can be read." in load_data(folder, skip_unreadable=True).source.notes
 
 
-def test_embedded_pictures_have_no_path_in_messages(tmp_path):
-    path = write_parquet(tmp_path / "a.parquet", [0, 1], pictures=[*pngs(1), b"broken"])
-    with pytest.raises(DatasetError, match=r"^The picture in row 1 \(no path\) of .*a\.parquet cannot be read: it is in no "):
+def test_embedded_images_have_no_path_in_messages(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", [0, 1], images=[*pngs(1), b"broken"])
+    with pytest.raises(DatasetError, match=r"^The image in row 1 \(no path\) of .*a\.parquet cannot be read: it is in no "):
         load_data(path)
 
 
 def test_nothing_can_be_read(tmp_path):
-    path = write_parquet(tmp_path / "a.parquet", [0, 1], pictures=[b"broken", None])
+    path = write_parquet(tmp_path / "a.parquet", [0, 1], images=[b"broken", None])
     with pytest.raises(DatasetError) as caught:
         load_data(path, skip_unreadable=True)
     assert str(caught.value) == (
-        f"None of the images of {path} (2) can be read; in row 0 (no path): it is in no known picture format."
+        f"None of the images of {path} (2) can be read; in row 0 (no path): it is in no known image format."
     )
 
 
-def test_parquet_with_paths_instead_of_pictures(tmp_path):
+def test_parquet_with_paths_instead_of_images(tmp_path):
     write_image_folder(tmp_path / "files", {"cat": 2})
     names = ["files/cat/0.png", "files/cat/1.png"]
-    path = write_parquet(tmp_path / "a.parquet", [0, 1], pictures=[None, None], paths=names)
+    path = write_parquet(tmp_path / "a.parquet", [0, 1], images=[None, None], paths=names)
     data = load_data(path)
     assert data.paths.tolist() == names
     check_rows(data, [0, 1])
 
 
 def test_identical_rows_and_the_fingerprint(tmp_path):
-    pictures = pngs(2)
-    data = load_data(write_parquet(tmp_path / "a.parquet", [0, 1, 0], pictures=[pictures[0], pictures[1], pictures[0]]))
+    images = pngs(2)
+    data = load_data(write_parquet(tmp_path / "a.parquet", [0, 1, 0], images=[images[0], images[1], images[0]]))
     assert data.image_sha256[0] == data.image_sha256[2] != data.image_sha256[1]
     assert data.file_sha256[0] == data.file_sha256[2]
     folder = tmp_path / "elsewhere"
     for number, name in enumerate(["0", "1", "0"]):
         (folder / f"{number}").mkdir(parents=True)
-        (folder / f"{number}" / "x.png").write_bytes(pictures[int(name)])
+        (folder / f"{number}" / "x.png").write_bytes(images[int(name)])
     rows = [{"bytes": None, "path": str(folder / f"{number}" / "x.png")} for number in range(3)]
     features = datasets.Features({"x": datasets.Image(), "y": datasets.Value("string")})
     other = load_data(datasets.Dataset.from_dict({"x": rows, "y": ["0", "1", "0"]}, features=features))
@@ -244,24 +242,24 @@ def test_identical_rows_and_the_fingerprint(tmp_path):
 
 
 def test_a_thousand_classes(tmp_path):
-    file = write_parquet(tmp_path / "a.parquet", list(range(1000)), pictures=pngs(10) * 100)
+    file = write_parquet(tmp_path / "a.parquet", list(range(1000)), images=pngs(10) * 100)
     data = load_data(file, label_column="label", resolution=8)
     assert data.num_classes == 1000
     assert data.labels.tolist() == list(range(1000))
 
 
-def test_pictures_are_shown_at_native_size_and_upright():
+def test_images_are_shown_at_native_size_and_upright():
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    content = encode(colour_picture(0, height=90, width=60), exif=exif)
+    content = encode(colour_image(0, height=90, width=60), exif=exif)
     data = load_data(datasets.Dataset.from_dict({"x": [content, *pngs(1)], "y": [0, 1]}))
-    assert data.picture(0).size == (90, 60)
+    assert data.image(0).size == (90, 60)
     assert data.sizes.tolist() == [[60, 90], [6, 6]]
 
 
 def test_one_grey_channel(tmp_path):
-    pictures = [encode(Image.new("L", (32, 32), value)) for value in (5, 9)]
-    data = load_data(write_parquet(tmp_path / "a.parquet", [0, 1], pictures=pictures))
+    images = [encode(Image.new("L", (32, 32), value)) for value in (5, 9)]
+    data = load_data(write_parquet(tmp_path / "a.parquet", [0, 1], images=images))
     assert data.images.shape == (2, 32, 32, 1)
     assert data.images[:, 0, 0, 0].tolist() == [5, 9]
 

@@ -17,7 +17,7 @@ from curv_issues.data.loading import load_data
 from curv_issues.datalab.samples import read_lab
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file
-from tests.data.pictures import colour_picture, encode, pngs, write_parquet
+from tests.data.images import colour_image, encode, pngs, write_parquet
 
 LABELS = ["cat", "", "dog", "  "]
 
@@ -25,7 +25,7 @@ LABELS = ["cat", "", "dog", "  "]
 def _list(folder: Path) -> dict[str, Any]:
     paths = [folder / f"{value}.png" for value in range(4)]
     for value, path in enumerate(paths):
-        path.write_bytes(encode(colour_picture(value)))
+        path.write_bytes(encode(colour_image(value)))
     return {"dataset": paths, "labels": LABELS}
 
 
@@ -74,7 +74,7 @@ def test_empty_text_in_arrays_a_datalab_and_a_file_of_other_labels(tmp_path: Pat
     images = np.zeros((4, 8, 8), np.uint8)
     with pytest.raises(DatasetError, match=r"^2 of 4 samples carry no label"):
         from_arrays(images, LABELS)
-    rows = datasets.Dataset.from_dict({"image": [colour_picture(value) for value in range(4)], "label": LABELS})
+    rows = datasets.Dataset.from_dict({"image": [colour_image(value) for value in range(4)], "label": LABELS})
     with pytest.raises(DatasetError, match=r"^2 of 4 samples carry no label in column 'label'"):
         read_lab(Datalab(rows, label_name="label"))
     (tmp_path / "other.jsonl").write_text("".join(f'{{"mine": "{label}"}}\n' for label in LABELS))

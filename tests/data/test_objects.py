@@ -16,21 +16,21 @@ from torchvision import datasets as vision
 from torchvision import transforms
 
 from curv_issues.data.base import hash_pixels
-from curv_issues.data.decoding import DecodedPictures, EncodedPicture, decode_all
+from curv_issues.data.decoding import DecodedImages, EncodedImage, decode_all
 from curv_issues.data.image_records import ImageRecords, encode_image, read_cell
 from curv_issues.data.labels import encode_labels
 from curv_issues.data.loading import load_data
 from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
 from curv_issues.errors import DatasetError, UsageError
-from tests.data.pictures import colour_picture, encode, write_image_folder
+from tests.data.images import colour_image, encode, write_image_folder
 
 
-def decode(records: ImageRecords) -> DecodedPictures:
+def decode(records: ImageRecords) -> DecodedImages:
     return decode_all(records.images, resolution=6, workers=2)
 
 
 def pixels_of(values: list[int]) -> list[str]:
-    return [hash_pixels(np.asarray(colour_picture(value))) for value in values]
+    return [hash_pixels(np.asarray(colour_image(value))) for value in values]
 
 
 def names_of(records: ImageRecords) -> list[str]:
@@ -86,7 +86,7 @@ def test_subsets_of_subsets(tmp_path: Path) -> None:
 
 def test_a_loader_of_the_users_own_is_used(tmp_path: Path) -> None:
     write_image_folder(tmp_path, {"cat": 1, "dog": 1})
-    dataset = vision.ImageFolder(str(tmp_path), loader=lambda path: colour_picture(7 if "cat" in path else 9))
+    dataset = vision.ImageFolder(str(tmp_path), loader=lambda path: colour_image(7 if "cat" in path else 9))
     assert decode(records_of_object(dataset)).image_sha256.tolist() == pixels_of([7, 9])
 
 
@@ -97,7 +97,7 @@ def test_an_image_folder_that_changes_its_images_in_getitem(tmp_path: Path) -> N
             return self.loader(path).rotate(180), target
 
     write_image_folder(tmp_path, {"cat": 1, "dog": 1})
-    turned = [hash_pixels(np.asarray(colour_picture(value).rotate(180))) for value in (0, 1)]
+    turned = [hash_pixels(np.asarray(colour_image(value).rotate(180))) for value in (0, 1)]
     assert decode(records_of_object(Turned(str(tmp_path)))).image_sha256.tolist() == turned
 
 
@@ -108,7 +108,7 @@ def make_arrays(kind: Any, **attributes: Any) -> Any:
     return dataset
 
 
-PIXELS = np.stack([np.asarray(colour_picture(value)) for value in range(4)])
+PIXELS = np.stack([np.asarray(colour_image(value)) for value in range(4)])
 
 
 @pytest.mark.parametrize(
@@ -149,15 +149,15 @@ def test_any_other_dataset_of_images() -> None:
 
 def test_the_targets_that_items_have_count() -> None:
     """An attribute `targets` that says something else is not taken."""
-    items = [(colour_picture(value), np.int64(value % 2)) for value in range(8)]
+    items = [(colour_image(value), np.int64(value % 2)) for value in range(8)]
     assert records_of_object(Own(items, targets=[0] * 8)).labels == [0, 1] * 4
     labels = [("cat", "dog")[value % 2] for value in range(8)]
-    assert records_of_object(Own([(colour_picture(0), label) for label in labels])).labels == labels
+    assert records_of_object(Own([(colour_image(0), label) for label in labels])).labels == labels
 
 
 def test_items_must_stay_as_they_are() -> None:
-    items = [(colour_picture(value), value % 2) for value in range(40)]
-    items[1] = (colour_picture(1), 0)
+    items = [(colour_image(value), value % 2) for value in range(40)]
+    items[1] = (colour_image(1), 0)
     records = records_of_object(Own(items, targets=[value % 2 for value in range(40)]))
     with pytest.raises(DatasetError, match=r"^Item 1 of Own had the target 1 and now has 0; expected always the same\.$"):
         decode(records)
@@ -174,12 +174,12 @@ def test_items_must_stay_as_they_are() -> None:
     ],
 )
 def test_names_of_classes(classes: Any, expected: Any) -> None:
-    items = [(colour_picture(value), value % 2) for value in range(4)]
+    items = [(colour_image(value), value % 2) for value in range(4)]
     assert records_of_object(Own(items, classes=classes)).class_names == expected
 
 
 def test_the_names_of_the_targets_that_were_asked_for() -> None:
-    items = [(colour_picture(value), value % 2) for value in range(4)]
+    items = [(colour_image(value), value % 2) for value in range(4)]
     pets = Own(items, classes=["Abyssinian", "Bengal", "Boxer"], bin_classes=["Cat", "Dog"], _target_types=["binary-category"])
     assert records_of_object(pets).class_names == ("Cat", "Dog")
 
@@ -191,7 +191,7 @@ def test_images_that_cannot_be_read_have_a_reason(tmp_path: Path) -> None:
                 raise OSError("truncated\nfile")
             return super().__getitem__(index)
 
-    items = [(colour_picture(value), value % 2) for value in range(40)]
+    items = [(colour_image(value), value % 2) for value in range(40)]
     records = records_of_object(Broken(items, targets=[value % 2 for value in range(40)]))
     assert decode(records).unreadable == {1: "OSError: truncated file"}
     assert refused(Broken(items)) == "Item 1 of Broken cannot be read: OSError: truncated file."
@@ -214,9 +214,9 @@ class Stream(IterableDataset[Any]):
             lambda: TensorDataset(torch.zeros(4, 3, 8, 8), torch.zeros(4)),
             "Item 0 of TensorDataset, without its transforms, is a tuple of Tensor, ",
         ),
-        (lambda: Own([(colour_picture(0), 1, 2)]), "Item 0 of Own is a tuple of Image, int, int; expected pairs"),
+        (lambda: Own([(colour_image(0), 1, 2)]), "Item 0 of Own is a tuple of Image, int, int; expected pairs"),
         (lambda: Own([{"image": 1}]), "Item 0 of Own is a dict; expected pairs"),
-        (lambda: Own([(colour_picture(0), {"boxes": []})]), "Item 0 of Own, without its transforms, is a tuple of Image, dict; "),
+        (lambda: Own([(colour_image(0), {"boxes": []})]), "Item 0 of Own, without its transforms, is a tuple of Image, dict; "),
         (lambda: ConcatDataset([TensorDataset(torch.zeros(4), torch.zeros(4))]), "ConcatDataset joins datasets"),
         (Stream, "Stream has no length; expected pairs"),
     ],
@@ -232,10 +232,10 @@ def test_columns_do_not_go_with_datasets_of_torch() -> None:
 
 
 IMAGES: dict[str, Callable[[Path, int], Any]] = {
-    "bytes": lambda folder, value: encode(colour_picture(value)),
-    "struct": lambda folder, value: {"bytes": encode(colour_picture(value)), "path": None},
+    "bytes": lambda folder, value: encode(colour_image(value)),
+    "struct": lambda folder, value: {"bytes": encode(colour_image(value)), "path": None},
     "struct of a path": lambda folder, value: {"bytes": None, "path": save(folder, value)},
-    "image": lambda folder, value: colour_picture(value),
+    "image": lambda folder, value: colour_image(value),
     "text": lambda folder, value: save(folder, value),
     "path": lambda folder, value: Path(save(folder, value)),
 }
@@ -243,7 +243,7 @@ IMAGES: dict[str, Callable[[Path, int], Any]] = {
 
 def save(folder: Path, value: int) -> str:
     path = folder / f"{value}.png"
-    colour_picture(value).save(path)
+    colour_image(value).save(path)
     return str(path)
 
 
@@ -277,7 +277,7 @@ def test_paths_in_a_frame_are_relative_to_the_working_directory(tmp_path: Path, 
 
 
 def test_columns_of_frames_that_are_not_clear(tmp_path: Path) -> None:
-    content = [encode(colour_picture(0))] * 2
+    content = [encode(colour_image(0))] * 2
     assert refused(pd.DataFrame({"a": content, "b": content, "label": [0, 1]})) == (
         "The DataFrame has several columns of images: a, b; choose one with image_column."
     )
@@ -348,7 +348,7 @@ def test_folders_are_no_image_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
 def test_images_in_memory_keep_their_values(mode: str, tmp_path: Path) -> None:
-    image = Image.fromarray(np.arange(36, dtype=np.uint16).reshape(6, 6)) if mode == "I;16" else colour_picture(0).convert(mode)
+    image = Image.fromarray(np.arange(36, dtype=np.uint16).reshape(6, 6)) if mode == "I;16" else colour_image(0).convert(mode)
     encoded = encode_image(image)
     assert encoded.problem is None
     (tmp_path / "x").write_bytes(encoded.content)
@@ -360,24 +360,24 @@ def test_images_in_memory_keep_their_values(mode: str, tmp_path: Path) -> None:
 
 
 def test_images_in_memory_are_turned_upright_and_keep_transparency() -> None:
-    image = colour_picture(0)
+    image = colour_image(0)
     image.getexif()[0x0112] = 6
     turned = decode_all(Listed([encode_image(image)]), resolution=6).image_sha256[0]
-    assert turned == hash_pixels(np.asarray(colour_picture(0).transpose(Image.Transpose.ROTATE_270)))
+    assert turned == hash_pixels(np.asarray(colour_image(0).transpose(Image.Transpose.ROTATE_270)))
     clear = Image.new("P", (6, 6))
     clear.info["transparency"] = 0
     assert decode_all(Listed([encode_image(clear)]), resolution=6).images.min() == 255
 
 
 class Listed:
-    def __init__(self, pictures: list[EncodedPicture]) -> None:
-        self._pictures = pictures
+    def __init__(self, images: list[EncodedImage]) -> None:
+        self._images = images
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def read(self, indices: range) -> Any:
-        return iter(self._pictures[indices.start : indices.stop])
+        return iter(self._images[indices.start : indices.stop])
 
 
 def test_an_image_that_was_opened_is_read_from_its_file(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from curv_issues.data import parquet
 from curv_issues.data.loading import load_data
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.errors import DatasetError
-from tests.data.pictures import pngs, write_parquet
+from tests.data.images import pngs, write_parquet
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -135,7 +135,7 @@ def test_a_corrupt_page_is_the_reason_of_its_images_only(tmp_path, monkeypatch):
     assert [
         (entry["row"], "its part of the parquet file cannot be read" in entry["reason"]) for entry in data.source.unreadable
     ] == [(row, True) for row in range(6, 12)]
-    with pytest.raises(DatasetError, match=r"^The picture in row 6 .* 6 of 12 "):
+    with pytest.raises(DatasetError, match=r"^The image in row 6 .* 6 of 12 "):
         load_data(path)
 
 
@@ -200,8 +200,8 @@ def test_hostile_metadata_is_not_followed(tmp_path, label):
 
 def test_image_files_that_a_table_names(tmp_path):
     root = tmp_path / "data"
-    write_parquet(root / "train.parquet", ["a", "b", "a"], pictures=[None] * 3, paths=["x/0.png", "x/1.png", "../secret.png"])
-    write_parquet(root / "test.parquet", ["b"], pictures=[None], paths=["./x/2.png"])
+    write_parquet(root / "train.parquet", ["a", "b", "a"], images=[None] * 3, paths=["x/0.png", "x/1.png", "../secret.png"])
+    write_parquet(root / "test.parquet", ["b"], images=[None], paths=["./x/2.png"])
     (root / "x").mkdir()
     for number, png in enumerate(pngs(4)):
         (root / "x" / f"{number}.png").write_bytes(png)

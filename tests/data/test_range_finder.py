@@ -13,7 +13,7 @@ from curv_issues.data.loading import load_data
 from curv_issues.data.range_finder import RangeFinder
 from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import DatasetError
-from tests.data.pictures import encode
+from tests.data.images import encode
 from tests.data.test_decoding import Stored
 
 OUTSIDE = "values outside that range (or NaN), which are shown as black or white."

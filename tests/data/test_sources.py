@@ -9,7 +9,7 @@ import pytest
 import curv_issues
 from curv_issues.data.sources import looks_like_path, open_source
 from curv_issues.errors import DatasetError, UsageError
-from tests.data.pictures import write_image_folder, write_parquet
+from tests.data.images import write_image_folder, write_parquet
 
 
 def lengths(opened) -> dict[str, int]:

@@ -9,7 +9,7 @@ import datasets
 import pytest
 
 from curv_issues.data.loading import load_data
-from tests.data.pictures import colour_picture, encode, pngs, write_image_folder, write_parquet
+from tests.data.images import colour_image, encode, pngs, write_image_folder, write_parquet
 
 ADVICE = " If this is not intended, check the names of the classes and the files."
 PARTLY = "The classes of train and test differ: 1 only in train (dog), 1 only in test (dgo)." + ADVICE
@@ -41,7 +41,7 @@ def test_folders(tmp_path: Path) -> None:
 def test_a_test_split_without_labels(tmp_path: Path) -> None:
     folder = write_image_folder(tmp_path, {"cat": 2, "dog": 2}, split="train")
     (folder / "test").mkdir()
-    (folder / "test" / "1.png").write_bytes(encode(colour_picture(9)))
+    (folder / "test" / "1.png").write_bytes(encode(colour_image(9)))
     assert notes(folder, split="train") == []
 
 

@@ -126,7 +126,7 @@ def test_other_names_of_splits():
 def test_images_come_from_the_chosen_rows_of_every_table():
     contents = [b"a", b"b", b"c", b"d", b"e", b"f"]
     chosen = select({"train": Dataset.from_dict({"x": contents})}, "train[1:]")
-    pictures = chosen.images("x", np.array([0, 2, 4]))
-    assert len(pictures) == 3
-    assert [picture.content for picture in pictures.read(range(3))] == [b"b", b"d", b"f"]
-    assert [picture.content for picture in pictures.read(range(1, 3))] == [b"d", b"f"]
+    images = chosen.images("x", np.array([0, 2, 4]))
+    assert len(images) == 3
+    assert [image.content for image in images.read(range(3))] == [b"b", b"d", b"f"]
+    assert [image.content for image in images.read(range(1, 3))] == [b"d", b"f"]

@@ -12,7 +12,7 @@ import pytest
 from curv_issues.data.loading import load_data
 from curv_issues.data.sources import open_source
 from curv_issues.errors import DatasetError
-from tests.data.pictures import pngs, write_image_folder, write_parquet
+from tests.data.images import pngs, write_image_folder, write_parquet
 
 
 def write_all(root: Path, *paths: str) -> Path:

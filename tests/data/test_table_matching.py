@@ -16,7 +16,7 @@ from curv_issues.data.loading import load_data
 from curv_issues.data.table_matching import Matched, column_of_files, labels_of_images, match_rows
 from curv_issues.errors import DatasetError
 from curv_issues.noise.label_file import labels_from_file
-from tests.data.pictures import write_image_folder
+from tests.data.images import write_image_folder
 
 ROOT = Path("/data/photos")
 PATHS = ["cat/1.jpg", "cat/2.jpg", "dog/3.jpg", "dog/4.jpg"]
@@ -48,13 +48,13 @@ def refused(table: LabelTable, paths: Sequence[str] = PATHS, *, root: Path = ROO
         (["cat/1.jpg", "./cat//2.jpg"], Path("/elsewhere"), "paths relative to the folder of the dataset"),
         (["cat\\1.jpg", ".\\cat\\2.jpg"], None, "paths relative to the folder of the dataset"),
         (["/data/photos/cat/1.jpg", "/data/photos/cat/2.jpg"], None, "absolute paths"),
-        (["C:\\pictures\\cat\\1.jpg", "C:\\pictures\\cat\\2.jpg"], None, "paths below C:/pictures"),
+        (["C:\\images\\cat\\1.jpg", "C:\\images\\cat\\2.jpg"], None, "paths below C:/images"),
         (["/home/ann/a/cat/1.jpg", "/home/ann/a/cat/2.jpg"], None, "paths below /home/ann/a"),
         (["1.jpg", "2.jpg"], None, "ends of image paths"),
         (["cat/1", "cat/2"], None, "paths relative to the folder of the dataset without file ending"),
         (["1", "2"], None, "ends of image paths without file ending"),
         ([1, 2], None, "ends of image paths without file ending"),
-        (["pictures/cat/1", "pictures/cat/2"], None, "paths below pictures without file ending"),
+        (["images/cat/1", "images/cat/2"], None, "paths below images without file ending"),
     ],
 )
 def test_modes(files: list[Any], folder: Path | None, mode: str) -> None:

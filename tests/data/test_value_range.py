@@ -108,7 +108,7 @@ def test_pixels_contact_sheet_and_note_of_a_folder(tmp_path):
     data = load_data(str(write_12_bit_folder(tmp_path)), resolution=40)
     values = [0, 100, 200, 50, 150, 250]
     assert data.images[:, 5, 5, 0].tolist() == [round(value / 4095 * 255) for value in values]
-    assert [data.picture(index).getpixel((5, 5))[0] for index in range(6)] == data.images[:, 5, 5, 0].tolist()
+    assert [data.image(index).getpixel((5, 5))[0] for index in range(6)] == data.images[:, 5, 5, 0].tolist()
     assert len(set(data.image_sha256)) == 6
     (note,) = [note for note in notes_on(data) if "bits per channel" in note]
     assert note.startswith(
@@ -119,7 +119,7 @@ def test_pixels_contact_sheet_and_note_of_a_folder(tmp_path):
 def test_the_range_of_the_user(tmp_path):
     data = load_data(str(write_12_bit_folder(tmp_path)), resolution=40, value_range=(0, 255))
     assert data.images[:, 5, 5, 0].tolist() == [0, 100, 200, 50, 150, 250]
-    assert data.picture(2).getpixel((5, 5)) == (200, 200, 200)
+    assert data.image(2).getpixel((5, 5)) == (200, 200, 200)
     with pytest.raises(UsageError, match="LabeledData"):
         load_data(data, value_range=(0, 255))
 

@@ -12,7 +12,7 @@ from curv_issues.data import loading as huggingface
 from curv_issues.data import webdataset
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
-from tests.data.pictures import pngs
+from tests.data.images import pngs
 
 
 def write_tar(path: Path, start: int, labels: list[int]) -> None:

@@ -14,7 +14,7 @@ Arguments
 Errors
     find_issues swallows, type is missing ....... test_failures: test_a_failed_training_is_printed_and_leaves_no_results
     old results stay after a failed re-run ...... test_failures: test_a_failed_rerun_leaves_no_old_results
-    what __init__ raises propagates ............. test_options, test_failures: test_unreadable_pictures
+    what __init__ raises propagates ............. test_options, test_failures: test_unreadable_images
     callers must check the summary .............. test_add: test_a_result_that_datalab_refuses_raises
     Ctrl-C ...................................... test_failures: test_ctrl_c_...
     cleanlab switches warnings off .............. test_failures: test_no_warnings_are_used

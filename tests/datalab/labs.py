@@ -26,7 +26,7 @@ TYPE = "curvature"
 
 
 def digits() -> tuple[list[Image.Image], np.ndarray]:
-    """60 pictures and their labels 0, 1, 2, mixed; those of WRONG_ROW are wrong."""
+    """60 images and their labels 0, 1, 2, mixed; those of WRONG_ROW are wrong."""
     bunch = load_digits()
     rows = np.flatnonzero(bunch.target < 3)[:N]
     labels = bunch.target[rows].astype(np.int64)
@@ -36,14 +36,14 @@ def digits() -> tuple[list[Image.Image], np.ndarray]:
     labels = labels[order]
     labels[WRONG_ROW] = 1
     pixels = (bunch.images[rows] * 15).astype(np.uint8)[order]
-    return [Image.fromarray(picture) for picture in pixels], labels
+    return [Image.fromarray(image) for image in pixels], labels
 
 
 def class_label_dataset(*, labels: Sequence[int] | None = None) -> datasets.Dataset:
-    pictures, own = digits()
+    images, own = digits()
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(NAMES))})
     values = [int(label) for label in (own if labels is None else labels)]
-    return datasets.Dataset.from_dict({"image": pictures, "label": values}, features=features)
+    return datasets.Dataset.from_dict({"image": images, "label": values}, features=features)
 
 
 def make_lab(data: Any = None, *, verbosity: int = 0) -> Datalab:

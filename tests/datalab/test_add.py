@@ -25,7 +25,7 @@ def test_add(result: AuditResult, trainings: list[int]):
     assert issues["curvature_suggested_class"].tolist() == result.scores["suggested"].tolist()
     assert lab.issue_summary["issue_type"].tolist() == ["curvature", "duplicate_conflict"]
     kinds = result.findings["kind"].value_counts()
-    assert lab.issue_summary["num_issues"].tolist() == [kinds["label_error"], kinds.get("duplicate_conflict", 0)]
+    assert lab.issue_summary["num_issues"].tolist() == [kinds["label_issue"], kinds.get("duplicate_conflict", 0)]
     lab.report(verbosity=4)
 
 
@@ -49,7 +49,7 @@ def test_a_saved_result(result: AuditResult, tmp_path: Path):
 
 
 def test_the_result_keeps_its_judgement_unless_asked_anew(result: AuditResult, trainings: list[int]):
-    judged = curv_issues.find_again(result, score="margin", cut_off="50%")
+    judged = curv_issues.rejudge(result, score="margin", cut_off="50%")
     lab = make_lab()
     add_to_datalab(lab, judged)
     np.testing.assert_array_equal(lab.issues["curvature_score"], 1 - judged.scores["suspicion"])
@@ -64,9 +64,9 @@ def test_a_string_labelled_datalab_takes_the_result_of_a_class_label_one(result:
     assert lab.issues["curvature_suggested_class"].tolist() == result.scores["suggested"].tolist()
 
 
-def test_pictures_in_an_array_are_compared_by_pixels():
-    pictures, labels = digits()
-    pixels = np.stack([np.asarray(picture) for picture in pictures])
+def test_images_in_an_array_are_compared_by_pixels():
+    images, labels = digits()
+    pixels = np.stack([np.asarray(image) for image in images])
     options = {name: value for name, value in OPTIONS.items() if name != "resolution"}
     result = curv_issues.audit(from_arrays(pixels, labels, class_names=NAMES), **options)
     lab = make_lab()
@@ -74,7 +74,7 @@ def test_pictures_in_an_array_are_compared_by_pixels():
     assert lab.issue_summary["issue_type"].tolist() == ["curvature", "duplicate_conflict"]
     pixels[11, 0, 0] += 1
     changed = curv_issues.audit(from_arrays(pixels, labels, class_names=NAMES), **options)
-    with pytest.raises(UsageError, match=re.escape("result is not of this Datalab's data: the picture in row 11 is another.")):
+    with pytest.raises(UsageError, match=re.escape("result is not of this Datalab's data: the image in row 11 is another.")):
         add_to_datalab(lab, changed)
 
 
@@ -102,16 +102,16 @@ def test_results_of_other_data(result: AuditResult, make, text: str):
     assert lab.issue_summary.empty
 
 
-def test_a_result_of_other_pictures(result: AuditResult):
-    pictures, labels = digits()
+def test_a_result_of_other_images(result: AuditResult):
+    images, labels = digits()
     same = np.flatnonzero(labels == labels[0])[:2]
-    pictures[same[0]], pictures[same[1]] = pictures[same[1]], pictures[same[0]]
-    lab = make_lab({"image": pictures, "label": [NAMES[label] for label in labels]})
-    with pytest.raises(UsageError, match=f"the picture in row {same[0]} is another"):
+    images[same[0]], images[same[1]] = images[same[1]], images[same[0]]
+    lab = make_lab({"image": images, "label": [NAMES[label] for label in labels]})
+    with pytest.raises(UsageError, match=f"the image in row {same[0]} is another"):
         add_to_datalab(lab, result)
 
 
-def test_a_broken_picture_is_another_picture(result: AuditResult, tmp_path: Path):
+def test_a_broken_image_is_another_image(result: AuditResult, tmp_path: Path):
     import datasets
 
     file = tmp_path / "broken.png"
@@ -120,7 +120,7 @@ def test_a_broken_picture_is_another_picture(result: AuditResult, tmp_path: Path
     rows = [dict(row) for row in data]
     rows[2]["image"] = {"bytes": None, "path": str(file)}
     lab = make_lab(datasets.Dataset.from_list(rows, features=data.features))
-    with pytest.raises(UsageError, match="the picture in row 2 is another"):
+    with pytest.raises(UsageError, match="the image in row 2 is another"):
         add_to_datalab(lab, result)
 
 
@@ -181,9 +181,9 @@ def test_a_result_that_datalab_refuses_raises(
     assert trained.issue_summary["issue_type"].tolist() == ["curvature", "duplicate_conflict"]
 
 
-def test_colour_pictures_stay_colour():
-    pictures, labels = digits()
-    colour = [Image.merge("RGB", (picture, picture.rotate(90), picture)) for picture in pictures]
+def test_colour_images_stay_colour():
+    images, labels = digits()
+    colour = [Image.merge("RGB", (image, image.rotate(90), image)) for image in images]
     lab = make_lab({"image": colour, "label": labels.tolist()})
     find(lab)
     result = curv_issues.audit(lab.data, **OPTIONS)

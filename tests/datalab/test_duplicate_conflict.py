@@ -26,12 +26,12 @@ BOTH = ("curvature", "duplicate_conflict")
 
 
 def copies() -> dict[str, Any]:
-    pictures, labels = digits()
-    pictures, labels = list(pictures), labels.tolist()
+    images, labels = digits()
+    images, labels = list(images), labels.tolist()
     for source, more in COPIED.values():
-        pictures.append(Image.fromarray(np.asarray(pictures[source]).copy()))
+        images.append(Image.fromarray(np.asarray(images[source]).copy()))
         labels.append((labels[source] + more) % 3)
-    return {"image": pictures, "label": [NAMES[label] for label in labels]}
+    return {"image": images, "label": [NAMES[label] for label in labels]}
 
 
 def copied_lab() -> Datalab:
@@ -206,7 +206,7 @@ class TestOneTraining:
         assert trainings == [len(lab.data)] * 2
         assert np.flatnonzero(lab.issues["is_duplicate_conflict_issue"]).tolist() == [8, 62, 63]
 
-    def test_pictures_are_read_once(self, monkeypatch: pytest.MonkeyPatch):
+    def test_images_are_read_once(self, monkeypatch: pytest.MonkeyPatch):
         from curv_issues.datalab import planned_run
 
         read: list[int] = []
@@ -242,7 +242,7 @@ class TestOneTraining:
         find(lab, duplicate_conflict={}, curvature={"result": result})
         assert trainings == []
         assert lab.issues["is_duplicate_conflict_issue"].sum() == len(result.conflicts)
-        other = curv_issues.find_again(result, cut_off="5%")
+        other = curv_issues.rejudge(result, cut_off="5%")
         with pytest.raises(UsageError, match="are given different values of result, but share one training"):
             find(lab, duplicate_conflict={"result": other}, curvature={"result": result})
         with pytest.raises(UsageError, match="result and epochs do not go together"):

@@ -57,13 +57,13 @@ class Interrupting(nn.Module):
         self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
         self.at, self.passes, self.raised = at, 0, False
 
-    def forward(self, pictures: Any) -> Any:
+    def forward(self, images: Any) -> Any:
         if self.training:
             self.passes += 1
             if self.passes > self.at and not self.raised:
                 self.raised = True
                 raise KeyboardInterrupt
-        return self.layers(pictures)
+        return self.layers(images)
 
 
 def test_ctrl_c_propagates_with_the_ranking_so_far(trained: Datalab):
@@ -102,21 +102,21 @@ def test_an_interrupted_run_is_not_kept(trainings: list[int]):
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"", "it is empty (0 bytes)"), (b"no picture at all", "it is in no known picture format")]
+    ("content", "reason"), [(b"", "it is empty (0 bytes)"), (b"no image at all", "it is in no known image format")]
 )
-def test_unreadable_pictures(tmp_path: Path, content: bytes, reason: str):
-    """Raised, not swallowed: pictures are read before the host starts to catch errors."""
+def test_unreadable_images(tmp_path: Path, content: bytes, reason: str):
+    """Raised, not swallowed: images are read before the host starts to catch errors."""
     files = []
-    for row, picture in enumerate(digits()[0]):
+    for row, image in enumerate(digits()[0]):
         files.append(str(tmp_path / f"{row:02}.png"))
-        picture.save(files[-1])
+        image.save(files[-1])
     data = datasets.Dataset.from_dict({"image": files, "label": digits()[1].tolist()}).cast_column("image", datasets.Image())
     lab = make_lab(data)
     Path(files[3]).write_bytes(content)
     with pytest.raises(DatasetError) as caught:
         find(lab)
     assert str(caught.value) == (
-        f"The picture in row 3 ({files[3]}) cannot be read: {reason}. "
+        f"The image in row 3 ({files[3]}) cannot be read: {reason}. "
         "Every row of a Datalab needs a score: repair it, or make the Datalab without it."
     )
     Path(files[5]).unlink()

@@ -16,34 +16,34 @@ from tests.datalab.labs import NAMES, OPTIONS, N, class_label_dataset, digits, f
 
 
 def colour_data() -> dict[str, Any]:
-    pictures, labels = digits()
-    colour = [Image.merge("RGB", (picture, picture.rotate(90), picture.rotate(180))) for picture in pictures]
+    images, labels = digits()
+    colour = [Image.merge("RGB", (image, image.rotate(90), image.rotate(180))) for image in images]
     return {"image": colour, "label": labels.tolist()}
 
 
 def string_data() -> dict[str, Any]:
-    pictures, labels = digits()
-    return {"image": pictures, "label": [NAMES[label] for label in labels]}
+    images, labels = digits()
+    return {"image": images, "label": [NAMES[label] for label in labels]}
 
 
 def integer_data() -> dict[str, Any]:
-    pictures, labels = digits()
-    return {"image": pictures, "label": [(30, -4, 7)[label] for label in labels]}
+    images, labels = digits()
+    return {"image": images, "label": [(30, -4, 7)[label] for label in labels]}
 
 
 def float_data() -> dict[str, Any]:
-    pictures, labels = digits()
-    return {"image": pictures, "label": [(30.0, -4.0, 7.0)[label] for label in labels]}
+    images, labels = digits()
+    return {"image": images, "label": [(30.0, -4.0, 7.0)[label] for label in labels]}
 
 
 def bool_data() -> dict[str, Any]:
-    pictures, labels = digits()
-    return {"image": pictures, "label": [bool(label) for label in labels]}
+    images, labels = digits()
+    return {"image": images, "label": [bool(label) for label in labels]}
 
 
 def sized_data() -> dict[str, Any]:
-    pictures, labels = digits()
-    return {"image": [p.resize((8 + row % 5, 9)) for row, p in enumerate(pictures)], "label": labels.tolist()}
+    images, labels = digits()
+    return {"image": [p.resize((8 + row % 5, 9)) for row, p in enumerate(images)], "label": labels.tolist()}
 
 
 def parquet_data(folder: Path) -> datasets.Dataset:
@@ -53,10 +53,10 @@ def parquet_data(folder: Path) -> datasets.Dataset:
 
 
 def folder_data(folder: Path) -> datasets.Dataset:
-    pictures, labels = digits()
-    for row, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+    images, labels = digits()
+    for row, (image, label) in enumerate(zip(images, labels, strict=True)):
         (folder / NAMES[label]).mkdir(exist_ok=True)
-        picture.save(folder / NAMES[label] / f"{row:02}.png")
+        image.save(folder / NAMES[label] / f"{row:02}.png")
     return datasets.load_dataset("imagefolder", data_dir=str(folder), split="train", cache_dir=str(folder / "cache"))
 
 
@@ -118,7 +118,7 @@ def test_the_order_of_string_classes_is_that_of_the_datalab():
 
 
 def test_together_with_built_in_types(trainings: list[int]):
-    features = np.stack([np.asarray(picture).ravel() for picture in digits()[0]]).astype(float)
+    features = np.stack([np.asarray(image).ravel() for image in digits()[0]]).astype(float)
     lab = make_lab()
     lab.find_issues(features=features, issue_types={"near_duplicate": {}, "curvature": OPTIONS, "outlier": {}, "label": {}})
     assert lab.issue_summary["issue_type"].tolist() == ["near_duplicate", "curvature", "outlier", "label"]

@@ -110,9 +110,9 @@ def test_labels_that_cannot_be_used(labels: list[int], text: str):
 
 
 def test_labels_that_are_no_classes():
-    pictures, labels = digits()
+    images, labels = digits()
     with raises(DatasetError, "is 0.5, which is no class; expected integers or strings."):
-        find(make_lab({"image": pictures, "label": (labels / 2).tolist()}))
+        find(make_lab({"image": images, "label": (labels / 2).tolist()}))
 
 
 def dataset(**columns: Any) -> datasets.Dataset:
@@ -120,8 +120,8 @@ def dataset(**columns: Any) -> datasets.Dataset:
 
 
 def test_image_columns():
-    pictures = digits()[0]
-    two = dataset(left=pictures, right=pictures)
+    images = digits()[0]
+    two = dataset(left=images, right=images)
     with raises(DatasetError, "There are several image columns: left, right; name one of them with image_key."):
         find(make_lab(two))
     with raises(DatasetError, "image_key names the column 'middle'; the dataset has left, right, label."):
@@ -131,12 +131,12 @@ def test_image_columns():
     with raises(DatasetError, "No image column found; expected images (Image)"):
         find(make_lab(dataset(image=[f"{row}.png" for row in range(N)])))
     with raises(DatasetError, "No image column found; expected images (Image)"):
-        find(make_lab(dataset(image=[np.asarray(picture).tolist() for picture in pictures])))
+        find(make_lab(dataset(image=[np.asarray(image).tolist() for image in images])))
 
 
 def test_image_key_chooses_the_column():
-    pictures = digits()[0]
-    lab = make_lab(dataset(blank=[pictures[0]] * N, image=pictures))
+    images = digits()[0]
+    lab = make_lab(dataset(blank=[images[0]] * N, image=images))
     find(lab, image_key="image")
     chosen = lab.get_info("curvature")["raw_scores"]["cumulative_loss"]
     find(lab, image_key="blank")
@@ -155,9 +155,9 @@ def test_other_tasks_do_not_know_the_type(task: str):
 def test_a_network_that_does_not_fit():
     from torch import nn
 
-    with raises(UsageError, "The probe must give logits of shape (2, 3) for two pictures, got (2, 7)."):
+    with raises(UsageError, "The probe must give logits of shape (2, 3) for two images, got (2, 7)."):
         find(make_lab(), probe=nn.Sequential(nn.Flatten(), nn.Linear(64, 7)))
-    with raises(UsageError, "The probe cannot read pictures of shape (1, 8, 8): "):
+    with raises(UsageError, "The probe cannot read images of shape (1, 8, 8): "):
         find(make_lab(), probe=nn.Sequential(nn.Flatten(), nn.Linear(99, 3)))
     with raises(UsageError, "The probe function must return an nn.Module, got str."):
         find(make_lab(), probe=lambda spec: "network")
@@ -167,4 +167,4 @@ def test_quiet_and_one_line(capsys: pytest.CaptureFixture[str]):
     CurvatureIssueManager(make_lab(verbosity=0), **OPTIONS)
     assert capsys.readouterr() == ("", "")
     CurvatureIssueManager(make_lab(verbosity=1), **OPTIONS)
-    assert capsys.readouterr() == ("Reading 60 pictures for a probe to train on ...\n", "")
+    assert capsys.readouterr() == ("Reading 60 images for a probe to train on ...\n", "")

@@ -61,7 +61,7 @@ def test_names_leak_into_no_built_in_view(name: str):
 
 
 def test_the_views_of_built_in_types_do_not_show_ours(trained: Datalab):
-    features = np.stack([np.asarray(picture).ravel() for picture in digits()[0]]).astype(float)
+    features = np.stack([np.asarray(image).ravel() for image in digits()[0]]).astype(float)
     trained.find_issues(features=features)
     assert "curvature" in set(trained.issue_summary["issue_type"])
     for name in set(trained.issue_summary["issue_type"]) - {"curvature"}:
@@ -72,7 +72,7 @@ def test_the_views_of_built_in_types_do_not_show_ours(trained: Datalab):
 def test_summary(trained: Datalab, result: curv_issues.AuditResult):
     flagged = int(result.scores["flagged"].sum())  # findings hold conflicts too
     score = pytest.approx(1 - flagged / N)
-    assert flagged == result.summary["num_findings"]["label_error"]
+    assert flagged == result.summary["num_findings"]["label_issue"]
     assert 6 <= flagged < N
     assert trained.issue_summary.to_dict("records") == [{"issue_type": "curvature", "score": score, "num_issues": flagged}]
     assert trained.get_issue_summary("curvature")["score"].tolist() == [score]
@@ -83,9 +83,9 @@ def test_summary(trained: Datalab, result: curv_issues.AuditResult):
 
 def test_info(trained: Datalab, result: curv_issues.AuditResult):
     info = trained.get_info("curvature")
-    assert info["num_curvature_issues"] == result.summary["num_findings"]["label_error"]
+    assert info["num_curvature_issues"] == result.summary["num_findings"]["label_issue"]
     assert info["cut_off"]["num_flagged"] == result.scores["flagged"].sum()
-    assert info["cut_off"]["rule"] == "share"
+    assert info["cut_off"]["rule"] == "fraction"
     assert info["options"]["epochs"] == 2
     assert info["recipe"]["epochs"] == 2
     assert (info["seed"], info["complete"], info["epochs_done"], info["device"]) == (0, True, 2, "cpu")

@@ -28,7 +28,7 @@ sys.meta_path.insert(0, Blocked())
 def saved(trained: Datalab, tmp_path: Path) -> Path:
     import numpy as np
 
-    features = np.stack([np.asarray(picture).ravel() for picture in digits()[0]]).astype(float)
+    features = np.stack([np.asarray(image).ravel() for image in digits()[0]]).astype(float)
     trained.find_issues(features=features, issue_types={"near_duplicate": {}})
     trained.save(str(tmp_path / "lab"))
     trained.issues.to_parquet(tmp_path / "issues.parquet")

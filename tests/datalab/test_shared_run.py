@@ -1,4 +1,4 @@
-"""One training serves every judgement of the same pictures, labels and options; whatever changes them trains anew."""
+"""One training serves every judgement of the same images, labels and options; whatever changes them trains anew."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def test_a_changed_label_trains_anew(trained: Datalab, trainings: list[int]):
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The digits as an image folder."""
-    pictures, labels = digits()
-    for row, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+    images, labels = digits()
+    for row, (image, label) in enumerate(zip(images, labels, strict=True)):
         (tmp_path / NAMES[label]).mkdir(exist_ok=True)
-        picture.save(tmp_path / NAMES[label] / f"{row:02}.png")
+        image.save(tmp_path / NAMES[label] / f"{row:02}.png")
     return tmp_path
 
 
@@ -78,7 +78,7 @@ def folder_lab(folder: Path) -> Datalab:
     return make_lab(datasets.load_dataset("imagefolder", data_dir=str(folder), split="train"))
 
 
-def test_touched_files_are_the_same_pictures(folder: Path, trainings: list[int]):
+def test_touched_files_are_the_same_images(folder: Path, trainings: list[int]):
     lab = folder_lab(folder)
     find(lab)
     for file in folder.glob("*/*.png"):
@@ -99,7 +99,7 @@ def test_a_changed_file_trains_anew(folder: Path, trainings: list[int]):
     assert trainings == [N, N]
 
 
-def test_a_run_of_other_pictures_is_not_taken(trained: Datalab, trainings: list[int]):
+def test_a_run_of_other_images_is_not_taken(trained: Datalab, trainings: list[int]):
     other = make_lab(class_label_dataset().select([1, 0, *range(2, N)]))
     other.info["statistics"][STATISTIC] = trained.info["statistics"][STATISTIC]
     find(other)
@@ -136,7 +136,7 @@ def test_a_failure_after_training_keeps_the_training(
         def fails(result, *, score, cut_off):
             raise AuditError("no judgement today")
 
-        patched.setattr("curv_issues.datalab.curvature.find_again", fails)
+        patched.setattr("curv_issues.datalab.curvature.rejudge", fails)
         find(lab)
     assert "Error in curvature: no judgement today" in capsys.readouterr().out
     assert lab.issue_summary.empty

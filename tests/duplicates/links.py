@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from curv_issues.duplicates.base import BYTES, NEAR, ComparedPictures
+from curv_issues.duplicates.base import BYTES, NEAR, ComparedImages
 
 Link = tuple[int, int, float, str]
 
 
-def compared(links: Sequence[Link], *, threshold: float = 0.9) -> ComparedPictures:
+def compared(links: Sequence[Link], *, threshold: float = 0.9) -> ComparedImages:
     """Pairs of (first, second, similarity, test)."""
-    return ComparedPictures(
+    return ComparedImages(
         first=np.array([link[0] for link in links], dtype=np.int64),
         second=np.array([link[1] for link in links], dtype=np.int64),
         similarity=np.array([link[2] for link in links], dtype=np.float32),
@@ -24,13 +24,13 @@ def compared(links: Sequence[Link], *, threshold: float = 0.9) -> ComparedPictur
     )
 
 
-def near(*pairs: tuple[int, int]) -> ComparedPictures:
+def near(*pairs: tuple[int, int]) -> ComparedImages:
     """Pairs that show nearly the same."""
     return compared([(*pair, 0.95, NEAR) for pair in pairs])
 
 
-def copies(*members: int) -> ComparedPictures:
-    """Identical pictures: each is linked to the first."""
+def copies(*members: int) -> ComparedImages:
+    """Identical images: each is linked to the first."""
     return compared([(members[0], member, 1.0, BYTES) for member in members[1:]])
 
 
@@ -39,7 +39,7 @@ def labels_of(*labels: int) -> np.ndarray:
 
 
 def groups_by_hand(pairs: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
-    """Sets of pictures, those with one in common made one, in the order of their first members."""
+    """Sets of images, those with one in common made one, in the order of their first members."""
     found = [{i} for i in range(n)]
     for one, other in pairs:
         touched = [group for group in found if one in group or other in group]
@@ -48,7 +48,7 @@ def groups_by_hand(pairs: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[ComparedPictures, np.ndarray, np.ndarray | None, np.ndarray | None]:
+def cases(draw: st.DrawFn) -> tuple[ComparedImages, np.ndarray, np.ndarray | None, np.ndarray | None]:
     n, k = draw(st.integers(1, 12)), draw(st.integers(1, 3))
     numbers = st.integers(0, n - 1)
     drawn = draw(st.lists(st.tuples(numbers, numbers, st.sampled_from([-0.3, 0.2, 0.89, 0.9, 0.95, 1.0])), max_size=14))

@@ -22,22 +22,22 @@ from curv_issues.duplicates.alignment import (
     quick_similarity,
     similarity,
 )
-from curv_issues.inputs.images import as_pictures
-from tests.duplicates.pictures import blown_up, brighter, canvases, cut, paler, recompressed, textured
+from curv_issues.inputs.images import as_pixels
+from tests.duplicates.images import blown_up, brighter, canvases, cut, paler, recompressed, textured
 from tests.small import CPU
 
 N = 8
 CANVASES = canvases(N)
-PICTURES = cut(CANVASES)
+IMAGES = cut(CANVASES)
 CROPS = [(2, 2, 28, 28), (0, 4, 28, 28), (0, 0, 28, 28), (2, 0, 28, 32), (0, 3, 32, 28), (4, 0, 28, 32)]
 
 
 def details_of(images: np.ndarray) -> Details:
-    return Details(as_pictures(np.ascontiguousarray(images)), torch.arange(len(images)), device=CPU)
+    return Details(as_pixels(np.ascontiguousarray(images)), torch.arange(len(images)), device=CPU)
 
 
 def alike(one: np.ndarray, other: np.ndarray, *, mirrored: bool = False, quick: bool = False) -> np.ndarray:
-    """Similarity of each picture to its counterpart."""
+    """Similarity of each image to its counterpart."""
     pairs, flips = torch.arange(len(one))[:, None].repeat(1, 2), torch.full((len(one),), mirrored)
     return (quick_similarity if quick else similarity)(details_of(one), details_of(other), pairs, mirrored=flips).numpy()
 
@@ -58,84 +58,84 @@ def twin(a: Tensor, b: Tensor) -> float:
 
 class TestSimilarity:
     @pytest.mark.parametrize("quick", [False, True])
-    def test_identical_pictures_have_1(self, quick: bool) -> None:
-        np.testing.assert_allclose(alike(PICTURES, PICTURES, quick=quick), 1, atol=1e-5)
+    def test_identical_images_have_1(self, quick: bool) -> None:
+        np.testing.assert_allclose(alike(IMAGES, IMAGES, quick=quick), 1, atol=1e-5)
 
     def test_brightness_and_contrast_do_not_count(self) -> None:
-        np.testing.assert_allclose(alike(PICTURES, brighter(PICTURES)), 1, atol=1e-5)
-        np.testing.assert_allclose(alike(PICTURES, paler(PICTURES)), 1, atol=0.005)  # it is rounded to whole numbers
+        np.testing.assert_allclose(alike(IMAGES, brighter(IMAGES)), 1, atol=1e-5)
+        np.testing.assert_allclose(alike(IMAGES, paler(IMAGES)), 1, atol=0.005)  # it is rounded to whole numbers
 
     def test_a_smooth_background_hardly_counts(self) -> None:
         ramp = np.linspace(0, 50, 32).astype(np.uint8)[:, None]
-        assert alike(PICTURES, PICTURES + ramp).min() > 0.97
+        assert alike(IMAGES, IMAGES + ramp).min() > 0.97
 
     def test_mirror_images_are_told_where_one_is_mirrored(self) -> None:
-        flipped = PICTURES[:, :, ::-1]
-        np.testing.assert_allclose(alike(PICTURES, flipped, mirrored=True), 1, atol=1e-5)
-        np.testing.assert_allclose(alike(flipped, PICTURES, mirrored=True), 1, atol=1e-5)
-        assert alike(PICTURES, flipped).max() < 0.5
-        assert alike(PICTURES, PICTURES, mirrored=True).max() < 0.5
-        assert alike(PICTURES, PICTURES[:, ::-1], mirrored=True).max() < 0.5  # upside down is another picture
+        flipped = IMAGES[:, :, ::-1]
+        np.testing.assert_allclose(alike(IMAGES, flipped, mirrored=True), 1, atol=1e-5)
+        np.testing.assert_allclose(alike(flipped, IMAGES, mirrored=True), 1, atol=1e-5)
+        assert alike(IMAGES, flipped).max() < 0.5
+        assert alike(IMAGES, IMAGES, mirrored=True).max() < 0.5
+        assert alike(IMAGES, IMAGES[:, ::-1], mirrored=True).max() < 0.5  # upside down is another image
 
     @pytest.mark.parametrize("quick", [False, True])
     @pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, -1), (-2, 1), (0, 3), (3, -3)])
-    def test_shifted_pictures_are_the_same(self, rows: int, columns: int, quick: bool) -> None:
+    def test_shifted_images_are_the_same(self, rows: int, columns: int, quick: bool) -> None:
         moved = cut(CANVASES, rows, columns)
-        assert alike(PICTURES, moved, quick=quick).min() > 0.97
-        assert alike(moved, PICTURES, quick=quick).min() > 0.97
+        assert alike(IMAGES, moved, quick=quick).min() > 0.97
+        assert alike(moved, IMAGES, quick=quick).min() > 0.97
 
     def test_a_shift_beyond_the_largest_is_not_looked_for(self) -> None:
-        assert alike(PICTURES, cut(CANVASES, 4, 4), quick=True).max() < 0.9
+        assert alike(IMAGES, cut(CANVASES, 4, 4), quick=True).max() < 0.9
         assert SHIFT == 3
 
     @pytest.mark.parametrize("crop", CROPS)
     def test_crops_are_the_same_whichever_is_cropped(self, crop: tuple[int, int, int, int]) -> None:
-        crops = np.stack([blown_up(picture, *crop) for picture in PICTURES])
-        assert alike(PICTURES, crops).min() > 0.9
-        assert alike(crops, PICTURES).min() > 0.9
-        assert alike(PICTURES, crops, quick=True).max() < 0.9  # so it takes the scales to see it
+        crops = np.stack([blown_up(image, *crop) for image in IMAGES])
+        assert alike(IMAGES, crops).min() > 0.9
+        assert alike(crops, IMAGES).min() > 0.9
+        assert alike(IMAGES, crops, quick=True).max() < 0.9  # so it takes the scales to see it
 
     @pytest.mark.parametrize(("side", "found"), [(26, True), (18, False)])
     def test_crops_of_26_pixels_are_the_smallest_that_are_found(self, side: int, found: bool) -> None:
-        crops = np.stack([blown_up(picture, (32 - side) // 2, (32 - side) // 2, side, side) for picture in PICTURES])
-        assert ((alike(PICTURES, crops) > 0.9) == found).all()
+        crops = np.stack([blown_up(image, (32 - side) // 2, (32 - side) // 2, side, side) for image in IMAGES])
+        assert ((alike(IMAGES, crops) > 0.9) == found).all()
 
     def test_one_may_be_magnified_along_and_the_other_across(self) -> None:
-        along, across = (np.stack([blown_up(picture, *crop) for picture in PICTURES]) for crop in ((2, 0, 28, 32), (0, 2, 32, 28)))
+        along, across = (np.stack([blown_up(image, *crop) for image in IMAGES]) for crop in ((2, 0, 28, 32), (0, 2, 32, 28)))
         assert alike(along, across).min() > 0.95
         assert alike(across, along).min() > 0.95
 
-    def test_recompressed_pictures_are_the_same(self) -> None:
-        assert alike(PICTURES, np.stack([recompressed(picture) for picture in PICTURES])).min() > 0.95
+    def test_recompressed_images_are_the_same(self) -> None:
+        assert alike(IMAGES, np.stack([recompressed(image) for image in IMAGES])).min() > 0.95
 
-    def test_different_pictures_are_not(self) -> None:
+    def test_different_images_are_not(self) -> None:
         pairs = torch.cartesian_prod(torch.arange(N), torch.arange(N))
         pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-        details = details_of(PICTURES)
+        details = details_of(IMAGES)
         values = similarity(details, details, pairs, mirrored=torch.arange(len(pairs)) % 2 == 0)
         assert values.max() < 0.6
         assert values.min() > -0.5
 
-    def test_a_negative_is_another_picture(self) -> None:
-        assert alike(PICTURES, 255 - PICTURES).max() < 0.6
-        assert alike(PICTURES, 255 - PICTURES, quick=True).max() < 0.6
+    def test_a_negative_is_another_image(self) -> None:
+        assert alike(IMAGES, 255 - IMAGES).max() < 0.6
+        assert alike(IMAGES, 255 - IMAGES, quick=True).max() < 0.6
 
     @pytest.mark.parametrize("quick", [False, True])
-    def test_pictures_of_one_colour_have_0(self, quick: bool) -> None:
-        plain = np.full_like(PICTURES, 130)
-        for one, other in ((plain, plain), (plain, PICTURES), (PICTURES, plain)):
+    def test_images_of_one_colour_have_0(self, quick: bool) -> None:
+        plain = np.full_like(IMAGES, 130)
+        for one, other in ((plain, plain), (plain, IMAGES), (IMAGES, plain)):
             assert alike(one, other, quick=quick).tolist() == [0] * N
 
     def test_equals_its_twin_that_tries_factor_by_factor(self) -> None:
-        stretched = np.stack([blown_up(picture, *crop) for picture, crop in zip(PICTURES, CROPS[::-1], strict=False)])
-        one, other = details_of(PICTURES[: len(stretched)]), details_of(stretched)
+        stretched = np.stack([blown_up(image, *crop) for image, crop in zip(IMAGES, CROPS[::-1], strict=False)])
+        one, other = details_of(IMAGES[: len(stretched)]), details_of(stretched)
         pairs = torch.cartesian_prod(torch.arange(len(one)), torch.arange(len(one)))
         values = similarity(one, other, pairs, mirrored=torch.zeros(len(pairs), dtype=torch.bool))
         expected = [twin(one.values[i].float(), other.values[j].float()) for i, j in pairs.tolist()]
         torch.testing.assert_close(values, torch.tensor(expected), atol=1e-4, rtol=0)
 
     def test_the_quick_one_is_a_lower_bound(self) -> None:
-        details = details_of(np.concatenate([PICTURES, cut(CANVASES, 2, 1), np.stack([blown_up(p, *CROPS[0]) for p in PICTURES])]))
+        details = details_of(np.concatenate([IMAGES, cut(CANVASES, 2, 1), np.stack([blown_up(p, *CROPS[0]) for p in IMAGES])]))
         pairs = torch.cartesian_prod(torch.arange(len(details)), torch.arange(len(details)))
         flips = torch.arange(len(pairs)) % 3 == 0
         quick = quick_similarity(details, details, pairs, mirrored=flips)
@@ -151,13 +151,13 @@ class TestSimilarity:
         pairs = torch.cartesian_prod(torch.arange(N), torch.arange(N))
         flips = torch.arange(len(pairs)) % 3 == 0
         moved = cut(CANVASES, 1, 2)
-        one, other = details_of(PICTURES), details_of(moved)
+        one, other = details_of(IMAGES), details_of(moved)
         measures = (coarse_similarity, quick_similarity, similarity)
         whole = [measure(one, other, pairs, mirrored=flips) for measure in measures]
         monkeypatch.setattr(alignment, "BATCH", 5)
         set_threads(threads)
         order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(0))
-        one_again, other_again = details_of(PICTURES), details_of(moved)
+        one_again, other_again = details_of(IMAGES), details_of(moved)
         torch.testing.assert_close(one_again.values, one.values)
         for measure, expected in zip(measures, whole, strict=True):
             values = measure(one_again, other_again, pairs[order], mirrored=flips[order])
@@ -166,14 +166,14 @@ class TestSimilarity:
     @pytest.mark.parametrize("measure", [coarse_similarity, quick_similarity, similarity])
     def test_no_pairs_have_no_values(self, measure: Callable[..., Tensor]) -> None:
         nobody = torch.empty(0, 2, dtype=torch.int64)
-        details = details_of(PICTURES)
+        details = details_of(IMAGES)
         values = measure(details, details, nobody, mirrored=torch.empty(0, dtype=torch.bool))
         assert (values.shape, values.dtype) == ((0,), torch.float32)
 
 
 class TestCoarseSimilarity:
     def test_what_is_the_same_stands_out_from_what_is_not(self) -> None:
-        details = details_of(np.concatenate([PICTURES, cut(CANVASES, 2, -2), np.stack([brighter(p) for p in PICTURES])]))
+        details = details_of(np.concatenate([IMAGES, cut(CANVASES, 2, -2), np.stack([brighter(p) for p in IMAGES])]))
         pairs = torch.cartesian_prod(torch.arange(len(details)), torch.arange(len(details)))
         values = coarse_similarity(details, details, pairs, mirrored=torch.zeros(len(pairs), dtype=torch.bool))
         same = (pairs[:, 0] % N) == (pairs[:, 1] % N)
@@ -182,33 +182,33 @@ class TestCoarseSimilarity:
 
     def test_mirror_images_are_told_where_one_is_mirrored(self) -> None:
         pairs = torch.arange(N)[:, None].repeat(1, 2)
-        flipped = details_of(PICTURES[:, :, ::-1])
-        values = coarse_similarity(details_of(PICTURES), flipped, pairs, mirrored=torch.ones(N, dtype=torch.bool))
+        flipped = details_of(IMAGES[:, :, ::-1])
+        values = coarse_similarity(details_of(IMAGES), flipped, pairs, mirrored=torch.ones(N, dtype=torch.bool))
         assert values.min() > 0.99
 
 
 class TestDetails:
     def test_the_index_chooses(self) -> None:
         index = torch.tensor([7, 2, 2])
-        details = Details(as_pictures(PICTURES), index, device=CPU)
+        details = Details(as_pixels(IMAGES), index, device=CPU)
         assert (len(details), details.values.shape, details.values.dtype) == (3, (3, SIDE, SIDE), torch.float16)
-        assert torch.equal(details.values[[1, 0]], details_of(PICTURES).values[[2, 7]])
+        assert torch.equal(details.values[[1, 0]], details_of(IMAGES).values[[2, 7]])
 
     @pytest.mark.parametrize("side", [48, 64])
     def test_other_resolutions_are_compared_at_32_pixels(self, side: int) -> None:
         large = textured(4, side=side)
-        small = np.stack([np.asarray(Image.fromarray(picture).resize((32, 32), Image.Resampling.BILINEAR)) for picture in large])
+        small = np.stack([np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)) for image in large])
         assert alike(large, small).min() > 0.98
 
-    def test_grey_pictures_are_compared_with_colour_ones(self) -> None:
+    def test_grey_images_are_compared_with_colour_ones(self) -> None:
         grey = textured(4, channels=1)
         np.testing.assert_allclose(alike(grey, grey.repeat(3, axis=3)), 1, atol=1e-5)
 
     def test_they_are_the_band_between_the_blurs_over_its_contrast_around(self) -> None:
-        fine = slow_blur(PICTURES[0] / 255 @ [0.299, 0.587, 0.114], 0.7)
+        fine = slow_blur(IMAGES[0] / 255 @ [0.299, 0.587, 0.114], 0.7)
         band = fine - slow_blur(fine, 2.5)
         expected = band / (np.sqrt(slow_blur(band**2, 3.0)) + 0.02)
-        np.testing.assert_allclose(details_of(PICTURES[:1]).values[0], expected, atol=2e-3)
+        np.testing.assert_allclose(details_of(IMAGES[:1]).values[0], expected, atol=2e-3)
 
     def test_contrast_is_the_same_everywhere(self) -> None:
         rng = np.random.default_rng(0)
@@ -219,40 +219,40 @@ class TestDetails:
         assert ((right / left) > 0.6).all()  # it was a quarter
 
 
-def slow_blur(picture: np.ndarray, deviation: float) -> np.ndarray:
-    side, reach = len(picture), round(3 * deviation)
+def slow_blur(image: np.ndarray, deviation: float) -> np.ndarray:
+    side, reach = len(image), round(3 * deviation)
     offsets = range(-reach, reach + 1)
     weights = {(i, j): np.exp(-(i * i + j * j) / (2 * deviation**2)) for i in offsets for j in offsets}
     blurred = np.zeros((side, side))
     for row in range(side):
         for column in range(side):
             for (i, j), weight in weights.items():
-                blurred[row, column] += weight * picture[min(max(row + i, 0), side - 1), min(max(column + j, 0), side - 1)]
+                blurred[row, column] += weight * image[min(max(row + i, 0), side - 1), min(max(column + j, 0), side - 1)]
     return blurred / sum(weights.values())
 
 
 @pytest.mark.parametrize(("side", "deviation"), [(8, 0.7), (8, 2.5), (5, 3.0)])
 def test_blur_equals_a_direct_convolution(side: int, deviation: float) -> None:
-    pictures = torch.rand(2, side, side, generator=torch.Generator().manual_seed(0))
-    expected = np.stack([slow_blur(picture.double().numpy(), deviation) for picture in pictures])
-    np.testing.assert_allclose(blur(pictures, deviation), expected, rtol=1e-5)
+    images = torch.rand(2, side, side, generator=torch.Generator().manual_seed(0))
+    expected = np.stack([slow_blur(image.double().numpy(), deviation) for image in images])
+    np.testing.assert_allclose(blur(images, deviation), expected, rtol=1e-5)
     torch.testing.assert_close(blur(torch.full((1, side, side), 0.3), deviation), torch.full((1, side, side), 0.3))
 
 
-def slow_correlation(template: np.ndarray, picture: np.ndarray) -> float:
-    side, places = len(template), len(picture) - len(template) + 1
-    windows = [picture[i : i + side, j : j + side] for i in range(places) for j in range(places)]
+def slow_correlation(template: np.ndarray, image: np.ndarray) -> float:
+    side, places = len(template), len(image) - len(template) + 1
+    windows = [image[i : i + side, j : j + side] for i in range(places) for j in range(places)]
     return max(float(np.corrcoef(template.ravel(), window.ravel())[0, 1]) for window in windows)
 
 
 @pytest.mark.parametrize(("template", "side"), [(26, 32), (5, 9), (6, 6), (3, 4)])
 def test_correlation_equals_a_loop_over_places(template: int, side: int) -> None:
     generator = torch.Generator().manual_seed(side)
-    templates, pictures = torch.randn(5, template, template, generator=generator), torch.randn(5, side, side, generator=generator)
-    pictures[1] += 3  # its mean does not count
-    pictures[2, -template:, :template] = 2 * templates[2] + 1  # found in the corner
-    expected = [slow_correlation(one, other) for one, other in zip(templates.numpy(), pictures.numpy(), strict=True)]
-    values = correlation(templates, pictures)
+    templates, images = torch.randn(5, template, template, generator=generator), torch.randn(5, side, side, generator=generator)
+    images[1] += 3  # its mean does not count
+    images[2, -template:, :template] = 2 * templates[2] + 1  # found in the corner
+    expected = [slow_correlation(one, other) for one, other in zip(templates.numpy(), images.numpy(), strict=True)]
+    values = correlation(templates, images)
     np.testing.assert_allclose(values, expected, atol=1e-5)
     assert values[2].item() == pytest.approx(1, abs=1e-5)
 
@@ -267,14 +267,14 @@ def test_correlation_with_nothing_is_0() -> None:
 def test_a_place_that_is_flat_does_not_hide_the_others() -> None:
     generator = torch.Generator().manual_seed(0)
     template = torch.randn(1, 4, 4, generator=generator)
-    picture = torch.zeros(1, 12, 12)
-    picture[:, 8:, 8:] = template
-    assert correlation(template, picture).item() == pytest.approx(1, abs=1e-5)
+    image = torch.zeros(1, 12, 12)
+    image[:, 8:, 8:] = template
+    assert correlation(template, image).item() == pytest.approx(1, abs=1e-5)
 
 
-def magnified(pictures: Tensor, factor: float) -> Tensor:
+def magnified(images: Tensor, factor: float) -> Tensor:
     matrix = magnification(factor)
-    return matrix @ pictures @ matrix.T
+    return matrix @ images @ matrix.T
 
 
 def test_magnification_by_1_changes_nothing() -> None:
@@ -283,19 +283,19 @@ def test_magnification_by_1_changes_nothing() -> None:
 
 @pytest.mark.parametrize("factor", MAGNIFIED)
 def test_magnification_samples_about_the_middle(factor: float) -> None:
-    pictures = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     theta = torch.tensor([[1 / factor, 0, 0], [0, 1 / factor, 0]]).expand(3, -1, -1)
     grid = functional.affine_grid(theta, [3, 1, SIDE, SIDE], align_corners=True)
-    expected = functional.grid_sample(pictures[:, None], grid, mode="bilinear", align_corners=True)[:, 0]
-    torch.testing.assert_close(magnified(pictures, factor), expected, atol=1e-4, rtol=0)
+    expected = functional.grid_sample(images[:, None], grid, mode="bilinear", align_corners=True)[:, 0]
+    torch.testing.assert_close(magnified(images, factor), expected, atol=1e-4, rtol=0)
     torch.testing.assert_close(magnification(factor).sum(1), torch.ones(SIDE))
 
 
 def test_magnification_blows_up_the_crop_of_28_pixels() -> None:
-    picture = textured(1, channels=1)[0, :, :, 0].astype(np.float32)
-    crop = Image.fromarray(picture).crop((2, 2, 30, 30)).resize((32, 32), Image.Resampling.BILINEAR)
+    image = textured(1, channels=1)[0, :, :, 0].astype(np.float32)
+    crop = Image.fromarray(image).crop((2, 2, 30, 30)).resize((32, 32), Image.Resampling.BILINEAR)
     inside = np.s_[1:-1, 1:-1]  # the crop does not know what is around it
-    exact, used = (magnified(torch.from_numpy(picture)[None], factor)[0].numpy() for factor in (32 / 28, 1.14))
+    exact, used = (magnified(torch.from_numpy(image)[None], factor)[0].numpy() for factor in (32 / 28, 1.14))
     np.testing.assert_allclose(exact[inside], np.asarray(crop)[inside], atol=1e-2)
     np.testing.assert_allclose(used[inside], np.asarray(crop)[inside], atol=2)
     assert 1.14 in MAGNIFIED

@@ -11,15 +11,15 @@ from torch.nn import functional
 from curv_issues.duplicates import candidates as module
 from curv_issues.duplicates.candidates import COMPONENTS, Candidates, axes_of_light, candidates_between, candidates_within, whiten
 from curv_issues.duplicates.descriptor import describe
-from curv_issues.inputs.images import as_pictures
-from tests.duplicates.pictures import brighter, canvases, cut, recompressed, rows_of, textured
+from curv_issues.inputs.images import as_pixels
+from tests.duplicates.images import brighter, canvases, cut, recompressed, rows_of, textured
 from tests.small import CPU
 
 FAR, NEIGHBOURS = 5, 10  # as the docstrings say
 
 
-def everything(pictures: Tensor) -> Tensor:
-    return torch.arange(len(pictures))
+def everything(images: Tensor) -> Tensor:
+    return torch.arange(len(images))
 
 
 def ranked(queries: Tensor, gallery: Tensor, *, itself: bool) -> list[list[int]]:
@@ -50,40 +50,40 @@ def check(found: Candidates, expected: dict[tuple[int, int, bool], int]) -> None
 
 @pytest.mark.parametrize("n", [2, 5, 40])
 def test_within_equals_its_twin(n: int) -> None:
-    pictures = as_pictures(textured(n))
-    plain, mirrored = describe(pictures, everything(pictures), device=CPU)
+    images = as_pixels(textured(n))
+    plain, mirrored = describe(images, everything(images), device=CPU)
     searches = [(ranked(plain, plain, itself=True), False), (ranked(plain, mirrored, itself=True), True)]
-    found = candidates_within(pictures, everything(pictures), None, device=CPU)
+    found = candidates_within(images, everything(images), None, device=CPU)
     check(found, found_by(searches, symmetric=True))
     assert (found.pairs[:, 0] < found.pairs[:, 1]).all()
     assert found.far.any() == (n == 40)
 
 
 def test_features_are_one_more_search() -> None:
-    pictures, features = as_pictures(textured(40)), rows_of(40, 12)
-    plain, mirrored = describe(pictures, everything(pictures), device=CPU)
+    images, features = as_pixels(textured(40)), rows_of(40, 12)
+    plain, mirrored = describe(images, everything(images), device=CPU)
     white = whiten(features)
     searches = [
         (ranked(plain, plain, itself=True), False),
         (ranked(plain, mirrored, itself=True), True),
         (ranked(white, white, itself=True), False),
     ]
-    found = candidates_within(pictures, everything(pictures), features, device=CPU)
+    found = candidates_within(images, everything(images), features, device=CPU)
     expected = found_by(searches, symmetric=True)
     for i, j, _ in found_by(searches[2:], symmetric=True):  # either orientation is tried, and is no background
         expected[i, j, True] = 0
     check(found, expected)
-    assert len(found.pairs) > len(candidates_within(pictures, everything(pictures), None, device=CPU).pairs)
+    assert len(found.pairs) > len(candidates_within(images, everything(images), None, device=CPU).pairs)
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (3, 30), (30, 3), (25, 30)])
 def test_between_equals_its_twin(n: int, m: int) -> None:
-    pictures, others = as_pictures(textured(n)), as_pictures(textured(m, seed=1))
-    plain, _ = describe(pictures, everything(pictures), device=CPU)
+    images, others = as_pixels(textured(n)), as_pixels(textured(m, seed=1))
+    plain, _ = describe(images, everything(images), device=CPU)
     plain_2, mirrored_2 = describe(others, everything(others), device=CPU)
     searches = [(ranked(plain, plain_2, itself=False), False), (ranked(plain, mirrored_2, itself=False), True)]
     searches += [(ranked(plain_2, plain, itself=False), False), (ranked(mirrored_2, plain, itself=False), True)]
-    found = candidates_between(pictures, everything(pictures), others, everything(others), device=CPU)
+    found = candidates_between(images, everything(images), others, everything(others), device=CPU)
     check(found, found_by(searches, symmetric=False, turned=2))
 
 
@@ -95,47 +95,47 @@ def test_every_planted_copy_is_found() -> None:
             originals[:10],
             brighter(originals[10:20]),
             cut(canvas[20:30], 2, -2),
-            np.stack([recompressed(picture) for picture in originals[30:40]]),
+            np.stack([recompressed(image) for image in originals[30:40]]),
             originals[40:50, :, ::-1],
         ]
     )
     planted = [(i, 120 + i, i >= 40) for i in range(50)]
-    pictures = as_pictures(np.concatenate([originals, copies]))
-    found = candidates_within(pictures, everything(pictures), None, device=CPU)
+    images = as_pixels(np.concatenate([originals, copies]))
+    found = candidates_within(images, everything(images), None, device=CPU)
     near = {(*pair, flip) for pair, flip, far in zip(*(part.tolist() for part in found), strict=True) if not far}
     assert near >= set(planted)
-    assert len(found.pairs) <= 2 * NEIGHBOURS * len(pictures)
+    assert len(found.pairs) <= 2 * NEIGHBOURS * len(images)
 
-    between = candidates_between(pictures, torch.arange(120), pictures, torch.arange(120, 170), device=CPU)
+    between = candidates_between(images, torch.arange(120), images, torch.arange(120, 170), device=CPU)
     near = {(*pair, flip) for pair, flip, far in zip(*(part.tolist() for part in between), strict=True) if not far}
     assert near >= {(first, second - 120, flip) for first, second, flip in planted}
 
 
-def test_features_find_what_the_pictures_do_not_show() -> None:
-    pictures = as_pictures(textured(60))
+def test_features_find_what_the_images_do_not_show() -> None:
+    images = as_pixels(textured(60))
     features = rows_of(60, 20)
-    before = candidates_within(pictures, everything(pictures), None, device=CPU)
+    before = candidates_within(images, everything(images), None, device=CPU)
     pair = next([i, j] for i in range(60) for j in range(i + 1, 60) if [i, j] not in before.pairs.tolist())
     features[pair[1]] = features[pair[0]]
-    found = candidates_within(pictures, everything(pictures), features, device=CPU)
+    found = candidates_within(images, everything(images), features, device=CPU)
     places = (found.pairs == torch.tensor(pair)).all(1).nonzero().flatten()
     assert found.mirrored[places].tolist() == [False, True]
     assert not found.far[places].any()
 
 
 def test_pairs_count_in_the_index() -> None:
-    pictures = as_pictures(textured(30))
+    images = as_pixels(textured(30))
     index = torch.tensor([29, 3, 4, 17, 8, 9, 20, 11, 2, 0, 25, 26])
-    found = candidates_within(pictures, index, None, device=CPU)
-    expected = candidates_within(pictures[index], torch.arange(12), None, device=CPU)
+    found = candidates_within(images, index, None, device=CPU)
+    expected = candidates_within(images[index], torch.arange(12), None, device=CPU)
     for part, other in zip(found, expected, strict=True):
         assert torch.equal(part, other)
 
 
 def test_axes_of_light_do_not_look_at_colour() -> None:
-    pictures = textured(80)
-    grey = np.repeat(np.round(pictures @ np.array([0.299, 0.587, 0.114]))[..., None], 3, axis=3).astype(np.uint8)
-    described, of_grey = (describe(as_pictures(each), torch.arange(80), device=CPU)[0] for each in (pictures, grey))
+    images = textured(80)
+    grey = np.repeat(np.round(images @ np.array([0.299, 0.587, 0.114]))[..., None], 3, axis=3).astype(np.uint8)
+    described, of_grey = (describe(as_pixels(each), torch.arange(80), device=CPU)[0] for each in (images, grey))
     axes = axes_of_light(described)
     assert axes.shape == (54, 7)
     torch.testing.assert_close(axes.T @ axes, torch.eye(7), atol=1e-5, rtol=0)
@@ -145,13 +145,13 @@ def test_axes_of_light_do_not_look_at_colour() -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_one_picture_has_no_candidates(n: int) -> None:
-    pictures = as_pictures(textured(3))
-    found = candidates_within(pictures, torch.arange(n), rows_of(n, 4) if n else None, device=CPU)
+def test_one_image_has_no_candidates(n: int) -> None:
+    images = as_pixels(textured(3))
+    found = candidates_within(images, torch.arange(n), rows_of(n, 4) if n else None, device=CPU)
     assert [len(part) for part in found] == [0, 0, 0]
     assert found.pairs.shape == (0, 2)
-    assert candidates_between(pictures, torch.arange(3), pictures, torch.arange(0), device=CPU).pairs.shape == (0, 2)
-    assert candidates_between(pictures, torch.arange(0), pictures, torch.arange(3), device=CPU).pairs.shape == (0, 2)
+    assert candidates_between(images, torch.arange(3), images, torch.arange(0), device=CPU).pairs.shape == (0, 2)
+    assert candidates_between(images, torch.arange(0), images, torch.arange(3), device=CPU).pairs.shape == (0, 2)
 
 
 class TestWhiten:
@@ -220,11 +220,11 @@ class TestWhiten:
 
     @pytest.mark.parametrize("value", [0.0, 0.1, 1e4])
     def test_features_that_are_all_the_same_do_not_fail(self, value: float) -> None:
-        pictures = as_pictures(textured(20))
+        images = as_pixels(textured(20))
         features = torch.full((20, 6), value)
         assert whiten(features).isfinite().all()
-        found = candidates_within(pictures, everything(pictures), features, device=CPU)
-        without = candidates_within(pictures, everything(pictures), None, device=CPU)
+        found = candidates_within(images, everything(images), features, device=CPU)
+        without = candidates_within(images, everything(images), None, device=CPU)
         keys = [
             {(*pair, flip) for pair, flip in zip(each.pairs.tolist(), each.mirrored.tolist(), strict=True)}
             for each in (found, without)

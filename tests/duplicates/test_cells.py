@@ -6,7 +6,7 @@ import torch
 from curv_issues.duplicates import candidates, cells
 from curv_issues.duplicates.cells import Cells, find_centres
 from curv_issues.duplicates.nearest import nearest
-from tests.duplicates.pictures import textured
+from tests.duplicates.images import textured
 from tests.small import CPU
 
 
@@ -104,14 +104,14 @@ def test_the_same_rows_have_the_same_centres() -> None:
 
 
 def test_large_datasets_are_searched_by_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = torch.from_numpy(textured(60))
-    exact = candidates.candidates_within(pictures, torch.arange(60), None, device=CPU)
+    images = torch.from_numpy(textured(60))
+    exact = candidates.candidates_within(images, torch.arange(60), None, device=CPU)
     monkeypatch.setattr(candidates, "APPROXIMATE_FROM", 50)
     monkeypatch.setattr(cells, "NEAR", 1_000)
-    found = candidates.candidates_within(pictures, torch.arange(60), None, device=CPU)
+    found = candidates.candidates_within(images, torch.arange(60), None, device=CPU)
     assert all(torch.equal(one, other) for one, other in zip(found, exact, strict=True))
     monkeypatch.setattr(cells, "NEAR", 1)
-    fewer = candidates.candidates_within(pictures, torch.arange(60), None, device=CPU)
+    fewer = candidates.candidates_within(images, torch.arange(60), None, device=CPU)
     assert len(fewer.pairs) > 0
     assert fewer.pairs.tolist() != exact.pairs.tolist()
 

@@ -9,18 +9,18 @@ from torch import Tensor
 
 from curv_issues.duplicates import descriptor
 from curv_issues.duplicates.descriptor import COLOUR, LIGHT, describe, luminance
-from curv_issues.inputs.images import as_pictures, to_inputs
-from tests.duplicates.pictures import brighter, canvases, cut, paler, textured
+from curv_issues.inputs.images import as_pixels, to_inputs
+from tests.duplicates.images import brighter, canvases, cut, paler, textured
 from tests.small import CPU
 
 
 def described(images: np.ndarray) -> tuple[Tensor, Tensor]:
-    return describe(as_pictures(np.ascontiguousarray(images)), torch.arange(len(images)), device=CPU)
+    return describe(as_pixels(np.ascontiguousarray(images)), torch.arange(len(images)), device=CPU)
 
 
-def twin(picture: np.ndarray) -> np.ndarray:
-    """Of one colour picture whose sides 6 and 3 divide: mean of each cell by itself."""
-    red, green, blue = np.moveaxis(picture.astype(float) / 255, 2, 0)
+def twin(image: np.ndarray) -> np.ndarray:
+    """Of one colour image whose sides 6 and 3 divide: mean of each cell by itself."""
+    red, green, blue = np.moveaxis(image.astype(float) / 255, 2, 0)
     light = 0.299 * red + 0.587 * green + 0.114 * blue
 
     def cells(values: np.ndarray, count: int) -> np.ndarray:
@@ -37,7 +37,7 @@ def twin(picture: np.ndarray) -> np.ndarray:
 
 def test_equals_its_twin() -> None:
     images = textured(5, side=30)
-    np.testing.assert_allclose(described(images)[0], [twin(picture) for picture in images], atol=0.005)
+    np.testing.assert_allclose(described(images)[0], [twin(image) for image in images], atol=0.005)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -69,7 +69,7 @@ def test_contrast_hardly_counts(channels: int) -> None:
     assert similar.min() > 0.999
 
 
-def test_a_shift_by_a_pixel_hardly_counts_and_another_picture_does() -> None:
+def test_a_shift_by_a_pixel_hardly_counts_and_another_image_does() -> None:
     canvas = canvases(12)
     plain, _ = described(cut(canvas))
     moved, _ = described(cut(canvas, 1, -1))
@@ -94,7 +94,7 @@ def test_colour_counts() -> None:
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 90), (7,)])
-def test_a_picture_of_one_colour_has_no_description(colour: tuple[int, ...]) -> None:
+def test_a_image_of_one_colour_has_no_description(colour: tuple[int, ...]) -> None:
     images = np.concatenate([np.full((1, 32, 32, len(colour)), colour, np.uint8), textured(1, channels=len(colour))])
     for rows in described(images):
         assert rows[0].abs().max() == 0
@@ -102,7 +102,7 @@ def test_a_picture_of_one_colour_has_no_description(colour: tuple[int, ...]) -> 
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_single_pixel_is_of_one_colour_and_no_pictures_have_no_rows() -> None:
+def test_a_single_pixel_is_of_one_colour_and_no_images_have_no_rows() -> None:
     for images in (np.full((2, 1, 1, 3), 90, np.uint8), textured(3)[:0]):
         for rows in described(images):
             assert torch.equal(rows, torch.zeros(len(images), LIGHT**2 + 2 * COLOUR**2))
@@ -112,11 +112,11 @@ def test_a_single_pixel_is_of_one_colour_and_no_pictures_have_no_rows() -> None:
 def test_the_index_chooses_and_batches_and_threads_do_not_matter(
     threads: int, set_threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pictures, index = as_pictures(textured(9)), torch.tensor([8, 0, 3, 3, 5])
-    whole = describe(pictures, torch.arange(9), device=CPU)
+    images, index = as_pixels(textured(9)), torch.tensor([8, 0, 3, 3, 5])
+    whole = describe(images, torch.arange(9), device=CPU)
     monkeypatch.setattr(descriptor, "BATCH", 2)
     set_threads(threads)
-    for rows, expected in zip(describe(pictures, index, device=CPU), whole, strict=True):
+    for rows, expected in zip(describe(images, index, device=CPU), whole, strict=True):
         torch.testing.assert_close(rows, expected[index])
 
 
@@ -125,5 +125,5 @@ def test_luminance_weighs_the_channels_and_leaves_grey_alone() -> None:
     light = luminance(to_inputs(colours, CPU))
     assert light.shape == (1, 1, 4, 1)
     np.testing.assert_allclose(light.flatten(), [0.299, 0.587, 0.114, 1.0], rtol=1e-6)
-    grey = to_inputs(as_pictures(textured(1, channels=1)), CPU)
+    grey = to_inputs(as_pixels(textured(1, channels=1)), CPU)
     assert torch.equal(luminance(grey), grey)

@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, TESTS
-from curv_issues.duplicates.groups import best_links, group_pictures
+from curv_issues.duplicates.groups import best_links, group_images
 from tests.duplicates.links import Link, compared, near
 
 
@@ -23,11 +23,11 @@ def joined(pairs: list[tuple[int, int]], n: int) -> list[int]:
 
 
 def test_a_chain_is_one_group() -> None:
-    assert group_pictures(near((1, 2), (3, 4), (2, 3)), 6).tolist() == [-1, 0, 0, 0, 0, -1]
+    assert group_images(near((1, 2), (3, 4), (2, 3)), 6).tolist() == [-1, 0, 0, 0, 0, -1]
 
 
 def test_groups_are_numbered_by_their_first_members() -> None:
-    numbers = group_pictures(near((5, 6), (2, 7), (0, 8), (6, 9)), 10)
+    numbers = group_images(near((5, 6), (2, 7), (0, 8), (6, 9)), 10)
     assert numbers.tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0, 2]
     assert numbers.dtype == np.int64
 
@@ -38,12 +38,12 @@ def test_the_numbers_do_not_hang_on_those_of_the_components(monkeypatch: pytest.
         return count, count - 1 - component
 
     monkeypatch.setattr("scipy.sparse.csgraph.connected_components", backwards)
-    assert group_pictures(near((5, 6), (2, 7), (0, 8)), 9).tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0]
+    assert group_images(near((5, 6), (2, 7), (0, 8)), 9).tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0]
 
 
 def test_no_pairs_no_groups() -> None:
-    assert group_pictures(near(), 3).tolist() == [-1, -1, -1]
-    assert group_pictures(near(), 0).tolist() == []
+    assert group_images(near(), 3).tolist() == [-1, -1, -1]
+    assert group_images(near(), 0).tolist() == []
 
 
 @given(
@@ -52,7 +52,7 @@ def test_no_pairs_no_groups() -> None:
 def test_equals_its_twin(case: tuple[int, list[tuple[int, int]]]) -> None:
     n, drawn = case
     pairs = [(min(pair), max(pair)) for pair in drawn if pair[0] != pair[1]]
-    assert group_pictures(near(*pairs), n).tolist() == joined(pairs, n)
+    assert group_images(near(*pairs), n).tolist() == joined(pairs, n)
 
 
 def test_best_links_are_the_most_similar_and_the_strongest() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from curv_issues.duplicates import nearest as module
 from curv_issues.duplicates.nearest import nearest
-from tests.duplicates.pictures import rows_of
+from tests.duplicates.images import rows_of
 from tests.small import CPU
 
 

@@ -12,16 +12,16 @@ from curv_issues.data.base import LabeledData
 from curv_issues.duplicates import search
 from curv_issues.duplicates.alignment import Details
 from curv_issues.duplicates.candidates import Candidates
-from curv_issues.duplicates.search import BYTES, NEAR, PIXELS, ComparedPictures, compare_between, compare_within
+from curv_issues.duplicates.search import BYTES, NEAR, PIXELS, ComparedImages, compare_between, compare_within
 from curv_issues.errors import UsageError
-from tests.duplicates.pictures import blown_up, brighter, canvases, cut, recompressed, textured
+from tests.duplicates.images import blown_up, brighter, canvases, cut, recompressed, textured
 
 Pairs = dict[tuple[int, int], tuple[str, bool]]
 DIFFERENT = 300
 CANVASES = canvases(DIFFERENT, seed=1)
 ORIGINALS = cut(CANVASES)
 
-# What follows the different pictures: which of them each shows, and how it is made of that.
+# What follows the different images: which of them each shows, and how it is made of that.
 NEAR_COPIES = [
     (10, ORIGINALS[10][:, ::-1]),
     (11, brighter(ORIGINALS[11])),
@@ -39,31 +39,31 @@ def data_of(images: np.ndarray, *, files: Sequence[str] | None = None) -> Labele
     return data if files is None else replace(data, file_sha256=np.array(files, dtype=object))
 
 
-def found(pairs: ComparedPictures) -> Pairs:
+def found(pairs: ComparedImages) -> Pairs:
     """Every pair once, or else it fails."""
     keys = list(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
     assert len(keys) == len(set(keys))
     return dict(zip(keys, zip(pairs.test.tolist(), pairs.mirrored.tolist(), strict=True), strict=True))
 
 
-def check_arrays(pairs: ComparedPictures) -> None:
+def check_arrays(pairs: ComparedImages) -> None:
     types = [getattr(pairs, name).dtype for name in search.PER_PAIR]
     assert types == [np.int64, np.int64, np.float32, object, bool]
     assert all(getattr(pairs, name).shape == (len(pairs),) for name in search.PER_PAIR)
     assert all(type(test) is str for test in pairs.test)
 
 
-def same_arrays(one: ComparedPictures, other: ComparedPictures) -> bool:
+def same_arrays(one: ComparedImages, other: ComparedImages) -> bool:
     return one.threshold == other.threshold and all(
         np.array_equal(getattr(one, name), getattr(other, name)) for name in search.PER_PAIR
     )
 
 
 class Planted:
-    """All pictures in a random order; `sources[i]` is the original that picture i shows."""
+    """All images in a random order; `sources[i]` is the original that image i shows."""
 
     def __init__(self) -> None:
-        images = np.concatenate([ORIGINALS, ORIGINALS[EXACT_COPIES], np.stack([picture for _, picture in NEAR_COPIES])])
+        images = np.concatenate([ORIGINALS, ORIGINALS[EXACT_COPIES], np.stack([image for _, image in NEAR_COPIES])])
         self.order = np.random.default_rng(0).permutation(len(images))
         self.place = np.argsort(self.order)
         self.data = data_of(images[self.order])
@@ -87,35 +87,35 @@ def planted() -> Planted:
 
 
 @pytest.fixture(scope="module")
-def within(planted: Planted) -> ComparedPictures:
+def within(planted: Planted) -> ComparedImages:
     return compare_within(planted.data, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def others() -> np.ndarray:
-    """Pictures of their own, and copies of the first dataset's."""
-    copies = [ORIGINALS[5], *(picture for _, picture in NEAR_COPIES[:6]), ORIGINALS[5], ORIGINALS[0]]
+    """Images of their own, and copies of the first dataset's."""
+    copies = [ORIGINALS[5], *(image for _, image in NEAR_COPIES[:6]), ORIGINALS[5], ORIGINALS[0]]
     return np.concatenate([ORIGINALS[150:], np.stack(copies)])
 
 
 class TestWithin:
-    def test_all_copies_are_found_and_nothing_else(self, planted: Planted, within: ComparedPictures) -> None:
+    def test_all_copies_are_found_and_nothing_else(self, planted: Planted, within: ComparedImages) -> None:
         assert len(planted.expected) == len(EXACT_COPIES) + len(NEAR_COPIES)
         assert found(within.same()) == planted.expected
 
-    def test_every_pair_comes_once_the_smaller_position_first(self, planted: Planted, within: ComparedPictures) -> None:
+    def test_every_pair_comes_once_the_smaller_position_first(self, planted: Planted, within: ComparedImages) -> None:
         check_arrays(within)
         assert (within.first < within.second).all()
         assert within.second.max() < len(planted.data)
         assert len(found(within)) == len(within) > len(within.same())
 
-    def test_only_the_first_of_identical_pictures_is_compared_with_others(self, within: ComparedPictures) -> None:
+    def test_only_the_first_of_identical_images_is_compared_with_others(self, within: ComparedImages) -> None:
         copies = within.second[within.test == PIXELS]
         near = within.taken(within.test == NEAR)
         assert not np.isin(copies, near.first).any()
         assert not np.isin(copies, near.second).any()
 
-    def test_similarity_is_1_for_identical_pictures_and_known_for_all(self, within: ComparedPictures) -> None:
+    def test_similarity_is_1_for_identical_images_and_known_for_all(self, within: ComparedImages) -> None:
         assert (within.similarity[within.test == PIXELS] == 1).all()
         assert (np.abs(within.similarity) <= 1).all()
         near = within.similarity[within.test == NEAR]
@@ -123,11 +123,11 @@ class TestWithin:
         assert 0.9 <= within.threshold < 0.95
         assert (within.similarity >= within.threshold).sum() == len(within.same())
 
-    def test_labels_do_not_count(self, planted: Planted, within: ComparedPictures) -> None:
+    def test_labels_do_not_count(self, planted: Planted, within: ComparedImages) -> None:
         other = replace(planted.data, labels=np.zeros_like(planted.data.labels))
         assert same_arrays(compare_within(other, device="cpu"), within)
 
-    def test_a_threshold_given_is_taken(self, planted: Planted, within: ComparedPictures) -> None:
+    def test_a_threshold_given_is_taken(self, planted: Planted, within: ComparedImages) -> None:
         pairs = compare_within(planted.data, threshold=0.995, device="cpu")
         assert pairs.threshold == 0.995
         np.testing.assert_array_equal(pairs.similarity, within.similarity)
@@ -135,7 +135,7 @@ class TestWithin:
         assert (pairs.same().test == PIXELS).sum() == len(EXACT_COPIES)
         assert found(replace(within, threshold=2.0).same()) == {}
 
-    def test_similarity_at_the_threshold_is_enough(self, within: ComparedPictures) -> None:
+    def test_similarity_at_the_threshold_is_enough(self, within: ComparedImages) -> None:
         near = within.taken(within.test == NEAR)
         for count in (1, 5, 50):
             level = float(near.similarity[count - 1])
@@ -158,14 +158,14 @@ class TestWithin:
         assert (compare_within(planted.data, threshold=0.5, device="cpu").threshold, len(asked)) == (0.5, 1)
 
     @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-    def test_features_of_any_float_type_add_candidates(self, planted: Planted, within: ComparedPictures, dtype: type) -> None:
+    def test_features_of_any_float_type_add_candidates(self, planted: Planted, within: ComparedImages, dtype: type) -> None:
         features = np.random.default_rng(0).normal(size=(len(planted.data), 24)).astype(dtype)
         pairs = compare_within(planted.data, features=features, device="cpu")
         assert found(pairs).keys() > found(within).keys()
         assert found(pairs.same()) == planted.expected
 
     def test_features_find_what_descriptors_miss(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """And go with the pictures of their own positions, copies or not."""
+        """And go with the images of their own positions, copies or not."""
         monkeypatch.setattr("curv_issues.duplicates.candidates.NEIGHBOURS", 1)
         described = torch.eye(15)[torch.arange(45) // 3]  # says that three in a row are alike
         monkeypatch.setattr("curv_issues.duplicates.candidates.describe", lambda _, index, device: (described[index],) * 2)
@@ -204,7 +204,7 @@ class TestWithin:
         assert set(pairs.first.tolist()) | set(pairs.second.tolist()) == members
 
     @pytest.mark.parametrize("n", [2, 12])
-    def test_all_pictures_identical(self, n: int) -> None:
+    def test_all_images_identical(self, n: int) -> None:
         images = np.repeat(ORIGINALS[:1], n, axis=0)
         pairs = compare_within(data_of(images), features=np.ones((n, 3)), device="cpu")
         assert found(pairs) == {(0, i): (PIXELS, False) for i in range(1, n)}
@@ -224,13 +224,13 @@ class TestWithin:
         check_arrays(pairs)
         assert (len(pairs), len(pairs.same())) == (0, 0)
 
-    def test_pictures_of_one_colour_are_the_same_only_if_identical(self) -> None:
+    def test_images_of_one_colour_are_the_same_only_if_identical(self) -> None:
         plain = np.full((4, 32, 32, 3), 90, np.uint8)
         plain[1:] += 1
         plain[2] += 1
         assert found(compare_within(data_of(plain), device="cpu").same()) == {(1, 3): (PIXELS, False)}
 
-    def test_a_symmetric_picture_is_its_own_mirror_image_once(self) -> None:
+    def test_a_symmetric_image_is_its_own_mirror_image_once(self) -> None:
         images = ORIGINALS[:6].copy()
         images[2, :, 16:] = images[2, :, 15::-1]
         images[4] = recompressed(images[2])
@@ -238,7 +238,7 @@ class TestWithin:
         assert list(zip(pairs.first, pairs.second, pairs.test, strict=True)) == [(2, 4, NEAR)]
 
     @pytest.mark.parametrize("channels", [1, 3])
-    def test_grey_pictures_and_other_resolutions(self, channels: int) -> None:
+    def test_grey_images_and_other_resolutions(self, channels: int) -> None:
         images = textured(40, side=48, channels=channels)
         images[30], images[31] = images[4][:, ::-1], images[5] + 20
         data = from_arrays(images, np.arange(40) % 2, resolution=48)
@@ -288,7 +288,7 @@ class TestWithin:
         assert run(0.2, 0.1, 0.59) == ([40, 24, 0, 0], {0.2, 0.1})
 
     def test_only_the_most_promising_are_aligned_with_all_care(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """At most one a picture, though every pair is promising."""
+        """At most one an image, though every pair is promising."""
         monkeypatch.setattr(search, "LEAST_ALIGNED", 2)
         monkeypatch.setattr(search, "PROMISING", -1.0)
         aligned: list[int] = []
@@ -327,7 +327,7 @@ class TestBetween:
         assert len(pairs) >= 1000
         assert len(pairs.same()) == 0
 
-    def test_identical_pictures_need_no_search(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_identical_images_need_no_search(self, monkeypatch: pytest.MonkeyPatch) -> None:
         nobody = Candidates(
             torch.empty(0, 2, dtype=torch.int64), torch.empty(0, dtype=torch.bool), torch.empty(0, dtype=torch.bool)
         )
@@ -339,13 +339,13 @@ class TestBetween:
         assert found(pairs) == {(0, 4): (BYTES, False), (1, 2): (PIXELS, False), (4, 1): (BYTES, False)}
         assert len(pairs.same()) == 3
 
-    def test_identical_pictures_come_once_although_the_search_proposes_them(self) -> None:
+    def test_identical_images_come_once_although_the_search_proposes_them(self) -> None:
         data = data_of(ORIGINALS[:30], files=[f"f{i}" for i in range(30)])
         pairs = compare_between(data, data, device="cpu")
         assert {pair: how for pair, how in found(pairs).items() if pair[0] == pair[1]} == found(pairs.same())
         assert found(pairs.same()) == {(i, i): (BYTES, False) for i in range(30)}
 
-    def test_identical_pictures_of_one_colour_are_found(self) -> None:
+    def test_identical_images_of_one_colour_are_found(self) -> None:
         plain = np.full((1, 32, 32, 3), 90, np.uint8)
         pairs = compare_between(
             data_of(np.concatenate([ORIGINALS[:3], plain])), data_of(np.concatenate([plain, plain + 1])), device="cpu"
@@ -353,13 +353,13 @@ class TestBetween:
         assert found(pairs.same()) == {(3, 0): (PIXELS, False)}
 
     def test_a_threshold_given_is_taken(self) -> None:
-        data, others = data_of(ORIGINALS[:20]), data_of(np.stack([recompressed(picture) for picture in ORIGINALS[:5]]))
+        data, others = data_of(ORIGINALS[:20]), data_of(np.stack([recompressed(image) for image in ORIGINALS[:5]]))
         low, high = (compare_between(data, others, threshold=value, device="cpu") for value in (0.9, 0.9999))
         assert (low.threshold, high.threshold) == (0.9, 0.9999)
         assert found(low.same()) == {(i, i): (NEAR, False) for i in range(5)}
         assert len(high.same()) == 0
 
-    def test_grey_and_colour_pictures_are_compared(self) -> None:
+    def test_grey_and_colour_images_are_compared(self) -> None:
         grey = textured(12, channels=1)
         assert found(compare_between(data_of(grey), data_of(grey[3:5].repeat(3, axis=3)), device="cpu").same()) == {
             (3, 0): (PIXELS, False),

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from curv_issues.duplicates.base import BYTES, NEAR, ComparedPictures
-from curv_issues.duplicates.table import compared_pictures, pairs_table
+from curv_issues.duplicates.base import BYTES, NEAR, ComparedImages
+from curv_issues.duplicates.table import compared_images, pairs_table
 
 
-def compared(threshold: float) -> ComparedPictures:
-    return ComparedPictures(
+def compared(threshold: float) -> ComparedImages:
+    return ComparedImages(
         first=np.array([0, 1, 2, 0]),
         second=np.array([3, 2, 3, 1]),
         similarity=np.array([0.7, 0.49, 1.0, 0.3], np.float32),
@@ -31,7 +31,7 @@ def test_a_low_threshold_keeps_more() -> None:
 
 def test_back_they_are_the_same_pairs() -> None:
     for threshold in (0.9, 0.2):
-        back = compared_pictures(pairs_table(compared(threshold), ROWS), ROWS, 0.6)
+        back = compared_images(pairs_table(compared(threshold), ROWS), ROWS, 0.6)
         expected = compared(0.6).same()
         order = np.argsort(-expected.similarity)
         same = back.same()
@@ -42,4 +42,4 @@ def test_back_they_are_the_same_pairs() -> None:
 
 def test_no_pairs() -> None:
     nothing = compared(0.9).taken(np.zeros(4, dtype=bool))
-    assert len(compared_pictures(pairs_table(nothing, ROWS), ROWS, 0.9)) == 0
+    assert len(compared_images(pairs_table(nothing, ROWS), ROWS, 0.9)) == 0

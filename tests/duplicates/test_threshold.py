@@ -31,7 +31,7 @@ def test_duplicates_in_the_background_do_not_matter() -> None:
     assert choose_threshold(with_duplicates, 10_000) == pytest.approx(choose_threshold(background, 10_000), abs=0.005)
 
 
-def test_different_pictures_as_alike_as_drawn_digits_raise_it() -> None:
+def test_different_images_as_alike_as_drawn_digits_raise_it() -> None:
     assert choose_threshold(normal(0.2, 0.2), 10_000) == LEAST
     assert choose_threshold(normal(1.0, 0.3), 10_000) > 0.96
     assert choose_threshold(normal(3.0, 0.5), 10_000) == GREATEST

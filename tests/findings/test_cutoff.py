@@ -5,16 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curv_issues.findings.cutoff import CutOff, doubt, flag
-from curv_issues.findings.looked_wrong import LookedWrong
+from curv_issues.findings.cutoff import CutOff, flag, reliability_note
+from curv_issues.findings.null_margin import NullComparison
 
 SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
 
 
-def wrong(count: int, n: int = 5, *, clear: float = 0.9) -> LookedWrong:
+def wrong(count: int, n: int = 5, *, clear: float = 0.9) -> NullComparison:
     mask = np.zeros(n, dtype=bool)
     mask[:count] = True
-    return LookedWrong(mask, epochs=4, unmemorised_epochs=4, margin_threshold=-1.5, clear_share=clear)
+    return NullComparison(mask, epochs=4, unmemorised_epochs=4, margin_threshold=-1.5, fraction_above=clear)
 
 
 def test_auto_flags_as_many_as_looked_wrong_but_the_most_suspect() -> None:
@@ -51,7 +51,7 @@ def test_auto_flags_nothing_while_the_classes_are_not_learned() -> None:
 def test_fixed_cut_offs(cut_off: str | float, expected: list[bool]) -> None:
     flagged, decision = flag(SUSPICION, wrong(4), cut_off=cut_off)
     assert flagged.tolist() == expected
-    assert decision.rule == ("share" if str(cut_off).endswith("%") else "suspicion")
+    assert decision.rule == ("fraction" if str(cut_off).endswith("%") else "suspicion")
     assert decision.num_flagged == sum(expected)
     assert decision.epochs is decision.margin_threshold is None
 
@@ -70,8 +70,8 @@ def test_more_that_looked_wrong_never_means_fewer_flags(count: int, seed: int) -
     assert not count or suspicion[flagged].min() > suspicion[~flagged].max(initial=-1)
 
 
-def told(looked_wrong: LookedWrong, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
-    return doubt(looked_wrong, memorised_share=memorised, epochs_done=epochs, standard_epochs=8.4) or ""
+def told(looked_wrong: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
+    return reliability_note(looked_wrong, memorised_fraction=memorised, epochs_done=epochs, standard_epochs=8.4) or ""
 
 
 def test_doubts_of_the_automatic_decision() -> None:

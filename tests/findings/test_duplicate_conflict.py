@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from torch import Tensor
 
 from curv_issues.duplicates import nearest
-from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedPictures
+from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedImages
 from curv_issues.findings import duplicate_conflict
 from curv_issues.findings.duplicate_conflict import (
     LARGE,
@@ -33,7 +33,7 @@ def probabilities(*right: Sequence[float]) -> np.ndarray:
 
 
 def labels_around(i: int, group: Sequence[int], labels: np.ndarray, features: np.ndarray) -> list[int]:
-    """Labels of the 20 pictures outside the group whose whitened features have the largest cosine with those of picture i."""
+    """Labels of the 20 images outside the group whose whitened features have the largest cosine with those of image i."""
     centred = features.astype(np.float64) - features.astype(np.float64).mean(0)
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
     white = left[:, values > 1e-4 * max(values.max(), 1e-9)]
@@ -42,7 +42,7 @@ def labels_around(i: int, group: Sequence[int], labels: np.ndarray, features: np
     return [int(labels[j]) for j in sorted(outside, key=lambda j: -cosine[j])[:20]]
 
 
-def twin(pairs: ComparedPictures, labels: np.ndarray, pred_probs: np.ndarray | None, features: np.ndarray | None) -> pd.DataFrame:
+def twin(pairs: ComparedImages, labels: np.ndarray, pred_probs: np.ndarray | None, features: np.ndarray | None) -> pd.DataFrame:
     """The whole judgement, sample by sample and label by label; a row a sample, a column an attribute of the judgement."""
     n, threshold = len(labels), pairs.threshold
     links = list(zip(pairs.first.tolist(), pairs.second.tolist(), pairs.similarity.tolist(), strict=True))
@@ -98,13 +98,13 @@ def check(judged: DuplicateConflicts, expected: pd.DataFrame) -> None:
 
 @settings(max_examples=300)
 @given(cases())
-def test_equals_its_twin(case: tuple[ComparedPictures, np.ndarray, np.ndarray | None, np.ndarray | None]) -> None:
+def test_equals_its_twin(case: tuple[ComparedImages, np.ndarray, np.ndarray | None, np.ndarray | None]) -> None:
     pairs, labels, pred_probs, features = case
     judged = find_duplicate_conflicts(pairs, labels, pred_probs=pred_probs, features=features)
     check(judged, twin(pairs, labels, pred_probs, features))
 
 
-# --- which pictures are in conflict -------------------------------------------------------------------------------------------
+# --- which images are in conflict -------------------------------------------------------------------------------------------
 
 
 def test_a_pair_under_two_labels_is_a_conflict_and_one_under_one_label_is_none() -> None:
@@ -223,7 +223,7 @@ def test_a_probability_of_nothing_is_not_taken_for_impossible() -> None:
 
 
 def around_a_pair(side: int, other: int, *, group: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Features and labels: a group under the labels 1, 0, ..., 0; `side` pictures around it, `other` ones opposite."""
+    """Features and labels: a group under the labels 1, 0, ..., 0; `side` images around it, `other` ones opposite."""
     features = np.array([4.0] * (group + side) + [-4.0] * other) + np.random.default_rng(0).normal(0, 0.05, group + side + other)
     labels = [1] + [0] * (group - 1) + [1] * side + [0] * other
     return features[:, None], labels_of(*labels)
@@ -263,7 +263,7 @@ def test_members_of_other_groups_are_neighbours() -> None:
     assert judged.neighbours[:2].tolist() == [1, 0]
 
 
-def test_of_fewer_than_twenty_pictures_all_are_neighbours() -> None:
+def test_of_fewer_than_twenty_images_all_are_neighbours() -> None:
     features, labels = around_a_pair(3, 1)
     judged = find_duplicate_conflicts(near((0, 1)), labels, features=features)
     assert judged.neighbours[:2].tolist() == [0.75, 0.25]
@@ -312,7 +312,7 @@ def test_many_copies_do_not_ask_for_as_many_neighbours_each(others: int, monkeyp
 # --- similarity ---------------------------------------------------------------------------------------------------------------
 
 
-def test_similarity_is_the_largest_to_a_compared_picture_under_another_label() -> None:
+def test_similarity_is_the_largest_to_a_compared_image_under_another_label() -> None:
     pairs = compared(
         [
             (0, 1, 0.4, NEAR),

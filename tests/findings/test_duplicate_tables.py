@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 
-from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedPictures
+from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedImages
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts, group_tables
 from curv_issues.results.arrow import conform, schema_of
 from curv_issues.results.tables import TABLES as RESULT_TABLES
@@ -14,7 +14,7 @@ from tests.made_up import result_parts
 CLASSES = ("dog", "cat", "bird")
 
 
-def tables(pairs: ComparedPictures, labels: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tables(pairs: ComparedImages, labels: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The tables of a dataset whose sample i has row 10 i and the path "i.png"."""
     n = len(labels)
     scores = result_parts(n=n, paths=[f"{i}.png" for i in range(n)])["scores"]
@@ -90,7 +90,7 @@ def test_no_groups_are_empty_tables() -> None:
 @settings(max_examples=30)
 @given(cases())
 def test_every_member_of_a_group_is_in_one_table_once(
-    case: tuple[ComparedPictures, np.ndarray, np.ndarray | None, np.ndarray | None],
+    case: tuple[ComparedImages, np.ndarray, np.ndarray | None, np.ndarray | None],
 ) -> None:
     pairs, labels, _, _ = case
     if len(labels) < 2:

@@ -12,7 +12,7 @@ from curv_issues.duplicates.base import BYTES
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
 from curv_issues.options import FindingOptions
 from curv_issues.results.arrow import text_column
-from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ERROR, LEAKAGE
+from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ISSUE, LEAKAGE
 from curv_issues.results.tables import FINDINGS, TABLES
 from tests.duplicates.links import compared
 
@@ -48,9 +48,9 @@ PAIRS = compared([(0, 1, 1.0, BYTES)])
 
 def test_what_there_is_no_evidence_for_is_not_judged() -> None:
     assert list(judge(evidence(), FindingOptions()).kinds) == []
-    assert list(judge(evidence(**TRAINED), FindingOptions()).kinds) == [LABEL_ERROR]
+    assert list(judge(evidence(**TRAINED), FindingOptions()).kinds) == [LABEL_ISSUE]
     assert list(judge(evidence(compared=PAIRS), FindingOptions()).kinds) == [DUPLICATE_CONFLICT]
-    assert list(judge(evidence(**TRAINED, compared=PAIRS), FindingOptions(), kinds=[LABEL_ERROR]).kinds) == [LABEL_ERROR]
+    assert list(judge(evidence(**TRAINED, compared=PAIRS), FindingOptions(), kinds=[LABEL_ISSUE]).kinds) == [LABEL_ISSUE]
 
 
 def test_findings_carry_their_samples_and_the_suspicion_of_the_ranking() -> None:
@@ -60,7 +60,7 @@ def test_findings_carry_their_samples_and_the_suspicion_of_the_ranking() -> None
     assert np.argsort(-suspicion).tolist() == [1, 4, 5, 3, 2, 0]
     found = findings_table(known, judged, suspicion)
     assert list(found.columns) == FINDINGS.names
-    labels, conflicts = found[found["kind"] == LABEL_ERROR], found[found["kind"] == DUPLICATE_CONFLICT]
+    labels, conflicts = found[found["kind"] == LABEL_ISSUE], found[found["kind"] == DUPLICATE_CONFLICT]
     assert labels["row"].tolist() == [10, 40]
     assert labels["given"].tolist() == ["cat", "cat"]
     assert labels["suggested"].tolist() == ["bird", "bird"]
@@ -96,5 +96,5 @@ def test_what_a_kind_fills_is_what_it_is_registered_for() -> None:
         assert set(found.tables) == set(KINDS[name].tables)
         for table, frame in found.tables.items():
             assert list(frame.columns) == TABLES[table].names
-    assert judged.kinds[LEAKAGE].summary["against"]["rows"] == 1
-    assert judged.kinds[LEAKAGE].tables["overlap"]["other_row"].tolist() == [10]
+    assert judged.kinds[LEAKAGE].summary["other_split"]["rows"] == 1
+    assert judged.kinds[LEAKAGE].tables["leakage"]["other_row"].tolist() == [10]

@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from curv_issues.inputs.images import SPEC_VALUES, ImageInputs, Views, as_pictures, draw_views, split_evenly, to_inputs
+from curv_issues.inputs.images import SPEC_VALUES, ImageInputs, Views, as_pixels, draw_views, split_evenly, to_inputs
 from tests import reference
 from tests.small import CPU, make_data, spec_of
 
@@ -18,7 +18,7 @@ def augmented(shown: torch.Tensor, index: torch.Tensor, *, shift: int, flip: boo
     return draw_views(len(index), *shown.shape[1:3], shift=shift, flip=flip, generator=generator).of(shown, index)
 
 
-def pictures(n: int = 6, height: int = 5, width: int = 7, channels: int = 3) -> torch.Tensor:
+def some_pixels(n: int = 6, height: int = 5, width: int = 7, channels: int = 3) -> torch.Tensor:
     rng = np.random.default_rng(0)
     return torch.from_numpy(rng.integers(0, 256, (n, height, width, channels), dtype=np.uint8))
 
@@ -57,20 +57,20 @@ def test_no_shift_and_no_flip_is_a_plain_gather_without_random_numbers() -> None
     generator = torch.Generator().manual_seed(0)
     state = generator.get_state()
     index = torch.tensor([4, 0, 4])
-    assert torch.equal(augmented(pictures(), index, shift=0, flip=False, generator=generator), pictures()[index])
+    assert torch.equal(augmented(some_pixels(), index, shift=0, flip=False, generator=generator), some_pixels()[index])
     assert torch.equal(generator.get_state(), state)
 
 
 @pytest.mark.parametrize(("shift", "flip"), [(2, True), (0, True), (3, False), (9, True)])
 def test_augmented_equals_its_twin(shift: int, flip: bool) -> None:
     index = torch.tensor([5, 1, 1, 0, 3, 2, 4, 0])
-    got = augmented(pictures(), index, shift=shift, flip=flip, generator=torch.Generator().manual_seed(3))
+    got = augmented(some_pixels(), index, shift=shift, flip=flip, generator=torch.Generator().manual_seed(3))
     generator = torch.Generator().manual_seed(3)
     mirrored = (torch.rand(8, generator=generator) < 0.5).tolist() if flip else [False] * 8
     moves = torch.randint(-shift, shift + 1, (2, 8, 1), generator=generator).squeeze(2).tolist() if shift else [[0] * 8] * 2
     for b, source in enumerate(index.tolist()):
-        columns = -moves[1][b] if mirrored[b] else moves[1][b]  # the shift of a mirrored picture is mirrored too
-        expected = reference.shifted(pictures()[source].numpy(), rows=moves[0][b], columns=columns, mirror=mirrored[b])
+        columns = -moves[1][b] if mirrored[b] else moves[1][b]  # the shift of a mirrored image is mirrored too
+        expected = reference.shifted(some_pixels()[source].numpy(), rows=moves[0][b], columns=columns, mirror=mirrored[b])
         np.testing.assert_array_equal(got[b].numpy(), expected)
 
 
@@ -85,47 +85,47 @@ def test_every_shift_and_both_sides_occur_about_equally_often() -> None:
     np.testing.assert_allclose(middle[2:7] / 4000, 0.2, atol=0.03)
 
 
-def test_as_pictures_shares_the_memory() -> None:
-    images = pictures().numpy()
-    shared = as_pictures(images)
+def test_as_pixels_shares_the_memory() -> None:
+    images = some_pixels().numpy()
+    shared = as_pixels(images)
     images[0, 0, 0, 0] ^= 255
     assert shared[0, 0, 0, 0].item() == images[0, 0, 0, 0]
 
 
-def test_as_pictures_reads_a_read_only_memory_map_in_place(tmp_path: Path) -> None:
-    np.save(tmp_path / "images.npy", pictures().numpy())
+def test_as_pixels_reads_a_read_only_memory_map_in_place(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", some_pixels().numpy())
     images = np.load(tmp_path / "images.npy", mmap_mode="r")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        shared = as_pictures(images)
+        shared = as_pixels(images)
     assert shared.data_ptr() == images.ctypes.data
-    assert torch.equal(shared, pictures())
+    assert torch.equal(shared, some_pixels())
     picked = augmented(shared, torch.tensor([2, 5]), shift=0, flip=False, generator=torch.Generator())
-    assert torch.equal(picked, pictures()[[2, 5]])
+    assert torch.equal(picked, some_pixels()[[2, 5]])
 
 
-def test_as_pictures_takes_mirrored_views() -> None:
-    images = pictures().numpy()[..., ::-1]
-    np.testing.assert_array_equal(as_pictures(images).numpy(), images)
+def test_as_pixels_takes_mirrored_views() -> None:
+    images = some_pixels().numpy()[..., ::-1]
+    np.testing.assert_array_equal(as_pixels(images).numpy(), images)
 
 
 @pytest.mark.parametrize(("shift", "flip"), [(0, False), (2, True), (9, True)])
-def test_the_gradient_of_the_views_moves_back_to_the_pictures(shift: int, flip: bool) -> None:
+def test_the_gradient_of_the_views_moves_back_to_the_images(shift: int, flip: bool) -> None:
     """It is what automatic differentiation gives through the indexing."""
     clean = torch.rand(6, 5, 7, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
     weights = torch.rand(6, 3, 5, 7, generator=torch.Generator().manual_seed(1))
     views = draw_views(6, 5, 7, shift=shift, flip=flip, generator=torch.Generator().manual_seed(2))
     seen = views.of(clean, torch.arange(6)).permute(0, 3, 1, 2)
     (expected,) = torch.autograd.grad((seen * weights).sum(), clean)
-    torch.testing.assert_close(views.gradient_of_pictures(weights), expected.permute(0, 3, 1, 2))
+    torch.testing.assert_close(views.gradient_of_images(weights), expected.permute(0, 3, 1, 2))
 
 
 def test_a_repeated_edge_gathers_and_a_hidden_pixel_has_no_gradient() -> None:
     views = Views(rows=torch.tensor([[0, 0, 1]]), columns=torch.tensor([[2, 1]]))  # one down; mirrored and cut
-    with pytest.raises(RuntimeError):  # views are as large as their pictures
-        views.gradient_of_pictures(torch.ones(1, 1, 3, 2))
+    with pytest.raises(RuntimeError):  # views are as large as their images
+        views.gradient_of_images(torch.ones(1, 1, 3, 2))
     views = Views(rows=torch.tensor([[0, 0, 1]]), columns=torch.tensor([[2, 1, 0]]))
-    moved = views.gradient_of_pictures(torch.arange(9.0).reshape(1, 1, 3, 3))
+    moved = views.gradient_of_images(torch.arange(9.0).reshape(1, 1, 3, 3))
     assert moved.tolist() == [[[[7.0, 5.0, 3.0], [8.0, 7.0, 6.0], [0.0, 0.0, 0.0]]]]
 
 
@@ -138,15 +138,15 @@ def test_spec_is_mean_and_deviation_by_channel() -> None:
     assert all(type(value) is float for value in (*spec.mean, *spec.std))
 
 
-def test_spec_of_pictures_of_one_colour() -> None:
+def test_spec_of_images_of_one_colour() -> None:
     spec = ImageInputs(np.full((50, 8, 8, 1), 255, dtype=np.uint8)).spec(3)
     assert spec.mean == (1.0,)
     assert spec.std == (1e-3,)  # what is divided by
 
 
-def test_spec_of_large_pictures_takes_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spec_of_large_images_takes_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curv_issues.inputs.images.SPEC_VALUES", 10 * 64)
     images = make_data(50).images.copy()
-    images[np.arange(50) % 5 != 0] = 0  # left out: of 50 pictures every fifth is looked at
+    images[np.arange(50) % 5 != 0] = 0  # left out: of 50 images every fifth is looked at
     np.testing.assert_allclose(ImageInputs(images).spec(3).mean, (images[::5] / 255).mean(), rtol=1e-5)
     assert SPEC_VALUES >= 9_000 * 32 * 32 * 3

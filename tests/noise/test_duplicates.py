@@ -26,7 +26,7 @@ def named_data(n: int = 40, k: int = 4) -> LabeledData:
         splits=np.array(["train", "test"] * (n // 2), dtype=object),
         file_sha256=np.array([f"{i:064x}" for i in range(n)], dtype=object),
         sizes=np.arange(2 * n, dtype=np.int32).reshape(n, 2),
-        open_picture=lambda index: f"picture {range(n)[index]}",  # type: ignore[arg-type, return-value]
+        open_image=lambda index: f"image {range(n)[index]}",  # type: ignore[arg-type, return-value]
     )
 
 
@@ -53,7 +53,7 @@ def test_properties(half: int, pairs: int, k: int, seed: int) -> None:
             np.testing.assert_array_equal(getattr(noisy, name)[i], before[name][source])
         for name in ("rows", "splits", "paths"):
             assert getattr(noisy, name)[i] == before[name][i]
-        assert noisy.picture(i) == f"picture {source}"
+        assert noisy.image(i) == f"image {source}"
         if i in source_of:
             assert noisy.labels[i] != before["labels"][source]
             assert 0 <= noisy.labels[i] < k
@@ -92,12 +92,12 @@ def test_a_memory_map_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_without_a_source_the_pixels_are_shown() -> None:
-    data = replace(make_data(20), open_picture=None)
+    data = replace(make_data(20), open_image=None)
     planted = plant_conflicting_duplicates(data, 5)
-    assert planted.data.open_picture is None
+    assert planted.data.open_image is None
     assert planted.pairs is not None
     for a, b in planted.pairs:
-        np.testing.assert_array_equal(np.asarray(planted.data.picture(a)), data.images[b, ..., 0])
+        np.testing.assert_array_equal(np.asarray(planted.data.image(a)), data.images[b, ..., 0])
 
 
 @pytest.mark.parametrize("pairs", [0, -1, 11, 2.0, "3", True, None])

@@ -142,7 +142,7 @@ def test_rare_classes_are_hit_like_others() -> None:
     assert 5 <= sum(counts) <= 45  # 20 expected
 
 
-def test_blank_pictures_and_every_label() -> None:
+def test_blank_images_and_every_label() -> None:
     labels = np.arange(40) % 4
     noisy, is_flipped = flip_labels_by_instance(np.zeros((40, 8, 8), np.uint8), labels, 1.0)
     assert is_flipped.all()
@@ -151,7 +151,7 @@ def test_blank_pictures_and_every_label() -> None:
     assert flip_labels_by_instance(certain, labels, 1.0)[1].all()
 
 
-def test_the_pictures_may_be_a_read_only_map(tmp_path: Any) -> None:
+def test_the_images_may_be_a_read_only_map(tmp_path: Any) -> None:
     images, labels = three_classes(60)
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")

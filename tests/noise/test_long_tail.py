@@ -22,7 +22,7 @@ def test_class_sizes_fall_geometrically() -> None:
     np.testing.assert_array_equal(part.labels, data.labels[part.rows])
     np.testing.assert_array_equal(part.images, data.images[part.rows])
     assert part.class_names == data.class_names
-    np.testing.assert_array_equal(np.asarray(part.picture(-1)), data.images[part.rows[-1], ..., 0])
+    np.testing.assert_array_equal(np.asarray(part.image(-1)), data.images[part.rows[-1], ..., 0])
 
 
 def test_a_ratio_of_one_keeps_everything() -> None:

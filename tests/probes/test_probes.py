@@ -43,14 +43,14 @@ class TestContract:
             assert weight.grad.isfinite().all(), weight_name
             assert weight.grad.abs().sum() > 0, weight_name
 
-    def test_a_row_depends_on_its_own_picture_only(self, name: str) -> None:
+    def test_a_row_depends_on_its_own_image_only(self, name: str) -> None:
         probe = build(name, spec(side=8)).eval()
         inputs = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             torch.testing.assert_close(probe(inputs)[1:2], probe(inputs[1:2]), rtol=1e-4, atol=1e-5)
 
     def test_normalises_inside_itself(self, name: str) -> None:
-        # the same picture in other units, with mean and deviation in those units, is the same to the network
+        # the same image in other units, with mean and deviation in those units, is the same to the network
         inputs = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             one = build(name, spec(side=8, mean=0.4, std=0.3)).eval()(inputs)

@@ -44,8 +44,8 @@ def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
 def test_a_row_is_listed_once_and_those_that_are_right_are_not() -> None:
     merged = merged_findings(with_conflicts()).set_index("row")
     assert merged.index.tolist() == [70, 50, 40, 30, 10]
-    assert merged.loc[10, "kind"] == merged.loc[40, "kind"] == "label_error, duplicate_conflict"
-    assert (merged.loc[50, "kind"], merged.loc[70, "kind"]) == ("label_error", "duplicate_conflict")
+    assert merged.loc[10, "kind"] == merged.loc[40, "kind"] == "label_issue, duplicate_conflict"
+    assert (merged.loc[50, "kind"], merged.loc[70, "kind"]) == ("label_issue", "duplicate_conflict")
     assert (merged.loc[10, "suggested"], merged.loc[40, "suggested"]) == ("bird", "dog")  # what the conflict suggests
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageFont
 
 from curv_issues.errors import UsageError
 from curv_issues.report import fonts
-from curv_issues.report.contact_sheet import contact_sheet, fit_picture
+from curv_issues.report.contact_sheet import contact_sheet, fit_image
 from curv_issues.report.fonts import FontSet
 
 CHECKERS = Image.fromarray(np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 9, 9]]], np.uint8))
@@ -21,9 +21,9 @@ any_text = st.text(st.characters(exclude_categories=()), max_size=30)
 
 
 def opened(png: bytes) -> Image.Image:
-    picture = Image.open(io.BytesIO(png))
-    assert picture.format == "PNG"
-    return picture
+    image = Image.open(io.BytesIO(png))
+    assert image.format == "PNG"
+    return image
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -37,14 +37,14 @@ def bundled_font() -> ImageFont.FreeTypeFont:
 
 
 class TestContactSheet:
-    def test_a_small_picture_is_shown_with_sharp_pixels(self) -> None:
+    def test_a_small_image_is_shown_with_sharp_pixels(self) -> None:
         sheet = pixels(contact_sheet([CHECKERS], [("cat", "dog", 0.9)], cell=64))
         for color in ((255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)):
             rows, columns = np.nonzero((sheet == color).all(-1))
             assert len(rows) >= 32 * 32
             assert (sheet[rows.min() : rows.min() + 32, columns.min() : columns.min() + 32] == color).all()
 
-    def test_as_many_lines_of_pictures_as_needed(self) -> None:
+    def test_as_many_lines_of_images_as_needed(self) -> None:
         heights = {n: opened(contact_sheet([CHECKERS] * n, [("a", "b", 1.0)] * n, columns=10)).height for n in (1, 10, 11, 50)}
         assert heights[1] == heights[10]
         line = heights[11] - heights[10]
@@ -53,7 +53,7 @@ class TestContactSheet:
         width = opened(contact_sheet([CHECKERS] * 50, [("a", "b", 1.0)] * 50)).width
         assert 10 * 128 < width < 10 * 160
 
-    def test_pictures_are_in_reading_order(self) -> None:
+    def test_images_are_in_reading_order(self) -> None:
         colors = [(10 * i, 0, 200) for i in range(7)]
         sheet = pixels(contact_sheet([Image.new("RGB", (8, 8), c) for c in colors], [("a", "b", 1)] * 7, columns=3))
         corners = [tuple(int(axis.min()) for axis in np.nonzero((sheet == color).all(-1))) for color in colors]
@@ -71,12 +71,12 @@ class TestContactSheet:
         assert not np.array_equal(pixels(plain), pixels(contact_sheet([CHECKERS], [other])))
 
     def test_title_subtitle_and_row_numbers_are_drawn(self) -> None:
-        picture, caption = [CHECKERS], [("cat", "dog", 0.5)]
-        plain = pixels(contact_sheet(picture, caption, title="a", rows=[1]))
-        assert not np.array_equal(plain, pixels(contact_sheet(picture, caption, title="b", rows=[1])))
-        assert not np.array_equal(plain, pixels(contact_sheet(picture, caption, title="a", rows=[2])))
-        assert not np.array_equal(plain, pixels(contact_sheet(picture, caption, title="a")))
-        assert opened(contact_sheet(picture, caption, subtitle="s")).height > len(plain)
+        image, caption = [CHECKERS], [("cat", "dog", 0.5)]
+        plain = pixels(contact_sheet(image, caption, title="a", rows=[1]))
+        assert not np.array_equal(plain, pixels(contact_sheet(image, caption, title="b", rows=[1])))
+        assert not np.array_equal(plain, pixels(contact_sheet(image, caption, title="a", rows=[2])))
+        assert not np.array_equal(plain, pixels(contact_sheet(image, caption, title="a")))
+        assert opened(contact_sheet(image, caption, subtitle="s")).height > len(plain)
 
     def test_a_long_name_is_cut_at_the_cell(self) -> None:
         sheets = [pixels(contact_sheet([CHECKERS] * 4, [("W" * n, "b", 1.0)] + [("a", "b", 1.0)] * 3)) for n in (5, 500)]
@@ -89,7 +89,7 @@ class TestContactSheet:
         assert sheet.shape[0] < 200
         assert len(np.unique(sheet.reshape(-1, 3), axis=0)) > 10  # there is text
 
-    def test_a_picture_that_could_not_be_read(self) -> None:
+    def test_a_image_that_could_not_be_read(self) -> None:
         sheet = pixels(contact_sheet([None, CHECKERS], [("a", "b", 1.0)] * 2))
         assert (sheet == (255, 0, 0)).all(-1).sum() == 64 * 64
 
@@ -106,33 +106,33 @@ class TestContactSheet:
         with pytest.raises(UsageError) as error:
             contact_sheet([CHECKERS], [])
         assert str(error.value) == (
-            "The contact sheet got 1 pictures, 0 captions, no row numbers and no marks; expected one of each for a picture."
+            "The contact sheet got 1 images, 0 captions, no row numbers and no marks; expected one of each for an image."
         )
-        with pytest.raises(UsageError, match="1 pictures, 1 captions, 2 row numbers and no marks"):
+        with pytest.raises(UsageError, match="1 images, 1 captions, 2 row numbers and no marks"):
             contact_sheet([CHECKERS], [("a", "b", 1.0)], rows=[1, 2])
 
-        with pytest.raises(UsageError, match="1 pictures, 1 captions, no row numbers and 2 marks"):
+        with pytest.raises(UsageError, match="1 images, 1 captions, no row numbers and 2 marks"):
             contact_sheet([CHECKERS], [("a", "b", 1.0)], marked=[True, False])
 
-    def test_one_picture_after_another_is_read(self) -> None:
+    def test_one_image_after_another_is_read(self) -> None:
         made: list[weakref.ref[Image.Image]] = []
         most: list[int] = []
 
         def read() -> Iterator[Image.Image]:
             for _ in range(9):
-                picture = Image.new("RGB", (300, 200), (10, 20, 200))
-                made.append(weakref.ref(picture))
+                image = Image.new("RGB", (300, 200), (10, 20, 200))
+                made.append(weakref.ref(image))
                 most.append(sum(one() is not None for one in made))
-                yield picture
-                del picture
+                yield image
+                del image
 
         sheet = contact_sheet(read(), [("a", "b", 1.0)] * 9)
         assert max(most) <= 2  # the one before may not be gone yet
         assert int((pixels(sheet) == (10, 20, 200)).all(-1).sum()) == 9 * 128 * 85
-        with pytest.raises(UsageError, match="9 pictures, 8 captions"):
+        with pytest.raises(UsageError, match="9 images, 8 captions"):
             contact_sheet(read(), [("a", "b", 1.0)] * 8)
 
-    def test_marked_pictures_have_a_red_frame(self) -> None:
+    def test_marked_images_have_a_red_frame(self) -> None:
         def red(marked: list[bool] | None) -> int:
             sheet = pixels(contact_sheet([CHECKERS] * 2, [("", "", 1.0)] * 2, marked=marked))
             return int((sheet == (0xB3, 0x26, 0x1E)).all(-1).sum())
@@ -148,7 +148,7 @@ class TestContactSheet:
             contact_sheet([CHECKERS], [("a", "b", 1.0)], columns=columns, cell=cell)
 
 
-class TestFitPicture:
+class TestFitImage:
     @pytest.mark.parametrize(
         ("size", "expected"),
         [
@@ -163,20 +163,18 @@ class TestFitPicture:
         ],
     )
     def test_size(self, size: tuple[int, int], expected: tuple[int, int]) -> None:
-        assert fit_picture(Image.new("RGB", size), 128).size == expected
+        assert fit_image(Image.new("RGB", size), 128).size == expected
 
     @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
     def test_every_mode_becomes_rgb(self, mode: str) -> None:
-        assert fit_picture(Image.new(mode, (3, 5)), 50).mode == "RGB"
+        assert fit_image(Image.new(mode, (3, 5)), 50).mode == "RGB"
 
     def test_what_is_transparent_is_white(self) -> None:
         half = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
-        assert fit_picture(half, 4).getpixel((0, 0)) == (255, 255, 255)
+        assert fit_image(half, 4).getpixel((0, 0)) == (255, 255, 255)
 
     def test_pixels_stay_sharp(self) -> None:
-        np.testing.assert_array_equal(
-            np.asarray(fit_picture(CHECKERS, 7)), np.asarray(CHECKERS).repeat(3, axis=0).repeat(3, axis=1)
-        )
+        np.testing.assert_array_equal(np.asarray(fit_image(CHECKERS, 7)), np.asarray(CHECKERS).repeat(3, axis=0).repeat(3, axis=1))
 
 
 class TestFonts:

@@ -53,7 +53,7 @@ class TestEveryFormat:
 
     def test_limit_zero_shows_no_finding(self, name: str) -> None:
         text = render(make_result(), name, limit=0)
-        assert "label_error" not in text
+        assert "label_issue" not in text
         assert "40" not in text
 
     def test_hostile_names_reach_no_terminal_raw(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ class TestJson:
             "row": 50,
             "split": None,
             "path": None,
-            "kind": "label_error",
+            "kind": "label_issue",
             "given": "bird",
             "suggested": "dog",
             "suspicion": 5 / 7,
@@ -114,7 +114,7 @@ class TestCsv:
     def test_plain(self) -> None:
         assert render(make_result(split=None, names=("a,b", 'say "c"', "d")), "csv", limit=1) == (
             '"row","split","path","kind","given","suggested","suspicion","image_sha256"\n'
-            f'50,"","","label_error","d","a,b",{5 / 7!r},"{5:064x}"'
+            f'50,"","","label_issue","d","a,b",{5 / 7!r},"{5:064x}"'
         )
 
     def test_without_findings_there_is_the_header(self) -> None:

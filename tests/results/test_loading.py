@@ -43,9 +43,9 @@ def test_loading_a_foreign_summary(saved: Path, text: str) -> None:
 
 def test_loading_a_newer_version(saved: Path) -> None:
     summary = json.loads((saved / "summary.json").read_text())
-    (saved / "summary.json").write_text(json.dumps({**summary, "schema_version": 2}))
+    (saved / "summary.json").write_text(json.dumps({**summary, "schema_version": 3}))
     assert message_of_load(saved) == (
-        "The result in DIR has schema_version 2; this version of curv-issues reads up to 1: update it."
+        "The result in DIR has schema_version 3; this version of curv-issues reads up to 2: update it."
     )
 
 

@@ -170,7 +170,7 @@ def test_helpers() -> None:
     assert result.class_names == ("dog", "cat", "bird")
     assert result.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
     assert result.score_names == ("cumulative_loss", "margin", "training_gradient")
-    assert str(result) == "org/made-up train: 8 samples, 3 classes, 3 label_error findings"
+    assert str(result) == "org/made-up train: 8 samples, 3 classes, 3 label_issue findings"
     assert repr(result) == f"<AuditResult {result}>"
 
 
@@ -191,7 +191,7 @@ def test_summary_is_strict_utf8_json_with_the_version_first(tmp_path: Path) -> N
     text = (tmp_path / "summary.json").read_text(encoding="utf-8")
     stored = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
     assert next(iter(stored)) == "schema_version"
-    assert stored["schema_version"] == SCHEMA_VERSION == 1
+    assert stored["schema_version"] == SCHEMA_VERSION == 2
     assert "größe" in text
     assert stored["seed"] == 7
     assert (stored["loss"], stored["best"], stored["shape"], stored["5"]) == (None, 0.5, [3, str(Path("a/b"))], [1, 2])

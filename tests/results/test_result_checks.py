@@ -70,11 +70,11 @@ WRONG_TABLES = {
     ),
     "flagged without finding": (
         lambda p: p.update(findings=p["findings"].iloc[:2]),
-        "`flagged` in the scores table and the label_error findings are not the same rows.",
+        "`flagged` in the scores table and the label_issue findings are not the same rows.",
     ),
     "finding without flag": (
         lambda p: p.update(scores=p["scores"].assign(flagged=False)),
-        "`flagged` in the scores table and the label_error findings are not the same rows.",
+        "`flagged` in the scores table and the label_issue findings are not the same rows.",
     ),
     "images in another order": (
         lambda p: p.update(images=p["images"].iloc[::-1]),

@@ -1,4 +1,4 @@
-"""The tables of pictures that show the same, in memory and in a folder."""
+"""The tables of images that show the same, in memory and in a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from curv_issues.auditing.rejudge import find_again
+from curv_issues.auditing.rejudge import rejudge
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS
 from curv_issues.errors import UsageError
 from curv_issues.findings.duplicate_conflict import SCORE, SCORE_METADATA
@@ -83,20 +83,20 @@ def test_conflicts_are_findings_of_their_own_kind_most_suspect_first() -> None:
     pairs = list(zip(findings["row"], findings["kind"], strict=True))
     assert pairs == [
         (60, DUPLICATE_CONFLICT),
-        (50, "label_error"),
+        (50, "label_issue"),
         (50, DUPLICATE_CONFLICT),
-        (40, "label_error"),
+        (40, "label_issue"),
         (20, DUPLICATE_CONFLICT),
-        (10, "label_error"),
+        (10, "label_issue"),
         (10, DUPLICATE_CONFLICT),
         (0, DUPLICATE_CONFLICT),
     ]
     suggested = findings.set_index(["row", "kind"])["suggested"]
-    assert suggested[50, "label_error"] == "dog"
-    assert suggested[10, "label_error"] == "bird"
+    assert suggested[50, "label_issue"] == "dog"
+    assert suggested[10, "label_issue"] == "bird"
     assert suggested[10, DUPLICATE_CONFLICT] == "dog"
     told = str(result_of(parts_with_duplicates()))
-    assert told == "org/made-up train: 8 samples, 3 classes, 5 duplicate_conflict, 3 label_error findings"
+    assert told == "org/made-up train: 8 samples, 3 classes, 5 duplicate_conflict, 3 label_issue findings"
 
 
 def test_without_the_tables_they_are_empty() -> None:
@@ -212,7 +212,7 @@ def test_tables_that_contradict_the_contract(case: str) -> None:
 
 
 def result_to_judge_anew() -> AuditResult:
-    """With all that `find_again` asks for."""
+    """With all that `rejudge` asks for."""
     parts = parts_with_duplicates()
     parts["scores"][SCORE] = [0.91, 1.0, 0.91, 0.0, 0.0, 1.0, 0.93, 0.0]
     parts["score_metadata"] = {**parts["score_metadata"], SCORE: SCORE_METADATA}
@@ -222,7 +222,7 @@ def result_to_judge_anew() -> AuditResult:
     parts["summary"] |= {
         "reference_margin": {name: [-9.0, -8.0, -7.0, -6.0] for name in ("p90", "p99")} | {"predicted": [0.0] * 4},
         "options": {"score": "default", "cut_off": "auto"},
-        "num_findings": {"label_error": 3, "duplicate_conflict": 5},
+        "num_findings": {"label_issue": 3, "duplicate_conflict": 5},
         "duplicates": {"threshold": 0.9, "conflict_groups": 2},
     }
     return result_of(parts)
@@ -231,13 +231,13 @@ def result_to_judge_anew() -> AuditResult:
 @pytest.mark.parametrize(("cut_off", "count"), [("0%", 0), ("25%", 2), ("100%", 8)])
 def test_conflicts_stay_when_findings_are_made_anew(cut_off: str, count: int, tmp_path: Path) -> None:
     result = result_to_judge_anew()
-    again = find_again(result, score="cumulative_loss", cut_off=cut_off)
+    again = rejudge(result, score="cumulative_loss", cut_off=cut_off)
     for table in TABLES:
         pd.testing.assert_frame_equal(getattr(again, table), getattr(result, table))
     assert again.scores["flagged"].sum() == count
-    assert again.summary["num_findings"] == {"label_error": count, "duplicate_conflict": 5}
+    assert again.summary["num_findings"] == {"label_issue": count, "duplicate_conflict": 5}
     assert again.summary["duplicates"] == result.summary["duplicates"]
-    assert again.findings["kind"].value_counts().get("label_error", 0) == count
+    assert again.findings["kind"].value_counts().get("label_issue", 0) == count
     found = again.findings[again.findings["kind"] == DUPLICATE_CONFLICT].sort_values("row", ignore_index=True)
     before = result.findings[result.findings["kind"] == DUPLICATE_CONFLICT].sort_values("row", ignore_index=True)
     pd.testing.assert_frame_equal(found.drop(columns="suspicion"), before.drop(columns="suspicion"))
@@ -249,7 +249,7 @@ def test_conflicts_stay_when_findings_are_made_anew(cut_off: str, count: int, tm
 
 def test_conflict_similarity_can_be_ranked_by() -> None:
     result = result_to_judge_anew()
-    again = find_again(result, score=SCORE, cut_off="25%")
+    again = rejudge(result, score=SCORE, cut_off="25%")
     assert (again.scores["suspicion"].rank() == result.scores[SCORE].rank()).all()
     assert again.scores.loc[again.scores["flagged"], "row"].tolist() == [10, 50]
     pd.testing.assert_frame_equal(again.conflicts, result.conflicts)

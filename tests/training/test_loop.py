@@ -30,7 +30,7 @@ from tests.small import CPU, RECIPE, linear_probe, make_data, mlp_probe, seeded,
 
 DATA = make_data(41)
 INPUTS, LABELS = ImageInputs(DATA.images), torch.from_numpy(DATA.labels)
-PICTURES = INPUTS.pixels
+IMAGES = INPUTS.pixels
 
 
 def train(
@@ -158,7 +158,7 @@ def test_equals_sgd_written_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None
     train(probe, recipe=recipe, quantities=[recorder], inputs=DoubleInputs(DATA.images))
     handle.remove()
 
-    x, velocity, steps = PICTURES.reshape(41, -1).double() / 255, [0.0, 0.0], 3 * 3
+    x, velocity, steps = IMAGES.reshape(41, -1).double() / 255, [0.0, 0.0], 3 * 3
     assert len(recorder.batches) == steps
     for step, (_, batch) in enumerate(recorder.batches):
         rows = x[batch.index]
@@ -243,7 +243,7 @@ def test_what_is_told_of_steps_and_epochs() -> None:
 
 def test_training_learns() -> None:
     probe = train(fresh(), recipe=changed(epochs=10)).eval()
-    assert (probe(to_inputs(PICTURES, CPU)).argmax(1) == LABELS).float().mean() > 0.95
+    assert (probe(to_inputs(IMAGES, CPU)).argmax(1) == LABELS).float().mean() > 0.95
 
 
 @pytest.mark.parametrize(("n", "batch_size"), [(33, 16), (33, 32), (17, 16), (3, 2), (2, 512), (7, 512)])
@@ -276,9 +276,9 @@ def test_training_mode_is_taken_back_after_a_scoring_that_left_it() -> None:
 
 
 def test_the_data_are_left_alone() -> None:
-    pictures, labels = copy.deepcopy(PICTURES), copy.deepcopy(LABELS)
+    images, labels = copy.deepcopy(IMAGES), copy.deepcopy(LABELS)
     train(fresh(), recipe=changed(flip=True, shift=2))
-    assert torch.equal(pictures, PICTURES)
+    assert torch.equal(images, IMAGES)
     assert torch.equal(labels, LABELS)
 
 
@@ -309,7 +309,7 @@ def test_given_labels_are_followed_and_training_labels_are_learned() -> None:
         train_probe(TrainingState(as_trained, RECIPE, seed=0), INPUTS, flipped, device=CPU)
     assert same_weights(probe, as_trained)
     assert all(torch.equal(batch.labels, LABELS[batch.index]) for _, batch in recorder.batches)
-    predicted = probe(to_inputs(PICTURES, CPU)).argmax(1)
+    predicted = probe(to_inputs(IMAGES, CPU)).argmax(1)
     assert (predicted == flipped).float().mean() > (predicted == LABELS).float().mean()
 
 

@@ -84,7 +84,7 @@ def test_every_choice_can_be_set() -> None:
     assert made.curvature_epochs == (3, 6)
 
 
-def test_what_follows_from_the_pictures() -> None:
+def test_what_follows_from_the_images() -> None:
     assert recipe(100, grey=False).flip is True
     assert recipe(100, grey=True).flip is False
     assert recipe(100, flip=False).flip is False

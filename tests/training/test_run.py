@@ -284,17 +284,17 @@ class Tuple(nn.Module):
 @pytest.mark.parametrize(
     ("probe", "message"),
     [
-        (network(out=4), r"must give logits of shape \(2, 3\) for two pictures, got \(2, 4\)"),
-        (nn.Linear(8, 3), r"must give logits of shape \(2, 3\) for two pictures, got \(2, 1, 8, 3\)"),
-        (Tuple(), r"must give logits of shape \(2, 3\) for two pictures, got tuple"),
-        (nn.Sequential(nn.Conv2d(3, 3, 8), nn.Flatten(), nn.Linear(3, 3)), r"cannot read pictures of shape \(1, 8, 8\): "),
-        (Raising(ValueError("no\nway")), r"cannot read pictures of shape \(1, 8, 8\): no$"),
-        (Raising(TypeError()), r"cannot read pictures of shape \(1, 8, 8\): TypeError$"),
+        (network(out=4), r"must give logits of shape \(2, 3\) for two images, got \(2, 4\)"),
+        (nn.Linear(8, 3), r"must give logits of shape \(2, 3\) for two images, got \(2, 1, 8, 3\)"),
+        (Tuple(), r"must give logits of shape \(2, 3\) for two images, got tuple"),
+        (nn.Sequential(nn.Conv2d(3, 3, 8), nn.Flatten(), nn.Linear(3, 3)), r"cannot read images of shape \(1, 8, 8\): "),
+        (Raising(ValueError("no\nway")), r"cannot read images of shape \(1, 8, 8\): no$"),
+        (Raising(TypeError()), r"cannot read images of shape \(1, 8, 8\): TypeError$"),
         (nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten()), "neither a `head` nor an nn.Linear layer"),
         (Unused(), r"The probe's head \(Linear\), whose inputs are the embeddings, must be used once a batch"),
         (network().requires_grad_(False), "no weights that can be trained; expected at least one with requires_grad"),
         (lambda spec: "network", "The probe function must return an nn.Module, got str"),
-        (lambda spec: network(out=5), r"must give logits of shape \(2, 3\) for two pictures, got \(2, 5\)"),
+        (lambda spec: network(out=5), r"must give logits of shape \(2, 3\) for two images, got \(2, 5\)"),
     ],
 )
 def test_probes_that_do_not_fit_are_refused_before_training(probe: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

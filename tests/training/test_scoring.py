@@ -22,7 +22,7 @@ from tests.small import CPU, linear_probe, make_data, mlp_probe, seeded, spec_of
 
 DATA = make_data(31, 4, side=16, channels=3)
 INPUTS, LABELS = ImageInputs(DATA.images), torch.from_numpy(DATA.labels)
-PICTURES = INPUTS.pixels
+IMAGES = INPUTS.pixels
 DIRECTIONS = rademacher_directions(2, (3, 16, 16), generator=torch.Generator().manual_seed(0))
 BY_NEED = {need: [n for n, i in SCORES.items() if QUANTITIES[i.quantity].needs is need] for need in Need}
 
@@ -104,7 +104,7 @@ def test_equals_the_slow_twin(monkeypatch: pytest.MonkeyPatch) -> None:
     network = probe(mlp_probe).double()
     found = score(network, inputs=DoubleInputs(DATA.images), directions=DIRECTIONS.double())
     network.eval()
-    inputs = to_inputs(PICTURES, CPU).double()
+    inputs = to_inputs(IMAGES, CPU).double()
     logits = network(inputs).detach().numpy()[None]
     rivals = strongest_others(torch.from_numpy(logits[0]), LABELS)
     expected = {
@@ -253,7 +253,7 @@ def test_predict_gives_probabilities_and_the_inputs_of_the_head(size: int, monke
     np.testing.assert_allclose(probabilities.astype(float).sum(1), 1, atol=2e-3)
     network.eval()
     with torch.no_grad():
-        logits = network(to_inputs(PICTURES, CPU))
+        logits = network(to_inputs(IMAGES, CPU))
         again = network.head(torch.from_numpy(embeddings.astype(np.float32)))
     np.testing.assert_allclose(probabilities, logits.softmax(1).numpy(), atol=2e-3)
     for row, label, best in zip(logits.tolist(), LABELS.tolist(), suggested.tolist(), strict=True):
@@ -272,7 +272,7 @@ def test_predict_logits_of_some_samples(size: int, monkeypatch: pytest.MonkeyPat
     assert network.training
     assert logits.dtype == np.float32
     with torch.no_grad():
-        expected = [network.eval()(to_inputs(PICTURES[[i]], CPU))[0].tolist() for i in samples.tolist()]
+        expected = [network.eval()(to_inputs(IMAGES[[i]], CPU))[0].tolist() for i in samples.tolist()]
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 

@@ -49,7 +49,7 @@ _pixel_limit_users = 0
 _pixel_limit_of_pillow: int | None = None
 
 
-class UnreadablePictureError(Exception):
+class UnreadableImageError(Exception):
     """An image cannot be decoded; its text is the reason, in a few words. Never leaves `curv_issues.data`."""
 
 
@@ -60,7 +60,7 @@ def default_max_pixels() -> int:
     return _LARGEST_BY_DEFAULT if memory is None else min(_LARGEST_BY_DEFAULT, memory // 8 // _BYTES_PER_PIXEL)
 
 
-def decode_picture(encoded: bytes, *, value_ranges: ValueRanges | None = None, max_pixels: int | None = None) -> Image.Image:
+def decode_image(encoded: bytes, *, value_ranges: ValueRanges | None = None, max_pixels: int | None = None) -> Image.Image:
     """Decode one image.
 
     Args:
@@ -72,7 +72,7 @@ def decode_picture(encoded: bytes, *, value_ranges: ValueRanges | None = None, m
         The image, mode RGB, at native size (after EXIF orientation).
 
     Raises:
-        UnreadablePictureError: the bytes are none, not an image, cut off, or too many pixels.
+        UnreadableImageError: the bytes are none, not an image, cut off, or too many pixels.
     """
     values = decode_values(encoded, max_pixels=max_pixels)
     if values.dtype != np.uint8:
@@ -95,23 +95,23 @@ def decode_values(
         3 colour, 4 colour and alpha. See `to_rgb`.
 
     Raises:
-        UnreadablePictureError: the bytes are none, not an image, cut off, or too many pixels; or no value is finite.
+        UnreadableImageError: the bytes are none, not an image, cut off, or too many pixels; or no value is finite.
     """
     if not encoded:
-        raise UnreadablePictureError("it is empty (0 bytes)")
+        raise UnreadableImageError("it is empty (0 bytes)")
     try:
         with _opened(encoded) as image:
             _check_size(image, max_pixels)
             reserve(image.width * image.height)
             values = np.ascontiguousarray(_decode(image, encoded))
-    except UnreadablePictureError:
+    except UnreadableImageError:
         raise
     except MemoryError as error:
-        raise UnreadablePictureError("it does not fit in memory") from error
+        raise UnreadableImageError("it does not fit in memory") from error
     except Exception as error:  # decoders raise anything on damaged files
-        raise UnreadablePictureError(_describe(error, encoded)) from error
+        raise UnreadableImageError(_describe(error, encoded)) from error
     if is_float(values) and not np.isfinite(values).any():
-        raise UnreadablePictureError("all its values are NaN or infinite")
+        raise UnreadableImageError("all its values are NaN or infinite")
     return values
 
 
@@ -119,13 +119,13 @@ def read_size(encoded: bytes) -> tuple[int, int]:
     """Return height and width in pixels from the header alone, before EXIF orientation.
 
     Raises:
-        UnreadablePictureError: the bytes are not an image.
+        UnreadableImageError: the bytes are not an image.
     """
     try:
         with _opened(encoded) as image:
             return image.height, image.width
     except Exception as error:
-        raise UnreadablePictureError(_describe(error, encoded)) from error
+        raise UnreadableImageError(_describe(error, encoded)) from error
 
 
 def colours_of(values: np.ndarray) -> np.ndarray:
@@ -179,7 +179,7 @@ def _describe(error: Exception, encoded: bytes) -> str:
         head = encoded[:HEAD_BYTES]
         if is_image_head(head):
             return "its header is damaged or of a kind that is not read"
-        return unsupported_head(head) or "it is in no known picture format"
+        return unsupported_head(head) or "it is in no known image format"
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."
 
@@ -187,7 +187,7 @@ def _describe(error: Exception, encoded: bytes) -> str:
 def _check_size(image: Image.Image, max_pixels: int | None) -> None:
     limit = default_max_pixels() if max_pixels is None else max_pixels
     if image.width * image.height > limit:
-        raise UnreadablePictureError(
+        raise UnreadableImageError(
             f"it has {image.width:,} x {image.height:,} pixels, more than the limit of {limit:,} (--max-pixels, max_pixels)"
         )
 
@@ -195,7 +195,7 @@ def _check_size(image: Image.Image, max_pixels: int | None) -> None:
 def _decode(image: Image.Image, encoded: bytes) -> np.ndarray:
     tags = getattr(image, "tag_v2", {})
     if tags.get(_TIFF_DNG_VERSION) or tags.get(_TIFF_SUBFILE_TYPE) in (1, 5):  # a reduced version of another image
-        raise UnreadablePictureError(RAW_REASON)
+        raise UnreadableImageError(RAW_REASON)
     pixels = decode_jpeg(encoded, image)
     if pixels is None:
         is_wide = _has_wide_channels(image)

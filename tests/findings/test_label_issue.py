@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from curv_issues.errors import UsageError
-from curv_issues.findings.label_error import describe_decision, find_label_errors
+from curv_issues.findings.label_issue import describe_decision, find_label_issues
 from curv_issues.findings.ranking import rank_by_margins, rank_by_score
 from curv_issues.options import FindingOptions
 
@@ -12,7 +12,7 @@ from curv_issues.options import FindingOptions
 def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int]:
     margin = np.array([4.0, -3.0, 2.0, 1.0])
     loss = np.array([0.1, 2.0, 0.3, 5.0])
-    judged = find_label_errors(
+    judged = find_label_issues(
         {"margin": margin, "final_loss": loss},
         {"margin": "low", "final_loss": "high"},
         margin[:, None],
@@ -44,14 +44,16 @@ def test_the_default_ranks_by_the_margins_before_labels_are_memorised() -> None:
     final = MEMORISED[:, -1].copy()
     final[95:98] = -1.0, 0.0, 0.1  # of the five wrong labels, one is not predicted, one ties, one is barely predicted
     scores = {"margin": MEMORISED.mean(axis=1), "final_margin": final}
-    judged = find_label_errors(scores, {}, MEMORISED, reference, options=FindingOptions(), standard_epochs=5)
+    judged = find_label_issues(scores, {}, MEMORISED, reference, options=FindingOptions(), standard_epochs=5)
     np.testing.assert_array_equal(judged.ranking.suspicion, rank_by_margins(MEMORISED, 3).suspicion)
     assert judged.flagged.tolist() == [False] * 95 + [True] * 5
-    assert judged.memorised_share == 0.6
-    assert describe_decision(judged)["ranking"] == {"score": "default", "epochs": 3, "memorised_share": 0.6}
+    assert judged.memorised_fraction == 0.6
+    assert describe_decision(judged)["ranking"] == {"score": "default", "epochs": 3, "memorised_fraction": 0.6}
 
 
 def test_the_share_of_memorised_labels_is_unknown_where_none_looked_wrong() -> None:
     reference = {"p90": [-9.0] * 5, "p99": [-8.0] * 5, "predicted": [0.0] * 5}
     scores = {"final_margin": MEMORISED[:, -1]}
-    assert find_label_errors(scores, {}, MEMORISED, reference, options=FindingOptions(), standard_epochs=5).memorised_share is None
+    assert (
+        find_label_issues(scores, {}, MEMORISED, reference, options=FindingOptions(), standard_epochs=5).memorised_fraction is None
+    )

@@ -8,36 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.findings.cutoff import CutOff, doubt, flag
+from curv_issues.findings.cutoff import CutOff, flag, reliability_note
 from curv_issues.findings.judgement import Evidence, KindJudgement
-from curv_issues.findings.looked_wrong import looked_wrong
+from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_margins, rank_by_score
 from curv_issues.options import FindingOptions
 
 
 @dataclass(frozen=True, eq=False)
-class LabelErrors:
+class LabelIssues:
     """The judgement on n samples.
 
     Attributes:
         ranking: the suspicion of each sample, and what it was made from.
         flagged: bool (n,).
         cut_off: how the decision was made.
-        memorised_share: of the labels that looked wrong in training, the share that the probe predicts in the end; None if no
+        memorised_fraction: of the labels that looked wrong in training, the share that the probe predicts in the end; None if no
             label looked wrong.
     """
 
     ranking: Ranking
     flagged: np.ndarray
     cut_off: CutOff
-    memorised_share: float | None
+    memorised_fraction: float | None
 
 
 def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
     """Rank the samples and find the labels that look wrong; None without a training. See `judgement.judge`."""
     if evidence.margins is None or evidence.suggested is None:
         return None
-    judged = find_label_errors(
+    judged = find_label_issues(
         evidence.scores,
         evidence.directions,
         evidence.margins,
@@ -55,7 +55,7 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
     )
 
 
-def find_label_errors(
+def find_label_issues(
     scores: Mapping[str, np.ndarray],
     directions: Mapping[str, str],
     margins: np.ndarray,
@@ -63,7 +63,7 @@ def find_label_errors(
     *,
     options: FindingOptions,
     standard_epochs: float,
-) -> LabelErrors:
+) -> LabelIssues:
     """Rank the samples and decide which to flag.
 
     Args:
@@ -77,7 +77,7 @@ def find_label_errors(
     Raises:
         UsageError: the score asked for was not measured.
     """
-    wrong = looked_wrong(margins, reference)
+    wrong = compare_with_null(margins, reference)
     if options.score == "default":
         ranking = rank_by_margins(margins, wrong.unmemorised_epochs)
     else:
@@ -85,19 +85,19 @@ def find_label_errors(
     flagged, cut_off = flag(ranking.suspicion, wrong, cut_off=options.cut_off)
     memorised = _memorised_share(scores, wrong.mask)
     if cut_off.rule == "auto":
-        note = doubt(
+        note = reliability_note(
             wrong,
-            memorised_share=memorised,
+            memorised_fraction=memorised,
             epochs_done=margins.shape[1],
             standard_epochs=standard_epochs,
         )
         cut_off = replace(cut_off, note=note)
-    return LabelErrors(ranking, flagged, cut_off, memorised)
+    return LabelIssues(ranking, flagged, cut_off, memorised)
 
 
-def describe_decision(errors: LabelErrors) -> dict[str, Any]:
+def describe_decision(errors: LabelIssues) -> dict[str, Any]:
     """What a summary says of how the samples were ranked and flagged."""
-    ranking = {"score": errors.ranking.score, "epochs": errors.ranking.epochs, "memorised_share": errors.memorised_share}
+    ranking = {"score": errors.ranking.score, "epochs": errors.ranking.epochs, "memorised_fraction": errors.memorised_fraction}
     return {"ranking": ranking, "cut_off": asdict(errors.cut_off)}
 
 

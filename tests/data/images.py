@@ -1,4 +1,4 @@
-"""Small pictures, and datasets of them on disk."""
+"""Small images, and datasets of them on disk."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 
-def colour_picture(value: int, *, height: int = 6, width: int = 6) -> Image.Image:
-    """A noisy colour picture, another one for each value."""
+def colour_image(value: int, *, height: int = 6, width: int = 6) -> Image.Image:
+    """A noisy colour image, another one for each value."""
     rng = np.random.default_rng(value)
     return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-def encode(picture: Image.Image, file_format: str = "PNG", **options: Any) -> bytes:
+def encode(image: Image.Image, file_format: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, file_format, **options)
+    image.save(buffer, file_format, **options)
     return buffer.getvalue()
 
 
@@ -40,8 +40,8 @@ def wide_png(values: np.ndarray, colour_type: int) -> bytes:
 
 
 def pngs(n: int) -> list[bytes]:
-    """n different colour pictures."""
-    return [encode(colour_picture(value)) for value in range(n)]
+    """n different colour images."""
+    return [encode(colour_image(value)) for value in range(n)]
 
 
 def write_image_folder(folder: Path, classes: dict[str, int], *, split: str | None = None) -> Path:
@@ -51,18 +51,18 @@ def write_image_folder(folder: Path, classes: dict[str, int], *, split: str | No
         place = folder / (split or ".") / name
         place.mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            (place / f"{number}.png").write_bytes(encode(colour_picture(value)))
+            (place / f"{number}.png").write_bytes(encode(colour_image(value)))
             value += 1
     return folder
 
 
 def write_parquet(
-    path: Path, labels: Sequence[Any], *, pictures: Sequence[bytes | None] | None = None, paths: Sequence[str] | None = None
+    path: Path, labels: Sequence[Any], *, images: Sequence[bytes | None] | None = None, paths: Sequence[str] | None = None
 ) -> Path:
     """A parquet file without Hugging Face metadata: `image` (struct of bytes and path) and `label`."""
-    pictures = pngs(len(labels)) if pictures is None else pictures
+    images = pngs(len(labels)) if images is None else images
     names = [None] * len(labels) if paths is None else paths
-    image = [{"bytes": content, "path": name} for content, name in zip(pictures, names, strict=True)]
+    image = [{"bytes": content, "path": name} for content, name in zip(images, names, strict=True)]
     struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     table = pa.table({"image": pa.array(image, type=struct), "label": pa.array(list(labels))})
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Generated pictures with the spectrum of photos, and what makes near-duplicates of them."""
+"""Generated images with the spectrum of photos, and what makes near-duplicates of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-MARGIN = 4  # pixels around a picture that a shift brings into view
+MARGIN = 4  # pixels around an image that a shift brings into view
 
 
 def textured(n: int, *, side: int = 32, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -25,7 +25,7 @@ def textured(n: int, *, side: int = 32, channels: int = 3, seed: int = 0) -> np.
 
 
 def canvases(n: int, *, channels: int = 3, seed: int = 0) -> np.ndarray:
-    """Textured pictures with a margin that `cut` leaves out."""
+    """Textured images with a margin that `cut` leaves out."""
     return textured(n, side=32 + 2 * MARGIN, channels=channels, seed=seed)
 
 
@@ -34,26 +34,26 @@ def cut(canvas: np.ndarray, rows: int = 0, columns: int = 0) -> np.ndarray:
     return canvas[..., MARGIN + rows : MARGIN + rows + 32, MARGIN + columns : MARGIN + columns + 32, :]
 
 
-def brighter(picture: np.ndarray) -> np.ndarray:
-    return (picture + 40).astype(np.uint8)
+def brighter(image: np.ndarray) -> np.ndarray:
+    return (image + 40).astype(np.uint8)
 
 
-def paler(picture: np.ndarray) -> np.ndarray:
+def paler(image: np.ndarray) -> np.ndarray:
     """At half the contrast."""
-    return (picture // 2 + 60).astype(np.uint8)
+    return (image // 2 + 60).astype(np.uint8)
 
 
-def recompressed(picture: np.ndarray) -> np.ndarray:
+def recompressed(image: np.ndarray) -> np.ndarray:
     """Through JPEG."""
     buffer = BytesIO()
-    Image.fromarray(picture).save(buffer, format="JPEG", quality=75)
+    Image.fromarray(image).save(buffer, format="JPEG", quality=75)
     return np.asarray(Image.open(buffer))
 
 
-def blown_up(picture: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
-    """A part of a picture, (h, w, 3), at the size of the whole."""
-    part = Image.fromarray(picture).crop((left, top, left + width, top + height))
-    return np.asarray(part.resize(picture.shape[1::-1], Image.Resampling.BILINEAR))
+def blown_up(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """A part of an image, (h, w, 3), at the size of the whole."""
+    part = Image.fromarray(image).crop((left, top, left + width, top + height))
+    return np.asarray(part.resize(image.shape[1::-1], Image.Resampling.BILINEAR))
 
 
 def rows_of(n: int, d: int, *, seed: int = 0) -> Tensor:

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
-from curv_issues.data import picture
-from curv_issues.data.picture import UnreadablePictureError, decode_picture, decode_values, read_size
+from curv_issues.data import image
+from curv_issues.data.image import UnreadableImageError, decode_image, decode_values, read_size
 from curv_issues.data.value_range import ValueRanges
-from tests.data.pictures import colour_picture, encode, wide_png
+from tests.data.images import colour_image, encode, wide_png
 
-COLOUR = colour_picture(1, height=4, width=7)
+COLOUR = colour_image(1, height=4, width=7)
 
 
 def decode(image: Image.Image, file_format: str = "PNG", **options) -> np.ndarray:
-    decoded = decode_picture(encode(image, file_format, **options))
+    decoded = decode_image(encode(image, file_format, **options))
     assert decoded.mode == "RGB"
     return np.asarray(decoded)
 
@@ -72,15 +72,15 @@ def test_palette():
 
 
 def test_palette_with_transparency_is_composed_on_white():
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([9, 8, 7, 200, 100, 50])
-    picture.putdata([0, 1])
-    assert decode(picture, transparency=1).tolist() == [[[9, 8, 7], [255, 255, 255]]]
+    image = Image.new("P", (2, 1))
+    image.putpalette([9, 8, 7, 200, 100, 50])
+    image.putdata([0, 1])
+    assert decode(image, transparency=1).tolist() == [[[9, 8, 7], [255, 255, 255]]]
 
 
 def test_a_transparent_colour_becomes_white():
-    picture = Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], dtype=np.uint8))
-    assert decode(picture, transparency=(4, 5, 6)).tolist() == [[[1, 2, 3], [255, 255, 255]]]
+    image = Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], dtype=np.uint8))
+    assert decode(image, transparency=(4, 5, 6)).tolist() == [[[1, 2, 3], [255, 255, 255]]]
 
 
 def test_cmyk():
@@ -95,8 +95,8 @@ def test_cmyk():
 @pytest.mark.parametrize(("file_format", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "I;16B")])
 def test_16_bit_grey_is_divided_by_257(file_format, mode):
     values = np.array([[0, 257, 128 * 257, 65535, 300]], dtype=">u2" if mode.endswith("B") else "<u2")
-    picture = Image.frombytes(mode, (5, 1), values.tobytes())
-    assert as_grey(decode(picture, file_format)) == [[0, 1, 128, 255, 1]]
+    image = Image.frombytes(mode, (5, 1), values.tobytes())
+    assert as_grey(decode(image, file_format)) == [[0, 1, 128, 255, 1]]
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_tiff_with_several_channels_of_16_bits(order):
 
 def test_wide_channels_become_rgb_on_white():
     colour = np.array([[[0, 2048, 4095]]], np.uint16)
-    assert np.asarray(decode_picture(wide_png(colour, 2))).tolist() == [[[0, 128, 255]]]
+    assert np.asarray(decode_image(wide_png(colour, 2))).tolist() == [[[0, 128, 255]]]
     grey = np.array([[[1000, 65535], [4095, 0], [0, 13107]]], np.uint16)  # opaque, transparent, one fifth
-    assert as_grey(np.asarray(decode_picture(wide_png(grey, 4)))) == [[62, 255, 204]]
+    assert as_grey(np.asarray(decode_image(wide_png(grey, 4)))) == [[62, 255, 204]]
 
 
 def test_original_values_are_the_same_whatever_type_the_file_has():
@@ -165,15 +165,15 @@ def test_original_values_are_the_same_whatever_type_the_file_has():
 
 def test_the_range_of_the_dataset_is_used():
     dark = encode(grey([[0, 128, 255]], np.uint16))
-    assert as_grey(np.asarray(decode_picture(dark))) == [[0, 128, 255]]
-    assert as_grey(np.asarray(decode_picture(dark, value_ranges=ValueRanges(integers=(0, 1023))))) == [[0, 32, 64]]
+    assert as_grey(np.asarray(decode_image(dark))) == [[0, 128, 255]]
+    assert as_grey(np.asarray(decode_image(dark, value_ranges=ValueRanges(integers=(0, 1023))))) == [[0, 32, 64]]
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGBA", "CMYK", "1"])
 def test_large_images_are_converted_in_strips(monkeypatch, mode):
-    content = encode(colour_picture(2, height=50, width=30).convert(mode), "TIFF")
+    content = encode(colour_image(2, height=50, width=30).convert(mode), "TIFF")
     whole = decode_values(content)
-    monkeypatch.setattr(picture, "_STRIP_PIXELS", 200)
+    monkeypatch.setattr(image, "_STRIP_PIXELS", 200)
     assert np.array_equal(decode_values(content), whole)
 
 
@@ -214,8 +214,8 @@ def test_of_an_animation_the_first_frame_is_taken(file_format, options):
 
 
 def reason(content: bytes) -> str:
-    with pytest.raises(UnreadablePictureError) as caught:
-        decode_picture(content)
+    with pytest.raises(UnreadableImageError) as caught:
+        decode_image(content)
     text = str(caught.value)
     assert "\n" not in text
     assert 0 < len(text) <= 120
@@ -226,19 +226,19 @@ def test_no_bytes():
     assert reason(b"") == "it is empty (0 bytes)"
 
 
-def test_no_picture():
-    assert reason(b"hello, world") == "it is in no known picture format"
+def test_no_image():
+    assert reason(b"hello, world") == "it is in no known image format"
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
 def test_truncated_files(file_format):
-    whole = encode(colour_picture(3, height=64, width=64), file_format)
+    whole = encode(colour_image(3, height=64, width=64), file_format)
     for share in (0.3, 0.6, 0.9):
         reason(whole[: int(len(whole) * share)])
 
 
 def test_truncated_text():
-    whole = encode(colour_picture(3, height=64, width=64), "JPEG")
+    whole = encode(colour_image(3, height=64, width=64), "JPEG")
     assert "truncated" in reason(whole[: len(whole) // 2])
 
 
@@ -252,17 +252,17 @@ def test_decompression_bomb():
 
 
 def test_the_limit_of_pixels_is_read_from_the_header():
-    encoded = encode(colour_picture(1, height=30, width=40))
+    encoded = encode(colour_image(1, height=30, width=40))
     assert decode_values(encoded, max_pixels=1200).shape == (30, 40, 3)
     for content in (encoded, encoded[:100]):
-        with pytest.raises(UnreadablePictureError, match=r"^it has 40 x 30 pixels, more than the limit of 1,199 \(--max-pixels"):
+        with pytest.raises(UnreadableImageError, match=r"^it has 40 x 30 pixels, more than the limit of 1,199 \(--max-pixels"):
             decode_values(content, max_pixels=1199)
 
 
 def test_the_limit_of_pillow_does_not_count(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    encoded = encode(colour_picture(1, height=30, width=40))
-    assert decode_picture(encoded).size == (40, 30)
+    encoded = encode(colour_image(1, height=30, width=40))
+    assert decode_image(encoded).size == (40, 30)
     assert read_size(encoded) == (30, 40)
     assert Image.MAX_IMAGE_PIXELS == 10  # other users of Pillow keep it
     reason(b"no image")
@@ -288,8 +288,8 @@ def test_whatever_a_decoder_raises_is_the_reason(monkeypatch, error, expected):
 
 def test_the_limit_is_what_an_eighth_of_the_memory_holds(monkeypatch):
     for memory, expected in ((None, 64_000_000), (64e9, 64_000_000), (2e9, 31_250_000)):
-        monkeypatch.setattr(picture, "total_memory", lambda memory=memory: memory and int(memory))
-        assert picture.default_max_pixels.__wrapped__() == expected
+        monkeypatch.setattr(image, "total_memory", lambda memory=memory: memory and int(memory))
+        assert image.default_max_pixels.__wrapped__() == expected
 
 
 @pytest.mark.parametrize("tag", [{254: 1}, {50706: b"\1\4\0\0"}])
@@ -318,29 +318,29 @@ def test_heic_is_read_with_its_library(monkeypatch):
         def register_heif_opener():
             Image.register_open("HEIF", PngImagePlugin.PngImageFile, lambda prefix: prefix.startswith(b"\x89PNG"))
 
-    monkeypatch.setattr(picture, "can_read_heif", lambda: True)
+    monkeypatch.setattr(image, "can_read_heif", lambda: True)
     monkeypatch.setitem(sys.modules, "pillow_heif", Library("pillow_heif"))
     monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
     monkeypatch.setattr(Image, "ID", list(Image.ID))
-    assert "HEIF" in picture._formats.__wrapped__()
+    assert "HEIF" in image._formats.__wrapped__()
 
 
 def test_postscript_is_not_run():
-    assert reason(encode(COLOUR, "EPS")) == "it is in no known picture format"
+    assert reason(encode(COLOUR, "EPS")) == "it is in no known image format"
 
 
 def test_sizes_are_read_from_the_header():
-    whole = encode(colour_picture(3, height=30, width=40))
+    whole = encode(colour_image(3, height=30, width=40))
     assert read_size(whole) == (30, 40)
     assert read_size(whole[:60]) == (30, 40)
-    with pytest.raises(UnreadablePictureError):
+    with pytest.raises(UnreadableImageError):
         read_size(b"")
 
 
 @given(st.data())
-def test_damaged_files_are_pictures_or_unreadable(data):
+def test_damaged_files_are_images_or_unreadable(data):
     whole = bytearray(encode(COLOUR, data.draw(st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"]))))
     for place in data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=5)):
         whole[place] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(UnreadablePictureError):
-        assert decode_picture(bytes(whole)).mode == "RGB"
+    with contextlib.suppress(UnreadableImageError):
+        assert decode_image(bytes(whole)).mode == "RGB"

@@ -1,0 +1,44 @@
+"""Read results of schema_version 1, which has other names for the same things."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import pandas as pd
+
+from curv_issues.results.kinds import LABEL_ISSUE
+
+OLDER_FILES = ("overlap.parquet",)
+"""Files of older results beside `FILES`."""
+
+_FILES = {"overlap.parquet": "leakage.parquet"}
+_KINDS = {"label_error": LABEL_ISSUE}
+
+
+def rename_files(files: Mapping[str, BinaryIO], version: int) -> Mapping[str, BinaryIO]:
+    """Return the files of a result under their present names."""
+    return files if version > 1 else {_FILES.get(name, name): file for name, file in files.items()}
+
+
+def upgrade_findings(findings: pd.DataFrame, version: int) -> pd.DataFrame:
+    """Return the findings with the present names of their kinds."""
+    return findings if version > 1 else findings.assign(kind=findings["kind"].replace(_KINDS))
+
+
+def upgrade_summary(summary: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """Return the entries of a summary, without its version, under their present names."""
+    found = {name: value for name, value in summary.items() if name != "schema_version"}
+    if version > 1:
+        return found
+    for old, new in (("against", "other_split"),):
+        if old in found:
+            found[new] = found.pop(old)
+    if isinstance(counts := found.get("num_findings"), dict):
+        found["num_findings"] = {_KINDS.get(kind, kind): count for kind, count in counts.items()}
+    if isinstance(ranking := found.get("ranking"), dict) and "memorised_share" in ranking:
+        found["ranking"] = {**ranking, "memorised_fraction": ranking["memorised_share"]}
+        del found["ranking"]["memorised_share"]
+    if isinstance(cut_off := found.get("cut_off"), dict) and cut_off.get("rule") == "share":
+        found["cut_off"] = {**cut_off, "rule": "fraction"}
+    return found
