@@ -35,22 +35,31 @@ class CutOff:
 MOST_LOOKED_WRONG = 0.5
 
 
-def flag(suspicion: np.ndarray, looked_wrong: NullComparison, *, cut_off: str | float = "auto") -> tuple[np.ndarray, CutOff]:
+def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
+    """Return whether a run had at most half the usual epochs: labels that are not learned yet look wrong then."""
+    return epochs_done <= LEAST_TRAINING * standard_epochs
+
+
+def flag(
+    suspicion: np.ndarray, looked_wrong: NullComparison, *, cut_off: str | float = "auto", undertrained: bool = False
+) -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
     "auto" flags as many of the most suspect samples as looked wrong in training. That yardstick stays where it is when the
-    labels get better or worse, so the flags follow the number of errors. Nothing is flagged if more than half looked wrong.
+    labels get better or worse, so the flags follow the number of errors. Nothing is flagged if more than half
+    looked wrong, or after too short a training.
 
     Args:
         suspicion: (n,) in [0, 1].
         looked_wrong: the labels that looked wrong in training.
-        cut_off: "auto", a suspicion, or a share such as "5%".
+        cut_off: "auto", a suspicion, or a fraction such as "5%".
+        undertrained: see `is_undertrained`.
 
     Returns:
         bool (n,), and the decision. Ties at the threshold are flagged together.
     """
     rule, value = parse_cut_off(cut_off)
-    learned = bool(looked_wrong.mask.mean() <= MOST_LOOKED_WRONG)
+    learned = bool(looked_wrong.mask.mean() <= MOST_LOOKED_WRONG) and not undertrained
     if rule == "suspicion":
         threshold = value
     else:
@@ -88,10 +97,10 @@ def reliability_note(
             "More than half of the labels look wrong to the probe, so it has not learned these classes and nothing is "
             "flagged automatically; train longer (--epochs), or set --cut-off."
         )
-    if epochs_done < LEAST_TRAINING * standard_epochs:
+    if is_undertrained(epochs_done, standard_epochs):
         return (
-            f"Trained for {epochs_done} of the {standard_epochs:.0f} epochs usual at this size: labels not learned yet look wrong "
-            "too, so many flagged ones may be right; train longer (--epochs), or set --cut-off."
+            f"Trained for {epochs_done} of the {standard_epochs:.0f} epochs usual at this size: labels that are not learned yet look "
+            "wrong too, so nothing is flagged automatically. Look at the ranking, train longer (--epochs), or set --cut-off."
         )
     if not looked_wrong.mask.any() and looked_wrong.epochs > epochs_done / 2:
         return (

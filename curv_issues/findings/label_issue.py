@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.findings.cutoff import CutOff, flag, reliability_note
+from curv_issues.findings.cutoff import CutOff, flag, is_undertrained, reliability_note
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_margins, rank_by_score
@@ -82,7 +82,9 @@ def find_label_issues(
         ranking = rank_by_margins(margins, wrong.unmemorised_epochs)
     else:
         ranking = rank_by_score(scores, directions, options.score)
-    flagged, cut_off = flag(ranking.suspicion, wrong, cut_off=options.cut_off)
+    flagged, cut_off = flag(
+        ranking.suspicion, wrong, cut_off=options.cut_off, undertrained=is_undertrained(margins.shape[1], standard_epochs)
+    )
     memorised = _memorised_share(scores, wrong.mask)
     if cut_off.rule == "auto":
         note = reliability_note(

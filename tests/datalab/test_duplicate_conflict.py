@@ -207,16 +207,16 @@ class TestOneTraining:
         assert np.flatnonzero(lab.issues["is_duplicate_conflict_issue"]).tolist() == [8, 62, 63]
 
     def test_images_are_read_once(self, monkeypatch: pytest.MonkeyPatch):
-        from curv_issues.datalab import planned_run
+        from curv_issues.datalab import shared_run
 
         read: list[int] = []
-        load = planned_run.load_samples
+        load = shared_run.load_samples
 
         def counted(samples, **options):
             read.append(len(samples.labels))
             return load(samples, **options)
 
-        monkeypatch.setattr(planned_run, "load_samples", counted)
+        monkeypatch.setattr(shared_run, "load_samples", counted)
         find(copied_lab(), curvature=OPTIONS, duplicate_conflict={})
         assert read == [len(COPIED) + N]
 

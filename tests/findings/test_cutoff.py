@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curv_issues.findings.cutoff import CutOff, flag, reliability_note
+from curv_issues.findings.cutoff import CutOff, flag, is_undertrained, reliability_note
 from curv_issues.findings.null_margin import NullComparison
 
 SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
@@ -70,6 +70,14 @@ def test_more_that_looked_wrong_never_means_fewer_flags(count: int, seed: int) -
     assert not count or suspicion[flagged].min() > suspicion[~flagged].max(initial=-1)
 
 
+def test_nothing_is_flagged_after_half_the_usual_epochs_or_fewer() -> None:
+    assert [is_undertrained(epochs, 8.4) for epochs in (1, 4, 5, 8)] == [True, True, False, False]
+    assert is_undertrained(4, 8.0)
+    suspicion = np.array([0.2, 0.8, 0.9, 0.7, 0.1])
+    assert not flag(suspicion, wrong(2), undertrained=True)[0].any()
+    assert flag(suspicion, wrong(2), cut_off="40%", undertrained=True)[0].sum() == 2  # what is asked for is flagged
+
+
 def told(looked_wrong: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
     return reliability_note(looked_wrong, memorised_fraction=memorised, epochs_done=epochs, standard_epochs=8.4) or ""
 
@@ -78,7 +86,7 @@ def test_doubts_of_the_automatic_decision() -> None:
     assert told(wrong(3)).startswith("More than half of the labels look wrong to the probe")
     assert told(wrong(2)) == told(wrong(2), memorised=None) == told(wrong(2), epochs=5) == told(wrong(2), memorised=0.39) == ""
     assert told(wrong(2), epochs=4).startswith(
-        "Trained for 4 of the 8 epochs usual at this size: labels not learned yet look wrong"
+        "Trained for 4 of the 8 epochs usual at this size: labels that are not learned yet look wrong"
     )
     assert told(wrong(2), memorised=0.4).startswith(
         "The probe memorises labels here: in the end it predicts 40% of those that looked wrong in the first 4 epochs"
