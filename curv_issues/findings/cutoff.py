@@ -99,8 +99,8 @@ def reliability_note(
         )
     if is_undertrained(epochs_done, standard_epochs):
         return (
-            f"Trained for {epochs_done} of the {standard_epochs:.0f} epochs usual at this size: labels that are not learned yet look "
-            "wrong too, so nothing is flagged automatically. Look at the ranking, train longer (--epochs), or set --cut-off."
+            f"Trained for {epochs_done} of the {standard_epochs:.0f} epochs usual at this size: labels that are not learned yet "
+            "look wrong too, so nothing is flagged automatically. Look at the ranking, train longer (--epochs), or set --cut-off."
         )
     if not looked_wrong.mask.any() and looked_wrong.epochs > epochs_done / 2:
         return (

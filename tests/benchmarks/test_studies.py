@@ -120,7 +120,7 @@ def test_smooth_probes_have_no_kink(name: str) -> None:
 
 
 def test_directions_of_blocks() -> None:
-    from curv_issues.training.loop import run
+    from curv_issues.training import run
 
     with beyond._directions(8):
         coarse = run.rademacher_directions(2, (3, 32, 32), generator=torch.Generator().manual_seed(0))
@@ -163,6 +163,7 @@ def test_decided_anew_is_what_the_whole_cell_would_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(comparison, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
+    monkeypatch.setattr("curv_issues.findings.cutoff.LEAST_TRAINING", 0.0)  # else nothing is flagged after two epochs
     monkeypatch.setattr(comparison, "METHODS", "cumulative_loss,margin,final_margin,residual")
     monkeypatch.setattr(decide_anew, "provenance", lambda: {"commit": "later"})
     monkeypatch.setattr(rows, "RESULTS", tmp_path)

@@ -35,7 +35,7 @@ def test_steps_are_those_of_pytorch_to_the_bit(weight_decay: float) -> None:
 
 def test_a_training_does_not_import_the_compiler_of_pytorch() -> None:
     code = (
-        "import sys; from tests.small import *; from tests.test_training import train, fresh; train(fresh()); "
+        "import sys; from tests.small import *; from tests.training.test_loop import train, fresh; train(fresh()); "
         "assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
