@@ -32,7 +32,6 @@ from benchmarks.common import load, plant
 from curv_issues.options import TrainingOptions
 from curv_issues.device import limit_threads_for_small_batches
 from curv_issues.inputs.images import ImageInputs
-from curv_issues.memory import keeping_freed_memory
 from curv_issues.training.recipe import make_recipe
 from curv_issues.training.run import build_probe
 from curv_issues.training.loop import train_probe
@@ -42,7 +41,7 @@ data, _ = plant(load(name, Path(root)), float(rate), int(seed))
 _, resolution, _, channels = data.images.shape
 recipe = make_recipe(TrainingOptions(), num_samples=len(data), resolution=resolution, grey=channels == 1)
 probe = build_probe("convnet", ImageInputs(data.images).spec(data.num_classes)).to(memory_format=torch.channels_last)
-with limit_threads_for_small_batches(recipe.batch_size, resolution), keeping_freed_memory():
+with limit_threads_for_small_batches(recipe.batch_size, resolution):
     start = time.perf_counter()
     train_probe(TrainingState(probe, recipe, seed=0), ImageInputs(data.images), torch.from_numpy(data.labels),
                 device=torch.device("cpu"))

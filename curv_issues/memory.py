@@ -1,39 +1,11 @@
-"""Keep freed memory in the process while a probe trains.
-
-Every training step allocates and frees the same feature maps of tens of megabytes. By default glibc gives such blocks
-back to the kernel each time and pays for fresh pages at the next step. Elsewhere than on glibc this does nothing.
-"""
+"""How much memory this process has taken, and may take."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of the options in malloc.h
-_KEEP = 1 << 30
-# the largest values that glibc reaches by itself once a program has freed large blocks
-_LARGEST_DYNAMIC_MMAP, _LARGEST_DYNAMIC_TRIM = 32 << 20, 64 << 20
-
-
-@contextmanager
-def keeping_freed_memory() -> Iterator[None]:
-    """Inside, blocks below 1 GiB are reused instead of returned to the kernel; afterwards unused memory is returned."""
-    if platform.libc_ver()[0] != "glibc":
-        yield
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(_MMAP_THRESHOLD, _KEEP)
-    libc.mallopt(_TRIM_THRESHOLD, _KEEP)
-    try:
-        yield
-    finally:
-        libc.mallopt(_MMAP_THRESHOLD, _LARGEST_DYNAMIC_MMAP)
-        libc.mallopt(_TRIM_THRESHOLD, _LARGEST_DYNAMIC_TRIM)
-        libc.malloc_trim(0)
 
 
 def peak_memory() -> int | None:

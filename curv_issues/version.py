@@ -1,13 +1,16 @@
-"""The version of this package."""
+"""The version of this package; imported only where it is needed, since the look-up is slow."""
 
 from __future__ import annotations
 
+import importlib.metadata
 
-def package_version() -> str:
-    """Return the installed version, or a text that says why there is none."""
-    import importlib.metadata  # slow to import, rarely needed
 
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
     try:
-        return importlib.metadata.version("curv-issues")
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "unknown: run from a checkout that is not installed"
+        return None
+
+
+__version__ = installed_version("curv-issues") or "unknown: run from a checkout that is not installed"

@@ -139,6 +139,8 @@ def api() -> str:
     groups: dict[str, list[str]] = {"Functions": [], "Classes": [], "Errors": []}
     for name in curv_issues.__all__:
         value = getattr(curv_issues, name)
+        if getattr(value, "__name__", None) != name:  # the version, and names of before
+            continue
         if not inspect.isclass(value):
             groups["Functions"].append(f".. autofunction:: curv_issues.{name}")
         elif issubclass(value, BaseException):

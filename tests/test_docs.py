@@ -243,7 +243,7 @@ def test_the_table_of_noise() -> None:
     rows = table_after(GUIDE / "compare.md", "| function | what it plants |")
     listed = {name for cell, _ in rows for name in re.findall(r"`curv_issues\.(\w+)`", cell)}
     modules = {info.target.partition(":")[0] for info in NOISES.values()}
-    public = {name for name, target in curv_issues._LAZY.items() if target.partition(":")[0] in modules}
+    public = {name for name in curv_issues.__all__ if getattr(getattr(curv_issues, name), "__module__", None) in modules}
     assert listed | {"long_tailed"} == public
     assert len(public) == len(NOISES)
 
@@ -322,7 +322,9 @@ def test_a_new_score_appears_by_itself(generate: ModuleType, monkeypatch: pytest
 
 
 def test_the_api_has_every_public_name(generate: ModuleType) -> None:
-    assert sorted(re.findall(r":: curv_issues\.(\w+)$", generate.api(), flags=re.MULTILINE)) == sorted(curv_issues.__all__)
+    assert sorted(re.findall(r":: curv_issues\.(\w+)$", generate.api(), flags=re.MULTILINE)) == sorted(
+        {*curv_issues.__all__} - {"__version__", "find_again", "find_overlap"}
+    )
 
 
 def test_parts_that_did_not_change_keep_their_date(generate: ModuleType, tmp_path: Path) -> None:

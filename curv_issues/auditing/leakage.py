@@ -125,3 +125,6 @@ def compare_with_split(data: LabeledData, others: LabeledData, *, threshold: flo
     from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
 
     return other_split(others, compare_between(data, others, threshold=threshold, device=device))
+
+
+find_overlap = find_leakage  # its name before; goes with the next release

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from typing import Any
 
@@ -14,6 +13,7 @@ from curv_issues.data.accounts import FileAccount
 from curv_issues.data.base import LabeledData
 from curv_issues.options import TrainingOptions
 from curv_issues.results.arrow import text_column
+from curv_issues.version import installed_version
 
 NO_LABEL_NAME = "-1"  # a class name that often stands for a label that is missing
 FEW_SAMPLES = 500  # the smallest number that the benchmarks measure
@@ -80,14 +80,9 @@ def notes_on(data: LabeledData) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that the numbers depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
-            continue
-    return found
+    """Return the versions of Python and of the installed packages that the numbers depend on."""
+    found = {package: installed_version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **{package: version for package, version in found.items() if version}}
 
 
 def plain_options(training: TrainingOptions) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.device import choose_device, limit_threads_for_small_batches
 from curv_issues.errors import AuditError, DatasetError
 from curv_issues.inputs.images import ImageInputs
-from curv_issues.memory import keeping_freed_memory
 from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.trackers.base import Quantity
@@ -116,7 +115,7 @@ class FreshProbes:
                 work = before * epochs + epoch * total + done
                 self._progress(Progress("train", work, self._to_train * epochs, epoch + 1, epochs, loss))
 
-        with limit_threads_for_small_batches(self.recipe.batch_size, self.resolution), keeping_freed_memory(), isolated_rng(seed):
+        with limit_threads_for_small_batches(self.recipe.batch_size, self.resolution), isolated_rng(seed):
             if probe is None:
                 probe = build_probe(self.options.probe, self.spec).to(self.device).to(memory_format=torch.channels_last)
                 check_probe(probe, self.spec, self.device)

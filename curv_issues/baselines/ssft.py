@@ -10,8 +10,8 @@ from torch import nn
 from curv_issues.baselines.base import BaselineResult
 from curv_issues.baselines.fresh import FreshProbes
 from curv_issues.baselines.seeds import child_generator, child_seed
-from curv_issues.baselines.splits import stratified_folds
 from curv_issues.data.base import LabeledData
+from curv_issues.data.folds import stratified_folds
 from curv_issues.options import TrainingOptions, whole_number
 from curv_issues.progress import ProgressCallback
 

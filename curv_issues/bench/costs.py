@@ -16,7 +16,6 @@ from curv_issues.data.sampling import stratified_sample
 from curv_issues.device import choose_device, limit_threads_for_small_batches
 from curv_issues.inputs.base import Inputs
 from curv_issues.inputs.images import ImageInputs
-from curv_issues.memory import keeping_freed_memory
 from curv_issues.options import TrainingOptions
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
@@ -61,7 +60,7 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
         recipe.num_matvecs, (channels, resolution, resolution), generator=torch.Generator().manual_seed(0)
     )
     trackers = {need: _quantity_of(need, len(index)) for need in Need}
-    with limit_threads_for_small_batches(recipe.batch_size, resolution), keeping_freed_memory(), isolated_rng(options.seed):
+    with limit_threads_for_small_batches(recipe.batch_size, resolution), isolated_rng(options.seed):
         probe = (
             build_probe(options.probe, ImageInputs(data.images).spec(data.num_classes))
             .to(device)

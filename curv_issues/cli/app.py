@@ -32,7 +32,6 @@ from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
 from curv_issues.results.folder import check_output, check_space, claimed_output, output_folder
 from curv_issues.results.kinds import KINDS
-from curv_issues.version import package_version
 from curv_issues.visible import visible
 
 if TYPE_CHECKING:
@@ -94,7 +93,9 @@ def _global_options(
     debug: Debug = False,
 ) -> None:
     if version:
-        typer.echo(package_version())
+        from curv_issues.version import __version__
+
+        typer.echo(__version__)
         raise typer.Exit
     if context.invoked_subcommand is None:
         raise typer.Exit(2)

@@ -8,7 +8,6 @@ import sys
 import tempfile
 import traceback
 
-from curv_issues.version import package_version
 from curv_issues.visible import visible
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # of torch, which raises RuntimeErrors
@@ -31,12 +30,12 @@ def save_traceback(error: BaseException) -> str:
     Raises:
         OSError: the file cannot be written.
     """
+    from curv_issues.version import __version__
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="curv-issues-error-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
     ) as file:
-        file.write(
-            f"curv-issues {package_version()}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv[1:]!r}\n\n"
-        )
+        file.write(f"curv-issues {__version__}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv[1:]!r}\n\n")
         file.writelines(traceback.format_exception(error))
     return file.name
 

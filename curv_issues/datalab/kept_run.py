@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import weakref
 from collections.abc import Sequence
 from dataclasses import fields
@@ -15,6 +14,7 @@ from curv_issues.option import option_names
 from curv_issues.options import TrainingOptions
 from curv_issues.results.arrow import json_ready
 from curv_issues.results.result import SCHEMA_VERSION, AuditResult
+from curv_issues.version import __version__
 
 if TYPE_CHECKING:
     from cleanlab import Datalab
@@ -81,15 +81,8 @@ def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
         "classes": list(samples.class_names),
         "schema_version": SCHEMA_VERSION,
         "options": json_ready({**options, "probe": identify_probe(training.probe)}),
-        "version": _version(),
+        "version": __version__,
     }
-
-
-def _version() -> str | None:
-    try:
-        return importlib.metadata.version("curv-issues")
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        return None
 
 
 def identify_probe(probe: Any) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData
+from curv_issues.data.folds import stratified_folds
 from curv_issues.errors import UsageError
 from curv_issues.noise.base import Planted
 from curv_issues.noise.checks import check_labels, check_rate, make_generator
@@ -106,7 +107,7 @@ def _confusion(features: np.ndarray, labels: np.ndarray, num_classes: int, gener
             f"Instance-dependent noise needs at least two classes with {FOLDS} samples or more to model; there are {len(modelled)}."
         )
     is_modelled = np.isin(labels, modelled)
-    fold_of = _spread_over_folds(labels, generator)
+    fold_of = stratified_folds(labels, FOLDS, generator=generator)
     others = np.zeros((len(labels), num_classes))
     for fold in range(FOLDS):
         fitted, held_out = is_modelled & (fold_of != fold), np.flatnonzero(fold_of == fold)
@@ -115,15 +116,6 @@ def _confusion(features: np.ndarray, labels: np.ndarray, num_classes: int, gener
             others[np.ix_(held_out, modelled)] = model.predict_proba(features[held_out]) + _LEAST
     others[np.arange(len(labels)), labels] = 0
     return others
-
-
-def _spread_over_folds(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Fold of each sample, (n,): at random, and each class over all folds as evenly as its size allows."""
-    order = generator.permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    fold_of = np.empty(len(labels), dtype=np.int64)
-    fold_of[order] = np.arange(len(labels)) % FOLDS
-    return fold_of
 
 
 def _hardness(others: np.ndarray, labels: np.ndarray) -> np.ndarray:

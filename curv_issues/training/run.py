@@ -18,7 +18,6 @@ from curv_issues.device import choose_device, compute_type, limit_threads_for_sm
 from curv_issues.errors import UsageError, despite_interrupt, diverged
 from curv_issues.inputs.base import Inputs, ProbeSpec
 from curv_issues.inputs.images import ImageInputs
-from curv_issues.memory import keeping_freed_memory
 from curv_issues.options import TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
@@ -141,7 +140,7 @@ def run_probe(
 
     complete = True
     threads = limit_threads_for_small_batches(recipe.batch_size, resolution)
-    with threads, keeping_freed_memory(), isolated_rng(options.seed):
+    with threads, isolated_rng(options.seed):
         spec = inputs.spec(data.num_classes)
         probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
         check_probe(probe, spec, device)

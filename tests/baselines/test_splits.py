@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curv_issues.baselines.splits import balanced_subsets, stratified_folds
+from curv_issues.baselines.splits import balanced_subsets
+from curv_issues.data.folds import stratified_folds
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 99))

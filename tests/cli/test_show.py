@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from pathlib import Path
 
 import pytest
 
 import curv_issues
-from curv_issues.version import package_version
 from tests.auditing.test_audit_duplicates import planted
 from tests.cli.running import check_error, run
 
@@ -65,4 +65,4 @@ def test_what_cannot_be_shown(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    assert curv_issues.__version__ == package_version()
+    assert curv_issues.__version__ == importlib.metadata.version("curv-issues")

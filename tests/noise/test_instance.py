@@ -11,8 +11,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 import curv_issues
 import curv_issues.noise.instance
+from curv_issues.data.folds import stratified_folds
 from curv_issues.errors import UsageError
-from curv_issues.noise.instance import _confusion, _spread_over_folds, flip_labels_by_instance, plant, pool_pixels
+from curv_issues.noise.instance import _confusion, flip_labels_by_instance, plant, pool_pixels
 from tests.small import make_arrays, make_data
 
 
@@ -86,7 +87,7 @@ def test_probabilities_are_out_of_fold() -> None:
     labels[59] = 6  # alone, so not modelled
     features = pool_pixels(images)
     others = _confusion(features, labels, 8, np.random.default_rng(4))
-    fold_of = _spread_over_folds(labels, np.random.default_rng(4))
+    fold_of = stratified_folds(labels, 5, generator=np.random.default_rng(4))
     modelled = [label for label in range(8) if (labels == label).sum() >= 5]
     for i in range(60):
         fitted = (fold_of != fold_of[i]) & np.isin(labels, modelled)
@@ -97,15 +98,6 @@ def test_probabilities_are_out_of_fold() -> None:
         np.testing.assert_allclose(others[i], expected, rtol=1e-4, atol=1e-9)
     assert 6 not in modelled
     assert 7 not in modelled
-
-
-def test_folds_are_even_within_classes() -> None:
-    labels = np.repeat([0, 1, 2, 3], [5, 13, 1, 40])
-    fold_of = _spread_over_folds(labels, np.random.default_rng(0))
-    for label in range(4):
-        sizes = np.bincount(fold_of[labels == label], minlength=5)
-        assert sizes.max() - sizes.min() <= 1
-    assert not np.array_equal(fold_of, _spread_over_folds(labels, np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("shape", [(5, 32, 32, 3), (5, 28, 28, 1), (5, 8, 16, 3), (5, 11, 5, 1), (2, 1, 1, 3)])
