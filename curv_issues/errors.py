@@ -10,13 +10,10 @@ AuditInterrupted    130  Ctrl-C (a KeyboardInterrupt); carries the ranking so fa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
-
-T = TypeVar("T")
 
 
 class CurvIssuesError(Exception):
@@ -60,14 +57,6 @@ class AuditInterrupted(KeyboardInterrupt):
 def diverged(what: str, learning_rate: float) -> AuditError:
     """Return the error of a training whose numbers are not finite any more."""
     return AuditError(f"{what} at learning rate {learning_rate:g}; train again with a lower learning rate.")
-
-
-def despite_interrupt(make: Callable[[], T]) -> tuple[T, bool]:
-    """Return what a short step makes and whether Ctrl-C came: the step is done again then, and a second Ctrl-C ends it."""
-    try:
-        return make(), False
-    except KeyboardInterrupt:
-        return make(), True
 
 
 def first_line(error: BaseException) -> str:

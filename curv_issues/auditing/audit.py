@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -16,7 +17,7 @@ from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.duplicates.table import KEPT_FROM, pairs_table
-from curv_issues.errors import AuditInterrupted, despite_interrupt
+from curv_issues.errors import AuditInterrupted
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
 from curv_issues.findings.samples import evidence_of_data
 from curv_issues.memory import peak_memory
@@ -27,6 +28,7 @@ from curv_issues.results.arrow import text_column
 from curv_issues.results.kinds import KINDS
 from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import SCORES
+from curv_issues.stopping import StopFlag, stop_flag
 from curv_issues.training.recipe import standard_epochs
 
 if TYPE_CHECKING:
@@ -249,56 +251,55 @@ def audit_data(
     check_auditable(data)
     from curv_issues.training.run import run_probe  # imports torch, which errors above need not wait for
 
-    run = run_probe(data, training, trackers=trackers, mirrored=looking.duplicates, progress=progress)
-    if run is None:
-        raise AuditInterrupted(None)
-    if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
-        finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
-    start = time.perf_counter()
-    interrupted, compared, other = run.interrupted, None, None
-    try:
-        if not interrupted and looking.duplicates:
-            compared = compare_images(data, run, looking.duplicate_threshold, progress=progress)
-        if not interrupted and others is not None:
-            threshold = looking.duplicate_threshold if compared is None else compared.threshold  # one rule for all images
-            other = compare_with_split(data, others, threshold=threshold, device=run.device)
-    except KeyboardInterrupt:  # the ranking is there
-        interrupted = True
-    except Exception:
+    with stop_flag() as stop:
+        run = run_probe(data, training, trackers=trackers, mirrored=looking.duplicates, progress=progress, stop=stop)
+        if run is None:
+            raise AuditInterrupted(None)
+        if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
+            finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
+        start = time.perf_counter()
+        compared, other = None, None
+        try:
+            if looking.duplicates:
+                compared = stop.unless_stopped(lambda: compare_images(data, run, looking.duplicate_threshold, progress=progress))
+            if others is not None:
+                threshold = looking.duplicate_threshold if compared is None else compared.threshold  # one rule for all images
+                compare = functools.partial(compare_with_split, data, others, threshold=threshold, device=run.device)
+                other = stop.unless_stopped(compare)
+        except Exception:
+            if on_result:
+                on_result(make_result(data, run, training, finding, looking))
+            raise
+        compared_at = time.perf_counter()
+
+        def measured(result: AuditResult) -> AuditResult:
+            """The result with seconds and memory up to now."""
+            searched = compared is not None or other is not None
+            own = {**({"compare": compared_at - start} if searched else {}), "find": time.perf_counter() - compared_at}
+            spent = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
+            return result.with_extras(seconds={**result.summary.get("seconds", {}), **spent}, peak_memory=peak_memory())
+
+        result = measured(make_result(data, run, training, finding, looking, compared, other))
         if on_result:
-            on_result(make_result(data, run, training, finding, looking))
-        raise
-    compared_at = time.perf_counter()
-
-    def measured(result: AuditResult) -> AuditResult:
-        """The result with seconds and memory up to now."""
-        searched = compared is not None or other is not None
-        own = {**({"compare": compared_at - start} if searched else {}), "find": time.perf_counter() - compared_at}
-        spent = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
-        return result.with_extras(seconds={**result.summary.get("seconds", {}), **spent}, peak_memory=peak_memory())
-
-    result, again = despite_interrupt(lambda: measured(make_result(data, run, training, finding, looking, compared, other)))
-    interrupted |= again
-    if on_result:
-        interrupted |= despite_interrupt(lambda: on_result(result))[1]
-    result, again = _add_sheet(result, data)
-    interrupted |= again
-    result = measured(result)
-    if interrupted:
-        raise AuditInterrupted(result)
-    return result
+            on_result(result)
+        result = measured(_add_sheet(result, data, stop))
+        if stop.is_set:
+            raise AuditInterrupted(result)
+        return result
 
 
-def _add_sheet(result: AuditResult, data: LabeledData) -> tuple[AuditResult, bool]:
-    """Return the result with its contact sheet, and whether Ctrl-C came. A failure costs only the sheet and leaves a note."""
+def _add_sheet(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditResult:
+    """Return the result with its contact sheet; Ctrl-C or a failure, which leaves a note, costs only the sheet."""
+    was_set, stop.is_set = stop.is_set, False  # a ranking that was cut short has its sheet too
     try:
-        return result.with_extras(contact_sheet=draw_sheet(data, result.scores)), False
-    except KeyboardInterrupt:
-        return result, True
+        sheet = stop.unless_stopped(lambda: draw_sheet(data, result.scores))
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         note = f"There is no contact sheet, because it could not be drawn ({reason})."
-        return result.with_extras(notes=[*result.summary["notes"], note]), False
+        return result.with_extras(notes=[*result.summary["notes"], note])
+    finally:
+        stop.is_set |= was_set
+    return result.with_extras(contact_sheet=sheet)
 
 
 def compare_images(

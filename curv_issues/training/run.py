@@ -15,7 +15,7 @@ from torch import nn
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device, compute_type, limit_threads_for_small_batches
-from curv_issues.errors import UsageError, despite_interrupt, diverged
+from curv_issues.errors import UsageError, diverged
 from curv_issues.inputs.base import Inputs, ProbeSpec
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.options import TrainingOptions
@@ -23,6 +23,7 @@ from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.probes.base import find_head
 from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.stopping import StopFlag, stop_flag
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity, Tracker, check_trackers
 from curv_issues.trackers.quantities import QUANTITIES
@@ -83,6 +84,7 @@ def run_probe(
     trackers: Sequence[type[Tracker]] = (),
     mirrored: bool = False,
     progress: ProgressCallback | None = None,
+    stop: StopFlag | None = None,
 ) -> ProbeRun | None:
     """Train a probe and score every sample on the way.
 
@@ -94,6 +96,7 @@ def run_probe(
         trackers: tracker classes beside those of the table.
         mirrored: compute embeddings of the mirror images too, one forward pass more.
         progress: told of every step.
+        stop: set by Ctrl-C; default: one of this run's own.
 
     Returns:
         The run; after Ctrl-C what the finished epochs tell (`complete` is False), or None if no epoch was finished.
@@ -102,6 +105,17 @@ def run_probe(
         UsageError: the device is not there, or the probe does not fit the data.
         AuditError: the loss, or the outputs of the trained probe, became NaN.
     """
+    if stop is None:
+        with stop_flag() as stop:
+            return run_probe(
+                data,
+                options,
+                training_labels=training_labels,
+                trackers=trackers,
+                mirrored=mirrored,
+                progress=progress,
+                stop=stop,
+            )
     device = choose_device(options.device)
     resolution, channels = data.images.shape[1], data.images.shape[3]
     recipe = make_recipe(options, num_samples=len(data), resolution=resolution, grey=channels == 1)
@@ -138,7 +152,6 @@ def run_probe(
                 )
         epochs_done = epoch + 1
 
-    complete = True
     threads = limit_threads_for_small_batches(recipe.batch_size, resolution)
     with threads, isolated_rng(options.seed):
         spec = inputs.spec(data.num_classes)
@@ -146,8 +159,8 @@ def run_probe(
         check_probe(probe, spec, device)
         state = TrainingState(probe, recipe, seed=options.seed, quantities=active)
         with clock.stage("train"):
-            try:
-                train_probe(
+            stop.unless_stopped(
+                lambda: train_probe(
                     state,
                     inputs,
                     labels,
@@ -156,51 +169,40 @@ def run_probe(
                     on_step=tell.training,
                     on_epoch=score_epoch,
                 )
-            except KeyboardInterrupt:
-                if epochs_done == 0:
-                    return None
-                complete = False
+            )
+        complete = epochs_done == recipe.epochs
+        if epochs_done == 0:
+            return None
         clock.seconds["train"] -= clock.seconds.get("score", 0.0)
         with clock.stage("score"):
             if not complete:
                 for quantity in active:
                     quantity.keep_epochs(epochs_done)
                 _evaluate_now(probe, active, inputs, given, epoch=epochs_done - 1, device=device)
-            # one pass more saves the ranking; another Ctrl-C ends at once
-            (pred_probs, embeddings, suggested), again = despite_interrupt(lambda: predict(probe, inputs, given, device=device))
+            pred_probs, embeddings, suggested = predict(probe, inputs, given, device=device)
             _check_outputs(pred_probs, embeddings, learning_rate=recipe.learning_rate)
-            complete = complete and not again
-            interrupted, mirror_images = not complete, None
-            try:
-                mirror_images = embed_mirrored(probe, inputs, device=device) if mirrored and complete else None
-            except KeyboardInterrupt:  # the ranking is there
-                interrupted = True
+            mirror_images = stop.unless_stopped(lambda: embed_mirrored(probe, inputs, device=device)) if mirrored else None
             if mirror_images is not None:
                 _check_outputs(mirror_images, learning_rate=recipe.learning_rate)
 
-    def assemble() -> ProbeRun:
-        infos = {**{name: SCORES[name] for name in options.score_names}, **{tracker.name: tracker.info for tracker in own}}
-        return ProbeRun(
-            scores=make_scores(options.score_names, quantities, own),
-            score_metadata={name: info.metadata() for name, info in infos.items()},
-            trajectories={q.trajectory: q.by_epoch(q.num_epochs) for q in [*quantities.values(), *own] if q.trajectory},
-            pred_probs=pred_probs,
-            suggested=suggested,
-            reference_margin=reference.yardstick(),
-            embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
-            mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
-            recipe=recipe,
-            epochs_done=epochs_done,
-            complete=complete,
-            interrupted=interrupted,
-            device=str(device),
-            compute_type=str(compute_type(device)).removeprefix("torch."),
-            seconds=clock.seconds,
-        )
-
-    run, again = despite_interrupt(assemble)
-    run.interrupted |= again
-    return run
+    infos = {**{name: SCORES[name] for name in options.score_names}, **{tracker.name: tracker.info for tracker in own}}
+    return ProbeRun(
+        scores=make_scores(options.score_names, quantities, own),
+        score_metadata={name: info.metadata() for name, info in infos.items()},
+        trajectories={q.trajectory: q.by_epoch(q.num_epochs) for q in [*quantities.values(), *own] if q.trajectory},
+        pred_probs=pred_probs,
+        suggested=suggested,
+        reference_margin=reference.yardstick(),
+        embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
+        mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
+        recipe=recipe,
+        epochs_done=epochs_done,
+        complete=complete,
+        interrupted=stop.is_set,
+        device=str(device),
+        compute_type=str(compute_type(device)).removeprefix("torch."),
+        seconds=clock.seconds,
+    )
 
 
 def build_probe(probe: object, spec: ProbeSpec) -> nn.Module:

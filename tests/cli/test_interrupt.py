@@ -108,7 +108,7 @@ def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
     def interrupted(*arguments: object, **options: object) -> object:
         calls.append(name)
         if len(calls) == 1:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return original(*arguments, **options)
 
     monkeypatch.setattr(sys.modules[module], name, interrupted)
@@ -212,7 +212,8 @@ def test_before_the_first_epoch_nothing_is_written(
 
 def test_while_the_result_is_written_nothing_is_left(pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_args: object, **_options: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # the second one does not wait
 
     monkeypatch.setattr("numpy.save", stop)
     result = audit(pets)

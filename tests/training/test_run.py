@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -220,13 +221,13 @@ def test_an_interruption_of_the_last_pass_still_gives_the_ranking(monkeypatch: p
     def once(*args: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 1:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return predict(*args, **options)
 
     predict = curv_issues.training.run.predict
     monkeypatch.setattr(curv_issues.training.run, "predict", once)
     cut = run()
-    assert (cut.complete, cut.epochs_done) == (False, 2)
+    assert (cut.complete, cut.interrupted, cut.epochs_done) == (True, True, 2)
     assert same(whole, cut)
 
 
