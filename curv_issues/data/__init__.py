@@ -1,1 +1,1 @@
-"""From whatever a dataset is given as to decoded images with labels."""
+"""Load any supported dataset into LabeledData: decoded images with labels."""

@@ -1,4 +1,4 @@
-"""What became of every file of a folder: read, or left out and why."""
+"""Account for every file of a folder: read, or left out and why."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class LeftOut(NamedTuple):
     """A file that was not read.
 
     Attributes:
-        path: below the folder of the dataset, with forward slashes.
-        reason: why, in a few words, the same for all files of a kind.
-        looks_like_image: whether a user may have meant it to be audited.
+        path: relative to the dataset folder, with forward slashes.
+        reason: a short phrase, shared by all files left out for the same reason.
+        looks_like_image: whether the user may have expected this file to be audited.
     """
 
     path: str
@@ -29,32 +29,32 @@ class FileAccount:
     """All files of a folder.
 
     Attributes:
-        read: number of files that samples are read from.
-        left_out: every other file, in the order of the folder.
+        read: number of files that hold samples.
+        left_out: all other files, in folder order.
     """
 
     read: int
     left_out: tuple[LeftOut, ...] = ()
 
     def without(self, paths: Sequence[str], reason: str, *, looks_like_image: bool = False) -> FileAccount:
-        """Return the account after files that were to be read are left out."""
+        """Return a copy in which these files count as left out, no longer as read."""
         more = (LeftOut(path, reason, looks_like_image) for path in paths)
         return FileAccount(self.read - len(paths), tuple(sorted([*self.left_out, *more])))
 
     @property
     def found(self) -> int:
-        """Number of files below the folder: those read and those left out."""
+        """Number of files below the folder, read or left out."""
         return self.read + len(self.left_out)
 
     def by_reason(self) -> dict[str, list[str]]:
-        """Reason -> paths, the most frequent reason first."""
+        """Return the paths grouped by reason, most frequent reason first."""
         groups: dict[str, list[str]] = {}
         for file in self.left_out:
             groups.setdefault(file.reason, []).append(file.path)
         return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
     def line(self) -> str:
-        """The account in one line, for people."""
+        """Return a one-line summary for people."""
         counts = f"files: {self.found:,} found, {self.read:,} read"
         if not self.left_out:
             return f"{counts}."
@@ -62,12 +62,12 @@ class FileAccount:
         return f"{counts}, {len(self.left_out):,} left out: {'; '.join(groups)}."
 
     def describe(self) -> dict[str, Any]:
-        """The account as JSON values, with up to five names for each reason."""
+        """Return a JSON-serialisable summary with up to five example paths per reason."""
         reasons = {reason: {"count": len(paths), "examples": paths[:NAMES_SHOWN]} for reason, paths in self.by_reason().items()}
         return {"found": self.found, "read": self.read, "left_out": reasons}
 
     def notes(self) -> list[str]:
-        """One line for each reason for which something that looks like an image was left out, and one on archives."""
+        """Return one note per reason for leaving out image-like files, and one about archives."""
         images: dict[str, list[str]] = {}
         for file in self.left_out:
             if file.looks_like_image:
@@ -88,6 +88,6 @@ class FileAccount:
 
 
 def shorten(names: Iterable[str], most: int = NAMES_SHOWN) -> str:
-    """The first names of a list, separated by commas, with an ellipsis where there are more."""
+    """Return the first `most` names, separated by commas, with an ellipsis if there are more."""
     names = list(names)
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

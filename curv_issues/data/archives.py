@@ -1,4 +1,4 @@
-"""Which files are archives. None is unpacked; messages say so."""
+"""Recognise archives. They are never unpacked; messages ask the user to do so."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from curv_issues.data.accounts import shorten
 
-_ARCHIVE = re.compile(r".+\.(zip|z\d\d|tar|tgz|tbz2?|txz|tzst|7z|rar)(\.\d{3})?", re.IGNORECASE)  # .zip.001: a part of one
+_ARCHIVE = re.compile(r".+\.(zip|z\d\d|tar|tgz|tbz2?|txz|tzst|7z|rar)(\.\d{3})?", re.IGNORECASE)  # .zip.001: a multi-part file
 _COMPRESSED = re.compile(r"(.+?)(\.tar)?\.(gz|bz2|xz|zst|lzma)(\.\d{3})?", re.IGNORECASE)
-# Compressed files that hold one file of these endings hold no images that could be unpacked.
+# A single compressed file with one of these extensions cannot contain images.
 _NOT_IMAGES = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".xml", ".md", ".log", ".nii", ".npy", ".npz", ".pkl", ".pt"})
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 _TAR_MAGIC = b"ustar"
@@ -18,7 +18,7 @@ _TAR_PLACE = 257
 
 
 def is_archive_name(name: str) -> bool:
-    """Return whether a file name is that of an archive, or of a compressed file that may hold images."""
+    """Return whether a file name belongs to an archive, or to a compressed file that may hold images."""
     if _ARCHIVE.fullmatch(name):
         return True
     match = _COMPRESSED.fullmatch(name)
@@ -26,12 +26,12 @@ def is_archive_name(name: str) -> bool:
 
 
 def is_archive_head(head: bytes) -> bool:
-    """Return whether the first 262 bytes of a file are those of an archive. Office documents and .npz files have them too."""
+    """Return whether the first 262 bytes of a file are those of an archive. This includes Office documents and .npz files."""
     return head.startswith(_MAGIC) or head[_TAR_PLACE : _TAR_PLACE + len(_TAR_MAGIC)] == _TAR_MAGIC
 
 
 def read_start(path: str | os.PathLike[str]) -> bytes:
-    """Return as many first bytes of a regular file as `is_archive_head` needs.
+    """Return the first 262 bytes of a regular file, for `is_archive_head`.
 
     Raises:
         OSError: the file cannot be read.
@@ -41,13 +41,13 @@ def read_start(path: str | os.PathLike[str]) -> bytes:
 
 
 def describe_archive(shown: str = "") -> str:
-    """Return what messages say of one archive, and the advice to unpack it; `shown` goes on after "an archive"."""
-    return f"an archive{shown}, which is not read; unpack it, and audit the folder of images that it holds"
+    """Return a message fragment about one archive with the advice to unpack it; `shown` follows "an archive"."""
+    return f"an archive{shown}, which is not read; unpack it and audit the image folder inside"
 
 
 def describe_archives(paths: Sequence[str]) -> str:
-    """Return what messages say of archives, one or several, with their names and the advice to unpack them."""
+    """Return a message fragment about one or more archives: their names and the advice to unpack them."""
     shown = f" ({shorten(paths)})"
     if len(paths) == 1:
         return describe_archive(shown)
-    return f"archives{shown}, which are not read; unpack them, and audit the folder of images that they hold"
+    return f"archives{shown}, which are not read; unpack them and audit the image folder inside"

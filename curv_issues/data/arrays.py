@@ -1,4 +1,4 @@
-"""Images that are in memory as one array."""
+"""Load images and labels from in-memory arrays."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def from_arrays(
     description: str = "arrays",
     resolution: int | None = None,
 ) -> LabeledData:
-    """Make LabeledData of an array of images and their labels.
+    """Return LabeledData for an array of images and their labels.
 
     Args:
-        images: uint8, (n, h, w), (n, h, w, 1) or (n, h, w, 3), values 0 to 255; used as it is: no copy, no resizing.
-        labels: n integers or strings; with `class_names` they are indices into it.
-        class_names: the names of the classes 0, 1, ...; None: the labels themselves, sorted.
-        description: what the results call this dataset.
-        resolution: side in pixels that the images are squashed to for the probe; None: 32 for thumbnails, else 48.
+        images: uint8, (n, h, w), (n, h, w, 1) or (n, h, w, 3), in [0, 255]; not copied or resized for image access.
+        labels: n integers or strings; with `class_names`, indices into it.
+        class_names: names of classes 0, 1, ...; None: the sorted unique labels.
+        description: name of this dataset in results.
+        resolution: side in pixels of the square images for the probe; None: 32 for thumbnails, else 48.
 
     Returns:
-        The n samples, rows 0 to n - 1, without splits, paths or file hashes.
+        n samples, rows 0 to n - 1, without splits, paths or file hashes.
 
     Raises:
-        DatasetError: shape or type of the images is another, the lengths differ, or a label is missing or no class.
+        DatasetError: wrong shape or type of `images`, different lengths, or a missing or unknown label.
     """
     pixels = _check_pixels(images)
     if len(labels) != len(pixels):
@@ -47,8 +47,8 @@ def from_arrays(
     if encoded.unlabelled.any():
         first = int(np.flatnonzero(encoded.unlabelled)[0])
         raise DatasetError(
-            f"{int(encoded.unlabelled.sum())} of {len(pixels)} samples carry no label (the first is row {first}); "
-            "expected one an image: leave those samples out of both arrays."
+            f"{int(encoded.unlabelled.sum())} of {len(pixels)} samples have no label (the first is row {first}); "
+            "expected one label per image: remove those samples from both arrays."
         )
 
     n, height, width, _ = pixels.shape

@@ -1,4 +1,4 @@
-"""Arrow files, as `save_to_disk` writes them, mapped into memory."""
+"""Memory-mapped Arrow files, as written by `save_to_disk`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImpleme
 
 
 class ArrowTable:
-    """The rows of Arrow files with the same columns, one file after another."""
+    """The concatenated rows of Arrow files with identical columns."""
 
     def __init__(self, root: Path, paths: Sequence[str], *, name: str, folder: Path) -> None:
         """Map the files.
 
         Args:
-            root: the folder in which they lie.
-            paths: at least one, below it.
-            name: what messages call the table.
-            folder: the dataset's folder, from which alone image files that the table names are read.
+            root: folder of the files.
+            paths: at least one, relative to `root`.
+            name: name of the table in messages.
+            folder: the dataset folder; image files named in the table must be inside it.
 
         Raises:
             DatasetError: a file cannot be read, or the files have different columns.
@@ -43,10 +43,10 @@ class ArrowTable:
         try:
             self.types: Mapping[str, ColumnType] = read_types(parts[0].schema)
             self._table = pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
-            self._table.validate(full=True)  # offsets that point elsewhere would crash the process
+            self._table.validate(full=True)  # invalid offsets would crash the process
         except _BROKEN as error:
             raise DatasetError(
-                f"{name} cannot be read: its Arrow files are damaged, or differ in their columns ({first_line(error)})."
+                f"{name} cannot be read: its Arrow files are corrupt or have different columns ({first_line(error)})."
             ) from error
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class ArrowTable:
         return self._table.num_rows
 
     def values(self, column: str) -> list[Any]:
-        """All values of a column."""
+        """Return all values of a column."""
         check_unique(self._table.column_names, column, self.name)
         try:
             return self._table.column(column).to_pylist()
@@ -62,21 +62,21 @@ class ArrowTable:
             raise DatasetError(f"Column {column!r} of {self.name} cannot be read: {first_line(error)}.") from error
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
-        """The encoded images in chosen rows of a column."""
+        """Return the encoded images in the given rows of a column."""
         check_unique(self._table.column_names, column, self.name)
         return _ArrowImages(self._table.column(column), rows, self._folder)
 
     def origin(self, column: str) -> str:
-        """The column."""
+        """Return a description of the column for messages."""
         return f"column {column!r} of {self.name}"
 
     def files(self, rows: np.ndarray) -> Sequence[str]:
-        """All files."""
+        """Return the paths of all files."""
         return self._paths
 
 
 class _ArrowImages:
-    """Chosen rows of one column; read from several threads."""
+    """Selected rows of one column; thread-safe."""
 
     def __init__(self, column: pa.ChunkedArray, rows: np.ndarray, folder: Path) -> None:
         self._column = column
@@ -93,7 +93,7 @@ class _ArrowImages:
 
 def _map_file(path: Path, shown: str) -> pa.Table:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would block until something writes to it
             raise ValueError("it is not a regular file")
         source = pa.memory_map(os.fspath(path))
         try:

@@ -1,7 +1,7 @@
-"""Types of the columns of parquet and Arrow files, from the files alone.
+"""Column types of parquet and Arrow files, derived from the files alone.
 
-The datasets library would follow the metadata of a file anywhere: to a list of class names in another file, or to millions
-of class names that only a number stands for. Only two things are taken from them: class names, and that a column is of images.
+The datasets library follows file metadata anywhere: to class names in another file, or to a number that expands to millions
+of class names. We only take inline class names from it, and whether a column holds images.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _NUMPY_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 
 
 def read_types(schema: pa.Schema) -> dict[str, ColumnType]:
-    """Return column name -> type of a file's columns."""
+    """Return a mapping of column name to type for a schema."""
     described = _describe_columns(schema.metadata)
     return {field.name: _read_type(field, described.get(field.name)) for field in schema}
 
 
 def check_unique(names: Sequence[str], column: str, table: str) -> None:
-    """Raise DatasetError if a table has several columns with a name; files of Arrow may."""
+    """Raise DatasetError if several columns of a table share this name, which Arrow files allow."""
     if names.count(column) > 1:
-        raise DatasetError(f"{table} has {names.count(column)} columns called {column!r}; give its columns different names.")
+        raise DatasetError(f"{table} has {names.count(column)} columns named {column!r}; rename them so that names are unique.")
 
 
 def _read_type(field: pa.Field, described: Any) -> ColumnType:
@@ -54,10 +54,10 @@ def _convert(kind: pa.DataType) -> ColumnType:
 
 
 def _describe_columns(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
-    """What the datasets library writes of each column into a file."""
+    """Return the column descriptions that the datasets library stores in a file's metadata."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-    except (LookupError, ValueError, TypeError, RecursionError):  # absent, or written by someone else
+    except (LookupError, ValueError, TypeError, RecursionError):  # missing, or written by another program
         return {}
     return features if isinstance(features, dict) else {}
 

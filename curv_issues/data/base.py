@@ -1,4 +1,4 @@
-"""LabeledData: decoded images with their labels, the input of every audit."""
+"""LabeledData: decoded images with labels, the input of every audit."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from curv_issues.errors import DatasetError, UsageError
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where the samples came from and what was left out on the way.
+    """Where the samples came from and what was left out.
 
     Attributes:
-        source: Hub id, path or a description such as "arrays".
-        split: the split expression, or None where the source has no splits.
+        source: Hub id, path, or a description such as "arrays".
+        split: split expression; None if the source has no splits.
         revision: commit hash of a Hub dataset, else None.
         config_name: configuration of the dataset, else None.
-        image_column: column of the images, or None for arrays.
-        label_column: column of the labels, or None for arrays.
-        unreadable: one entry a skipped image: row, path (or None) and the reason.
-        num_unlabelled: number of samples skipped because they carry no label.
-        num_rows: rows in the split before anything was skipped or sampled.
-        label_origin: where the labels come from, for people: "column 'label' of metadata.csv", "folder names, level 1".
-        files: what became of every file of a local folder; None: there is no folder.
-        notes: what a user should know of how the dataset was read, one line each.
-        value_ranges: the values shown as black and white in images of more than 8 bits per channel.
+        image_column: image column; None for arrays.
+        label_column: label column; None for arrays.
+        unreadable: one entry per skipped image: row, path (or None) and reason.
+        num_unlabelled: number of samples skipped because they have no label.
+        num_rows: number of rows in the split before skipping and sampling.
+        label_origin: source of the labels, for people: "column 'label' of metadata.csv", "folder names, level 1".
+        files: which files of a local folder were read or left out; None without a folder.
+        notes: what a user should know about how the dataset was read, one line each.
+        value_ranges: values mapped to black and white in images with more than 8 bits per channel.
     """
 
     source: str
@@ -58,17 +58,17 @@ class LabeledData:
     """n images at probe resolution with their given labels.
 
     Attributes:
-        images: uint8, (n, h, w, c) with c = 1 (all images are grey) or 3; an array or a memory map.
-        labels: int64, (n,): the given class of each sample, an index into `class_names`.
-        class_names: the k class names, in the order of the dataset (or of the host's own mapping).
-        rows: int64, (n,): row of each sample in the dataset asked for; strictly increasing.
-        splits: object, (n,): name of the split each sample is from, or None.
-        paths: object, (n,): the image's own file where there is one (image folders), else None.
-        image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size, with their shape; of the original values
-            where they have more than 8 bits per channel.
-        file_sha256: str, (n,): hex digest of the encoded image, "" where there was none.
+        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map.
+        labels: int64, (n,): given class of each sample, an index into `class_names`.
+        class_names: the k class names, in dataset order.
+        rows: int64, (n,): row of each sample in the requested dataset; strictly increasing.
+        splits: object, (n,): split name of each sample, or None.
+        paths: object, (n,): image file of each sample, or None if it has none of its own.
+        image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size and their shape; of the original values
+            for images with more than 8 bits per channel.
+        file_sha256: str, (n,): hex digest of the encoded image; "" if there is none.
         sizes: int32, (n, 2): native height and width in pixels.
-        source: where all this came from.
+        source: origin of the samples.
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
     """
 
@@ -89,40 +89,40 @@ class LabeledData:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes k, those without samples included."""
+        """Number of classes k, including classes without samples."""
         return len(self.class_names)
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of pixels and given class names in order: same content, same fingerprint, wherever it lies."""
+        """SHA-256 (hex) of all pixels and given class names, in order; independent of paths and times."""
         digest = hashlib.sha256()
         for image_hash, label in zip(self.image_sha256, self.labels, strict=True):
             digest.update(f"{image_hash}\t{self.class_names[label]}\n".encode("utf-8", "backslashreplace"))
         return digest.hexdigest()
 
     def image(self, index: int) -> Image.Image:
-        """The image of one sample, at native size where the source can still be read."""
+        """Return the image of one sample, at native size if the source is still readable."""
         if self.open_image is not None:
             return self.open_image(index)
         pixels = np.asarray(self.images[index])
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
     def take(self, index: np.ndarray) -> LabeledData:
-        """The samples at `index`, with all the classes.
+        """Return the samples at `index`, with all classes.
 
         Args:
-            index: integers in [0, n), strictly increasing, as `rows` must stay. A mask becomes one by `numpy.flatnonzero`.
+            index: integers in [0, n), strictly increasing so that `rows` stays so. Convert a mask with `numpy.flatnonzero`.
 
         Returns:
-            Data of len(index) samples; `source` still describes the whole dataset.
+            LabeledData of len(index) samples; `source` still describes the whole dataset.
 
         Raises:
-            UsageError: `index` is anything else.
+            UsageError: `index` is invalid.
         """
         index = np.asarray(index)
         if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
             raise UsageError(f"index must be a one-dimensional array of integers, got {index.dtype} {index.shape}.")
-        index = index.astype(np.int64)  # a copy, which nobody else can change; unsigned differences would wrap around
+        index = index.astype(np.int64)  # copied so that the caller cannot change it; signed, as differences of unsigned wrap
         if len(index) and (index[0] < 0 or index[-1] >= len(self) or (np.diff(index) <= 0).any()):
             raise UsageError(f"index must be strictly increasing within [0, {len(self)}).")
         arrays = {name: getattr(self, name)[index] for name in PER_SAMPLE if name != "images"}
@@ -131,12 +131,12 @@ class LabeledData:
 
 
 def images_at(open_image: Callable[[int], Image.Image] | None, index: np.ndarray) -> Callable[[int], Image.Image] | None:
-    """What opens the image at `index[i]` as the i-th one; None stays None."""
+    """Return an opener that maps i to the image at `index[i]`; None for None."""
     return None if open_image is None else lambda i: open_image(int(index[i]))
 
 
 def hash_pixels(pixels: np.ndarray) -> str:
-    """Return the SHA-256 (hex) of decoded pixels, uint8 (h, w, 3), or original values (h, w, c), together with their shape."""
+    """Return the SHA-256 (hex) of pixels and their shape: uint8 RGB (h, w, 3), or original values (h, w, c)."""
     layout = pixels.shape if pixels.dtype == np.uint8 else (pixels.shape, pixels.dtype.name)
     digest = hashlib.sha256(repr(layout).encode())
     digest.update(np.ascontiguousarray(pixels).data)
@@ -144,21 +144,21 @@ def hash_pixels(pixels: np.ndarray) -> str:
 
 
 def check_type(data: object) -> None:
-    """Raise UsageError unless it is LabeledData, which is often mistaken for what it was loaded from."""
+    """Raise UsageError unless `data` is LabeledData; users often pass the source it was loaded from."""
     if not isinstance(data, LabeledData):
-        raise UsageError(f"Expected LabeledData, as load_data(...) returns it, but got {type(data).__name__}.")
+        raise UsageError(f"Expected LabeledData, as returned by load_data(...), but got {type(data).__name__}.")
 
 
 def check_auditable(data: LabeledData) -> None:
-    """Raise DatasetError unless there are samples of at least two classes, their images square."""
+    """Raise DatasetError unless there are samples of at least two classes and the images are square."""
     if len(data) == 0:
-        raise DatasetError(f"{data.source.source} has no samples to audit; expected at least two, of two classes.")
+        raise DatasetError(f"{data.source.source} has no samples to audit; expected samples of at least two classes.")
     if data.images.ndim != 4 or data.images.shape[1] != data.images.shape[2]:
-        raise DatasetError(f"Expected square images (n, r, r, c), got {data.images.shape}; from_arrays() makes them so.")
+        raise DatasetError(f"Expected square images (n, r, r, c), but got {data.images.shape}; from_arrays() makes them square.")
     present = np.unique(data.labels)
     if len(present) < 2:
         only = data.class_names[int(present[0])]
         raise DatasetError(
-            f"All {len(data)} samples of {data.source.source} carry the label {only!r}; "
+            f"All {len(data)} samples of {data.source.source} have the label {only!r}; "
             "an audit needs samples of at least two classes."
         )

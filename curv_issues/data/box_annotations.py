@@ -1,4 +1,4 @@
-"""Find annotations of objects: files that give boxes in images, where an audit needs one label per image."""
+"""Detect object annotations: files with boxes in images, where an audit needs one label per image."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _KITTI_LINE = re.compile(rf"[A-Za-z_]+(?:\s+{_NUMBER}){{14,15}}")  # type, trunc
 
 
 def find_box_annotations(tree: FoundTree, images: Sequence[Parts]) -> str | None:
-    """Return the path of a file that annotates objects in images, None if there is none.
+    """Return the path of a file that annotates objects in images, or None.
 
-    COCO and Pascal VOC are known by the names of their files. YOLO and KITTI have a text file for each image, called as it
-    is, whose lines begin with a class and go on with numbers; such files may lie anywhere, and up to 20 of them are read.
+    COCO and Pascal VOC files are recognised by name. YOLO and KITTI have one text file per image, with the same stem and
+    lines of a class followed by numbers. They may be anywhere; up to 20 of them are read.
 
     Args:
         tree: all files of a folder.
-        images: parts of its images.
+        images: path parts of its images.
     """
     readable = [file.parts for file in tree.files if file.refused is None]
     named = next((parts for parts in readable if _is_coco_or_voc(parts)), None)
@@ -39,7 +39,7 @@ def find_box_annotations(tree: FoundTree, images: Sequence[Parts]) -> str | None
         lines = _read_lines(os.path.join(tree.root, *parts))
         if not all(_is_yolo(line) or _KITTI_LINE.fullmatch(line) for line in lines):
             return None
-        if lines:  # the file of an image without objects is empty
+        if lines:  # empty for an image without objects
             found = found or "/".join(parts)
     return found
 
@@ -57,9 +57,9 @@ def _is_yolo(line: str) -> bool:
 
 
 def _read_lines(path: str) -> list[str]:
-    """The lines at the beginning of a text file that are not empty, without one that is cut off."""
+    """Return the non-empty lines at the start of a text file, without an incomplete last one."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe would block
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # do not wait on pipes
         try:
             content = os.read(descriptor, _BYTES_READ) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
         finally:

@@ -1,4 +1,4 @@
-"""Types of columns, the same for every kind of table; none of the libraries that tables come from is needed for them."""
+"""Column types, common to all kinds of tables and free of their libraries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class ImageType:
-    """Encoded images: bytes, or structs of bytes and path, that are declared to be images."""
+    """Encoded images: bytes or structs of bytes and path, declared to be images."""
 
     def __str__(self) -> str:
         return "Image"
@@ -20,7 +20,7 @@ class ClassType:
     """Integers that are indices into class names.
 
     Attributes:
-        names: of the classes, in the order of their indices.
+        names: class names, in index order.
     """
 
     names: tuple[str, ...]
@@ -34,7 +34,7 @@ class ValueType:
     """Single values.
 
     Attributes:
-        dtype: name of their type, such as int64, float32, string or binary.
+        dtype: name of the value type, such as int64, float32, string or binary.
     """
 
     dtype: str
@@ -62,7 +62,7 @@ class OtherType:
     """Anything else, such as lists and audio.
 
     Attributes:
-        kind: what messages call it.
+        kind: name in messages.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Which columns of a dataset hold the images and the labels, found from their names and types."""
+"""Detect the image and label columns of a dataset from names and types."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Columns:
     """The two columns of an audit.
 
     Attributes:
-        image: name of the column of the images.
-        label: name of the column of the labels.
-        class_names: the names of a ClassLabel column, in its order; None for plain values.
+        image: name of the image column.
+        label: name of the label column.
+        class_names: class names of a ClassLabel column, in index order; None for plain values.
     """
 
     image: str
@@ -27,22 +27,22 @@ class Columns:
 
 
 def find_columns(types: Mapping[str, ColumnType], *, image_column: str | None = None, label_column: str | None = None) -> Columns:
-    """Choose the columns of images and labels.
+    """Return the image and label columns.
 
-    Images: Image columns, else structs of `bytes` and `path`, else binary columns. Labels: a column whose name says so
+    Images: Image columns, else structs of `bytes` and `path`, else binary columns. Labels: a column with a label name
     (label, class, target, category, y, in any case), else ClassLabel columns, else integer, string, boolean and float
-    columns. Of several candidates none is taken.
+    columns. Ambiguity is an error.
 
     Args:
         types: column name -> type.
-        image_column: the column to take, whatever else there is.
-        label_column: the column to take, whatever else there is.
+        image_column: use this column; None: detect it.
+        label_column: use this column; None: detect it.
 
     Returns:
         The two columns.
 
     Raises:
-        DatasetError: there is no such column, none of the right type, or several.
+        DatasetError: the column does not exist, none has a suitable type, or several do.
     """
     image = _find(types, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
     others = {name: kind for name, kind in types.items() if name != image and not holds_no_labels(name)}
@@ -64,7 +64,7 @@ def _find(
     option = f"--{what}-column ({what}_column)"
     if named is not None:
         if named not in types:
-            raise DatasetError(f"There is no column {named!r} for {option}; the dataset has {_list_columns(types)}.")
+            raise DatasetError(f"{option} names column {named!r}, which does not exist; the dataset has {_list_columns(types)}.")
         if not any(fits(types[named]) for fits in tiers):
             raise DatasetError(
                 f"Column {named!r} holds {types[named]}, which cannot be read as {what}s; "
@@ -83,7 +83,7 @@ def _find(
 
 
 def _find_by_name(types: Mapping[str, ColumnType]) -> str | None:
-    """The column whose name says that it holds labels, whatever its type; None: there is none."""
+    """Return the column with a label name, whatever its type; None if there is none."""
     named = label_names_in(types)
     usable = [name for name in named if _is_class_label(types[name]) or _is_plain_label(types[name])]
     if len(usable) > 1:
@@ -92,7 +92,7 @@ def _find_by_name(types: Mapping[str, ColumnType]) -> str | None:
 
 
 def find_image_columns(types: Mapping[str, ColumnType]) -> list[str]:
-    """Return the columns that may hold images, of the most telling type only."""
+    """Return the columns that may hold images, of the most specific type only."""
     for fits in (_is_image, _is_image_struct, _is_binary):
         if found := [name for name, kind in types.items() if fits(kind)]:
             return found
@@ -102,7 +102,7 @@ def find_image_columns(types: Mapping[str, ColumnType]) -> list[str]:
 def _several(what: str, candidates: Iterable[str]) -> DatasetError:
     names = list(candidates)
     flags = " or ".join(f"--{what}-column {name}" for name in names)
-    return DatasetError(f"There are several {what} columns: {', '.join(names)}; choose one with {flags}.")
+    return DatasetError(f"Several columns may hold the {what}s: {', '.join(names)}; choose one with {flags}.")
 
 
 _EXPECTED = {

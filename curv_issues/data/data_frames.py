@@ -1,4 +1,4 @@
-"""Images and labels in a pandas DataFrame."""
+"""Read images and labels from a pandas DataFrame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUM_LOOKED_AT = 20
 
 
 def table_of_frame(frame: pd.DataFrame) -> LabelTable:
-    """Return a DataFrame as a table of labels: values as they are, missing values as None, without its index.
+    """Return a DataFrame as a LabelTable: values unchanged, missing values as None, index dropped.
 
     Raises:
         DatasetError: two columns have the same name.
@@ -31,34 +31,34 @@ def table_of_frame(frame: pd.DataFrame) -> LabelTable:
     names = [str(name) for name in frame.columns]
     for name in names:
         if names.count(name) > 1:
-            raise DatasetError(f"The {_NAME} has more than one column {name!r}; give its columns different names.")
+            raise DatasetError(f"The {_NAME} has several columns named {name!r}; rename them so that names are unique.")
     columns = {name: list_values(frame.iloc[:, at]) for at, name in enumerate(names)}
     return LabelTable(_NAME, columns, is_text=False)
 
 
 def list_values(series: pd.Series) -> list[Any]:
-    """Return the values of a Series as Python's own types, categories as their values, missing values as None."""
+    """Return the values of a Series as native Python types: categories as their values, missing values as None."""
     return series.astype(object).where(series.notna(), None).tolist()
 
 
 def records_of_frame(frame: pd.DataFrame, *, image_column: str | None = None, label_column: str | None = None) -> ImageRecords:
-    """Describe a DataFrame with a column of images and a column of labels. Rows are positions, whatever its index.
+    """Return the images and labels in two columns of a DataFrame. Rows are positions; the index is ignored.
 
     Args:
         frame: n rows. Images are encoded bytes, mappings with `bytes` or `path`, PIL images, or paths relative to the working
             directory.
-        image_column: None: the column with images in memory, else the one with paths of files that exist, or whose name
-            says so (file_name, path, ...).
-        label_column: None: the column named like labels, else the only other one (see `label_column_of`).
+        image_column: None: the column with in-memory images, else the one with paths of existing files, else the one with
+            a file name such as file_name or path.
+        label_column: None: the column with a label name, else the only remaining one (see `label_column_of`).
 
     Raises:
-        DatasetError: there is no such column, or it is not clear which one is meant.
+        DatasetError: the column does not exist, or it is not clear which one to use.
     """
     table = table_of_frame(frame)
     table.check_rows()
     images = _image_column(table, image_column)
     if label_column == images:
-        raise DatasetError(f"Column {images!r} of the {_NAME} holds the images; expected another one for label_column.")
+        raise DatasetError(f"Column {images!r} of the {_NAME} holds the images; expected a different label_column.")
     label = label_column_of(table, label_column=label_column, file_column=images)
     cells = table.columns[images]
     return ImageRecords(
@@ -75,13 +75,13 @@ def _image_column(table: LabelTable, image_column: str | None) -> str:
     if image_column is not None:
         if image_column not in table.columns:
             raise DatasetError(
-                f"The {_NAME} has no column {image_column!r} for image_column; its columns are: {table.list_columns()}."
+                f"The {_NAME} has no column {image_column!r} (image_column); its columns are: {table.list_columns()}."
             )
         return image_column
     in_memory = [name for name, values in table.columns.items() if any(isinstance(value, _IN_MEMORY) for value in _some(values))]
     candidates = in_memory or [name for name, values in table.columns.items() if _are_files(_some(values))]
     if len(candidates) > 1:
-        raise DatasetError(f"The {_NAME} has several columns of images: {', '.join(candidates)}; choose one with image_column.")
+        raise DatasetError(f"The {_NAME} has several image columns: {', '.join(candidates)}; choose one with image_column.")
     column = candidates[0] if candidates else column_of_files(table)
     addresses = column_of_addresses(table.columns if column is None else {column: table.columns[column]})
     if addresses is not None:
@@ -89,7 +89,7 @@ def _image_column(table: LabelTable, image_column: str | None) -> str:
         raise DatasetError(f"{found}. Expected a column of paths, encoded bytes or PIL images.")
     if column is None:
         raise DatasetError(
-            f"The {_NAME} has no column of images; expected paths of files, encoded bytes or PIL images, but its "
+            f"The {_NAME} has no image column; expected paths of files, encoded bytes or PIL images, but its "
             f"columns are: {table.list_columns()}."
         )
     return column
@@ -99,12 +99,12 @@ _IN_MEMORY = (bytes, bytearray, dict, Image.Image)
 
 
 def _some(values: Sequence[Any]) -> list[Any]:
-    """A few evenly spaced values, those that are missing left out."""
+    """Return a few evenly spaced non-missing values."""
     present = [value for value in values if value is not None]
     return present[:: max(1, len(present) // _NUM_LOOKED_AT)]
 
 
 def _are_files(values: Sequence[Any]) -> bool:
-    """Whether most values are paths of files that exist."""
+    """Return whether most values are paths of existing files."""
     texts = [value for value in values if isinstance(value, str | os.PathLike)]
     return 2 * sum(map(os.path.isfile, texts)) > len(values)

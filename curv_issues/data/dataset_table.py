@@ -23,11 +23,11 @@ class DatasetTable:
         """Wrap a dataset.
 
         Args:
-            dataset: what is wrapped.
-            name: what messages call it.
-            folder: the dataset's own folder, which its image files lie in; None: they may lie anywhere.
-            files: paths of the files that it was read from.
-            keep: what must live as long as the table, such as a temporary folder.
+            dataset: the dataset to wrap.
+            name: name of the table in messages.
+            folder: the dataset folder that contains its image files; None: they may be anywhere.
+            files: paths of the files it was read from.
+            keep: an object that must live as long as the table, such as a temporary folder.
         """
         self.dataset = dataset
         self._files = files
@@ -41,24 +41,24 @@ class DatasetTable:
         return len(self.dataset)
 
     def values(self, column: str) -> list[Any]:
-        """All values of a column."""
+        """Return all values of a column."""
         return self.dataset.select_columns([column]).with_format("arrow")[:].column(0).to_pylist()
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
-        """The encoded images in chosen rows of a column."""
+        """Return the encoded images in the given rows of a column."""
         return ArrowImages(self.dataset, column, rows=rows, folder=self._folder)
 
     def origin(self, column: str) -> str:
-        """The column."""
+        """Return a description of the column for messages."""
         return f"column {column!r}"
 
     def files(self, rows: np.ndarray) -> Sequence[str]:
-        """The files of all rows."""
+        """Return the files of all rows."""
         return self._files
 
 
 def types_of(features: Mapping[str, Any]) -> dict[str, ColumnType]:
-    """Return column name -> type for the features of a dataset (`datasets.Features`)."""
+    """Return a mapping of column name to type for `datasets.Features`."""
     return {name: _convert(feature) for name, feature in features.items()}
 
 

@@ -30,7 +30,7 @@ from curv_issues.data.value_range import Range, ValueRanges, as_ranges, check_ma
 
 Progress = Callable[[int, int], None]
 
-_CHUNK = 32  # Images a worker takes at a time: few, because photos are megabytes and a chunk is in memory.
+_CHUNK = 32  # images per worker task; small, because a chunk of megabyte-sized photos is held in memory
 _SIZES_READ = 256
 _SMALL_SIDE = 40
 _FEW_PIXELS = 96 * 96
@@ -40,10 +40,10 @@ class EncodedImage(NamedTuple):
     """One image as it is stored.
 
     Attributes:
-        content: the bytes of its file; b"" if there are none.
-        path: where the file lies, as results name it; None for images embedded in a table.
-        problem: why the content could not be read; None: it could.
-        is_stored: False: the image was in memory, and `content` was made of its pixels; no file has these bytes.
+        content: bytes of its file; b"" if there are none.
+        path: path of the file in results; None for images embedded in a table.
+        problem: why the content could not be read; None if it was.
+        is_stored: False if the image was in memory: `content` was encoded from its pixels, and no file has these bytes.
     """
 
     content: bytes
@@ -53,33 +53,33 @@ class EncodedImage(NamedTuple):
 
 
 class EncodedImages(Protocol):
-    """n encoded images, wherever they lie; read from several threads at once."""
+    """n encoded images from any storage; thread-safe."""
 
     def __len__(self) -> int:
         """Number of images."""
         ...
 
     def read(self, indices: range) -> Iterator[EncodedImage]:
-        """The images at these indices, in order."""
+        """Return the images at these indices, in order."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class DecodedImages:
-    """What one pass over n images leaves behind.
+    """Result of one pass over n images.
 
     Attributes:
-        images: uint8, (n, r, r, c): c = 1 if all images are grey, else 3; zeros where an image is unreadable.
-        image_sha256: object, (n,): hex digest of the pixels at native size with their shape; "" where unreadable. RGB pixels,
-            or the original values of images of more than 8 bits per channel, whatever their range.
-        file_sha256: object, (n,): hex digest of the encoded image; "" where there are no bytes.
-        sizes: int32, (n, 2): native height and width; 0 where unreadable.
-        paths: object, (n,): the image's file, or None where it has none of its own.
-        unreadable: index -> reason of each image that cannot be decoded, in order.
-        value_ranges: the values that became black and white in images of more than 8 bits per channel.
+        images: uint8, (n, r, r, c): c = 1 if all images are grey, else 3; zeros for unreadable images.
+        image_sha256: object, (n,): hex digest of the pixels at native size and their shape; "" if unreadable. RGB pixels,
+            or the original values for images with more than 8 bits per channel, independent of their range.
+        file_sha256: object, (n,): hex digest of the encoded image; "" if there are no bytes.
+        sizes: int32, (n, 2): native height and width; 0 if unreadable.
+        paths: object, (n,): image file, or None if it has none of its own.
+        unreadable: index -> reason, for each image that cannot be decoded, in order.
+        value_ranges: values mapped to black and white in images with more than 8 bits per channel.
         num_deep: number of those images.
         num_clipped: number of those with values outside these ranges, or NaN.
-        outshone: the range of nearly all values where a few pixels make the images nearly black (see `range_finder.py`).
+        outshone: range of nearly all values if a few pixels make the images nearly black (see `range_finder.py`).
     """
 
     images: np.ndarray
@@ -95,48 +95,47 @@ class DecodedImages:
 
     @property
     def value_note(self) -> str | None:
-        """A note on how values of more than 8 bits were read, for the user; None: there are none."""
+        """Note for the user on how values of more than 8 bits were read; None if there are none."""
         if self.num_deep == 0:
             return None
         many = f"{self.num_deep:,} images have" if self.num_deep > 1 else "1 image has"
         note = (
             f"{many} more than 8 bits per channel: values from {self.value_ranges.describe()} are shown as black to white; "
-            "if that is not the range of the data, set --value-range (value_range)."
+            "if the data has a different range, set --value-range (value_range)."
         )
         if self.num_clipped:
             clipped = f"{self.num_clipped:,} images have" if self.num_clipped > 1 else "1 image has"
-            note += f" {clipped} values outside that range (or NaN), which are shown as black or white."
+            note += f" {clipped} values outside that range (or NaN), which become black or white."
         if self.outshone != ValueRanges():
             note += (
                 f" Nearly all values are in {self.outshone.describe()}, so they get 16 shades or fewer: if the few pixels outside "
-                "are not part of the data, set that range."
+                "are artefacts, set that range."
             )
         return note
 
 
 def choose_resolution(sizes: Sequence[tuple[int, int]]) -> int:
-    """Probe resolution for images of these native sizes (height, width): 32 for thumbnails, else 48 pixels."""
+    """Return the probe resolution for images of these native sizes (height, width): 32 pixels for thumbnails, else 48."""
     shorter = [min(size) for size in sizes]
     return 32 if not shorter or np.median(shorter) <= _SMALL_SIDE else 48
 
 
 def choose_workers(sizes: Sequence[tuple[int, int]]) -> int | None:
-    """Number of threads that decode images of these native sizes (height, width): None for one per processor.
+    """Return the number of decoding threads for images of these native sizes (height, width); None: one per processor.
 
-    Decoding a thumbnail is mostly Python, which runs in one thread at a time: with two, 32-pixel images took 1.5 times as
-    long in all.
+    Decoding a thumbnail mostly holds the GIL: 32-pixel images took 1.5 times as long with two threads as with one.
     """
     pixels = [height * width for height, width in sizes]
     return 1 if pixels and np.median(pixels) <= _FEW_PIXELS else None
 
 
 def squash(image: Image.Image, side: int) -> Image.Image:
-    """The image as a square of `side` pixels, antialiased, whatever its proportions."""
+    """Return the image resized to a square of `side` pixels, antialiased; the aspect ratio is not kept."""
     return image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def sample_sizes(images: EncodedImages) -> list[tuple[int, int]]:
-    """Native height and width of up to 256 evenly spaced images, from their headers; unreadable ones are left out."""
+    """Return native height and width of up to 256 evenly spaced images, from their headers; unreadable ones are left out."""
     step = max(1, -(-len(images) // _SIZES_READ))
     sizes = []
     for index in range(0, len(images), step):
@@ -157,27 +156,27 @@ def decode_all(
 ) -> DecodedImages:
     """Decode all images in one parallel pass.
 
-    Each image is decoded at native size (see `image.py`), hashed, and squashed to a square of `resolution` pixels
-    with an antialiased bilinear filter, unless it has that size already. More than 1 GB of pixels goes to a temporary
-    file. Images of more than 8 bits per channel all get the same range of values; those that were decoded before that
-    range was known are decoded again. Images being decoded at the same time have at most 64 million pixels together,
-    about .5 GB, however many workers there are; a single larger one is decoded alone.
+    Each image is decoded at native size (see `image.py`), hashed, and resized to a square of `resolution` pixels with an
+    antialiased bilinear filter, unless it already has that size. More than 1 GB of pixels goes to a temporary file. All
+    images with more than 8 bits per channel get the same value range; those decoded before it was known are decoded
+    again. Images decoded concurrently have at most 64 million pixels in total, about 0.5 GB, regardless of the number of
+    workers; a single larger one is decoded alone.
 
     Args:
         images: n encoded images.
         resolution: side r of the decoded images in pixels.
-        workers: number of threads; None: one a processor.
-        value_range: the values that become black and white in images of more than 8 bits per channel; None: from the
-            images (see `range_finder.py`).
+        workers: number of threads; None: one per processor.
+        value_range: values mapped to black and white in images with more than 8 bits per channel; None: from the images
+            (see `range_finder.py`).
         max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
         progress: called as `progress(done, total)` in the calling thread, every few images.
 
     Returns:
-        Pixels, hashes and sizes, and the reasons of unreadable images.
+        Pixels, hashes, sizes, and the reasons for unreadable images.
 
     Raises:
         AuditError: there is no space for the pixels.
-        UsageError: the value range or the limit of pixels is wrong.
+        UsageError: the value range or the pixel limit is invalid.
     """
     n = len(images)
     check_max_pixels(max_pixels)
@@ -191,7 +190,7 @@ def decode_all(
                     progress(chunk.stop, n)
             work.fix_ranges()
             list(executor.map(work.decode, work.with_older_range()))
-        except BaseException:  # Ctrl-C above all: let the workers stop at their next image.
+        except BaseException:  # mainly Ctrl-C: let the workers stop at their next image
             work.stopped.set()
             executor.shutdown(wait=False, cancel_futures=True)
             raise
@@ -199,7 +198,7 @@ def decode_all(
 
 
 def count_processors() -> int:
-    """Number of processors this process may use."""
+    """Return the number of processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -207,14 +206,14 @@ def count_processors() -> int:
 
 @contextlib.contextmanager
 def _silent_pillow() -> Iterator[None]:
-    """No warnings about odd metadata in images that can be read."""
+    """Suppress Pillow's warnings about odd metadata in readable images."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         yield
 
 
 class _PixelBudget:
-    """Lets threads decode side by side while their images together have at most so many pixels."""
+    """Limits the total number of pixels that threads decode at the same time."""
 
     def __init__(self, pixels: int) -> None:
         self._total = self._left = pixels
@@ -222,7 +221,7 @@ class _PixelBudget:
 
     @contextlib.contextmanager
     def share(self) -> Iterator[Callable[[int], None]]:
-        """Yield what waits until this many pixels are free and takes them; an image larger than all is decoded alone."""
+        """Yield a function that waits for this many free pixels and takes them; an image above the limit is decoded alone."""
         taken = 0
 
         def reserve(pixels: int) -> None:
@@ -242,7 +241,7 @@ class _PixelBudget:
 
 
 class _Pass:
-    """The arrays of one pass, filled in by all workers: each writes only its own chunk's places."""
+    """The arrays of one pass, shared by all workers: each writes only to the indices of its own chunk."""
 
     def __init__(self, source: EncodedImages, images: np.ndarray, finder: RangeFinder, max_pixels: int | None) -> None:
         n = len(source)
@@ -274,12 +273,12 @@ class _Pass:
             self.all_grey = False
 
     def fix_ranges(self) -> None:
-        """Decide the ranges once all images were seen."""
+        """Fix the value ranges once all images have been seen."""
         self.outshone = self.finder.outshone()
         self.finder = RangeFinder(self.finder.ranges())
 
     def with_older_range(self) -> list[range]:
-        """The images whose values were mapped before the range of the dataset was known."""
+        """Return the images whose values were mapped before the dataset's range was known."""
         ranges = self.finder.ranges()
         older = [index for index, (dtype, used, _) in self.deep.items() if used != ranges.of(np.empty(0, dtype))]
         return [range(index, index + 1) for index in sorted(older)]
@@ -306,7 +305,7 @@ class _Pass:
 
     def _leave_out(self, index: int, reason: str) -> None:
         self.unreadable[index] = reason
-        self.images[index] = 0  # what it was if its file changed before it was decoded again
+        self.images[index] = 0  # drop earlier pixels if its file changed before it was decoded again
         self.image_sha256[index] = ""
         self.sizes[index] = 0
         self.deep.pop(index, None)

@@ -1,4 +1,4 @@
-"""The encoded images of a dataset, read from Arrow or from their own files, never all at once."""
+"""Read encoded images from Arrow or from their own files, a few at a time."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     import datasets
 
 LARGEST_FILE = 1 << 30
-"""Bytes; an encoded image that is larger is not read."""
+"""Maximum size of an encoded image in bytes; larger ones are not read."""
 
 _ARCHIVE = "zip://"
 
 
 class FileImages:
-    """Image files below one folder; safe to read from several threads."""
+    """Image files below one folder; thread-safe."""
 
     def __init__(self, root: Path, paths: Sequence[str]) -> None:
-        """Hold paths without opening them.
+        """Store the paths without opening them.
 
         Args:
             root: the folder.
-            paths: n paths below it, with forward slashes.
+            paths: n paths relative to it, with forward slashes.
         """
         self._root = os.fspath(root)
         self._paths = paths
@@ -42,20 +42,20 @@ class FileImages:
         return len(self._paths)
 
     def read(self, indices: range) -> Iterator[EncodedImage]:
-        """The files at these indices, in order, read one by one as the caller goes on."""
+        """Yield the files at these indices, in order, each read on demand."""
         for index in indices:
             yield read_image_file(os.path.join(self._root, self._paths[index]), self._paths[index])
 
 
 def read_image_file(place: str | os.PathLike[str], shown: str) -> EncodedImage:
-    """Read one file; what is no regular file, too large or unreadable becomes a reason.
+    """Return one image file; if it is not a regular file, too large or unreadable, `problem` says so.
 
     Args:
         place: the file.
-        shown: its path as results name it.
+        shown: its path in results.
     """
     try:
-        descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe would block
+        descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # do not wait on pipes
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -74,7 +74,7 @@ def read_image_file(place: str | os.PathLike[str], shown: str) -> EncodedImage:
 
 
 def _read(descriptor: int, size: int) -> bytes:
-    """The first `size` bytes of an open file, or all that there are."""
+    """Return the first `size` bytes of an open file, or fewer if it is shorter."""
     content = os.read(descriptor, size)
     while len(content) < size and (more := os.read(descriptor, size - len(content))):
         content += more
@@ -82,17 +82,17 @@ def _read(descriptor: int, size: int) -> bytes:
 
 
 class ArrowImages:
-    """Chosen rows of one column of a `datasets.Dataset`; safe to read from several threads."""
+    """Selected rows of one column of a `datasets.Dataset`; thread-safe."""
 
     def __init__(self, dataset: datasets.Dataset, column: str, *, rows: np.ndarray, folder: Path | None = None) -> None:
-        """Look at a column without reading it.
+        """Select a column without reading it.
 
         Args:
             dataset: the dataset.
-            column: its column of images: Image, struct of bytes and path, or binary.
+            column: its image column: Image, struct of bytes and path, or binary.
             rows: int64, (n,): the rows to read, increasing.
-            folder: the dataset's own folder: image files are read only from inside it and named relative to it; None:
-                the dataset was made in memory, and its files may be anywhere on this machine.
+            folder: the dataset folder: image files are read only if inside it, and named relative to it; None: the dataset
+                was made in memory, and its files may be anywhere on this machine.
         """
         images = dataset.select_columns([column])
         if len(rows) != len(dataset):
@@ -105,12 +105,12 @@ class ArrowImages:
         return len(self._images)
 
     def read(self, indices: range) -> Iterator[EncodedImage]:
-        """The images at these indices, in order; files are read one by one as the caller goes on."""
+        """Yield the images at these indices, in order, each file read on demand."""
         yield from read_images(self._images[indices.start : indices.stop].column(0), self._folder)
 
 
 def read_images(column: pa.Array | pa.ChunkedArray, folder: Path | None) -> Iterator[EncodedImage]:
-    """The encoded images in a column of Arrow; files that it names are read one by one as the caller goes on.
+    """Yield the encoded images of an Arrow column; files that it names are read on demand.
 
     Args:
         column: binary, or structs of `bytes` and `path`.
@@ -127,17 +127,17 @@ def read_images(column: pa.Array | pa.ChunkedArray, folder: Path | None) -> Iter
         elif isinstance(name := path.as_py(), str):
             yield _from_file(name, folder)
         else:
-            yield EncodedImage(b"", None, f"its path is of type {path.type}, not text")
+            yield EncodedImage(b"", None, f"its path has type {path.type}; expected text")
 
 
 def _from_file(path: str, folder: Path | None) -> EncodedImage:
     if folder is None and path.startswith(_ARCHIVE):
         return _from_archive(path)
     if "://" in path:
-        return EncodedImage(b"", path, "it is at an address, not in a file on this machine")
+        return EncodedImage(b"", path, "it is a URL, not a file on this machine")
     if folder is None:
         return read_image_file(path, path)
-    place = os.path.normpath(folder / path)  # an absolute path stays what it is
+    place = os.path.normpath(folder / path)  # keeps an absolute path unchanged
     try:
         real_folder = os.path.realpath(folder)
         real_parent = os.path.realpath(os.path.dirname(place) if place != os.fspath(folder) else place)
@@ -145,21 +145,21 @@ def _from_file(path: str, folder: Path | None) -> EncodedImage:
     except (OSError, ValueError) as error:  # too long, or with a null character
         return EncodedImage(b"", path, f"the file cannot be read ({getattr(error, 'strerror', None) or error})")
     if not is_inside:
-        return EncodedImage(b"", path, "the file is outside the folder of the dataset, from which alone files are read")
+        return EncodedImage(b"", path, "the file is outside the dataset folder; only files inside it are read")
     return read_image_file(place, _relative_to(place, folder))
 
 
 def _from_archive(path: str) -> EncodedImage:
-    """A member of a local zip file, as the datasets library names it: zip://MEMBER::ARCHIVE."""
+    """Return a member of a local zip file, named as in the datasets library: zip://MEMBER::ARCHIVE."""
     member, _, archive = path.removeprefix(_ARCHIVE).partition("::")
     if "://" in archive or "::" in archive:
-        return EncodedImage(b"", path, "it is at an address, not in a file on this machine")
+        return EncodedImage(b"", path, "it is a URL, not a file on this machine")
     try:
         if not os.path.isfile(archive):
-            return EncodedImage(b"", path, "the file cannot be read (there is no such archive)")
+            return EncodedImage(b"", path, "the file cannot be read (the archive does not exist)")
         with zipfile.ZipFile(archive) as file:
             if file.getinfo(member).file_size > LARGEST_FILE:
-                return EncodedImage(b"", path, "the file has more than 1 GB")
+                return EncodedImage(b"", path, "the file is larger than the limit of 1 GB")
             return EncodedImage(file.read(member), path)
     except (OSError, ValueError, LookupError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         return EncodedImage(b"", path, f"the file cannot be read ({error})")

@@ -38,9 +38,9 @@ class OpenedFolder:
 
     Attributes:
         splits: name -> its tables.
-        has_split_names: False: the name "train" is ours.
-        config_name: configuration that was chosen; None: there are none.
-        aliases: other names of splits -> their names.
+        has_split_names: False: the folder names no splits; "train" is a default.
+        config_name: selected configuration; None: there are none.
+        aliases: alternative split name -> split name.
         left_out: files that no split reads, and why; None: the files were not listed.
         notes: what a user should know, one line each.
     """
@@ -54,18 +54,18 @@ class OpenedFolder:
 
 
 def open_folder(root: Path, *, name: str, config_name: str | None, options: FolderOptions, bars: bool = False) -> OpenedFolder:
-    """Find out what a folder holds, and open it. Only files inside it are read, and no address is asked.
+    """Detect what a folder contains, and open it. Only files inside it are read, and nothing is downloaded.
 
     Args:
         root: the folder.
-        name: what messages call it.
+        name: name of the folder in messages.
         config_name: configuration of a folder of tables.
-        options: of a folder of images.
-        bars: show the progress bars of the datasets library where it reads the folder.
+        options: options for an image folder.
+        bars: show the progress bars of the datasets library if it reads the folder.
 
     Raises:
-        DatasetError: it holds nothing that can be audited, or cannot be read.
-        UsageError: an option does not go with what it holds.
+        DatasetError: it contains nothing to audit, or cannot be read.
+        UsageError: an option does not fit its content.
     """
     if ((root / _STATE).is_file() and (root / _INFO).is_file()) or (root / _DICT).is_file():
         _refuse(options, config_name, "a save_to_disk folder")
@@ -102,7 +102,7 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
 
 
 def _look_into_tables(root: Path, files: FolderFiles) -> tuple[dict[Parts, Table], DatasetError | None]:
-    """The tables with a column of images, and the first error of those that cannot be read."""
+    """Return the tables with an image column, and the first error among those that cannot be read."""
     tables, broken = {}, None
     for parts in files.tables:
         try:
@@ -116,7 +116,7 @@ def _look_into_tables(root: Path, files: FolderFiles) -> tuple[dict[Parts, Table
 
 
 def _holds_other_bytes(table: Table, column: str) -> bool:
-    """Whether a column of plain bytes begins with something other than an image, such as features."""
+    """Return whether a column of plain bytes starts with something other than an image, such as features."""
     if not isinstance(table.types[column], ValueType) or not len(table):
         return False
     (first,) = table.images(column, np.array([0])).read(range(1))
@@ -136,7 +136,7 @@ def _open_tables(root: Path, files: FolderFiles, tables: Mapping[Parts, Table], 
 
 
 def _open_saved(root: Path, name: str) -> OpenedFolder:
-    """A folder of `save_to_disk`; it may name only files of its own."""
+    """Open a `save_to_disk` folder; it may only name files inside itself."""
     if (root / _DICT).is_file():
         splits = _read_json(root / _DICT, name).get("splits")
         if not isinstance(splits, list) or not splits:
@@ -147,11 +147,11 @@ def _open_saved(root: Path, name: str) -> OpenedFolder:
 
 
 def _load_saved(root: Path, split: str, name: str) -> tuple[ArrowTable, str | None]:
-    """The rows of one saved dataset, and the name of the split that it was."""
+    """Return the rows of one saved dataset, and the split name it was saved with."""
     state = _read_json(root / split / _STATE, name)
     files = _listed_files(state, name)
     if state.get("_indices_data_files"):
-        raise DatasetError(f"{name} was saved by an old release of the datasets library; load it with that, and save it again.")
+        raise DatasetError(f"{name} was saved by an old release of the datasets library; load and save it with that release.")
     paths = [os.path.join(split, file) for file in files]
     real_root = os.path.realpath(root)
     for path in paths:
@@ -162,7 +162,7 @@ def _load_saved(root: Path, split: str, name: str) -> tuple[ArrowTable, str | No
 
 
 def _listed_files(state: Mapping[str, Any], name: str) -> list[str]:
-    """The names of a saved dataset's files, which lie in its own folder."""
+    """Return the file names that a saved dataset lists; they must be inside its own folder."""
     listed = state.get("_data_files")
     if not isinstance(listed, list) or not listed:
         raise DatasetError(f"{name} cannot be read as a saved dataset: its {_STATE} lists no files.")
@@ -176,12 +176,12 @@ def _own_name(entry: Any, name: str) -> str:
 
 
 def _without_stale_arrow(root: Path, files: FolderFiles, name: str) -> FolderFiles:
-    """Leave out what the datasets library has put beside its data: caches of `map`, and files of an older save.
+    """Return the files without those the datasets library left beside its data: `map` caches and files of an older save.
 
-    A folder of `save_to_disk` lists its own files, and holds those of an overwritten dataset too.
+    A `save_to_disk` folder lists its own files, but may also contain those of an overwritten dataset.
 
     Raises:
-        DatasetError: a saved dataset lacks one of its files.
+        DatasetError: a file of a saved dataset is missing.
     """
     stale: dict[Parts, str] = {}
     by_folder: dict[Parts, dict[str, Parts]] = {}
@@ -194,7 +194,7 @@ def _without_stale_arrow(root: Path, files: FolderFiles, name: str) -> FolderFil
             own = _listed_files(_read_json(state, name), name)
             if missing := [file for file in own if file not in inside]:
                 raise DatasetError(
-                    f"{name} cannot be read: {'/'.join((*folder, missing[0]))} is missing, which its {_STATE} lists."
+                    f"{name} cannot be read: {'/'.join((*folder, missing[0]))} is listed in its {_STATE}, but is missing."
                 )
             stale |= {parts: f"not in {_STATE} of its folder" for file, parts in inside.items() if file not in own}
         stale |= {parts: "cache of the datasets library" for file, parts in inside.items() if file.startswith("cache-")}
@@ -227,7 +227,7 @@ def _open_webdataset(root: Path, files: FolderFiles, tars: list[Parts], name: st
 
 
 def _are_more(files: FolderFiles, tables: Mapping[Parts, Table]) -> bool:
-    """Whether images in class folders are the dataset, rather than a few beside tables of images: whichever are more."""
+    """Return whether the dataset is the images in class folders rather than the tables of images: whichever has more."""
     folders = {parts[:-1] for parts in files.images if len(parts) > 1}
     return len(folders) > 1 and len(files.images) > sum(map(len, tables.values()))
 
@@ -241,19 +241,19 @@ def _refuse(options: FolderOptions, config_name: str | None, kind: str) -> None:
 def _nothing(name: str, files: FolderFiles, tree: FoundTree) -> str:
     if idx := [file.path for file in tree.files if _IDX.search(file.parts[-1])]:
         return (
-            f"{name} holds files in the format of MNIST ({shorten(idx)}), which is not read; from Python give the object of "
-            "torchvision.datasets.MNIST, FashionMNIST or the like."
+            f"{name} holds files in MNIST format ({shorten(idx)}), which is not read; from Python, pass a "
+            "torchvision.datasets.MNIST, FashionMNIST or similar object."
         )
     if files.archives:
         return f"{name} holds {describe_archives(['/'.join(parts) for parts in files.archives])}."
     if files.tables:
         tables = shorten("/".join(parts) for parts in files.tables)
-        return f"{name} holds tables without a column of images ({tables}); expected images as bytes, or a folder of image files."
+        return f"{name} holds tables without an image column ({tables}); expected images as bytes, or a folder of image files."
     unreadable = sorted({file.reason for file in files.others if file.looks_like_image or file.path.endswith(TABLE_ENDINGS)})
     hint = f" ({'; '.join(unreadable)})" if unreadable else ""
     endings = list_endings(tree.files)
-    only = f", only files of other kinds: {endings}" if endings else ""
+    only = f", only other files: {endings}" if endings else ""
     return (
-        f"{name} holds no images that can be read and no parquet files{only}{hint}; expected parquet files, or images in one "
-        "folder for each class."
+        f"{name} holds no readable images and no parquet files{only}{hint}; expected parquet files, or images in one "
+        "folder per class."
     )

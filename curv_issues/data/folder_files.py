@@ -1,4 +1,4 @@
-"""Sort the files of a folder by what they are: images, tables, archives, and what is left out and why."""
+"""Sort the files of a folder into images, tables, archives and files left out."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ METADATA = "table of labels"
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """The files of a folder, each in one of these lists.
+    """The files of a folder, each in exactly one list.
 
     Attributes:
-        images: parts of what the decoder reads.
-        tables: parts of parquet and Arrow files.
-        metadata: parts of metadata.csv and the like.
-        archives: parts of archives, which are not unpacked.
-        others: what is left out whatever the folder is read as.
+        images: path parts of files that can be decoded.
+        tables: path parts of parquet and Arrow files.
+        metadata: path parts of metadata.csv and similar tables.
+        archives: path parts of archives, which are not unpacked.
+        others: files that are always left out, whatever the folder contains.
     """
 
     images: list[Parts]
@@ -36,7 +36,7 @@ class FolderFiles:
 
 
 def sort_files(tree: FoundTree) -> FolderFiles:
-    """Sort files by their endings; by their first bytes where the ending is not one of an image."""
+    """Return the files sorted by extension; without an image extension, by their first bytes."""
     found = FolderFiles([], [], [], [], [])
     root = os.fspath(tree.root)
     for file in tree.files:
@@ -64,22 +64,22 @@ def sort_files(tree: FoundTree) -> FolderFiles:
 
 
 def _may_matter(refused: str, ending: str) -> bool:
-    """Whether what is passed over may be images; a link that is broken or another user's may stand for a whole class folder."""
+    """Return whether a skipped file or link may be images; a broken or foreign link may replace a whole class folder."""
     return refused != HIDDEN and (refused in (BROKEN_LINK, FOREIGN_LINK) or ending in IMAGE_ENDINGS)
 
 
 def left_out_tables(files: FolderFiles) -> list[LeftOut]:
-    """The tables of a folder that is read as images."""
+    """Return the tables of a folder that is read as images."""
     return [LeftOut("/".join(parts), f"not an image ({os.path.splitext(parts[-1])[1].lower()})") for parts in files.tables]
 
 
 def left_out_archives(files: FolderFiles) -> list[LeftOut]:
-    """The archives of any folder."""
+    """Return the archives of any folder."""
     return [LeftOut("/".join(parts), ARCHIVE) for parts in files.archives]
 
 
 def left_out_metadata(files: FolderFiles) -> list[LeftOut]:
-    """The metadata tables of any folder."""
+    """Return the metadata tables of any folder."""
     return [LeftOut("/".join(parts), METADATA) for parts in files.metadata]
 
 
@@ -96,4 +96,4 @@ def _left_out(path: str, ending: str, unsupported: str | None) -> LeftOut:
     before = os.path.splitext(os.path.splitext(path)[0])[1].lower()
     if before in IMAGE_ENDINGS:
         return LeftOut(path, f"side file of an image ({before}{ending})")
-    return LeftOut(path, f"not an image ({ending or 'no ending'})")
+    return LeftOut(path, f"not an image ({ending or 'no extension'})")

@@ -1,4 +1,4 @@
-"""The labels of images in a folder: from a table beside them, or from the names of their folders."""
+"""Labels of images in a folder, from a table beside them or from folder names."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NOT_IN_TABLE = "not in the table of labels"
 
 @dataclass(frozen=True)
 class TableLabels:
-    """What tables say of images.
+    """Labels of images from tables.
 
     Attributes:
-        values: path of an image -> its label, None where the cell is empty; images that no table lists are missing.
-        column: name of the column of the labels.
-        origin: where the labels come from, for people.
+        values: image path -> label, None for an empty cell; images missing from all tables are absent.
+        column: name of the label column.
+        origin: source of the labels, for people.
         notes: what a user should know, one line each.
     """
 
@@ -43,13 +43,13 @@ def labels_of_table(
 
     Args:
         table: the table.
-        paths: of all images, below the root, with forward slashes.
-        root: the dataset's folder.
-        file_column: column of the file names; None: found.
-        label_column: column of the labels; None: found.
+        paths: paths of all images, relative to the root, with forward slashes.
+        root: the dataset folder.
+        file_column: column of file names; None: detected.
+        label_column: label column; None: detected.
 
     Raises:
-        DatasetError: a column is missing or not clear, no image is matched, or an image has two labels.
+        DatasetError: a column is missing or ambiguous, no image matches, or an image has two labels.
     """
     matched = match_rows(table, paths, root=root, file_column=file_column, label_column=label_column)
     labels = labels_of_images(table, matched)
@@ -64,21 +64,21 @@ def labels_of_table(
 def labels_of_metadata(
     metadata: Sequence[Parts], paths: Sequence[str], *, root: Path, file_column: str | None, label_column: str | None, alone: bool
 ) -> TableLabels | None:
-    """Match the metadata tables of a folder with the images in and below the folder of each.
+    """Match each metadata table of a folder with the images in and below the table's folder.
 
     Args:
-        metadata: parts of the tables.
-        paths: of all images.
-        root: the dataset's folder.
-        file_column: column of the file names; None: found.
-        label_column: column of the labels; None: one whose name says so.
-        alone: whether the folders name no classes, so that the only other column of a table may be taken.
+        metadata: path parts of the tables.
+        paths: paths of all images.
+        root: the dataset folder.
+        file_column: column of file names; None: detected.
+        label_column: label column; None: one with a label name.
+        alone: the folders name no classes, so the only other column of a table may be used.
 
     Returns:
-        The labels; None if no table has a column of labels.
+        The labels; None if no table has a label column.
 
     Raises:
-        DatasetError: a table cannot be read, its columns are not clear, it matches no image, or two tables contradict each other.
+        DatasetError: a table cannot be read, its columns are ambiguous, it matches no image, or two tables contradict each other.
     """
     values: dict[str, Any] = {}
     columns: list[str] = []
@@ -107,10 +107,10 @@ def labels_of_metadata(
         return None
     if len(set(columns)) > 1:
         raise DatasetError(
-            f"{shorten(names)} name their labels differently ({', '.join(dict.fromkeys(columns))}); give them the same column, or "
-            "all labels in one table with --labels FILE (labels=...)."
+            f"The label columns of {shorten(names)} have different names ({', '.join(dict.fromkeys(columns))}); rename them to one "
+            "name, or pass one table with all labels: --labels FILE (labels=...)."
         )
-    # Integers of one table, text of another. Within JSON and parquet, text and numbers are different labels.
+    # One table may have integers and another text. Within JSON and parquet, text and numbers are different labels.
     if len(kinds) < 2 and {str, int} <= {type(value) for value in values.values()}:
         values = {path: None if value is None else str(value) for path, value in values.items()}
     return TableLabels(values, columns[0], f"column {columns[0]!r} of {shorten(names, 3)}", notes)
@@ -120,8 +120,8 @@ def _check_agreement(known: Mapping[str, Any], found: Mapping[str, Any], names: 
     for path, label in found.items():
         if path in known and str(known[path]) != str(label):
             raise DatasetError(
-                f"{names[-1]} contradicts {shorten(names[:-1])}: the label of {path} is {label!r} in it, {known[path]!r} before; "
-                "remove one, or name the right table with --labels FILE (labels=...)."
+                f"{names[-1]} contradicts {shorten(names[:-1])}: it labels {path} as {label!r}, not as {known[path]!r}; "
+                "remove one table, or choose one with --labels FILE (labels=...)."
             )
 
 
@@ -132,12 +132,12 @@ def _notes(table: LabelTable, matched: Matched) -> list[str]:
     if addresses is not None:
         notes.append(f"{addresses}, so these rows have no image.")
     if matched.mode.startswith(("paths below", "file names")):
-        notes.append(f"The images of {name} were found by {matched.mode} (column {matched.file_column!r}).")
+        notes.append(f"Images were matched with {name} by {matched.mode} (column {matched.file_column!r}).")
     unused = columns_not_used(table, matched.file_column)
     if unused:
         notes.append(
-            f"The images of {name} were found by column {matched.file_column!r}, since column {unused[0]!r} names fewer of them; "
-            "if that is wrong, choose with --file-column (file_column)."
+            f"Images were matched with {name} by column {matched.file_column!r}, because column {unused[0]!r} matches fewer of "
+            "them; if that is wrong, choose a column with --file-column (file_column)."
         )
     if matched.rows_without_image:
         rows = matched.rows_without_image

@@ -1,7 +1,7 @@
-"""How a folder of images is laid out: which folders are splits, and which are classes. No file is opened.
+"""Layout of an image folder: which folders are splits and which are classes. No file is opened.
 
-The rule. Top-level folders called train, val, test or the like are splits if all top-level folders with images are called
-so; beside class folders, such a name is a class. The class of an image is the topmost folder below its split.
+Top-level folders named train, val, test and so on are splits if all top-level folders with images have such names; beside
+class folders, such a folder is a class. The class of an image is the topmost folder below its split.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ NO_CLASS_FOLDER = "not in a class folder"
 
 @dataclass(frozen=True)
 class Layout:
-    """The splits of a folder of images.
+    """The splits of an image folder.
 
     Attributes:
-        base: parts of the folder that holds the splits or classes; () is the root itself.
-        splits: name of each split -> parts of its images; one without a name is called "train".
-        has_split_names: False: the name "train" is ours.
-        aliases: other names that a split goes by, in lower case -> its name.
-        left_out: parts of images in no split -> why.
-        notes: what a user should know of the choices, one line each.
-        depth: number of folders above the class folders: the base, and the split where there is one.
+        base: path parts of the folder that holds the splits or classes; () is the root.
+        splits: split name -> path parts of its images; an unnamed split is called "train".
+        has_split_names: False: the folder names no splits; "train" is a default.
+        aliases: alternative split name in lower case -> split name.
+        left_out: path parts of images in no split -> reason.
+        notes: what a user should know about the choices, one line each.
+        depth: number of folders above the class folders: the base, and the split if there is one.
     """
 
     base: Parts
@@ -46,13 +46,13 @@ class Layout:
 
 
 class ClassesOfSplit(NamedTuple):
-    """The classes that folder names give to the images of one split.
+    """The classes of one split, named by folders.
 
     Attributes:
-        images: parts of the images that lie in a class folder.
-        labels: index of the class of each.
-        names: the class names, sorted.
-        outside: parts of the images that lie in none.
+        images: path parts of the images in a class folder.
+        labels: class index of each of these images.
+        names: class names, sorted.
+        outside: path parts of the images outside all class folders.
         deeper: names of folders below the class folders, sorted.
     """
 
@@ -67,12 +67,12 @@ def find_layout(images: Sequence[Parts], *, root_name: str, splits: bool | None 
     """Find the splits of a folder.
 
     Args:
-        images: parts of all images, sorted, at least one.
-        root_name: name of the folder, which an unpacked archive often holds once more.
-        splits: whether top-level folders with the names of splits are splits; None: by the rule.
+        images: path parts of all images, sorted, at least one.
+        root_name: name of the folder; an unpacked archive often repeats it inside.
+        splits: whether top-level folders with split names are splits; None: by the rule above.
 
     Raises:
-        UsageError: `splits` is True, and no folder has such a name.
+        UsageError: `splits` is True and no folder has a split name.
     """
     base, notes = _unwrap(images, root_name)
     level = len(base)
@@ -86,21 +86,21 @@ def find_layout(images: Sequence[Parts], *, root_name: str, splits: bool | None 
     others = [name for name in top if name.lower() not in SPLIT_NAMES]
     if splits and not named:
         raise UsageError(
-            f"--splits (splits=True) needs folders called {', '.join(SPLIT_NAMES)}; "
+            f"--splits (splits=True) needs folders named {', '.join(SPLIT_NAMES)}; "
             f"{'there are ' + shorten(top) if top else 'there are no folders with images'}."
         )
     if not named or splits is False or (splits is None and others and not _are_splits(top, named, others, level)):
         if named and splits is None:
             notes.append(
-                f"Not read as splits: {shorten(named)}, because of the folders beside ({shorten(others)}); if they are splits, "
-                "use --splits."
+                f"These folders are read as classes, not as splits, because of other folders beside them ({shorten(others)}): "
+                f"{shorten(named)}; if they are splits, use --splits."
             )
         return Layout(base, {"train": inside}, False, level, left_out=outside, notes=tuple(notes))
 
     names = _name_splits(named)
     usual = [SPLIT_NAMES[name.lower()] for name in named]
     if own := [name for name, split in zip(named, usual, strict=True) if usual.count(split) > 1]:
-        notes.append(f"Several folders stand for one split; each is a split of its own: {shorten(own)}.")
+        notes.append(f"Several folders have names for the same split; each is read as its own split: {shorten(own)}.")
     beside = [parts for parts in inside if len(parts) > level + 1 and parts[level] in others]
     outside |= dict.fromkeys((parts for parts in inside if len(parts) == level + 1), NO_CLASS_FOLDER)
     if others:
@@ -120,15 +120,15 @@ def find_layout(images: Sequence[Parts], *, root_name: str, splits: bool | None 
 
 
 def find_classes(images: Sequence[Parts], *, depth: int, class_level: int) -> ClassesOfSplit:
-    """Give each image of a split the class that its folder names.
+    """Return the classes of a split, named by folders.
 
     Args:
-        images: parts of the images.
+        images: path parts of the images.
         depth: number of folders above the class folders; see `Layout`.
-        class_level: which folder below the split is the class, 1 for the topmost.
+        class_level: which folder below the split is the class; 1 is the topmost.
 
     Raises:
-        DatasetError: a class folder has a name that is not UTF-8 text.
+        DatasetError: the name of a class folder is not UTF-8 text.
     """
     place = depth + class_level - 1
     inside = [parts for parts in images if len(parts) > place + 1]
@@ -149,7 +149,7 @@ def find_classes(images: Sequence[Parts], *, depth: int, class_level: int) -> Cl
 
 
 def _unwrap(images: Sequence[Parts], root_name: str) -> tuple[Parts, list[str]]:
-    """Go down into a folder such as `images` that alone holds all class or split folders, as many archives have one."""
+    """Return the parts of a wrapper folder such as `images` that contains all others, as in many archives, and a note on it."""
     base: Parts = ()
     for _ in range(_DEEPEST_WRAPPER):
         level = len(base)
@@ -159,14 +159,14 @@ def _unwrap(images: Sequence[Parts], root_name: str) -> tuple[Parts, list[str]]:
         if not below or not (only.lower() in WRAPPERS or only == root_name):
             break
         base = (*base, only)
-    notes = [f"{'/'.join(base)} is the only folder with images; the folders in it are taken as classes or splits."] if base else []
+    notes = [f"{'/'.join(base)} is the only folder with images; its subfolders are read as classes or splits."] if base else []
     return base, notes
 
 
 def _are_splits(top: dict[str, list[Parts]], named: list[str], others: list[str], level: int) -> bool:
-    """Whether folders with the names of splits are splits though other folders are beside them.
+    """Return whether folders with split names are splits although other folders are beside them.
 
-    They are if two of them hold class folders, or one does and the names of the others say no class.
+    They are if two splits contain class folders, or one does and the other folders have no class names.
     """
 
     def holds_classes(name: str) -> bool:
@@ -177,7 +177,7 @@ def _are_splits(top: dict[str, list[Parts]], named: list[str], others: list[str]
 
 
 def _name_splits(folders: Sequence[str]) -> dict[str, str]:
-    """Folder -> name of its split: train, validation or test, unless two folders would share it."""
+    """Return folder -> split name: train, validation or test, unless two folders would share it."""
     usual = {folder: SPLIT_NAMES[folder.lower()] for folder in folders}
     shared = {name for name in usual.values() if list(usual.values()).count(name) > 1}
     return {folder: folder if name in shared else name for folder, name in usual.items()}

@@ -1,4 +1,4 @@
-"""What the names of folders say: a split, a kind of files, or a class."""
+"""Tell from folder names whether they mean a split, a kind of file, or a class."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""Name of a folder or file in lower case -> what the split is called."""
+"""Folder or file name in lower case -> split name."""
 
 WRAPPERS = frozenset({"images", "image", "imgs", "img", "data", "dataset", "photos", "jpg", "jpeg", "png"})
-"""Names in lower case of a folder that alone holds a whole dataset."""
+"""Lower-case names of a folder that wraps a whole dataset."""
 
 _KINDS_OF_FILES = """
     annotation annotations batch chunk depth devset docs example examples extra fold folds ground groundtruth gt hq hr input
@@ -33,21 +33,21 @@ _NO_CLASS = frozenset([*SPLIT_NAMES, *WRAPPERS, *_KINDS_OF_FILES.split(), *_CLAS
 
 
 def say_no_class(names: Iterable[str]) -> bool:
-    """Return whether names of folders say the kind of files or the split and nothing else: images, masks, train_images, test1."""
+    """Return whether all these folder names mean a file kind or a split only: images, masks, train_images, test1."""
     found = [words_of(name) for name in names]
     are_numbered = len({tuple(words) for words in found}) == 1 and found[0][-1:] in [[word] for word in _CLASS]  # class_0, class_1
     return not are_numbered and all(words and _NO_CLASS.issuperset(words) for words in found)
 
 
 def differ_by_split_only(names: Iterable[str]) -> bool:
-    """Return whether all names of folders hold a split or a part, and two differ by nothing else: cars_train, cars_test."""
+    """Return whether all folder names contain a split or part, and two differ in nothing else: cars_train, cars_test."""
     found = [_without_split(name) for name in names]
     rests = [rest for rest, _ in found]
     return all(rest and split for rest, split in found) and len(set(rests)) < len(rests)
 
 
 def _without_split(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The words and numbers of a name, and those that say a split or a part: cars_part_2 is (cars), (part, 2)."""
+    """Return the words and numbers of a name, without and with split or part: cars_part_2 is (cars), (part, 2)."""
     words = re.findall(r"[^\W\d_]+|\d+", re.sub(_NEW_WORD, " ", name).lower())
     is_part = [word in _PARTS for word in words]
     if len(words) > 1 and words[-1].isdigit() and is_part[-2]:

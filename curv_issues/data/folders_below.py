@@ -1,4 +1,4 @@
-"""What lies below the folders that are taken as classes: a dataset of its own with splits, or the real classes."""
+"""Check the folders below class folders: they may be a dataset with splits, or the real classes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from curv_issues.data.folder_names import SPLIT_NAMES, say_no_class
 
 
 class OnlyFolder(NamedTuple):
-    """The folder that all images lie in.
+    """The folder that contains all images.
 
     Attributes:
-        path: below the folders above the classes, with forward slashes.
+        path: relative to the parent of the class folders, with forward slashes.
         depth: number of folders in that path.
-        folders: the folders in it, sorted; there are none or several.
-        dataset: parts of a folder of splits, at or above that path and below the root; None: there is none.
+        folders: its subfolders, sorted; none or several.
+        dataset: parts of a folder of splits, at or above that path and below the root; None if there is none.
     """
 
     path: str
@@ -28,12 +28,12 @@ class OnlyFolder(NamedTuple):
 
 
 def find_only_folder(layout: Layout, *, level: int, splits: bool | None) -> OnlyFolder:
-    """Go down from a single class folder as long as there is one folder only, or to a folder of splits.
+    """Descend from a single class folder while there is only one subfolder, or until a folder of splits.
 
     Args:
-        layout: of a folder whose images lie in one class folder.
-        level: of the class folders.
-        splits: the option: False finds no folder of splits.
+        layout: layout of a folder with all images in one class folder.
+        level: level of the class folders.
+        splits: option of the user; False: do not search for splits.
     """
     above = layout.depth + level - 1
     images = [parts for images in layout.splits.values() for parts in images if len(parts) > above + 1]
@@ -52,13 +52,13 @@ def find_only_folder(layout: Layout, *, level: int, splits: bool | None) -> Only
 
 
 def note_folders_below(classes: ClassesOfSplit, *, name: str, depth: int, level: int) -> list[str]:
-    """Return a note on the folders in class folders, which may be the real classes, or splits.
+    """Return a note on subfolders of class folders, which may be the real classes, or splits.
 
     Args:
-        classes: of one split.
-        name: what messages call the dataset.
+        classes: classes of one split.
+        name: name of the dataset in messages.
         depth: number of folders above the class folders of level 1.
-        level: of the class folders.
+        level: level of the class folders.
     """
     if not classes.deeper:
         return []
@@ -66,27 +66,27 @@ def note_folders_below(classes: ClassesOfSplit, *, name: str, depth: int, level:
     start = f"The classes are the folders at level {level} ({shorten(classes.names)});"
     if not _are_splits(classes.deeper):
         deeper, below = classes.deeper, level + 1
-        while deeper and say_no_class(deeper):  # such as images
+        while deeper and say_no_class(deeper):  # for example "images"
             below += 1
             deeper = tuple(sorted({parts[depth + below - 1] for parts in classes.images if len(parts) > depth + below}))
         if not deeper:
             kinds = f"{start} the images of all folders in them ({shorten(classes.deeper)}) are audited together."
             is_mixed = any(len(parts) == place + 2 for parts in classes.images)
             return [kinds] if is_mixed or len(classes.deeper) > 1 else []
-        return [f"{start} there are folders in them ({shorten(deeper)}): use --class-level {below} if those are the classes."]
+        return [f"{start} they have subfolders ({shorten(deeper)}): use --class-level {below} if those are the classes."]
     holders = {parts[: place + 1] for parts in classes.images if len(parts) > place + 2}
-    start += f" folders in them are called like splits ({shorten(classes.deeper)}), and are not read as splits:"
+    start += f" subfolders with split names ({shorten(classes.deeper)}) are not read as splits:"
     if len(holders) == 1:
         (holder,) = holders
         return [f"{start} if {holder[-1]} is the dataset, audit {os.path.join(name, *holder)}."]
-    return [f"{start} the images of all of them are audited together."]
+    return [f"{start} all their images are audited together."]
 
 
 def note_split_names(names: Sequence[str], *, level: int, splits: bool | None) -> list[str]:
-    """Return a note on classes of a level below the first that are all called like splits; the option `splits` overrules it."""
+    """Return a note if all classes below level 1 have split names and the option `splits` is not set."""
     if level == 1 or splits is not None or not _are_splits(names):
         return []
-    start = f"The classes at level {level} are called like splits ({shorten(names)});"
+    start = f"The classes at level {level} have split names ({shorten(names)});"
     return [f"{start} if they are splits, audit the folder that holds them."]
 
 
@@ -95,6 +95,6 @@ def _has_splits(inside: Sequence[Parts]) -> bool:
 
 
 def _are_splits(names: Sequence[str]) -> bool:
-    """Whether all folders are called like splits, or several splits are among them."""
+    """Return whether all folders have split names, or several splits are among them."""
     named = [SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES]
     return len(named) == len(names) or len(set(named)) > 1

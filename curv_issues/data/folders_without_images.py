@@ -1,4 +1,4 @@
-"""Folders in which no file is an image that can be read, and what they hold instead."""
+"""Report folders without a readable image, and what they contain instead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOLDERS_OF_PROGRAMS = frozenset(
 
 
 def note_folders_without_images(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
-    """Return a note on the folders in which no image lies, at any depth; of folders in each other the outermost."""
+    """Return a note on folders without images at any depth; of nested ones, only the outermost."""
     used = {parts[:depth] for parts in images for depth in range(1, len(parts))}
     held: dict[Parts, list[FoundFile]] = {
         folder: [] for folder in tree.folders if folder not in used and (len(folder) == 1 or folder[:-1] in used)
@@ -30,11 +30,11 @@ def note_folders_without_images(tree: FoundTree, images: Sequence[Parts]) -> lis
             if file.parts[:depth] in held:
                 held[file.parts[:depth]].append(file)
     shown = (f"{'/'.join(folder)} ({list_endings(files) or 'no files'})" for folder, files in held.items())
-    return [f"No file in these folders is an image that can be read: {shorten(shown)}."]
+    return [f"These folders contain no readable image: {shorten(shown)}."]
 
 
 def note_hidden_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
-    """Return a note on folders with images beside those that are read, which only the dot before their name hides."""
+    """Return a note on folders with images that are skipped only because their names start with a dot."""
     levels = {len(parts) - 1 for parts in images}
     hidden = Counter(
         file.parts[:-1]
@@ -44,7 +44,7 @@ def note_hidden_folders(tree: FoundTree, images: Sequence[Parts]) -> list[str]:
     if not hidden:
         return []
     shown = (f"{'/'.join(folder)} ({counted(count, 'image')})" for folder, count in hidden.items())
-    return [f"Folders whose name begins with a dot are passed over: {shorten(shown)}; rename them if they are classes."]
+    return [f"Folders whose names start with a dot are skipped: {shorten(shown)}; rename them if they are classes."]
 
 
 def _is_dotted(parts: Parts) -> bool:
@@ -54,6 +54,6 @@ def _is_dotted(parts: Parts) -> bool:
 
 
 def list_endings(files: Iterable[FoundFile]) -> str:
-    """Return the endings of files for a message, the most frequent first; "" if there are none but hidden files."""
-    count = Counter(file.ending or "no ending" for file in files if file.refused != HIDDEN)
+    """Return the file extensions for a message, most frequent first; "" if there are only hidden files."""
+    count = Counter(file.ending or "no extension" for file in files if file.refused != HIDDEN)
     return shorten((ending for ending, _ in count.most_common()), _MOST_ENDINGS)

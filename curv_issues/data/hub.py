@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face Hub, loaded at one exact commit."""
+"""Load datasets of the Hugging Face Hub at one exact commit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class HubDataset:
     Attributes:
         splits: name -> rows.
         revision: the commit hash.
-        folder: where the files of the repository are in the cache.
+        folder: the repository's files in the cache.
     """
 
     splits: dict[str, datasets.Dataset]
@@ -31,21 +31,20 @@ class HubDataset:
 
 
 def open_hub_dataset(name: str, *, config_name: str | None = None, revision: str | None = None) -> HubDataset:
-    """Download a dataset, or take it from the cache.
+    """Return a dataset from the Hub or its cache.
 
-    HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are respected; offline the cached commit is taken.
+    HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are respected; offline, the cached commit is used.
 
     Args:
         name: Hub id, "name" or "org/name".
-        config_name: configuration; None: its default one.
+        config_name: configuration; None: the default one.
         revision: branch, tag or commit; None: the latest commit.
 
     Returns:
-        Its splits at the commit that the revision stands for.
+        The splits at the commit of the revision.
 
     Raises:
-        DatasetError: there is no such dataset, revision or configuration, it may not be read, or the Hub cannot be
-            reached.
+        DatasetError: the dataset, revision or configuration does not exist, access is denied, or the Hub cannot be reached.
         AuditError: the cache cannot be written.
     """
     with explain_errors(name):
@@ -53,7 +52,7 @@ def open_hub_dataset(name: str, *, config_name: str | None = None, revision: str
             info = huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=_TIMEOUT)
         except hub.OfflineModeIsEnabled:
             return _open_cached(name, config_name, revision)
-        # The prefix keeps local folders of the same name, and the library's own loaders ("csv"), out of the way.
+        # The prefix prevents a match with local folders of this name or with built-in loaders such as "csv".
         commit = str(info.sha)
         loaded = datasets.load_dataset(f"hf://datasets/{info.id}", name=config_name, revision=commit)
     return HubDataset(dict(loaded), commit, _repository_folder(info.id) / "snapshots" / commit)
@@ -66,7 +65,7 @@ def _open_cached(name: str, config_name: str | None, revision: str | None) -> Hu
 
 
 def _cached_commit(name: str, revision: str) -> str:
-    """The commit that a branch or tag pointed to when it was last downloaded; a commit stays what it is."""
+    """Return the commit that a branch or tag had when it was last downloaded; a commit is returned unchanged."""
     reference = _repository_folder(name) / "refs" / revision
     return reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
 

@@ -1,7 +1,7 @@
-"""Hub datasets that were loaded before, read from the cache of the datasets library without the Hub.
+"""Read Hub datasets from the cache of the datasets library, without the Hub.
 
-The library itself takes the copy that was made last, whatever revision is asked for; here the commit decides. It keeps a
-copy as CACHE/org___name/configuration/version/commit/*.arrow.
+The library itself uses the latest copy, whatever revision is requested; here the commit decides. Copies are stored as
+CACHE/org___name/configuration/version/commit/*.arrow.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def find_cached(name: str, *, config_name: str | None = None, commit: str | None = None) -> Path:
-    """The folder of a cached copy.
+    """Return the folder of a cached copy.
 
     Args:
-        name: Hub id; one without an owner ("mnist") stands for the only cached dataset of that name.
+        name: Hub id; without an owner ("mnist"), the only cached dataset of that name.
         config_name: configuration; None: the only one.
-        commit: commit hash; None: that of the copy made last.
+        commit: commit hash; None: that of the latest copy.
 
     Returns:
-        The folder of its Arrow files; its name is the commit hash.
+        The folder of its Arrow files, named by the commit hash.
 
     Raises:
         DatasetError: there is no copy, none of that commit or configuration, or several configurations.
@@ -34,14 +34,14 @@ def find_cached(name: str, *, config_name: str | None = None, commit: str | None
     copies = _list_copies(name)
     if not copies:
         raise DatasetError(
-            f"{name} is not in the Hugging Face cache, HF_HUB_OFFLINE is set, and no file or folder of that name is here."
+            f"{name} is not in the Hugging Face cache, HF_HUB_OFFLINE is set, and no local file or folder has that name."
         )
     newest = max(copies, key=lambda copy: copy.stat().st_mtime).name
     of_commit = [copy for copy in copies if copy.name == (commit or newest)]
     if not of_commit:
         raise DatasetError(
             f"The Hugging Face cache holds {name} at commit {', '.join(sorted({copy.name for copy in copies}))}, "
-            f"not at revision {commit!r}; unset HF_HUB_OFFLINE to load that one."
+            f"not at revision {commit!r}; unset HF_HUB_OFFLINE to download it."
         )
     by_config = {datasets.DatasetInfo.from_directory(str(copy)).config_name: copy for copy in of_commit}
     listed = ", ".join(sorted(map(str, by_config)))
@@ -55,7 +55,7 @@ def find_cached(name: str, *, config_name: str | None = None, commit: str | None
 
 
 def read_cached(folder: Path) -> dict[str, datasets.Dataset]:
-    """The splits of a cached copy, memory-mapped."""
+    """Return the splits of a cached copy, memory-mapped."""
     info = datasets.DatasetInfo.from_directory(str(folder))
     splits = {}
     for split in info.splits or {}:
@@ -66,7 +66,7 @@ def read_cached(folder: Path) -> dict[str, datasets.Dataset]:
 
 
 def cached_id(folder: Path) -> str:
-    """The Hub id of a cached copy."""
+    """Return the Hub id of a cached copy."""
     return folder.parents[2].name.replace("___", "/")
 
 

@@ -1,8 +1,8 @@
-"""One encoded image -> uint8 RGB pixels at native size, whatever the file is.
+"""Decode any encoded image to uint8 RGB pixels at native size.
 
-What every image goes through, in this order: its first frame is taken; its EXIF orientation is applied; more than 8 bits
-per channel are mapped to 8 with the range of the dataset (see `value_range.py`); transparency is composed on white; the
-rest (palette, CMYK, 1-bit, ...) becomes RGB. Images with more pixels than allowed are refused from their header.
+Every image goes through these steps, in order: take the first frame; apply the EXIF orientation; map more than 8 bits per
+channel to 8 with the dataset's value range (see `value_range.py`); compose transparency on white; convert everything else
+(palette, CMYK, 1-bit, ...) to RGB. Images above the pixel limit are rejected from their header.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from curv_issues.data.unread_types import RAW_REASON
 from curv_issues.data.value_range import ValueRanges, is_float, to_bytes
 from curv_issues.memory import total_memory
 
-_BYTES_PER_PIXEL = 8  # of memory while an image is decoded: Pillow's pixels (4) and a copy (3), and what it takes to shrink them
+_BYTES_PER_PIXEL = 8  # of memory to decode an image: Pillow's pixels (4), a copy (3), and what resizing needs
 _LARGEST_BY_DEFAULT = 64_000_000  # pixels
 _STRIP_PIXELS = 1 << 20  # pixels converted at a time
 
@@ -50,12 +50,12 @@ _pixel_limit_of_pillow: int | None = None
 
 
 class UnreadableImageError(Exception):
-    """An image cannot be decoded; its text is the reason, in a few words. Never leaves `curv_issues.data`."""
+    """An image cannot be decoded; the text is a short reason. It never leaves `curv_issues.data`."""
 
 
 @functools.cache
 def default_max_pixels() -> int:
-    """Return the default limit of pixels per image: 64 million, or fewer where an eighth of the memory holds fewer."""
+    """Return the default pixel limit per image: 64 million, or fewer if an eighth of the memory holds fewer."""
     memory = total_memory()
     return _LARGEST_BY_DEFAULT if memory is None else min(_LARGEST_BY_DEFAULT, memory // 8 // _BYTES_PER_PIXEL)
 
@@ -65,14 +65,14 @@ def decode_image(encoded: bytes, *, value_ranges: ValueRanges | None = None, max
 
     Args:
         encoded: the bytes of the file.
-        value_ranges: how more than 8 bits per channel become 8; None: from this image alone.
-        max_pixels: largest number of pixels that is decoded; None: the default of this machine.
+        value_ranges: value ranges that map more than 8 bits per channel to 8; None: from this image alone.
+        max_pixels: pixel limit; None: the default of this machine.
 
     Returns:
-        The image, mode RGB, at native size (after EXIF orientation).
+        The image in mode RGB at native size, with EXIF orientation applied.
 
     Raises:
-        UnreadableImageError: the bytes are none, not an image, cut off, or too many pixels.
+        UnreadableImageError: the bytes are empty, not an image or truncated, or there are too many pixels.
     """
     values = decode_values(encoded, max_pixels=max_pixels)
     if values.dtype != np.uint8:
@@ -83,19 +83,19 @@ def decode_image(encoded: bytes, *, value_ranges: ValueRanges | None = None, max
 def decode_values(
     encoded: bytes, *, max_pixels: int | None = None, reserve: Callable[[int], None] = lambda pixels: None
 ) -> np.ndarray:
-    """Decode one image, keeping the original values where they have more than 8 bits.
+    """Decode one image, keeping original values of more than 8 bits.
 
     Args:
         encoded: the bytes of the file.
-        max_pixels: largest number of pixels that is decoded; None: the default of this machine.
-        reserve: called with the number of pixels before they are decoded; may wait.
+        max_pixels: pixel limit; None: the default of this machine.
+        reserve: called with the number of pixels before decoding; may block.
 
     Returns:
         uint8, (h, w, 3): RGB pixels. Or uint16, int32 or float32, (h, w, c): original values; c = 1 grey, 2 grey and alpha,
         3 colour, 4 colour and alpha. See `to_rgb`.
 
     Raises:
-        UnreadableImageError: the bytes are none, not an image, cut off, or too many pixels; or no value is finite.
+        UnreadableImageError: the bytes are empty, not an image or truncated, there are too many pixels, or no value is finite.
     """
     if not encoded:
         raise UnreadableImageError("it is empty (0 bytes)")
@@ -108,7 +108,7 @@ def decode_values(
         raise
     except MemoryError as error:
         raise UnreadableImageError("it does not fit in memory") from error
-    except Exception as error:  # decoders raise anything on damaged files
+    except Exception as error:  # decoders raise anything for corrupt files
         raise UnreadableImageError(_describe(error, encoded)) from error
     if is_float(values) and not np.isfinite(values).any():
         raise UnreadableImageError("all its values are NaN or infinite")
@@ -129,12 +129,12 @@ def read_size(encoded: bytes) -> tuple[int, int]:
 
 
 def colours_of(values: np.ndarray) -> np.ndarray:
-    """Return values as of `decode_values` without their alpha channel."""
+    """Return values from `decode_values` without the alpha channel."""
     return values[..., :-1] if values.shape[2] in (2, 4) else values
 
 
 def to_rgb(values: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
-    """Map original values, as of `decode_values`, to uint8 RGB, (h, w, 3); transparency is composed on white."""
+    """Map values from `decode_values` to uint8 RGB, (h, w, 3), composing transparency on white."""
     pixels = to_bytes(colours_of(values), value_range)
     if values.shape[2] in (2, 4):
         pixels = _on_white(pixels, values[..., -1:])
@@ -143,14 +143,14 @@ def to_rgb(values: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
 
 @contextlib.contextmanager
 def _opened(encoded: bytes) -> Iterator[Image.Image]:
-    """The image with only its header read, however many pixels it has."""
+    """Open an image and read only its header, without a pixel limit."""
     with _without_pillow_limit(), Image.open(io.BytesIO(encoded), formats=_formats()) as image:
         yield image
 
 
 @contextlib.contextmanager
 def _without_pillow_limit() -> Iterator[None]:
-    """Lift Pillow's own limit of pixels, a global variable, while any thread is inside: `max_pixels` decides."""
+    """Lift Pillow's own pixel limit, a global variable, while any thread is inside: `max_pixels` decides."""
     global _pixel_limit_users, _pixel_limit_of_pillow
     with _pixel_limit_lock:
         if _pixel_limit_users == 0:
@@ -169,7 +169,7 @@ def _without_pillow_limit() -> Iterator[None]:
 def _formats() -> tuple[str, ...]:
     Image.init()
     if can_read_heif():
-        with contextlib.suppress(Exception):  # an installation that is broken: HEIC stays an unknown format
+        with contextlib.suppress(Exception):  # a broken installation: HEIC stays an unknown format
             importlib.import_module("pillow_heif").register_heif_opener()
     return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
 
@@ -178,8 +178,8 @@ def _describe(error: Exception, encoded: bytes) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         head = encoded[:HEAD_BYTES]
         if is_image_head(head):
-            return "its header is damaged or of a kind that is not read"
-        return unsupported_head(head) or "it is in no known image format"
+            return "its header is corrupt or of an unsupported kind"
+        return unsupported_head(head) or "its format is not a known image format"
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."
 
@@ -188,7 +188,7 @@ def _check_size(image: Image.Image, max_pixels: int | None) -> None:
     limit = default_max_pixels() if max_pixels is None else max_pixels
     if image.width * image.height > limit:
         raise UnreadableImageError(
-            f"it has {image.width:,} x {image.height:,} pixels, more than the limit of {limit:,} (--max-pixels, max_pixels)"
+            f"it has {image.width:,} x {image.height:,} pixels; the limit is {limit:,} (--max-pixels, max_pixels)"
         )
 
 
@@ -205,7 +205,7 @@ def _decode(image: Image.Image, encoded: bytes) -> np.ndarray:
 
 
 def _has_wide_channels(image: Image.Image) -> bool:
-    """Whether it has several channels of 16 bits, of which Pillow keeps the high byte."""
+    """Return whether there are several channels of 16 bits, of which Pillow keeps only the high bytes."""
     modes = [_raw_mode(tile.args) for tile in getattr(image, "tile", ())]
     return bool(modes) and all(mode == "LA;16B" or _WIDE_MODES.fullmatch(mode) for mode in modes)
 
@@ -216,14 +216,14 @@ def _raw_mode(arguments: Any) -> str:
 
 
 def _wide_values(image: Image.Image, encoded: bytes) -> np.ndarray:
-    """The 16-bit values of several channels: Pillow's high bytes, and the low ones by decoding in the other byte order."""
+    """Return 16-bit values of several channels: Pillow's high bytes, and the low ones decoded in the other byte order."""
     with _opened(encoded) as other:
-        assert isinstance(other, ImageFile.ImageFile)  # as all images of files are
+        assert isinstance(other, ImageFile.ImageFile)  # true for all images opened from files
         is_grey = _raw_mode(other.tile[0].args) == "LA;16B"
         other.tile = [tile._replace(args=_swap_bytes(tile.args)) for tile in other.tile]
         other.load()
         low = np.asarray(other)
-    if is_grey:  # read as four channels: both bytes of grey, both bytes of alpha
+    if is_grey:  # decoded as four channels: both bytes of grey, both bytes of alpha
         return low[..., 0::2].astype(np.uint16) << 8 | low[..., 1::2]
     return np.asarray(image).astype(np.uint16) << 8 | low
 
@@ -236,11 +236,11 @@ def _swap_bytes(arguments: Any) -> Any:
 
 
 def _turn_upright(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
-    if "exif" not in image.info and "xmp" not in image.info:  # Pillow turns TIFF files upright by itself.
+    if "exif" not in image.info and "xmp" not in image.info:  # Pillow itself applies the orientation of TIFF files
         return pixels
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # An image with damaged EXIF data is still an image.
+    except Exception:  # corrupt EXIF data does not make the pixels unreadable
         return pixels
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     return pixels if turn is None else turn(pixels)
@@ -256,7 +256,7 @@ def _as_array(image: Image.Image) -> np.ndarray:
     if width * height <= _STRIP_PIXELS:
         return np.asarray(_strip_to_rgb(image, on_white=on_white))
     pixels = np.empty((height, width, 3), dtype=np.uint8)
-    step = max(1, _STRIP_PIXELS // width)  # what lies between the image and its pixels stays small
+    step = max(1, _STRIP_PIXELS // width)  # limits the memory of intermediate copies
     for top in range(0, height, step):
         bottom = min(top + step, height)
         pixels[top:bottom] = np.asarray(_strip_to_rgb(image.crop((0, top, width, bottom)), on_white=on_white))
@@ -271,14 +271,14 @@ def _strip_to_rgb(image: Image.Image, *, on_white: bool) -> Image.Image:
 
 
 def _smallest_integers(values: np.ndarray) -> np.ndarray:
-    """One type for the same values, whatever the file calls them: uint16 where they fit, else int32."""
+    """Return the values as uint16 if they fit, else int32, so that equal values have the same type in any file format."""
     if values.dtype.itemsize > 2 and (values.min() < 0 or values.max() > 65535):
         return values.astype(np.int32)
     return values.astype(np.uint16)
 
 
 def _on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """8-bit pixels (h, w, c) with 16-bit alpha (h, w, 1), on white."""
+    """Return 8-bit pixels (h, w, c) composed on white with 16-bit alpha (h, w, 1)."""
     step = max(1, _STRIP_PIXELS // max(1, pixels.shape[1]))
     for top in range(0, len(pixels), step):
         opacity = alpha[top : top + step].astype(np.float32) / 65535

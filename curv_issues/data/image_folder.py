@@ -1,4 +1,4 @@
-"""A folder of image files: its splits, its labels, and an account of every file."""
+"""Read a folder of image files: its splits, its labels, and an account of every file."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ from curv_issues.data.walk import FoundTree
 from curv_issues.errors import DatasetError, UsageError
 
 FOLDERS = "folders"
-"""Value of `labels` that takes the names of folders, whatever tables there are."""
+"""Value of `labels` that selects folder names even if there are tables."""
 
 
 @dataclass(frozen=True)
 class FolderOptions:
-    """How a folder of images is read.
+    """How to read an image folder.
 
     Attributes:
-        splits: whether top-level folders called train, test, ... are splits; None: by the rule of `folder_layout`.
-        class_level: which folder below the split names the class, 1 for the topmost; None: 1.
-        labels: a table of labels, or "folders"; None: metadata.csv and the like, else the names of folders.
-        file_column: column of the file names in tables of labels; None: found.
-        label_column: column of the labels in tables of labels; None: found.
+        splits: whether top-level folders named train, test, ... are splits; None: by the rule of `folder_layout`.
+        class_level: which folder below the split names the class; 1 is the topmost; None: 1.
+        labels: a table of labels, or "folders"; None: metadata.csv or a similar table, else folder names.
+        file_column: column of file names in tables of labels; None: detected.
+        label_column: label column in tables of labels; None: detected.
     """
 
     splits: bool | None = None
@@ -67,11 +67,11 @@ class FolderOptions:
 
     @property
     def are_given(self) -> bool:
-        """Whether an option is set that goes with folders of images only."""
+        """Whether an option that only applies to image folders is set."""
         return any(value is not None for value in (self.splits, self.class_level, self.labels, self.file_column))
 
     def refuse(self, kind: str) -> None:
-        """Raise UsageError if an option is set that goes with folders of images only; `kind` is what the source is."""
+        """Raise UsageError if an option that only applies to image folders is set; `kind` describes the source."""
         for option in ("splits", "class_level", "labels", "file_column"):
             if getattr(self, option) is not None:
                 flag = "splits/--no-splits" if option == "splits" else option.replace("_", "-")
@@ -80,12 +80,12 @@ class FolderOptions:
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """The splits of a folder of images.
+    """The splits of an image folder.
 
     Attributes:
         splits: name -> its table.
-        has_split_names: False: the name "train" is ours.
-        aliases: other names of splits -> their names.
+        has_split_names: False: the folder names no splits; "train" is a default.
+        aliases: alternative split name -> split name.
         left_out: files that no split reads, and why.
         notes: what a user should know, one line each.
     """
@@ -98,17 +98,17 @@ class ImageFolder:
 
 
 def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options: FolderOptions) -> ImageFolder:
-    """Find splits and labels of the images of a folder; none of them is opened.
+    """Find the splits and labels of an image folder without opening any image.
 
     Args:
         tree: all files.
-        files: the same, sorted; at least one image.
-        name: what messages call the folder.
-        options: what the user asked for.
+        files: the same files, sorted; at least one image.
+        name: name of the folder in messages.
+        options: the user's options.
 
     Raises:
-        DatasetError: the labels are missing or not clear.
-        UsageError: an option does not go with the folder.
+        DatasetError: the labels are missing or ambiguous.
+        UsageError: an option does not apply to the folder.
     """
     layout = find_layout(files.images, root_name=tree.root.name, splits=options.splits)
     labels = _labels_of_tables(files, layout, tree.root, options)
@@ -118,9 +118,9 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
         boxes = find_box_annotations(tree, files.images) if options.labels is None and options.class_level is None else None
         if boxes is not None:
             raise DatasetError(
-                f"{name} has annotations of objects ({boxes}), as COCO, Pascal VOC, YOLO and KITTI have; boxes are not covered, "
-                "only one label per image. "
-                f"To take the names of folders as classes all the same, use --labels {FOLDERS} (labels={FOLDERS!r})."
+                f"{name} has object annotations ({boxes}), as in COCO, Pascal VOC, YOLO or KITTI; expected one label per image, "
+                "as boxes are not supported. "
+                f"To use folder names as classes anyway, pass --labels {FOLDERS} (labels={FOLDERS!r})."
             )
         splits, by_folder = _by_folder_names(layout, tree, files, name, options)
         notes += by_folder.notes
@@ -129,7 +129,7 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
         splits, missing = _by_table(layout, tree.root, name, labels)
         notes += [*labels.notes, *_compare_with_folders(layout, labels)]
         notes += [
-            f"No image of the split {split!r} is in the tables of labels." for split, (table,) in splits.items() if not len(table)
+            f"The tables of labels list no image of the split {split!r}." for split, (table,) in splits.items() if not len(table)
         ]
         left_out += missing
     left_out += [*files.others, *left_out_tables(files), *left_out_archives(files), *left_out_metadata(files)]
@@ -144,15 +144,15 @@ def _labels_of_tables(files: FolderFiles, layout: Layout, root: Path, options: F
     if isinstance(options.labels, LabelTable):
         return labels_of_table(options.labels, paths, root=root, **columns)
     if options.labels == FOLDERS or options.class_level is not None:
-        _refuse_columns(options, "the labels are the names of folders")
+        _refuse_columns(options, "the labels are folder names")
         return None
     alone = all(_classes(layout, images, options).names == () for images in layout.splits.values())
     found = labels_of_metadata(files.metadata, paths, root=root, alone=alone, **columns)
     if found is None and options.label_column not in (None, LABEL):
         tables = f"{shorten('/'.join(parts) for parts in files.metadata)} has no such column" if files.metadata else "there is none"
         raise DatasetError(
-            f"There is no column {options.label_column!r} for --label-column (label_column): the images of {root} would need a "
-            f"table of labels with it, and {tables}; name one with --labels FILE (labels=...)."
+            f"The images of {root} need a table of labels with column {options.label_column!r} (--label-column, label_column), but "
+            f"{tables}; pass one with --labels FILE (labels=...)."
         )
     if found is None:
         _refuse_columns(options, "there is no table of labels")
@@ -160,7 +160,7 @@ def _labels_of_tables(files: FolderFiles, layout: Layout, root: Path, options: F
 
 
 def _refuse_columns(options: FolderOptions, reason: str) -> None:
-    """Raise UsageError if a column of a table is named, and no table is read; `label` is what results call folder names."""
+    """Raise UsageError if a table column is given but no table is read; results call folder names the column `label`."""
     for option, value, without in (("file_column", options.file_column, ()), ("label_column", options.label_column, (LABEL,))):
         if value is not None and value not in without:
             raise UsageError(f"--{option.replace('_', '-')} ({option}) is for tables of labels; {reason}.")
@@ -199,7 +199,7 @@ def _by_folder_names(
     above = {parts[layout.depth + level - 2] for classes in found.values() for parts in classes.images} if level > 1 else set()
     if masks_above := sorted(filter(says_mask, above)):
         notes.append(
-            f"The images in {shorten(masks_above)} are read like the others; if they are masks, audit a folder without them."
+            f"The images in {shorten(masks_above)} are audited like all others; if they are masks, audit a folder without them."
         )
     if options.labels is None:
         notes += note_tables_beside(tree, _folder_of(found.values()), name=name)
@@ -224,21 +224,21 @@ def _no_class_names(
 ) -> str:
     deeper = sorted({folder for classes in found.values() for folder in classes.deeper})
     is_clear = bool(deeper) and not any(map(says_mask, names))
-    inside = f"; the folders in them are {shorten(deeper)} (--class-level 2 takes those)" if is_clear else ""
+    inside = f"; their subfolders are {shorten(deeper)} (--class-level 2 selects those)" if is_clear else ""
     hints = "".join(f" {hint}" for hint in _hints(tree, files))
     return (
         f"The images of {name} are in folders that are not named after classes: {shorten(names)}{inside}. Audit the folder with "
-        "the images to check, or give a table with --labels FILE (labels=...), or use "
+        "the images to check, pass a table with --labels FILE (labels=...), or use "
         f"--labels {FOLDERS} (labels={FOLDERS!r}) if these folders are the classes.{hints}"
     )
 
 
 def _refuse_ids(name: str, folders: Sequence[str]) -> None:
-    """Raise DatasetError if nearly every image has a folder of its own, as those of patients or products have."""
+    """Raise DatasetError if nearly every image has its own folder, as with patients or products."""
     if looks_like_ids(folders, column=LABEL):
         raise DatasetError(
             f"The {len(folders):,} images of {name} are in {len(set(folders)):,} folders ({shorten(sorted(set(folders)))}), so an "
-            "average class would have fewer than two images; expected a folder for each class, metadata.csv, or a table with "
+            "average class would have fewer than two images; expected one folder per class, metadata.csv, or a table with "
             f"--labels FILE (labels=...). If the folders are the classes, use --labels {FOLDERS} (labels={FOLDERS!r})."
         )
 
@@ -248,7 +248,7 @@ def _classes(layout: Layout, images: Sequence[Parts], options: FolderOptions) ->
 
 
 def _folder_of(splits: Iterable[ClassesOfSplit]) -> dict[str, str]:
-    """Path of each image -> the class that its folder names."""
+    """Return image path -> class named by its folder."""
     return {
         "/".join(parts): classes.names[label]
         for classes in splits
@@ -276,7 +276,7 @@ def _by_table(layout: Layout, root: Path, name: str, labels: TableLabels) -> tup
 
 
 def _compare_with_folders(layout: Layout, labels: TableLabels) -> list[str]:
-    """A note where a table contradicts what looks like class folders."""
+    """Return a note if a table contradicts what look like class folders."""
     folders = _folder_of(find_classes(images, depth=layout.depth, class_level=1) for images in layout.splits.values())
     listed = [path for path in folders if labels.values.get(path) is not None]
     differing = [path for path in listed if str(labels.values[path]) != folders[path]]
@@ -284,42 +284,42 @@ def _compare_with_folders(layout: Layout, labels: TableLabels) -> list[str]:
     if not differing or len(names) < 2 or say_no_class(names) or differ_by_split_only(names):
         return []
     return [
-        f"The labels are from {labels.origin}; for {len(differing):,} of {len(listed):,} images they differ from the name of the "
-        f"folder ({differing[0]}: {str(labels.values[differing[0]])!r}); use --labels {FOLDERS} to take the names of folders."
+        f"The labels are from {labels.origin}; for {len(differing):,} of {len(listed):,} images they differ from the folder "
+        f"name ({differing[0]}: {str(labels.values[differing[0]])!r}); use --labels {FOLDERS} to use folder names."
     ]
 
 
 def _one_class(name: str, layout: Layout, level: int, files: FolderFiles, tree: FoundTree, options: FolderOptions) -> str:
     only = find_only_folder(layout, level=level, splits=options.splits)
-    start = f"All images of {name} are in one folder, {only.path!r}, so there is one class only;"
+    start = f"All images of {name} are in one folder, {only.path!r}, so there is only one class;"
     if only.dataset:
         inner = os.path.join(name, *only.dataset)
         return f"The splits of {name} are in {inner}; audit {inner} instead."
     if only.folders:
         deeper = level + only.depth
         return (
-            f"{start} the folders in it are {shorten(only.folders)}: use --class-level {deeper} (class_level={deeper}) if these "
+            f"{start} its subfolders are {shorten(only.folders)}: use --class-level {deeper} (class_level={deeper}) if these "
             "are the classes."
         )
     hints = "".join(f" {hint}" for hint in _hints(tree, files))
-    return f"{start} expected a folder for each class, metadata.csv, or a table with --labels FILE (labels=...).{hints}"
+    return f"{start} expected one folder per class, metadata.csv, or a table with --labels FILE (labels=...).{hints}"
 
 
 def _no_classes(name: str, layout: Layout, files: FolderFiles, tree: FoundTree, options: FolderOptions) -> str:
     found = f"{name} has {counted(len(files.images), 'image')}, but no labels: "
     if (options.class_level or 1) > 1:
-        return f"{found}no image lies {options.class_level} folders deep; choose another --class-level (class_level)."
+        return f"{found}no image is {options.class_level} folders deep; choose another --class-level (class_level)."
     expected = "expected class folders (FOLDER/cat/1.jpg), metadata.csv, or a table with --labels FILE (labels=...)."
     hints = _hints(tree, files)
     if layout.has_split_names:
-        hints.insert(0, f"The folders {shorten(layout.aliases)} were read as splits; with --no-splits they are classes.")
+        hints.insert(0, f"The folders {shorten(layout.aliases)} were read as splits; use --no-splits if they are classes.")
     return f"{found}{expected}{''.join(f' {hint}' for hint in hints)}"
 
 
 def _hints(tree: FoundTree, files: FolderFiles) -> list[str]:
-    """What the files beside the images say of where the labels, or more images, may be."""
+    """Return hints from other files about where the labels, or more images, may be."""
     tables = find_tables_of_labels(tree, ["/".join(parts) for parts in files.images])
-    hints = [f"Perhaps the labels are in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
+    hints = [f"The labels may be in {shorten(tables)}: --labels {tree.root / tables[0]}."] if tables else []
     if files.archives:
         archives = describe_archives(["/".join(parts) for parts in files.archives])
         hints.append(f"There {'is' if len(files.archives) == 1 else 'are'} {archives}.")

@@ -1,4 +1,4 @@
-"""Images with labels from Python objects: what every such object is turned into, and how one image in it is read."""
+"""Images with labels from Python objects, in one common form."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _FAST_MODES = ("L", "RGB")
 
 @dataclass(frozen=True, eq=False)
 class ImageRecords:
-    """n images with their labels, nothing decoded.
+    """n undecoded images with their labels.
 
     Attributes:
         images: the n images; row i of the dataset is image i.
-        labels: n raw labels for `encode_labels`, None where there is none; with `class_names` they are indices into it.
-        class_names: names of the classes, or None.
-        paths: file of each image as results name it, None for images in memory.
-        name: what results and messages call the object.
-        label_origin: where the labels come from, as messages call it.
+        labels: n raw labels for `encode_labels`, None if missing; with `class_names`, indices into it.
+        class_names: class names, or None.
+        paths: file of each image in results, None for in-memory images.
+        name: name of the object in results and messages.
+        label_origin: source of the labels in messages.
     """
 
     images: RecordImages
@@ -40,10 +40,10 @@ class ImageRecords:
 
 
 class RecordImages:
-    """Images that are read one by one; safe to read from several threads if the function given is."""
+    """Images read one by one; thread-safe if the given function is."""
 
     def __init__(self, read_one: Callable[[int], EncodedImage], rows: np.ndarray) -> None:
-        """Take what reads the image of one row, and the rows to read: int64, (n,)."""
+        """Store the function that reads the image of one row, and the rows to read: int64, (n,)."""
         self._read_one = read_one
         self._rows = rows
 
@@ -62,7 +62,7 @@ class RecordImages:
 
 
 def read_cell(value: Any) -> EncodedImage:
-    """Read an image from what a cell of a table may hold.
+    """Return an image from a table cell.
 
     Args:
         value: encoded bytes; a mapping with `bytes` or `path`; a path, relative to the working directory; or a PIL image.
@@ -75,7 +75,7 @@ def read_cell(value: Any) -> EncodedImage:
     if isinstance(value, bytes | bytearray | memoryview):
         return EncodedImage(bytes(value))
     if isinstance(value, str) and "://" in value:
-        return EncodedImage(b"", value, "it is at an address, not in a file on this machine")
+        return EncodedImage(b"", value, "it is a URL, not a file on this machine")
     if isinstance(value, str | os.PathLike):
         return read_image_file(value, path_of_cell(value) or "")
     if isinstance(value, Image.Image):
@@ -86,16 +86,16 @@ def read_cell(value: Any) -> EncodedImage:
 
 
 def path_of_cell(value: Any) -> str | None:
-    """Return the path in a cell as results name it, None if the image itself is in the cell."""
+    """Return the path in a cell as results show it, None if the cell holds the image itself."""
     if isinstance(value, dict):
         value = value.get("path") if value.get("bytes") is None else None
     return os.fspath(value) if isinstance(value, str | os.PathLike) else None
 
 
 def encode_image(image: Image.Image) -> EncodedImage:
-    """Encode an image in memory without loss, upright by its EXIF orientation; what cannot be encoded becomes a reason.
+    """Encode an in-memory image losslessly with its EXIF orientation applied; on failure, `problem` says why.
 
-    An image that was opened from a file, but not read yet, is read from that file: it would keep its pixels otherwise.
+    An image opened from a file but not yet loaded is read from that file: loading it here would keep its pixels in memory.
     """
     try:
         if isinstance(image, ImageFile.ImageFile) and image.tile and image.tell() == 0 and os.path.isfile(image.filename):
@@ -107,11 +107,11 @@ def encode_image(image: Image.Image) -> EncodedImage:
         buffer = io.BytesIO()
         upright.save(buffer, "PPM" if upright.mode in _FAST_MODES else "TIFF")
         return EncodedImage(buffer.getvalue(), is_stored=False)
-    except Exception as error:  # An image that was opened and not yet read fails in as many ways as its format.
+    except Exception as error:  # loading a lazily opened image can fail in any way
         return EncodedImage(b"", None, describe_error(error))
 
 
 def describe_error(error: Exception) -> str:
-    """Return the reason in an exception of someone else's code, in one short line."""
+    """Return a one-line description of an exception from foreign code."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:120] if text else type(error).__name__

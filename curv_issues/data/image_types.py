@@ -1,4 +1,4 @@
-"""Which files are images: the formats that the decoder reads, their endings, and their first bytes."""
+"""Recognise images: the supported formats, their extensions, and their first bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from curv_issues.data.unread_types import NO_HEIF, RAW_REASON, UNREAD_ENDINGS, r
 
 HEAD_BYTES = 132
 
-# Pillow's name of each format that the decoder reads -> usual endings of its files. Formats that run code (EPS, WMF),
-# videos, documents and containers of other data are left out on purpose.
+# Pillow's name of each supported format -> usual file extensions. Formats that run code (EPS, WMF), videos, documents and
+# containers of other data are excluded on purpose.
 FORMATS: dict[str, tuple[str, ...]] = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png", ".apng"),
@@ -52,7 +52,7 @@ _MAGIC = (
     b"\x59\xa6\x6a\x95",  # Sun raster
 )
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# PPM, PGM, PBM and PFM: the format in a line of its own, comments, then the sides.
+# PPM, PGM, PBM and PFM: the format in its own line, comments, then width and height.
 _NETPBM = re.compile(rb"P[1-6Ff][ \t]*\r?\n(?:#[^\n]*\n)*(?:\s*\d+\s+\d+\s|#[^\n]*\Z)")
 _SGI = re.compile(rb"\x01\xda[\0\1][\1\2]\0[\1-\3]")
 _BMP_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
@@ -68,51 +68,51 @@ def can_read_heif() -> bool:
 IMAGE_ENDINGS: frozenset[str] = frozenset(
     ending for endings in (*FORMATS.values(), HEIF_ENDINGS if can_read_heif() else ()) for ending in endings
 )
-"""Lower-case endings, with the dot, of the files that the decoder reads."""
+"""Lower-case extensions of supported image files, with the dot."""
 
 
 def is_image_name(value: object) -> bool:
-    """Return whether a value is text that ends like the name of an image file."""
+    """Return whether a value is a string with an image file extension."""
     return isinstance(value, str) and os.path.splitext(value.strip())[1].lower() in IMAGE_ENDINGS
 
 
 def look_at_file(path: str | os.PathLike[str]) -> tuple[bool, str | None]:
-    """Return whether a file begins like an image that the decoder reads, and else why one like it cannot be read.
+    """Return whether a file starts like a supported image, and if not, why it cannot be read.
 
-    Only formats with an unmistakable beginning count, whatever the ending: JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, JPEG 2000,
-    PPM, PGM, PBM, PFM, QOI, DDS, FITS, SGI, Sun raster and, with pillow-heif, HEIC. Camera raw files, known by their ending, do
-    not count: their TIFF bytes hold only a thumbnail.
+    Only formats with an unmistakable signature count, whatever the extension: JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, JPEG
+    2000, PPM, PGM, PBM, PFM, QOI, DDS, FITS, SGI, Sun raster and, with pillow-heif, HEIC. Camera raw files, recognised by
+    extension, do not count: their TIFF data is only a thumbnail.
 
     Args:
         path: a file, of which at most 132 bytes are read; anything but a readable regular file, or a link to one, is judged by
-            its ending alone.
+            its extension alone.
 
     Returns:
-        Whether it is an image, and a reason in a few words; the reason is None if it does not look like an image.
+        Whether it is an image, and a short reason; the reason is None if it does not look like an image.
     """
     unsupported, head = _unsupported_ending(path), _read_head(path)
     return unsupported != RAW_REASON and is_image_head(head), unsupported or unsupported_head(head)
 
 
 def find_unread_type(path: str | os.PathLike[str]) -> str | None:
-    """Return why a file is not read whatever it should be, by its first bytes; None: they say nothing."""
+    """Return why a file is of an unsupported type, from its first bytes; None if they do not show it."""
     return reason_of_head(_read_head(path))
 
 
 def is_image_head(head: bytes) -> bool:
-    """Return whether these first bytes (up to 132) are those of an image that the decoder reads."""
+    """Return whether these first bytes (up to 132) are those of a supported image."""
     if head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
     if _NETPBM.match(head) or _SGI.match(head):
         return True
     if head.startswith(_TIFF_MAGIC):
-        return head[8:10] != b"CR"  # Canon's raw files
+        return head[8:10] != b"CR"  # Canon raw files
     brands = _brands(head)
     return _is_bmp(head) or bool(brands & _AVIF_BRANDS) or (can_read_heif() and bool(brands & _HEIF_BRANDS))
 
 
 def unsupported_head(head: bytes) -> str | None:
-    """Return why a file with these first bytes (up to 132) cannot be read; None: it does not look like an image."""
+    """Return why a file with these first bytes (up to 132) cannot be read; None if it does not look like an image."""
     brands = _brands(head)
     if brands & _HEIF_BRANDS and not brands & _AVIF_BRANDS and not can_read_heif():
         return NO_HEIF
@@ -123,7 +123,7 @@ def unsupported_head(head: bytes) -> str | None:
 
 def _unsupported_ending(path: str | os.PathLike[str]) -> str | None:
     name = os.path.basename(os.fspath(path)).lower()
-    ending = name if name.rfind(".") == 0 else os.path.splitext(name)[1]  # an ending alone has no suffix
+    ending = name if name.rfind(".") == 0 else os.path.splitext(name)[1]  # splitext sees no extension in ".cr2"
     if ending in HEIF_ENDINGS and not can_read_heif():
         return NO_HEIF
     return UNREAD_ENDINGS.get(ending)
@@ -131,7 +131,7 @@ def _unsupported_ending(path: str | os.PathLike[str]) -> str | None:
 
 def _read_head(path: str | os.PathLike[str]) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe would block
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # do not wait on pipes
         try:
             return os.read(descriptor, HEAD_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
         finally:
@@ -141,7 +141,7 @@ def _read_head(path: str | os.PathLike[str]) -> bytes:
 
 
 def _brands(head: bytes) -> set[bytes]:
-    """The brands of a file in boxes, as AVIF and HEIC are."""
+    """Return the brands of an ISO media file, such as AVIF or HEIC."""
     if head[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(head[:4], "big"), len(head))
@@ -149,7 +149,7 @@ def _brands(head: bytes) -> set[bytes]:
 
 
 def _is_bmp(head: bytes) -> bool:
-    """Text may begin with BM too: the header must make sense."""
+    """Return whether the BMP header is consistent; text may also start with BM."""
     if len(head) < 30 or head[:2] != b"BM" or head[6:10] != b"\0\0\0\0":
         return False
     pixels, size = (int.from_bytes(head[place : place + 4], "little") for place in (10, 14))

@@ -1,4 +1,4 @@
-"""The labels of rows from several tables, joined by the names of the classes and never by their codes."""
+"""Join the labels of several tables by class name, never by code."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from curv_issues.errors import DatasetError
 
 
 def find_selected_columns(selection: Selection, *, image_column: str | None, label_column: str | None) -> Columns:
-    """Choose the columns of the first table, which all other tables must have as well.
+    """Return the columns of the first table, which all other tables must have as well.
 
     Raises:
-        DatasetError: a table lacks a column, or columns are not clear; see `find_columns`.
+        DatasetError: a table lacks a column, or columns are ambiguous; see `find_columns`.
     """
     tables = list(dict.fromkeys(piece.table for piece in selection.pieces))
     try:
@@ -37,13 +37,13 @@ def find_selected_columns(selection: Selection, *, image_column: str | None, lab
             if column not in table.types:
                 raise DatasetError(
                     f"{table.name} has no column {column!r}, which {tables[0].name} has; its columns are "
-                    f"{shorten(table.types, 20)}. Expected the same columns of images and labels in all parts."
+                    f"{shorten(table.types, 20)}. Expected the same image and label columns in all parts."
                 )
     return columns
 
 
 def _explain_candidates(table: Table, image_column: str | None) -> None:
-    """Raise DatasetError if several columns of plain values could be the labels, and some of them hold ids or captions."""
+    """Raise DatasetError if several plain columns could be the labels and some of them hold ids or captions."""
     images = [image_column] if image_column in table.types else find_image_columns(table.types)
     columns = [name for name in table.types if name not in images and not holds_no_labels(name)]
     plain = [name for name in columns if isinstance(table.types[name], ValueType)]
@@ -63,8 +63,8 @@ def _explain_file_names(table: Table) -> None:
         names = [value for value in values if is_image_name(value)]
         if names and 2 * len(names) > len(values):
             raise DatasetError(
-                f"Column {column!r} of {table.name} names image files ({shorten(names, 2)}), and the table holds no images: audit "
-                "the folder of the images with --labels and this table (labels=...)."
+                f"Column {column!r} of {table.name} names image files ({shorten(names, 2)}), but the table holds no images: audit "
+                "the image folder and pass this table with --labels (labels=...)."
             )
 
 
@@ -73,15 +73,15 @@ def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip
 
     Args:
         selection: rows of one table or several.
-        columns: of `find_selected_columns`.
-        is_chosen: whether the user named the column of the labels; otherwise ids and captions are refused.
+        columns: from `find_selected_columns`.
+        is_chosen: whether the user chose the label column; otherwise ids and captions are rejected.
         skip_unlabelled: mark rows without a label instead of raising.
 
     Returns:
-        The labels, and where they come from, for people.
+        The labels, and their source, for people.
 
     Raises:
-        DatasetError: as `encode_labels`; or the tables hold labels that cannot be joined by name.
+        DatasetError: see `encode_labels`; or the labels of the tables cannot be joined by name.
     """
     column = columns.label
     origins = list(dict.fromkeys(piece.table.origin(column) for piece in selection.pieces))
@@ -104,7 +104,7 @@ def read_labels(selection: Selection, columns: Columns, *, is_chosen: bool, skip
 
 
 def _read_part(piece: Piece, values: list[Any], column: str) -> tuple[list[Any], tuple[str, ...] | None]:
-    """Of all values of a table those of one piece, and the class names that they are indices into."""
+    """Return the values of one piece of a table, and the class names that they index, if any."""
     if len(piece.rows) != len(values):
         values = [values[row] for row in piece.rows]
     kind = piece.table.types[column]
@@ -114,7 +114,7 @@ def _read_part(piece: Piece, values: list[Any], column: str) -> tuple[list[Any],
 def _join_by_name(
     selection: Selection, parts: list[tuple[list[Any], tuple[str, ...] | None]], column: str
 ) -> tuple[list[str | None], tuple[str, ...]]:
-    """Labels as names, and all names: those of the first part with names, then what later parts add."""
+    """Return labels as names, and all names: those of the first part with names, then those that later parts add."""
     by_table: dict[str, set[str]] = {}
     values: list[str | None] = []
     for piece, (raw, names) in zip(selection.pieces, parts, strict=True):
@@ -123,7 +123,7 @@ def _join_by_name(
             if others := kinds_of(raw) - {"strings"}:
                 raise DatasetError(
                     f"The parts cannot be audited together: the labels of {piece.table.name} are {' and '.join(sorted(others))}, "
-                    "and other parts have class names; expected class names in all parts."
+                    "while other parts have class names; expected class names in all parts."
                 )
             texts = [None if is_missing(value) else str(value) for value in raw]
         else:
@@ -142,7 +142,7 @@ def _join_by_name(
 
 
 def _strings_by_split(selection: Selection, column: str) -> dict[str, set[str]]:
-    """Split -> its classes where they are strings, those of rows that were not chosen included; {} for a single split."""
+    """Return split -> its string classes, including those of unselected rows; {} for a single split."""
     found: dict[str, set[str]] = {}
     tables = {piece.table: piece.split for piece in selection.pieces}
     for table, split in tables.items() if len(set(tables.values())) > 1 else ():
@@ -152,7 +152,7 @@ def _strings_by_split(selection: Selection, column: str) -> dict[str, set[str]]:
 
 
 def _check_overlap(classes: dict[str, set[str]]) -> None:
-    """Splits without a single class in common are not splits of one dataset."""
+    """Raise DatasetError for splits without a common class: they do not belong to the same dataset."""
     first, names = next(iter(classes.items()), ("", set()))
     for split, other in classes.items():
         if not names & other:
@@ -163,7 +163,7 @@ def _check_overlap(classes: dict[str, set[str]]) -> None:
 
 
 def _check_kinds(selection: Selection, parts: list[tuple[list[Any], tuple[str, ...] | None]]) -> None:
-    """Parts with integers and parts with strings do not say the same."""
+    """Raise DatasetError if some parts have integers and others strings: they cannot be matched."""
     found = [(piece.table.name, kinds_of(raw)) for piece, (raw, _) in zip(selection.pieces, parts, strict=True)]
     with_labels = [(name, kinds) for name, kinds in found if kinds]
     for name, kinds in with_labels[1:]:

@@ -1,4 +1,4 @@
-"""JPEG decoding by libjpeg-turbo's own interface: the pixels of Pillow in half the time."""
+"""Decode JPEG with libjpeg-turbo's own interface: Pillow's pixels in half the time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from PIL import Image, features
 
 
 def decode_jpeg(encoded: bytes, image: Image.Image) -> np.ndarray | None:
-    """Return the RGB pixels of a JPEG as Pillow decodes them, or None where only Pillow can or must decide.
+    """Return the RGB pixels of a JPEG, equal to Pillow's, or None if Pillow must decode it.
 
     Args:
         encoded: the bytes of the file.
-        image: the same, opened by Pillow but not decoded.
+        image: the same image, opened by Pillow but not decoded.
 
     Returns:
-        uint8, (h, w, 3), before EXIF orientation. None: not a grey or colour JPEG, damaged or cut off, or Pillow is
-        built with another library, whose pixels differ.
+        uint8, (h, w, 3), before EXIF orientation. None: not a grey or colour JPEG, corrupt or truncated, or Pillow is built
+        with another library, whose pixels differ.
     """
     if image.format not in ("JPEG", "MPO") or image.mode not in ("RGB", "L") or not _same_library():
         return None

@@ -1,4 +1,4 @@
-"""Read a table of labels that is written as JSON: one object per line, a list of objects, or one object for all rows."""
+"""Read a table of labels in JSON: one object per line, a list of objects, or one object for all rows."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _LONGEST_SHOWN = 60
 
 
 class SpelledFloat(float):
-    """A number with a point or an exponent, and how the file spells it: 1e3 and 1000.0 are equal, but two spellings."""
+    """A number with a decimal point or exponent that keeps its spelling: 1e3 and 1000.0 are equal but spelled differently."""
 
     spelling: str
 
     def __new__(cls, spelling: str) -> SpelledFloat:
-        """Read the number."""
+        """Parse the number."""
         number = super().__new__(cls, spelling)
         number.spelling = spelling
         return number
 
 
 class _RepeatedKeyError(Exception):
-    """An object has one key twice; its text says which."""
+    """An object has the same key twice; the text says which."""
 
 
 def read_json(text: str, name: str, *, is_lines: bool) -> tuple[list[dict[str, Any]], list[int] | None]:
-    """Return the objects of a text, and the line of each where each has a line of its own.
+    """Return the objects in a text and their line numbers, or None instead of line numbers if the text is one value.
 
-    Strings stay strings, numbers stay numbers (`SpelledFloat` where they are no integers), null is None.
+    Strings stay strings, numbers stay numbers (`SpelledFloat` if not an integer), null becomes None.
 
     Args:
         text: the content of the file.
-        name: the file, as error messages call it.
-        is_lines: whether the file must hold one object per line (.jsonl); else the whole text may be one value as well.
+        name: name of the file in messages.
+        is_lines: whether the file must hold one object per line (.jsonl); otherwise the text may also be a single value.
 
     Raises:
-        DatasetError: it is not valid JSON, holds something other than objects, or an object has one key twice.
+        DatasetError: it is not valid JSON, contains something other than objects, or an object has the same key twice.
     """
     if not is_lines:
         try:
@@ -58,7 +58,7 @@ def read_json(text: str, name: str, *, is_lines: bool) -> tuple[list[dict[str, A
         else:
             return _objects_of(whole, name), None
     objects, lines = [], []
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines(): strings may hold other line separators
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would also split at separators inside strings
         if line.strip():
             try:
                 parsed = _parse(line, name)
@@ -74,21 +74,21 @@ def read_json(text: str, name: str, *, is_lines: bool) -> tuple[list[dict[str, A
 
 
 def find_ambiguous(columns: Mapping[str, list[Any]], where: Callable[[int], str]) -> dict[str, str]:
-    """Return column -> why its values cannot be told apart as classes.
+    """Return column -> why its values are ambiguous as classes.
 
-    That is so where a column spells one number in two ways (1e3 and 1000), or holds a number and a text that are spelled
-    alike (1 and "1"): nobody can say whether these are one class or two.
+    A column is ambiguous if it spells a number in two ways (1e3 and 1000), or contains a number and a text with the same
+    spelling (1 and "1"): these may be one class or two.
 
     Args:
-        columns: name -> values, of a table in JSON.
-        where: how messages call a row, counted from 0.
+        columns: name -> values, from a JSON table.
+        where: returns the message text for a 0-based row.
     """
     reasons = {name: _ambiguity(values, where) for name, values in columns.items()}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def _ambiguity(values: Sequence[Any], where: Callable[[int], str]) -> str | None:
-    spelled: dict[float, tuple[str, int]] = {}  # number -> how it is spelled first, and in which row
+    spelled: dict[float, tuple[str, int]] = {}  # number -> its first spelling and row
     numbers: dict[str, int] = {}  # spelling -> first row
     texts: dict[str, int] = {}
     for row, value in enumerate(values):
@@ -112,12 +112,12 @@ def _parse(text: str, name: str) -> Any:
         return json.loads(text, parse_float=SpelledFloat, object_pairs_hook=_object_of)
     except json.JSONDecodeError:
         raise
-    except (ValueError, RecursionError) as error:  # Numbers of thousands of digits, thousands of brackets.
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
         raise DatasetError(f"{name} cannot be read as JSON: {error}.") from error
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of key-value pairs; JSON itself would take the last of two values without a word."""
+    """Return the object for key-value pairs; json.loads alone would silently keep only the last value of a repeated key."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -136,7 +136,7 @@ def _syntax_error(error: json.JSONDecodeError, name: str, *, line: int | None = 
 
 
 def _objects_of(whole: Any, name: str) -> list[dict[str, Any]]:
-    """The rows of a JSON value: a list of objects, or one of the shapes that people give a table of labels in one object."""
+    """Return the rows of a JSON value: a list of objects, or a table in one of the usual single-object forms."""
     if isinstance(whole, dict):
         if isinstance(whole.get("annotations"), list):
             raise DatasetError(
@@ -144,23 +144,23 @@ def _objects_of(whole: Any, name: str) -> list[dict[str, Any]]:
             )
         whole = _rows_of_object(whole)
     if not isinstance(whole, list) or not all(isinstance(item, dict) for item in whole):
-        raise DatasetError(f"{name} holds something other than a list of objects; {_EXPECTED}.")
+        raise DatasetError(f"{name} is not a list of objects; {_EXPECTED}.")
     if whole and all(isinstance(item.get("annotations"), list) and isinstance(item.get("data"), dict) for item in whole):
         raise DatasetError(f"{name} is an export of Label Studio with all annotations; export it as CSV or JSON-MIN instead.")
     return whole
 
 
 def _rows_of_object(whole: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """The rows of a table that is written as one object; None: in another shape."""
+    """Return the rows of a table written as one object; None if the form is unknown."""
     values = list(whole.values())
     lists = [value for value in values if isinstance(value, list)]
     if values and all(isinstance(value, dict) for value in values):
         return _rows_of_objects(whole)
     if values and len(lists) == len(values):
         return _rows_of_lists(whole)
-    if whole.keys() == {"classes", "labels"} and isinstance(whole["labels"], dict):  # as FiftyOne writes them
+    if whole.keys() == {"classes", "labels"} and isinstance(whole["labels"], dict):  # FiftyOne format
         return _rows_of_codes(whole["labels"], whole["classes"])
-    if len(lists) == 1 and _all_are(dict, lists[0]):  # the table has a name, and something is said of it
+    if len(lists) == 1 and _all_are(dict, lists[0]):  # a named table beside some metadata
         return lists[0]
     if any(isinstance(value, dict | list) for value in values):
         return None
@@ -168,17 +168,17 @@ def _rows_of_object(whole: dict[str, Any]) -> list[dict[str, Any]] | None:
 
 
 def _rows_of_objects(whole: dict[str, dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """Rows of column -> row number -> value, as pandas writes a table, or of file -> row."""
+    """Return the rows of column -> row number -> value (pandas format), or of file -> row."""
     first, *others = whole.values()
     if first and all(map(str.isdigit, first)) and all(list(other) == list(first) for other in others):
         return [{column: by_row[number] for column, by_row in whole.items()} for number in first]
     shared = set(first).intersection(*others)
-    is_of_files = any(map(is_image_name, first))  # of a split, perhaps
+    is_of_files = any(map(is_image_name, first))  # the outer keys may then be splits
     return [{"file": key, **row} for key, row in whole.items()] if shared and not is_of_files else None
 
 
 def _rows_of_lists(whole: dict[str, list[Any]]) -> list[dict[str, Any]] | None:
-    """Rows of columns and data, of a list of rows or pairs, of column -> values, of class -> files, or of file -> one label."""
+    """Return the rows of columns and data, a list of rows or pairs, column -> values, class -> files, or file -> one label."""
     lists = list(whole.values())
     if {"columns", "data"} <= whole.keys() <= {"columns", "data", "index"}:
         is_table = _all_are(str, whole["columns"]) and all(
@@ -189,7 +189,7 @@ def _rows_of_lists(whole: dict[str, list[Any]]) -> list[dict[str, Any]] | None:
         return lists[0]
     if len(lists) == 1 and all(isinstance(item, list) and len(item) == 2 for item in lists[0]):
         return _rows_of_pairs(lists[0])
-    if {key.lower() for key in whole} <= SPLIT_NAMES.keys():  # which images are in which split
+    if {key.lower() for key in whole} <= SPLIT_NAMES.keys():  # assigns images to splits, not labels
         return None
     if _are_columns(whole):
         return [dict(zip(whole, row, strict=True)) for row in zip(*lists, strict=True)]
@@ -200,7 +200,7 @@ def _rows_of_lists(whole: dict[str, list[Any]]) -> list[dict[str, Any]] | None:
 
 
 def _are_columns(whole: dict[str, list[Any]]) -> bool:
-    """Whether lists of one length are a column of labels and others, one of which is named after files, and not classes."""
+    """Return whether equally long lists are a label column and others, at least one of them named like file names."""
     if len(set(map(len, whole.values()))) > 1:
         return False
     labels = [values for key, values in whole.items() if is_label_name(key)]
@@ -210,7 +210,7 @@ def _are_columns(whole: dict[str, list[Any]]) -> bool:
 
 
 def _rows_of_codes(codes: dict[str, Any], names: Any) -> list[dict[str, Any]] | None:
-    """Rows of file -> index of its class."""
+    """Return the rows of file -> class index."""
     are_codes = isinstance(names, list) and all(isinstance(code, int) and 0 <= code < len(names) for code in codes.values())
     return _rows_of_pairs((file, names[code]) for file, code in codes.items()) if are_codes else None
 

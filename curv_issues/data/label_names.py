@@ -1,4 +1,4 @@
-"""Rules about names: which columns are labels, which values are ids, which class names look alike."""
+"""Rules about names: which columns are labels, which values are ids, which class names are nearly equal."""
 
 from __future__ import annotations
 
@@ -11,54 +11,53 @@ from typing import Any
 from curv_issues.data.labels import is_missing
 
 LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "category", "categories", "y", "ys")
-"""Column names that say "label", in lower case; compare with `is_label_name`."""
+"""Label column names in lower case; use `is_label_name` to compare."""
 
 _FEW_ROWS = 20
-# Columns of libraries (`__key__`), the index of a table as pandas writes it, and parts of a dataset.
+# Technical columns (`__key__`), the index in tables written by pandas, and parts of a dataset.
 _NO_LABELS = re.compile(r"__.*|\(column [0-9]+\)|Unnamed: [0-9]+|folds?|kfold|splits?|subset|partition|(is_)?train", re.IGNORECASE)
-_NUMBERED_COLUMN = re.compile(r"(.+) \(column [0-9]+\)")  # what `read_table` makes of a name that repeats
+_NUMBERED_COLUMN = re.compile(r"(.+) \(column [0-9]+\)")  # how `read_table` renames repeated names
 
 
 def is_label_name(name: str) -> bool:
-    """Return whether a column with this name holds labels, in any case: Label, TARGETS, y, label (column 2)."""
+    """Return whether this is a label column name, in any case: Label, TARGETS, y, label (column 2)."""
     return shared_name(name).strip().casefold() in LABEL_NAMES
 
 
 def holds_no_labels(column: str) -> bool:
-    """Return whether the name of a column says that it holds no labels: the index of a table, or parts of a dataset."""
+    """Return whether a column cannot hold labels judging by its name: the index of a table, or parts of a dataset."""
     return _NO_LABELS.fullmatch(column) is not None
 
 
 def note_unnamed(column: str, origin: str) -> list[str]:
-    """Return a note on a column that is taken as the labels although its name does not say so; `origin` is how notes call it."""
+    """Return a note on a label column without a label name; `origin` is its name in notes."""
     if is_label_name(column):
         return []
-    return [f"The labels are {origin}, the only column that could be; if that is wrong, name another with --label-column."]
+    return [f"The labels are {origin}, the only possible label column; if that is wrong, choose another with --label-column."]
 
 
 def label_names_in(columns: Iterable[str]) -> list[str]:
-    """Return the columns whose name says that they hold labels; `y` beside `x` is a coordinate, and does not."""
+    """Return the columns with a label name; `y` beside `x` is a coordinate and does not count."""
     names = {column: shared_name(column).strip().casefold() for column in columns}
     beside = {"y": "x", "ys": "xs"}
     return [column for column, name in names.items() if is_label_name(column) and beside.get(name) not in names.values()]
 
 
 def shared_name(column: str) -> str:
-    """Return the name that a table gives to several columns: "label" for "label (column 2)"; else the name itself."""
+    """Return the original name of a renamed column: "label" for "label (column 2)"; any other name unchanged."""
     match = _NUMBERED_COLUMN.fullmatch(column)
     return column if match is None else match[1]
 
 
 def looks_like_ids(values: Iterable[Any], *, column: str = "") -> bool:
-    """Return whether values are too diverse for class labels, as ids and captions are.
+    """Return whether values are too diverse for class labels, like ids and captions.
 
-    With 20 values or more: more than half as many distinct values as values, so an average class would have fewer than two
-    images. With fewer values, where small classes are normal, at most one value in ten may repeat an earlier one; this proves
-    nothing against a column that is called label or the like (False). Missing labels are ignored, and one value alone says
-    nothing (False).
+    With 20 or more values: more than half of them are distinct, so an average class would have fewer than two images. With
+    fewer values, small classes are normal: at most one value in ten repeats an earlier one, and the column has no label name.
+    Missing labels are ignored; a single value is never an id.
 
     Args:
-        values: of all rows of the column, not only of those that are read.
+        values: all values of the column, including rows that are not loaded.
         column: its name.
     """
     present = [value if isinstance(value, Hashable) else repr(value) for value in values if not is_missing(value)]
@@ -69,16 +68,16 @@ def looks_like_ids(values: Iterable[Any], *, column: str = "") -> bool:
 
 
 def alike_names(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of class names that look alike but differ as text.
+    """Return pairs of class names that are nearly equal but differ as text.
 
-    Two names look alike if they are equal after NFC normalisation, without characters of no width, with spaces at the
-    ends removed, other runs of whitespace replaced by one space, and upper case folded.
+    Names are nearly equal if they are the same after NFC normalisation, without zero-width characters, with outer spaces
+    stripped, inner whitespace collapsed to one space, and case folded.
 
     Args:
         names: k class names, all different.
 
     Returns:
-        The first name of each group of alike names with each other name of the group, in the order of `names`.
+        The first name of each group of nearly equal names, paired with each other name of the group, in the order of `names`.
     """
     first_of: dict[str, str] = {}
     pairs = []
@@ -90,7 +89,7 @@ def alike_names(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _folded(name: str) -> str:
-    visible = "".join(character for character in name if unicodedata.category(character) != "Cf")  # no zero-width characters
+    visible = "".join(character for character in name if unicodedata.category(character) != "Cf")  # Cf: zero-width characters
     folded = unicodedata.normalize("NFC", visible).casefold()
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
@@ -98,8 +97,8 @@ def _folded(name: str) -> str:
 def several_labels(names: Sequence[str]) -> list[str]:
     """Return the class names that look like several labels at once: "cat|dog" beside "cat", or "['cat', 'dog']".
 
-    Names that are joined by "|", ";" or "," count if at least two are, and most of their parts occur in other names too; names
-    that are joined by spaces count if most of their words are class names themselves.
+    Names joined by "|", ";" or "," count if there are at least two and most of their parts also occur in other names; names
+    joined by spaces count if most of their words are class names themselves.
 
     Args:
         names: k class names, all different.

@@ -1,4 +1,4 @@
-"""A user-supplied table of labels: read it from a file, and choose its column of labels."""
+"""Read a user-supplied table of labels from a file, and choose its label column."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class LabelTable:
     """A table in memory.
 
     Attributes:
-        name: the file or object, as messages call it.
-        columns: column name -> n values, in the order of the file; None where a value is missing.
-        is_text: every value is text or None, because the format knows nothing else (CSV).
-        folder: the folder of the file; None for a table that is not a file.
-        lines: the line of each row in the file, counted from 1; None where the file has no lines.
-        ambiguous: columns whose values cannot be told apart as classes -> why, to go on after "Column 'x' of the table".
+        name: name of the file or object in messages.
+        columns: column name -> n values, in file order; None for missing values.
+        is_text: all values are text or None, because the format has no other types (CSV).
+        folder: folder of the file; None if the table is not a file.
+        lines: 1-based line of each row in the file; None if the file has no lines.
+        ambiguous: ambiguous columns -> message fragment that follows "Column 'x' of the table".
     """
 
     name: str
@@ -53,7 +53,7 @@ class LabelTable:
         return len(next(iter(self.columns.values()), []))
 
     def where(self, row: int) -> str:
-        """Return how messages call a row, counted from 0: its line in the file if there is one."""
+        """Return a 0-based row for messages: its line in the file if it has lines."""
         return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
 
     def check_rows(self) -> None:
@@ -61,39 +61,38 @@ class LabelTable:
         if not len(self):
             raise DatasetError(
                 f"{self.name} has no rows (its columns are: {self.list_columns()}); expected one row per image, with its file and "
-                "its label."
+                "label."
             )
 
     def check_labels(self, column: str) -> None:
-        """Raise DatasetError if the values of a column cannot be told apart as classes."""
+        """Raise DatasetError if the values of a column are ambiguous as classes."""
         if column in self.ambiguous:
             raise DatasetError(
-                f"Column {column!r} of {self.name} {self.ambiguous[column]}; expected one spelling for each class, best as text."
+                f"Column {column!r} of {self.name} {self.ambiguous[column]}; expected one spelling per class, preferably as text."
             )
 
     def list_columns(self) -> str:
-        """Return the names of the columns for a message; long lists are cut, and no columns are "none"."""
+        """Return the column names for a message; long lists are shortened, and no columns are "none"."""
         names = list(self.columns)
         return ", ".join(names[:_MAX_SHOWN_COLUMNS]) + (", ..." if len(names) > _MAX_SHOWN_COLUMNS else "") or "none"
 
 
 def is_metadata_name(name: str) -> bool:
-    """Return whether a file name is that of a table of labels in the image folder convention: metadata.csv, .jsonl or .parquet."""
+    """Return whether a file name is a metadata table of the image folder convention: metadata.csv, .jsonl or .parquet."""
     return name.casefold() in _METADATA_NAMES
 
 
 def read_table(path: str | os.PathLike[str]) -> LabelTable:
     """Read a table of labels.
 
-    CSV, TSV and TXT: UTF-8 or UTF-16 with a byte order mark; the separator (comma, semicolon, tab, bar) is detected. Every
-    value stays text: `None`, `NA`, `007` and `1e3` are values like any other. Only a cell without a visible character is
-    missing (None).
-    JSON: one object per line, or a list of objects; strings stay strings, numbers stay numbers, null is None. An object with
-    one key twice is refused.
+    CSV, TSV and TXT: UTF-8 or UTF-16 with a byte order mark; the separator (comma, semicolon, tab, bar) is detected. All
+    values stay text: `None`, `NA`, `007` and `1e3` are ordinary values. Only a cell without a visible character is missing
+    (None).
+    JSON: one object per line, or a list of objects; strings stay strings, numbers stay numbers, null becomes None. An object
+    with a repeated key is rejected.
     Parquet: values as stored; categories and ClassLabel codes become their names; columns with bytes are left out.
 
-    Columns with the same name are renamed to tell them apart ("label (column 2)"), and so are columns without a name. Columns
-    without a name and without values are left out.
+    Columns with the same name or no name are renamed ("label (column 2)"). Columns without a name and values are left out.
 
     Args:
         path: a regular file of at most 512 MiB (parquet: in the columns that are read; at most 20 million rows).
@@ -102,7 +101,7 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
         The table.
 
     Raises:
-        DatasetError: the file is missing, has another format, is too large or is corrupt; the message names it.
+        DatasetError: the file is missing, too large, corrupt, or in another format; the message names it.
     """
     if not isinstance(path, str | os.PathLike):
         raise DatasetError(f"Expected the path of a table of labels, but got {type(path).__name__}.")
@@ -114,7 +113,7 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
     if ending not in TABLE_ENDINGS:
         raise DatasetError(f"Expected a table of labels ({', '.join(TABLE_ENDINGS)}), but got {name}.")
     if not os.path.exists(file):
-        raise DatasetError(f"There is no file {name}.")
+        raise DatasetError(f"File {name} does not exist.")
     if not os.path.isfile(file):
         raise DatasetError(f"Expected a table of labels, but {name} is not a regular file.")
     folder = file.absolute().parent
@@ -140,8 +139,8 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
 def plain_labels(values: Sequence[Any]) -> list[Any]:
     """Return labels with text replaced by integers if every label is a canonical integer, so that 2 sorts before 10.
 
-    Canonical: text that equals `str(int(text))`, with up to 18 digits. `007`, `1e3` and `1.0` are not, and then, or if any
-    value is not text, all values are returned unchanged. None stays None.
+    Canonical: text that equals `str(int(text))`, with up to 18 digits, unlike `007`, `1e3` and `1.0`. If any value is not
+    canonical text, all are returned unchanged. None stays None.
     """
     present = [value for value in values if value is not None]
     if not all(isinstance(value, str) and _CANONICAL_INTEGER.fullmatch(value) for value in present):
@@ -150,13 +149,13 @@ def plain_labels(values: Sequence[Any]) -> list[Any]:
 
 
 def label_column_of(table: LabelTable, *, label_column: str | None = None, file_column: str | None = None) -> str:
-    """Return the name of the column of labels.
+    """Return the name of the label column.
 
-    In this order: `label_column`; the column named like labels (label, class, target, category, y, their plurals, any case);
-    the only column besides `file_column`. A column is only taken by itself if its values do not look like ids or captions.
+    In this order: `label_column`; the column with a label name (label, class, target, category, y, their plurals, any case);
+    the only column besides `file_column`. A detected column must not look like ids or captions.
 
     Raises:
-        DatasetError: there is no such column, or several, only one that looks like ids, or its values cannot be told apart.
+        DatasetError: no such column, several candidates, only one that looks like ids, or ambiguous values.
     """
     column = _choose_label_column(table, label_column, file_column)
     table.check_labels(column)
@@ -167,7 +166,7 @@ def _choose_label_column(table: LabelTable, label_column: str | None, file_colum
     if label_column is not None:
         if label_column not in table.columns:
             raise DatasetError(
-                f"{table.name} has no column {label_column!r} for --label-column (label_column); its columns are: "
+                f"{table.name} has no column {label_column!r} (--label-column, label_column); its columns are: "
                 f"{table.list_columns()}."
             )
         return label_column
@@ -177,9 +176,7 @@ def _choose_label_column(table: LabelTable, label_column: str | None, file_colum
         flags = " or ".join(f"--label-column {shlex.quote(column)}" for column in named)
         raise DatasetError(f"{table.name} has several label columns: {', '.join(named)}; choose one with {flags} (label_column).")
     if not others:
-        raise DatasetError(
-            f"{table.name} has no column of labels; its columns are: {table.list_columns()}. Add a column called label."
-        )
+        raise DatasetError(f"{table.name} has no label column; its columns are: {table.list_columns()}. Add a column named label.")
     if not named and len(others) > 1:
         raise DatasetError(describe_candidates({column: table.columns[column] for column in others}, table.name))
     (found,) = named or others
@@ -189,32 +186,32 @@ def _choose_label_column(table: LabelTable, label_column: str | None, file_colum
 
 
 def describe_candidates(candidates: Mapping[str, Sequence[Any]], name: str) -> str:
-    """Return the error for a table with several columns that could be the labels, none of them called label.
+    """Return the error for a table with several possible label columns, none with a label name.
 
     Args:
         candidates: column -> all its values; at least two columns.
-        name: what messages call the table.
+        name: name of the table in messages.
     """
     ids = [column for column, values in candidates.items() if looks_like_ids(values, column=column)]
     others = [column for column in candidates if column not in ids]
-    why = "differ in most rows, as ids and captions do"
+    why = "differ in most rows, like ids and captions"
     if not others:
         return (
-            f"No column of {name} holds labels: the values of {shorten(ids)} {why}. Expected a column called label; if one of "
-            "these holds the labels, name it with --label-column (label_column)."
+            f"No column of {name} holds labels: the values of {shorten(ids)} {why}. Expected a column named label; if one of "
+            "these holds the labels, choose it with --label-column (label_column)."
         )
     flags = [column for column in others if _are_flags(candidates[column])]
     if len(flags) > 1 and len(flags) >= len(others) - 1:
         return _describe_flags({column: candidates[column] for column in flags}, name)
     left_out = f" (the values of {shorten(ids)} {why})" if ids else ""
-    start = f"No column of {name} is called label, and"
+    start = f"No column of {name} is named label, and"
     if len(others) == 1:
         return (
-            f"{start} one could be it: {others[0]}{left_out}. If it is, use --label-column {shlex.quote(others[0])} "
+            f"{start} one might hold the labels: {others[0]}{left_out}. If it does, use --label-column {shlex.quote(others[0])} "
             f"(label_column={others[0]!r})."
         )
     return (
-        f"{start} several could be it: {shorten(others, _MAX_SHOWN_COLUMNS)}{left_out}. "
+        f"{start} several might hold the labels: {shorten(others, _MAX_SHOWN_COLUMNS)}{left_out}. "
         "Choose one with --label-column (label_column)."
     )
 
@@ -224,22 +221,22 @@ def _are_flags(values: Sequence[Any]) -> bool:
 
 
 def _describe_flags(columns: Mapping[str, Sequence[Any]], name: str) -> str:
-    """The error for a table with one column of zeros and ones per class."""
+    """Return the error for a table with one column of zeros and ones per class."""
     ones = [sum(str(value).strip() in _ONES for value in row) for row in zip(*columns.values(), strict=True)]
     several, none = sum(count > 1 for count in ones), ones.count(0)
-    counts = f" ({several:,} rows have several ones, {none:,} none)" if several or none else ""
+    counts = f" ({several:,} rows have several ones, {none:,} have none)" if several or none else ""
     return (
-        f"The columns {shorten(columns)} of {name} hold zeros and ones, as a table with one column per class does{counts}. "
-        "Expected one column with the class of each image; to audit one of these as yes and no, choose it with --label-column "
+        f"The columns {shorten(columns)} of {name} hold zeros and ones, as in a table with one column per class{counts}. "
+        "Expected one column with the class of each image; to audit one of these as a yes/no label, choose it with --label-column "
         "(label_column)."
     )
 
 
 def describe_ids(column: str, origin: str) -> str:
-    """Return the error for a column that may hold ids or captions; `origin` is how messages call it."""
+    """Return the error for a column that may hold ids or captions; `origin` is its name in messages."""
     return (
-        f"The values of {origin} differ in most rows, as ids and captions do, so an average class would have fewer than two "
-        f"images; if they are the labels, say --label-column {column} (label_column={column!r})."
+        f"The values of {origin} differ in most rows, like ids and captions, so an average class would have fewer than two "
+        f"images; if they are the labels, pass --label-column {column} (label_column={column!r})."
     )
 
 
@@ -253,7 +250,7 @@ def _read_bytes(file: Path, name: str) -> bytes:
 
 
 def _name_columns(names: Sequence[str], columns: Sequence[list[Any]]) -> dict[str, list[Any]]:
-    """Columns by unique names; those without a name and without values are left out."""
+    """Return the columns by unique name, without those that have neither name nor values."""
     count = Counter(names)
     named: dict[str, list[Any]] = {}
     for number, (name, values) in enumerate(zip(names, columns, strict=True), start=1):

@@ -1,4 +1,4 @@
-"""Raw label values -> integer classes with names: every way a label can be written, or be missing."""
+"""Encode raw label values as integer classes with names."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class EncodedLabels:
     """The labels of n samples as classes.
 
     Attributes:
-        codes: int64, (n,): index into `class_names`, -1 where a sample carries no label.
-        class_names: the k class names; those of a ClassLabel in its own order, else sorted (numbers as numbers).
-        unlabelled: bool, (n,): True where a sample carries no label.
+        codes: int64, (n,): index into `class_names`, -1 for samples without a label.
+        class_names: the k class names; in ClassLabel order if given, else sorted (numbers as numbers).
+        unlabelled: bool, (n,): True for samples without a label.
     """
 
     codes: np.ndarray
@@ -38,23 +38,23 @@ def encode_labels(
     skip_unlabelled: bool = False,
     origin: str = "the labels",
 ) -> EncodedLabels:
-    """Turn raw label values into classes.
+    """Encode raw label values as classes.
 
-    Integers (gaps and negative ones are fine), integer-valued floats, booleans and strings are labels. None, NaN and text
-    without a visible character mean "no label". Where the values are indices into `names`, so do -1 and a name without one.
+    Labels are integers (gaps and negative ones are fine), integer-valued floats, booleans and strings. None, NaN and text
+    without a visible character mean "no label". For indices into `names`, so do -1 and the index of an empty name.
 
     Args:
         values: n raw labels of one type.
-        names: class names that the values are indices into (a ClassLabel); None: the values are the names.
+        names: class names that the values index (a ClassLabel); None: the values are the names.
         skip_unlabelled: mark samples without a label instead of raising.
-        origin: where the labels are from, as error messages call it ("column 'label'").
+        origin: source of the labels in messages ("column 'label'").
 
     Returns:
         Codes, class names and the mask of samples without a label.
 
     Raises:
-        DatasetError: `names` are no strings or hold one twice, a label is missing (and `skip_unlabelled` is False), is no
-            class (a fraction, a list, an index outside `names`), the types are mixed, or there is no label at all.
+        DatasetError: `names` are not distinct strings, a label is missing (and `skip_unlabelled` is False) or is not a class
+            (a fraction, a list, an index outside `names`), the types are mixed, or all labels are missing.
     """
     if names is not None:
         _check_names(names)
@@ -77,11 +77,11 @@ def encode_labels(
 
     if unlabelled.any() and not skip_unlabelled:
         raise DatasetError(
-            f"{int(unlabelled.sum())} of {len(raw)} samples carry no label in {origin} ({_name_rows(unlabelled)}); "
+            f"{int(unlabelled.sum())} of {len(raw)} samples have no label in {origin} ({_name_rows(unlabelled)}); "
             "label them, or leave them out with --skip-unlabelled (skip_unlabelled=True)."
         )
     if len(raw) and unlabelled.all():
-        raise DatasetError(f"None of the {len(raw)} samples carries a label in {origin}; expected one class a sample.")
+        raise DatasetError(f"None of the {len(raw)} samples has a label in {origin}; expected one label per sample.")
     return EncodedLabels(codes, class_names, unlabelled)
 
 
@@ -91,20 +91,20 @@ def kinds_of(values: Sequence[Any]) -> set[str]:
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value stands for no label, wherever it comes from: None, NaN, empty text, or only spaces."""
+    """Return whether a value means "no label": None, NaN, empty text, or only spaces."""
     if isinstance(value, str):
         return not value.strip()
     return value is None or (isinstance(value, float | np.floating) and math.isnan(value))
 
 
 def _as_classes(present: list[Any], *, rows: np.ndarray, origin: str) -> list[Any]:
-    """Labels of one sortable type: all int, all bool or all str; `rows` are their rows, for messages."""
+    """Return the labels as one sortable type: all int, all bool or all str; `rows` are their rows, for messages."""
     kinds = {_kind_of(value) for value in present}
     if "other" in kinds:
         at, value = next((i, value) for i, value in enumerate(present) if _kind_of(value) == "other")
         raise DatasetError(
             f"The label in row {rows[at]} of {origin} is a {type(value).__name__} ({_shorten(value)}); "
-            "expected one integer or string a sample."
+            "expected one integer or string per sample."
         )
     if len(kinds) > 1:
         raise DatasetError(f"{_upper_first(origin)} mixes {' and '.join(sorted(kinds))}; expected labels of one type.")
@@ -112,7 +112,7 @@ def _as_classes(present: list[Any], *, rows: np.ndarray, origin: str) -> list[An
         for at, value in enumerate(present):
             if value != value // 1 or math.isinf(value):
                 raise DatasetError(
-                    f"The label in row {rows[at]} of {origin} is {value}, which is no class; expected integers or strings."
+                    f"The label in row {rows[at]} of {origin} is {value}, which is not a class; expected integers or strings."
                 )
         return [int(value) for value in present]
     return [str(value) for value in present] if kinds == {"strings"} else [bool(value) for value in present]
@@ -128,11 +128,11 @@ def _kind_of(value: Any) -> str:
 
 def _check_names(names: Sequence[str]) -> None:
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise DatasetError(f"Expected class names that are strings and differ, but got {list(names)[:20]!r}.")
+        raise DatasetError(f"Expected class names that are distinct strings, but got {list(names)[:20]!r}.")
 
 
 def _check_indices(classes: list[Any], names: Sequence[str], *, rows: np.ndarray, origin: str) -> np.ndarray:
-    """Indices into `names`, or -1; a ClassLabel column that holds names is read as well."""
+    """Return indices into `names`, or -1; a ClassLabel column may also hold the names themselves."""
     if classes and isinstance(classes[0], str):
         index_of = {name: index for index, name in enumerate(names)}
         indices = np.array([index_of.get(value, len(names)) for value in classes], dtype=np.int64)
@@ -142,7 +142,7 @@ def _check_indices(classes: list[Any], names: Sequence[str], *, rows: np.ndarray
     if len(wrong):
         raise DatasetError(
             f"The label in row {rows[wrong[0]]} of {origin} is {classes[wrong[0]]!r}, "
-            f"which is none of its {len(names)} classes; expected 0 to {len(names) - 1}, or -1 for no label."
+            f"which is not one of its {len(names)} classes; expected 0 to {len(names) - 1}, or -1 for no label."
         )
     return indices
 

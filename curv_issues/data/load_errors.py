@@ -1,4 +1,4 @@
-"""Whatever `datasets`, Arrow and the Hub raise while a dataset is opened -> one clear line."""
+"""Convert errors of `datasets`, Arrow and the Hub into one clear line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CACHE_UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 @contextlib.contextmanager
 def explain_errors(source: str) -> Iterator[None]:
-    """Turn every error of the libraries below into a CurvIssuesError about `source`."""
+    """Convert every error of the underlying libraries into a CurvIssuesError about `source`."""
     try:
         yield
     except CurvIssuesError:
@@ -51,12 +51,12 @@ def _explain(error: BaseException, source: str) -> CurvIssuesError:
         return configs
     if any("scripts are no longer supported" in str(cause) for cause in chain):
         return DatasetError(
-            f"{source} is a dataset script, and dataset scripts are no longer supported by the datasets library; "
+            f"{source} is a dataset script, which the datasets library no longer supports; "
             "use a copy of the data as parquet (on the Hub often: --revision refs/convert/parquet) or an image folder."
         )
     if isinstance(error, datasets.exceptions.DataFilesNotFoundError) or "EmptyDataset" in type(error).__name__:
-        return DatasetError(f"{source} holds no data files; expected parquet files, or images in one folder for each class.")
-    if any("BatchSize must be greater than 0" in str(cause) for cause in chain):  # how pyarrow puts it
+        return DatasetError(f"{source} holds no data files; expected parquet files, or images in one folder per class.")
+    if any("BatchSize must be greater than 0" in str(cause) for cause in chain):  # pyarrow's message for an empty file
         return DatasetError(f"{source} holds a parquet file without rows; expected images and their labels.")
     if any(type(cause).__name__ == "CastError" for cause in chain):
         return DatasetError(f"{source} cannot be read as a dataset: its files have different columns.")
@@ -68,9 +68,7 @@ def _explain_disk(cause: BaseException) -> AuditError | None:
         return None
     cache = str(datasets.config.HF_CACHE_HOME)
     if cause.errno == errno.ENOSPC or "Not enough disk space" in str(cause):
-        return AuditError(
-            f"There is no disk space left for the Hugging Face cache in {cache}; free some, or set HF_HOME to another folder."
-        )
+        return AuditError(f"No disk space left for the Hugging Face cache in {cache}; free some, or set HF_HOME to another folder.")
     if cause.errno in _CACHE_UNUSABLE and str(cause.filename).startswith(cache):
         return AuditError(f"The Hugging Face cache in {cache} cannot be written ({cause.strerror}); set HF_HOME to another folder.")
     return None
@@ -85,25 +83,25 @@ def _explain_hub(cause: BaseException, source: str) -> DatasetError | None:
             "and log in with `hf auth login` or HF_TOKEN."
         )
     if isinstance(cause, hub.RevisionNotFoundError):
-        return DatasetError(f"{source} has no such revision on the Hub; expected a branch, tag or commit of it.")
+        return DatasetError(f"This revision of {source} does not exist on the Hub; expected one of its branches, tags or commits.")
     if isinstance(cause, hub.RepositoryNotFoundError):
         return DatasetError(
-            f"There is no dataset {source} on the Hugging Face Hub, and no file or folder of that name here; "
+            f"There is no dataset {source} on the Hugging Face Hub, and no local file or folder has that name; "
             "if it is private, log in with `hf auth login` or HF_TOKEN."
         )
     if isinstance(cause, hub.HFValidationError):
-        return DatasetError(f"There is no file or folder {source!r}, and it is no Hub id such as org/name either.")
+        return DatasetError(f"There is no file or folder {source!r}, and it is not a Hub id such as org/name either.")
     if isinstance(cause, hub.HfHubHTTPError) and cause.response is not None:
-        return DatasetError(f"The Hugging Face Hub answered {cause.response.status_code} when asked for {source}.")
+        return DatasetError(f"The Hugging Face Hub responded with status {cause.response.status_code} to the request for {source}.")
     out_of_reach = isinstance(cause, hub.HTTPError | ConnectionError | TimeoutError)
     if out_of_reach and constants.HF_HUB_OFFLINE:
         return DatasetError(
-            f"{source} is not in the Hugging Face cache, HF_HUB_OFFLINE is set, and no file or folder of that name is here."
+            f"{source} is not in the Hugging Face cache, HF_HUB_OFFLINE is set, and no local file or folder has that name."
         )
     if out_of_reach:
         return DatasetError(
-            f"The Hugging Face Hub cannot be reached for {source} ({first_line(cause)}), and no file or folder "
-            "of that name is here; to use a copy in the cache set HF_HUB_OFFLINE=1."
+            f"The Hugging Face Hub cannot be reached for {source} ({first_line(cause)}), and no local file or folder "
+            "has that name; to use a cached copy, set HF_HUB_OFFLINE=1."
         )
     return None
 

@@ -58,47 +58,49 @@ def load_data(
 
     Args:
         dataset: Hub id ("mnist", "org/name"), local folder laid out like a Hub dataset, image folder, parquet file or
-            list of them, `save_to_disk` folder, `datasets.Dataset`, `DatasetDict`, a DataFrame with a column of paths or images, a
-            dataset of torchvision, a list of image files (with `labels`), or LabeledData (returned as it is).
-        split: expression of the datasets library ("train+test", "train[:10%]"); None: "train", or the only split.
+            list of them, `save_to_disk` folder, `datasets.Dataset`, `DatasetDict`, a DataFrame with a column of paths or
+            images, a torchvision dataset, a list of image files (with `labels`), or LabeledData (returned unchanged).
+        split: split expression of the datasets library ("train+test", "train[:10%]"); None: "train", or the only split.
         config_name: configuration of a Hub dataset.
         revision: branch, tag or commit of a Hub dataset.
-        image_column: column of the images; None: found by type.
-        label_column: column of the labels; None: found by name (label, class, target, category, y), else by type.
-        labels: a table of labels for a folder of images (a .csv, .tsv, .jsonl or .parquet file, or a DataFrame), or "folders"
-            for the names of folders; None: metadata.csv and the like in the folder, else the names of folders. For a list of
-            image files, the list of their labels.
-        file_column: column of the file names in tables of labels; None: found.
-        splits: whether top-level folders called train, test, ... are splits; None: if all top-level folders are called so.
-        class_level: which folder below the split names the class, 1 for the topmost; None: 1.
-        max_samples: decode at most this many samples, chosen at random with the class proportions kept; None: all.
-        seed: of that choice.
-        resolution: side of the decoded images in pixels, 8 or more; None: 32 for thumbnails, else 48.
+        image_column: image column; None: detected by type.
+        label_column: label column; None: detected by name (label, class, target, category, y), else by type.
+        labels: a table of labels for an image folder (a .csv, .tsv, .jsonl or .parquet file, or a DataFrame), or "folders"
+            for folder names; None: metadata.csv or a similar table in the folder, else folder names. For a list of image
+            files: a list of labels.
+        file_column: column of file names in tables of labels; None: detected.
+        splits: whether top-level folders named train, test, ... are splits; None: if all top-level folders are.
+        class_level: which folder below the split names the class; 1 is the topmost; None: 1.
+        max_samples: decode at most this many samples, drawn at random in proportion to the classes; None: all.
+        seed: random seed of that draw.
+        resolution: side of the decoded images in pixels, >= 8; None: 32 for thumbnails, else 48.
         skip_unreadable: leave out images that cannot be decoded, and list them in the source.
         skip_unlabelled: leave out samples without a label, and count them in the source.
-        value_range: the values shown as black and white in images of more than 8 bits per channel, such as (0, 4095); None:
-            decided once from all images.
+        value_range: values mapped to black and white in images with more than 8 bits per channel, such as (0, 4095); None:
+            determined once from all images.
         max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
-        progress: called as `progress(done, total)` while images are decoded; with it, and on a terminal, downloads show
-            the bars of the Hugging Face libraries.
+        progress: called as `progress(done, total)` while images are decoded; if given, and stderr is a terminal, downloads
+            show the progress bars of the Hugging Face libraries.
 
     Returns:
-        The samples. `rows` count through the split expression, whatever was left out; `paths` are relative to the
-        dataset's folder where they lie inside it, and None for images embedded in a table.
+        The samples. `rows` are positions in the split expression, whatever was left out; `paths` are relative to the
+        dataset folder if they are inside it, and None for images embedded in a table.
 
     Raises:
         DatasetError: the dataset, its columns, labels or images are missing or cannot be used.
-        UsageError: an option is wrong or does not go with this kind of dataset.
+        UsageError: an option is invalid or does not apply to this kind of dataset.
         AuditError: there is no disk space, or the Hugging Face cache cannot be written.
     """
     if isinstance(dataset, LabeledData):
         places = (split, config_name, revision, image_column, label_column, labels, file_column, splits, class_level)
         given = (*places, max_samples, resolution, value_range, max_pixels)
         if any(option is not None for option in given) or skip_unreadable or skip_unlabelled:
-            raise UsageError("Options of loading (split, columns, max_samples, ...) do not go with LabeledData.")
+            raise UsageError(
+                "Loading options (split, columns, max_samples, ...) do not apply to LabeledData; pass them to load_data."
+            )
         return dataset
     if resolution is not None and resolution < _MIN_RESOLUTION:
-        raise UsageError(f"The resolution is {resolution}; expected {_MIN_RESOLUTION} pixels or more.")
+        raise UsageError(f"resolution must be an integer >= {_MIN_RESOLUTION} (pixels), got {resolution}.")
 
     opened = open_object(dataset, labels, image_column=image_column, label_column=label_column)
     if opened is None:
@@ -111,7 +113,7 @@ def load_data(
         )
     try:
         selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
-    except DatasetError as error:  # what was found may explain it
+    except DatasetError as error:  # the notes may explain it
         raise DatasetError(" ".join([str(error), *opened.notes])) from error
     is_named = is_chosen = label_column is not None
     if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
@@ -120,7 +122,7 @@ def load_data(
         for piece in selection.pieces:
             if len(piece.table.types) == 1:
                 raise DatasetError(
-                    f"The images of {piece.table.name} have no labels: they are in no class folder; give a table with "
+                    f"The images of {piece.table.name} have no labels: they are not in class folders; pass a table with "
                     "--labels FILE (labels=...)."
                 )
         image_column, label_column, is_chosen = None, None, True  # the columns were chosen when the tables were opened
@@ -154,7 +156,7 @@ def load_data(
     if account is not None and files is not None:
         account = account.without(files[rows[list(decoded.unreadable)]].tolist(), "cannot be decoded")
         if unreadable:
-            _LOGGER.info("%s", account.line())  # again: these files were counted as read
+            _LOGGER.info("%s", account.line())  # repeated: these files were counted as read
     keep, decoded = _drop_unreadable(decoded)
     lost = np.setdiff1d(encoded.codes[rows], encoded.codes[rows[keep]])
     rows = rows[keep]
@@ -209,13 +211,13 @@ def _table_of(labels: Any) -> LabelTable | str | None:
         return table_of_frame(labels)
     if is_list_of_labels(labels):
         raise UsageError(
-            "A list of labels goes with a list of image files; for a folder, give a table with a column of file names."
+            "A list of labels belongs to a list of image files; for a folder, pass a table with a column of file names."
         )
     return read_table(labels)
 
 
 def _account(opened: OpenedSource, selection: Selection) -> FileAccount | None:
-    """What became of every file of a folder, the files of other splits included."""
+    """Return an account of every file of a folder, including files of other splits."""
     if opened.left_out is None:
         return None
     read = {path for piece in selection.pieces for path in piece.table.files(piece.rows)}
@@ -229,7 +231,7 @@ def _account(opened: OpenedSource, selection: Selection) -> FileAccount | None:
 
 
 def _files_of_rows(selection: Selection) -> np.ndarray | None:
-    """Object, (n,): the file of each row; None where rows have no files of their own, or a file serves several rows."""
+    """Return the file of each row: object, (n,); None if rows have no files of their own or share them."""
     if not all(isinstance(piece.table, FileTable) for piece in selection.pieces):
         return None
     files = [path for piece in selection.pieces for path in piece.table.files(piece.rows)]
@@ -238,13 +240,13 @@ def _files_of_rows(selection: Selection) -> np.ndarray | None:
 
 def _notes_on_names(names: Sequence[str]) -> list[str]:
     notes = [
-        f"The classes {first!r} and {second!r} look alike; if they are one class, give them one name."
+        f"The classes {first!r} and {second!r} have nearly equal names; if they are one class, give them the same name."
         for first, second in alike_names(names)
     ]
     if several := several_labels(names):
         notes.append(
             f"{counted(len(several), 'class looks', 'classes look')} like several labels at once ({shorten(map(repr, several))}); "
-            "each such combination is taken as a class of its own, as an audit needs one label per image."
+            "each combination is treated as a separate class, because an audit needs one label per image."
         )
     return notes
 
@@ -259,16 +261,16 @@ def _raise_unreadable(unreadable: tuple[dict[str, str | int | None], ...], total
     first = unreadable[0]
     where = f"row {first['row']} ({first['path'] or 'no path'})"
     if skip_unreadable:
-        raise DatasetError(f"None of the images of {source} ({total:,}) can be read; in {where}: {first['reason']}.")
+        raise DatasetError(f"No image of {source} can be read ({total:,} in all); in {where}: {first['reason']}.")
     count = f"; {len(unreadable)} of {total} images cannot be read" if len(unreadable) > 1 else ""
     raise DatasetError(
         f"The image in {where} of {source} cannot be read: {first['reason']}{count}. "
-        "Repair or remove, or leave out what cannot be read with --skip-unreadable (skip_unreadable=True)."
+        "Repair or remove the file, or leave out unreadable images with --skip-unreadable (skip_unreadable=True)."
     )
 
 
 def _drop_unreadable(decoded: DecodedImages) -> tuple[np.ndarray, DecodedImages]:
-    """Indices of the readable images, and those images; the pixels are moved up in place, not copied."""
+    """Return the indices of readable images, and those images; pixels are moved in place, not copied."""
     n = len(decoded.images)
     keep = np.delete(np.arange(n), list(decoded.unreadable))
     if len(keep) == n:

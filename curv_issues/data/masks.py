@@ -1,4 +1,4 @@
-"""Find masks and the like, which belong to other images and are not samples."""
+"""Detect masks and other companions of images, which are not samples."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _FILE = re.compile(r"(.+)_(?:mask|seg|segmentation|gt|groundtruth)(?:_\d+)?", re
 
 
 def says_mask(folder: str) -> bool:
-    """Return whether the name of a folder says that it holds masks or the like, and nothing else."""
+    """Return whether the name of a folder means masks or other companion images only."""
     words = words_of(folder)
     return bool(words) and _FOLDERS.issuperset(words)
 
 
 def find_masks(images: Sequence[Parts], *, depth: int) -> set[Parts]:
-    """Return the files in a folder such as `masks` beside images or a folder `images`, and such as `1_mask.png` beside `1.png`.
+    """Return masks: files in folders such as `masks` beside images or `images`, and files such as `1_mask.png` beside `1.png`.
 
     Args:
-        images: parts of the images.
+        images: path parts of the images.
         depth: number of folders down to the class folder; only folders below it count.
     """
     below = {parts[: depth + 1] for parts in images if len(parts) > depth + 1}

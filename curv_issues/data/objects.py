@@ -1,4 +1,4 @@
-"""Datasets that are Python objects: a DataFrame, a dataset of torch, or paths with labels."""
+"""Load datasets from Python objects: a DataFrame, a torch dataset, or paths with labels."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from curv_issues.errors import DatasetError, UsageError
 
 
 def is_python_object(dataset: Any) -> bool:
-    """Return whether a dataset is a pandas DataFrame or a dataset of torch. Imports neither library."""
-    if type(dataset).__module__.partition(".")[0] == "datasets":  # a streaming one is a dataset of torch where torch is imported
+    """Return whether a dataset is a pandas DataFrame or a torch dataset. Imports neither library."""
+    if type(dataset).__module__.partition(".")[0] == "datasets":  # with torch installed, streaming ones are torch datasets too
         return False
     return _is_a(dataset, "pandas", "DataFrame") or _is_a(dataset, "torch.utils.data", "Dataset")
 
 
 def records_of_object(dataset: Any, *, image_column: str | None = None, label_column: str | None = None) -> ImageRecords:
-    """Describe the images and labels of an object for which `is_python_object` holds.
+    """Return the images and labels of an object for which `is_python_object` holds.
 
     Args:
         dataset: see `records_of_frame` and `records_of_torch`.
-        image_column: of a DataFrame.
-        label_column: of a DataFrame.
+        image_column: image column of a DataFrame.
+        label_column: label column of a DataFrame.
 
     Raises:
         DatasetError: the object does not hold images with labels.
-        UsageError: a column is given for a dataset of torch, which has none.
+        UsageError: a column is given for a torch dataset, which has none.
     """
     if _is_a(dataset, "pandas", "DataFrame"):
         return records_of_frame(dataset, image_column=image_column, label_column=label_column)
@@ -44,21 +44,21 @@ def records_of_object(dataset: Any, *, image_column: str | None = None, label_co
 
 
 def records_of_paths(paths: Sequence[str | os.PathLike[str]], labels: Any, *, name: str = "list of paths") -> ImageRecords:
-    """Describe image files with one label each.
+    """Return image files with one label each as records.
 
     Args:
         paths: n paths, relative to the working directory.
-        labels: n integers or strings: a sequence, an array, a tensor or a Series, whose index does not matter.
-        name: what results and messages call the dataset.
+        labels: n integers or strings: a sequence, an array, a tensor or a Series (its index is ignored).
+        name: name of the dataset in results and messages.
 
     Raises:
-        DatasetError: the lengths differ, or something is not a path.
+        DatasetError: the lengths differ, or an item is not a path.
     """
     for row, path in enumerate(paths):
         if not isinstance(path, str | os.PathLike):
             raise DatasetError(
                 f"Item {row} of the {name} is of type {type(path).__name__}; expected paths of image files. "
-                "For images in memory, give a DataFrame with a column of them, or arrays with curv_issues.from_arrays."
+                "For images in memory, pass a DataFrame with a column of them, or use curv_issues.from_arrays."
             )
     if isinstance(labels, str | bytes | Mapping | Set) or not hasattr(labels, "__len__"):
         raise DatasetError(f"Expected one label per image as a list, an array or a Series, but got a {type(labels).__name__}.")
@@ -70,7 +70,7 @@ def records_of_paths(paths: Sequence[str | os.PathLike[str]], labels: Any, *, na
     files = [os.fspath(path) for path in paths]
     if files and all(map(is_address, files)):
         raise DatasetError(
-            f"The {name} holds addresses ({files[0]}); expected paths of files on this machine, so download the images first."
+            f"The {name} holds URLs ({files[0]}); expected paths of files on this machine: download the images first."
         )
     return ImageRecords(
         images=RecordImages(lambda row: read_cell(files[row]), np.arange(len(files), dtype=np.int64)),
@@ -87,5 +87,5 @@ def _as_list(labels: Any) -> list[Any]:
 
 
 def _is_a(value: Any, module: str, kind: str) -> bool:
-    """Whether a value is an instance of a class in a module, which must have been imported then."""
+    """Return whether a value is an instance of a class in a module; False if the module was never imported."""
     return module in sys.modules and isinstance(value, getattr(sys.modules[module], kind))

@@ -1,4 +1,4 @@
-"""Parquet files, read in place: no copy in a cache, and never more than a few blocks in memory."""
+"""Read parquet files in place: without a cached copy, and with only a few blocks in memory."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from curv_issues.data.image_types import find_unread_type
 from curv_issues.errors import DatasetError, first_line
 
 _BLOCK_BYTES = 8 << 20  # of one column, decompressed
-_BLOCKS_KEPT = 8  # at least; two for each thread that decodes
-_FEW_ROWS = 16  # which may hold their images
-_CURSORS = 2  # at least
+_BLOCKS_KEPT = 8  # minimum; two per decoding thread
+_FEW_ROWS = 16  # few, because they may contain images
+_CURSORS = 2  # minimum
 _BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImplementedError, MemoryError, pa.ArrowException)
 
 
@@ -36,9 +36,9 @@ class ParquetTable:
 
         Args:
             path: the file.
-            name: what messages call it.
-            folder: the dataset's folder, from which alone image files that the table names are read.
-            classes: columns whose class names are written elsewhere (README.md) -> their type.
+            name: name of the table in messages.
+            folder: the dataset folder; image files named in the table must be inside it.
+            classes: types of columns whose class names are defined elsewhere (README.md).
 
         Raises:
             DatasetError: it cannot be read as a parquet file.
@@ -63,7 +63,7 @@ class ParquetTable:
         return self._metadata.num_rows
 
     def values(self, column: str) -> list[Any]:
-        """All values of a column."""
+        """Return all values of a column."""
         check_unique(self._columns, column, self.name)
         try:
             with pq.ParquetFile(self._path, memory_map=True) as file:
@@ -75,7 +75,7 @@ class ParquetTable:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
-        """The encoded images in chosen rows of a column."""
+        """Return the encoded images in the given rows of a column."""
         check_unique(self._columns, column, self.name)
         try:
             return _ParquetImages(_Blocks(self._path, column, self._metadata), rows, self._folder)
@@ -83,17 +83,17 @@ class ParquetTable:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
 
     def origin(self, column: str) -> str:
-        """The column and the file."""
+        """Return a description of the column and file for messages."""
         return f"column {column!r} of {self.name}"
 
     def name_files(self, column: str, known: Collection[str]) -> set[str]:
-        """Return those of the known files that the rows name instead of holding the images; from now on `files` has them.
+        """Return the known files that rows reference instead of holding the images; `files` then includes them.
 
         Args:
-            column: of images; if any row holds bytes, no file counts.
-            known: paths below the dataset's folder.
+            column: image column; if any row holds bytes, no file counts.
+            known: paths relative to the dataset folder.
         """
-        from pyarrow.compute import struct_field  # a tenth of a second, and seldom needed
+        from pyarrow.compute import struct_field  # rarely needed, and takes 0.1 s to import
 
         if isinstance(self.types[column], ValueType):
             return set()
@@ -110,12 +110,12 @@ class ParquetTable:
         return {path for path in self._named if path is not None}
 
     def files(self, rows: np.ndarray) -> Sequence[str]:
-        """The file itself, and the image files that it names."""
+        """Return the parquet file and the image files that its rows reference."""
         return [self.name, *(path for row in rows if self._named and (path := self._named[row]) is not None)]
 
 
 class _ParquetImages:
-    """Chosen rows of one column; read from several threads."""
+    """Selected rows of one column; thread-safe."""
 
     def __init__(self, blocks: _Blocks, rows: np.ndarray, folder: Path) -> None:
         self._blocks = blocks
@@ -138,7 +138,7 @@ class _ParquetImages:
                 reason = f"its part of the parquet file cannot be read ({first_line(error)})"
                 yield from (EncodedImage(b"", None, reason) for _ in inside)
                 continue
-            for row in inside:  # one by one, since a copy of all could take gigabytes
+            for row in inside:  # row by row: a copy of all could take gigabytes
                 yield from read_images(block.slice(int(row) - first, 1), self._folder)
 
 
@@ -152,7 +152,7 @@ class _Block(NamedTuple):
 
 
 class _Blocks:
-    """One column of a file as blocks of consecutive rows: a block is a row group, or a part of a large one."""
+    """One column of a file in blocks of consecutive rows; a block is a row group, or part of a large one."""
 
     def __init__(self, path: Path, column: str, metadata: pq.FileMetaData) -> None:
         self._path = path
@@ -170,29 +170,29 @@ class _Blocks:
         weakref.finalize(self, _READER.forget, id(self))
 
     def number_of(self, row: int) -> int:
-        """The block that holds a row."""
+        """Return the number of the block that contains a row."""
         return int(np.searchsorted(self._starts, row, side="right")) - 1
 
     def bounds(self, number: int) -> tuple[int, int]:
-        """First row of a block, and the row after its last."""
+        """Return the first row of a block, and the row after its last."""
         return self._blocks[number].start, self._blocks[number].stop
 
     def first_of_group(self, number: int) -> int:
-        """The first block in the row group of a block."""
+        """Return the first block in the row group of a block."""
         return self._blocks[number].first_of_group
 
     def is_in_group(self, number: int, first: int) -> bool:
-        """Whether there is such a block, and it belongs to the row group that begins with another one."""
+        """Return whether a block exists and belongs to the row group that starts with block `first`."""
         return number < len(self._blocks) and self._blocks[number].first_of_group == first
 
     def open_group(self, first: int) -> Iterator[pa.ChunkedArray]:
-        """The blocks of a row group, from its first one."""
+        """Return the blocks of a row group, starting with its first block."""
         blocks = [block for block in self._blocks[first:] if block.first_of_group == first]
         lengths = [block.stop - block.start for block in blocks]
         return _read_group(self._path, self._metadata, self._column, blocks[0].group, lengths)
 
     def _rows_in_block(self, group: int) -> int:
-        """By the size of all columns: asking for that of one makes pyarrow abort the process where a footer is damaged."""
+        """Return the block length from the size of all columns: the size of one makes pyarrow abort if a footer is corrupt."""
         metadata = self._metadata.row_group(group)
         return max(1, min(metadata.num_rows, metadata.num_rows * _BLOCK_BYTES // max(1, metadata.total_byte_size)))
 
@@ -200,7 +200,7 @@ class _Blocks:
 def _read_group(
     path: Path, metadata: pq.FileMetaData, column: str, group: int, lengths: Sequence[int]
 ) -> Iterator[pa.ChunkedArray]:
-    """Yield blocks of these lengths from a row group, which is open meanwhile."""
+    """Yield blocks of these lengths from a row group, which stays open meanwhile."""
     with pq.ParquetFile(path, metadata=metadata, memory_map=True) as file:
         batches = file.iter_batches(batch_size=lengths[0], row_groups=[group], columns=[column])
         pending: list[pa.Array] = []
@@ -213,30 +213,30 @@ def _read_group(
 
 
 class _Cursor:
-    """A row group that is read block by block, since parquet has no way to begin in the middle of one."""
+    """A row group read block by block: parquet cannot start in the middle of one."""
 
     def __init__(self, owner: int, first: int, blocks: Iterator[pa.ChunkedArray]) -> None:
         self.owner = owner
         self.first = first
-        self.next = first  # number of the block that comes next
+        self.next = first  # number of the next block
         self.blocks = blocks
 
 
 class _Reader:
-    """Reads the blocks of all files, and keeps those used last.
+    """Reads the blocks of all files, and caches the most recently used.
 
-    Threads read at different places of one row group. With a single cursor, each of them would begin at the start of the
-    group again and again; but each cursor holds a decompressed page, which may be large. An open file belongs to its cursor,
-    so that a dataset may have more files than a process may open.
+    Threads read at different places of a row group. With a single cursor, each would start the group from the beginning again
+    and again; but each cursor holds a decompressed page, which may be large. Each cursor owns its open file, so that a dataset
+    may have more files than a process may open.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # of blocks and cursors; reentrant, as files are forgotten whenever memory is freed
+        self._lock = threading.RLock()  # for blocks and cursors; reentrant, as garbage collection may call `forget` any time
         self._kept: OrderedDict[tuple[int, int], pa.ChunkedArray] = OrderedDict()
-        self._cursors: list[_Cursor] = []  # the one used last at the end
+        self._cursors: list[_Cursor] = []  # most recently used last
 
     def read(self, blocks: _Blocks, number: int) -> pa.ChunkedArray:
-        """The values of a block."""
+        """Return the values of a block."""
         with self._lock:
             key = (id(blocks), number)
             if key not in self._kept:
@@ -245,7 +245,7 @@ class _Reader:
             return self._kept[key]
 
     def forget(self, owner: int) -> None:
-        """Free what belongs to blocks that are gone."""
+        """Drop the cached blocks and cursors of a freed owner."""
         with self._lock:
             for key in [key for key in self._kept if key[0] == owner]:
                 del self._kept[key]
@@ -271,7 +271,7 @@ class _Reader:
             self._cursors = [*self._cursors, cursor][-max(_CURSORS, count_processors() // 4) :]
 
     def _take_cursor(self, blocks: _Blocks, first: int, number: int) -> _Cursor:
-        """The cursor that comes to a block next, or a new one at the start of its row group."""
+        """Return the closest cursor at or before a block, or a new one at the start of its row group."""
         usable = [
             cursor for cursor in self._cursors if (cursor.owner, cursor.first) == (id(blocks), first) and cursor.next <= number
         ]

@@ -1,4 +1,4 @@
-"""Read the columns of a parquet file as Python values, without the encoded images that may be in it."""
+"""Read the columns of a parquet file as Python values, without encoded images."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PANDAS_INDEX = "__index_level_"
 def read_parquet_columns(file: Path, name: str) -> tuple[list[str], list[list[Any]]]:
     """Return names and values of all columns without bytes.
 
-    Values are as stored, whatever the metadata of pandas say: dictionaries (categories) become their values. Codes of a
-    ClassLabel, described in the metadata of the datasets library, become their class names, and -1 becomes None.
+    Values are as stored, ignoring pandas metadata: dictionaries (categories) become their values. ClassLabel codes, described
+    in the metadata of the datasets library, become class names, and -1 becomes None.
 
     Args:
         file: a regular file.
-        name: the file, as error messages call it.
+        name: name of the file in messages.
 
     Returns:
         m column names, which may repeat, and m lists of n values.
@@ -44,7 +44,7 @@ def read_parquet_columns(file: Path, name: str) -> tuple[list[str], list[list[An
         class_names = _read_class_names(table.schema.metadata)
         names, columns = [], []
         for field, column in zip(table.schema, table.columns, strict=True):
-            if _is_wanted(field):  # Names may repeat: one of two columns called "image" may hold bytes.
+            if _is_wanted(field):  # names may repeat: one of two columns named "image" may hold bytes
                 origin = f"column {field.name!r} of {name}"
                 names.append(field.name)
                 columns.append(_decode_codes(column.to_pylist(), class_names.get(field.name), origin))
@@ -81,11 +81,11 @@ def _is_part_of(path: str, wanted: set[str]) -> bool:
 
 
 def _read_class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
-    """The names of each ClassLabel column, from what the datasets library writes into the schema."""
+    """Return the names of each ClassLabel column, from the schema metadata of the datasets library."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         by_column = {column: feature.get("names") for column, feature in features.items() if feature.get("_type") == "ClassLabel"}
-    except (LookupError, ValueError, TypeError, AttributeError):  # Absent, or written by someone else.
+    except (LookupError, ValueError, TypeError, AttributeError):  # missing, or written by another program
         return {}
     return {column: names for column, names in by_column.items() if isinstance(names, list)}
 

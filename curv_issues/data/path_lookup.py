@@ -1,4 +1,4 @@
-"""Find images by the text that a table gives for their paths: exactly first, then with more and more tolerance."""
+"""Find images by the paths in a table: exactly first, then with increasing tolerance."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 IGNORING_CASE = 2
-"""The level of a hit without regard to case."""
+"""Level of a case-insensitive hit."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """What a text stands for.
+    """The images that a text refers to.
 
     Attributes:
-        images: indices of the images that fit: one, or the first two if several do.
-        level: how the text fits: 0: as a path; 1: after Unicode normalisation and without spaces at its ends; 2: without regard
-            to case.
+        images: indices of the matching images: one, or the first two of several.
+        level: 0: exact path; 1: after Unicode normalisation and stripping; 2: ignoring case.
     """
 
     images: tuple[int, ...]
@@ -26,17 +25,17 @@ class Hit:
 
 
 class PathLookup:
-    """Images by their path, or by several texts each."""
+    """Finds images by path, or by several texts per image."""
 
     def __init__(self, keys: Iterable[tuple[str, int]]) -> None:
-        """Take pairs of a text and an image's index; a text may come with several images, and an image with several texts."""
+        """Store pairs of text and image index; texts and images may repeat."""
         self._keys = list(keys)
         self._levels: list[dict[str, tuple[int, ...]]] = []
 
     def find(self, text: str) -> Hit | None:
-        """Return the images with this text, at the first level at which any fit, or None.
+        """Return the images for this text at the first level with a match, or None.
 
-        A text that fits several images only without regard to case fits none.
+        A text that only matches case-insensitively must match a single image.
         """
         for level, spell in enumerate(_SPELLINGS):
             if level == len(self._levels):
@@ -69,7 +68,7 @@ def _normalise(text: str) -> str:
 
 
 def ignore_case(text: str) -> str:
-    """Return the most tolerant spelling of a path: texts that fit an image at any level share it."""
+    """Return the most tolerant spelling of a path: texts that match at any level have the same one."""
     text = _normalise(text).casefold()
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 

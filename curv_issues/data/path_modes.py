@@ -1,4 +1,4 @@
-"""The ways in which a table may name the images of a dataset."""
+"""The modes in which the paths in a table may refer to images."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from curv_issues.data.addresses import is_address
 from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.path_lookup import IGNORING_CASE, Hit, PathLookup, clean_path, ignore_case
 
-# What Label Studio puts before the path of a file: its own folder, and a code before the name of an uploaded file.
+# Label Studio prepends its own folder to a path, and a code to the name of an uploaded file.
 _LABEL_STUDIO = (re.compile(r"/data/(?:local-files/\?d=)?"), re.compile(r"/data/upload/\d+/[0-9a-f]{8}-"))
 
 
 def text_of(value: Any) -> str | None:
-    """Return a value as the text of a path, None if it cannot be one: text, paths and integers can."""
+    """Return a value as path text: text, paths and integers; None for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return os.fspath(value) or None if isinstance(value, str | os.PathLike) else None
@@ -29,12 +29,12 @@ def text_of(value: Any) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """How the texts of a column match in one mode.
+    """Result of matching a column in one mode.
 
     Attributes:
         mode: the mode in words.
         hits: row -> images. Only rows with a single image count.
-        has_endings: whether the texts have the endings of the files.
+        has_endings: whether the texts include file extensions.
     """
 
     mode: str = ""
@@ -43,7 +43,7 @@ class Match:
 
     @cached_property
     def num_images(self) -> int:
-        """Number of images that a row names without doubt."""
+        """Number of images that a row names unambiguously."""
         return len({hit.images[0] for hit in self.hits.values() if len(hit.images) == 1})
 
     def is_complete(self, num_texts: int, num_images: int) -> bool:
@@ -52,7 +52,7 @@ class Match:
 
     @property
     def order(self) -> tuple[int, bool]:
-        """Larger is better. Texts that fit several images are better than texts that fit none, since they can be reported."""
+        """Sort key, larger is better. Ambiguous texts rank above unmatched ones because they can be reported."""
         return self.num_images, bool(self.hits)
 
 
@@ -60,10 +60,10 @@ _Find = Callable[[str], Hit | None]
 
 
 class ImagePaths:
-    """The paths of a dataset's images, ready to be found in all modes of `match_rows`."""
+    """The image paths of a dataset, indexed for all modes of `match_rows`."""
 
     def __init__(self, paths: Sequence[str], root: str | os.PathLike[str]) -> None:
-        """Take n paths, relative to `root` and with forward slashes."""
+        """Store n paths, relative to `root` and with forward slashes."""
         self.paths = paths
         self._stems = [posixpath.splitext(path)[0] for path in paths]
         self._has_addresses = any(map(is_address, paths))
@@ -78,17 +78,17 @@ class ImagePaths:
         self._suffixes = cache(lambda stems: PathLookup(_list_suffixes(self._stems if stems else paths)))
 
     def may_be(self, text: str) -> bool:
-        """Return whether a text is the end of an image's path, with or without its ending, or ends as images do."""
+        """Return whether a text ends an image path, with or without extension, or has the extension of an image."""
         endings = {posixpath.splitext(path)[1].lower() for path in self.paths} - {""}
         hits = [self._suffixes(stems).find(text) for stems in (False, True)]
         return any(hit is not None and hit.level < IGNORING_CASE for hit in hits) or text.lower().endswith(tuple(endings))
 
     def match(self, values: Sequence[Any], folder: Path | None) -> Match:
-        """Return the mode that matches most images, the first of several that match equally many.
+        """Return the mode that matches most images; of equal ones, the first.
 
         Args:
-            values: one value per row, a path where it is text or an integer.
-            folder: the folder of the table, if it is in one.
+            values: one value per row, a path if it is text or an integer.
+            folder: folder of the table; None if it is not a file.
         """
         texts = {row: text for row, value in enumerate(values) if (text := text_of(value))}
         best = self._match(texts, folder)
@@ -109,14 +109,14 @@ class ImagePaths:
         return best
 
     def _may_match(self, text: str) -> bool:
-        """Whether the last part of a path is that of any image: a quick look before all modes are tried. No address is a file."""
+        """Return whether the last part of a path is that of any image; a cheap filter before all modes are tried."""
         if is_address(text) and not self._has_addresses:
             return False
         folder, name = posixpath.split(clean_path(text))
         return ignore_case(name) in self._last_parts and not self._is_of_other_split(folder)
 
     def _is_of_other_split(self, folder: str) -> bool:
-        """Whether a folder in a text is that of another split than the dataset, such as train/ for the images of test/."""
+        """Return whether a text names another split than the dataset, such as train/ for the images of test/."""
         places = (self._root, self._only_folder or "")
         own = {SPLIT_NAMES.get(posixpath.basename(place).lower()) for place in places} - {None}
         named = {part.lower() for part in folder.split("/")} - self._folders if own else set()
@@ -125,7 +125,7 @@ class ImagePaths:
 
     def _modes(self, texts: Sequence[str], folder: Path | None) -> Iterator[tuple[str, bool, _Find]]:
         for has_endings, keys in ((True, self.paths), (False, self._stems)):
-            without = "" if has_endings else " without file ending"
+            without = "" if has_endings else " without file extension"
             whole = PathLookup((key, image) for image, key in enumerate(keys))
             if folder is not None:
                 yield f"paths relative to the folder of the table{without}", has_endings, self._relative_to(folder, whole)
@@ -150,7 +150,7 @@ class ImagePaths:
         if not _is_absolute(text):
             return None
         folder, name = posixpath.split(clean_path(text))
-        # The text may reach the dataset through a link of its own.
+        # The text may reach the dataset through its own link.
         return self._find_in_roots(text, whole) or self._find_in_roots(f"{self._resolve(folder)}/{name}", whole)
 
     def _find_in_roots(self, text: str, whole: PathLookup) -> Hit | None:
@@ -161,7 +161,7 @@ class ImagePaths:
         return None
 
     def _find_prefix(self, texts: Sequence[str], whole: PathLookup) -> str | None:
-        """The folder below which most images are in the texts; of equal ones the one named like the root, else none."""
+        """Return the folder below which most images are in the texts; in a tie the one named like the root, else None."""
         images: defaultdict[str, set[int]] = defaultdict(set)
         for text in texts:
             parts = clean_path(text).split("/")
@@ -176,7 +176,7 @@ class ImagePaths:
         return ranked[0] if ranked else None
 
     def _is_other_folder(self, prefix: str, table_folder: Path | None) -> bool:
-        """Whether a prefix is a folder of this machine. It is not the dataset's, as the texts would name its images then."""
+        """Return whether a prefix is another folder on this machine: texts inside the dataset would match exactly."""
         bases = [self._root] if table_folder is None else [self._root, os.fspath(table_folder)]
         return any(os.path.isdir(os.path.join(base, prefix)) for base in bases)
 

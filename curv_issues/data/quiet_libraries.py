@@ -1,4 +1,4 @@
-"""Keep the Hugging Face libraries quiet while they load: their errors become one line of ours."""
+"""Silence the Hugging Face libraries while they load: we report their errors ourselves in one line."""
 
 from __future__ import annotations
 

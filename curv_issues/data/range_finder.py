@@ -1,19 +1,19 @@
-"""Find the values that become black and white in a dataset of images with more than 8 bits per channel.
+"""Find the value range that maps to black and white in a dataset of images with more than 8 bits per channel.
 
-Integers: as many bits as hold all values (8, 10, 12, 14 or 16), so that no two different images become one. Floats: 0 to 1 if all
-values lie in it. Everything else: from the smallest to the largest value.
+Integers: the range of the smallest bit depth that holds all values (8, 10, 12, 14 or 16), so that different images stay
+different. Floats: 0 to 1 if it contains all values. Everything else: from the smallest to the largest value.
 
-A few wrong pixels would spoil that: one pixel of 65535 in 8-bit data makes every image black. So outliers may be clipped, but
-only where all of this holds:
+A few wrong pixels would spoil this: one pixel of 65535 in 8-bit data makes every image black. So outliers may be clipped, but
+only if all of these hold:
 
-- They are at most a thousandth of the pixels of their image (and at least one pixel is allowed).
-- Without them, the image needs a sixteenth of its range or less: with them, 16 shades or fewer would be left.
+- They are at most a thousandth of the pixels of their image (at least one pixel is allowed).
+- Without them, the image needs at most a sixteenth of its range: with them, at most 16 shades would be left.
 - The same holds for the range of the dataset.
 - Fewer than half of the images have such outliers. In images of stars, or of single hits in a detector, the bright pixels are the
-  content, and most images have some. A quantile of the values alone would clip them; the largest value of the median image does
-  not. A hot pixel that every image has cannot be told from them, so it is kept, and reported.
+  content, and most images have some. A quantile of the values would clip them; the largest value of the median image does
+  not. A hot pixel present in every image looks the same, so it is kept, and reported.
 
-How many images are clipped is reported as well.
+The number of clipped images is also reported.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ import numpy as np
 
 from curv_issues.data.value_range import BITS, Range, ValueRanges, is_float
 
-_OUTLIERS = 1000  # one value in so many may be an outlier
+_OUTLIERS = 1000  # one value in this many may be an outlier
 _NARROWER = 16
 
 
 class RangeFinder:
-    """Finds the ranges of a dataset from its images, in any order; used from several threads at once."""
+    """Finds the ranges of a dataset from its images, in any order; thread-safe."""
 
     def __init__(self, decided: ValueRanges) -> None:
-        """Start with the ranges that are decided already; those are never changed."""
+        """Start with the ranges that are already fixed; they never change."""
         self._decided = decided
         self._seen: dict[str, _Seen] = {}
         self._lock = threading.Lock()
 
     def add(self, values: np.ndarray) -> Range:
-        """Take an image into account, once; return the range for its kind as far as it is known now."""
+        """Take an image into account, once; return the current range for its kind."""
         given = self._decided.of(values)
         if given is not None:
             return given
@@ -50,25 +50,25 @@ class RangeFinder:
             return seen.range()
 
     def ranges(self) -> ValueRanges:
-        """Return the ranges that were decided from the start, and those of the kinds of images seen so far."""
+        """Return the fixed ranges, and those of the kinds of images seen so far."""
         with self._lock:
             return replace(self._decided, **{kind: seen.range() for kind, seen in self._seen.items()})
 
     def outshone(self) -> ValueRanges:
-        """Return the ranges of nearly all values, for the kinds of images in which a few pixels leave them hardly any shades."""
+        """Return the ranges of nearly all values, for kinds of images in which a few pixels leave them hardly any shades."""
         with self._lock:
             return ValueRanges(**{kind: seen.usual() for kind, seen in self._seen.items() if seen.is_outshone()})
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What is known of images of one kind.
+    """Statistics of the images of one kind.
 
     Attributes:
         kind: "integers" or "floats".
-        all_values: the smallest and the largest value.
-        most_values: the same, without the outliers of images that have some.
-        num_images: their number.
+        all_values: smallest and largest value.
+        most_values: smallest and largest value without outliers.
+        num_images: number of images.
         num_with_outliers: number of images with outliers.
     """
 
@@ -88,7 +88,7 @@ class _Seen:
         )
 
     def range(self) -> Range:
-        """The range of the values: the usual one if few images have values outside it."""
+        """Return the range of the values: the usual one if few images have values outside it."""
         usual = self.usual()
         has_shades = usual[0] < usual[1]
         return usual if has_shades and self._is_wide() and 2 * self.num_with_outliers < self.num_images else self._whole()
@@ -122,7 +122,7 @@ def _look_at(kind: str, values: np.ndarray) -> _Seen:
 
 
 def _choose(kind: str, low: float, high: float) -> Range:
-    """Integers: as many bits as hold them; floats: 0 to 1 where they lie in it; else all that was seen."""
+    """Return the smallest bit depth for integers, 0 to 1 for floats inside it, else the observed range."""
     if kind == "integers" and low >= 0:
         for bits in BITS:
             if high < 1 << bits:

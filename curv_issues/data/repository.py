@@ -1,4 +1,4 @@
-"""What the README.md of a folder laid out like a Hub dataset says: configurations with their files, and class names."""
+"""Read README.md of a folder laid out like a Hub dataset: configurations with their files, and class names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CARD = "README.md"
 _WILD = frozenset("*?[")
 _LONGEST_PATTERN = 4096
 _MOST_PATTERNS = 1000  # with wildcards
-_LARGEST_CARD = 1_000_000  # bytes; of 10,000 class names it has half
+_LARGEST_CARD = 1_000_000  # bytes; 10,000 class names take half of that
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Configuration:
     """One configuration of a dataset.
 
     Attributes:
-        name: as --config-name takes it.
-        patterns: (split, glob patterns of its files) in the order of the card; empty: the files are found by their names.
-        folder: where the patterns begin, below the root, and the files are looked for; "": the root.
-        is_default: whether it is taken when none is named.
-        classes: column -> its class names, for files that do not carry them.
+        name: value of --config-name.
+        patterns: (split, glob patterns of its files) in README.md order; empty: splits come from file names.
+        folder: folder of the patterns and files, relative to the root; "": the root.
+        is_default: whether it is used if none is requested.
+        classes: column -> class names, for files that do not contain them.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Configuration:
     classes: Mapping[str, ClassType] = field(default_factory=dict)
 
     def files_by_split(self, files: Sequence[str]) -> dict[str, list[str]]:
-        """The files that each split names, in the order of its patterns; a file outside the folder matches nothing."""
+        """Return the files of each split in pattern order; files outside the folder never match."""
         found = {}
         for split, patterns in self.patterns:
             whole = [posixpath.normpath(posixpath.join(self.folder, pattern)) for pattern in patterns]
@@ -50,12 +50,12 @@ class Configuration:
 
 
 def read_card(root: Path) -> list[Configuration]:
-    """Return the configurations that README.md of a folder declares; none if it has no README.md or none in it.
+    """Return the configurations declared in the README.md of a folder; [] if there are none.
 
-    Nothing that the card names is opened here. Addresses and paths that leave the folder are refused.
+    Files named there are not opened. URLs and paths that leave the folder are rejected.
 
     Raises:
-        DatasetError: the card cannot be parsed, or names files outside the folder.
+        DatasetError: README.md cannot be parsed, or names files outside the folder.
     """
     metadata = _read_metadata(root)
     classes = _read_classes(metadata.get("dataset_info"))
@@ -72,16 +72,16 @@ def _configuration(entry: dict[str, Any], classes: Mapping[str, dict[str, ClassT
     for pattern in [folder, *(pattern for _, patterns_ in patterns for pattern in patterns_)]:
         if "://" in pattern or "::" in pattern or pattern.startswith(("/", "~")) or ".." in re.split(r"[/\\]", pattern):
             raise DatasetError(
-                f"{CARD} of {root} names data files outside the folder ({pattern}); a local dataset is read from its folder only."
+                f"{CARD} of {root} names data files outside the folder ({pattern}); only files inside the folder are read."
             )
     every = [pattern for _, patterns_ in patterns for pattern in patterns_]
     if max(map(len, every), default=0) > _LONGEST_PATTERN or sum(bool(set(pattern) & _WILD) for pattern in every) > _MOST_PATTERNS:
-        raise DatasetError(f"{CARD} of {root} names its data files by too many or too long patterns; shorten them.")
+        raise DatasetError(f"{CARD} of {root} has too many or too long patterns for data files; shorten them.")
     return Configuration(name, patterns, folder, entry.get("default") == "true", classes.get(name, {}))
 
 
 def _patterns(data_files: Any) -> list[tuple[str, tuple[str, ...]]]:
-    """`data_files` of a card: a pattern, a list of them, or a list of splits with their patterns."""
+    """Return (split, patterns) from `data_files`: a pattern, a list of them, or a list of splits with patterns."""
     if isinstance(data_files, dict):
         data_files = [{"split": split, "path": path} for split, path in data_files.items()]
     if isinstance(data_files, str):
@@ -105,12 +105,12 @@ def _find(files: Sequence[str], pattern: str) -> Sequence[str]:
 
 
 def _matches(file: str, pattern: str) -> bool:
-    """Whether a path matches a pattern of the Hub: * stays within a folder, ** does not."""
+    """Return whether a path matches a Hub pattern: * stays within a folder, ** does not."""
     return _match_parts(tuple(file.split("/")), tuple(pattern.split("/")))
 
 
 def _match_parts(file: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Match folder by folder; the states are the parts of the pattern that may come next, so no pattern takes long."""
+    """Match folder by folder, tracking all pattern parts that may come next, so that the time stays bounded."""
     states = _skip_wild({0}, pattern)
     for name in file:
         after = set()
@@ -124,7 +124,7 @@ def _match_parts(file: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _skip_wild(states: set[int], pattern: Sequence[str]) -> set[int]:
-    """Add the states behind each **, which may stand for no folder at all."""
+    """Add the states after each **, which may match no folder at all."""
     reached = set(states)
     for at, part in enumerate(pattern):
         if at in reached and part == "**":
@@ -133,7 +133,7 @@ def _skip_wild(states: set[int], pattern: Sequence[str]) -> set[int]:
 
 
 def _read_metadata(root: Path) -> dict[str, Any]:
-    """The YAML block at the beginning of a card."""
+    """Return the YAML block at the start of README.md."""
     card = root / CARD
     try:
         if not card.is_file() or not stays_inside(os.fspath(card), os.path.realpath(root)):
@@ -150,7 +150,7 @@ def _read_metadata(root: Path) -> dict[str, Any]:
         if card.stat().st_size >= _LARGEST_CARD:
             raise DatasetError(f"The YAML block of {card} is larger than {_LARGEST_CARD // 1000:,} kB; shorten it, or remove it.")
         return {}
-    import yaml  # which most folders need not wait for
+    import yaml  # only needed for folders with a YAML block
 
     try:
         metadata = _load_yaml("\n".join(lines[1:end]))
@@ -161,7 +161,7 @@ def _read_metadata(root: Path) -> dict[str, Any]:
 
 
 def _load_yaml(text: str) -> Any:
-    """YAML whose scalars all stay text (class names such as no, 007 and 1e3 do), without aliases: they can make gigabytes."""
+    """Parse YAML with all scalars as text (class names such as no, 007, 1e3) and without aliases, which can expand to gigabytes."""
     import yaml
 
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -171,7 +171,7 @@ def _load_yaml(text: str) -> Any:
 
 
 def _read_classes(infos: Any) -> dict[str, dict[str, ClassType]]:
-    """Configuration -> column -> class names, from the `dataset_info` of a card."""
+    """Return configuration -> column -> class names, from `dataset_info`."""
     found = {}
     for info in infos if isinstance(infos, list) else [infos]:
         if not isinstance(info, dict) or not isinstance(info.get("features"), list):

@@ -1,4 +1,4 @@
-"""A smaller dataset with the same class proportions."""
+"""Draw a stratified sample of a dataset."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from curv_issues.errors import UsageError
 
 
 def stratified_sample(labels: np.ndarray, size: int, *, seed: int) -> np.ndarray:
-    """Choose `size` samples, of each class in proportion to its own size.
+    """Return `size` samples drawn at random, from each class in proportion to its size.
 
-    Shares are rounded by largest remainder. As long as `size` is at least the number of classes present, every class
-    keeps one sample or more.
+    Fractions are rounded by largest remainder. If `size` is at least the number of classes present, every class keeps at
+    least one sample.
 
     Args:
         labels: integers, (n,): the class of each sample.
-        size: number of samples wanted, 1 or more; n or more takes all of them.
-        seed: of the generator that chooses within the classes.
+        size: number of samples, >= 1; n or more returns all.
+        seed: random seed of the draw.
 
     Returns:
-        int64, (min(size, n),): indices of the chosen samples, increasing.
+        int64, (min(size, n),): indices of the drawn samples, increasing.
 
     Raises:
         UsageError: `size` is below 1.
     """
     if size < 1:
-        raise UsageError(f"--max-samples (max_samples) is {size}; expected 1 or more.")
+        raise UsageError(f"--max-samples (max_samples) must be an integer >= 1, got {size}.")
     if size >= len(labels):
         return np.arange(len(labels), dtype=np.int64)
 
@@ -38,11 +38,11 @@ def stratified_sample(labels: np.ndarray, size: int, *, seed: int) -> np.ndarray
 
 
 def _share(counts: np.ndarray, size: int) -> np.ndarray:
-    """Samples to take of each class: `size` in all, never more than `counts`, at least one each if that is possible."""
+    """Return the number of samples per class: `size` in all, at most `counts`, at least one each if possible."""
     quota, remainder = np.divmod(counts.astype(np.int64) * size, counts.sum())
     quota[np.argsort(-remainder, kind="stable")[: size - quota.sum()]] += 1
     if size >= len(counts):
-        # Rare classes got nothing: each takes one from the class that has the most at that moment.
+        # Each rare class without a sample gets one from the class that currently has most.
         for index in np.flatnonzero(quota == 0):
             quota[np.argmax(quota)] -= 1
             quota[index] += 1

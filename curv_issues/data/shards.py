@@ -1,4 +1,4 @@
-"""The files that one table was written in, numbered as in train-00000-of-00003.parquet: none missing, none there twice."""
+"""Check the shards of a table, numbered as in train-00000-of-00003.parquet: all present, none repeated."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from curv_issues.data.accounts import shorten
 from curv_issues.errors import DatasetError
 
 NUMBERED = re.compile(r"(?P<table>.+?)-(?P<number>\d{5})-of-(?P<total>\d{5})(?:-[0-9a-f]+)?")
-"""Name of such a file without its ending; some end in a hash."""
+"""Name of a shard without its extension; some end in a hash."""
 
 
 @dataclass
 class _Shards:
-    """The files of one table in one folder: by number, by how many the names say there are, and one without a number."""
+    """The files of one table in a folder: by shard number, by total in their names, and one without a number."""
 
     by_number: dict[int, list[str]] = field(default_factory=dict)
     by_total: dict[int, str] = field(default_factory=dict)
@@ -24,14 +24,14 @@ class _Shards:
 
 
 def check_shards(paths: Sequence[str], name: str) -> list[str]:
-    """Return a note on each table of which files are missing.
+    """Return a note on each table with missing shards.
 
     Args:
-        paths: of the files that are read together, with forward slashes.
-        name: what messages call the dataset.
+        paths: files that are read together, with forward slashes.
+        name: name of the dataset in messages.
 
     Raises:
-        DatasetError: a table is there twice.
+        DatasetError: a table is present twice.
     """
     tables: dict[str, _Shards] = {}
     for path in paths:
@@ -49,7 +49,7 @@ def check_shards(paths: Sequence[str], name: str) -> list[str]:
         twice = _there_twice(shards)
         if twice is not None:
             raise DatasetError(
-                f"{name} seems to hold the same rows twice: {twice[0]} and {twice[1]} are files of different exports of {table}; "
+                f"{name} contains {table} twice: {twice[0]} and {twice[1]} are from different exports, so rows would be repeated; "
                 "remove one of the exports."
             )
         missing = [number for total in shards.by_total for number in range(total) if number not in shards.by_number]
@@ -61,7 +61,7 @@ def check_shards(paths: Sequence[str], name: str) -> list[str]:
 
 
 def _there_twice(shards: _Shards) -> tuple[str, str] | None:
-    """Two files that cannot belong to one export, or None."""
+    """Return two files that cannot belong to the same export, or None."""
     of_exports = [*shards.by_total.values(), *([shards.whole] if shards.whole and shards.by_total else [])]
     repeated = [files for files in shards.by_number.values() if len(files) > 1]
     for first, second, *_ in [of_exports] if len(of_exports) > 1 else repeated:

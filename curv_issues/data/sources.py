@@ -1,4 +1,4 @@
-"""Open a dataset, whatever it is given as, as tables by split: Hub id, folder, parquet files, in-memory dataset."""
+"""Open any dataset as tables by split: Hub id, folder, parquet files, in-memory dataset."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class OpenedSource:
     """The splits of one dataset.
 
     Attributes:
-        name: Hub id, path or a description, as results and messages call it.
+        name: Hub id, path or a description, for results and messages.
         splits: name -> its tables; a dataset without named splits is called "train".
-        has_split_names: False: the name "train" is ours.
+        has_split_names: False: the source names no splits; "train" is a default.
         config_name: configuration that was loaded, else None.
         revision: commit hash of a Hub dataset, else None.
-        aliases: other names of splits -> their names.
-        left_out: files of a folder that no split reads, and why; None: not a folder whose files were listed.
-        notes: what a user should know of how the source was read, one line each.
+        aliases: alternative split name -> split name.
+        left_out: files of a folder that no split reads, and why; None: not a folder, or its files were not listed.
+        notes: what a user should know about how the source was read, one line each.
     """
 
     name: str
@@ -57,20 +57,20 @@ class OpenedSource:
 
 
 def open_object(dataset: Any, labels: Any, *, image_column: str | None, label_column: str | None) -> OpenedSource | None:
-    """Open a dataset that is a Python object: a DataFrame, a dataset of torch, or a list of image files with a list of labels.
+    """Open a dataset that is a Python object: a DataFrame, a torch dataset, or a list of image files with a list of labels.
 
     Args:
         dataset: the object.
-        labels: of a list of image files, one for each.
-        image_column: of a DataFrame.
-        label_column: of a DataFrame.
+        labels: one label per file, for a list of image files.
+        image_column: image column of a DataFrame.
+        label_column: label column of a DataFrame.
 
     Returns:
-        Its only split; None: the dataset is something else.
+        Its only split; None for any other kind of dataset.
 
     Raises:
         DatasetError: the object does not hold images with labels.
-        UsageError: an option does not go with the object.
+        UsageError: an option does not apply to the object.
     """
     if is_python_object(dataset):
         records = records_of_object(dataset, image_column=image_column, label_column=label_column)
@@ -87,7 +87,7 @@ def open_object(dataset: Any, labels: Any, *, image_column: str | None, label_co
 
 
 def is_list_of_labels(labels: Any) -> bool:
-    """Whether labels are given one by one, rather than as a table or its file."""
+    """Return whether `labels` is a sequence of labels, not a table or its file."""
     return labels is not None and not isinstance(labels, str | os.PathLike | LabelTable) and not hasattr(labels, "columns")
 
 
@@ -103,24 +103,24 @@ def open_source(
 
     Args:
         dataset: Hub id, folder or parquet file (str or Path), a list of parquet files, a Dataset or a DatasetDict.
-        config_name: configuration, of Hub ids and folders laid out like a Hub dataset.
-        revision: branch, tag or commit, of Hub ids.
-        folder: how a folder of image files is read; its options go with no other source.
+        config_name: configuration, for Hub ids and folders laid out like a Hub dataset.
+        revision: branch, tag or commit, for Hub ids.
+        folder: options for an image folder; they apply to no other source.
         bars: show the progress bars of the Hugging Face libraries.
 
     Returns:
-        Its splits and where they came from.
+        Its splits and origin.
 
     Raises:
-        DatasetError: there is no such dataset or it cannot be read.
-        UsageError: an option does not go with this kind of source.
+        DatasetError: the dataset does not exist or cannot be read.
+        UsageError: an option does not apply to this kind of source.
         AuditError: the Hugging Face cache cannot be written.
     """
     kinds = _kinds_of(dataset)
     if kinds & {"datasets.IterableDataset", "datasets.IterableDatasetDict"}:
         raise DatasetError(
             "A streaming dataset can be read only once, but an audit needs several epochs: load it without streaming "
-            "and bound the cost with --max-samples (max_samples), or materialise a part of it with "
+            "and limit the cost with --max-samples (max_samples), or materialise a part of it with "
             "datasets.Dataset.from_list(list(dataset.take(10_000)), features=dataset.features)."
         )
     options = folder or FolderOptions()
@@ -137,29 +137,28 @@ def open_source(
         return _open_files(items, config_name, revision, options)
     raise DatasetError(
         "Expected a Hub id, a path, a list of parquet files, a list of image files with labels=[...], a datasets.Dataset or "
-        "DatasetDict, a DataFrame, a dataset of torch, or LabeledData, "
+        "DatasetDict, a DataFrame, a torch dataset, or LabeledData, "
         f"but got {'nothing' if isinstance(dataset, Sequence) and not dataset else type(dataset).__name__}."
     )
 
 
 def _refuse_images(items: Sequence[str]) -> None:
-    """Raise DatasetError for a list of image files, which needs labels, and for addresses."""
+    """Raise DatasetError for a list of image files without labels, and for URLs."""
     address = next((item for item in items if is_address(item)), None)
     if address is not None:
-        raise DatasetError(f"Expected local paths, but got the address {address}; download the files first.")
+        raise DatasetError(f"Expected local paths, but got the URL {address}; download the files first.")
     image = next((item for item in items if Path(item).suffix.lower() in IMAGE_ENDINGS and not os.path.isdir(item)), None)
     if image is not None:
         raise DatasetError(
-            f"A list of image files ({shorten(items, 2)}) needs labels=[...], one label per image; or audit the folder of the "
-            "dataset."
+            f"A list of image files ({shorten(items, 2)}) needs labels=[...], one label per image; or audit the dataset folder."
         )
 
 
 def _open_one(name: str, config_name: str | None, revision: str | None, options: FolderOptions, *, bars: bool) -> OpenedSource:
-    if not name:  # As a path this would be the current folder.
+    if not name:  # as a path this would be the current folder
         raise DatasetError("The name of the dataset is empty; expected a Hub id such as org/name or a local path.")
     path = Path(name).expanduser()
-    if os.path.isfile(path):  # unlike Path.is_file, also for a name that is too long
+    if os.path.isfile(path):  # unlike Path.is_file, accepts a name that is too long
         return _open_files([name], config_name, revision, options)
     if os.path.isdir(path):
         _refuse("a local folder", revision=revision)
@@ -174,11 +173,11 @@ def _open_one(name: str, config_name: str | None, revision: str | None, options:
             notes=opened.notes,
         )
     if is_address(name) or _SITE.match(name):
-        raise DatasetError(f"Expected a Hub id such as org/name or a local path, but got the address {name}.")
+        raise DatasetError(f"Expected a Hub id such as org/name or a local path, but got the URL {name}.")
     if looks_like_path(name):
-        raise DatasetError(f"There is no file or folder {name}.")
+        raise DatasetError(f"File or folder {name} does not exist.")
     _refuse("a Hub dataset", options)
-    from curv_issues.data.dataset_table import DatasetTable  # imports datasets, which local files need not wait for
+    from curv_issues.data.dataset_table import DatasetTable  # imports datasets, which local files do not need
     from curv_issues.data.hub import open_hub_dataset
     from curv_issues.data.quiet_libraries import quiet_libraries
 
@@ -190,12 +189,12 @@ def _open_one(name: str, config_name: str | None, revision: str | None, options:
 
 
 def _kinds_of(dataset: Any) -> set[str]:
-    """The classes of an object as "library.Class", without importing the library."""
+    """Return the classes of an object as "library.Class", without importing the library."""
     return {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(dataset).__mro__}
 
 
 def looks_like_path(name: str) -> bool:
-    """Whether a name can only be meant as a local path, not as a Hub id ("name" or "org/name")."""
+    """Return whether a name can only be a local path, not a Hub id ("name" or "org/name")."""
     return (
         name.startswith((".", "~", "/", "\\"))
         or name.endswith(("/", "\\"))
@@ -211,14 +210,14 @@ def _open_files(names: Sequence[str], config_name: str | None, revision: str | N
     _refuse("parquet files", options, config_name=config_name, revision=revision)
     paths = [Path(name).expanduser().resolve() for name in names]
     if repeated := [name for name, path in zip(names, paths, strict=True) if paths.count(path) > 1]:
-        raise DatasetError(f"The file {repeated[0]} is given twice; name each file once.")
+        raise DatasetError(f"The file {repeated[0]} is listed more than once; list each file once.")
     for name, path in zip(names, paths, strict=True):
         if not os.path.exists(path):
-            raise DatasetError(f"There is no file or folder {name}.")
+            raise DatasetError(f"File or folder {name} does not exist.")
         if not os.path.isfile(path):
             above = {item.parent for item in paths}
             advice = (
-                f"audit the folder that holds them all ({above.pop()})" if len(above) == 1 else "audit several datasets one by one"
+                f"audit the folder that contains them all ({above.pop()})" if len(above) == 1 else "audit the datasets one by one"
             )
             raise DatasetError(f"Expected parquet files, but {name} is a folder; {advice}.")
         _check_parquet(name, path)

@@ -1,4 +1,4 @@
-"""Notes on splits of one dataset whose classes differ, as a misspelt or missing folder makes them."""
+"""Notes on splits with different classes, for example because of a misspelt or missing folder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from curv_issues.errors import DatasetError
 
 
 def notes_on_splits(splits: Mapping[str, Sequence[Table]], selection: Selection, column: str) -> list[str]:
-    """Return a note for each split whose classes are not those of the audited split.
+    """Return a note for each split whose classes differ from those of the audited split.
 
-    Whole splits are compared, whatever part of them is audited, and only classes that have samples. A split without labels,
-    or whose labels cannot be read, is passed over.
+    Whole splits are compared, even if only a part is audited, and only classes with samples. Splits with missing or
+    unreadable labels are skipped.
 
     Args:
         splits: all splits of the dataset.
-        selection: the audited rows; the split of the first ones is compared with all others.
-        column: the column of the labels.
+        selection: the audited rows; the split of the first row is compared with all others.
+        column: the label column.
     """
     audited = selection.pieces[0].split
     if len(splits) < 2 or not (classes := _classes_of(splits[audited], column)):
@@ -32,7 +32,7 @@ def notes_on_splits(splits: Mapping[str, Sequence[Table]], selection: Selection,
 
 def _describe(audited: str, classes: Sequence[str], split: str, other: Sequence[str]) -> str:
     if not set(classes) & set(other):
-        return f"No class of {split} ({shorten(other)}) is a class of {audited} ({shorten(classes)})."
+        return f"The splits {audited} ({shorten(classes)}) and {split} ({shorten(other)}) have no class in common."
     parts = [
         f"{len(names)} only in {name} ({shorten(names)})"
         for name, names in (
@@ -42,13 +42,13 @@ def _describe(audited: str, classes: Sequence[str], split: str, other: Sequence[
         if names
     ]
     return (
-        f"The classes of {audited} and {split} differ: {', '.join(parts)}. If this is not intended, check the names of the classes "
+        f"The classes of {audited} and {split} differ: {', '.join(parts)}. If this is not intended, check the class names "
         "and the files."
     )
 
 
 def _classes_of(tables: Sequence[Table], column: str) -> list[str]:
-    """The names of the classes that have samples, sorted; none if there are no labels, or they cannot be read."""
+    """Return the names of the classes with samples, sorted; [] without readable labels."""
     found: dict[str, None] = {}
     try:
         for table in tables:

@@ -1,4 +1,4 @@
-"""Split expressions ("train+test", "train[:10%]"), the same for every kind of source."""
+"""Split expressions ("train+test", "train[:10%]") for every kind of source."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The n rows that a split expression names, numbered through its pieces.
+    """The n rows of a split expression, numbered across its pieces.
 
     Attributes:
-        pieces: in the order of the expression, none of them empty.
-        expression: the split expression, spelled out where it was the default.
+        pieces: in expression order, none of them empty.
+        expression: the split expression; the default is written out.
     """
 
     pieces: tuple[Piece, ...]
@@ -44,11 +44,11 @@ class Selection:
 
     @property
     def splits(self) -> np.ndarray:
-        """Object, (n,): name of the split that each row is from."""
+        """Object, (n,): split name of each row."""
         return np.concatenate([np.full(len(piece.rows), piece.split, dtype=object) for piece in self.pieces])
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
-        """The encoded images in chosen rows of this selection; rows are int64 and increasing."""
+        """Return the encoded images in the given rows of this selection; rows are int64 and increasing."""
         parts, start = [], 0
         for piece in self.pieces:
             stop = start + len(piece.rows)
@@ -66,20 +66,20 @@ def select_split(
     source: str,
     aliases: Mapping[str, str] | None = None,
 ) -> Selection:
-    """Take the rows of a split expression.
+    """Return the rows of a split expression.
 
     Args:
-        by_name: the splits there are, each of one table or several.
-        expression: what `load_dataset(split=...)` understands; None: "train", or the only split.
-        source: what error messages call the dataset.
-        aliases: other names of the splits -> their names.
+        by_name: the available splits, each with at least one table.
+        expression: any `load_dataset(split=...)` expression; None: "train", or the only split.
+        source: name of the dataset in messages.
+        aliases: alternative split name -> split name.
 
     Returns:
-        The rows in the order of the expression.
+        The rows in expression order.
 
     Raises:
-        DatasetError: there is no such split, no default, or no rows in it.
-        UsageError: the expression cannot be read.
+        DatasetError: the split does not exist, there is no default, or it has no rows.
+        UsageError: the expression is invalid.
     """
     if expression is None:
         expression = _default_split(by_name, source)
@@ -95,7 +95,7 @@ def select_split(
 
 
 def _cut(split: str, tables: Sequence[Table], start: int, stop: int | None) -> list[Piece]:
-    """The rows from start to stop (None: the end) of a split, table by table."""
+    """Return the rows from start to stop (None: the end) of a split, table by table."""
     pieces, first = [], 0
     for table in tables:
         rows = np.arange(max(start - first, 0), len(table) if stop is None else min(stop - first, len(table)), dtype=np.int64)
@@ -123,13 +123,13 @@ def _translate(expression: str, by_name: Mapping[str, Sequence[Table]], aliases:
 
 def _slices(by_name: Mapping[str, Sequence[Table]], expression: str, source: str) -> list[tuple[str, int, int | None]]:
     lengths = {name: sum(map(len, tables)) for name, tables in by_name.items()}
-    import datasets  # takes a second, which the name of a split need not wait for
+    import datasets  # takes a second; a plain split name does not need it
 
     try:
         instruction = datasets.ReadInstruction.from_spec(expression)
     except ValueError as error:
         raise UsageError(
-            f"--split {expression!r} cannot be read; expected names of splits with slices, "
+            f"--split {expression!r} is invalid; expected split names with optional slices, "
             "such as train, train+test, train[:10%] or train[100:200]."
         ) from error
     unknown = [name for name in _names_in(expression) if name not in by_name]

@@ -1,4 +1,4 @@
-"""The one form that every source is opened in: a table with columns, of which one holds images and one labels."""
+"""The common form of every source: a table with columns, one of images and one of labels."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ IMAGE = "image"
 
 
 class Table(Protocol):
-    """n rows that are read on demand; one file, one split of a folder, or a dataset in memory.
+    """n rows read on demand: one file, one split of a folder, or an in-memory dataset.
 
     Attributes:
-        name: what messages call it.
+        name: name of the table in messages.
         types: column name -> type.
     """
 
@@ -33,24 +33,24 @@ class Table(Protocol):
         ...
 
     def values(self, column: str) -> list[Any]:
-        """All values of a column, in Python's own types."""
+        """Return all values of a column as native Python types."""
         ...
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
-        """The encoded images in chosen rows of a column; rows are int64 and increasing."""
+        """Return the encoded images in the given rows of a column; rows are int64 and increasing."""
         ...
 
     def origin(self, column: str) -> str:
-        """Where the labels in a column come from, for people: "column 'label' of metadata.csv"."""
+        """Return the source of the labels in a column, for people: "column 'label' of metadata.csv"."""
         ...
 
     def files(self, rows: np.ndarray) -> Sequence[str]:
-        """Paths, below the dataset's folder, of the files that chosen rows are read from; none for what is in memory."""
+        """Return the paths of the files behind these rows, relative to the dataset folder; [] for in-memory data."""
         ...
 
 
 class FileTable:
-    """Image files with a label each, or without labels."""
+    """Image files, with one label each or without labels."""
 
     def __init__(
         self,
@@ -63,16 +63,16 @@ class FileTable:
         label_column: str = LABEL,
         label_origin: str = "",
     ) -> None:
-        """Hold paths and labels; no file is opened.
+        """Store paths and labels; no file is opened.
 
         Args:
-            root: the dataset's folder.
-            paths: n paths below it, with forward slashes.
-            name: what messages call the table.
+            root: the dataset folder.
+            paths: n paths relative to it, with forward slashes.
+            name: name of the table in messages.
             labels: n values, or indices into `class_names`; None: the files have no labels.
-            class_names: the names of the classes.
-            label_column: what the column of the labels is called.
-            label_origin: where the labels come from, for people.
+            class_names: names of the classes.
+            label_column: name of the label column.
+            label_origin: source of the labels, for people.
         """
         self.name = name
         self.paths = list(paths)
@@ -90,27 +90,27 @@ class FileTable:
         return len(self.paths)
 
     def values(self, column: str) -> list[Any]:
-        """The labels."""
+        """Return the labels."""
         assert column == self._label_column
         assert self._labels is not None
         return list(self._labels)
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
-        """The files in chosen rows."""
+        """Return the files in the given rows."""
         assert column == IMAGE
         return FileImages(self._root, [self.paths[row] for row in rows])
 
     def origin(self, column: str) -> str:
-        """Folder names or a table of labels."""
+        """Return the source of the labels: folder names or a table."""
         return self._label_origin
 
     def files(self, rows: np.ndarray) -> Sequence[str]:
-        """One file for each row."""
+        """Return one file per row."""
         return [self.paths[row] for row in rows]
 
 
 class RecordTable:
-    """Images with labels from a Python object: a DataFrame, a dataset of torch, or lists of paths and labels."""
+    """Images with labels from a Python object: a DataFrame, a torch dataset, or lists of paths and labels."""
 
     def __init__(self, records: ImageRecords) -> None:
         self.name = records.name
@@ -123,26 +123,26 @@ class RecordTable:
         return len(self._records.labels)
 
     def values(self, column: str) -> list[Any]:
-        """The labels."""
+        """Return the labels."""
         assert column == LABEL
         return self._records.labels
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
-        """The images in chosen rows."""
+        """Return the images in the given rows."""
         assert column == IMAGE
         return self._records.images.select(rows)
 
     def origin(self, column: str) -> str:
-        """As the object says it."""
+        """Return the source of the labels."""
         return self._records.label_origin
 
     def files(self, rows: np.ndarray) -> Sequence[str]:
-        """None: no folder is read."""
+        """Return []: there is no dataset folder."""
         return []
 
 
 class JoinedImages:
-    """Encoded images of several tables, one after another."""
+    """Concatenated encoded images of several tables."""
 
     def __init__(self, parts: Sequence[EncodedImages]) -> None:
         self._parts = list(parts)
@@ -153,7 +153,7 @@ class JoinedImages:
         return int(self._starts[-1])
 
     def read(self, indices: range) -> Iterator[EncodedImage]:
-        """The images at these indices, in order."""
+        """Yield the images at these indices, in order."""
         for part, start, stop in zip(self._parts, self._starts[:-1], self._starts[1:], strict=True):
             inside = range(max(indices.start, start) - start, min(indices.stop, stop) - start)
             if inside:

@@ -1,4 +1,4 @@
-"""A folder of parquet or Arrow files, laid out like a dataset repository of the Hub."""
+"""Open a folder of parquet or Arrow files, laid out like a dataset repository of the Hub."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class TableFolder:
     """The splits of a folder of tables.
 
     Attributes:
-        splits: name -> its tables, in the order of their names.
-        has_split_names: False: the name "train" is ours.
-        config_name: the configuration that was chosen; None: the folder has no configurations.
+        splits: name -> its tables, sorted by name.
+        has_split_names: False: the folder names no splits; "train" is a default.
+        config_name: selected configuration; None: the folder has no configurations.
         left_out: files that no split reads, and why.
         notes: what a user should know, one line each.
     """
@@ -46,34 +46,35 @@ class TableFolder:
 def open_tables(root: Path, tables: Sequence[Parts], *, name: str, config_name: str | None) -> TableFolder:
     """Find the splits of a folder's tables, and read their footers.
 
-    Configurations are those of README.md. Without any, a file belongs to the split that its name or one of its folders says:
-    `train.parquet`, `train-00000-of-00002.parquet`, `data/train/0.parquet`. If no name says a split, all are one dataset.
+    Configurations are those of README.md. Without any, a file belongs to the split in its own name or that of one of its
+    folders: `train.parquet`, `train-00000-of-00002.parquet`, `data/train/0.parquet`. Without such names, all files are one
+    dataset.
 
     Args:
         root: the folder.
-        tables: parts of the files, at least one.
-        name: what messages call the folder.
-        config_name: the configuration; None: the default or only one.
+        tables: path parts of the files, at least one.
+        name: name of the folder in messages.
+        config_name: configuration; None: the default or only one.
 
     Raises:
-        DatasetError: there is no such configuration, or several; or a file cannot be read.
+        DatasetError: the configuration does not exist or is ambiguous, or a file cannot be read.
     """
     paths = ["/".join(parts) for parts in tables]
     configuration = _choose(read_card(root), paths, name, config_name)
     by_split, notes = _files_by_split(configuration, paths)
     notes += _note_partitions(paths, name)
     if not by_split:
-        raise DatasetError(f"{name} has no data files for the configuration {configuration.name!r} that its {CARD} describes.")
+        raise DatasetError(f"{name} has no data files for the configuration {configuration.name!r} described in its {CARD}.")
     unnamed = by_split.pop("", [])
     has_split_names = bool(by_split)
     left_out = []
     if unnamed and by_split:
-        notes.append(f"Left out, since their names say no split ({shorten(by_split)}): {shorten(unnamed)}.")
+        notes.append(f"Files without a split name ({shorten(by_split)}) are left out: {shorten(unnamed)}.")
         left_out = [LeftOut(path, "in no split", True) for path in unnamed]
     elif unnamed:
         by_split = {"train": unnamed}
         if len(unnamed) > 1:
-            notes.append(f"{len(unnamed):,} tables are read as one dataset, since their names say no split: {shorten(unnamed)}.")
+            notes.append(f"{len(unnamed):,} tables without a split name are read as one dataset: {shorten(unnamed)}.")
         notes += _note_folders(unnamed)
     for files in by_split.values():
         notes += check_shards(files, name)
@@ -91,36 +92,36 @@ def open_tables(root: Path, tables: Sequence[Parts], *, name: str, config_name: 
 
 
 def _note_partitions(paths: Sequence[str], name: str) -> list[str]:
-    """A note on columns that only the names of folders hold (`year=2024/part.parquet`), which are not read.
+    """Return a note on columns stored only in folder names (`year=2024/part.parquet`), which are not read.
 
     Raises:
-        DatasetError: such a column is called label or the like.
+        DatasetError: such a column has a label name.
     """
     columns = sorted({column for path in paths for column in _PARTITION.findall(path)})
     labels = [column for column in columns if is_label_name(column)]
     if labels:
         raise DatasetError(
             f"The files of {name} are partitioned by {labels[0]!r} ({next(path for path in paths if labels[0] + '=' in path)}); "
-            "columns in the names of folders are not read, so write that column into the files."
+            "columns in folder names are not read, so write that column into the files."
         )
-    return [f"Columns in the names of folders are not read: {shorten(columns)}."] if columns else []
+    return [f"Columns in folder names are not read: {shorten(columns)}."] if columns else []
 
 
 def _note_folders(paths: Sequence[str]) -> list[str]:
-    """A note on folders that may be classes, as those of image files are."""
+    """Return a note on folders that could be taken for classes, as with image files."""
     folders = sorted({path.rpartition("/")[0] for path in paths} - {""})
-    return [f"The names of the folders of tables ({shorten(folders)}) are not read as labels."] if len(folders) > 1 else []
+    return [f"The names of table folders ({shorten(folders)}) are not read as labels."] if len(folders) > 1 else []
 
 
 def _files_by_split(configuration: Configuration, paths: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Split -> its files, "" for files in no split; and notes."""
+    """Return split -> its files, with "" for files in no split, and notes."""
     if not configuration.patterns:
         folder = f"{configuration.folder.strip('/')}/" if configuration.folder.strip("./") else ""
         inside = [path.removeprefix(folder) for path in paths if path.startswith(folder)]
         return {split: [folder + file for file in files] for split, files in files_by_names(inside).items()}, []
     found = configuration.files_by_split(paths)
     notes = [
-        f"The split {split!r} of {CARD} was left out: no file with images matches {shorten(patterns)}."
+        f"The split {split!r} of {CARD} is left out: no file with images matches {shorten(patterns)}."
         for split, patterns in configuration.patterns
         if not found[split]
     ]
@@ -131,9 +132,9 @@ def open_table(root: Path, path: str, configuration: Configuration | None = None
     """Open one parquet or Arrow file.
 
     Args:
-        root: the dataset's folder.
-        path: of the file, below it.
-        configuration: what names the classes of columns of integers.
+        root: the dataset folder.
+        path: path of the file, relative to it.
+        configuration: source of class names for integer columns.
 
     Raises:
         DatasetError: it cannot be read.
@@ -144,13 +145,13 @@ def open_table(root: Path, path: str, configuration: Configuration | None = None
 
 
 def name_files(table: Table, known: Collection[str]) -> set[str]:
-    """Return those of the known image files that a table names instead of holding the images, and note them in the table."""
+    """Return the known image files that a table references instead of holding the images; `files` then includes them."""
     (column,) = [*find_image_columns(table.types), ""][:1]
     return table.name_files(column, known) if known and column and isinstance(table, ParquetTable) else set()
 
 
 def _choose(declared: Sequence[Configuration], paths: Sequence[str], name: str, wanted: str | None) -> Configuration:
-    """One configuration: of the card, else one for each folder that holds the files of splits."""
+    """Return one configuration: from README.md, else one per folder that contains the files of splits."""
     with_files = [configuration for configuration in declared if configuration.patterns or configuration.folder]
     found = with_files or list(_by_folders(paths, declared)) or list(declared)
     names = ", ".join(configuration.name for configuration in found)
@@ -168,7 +169,7 @@ def _choose(declared: Sequence[Configuration], paths: Sequence[str], name: str, 
 
 
 def _by_folders(paths: Sequence[str], declared: Sequence[Configuration]) -> Iterator[Configuration]:
-    """A configuration for each top-level folder, where several hold files of the same split."""
+    """Yield one configuration per top-level folder if several contain files of the same split."""
     folders: dict[str, set[str]] = {}
     for path in paths:
         top, _, rest = path.partition("/")
@@ -183,7 +184,7 @@ def _by_folders(paths: Sequence[str], declared: Sequence[Configuration]) -> Iter
 
 
 def files_by_names(paths: Sequence[str]) -> dict[str, list[str]]:
-    """Return split -> its files, "" for those whose name says no split."""
+    """Return split -> its files, with "" for files whose names contain no split."""
     found: dict[str, list[str]] = {}
     for path in paths:
         found.setdefault(_split_of(path), []).append(path)
@@ -192,7 +193,7 @@ def files_by_names(paths: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _split_of(path: str) -> str:
-    """The split that a file belongs to by its name or the topmost folder that is called so; "" if neither says one."""
+    """Return the split in the file name or else in its topmost folder with a split name; "" if there is none."""
     *folders, file = path.split("/")
     stem = os.path.splitext(file)[0]
     part, numbered = NUMBERED.fullmatch(stem), _NUMBERED.fullmatch(stem)

@@ -1,4 +1,4 @@
-"""Match the rows of a table of labels to images by the paths that a column of the table gives."""
+"""Match the rows of a table of labels to images, by a column of paths."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _SHOWN = 3
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """Which row of a table describes which image.
+    """The match between rows of a table and images.
 
     Attributes:
-        row_of_image: int64, (n,): the first row of each image, -1 where the table has none.
-        rows_without_image: the text of the rows whose image is not among the n, in the order of the table.
+        row_of_image: int64, (n,): first row of each image, -1 if the table has none.
+        rows_without_image: text of the rows whose image is not among the n, in table order.
         repeated_rows: pairs (first row, later row) of the same image.
-        file_column: the column that names the files.
-        label_column: the column of the labels.
-        mode: how the text of `file_column` was matched, in words for a note.
+        file_column: column of file names.
+        label_column: label column.
+        mode: how `file_column` was matched, in words for a note.
     """
 
     row_of_image: np.ndarray
@@ -61,42 +61,42 @@ def match_rows(
 ) -> Matched:
     r"""Find the row of each image, and check that no image has two labels.
 
-    The text of one column names the images, in one of these modes, the same for the whole table. The mode that matches most
-    images is taken, and the first of several that match equally many:
+    The text of one column names the images, in one of these modes for the whole table. The mode that matches most images is
+    used; of equal ones, the first:
 
     1. paths relative to the folder of the table,
     2. paths relative to `root`,
     3. absolute paths,
     4. paths below one other folder, such as `photos/cat/1.jpg` for `cat/1.jpg`, or the paths of another machine,
     5. the ends of image paths, such as `1.jpg` for `cat/1.jpg`,
-    6. the file names of such paths as `train/1.jpg` and `val/2.jpg`, if all images are in one folder,
-    7. 1 to 6 without file ending, as ids are.
+    6. the file names of paths such as `train/1.jpg` and `val/2.jpg`, if all images are in one folder,
+    7. 1 to 6 without file extension, as ids are.
 
-    Backslashes and `./` are understood, percent-encoding is not decoded. An address (https://...) is never a file. Text that
-    equals no path exactly is compared in NFC normalisation and without spaces at its ends, then without regard to case; a row
-    that names an image exactly comes first.
+    Backslashes and `./` are resolved; percent-encoding is not decoded. A URL (https://...) is never a file. Text without an
+    exact match is compared after NFC normalisation and stripping, then ignoring case; rows with an exact match take
+    precedence.
 
     Args:
         table: m rows.
-        paths: n paths of images, relative to `root`, with forward slashes.
-        root: the folder of the dataset.
-        file_column: the column that names the files; None: the column that matches most images, and of equal ones one that
-            says so (file_name, path, ..., image_id). A column with another name must match at least half of the images or
-            rows. Columns named like labels are not considered.
-        label_column: the column of the labels; None: detected, see `label_column_of`.
-        advice: what to do if no column matches, as the error says it; None: choose a column with --file-column.
+        paths: n image paths, relative to `root`, with forward slashes.
+        root: the dataset folder.
+        file_column: column of file names; None: the column that matches most images, in a tie one with a file column name
+            (file_name, path, ..., image_id). A column with another name must match at least half of the images or rows.
+            Columns with label names are excluded.
+        label_column: label column; None: detected, see `label_column_of`.
+        advice: how to fix it if no column matches, for the error; None: choose a column with --file-column.
 
     Returns:
         Rows of images, and what is left over on both sides.
 
     Raises:
-        DatasetError: no column matches, there is no such column, one value fits several images, two rows give different
-            labels for one image, or the column of the labels is not clear.
+        DatasetError: no column matches, a column does not exist, a value matches several images, two rows give different
+            labels for one image, or the label column is ambiguous.
     """
     table.check_rows()
     if file_column is not None and file_column not in table.columns:
         raise DatasetError(
-            f"{table.name} has no column {file_column!r} for --file-column (file_column); its columns are: {table.list_columns()}."
+            f"{table.name} has no column {file_column!r} (--file-column, file_column); its columns are: {table.list_columns()}."
         )
     images = ImagePaths(paths, root)
     candidates = _candidates(table, label_column) if file_column is None else [file_column]
@@ -112,9 +112,9 @@ def match_rows(
         if len(hit.images) > 1:
             first, second = (paths[image] for image in hit.images)
             raise DatasetError(
-                f"Column {column!r} in {table.where(row)} of {table.name} is {table.columns[column][row]!r}, which fits several "
-                f"images: {first} and {second}; expected their paths below "
-                f"{os.fspath(root)}, or a folder with the images of this table alone."
+                f"Column {column!r} in {table.where(row)} of {table.name} is {table.columns[column][row]!r}, which matches several "
+                f"images: {first} and {second}; expected their paths relative to "
+                f"{os.fspath(root)}, or a folder with only the images of this table."
             )
     label_column = label_column_of(table, label_column=label_column, file_column=column)
     matched = _assign(table, column, label_column, result, len(paths))
@@ -123,9 +123,9 @@ def match_rows(
 
 
 def labels_of_images(table: LabelTable, matched: Matched) -> list[Any]:
-    """Return the label of each image, None for images without a row or without a label (see `is_missing`).
+    """Return the label of each image; None for images without a row or label (see `is_missing`).
 
-    Text labels of a CSV file that are all integers become integers (`plain_labels`).
+    CSV labels are converted to integers if all of them are integers (`plain_labels`).
     """
     values = table.columns[matched.label_column]
     values = plain_labels(values) if table.is_text else values
@@ -133,12 +133,12 @@ def labels_of_images(table: LabelTable, matched: Matched) -> list[Any]:
 
 
 def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | None:
-    """Return the first column that says by its name that it names files (`file_name`, `path`, ..., not `id`), or None.
+    """Return the first column with a file column name (`file_name`, `path`, ..., not `id`), or None.
 
-    Columns without any text do not count, nor does `besides`.
+    Columns without any text and the column `besides` are ignored.
 
     Raises:
-        DatasetError: the file gives that name to several columns, which name different images.
+        DatasetError: several columns have that name and name different images.
     """
     for name in _FILE_NAMES:
         found = [
@@ -155,7 +155,7 @@ def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | N
 
 
 def columns_not_used(table: LabelTable, file_column: str) -> list[str]:
-    """Return the columns of text that are named like file names, if the column that is used is not."""
+    """Return text columns with a file column name, if the column that is used has none."""
     if _names_files(file_column):
         return []
     return [
@@ -166,12 +166,12 @@ def columns_not_used(table: LabelTable, file_column: str) -> list[str]:
 
 
 def names_images(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLike[str]) -> str | None:
-    """Return the column that `match_rows` takes, if it names half of the images, or images in half of its rows; else None.
+    """Return the column that `match_rows` would use if it names half of the images, or images in half of its rows; else None.
 
     Args:
         table: n rows.
-        paths: of the images, relative to `root`.
-        root: the folder of the dataset.
+        paths: image paths, relative to `root`.
+        root: the dataset folder.
 
     Raises:
         DatasetError: several columns name different images.
@@ -181,13 +181,13 @@ def names_images(table: LabelTable, paths: Sequence[str], *, root: str | os.Path
 
 
 def find_column_of_names(table: LabelTable, paths: Sequence[str], *, root: str | os.PathLike[str], besides: str) -> str | None:
-    """Return the first column whose values name half of the images, or half of the rows, with their endings, or None.
+    """Return the first column that names half of the images, or images in half of its rows, with file extensions; else None.
 
     Args:
         table: n rows.
-        paths: of the images, relative to `root`.
-        root: the folder of the dataset.
-        besides: a column that does not count.
+        paths: image paths, relative to `root`.
+        root: the dataset folder.
+        besides: a column to ignore.
     """
     images = ImagePaths(paths, root)
     for column, values in table.columns.items():
@@ -198,7 +198,7 @@ def find_column_of_names(table: LabelTable, paths: Sequence[str], *, root: str |
 
 
 def _candidates(table: LabelTable, label_column: str | None) -> list[str]:
-    """The columns that may name images; the order decides between columns that match equally many."""
+    """Return the columns that may name images; the order breaks ties."""
     others = (column for column in table.columns if column != label_column and not is_label_name(column))
     return sorted(others, key=_rank_name)
 
@@ -206,12 +206,12 @@ def _candidates(table: LabelTable, label_column: str | None) -> list[str]:
 def _choose_column(
     table: LabelTable, images: ImagePaths, candidates: Sequence[str], *, is_chosen: bool
 ) -> tuple[str | None, Match]:
-    """The column that names the files, and how it matches; None if none does."""
+    """Return the column of file names and its match; None if there is none."""
     half = min(len(table), len(images.paths)) / 2
     found: dict[str, Match] = {}
     for column in candidates:
         result = images.match(table.columns[column], table.folder)
-        # A few numbers or words may be file names by chance.
+        # A few numbers or words may match file names by chance.
         if result.hits and (is_chosen or _names_files(column) or len(result.hits) >= half):
             found[column] = result
     if not found:
@@ -219,7 +219,7 @@ def _choose_column(
 
     def rank(column: str) -> tuple[bool, tuple[int, bool]]:
         result = found[column]
-        return result.has_endings and result.num_images >= half, result.order  # row numbers may be names without an ending
+        return result.has_endings and result.num_images >= half, result.order  # row numbers may match names without extension
 
     best = max(found, key=rank)
     if not is_chosen and not found[best].has_endings:
@@ -237,31 +237,31 @@ def _choose_column(
 
 
 def _refuse_numbers(table: LabelTable, column: str) -> None:
-    """Raise DatasetError if another column holds names of image files: then numbers that fit images do so by chance."""
+    """Raise DatasetError if another column holds image file names: numbers then match images only by chance."""
     for other, values in table.columns.items():
         texts = [value for value in values if isinstance(value, str)]
         names = list(filter(is_image_name, texts))
         if other != column and 2 * len(names) > len(values):
             raise DatasetError(
                 f"Column {other!r} of {table.name} holds names of image files ({shorten(names, _SHOWN)}), but most are not in the "
-                f"folder; column {column!r} only fits images without their endings. Correct the names, or choose a column with "
+                f"folder; column {column!r} only matches images without extensions. Correct the names, or choose a column with "
                 "--file-column (file_column)."
             )
 
 
 def _differ(first: Match, second: Match) -> bool:
-    """Whether two columns name different images in any row."""
+    """Return whether two columns name different images in any row."""
     return any(first.hits[row].images != hit.images for row, hit in second.hits.items() if row in first.hits)
 
 
 def _are_twins(table: LabelTable, first: str, second: str) -> bool:
-    """Whether the file gives two columns the same name, and they do not hold the same."""
+    """Return whether two columns have the same name in the file but different values."""
     return shared_name(first) == shared_name(second) and table.columns[first] != table.columns[second]
 
 
 def _several(table: LabelTable, first: str, second: str) -> DatasetError:
     return DatasetError(
-        f"{table.name} has several columns called {shared_name(first)!r} ({first}; {second}), and they name different images; "
+        f"{table.name} has several columns named {shared_name(first)!r} ({first}; {second}) that name different images; "
         "remove one, or choose one with --file-column (file_column)."
     )
 
@@ -274,7 +274,7 @@ def _assign(table: LabelTable, column: str, label_column: str, result: Match, nu
     rows_without_image, repeated_rows, num_ignoring_case = [], [], 0
     for row, value in enumerate(table.columns[column]):
         found = result.hits.get(row)
-        if found is None or found.level > level_of[found.images[0]]:  # Another row names the same image more exactly.
+        if found is None or found.level > level_of[found.images[0]]:  # another row matches the same image more exactly
             rows_without_image.append(text_of(value) or "(empty)")
             continue
         image = found.images[0]
@@ -283,7 +283,7 @@ def _assign(table: LabelTable, column: str, label_column: str, result: Match, nu
         else:
             row_of_image[image] = row
             num_ignoring_case += found.level == IGNORING_CASE
-    mode = result.mode + (f" ({num_ignoring_case} of them only if case is ignored)" if num_ignoring_case else "")
+    mode = result.mode + (f" ({num_ignoring_case} of them only when ignoring case)" if num_ignoring_case else "")
     return Matched(row_of_image, rows_without_image, repeated_rows, column, label_column, mode)
 
 
@@ -295,7 +295,7 @@ def _check_repeated_rows(table: LabelTable, matched: Matched) -> None:
             if names[0] != names[1]:
                 raise DatasetError(
                     f"{table.name} has two labels for one image, which both {names[0]} ({table.where(first)}) and {names[1]} "
-                    f"({table.where(later)}) fit: {values[first]!r} and {values[later]!r}; remove one, or correct the paths."
+                    f"({table.where(later)}) match: {values[first]!r} and {values[later]!r}; remove one, or correct the paths."
                 )
             raise DatasetError(
                 f"{table.name} has two labels for {table.columns[matched.file_column][first]}: {values[first]!r} in "
@@ -319,8 +319,8 @@ def _describe_mismatch(
         return f"{found}. Expected a column with the paths of the images ({', '.join(paths[:_SHOWN]) or 'none'}); {what}."
     if len(table.columns) == 1 and len(column.split()) > 1:
         return (
-            f"{table.name} has one column only, {column!r}; if spaces separate its columns, write commas instead, and a first line "
-            "such as file,label."
+            f"{table.name} has only one column, {column!r}; if spaces separate its columns, use commas instead, and add a first "
+            "line such as file,label."
         )
     values = ", ".join([text for value in table.columns[column] if (text := text_of(value))][:_SHOWN])
     what = f"Column {column!r} of {table.name} does not name" if file_column is not None else f"No column of {table.name} names"
@@ -330,7 +330,7 @@ def _describe_mismatch(
 
 
 def _rank_name(column: str) -> int:
-    """Position among the names of columns of files and ids; `_OTHER_NAME` for all others."""
+    """Return the position among known names of file and id columns; `_OTHER_NAME` for all others."""
     known = (*_FILE_NAMES, *_ID_NAMES)
     return known.index(_spell_name(column)) if _spell_name(column) in known else _OTHER_NAME
 

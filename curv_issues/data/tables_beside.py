@@ -1,4 +1,4 @@
-"""Tables that name the images of a folder whose labels are the names of its class folders: do they say something else?"""
+"""Compare tables beside class folders with the folder names: do they give other labels?"""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from curv_issues.data.walk import FoundTree
 from curv_issues.errors import DatasetError
 
 _ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
-_MOST_TABLES = 20  # of one ending, those nearest to the top; there may be a caption for each image
+_MOST_TABLES = 20  # per extension, nearest to the top first; there may be one caption file per image
 _MAX_BYTES = 2**27
-_OTHER_USES = (".txt", ".json", ".parquet")  # files that are often something else than a table of labels
+_OTHER_USES = (".txt", ".json", ".parquet")  # often not tables of labels
 
 
 def find_tables(tree: FoundTree) -> list[str]:
-    """Return the paths of the files that may be tables of labels, metadata.csv and the like apart."""
+    """Return the paths of possible tables of labels, except metadata.csv and similar files."""
     by_ending: dict[str, list[str]] = {}
     for file in tree.files:
         if file.ending in _ENDINGS and file.refused is None and not is_metadata_name(file.parts[-1]):
@@ -34,13 +34,13 @@ def find_tables(tree: FoundTree) -> list[str]:
 
 
 def find_tables_of_labels(tree: FoundTree, paths: Sequence[str]) -> list[str]:
-    """Return the tables that name images and have other columns; if there are none, those that may be tables of labels at all.
+    """Return the tables that name images and have other columns; if there are none, all possible tables of labels.
 
     Args:
         tree: all files of the folder.
-        paths: of the images.
+        paths: paths of the images.
     """
-    # Text may be anything, and the answers to a contest hold no labels.
+    # .txt files may contain anything, and contest submissions contain no labels.
     tables = [path for path in find_tables(tree) if not path.endswith(".txt") and "submission" not in path.lower()]
     naming: list[str] = []
     others: list[str] = []
@@ -54,7 +54,7 @@ def find_tables_of_labels(tree: FoundTree, paths: Sequence[str]) -> list[str]:
 
 
 class _Read(NamedTuple):
-    """A table, the column that names the images, None if none does, and the columns that may hold labels."""
+    """A table, the column that names the images (None if there is none), and the columns that may hold labels."""
 
     table: LabelTable
     column: str | None
@@ -66,7 +66,7 @@ def _depth(path: str) -> tuple[int, str]:
 
 
 def _read(tree: FoundTree, path: str, paths: Sequence[str]) -> _Read | None:
-    """A table; None: it has no column that may hold labels.
+    """Return a table, or None if no column may hold labels.
 
     Raises:
         DatasetError: it cannot be read, or its columns name different images.
@@ -88,11 +88,11 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
 
     Args:
         tree: all files of the folder.
-        folder_of: path of each image -> the class that its folder names.
-        name: what messages call the folder.
+        folder_of: image path -> class named by its folder.
+        name: name of the folder in messages.
 
     Raises:
-        DatasetError: a table has labels for at least half of the images that have nothing to do with the folders.
+        DatasetError: a table labels at least half of the images, and its labels are unrelated to the folders.
     """
     paths = list(folder_of)
     notes = []
@@ -118,20 +118,20 @@ def note_tables_beside(tree: FoundTree, folder_of: Mapping[str, str], *, name: s
             notes += _compare(table, column, labels[0], folder_of, name=name, root=tree.root, flag=flag)
         else:
             notes.append(
-                f"{path} names the images too, and was not read: if a column of it holds the labels ({shorten(others)}), use "
+                f"{path} also names the images, but was not read: if one of its columns holds the labels ({shorten(others)}), use "
                 f"{flag} --label-column COLUMN."
             )
     return notes
 
 
 def _note_other_names(table: LabelTable, flag: str) -> list[str]:
-    """A note on a table of labels that names images, but not those of the folder, or not clearly."""
+    """Return a note on a table of labels that names other images than those of the folder, or names them ambiguously."""
     for column, values in table.columns.items():
         names = [value for value in values if is_image_name(value) or is_address(value)]
         if 2 * len(names) > len(values):
             return [
-                f"{table.name} has labels, and was not read, since it does not tell which images of the folder they are of "
-                f"({column!r} holds {shorten(names, 2)}); {flag} says why."
+                f"{table.name} has labels, but was not read, because its file names do not identify images of the folder "
+                f"({column!r} holds {shorten(names, 2)}); for the reason, use {flag}."
             ]
     return []
 
@@ -139,25 +139,25 @@ def _note_other_names(table: LabelTable, flag: str) -> list[str]:
 def _compare(
     table: LabelTable, column: str, label_column: str, folder_of: Mapping[str, str], *, name: str, root: Path, flag: str
 ) -> list[str]:
-    """A note where labels differ from the folders of their images."""
+    """Return a note if labels differ from the folders of their images."""
     paths = list(folder_of)
     try:
         matched = match_rows(table, paths, root=root, file_column=column, label_column=label_column)
     except DatasetError as error:
-        return [f"{table.name} names the images too, and was not read: {error}"]
+        return [f"{table.name} also names the images, but was not read: {error}"]
     labels = {path: str(label) for path, label in zip(paths, labels_of_images(table, matched), strict=True) if label is not None}
     folders = {folder_of[path] for path in labels}
     if folders.isdisjoint(labels.values()) and 2 * len(labels) >= len(paths):
         if _follow(labels, folder_of):
             coarser = sorted(set(labels.values()))
-            if not 1 < len(coarser) < len(folders):  # the codes of the folders
+            if not 1 < len(coarser) < len(folders):  # one code per folder
                 return []
             return [
                 f"The classes are the folders ({shorten(sorted(folders))}); column {label_column!r} of {table.name} has fewer "
-                f"classes for the same images ({shorten(coarser)}): to take those, use {flag}."
+                f"classes for the same images ({shorten(coarser)}): to use those, pass {flag}."
             ]
         raise DatasetError(
-            f"{name} has labels twice: folders ({shorten(sorted(folders))}) and column {label_column!r} of {table.name} "
+            f"{name} has two sets of labels: folders ({shorten(sorted(folders))}) and column {label_column!r} of {table.name} "
             f"({shorten(sorted(set(labels.values())))}). Choose the table with {flag}, or the folders with --labels folders "
             "(labels='folders')."
         )
@@ -168,12 +168,12 @@ def _compare(
     if not differing:
         return []
     return [
-        f"The labels are the names of folders; column {label_column!r} of {table.name} differs for {len(differing):,} of "
-        f"{len(labels):,} images ({differing[0]}: {labels[differing[0]]!r}); to take those labels, use {flag}."
+        f"The labels are folder names; column {label_column!r} of {table.name} differs for {len(differing):,} of "
+        f"{len(labels):,} images ({differing[0]}: {labels[differing[0]]!r}); to use those labels, pass {flag}."
     ]
 
 
 def _follow(labels: Mapping[str, str], folder_of: Mapping[str, str]) -> bool:
-    """Whether all images of a folder have one label: the codes of the classes, or coarser classes."""
+    """Return whether each folder has one label for all its images: class codes, or coarser classes."""
     found: dict[str, str] = {}
     return all(found.setdefault(folder_of[path], label) == label for path, label in labels.items())

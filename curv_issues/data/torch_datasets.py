@@ -1,4 +1,4 @@
-"""Images and labels of map-style datasets of torch, such as those of torchvision."""
+"""Read images and labels from map-style torch datasets, such as those of torchvision."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _EXPECTED = "expected pairs of a PIL image and an integer, as ImageFolder and CI
 
 
 def records_of_torch(dataset: torch.utils.data.Dataset[Any]) -> ImageRecords:
-    """Describe a map-style dataset that yields pairs of a PIL image and an integer or string.
+    """Return the images and labels of a map-style dataset of (PIL image, integer or string) pairs.
 
-    Transforms are left out: `transform`, `target_transform` and `transforms` of a copy are replaced. Files that torchvision's
-    own loaders would open are read as they are. `Subset` is understood; row i is item i of `dataset`.
+    Transforms are disabled: `transform`, `target_transform` and `transforms` are replaced in a copy. Files that torchvision's
+    own loaders would open are read directly. `Subset` is supported; row i is item i of `dataset`.
 
     Args:
         dataset: ImageFolder, CIFAR10, MNIST, SVHN, Flowers102, ..., or a user-supplied dataset.
 
     Returns:
-        The images and labels; class names from its attribute `classes`, if the labels are indices into it.
+        The images and labels; class names from its attribute `classes` if the labels index it.
 
     Raises:
         DatasetError: the dataset has no length, or yields something else.
@@ -66,7 +66,7 @@ def records_of_torch(dataset: torch.utils.data.Dataset[Any]) -> ImageRecords:
             return EncodedImage(b"", None, describe_error(error))
         if target != targets[row]:
             raise DatasetError(
-                f"Item {row} of {name} had the target {targets[row]} and now has {target}; expected always the same."
+                f"Item {row} of {name} had the target {targets[row]} and now has {target}; expected the same target every time."
             )
         return encode_image(image)
 
@@ -82,7 +82,7 @@ def records_of_torch(dataset: torch.utils.data.Dataset[Any]) -> ImageRecords:
 
 
 def _unwrap(dataset: Any) -> tuple[Any, np.ndarray]:
-    """The dataset below all subsets, and the rows of it that they choose: int64, (n,)."""
+    """Return the dataset below all subsets, and the selected rows of it: int64, (n,)."""
     import torch.utils.data
 
     subset = torch.utils.data.Subset
@@ -94,14 +94,14 @@ def _unwrap(dataset: Any) -> tuple[Any, np.ndarray]:
         dataset = dataset.dataset
     if isinstance(dataset, torch.utils.data.ConcatDataset):
         raise DatasetError(
-            f"{type(dataset).__name__} joins datasets in which a code may mean another class each; audit them one by one, or give "
-            "a list of image files with the names of their classes as labels."
+            f"{type(dataset).__name__} joins datasets that may use the same code for different classes; audit them one by one, or "
+            "pass a list of image files with class names as labels."
         )
     return dataset, rows
 
 
 class _Items:
-    """The items of a dataset without its transforms; one thread at a time, as the dataset may not expect several."""
+    """The items of a dataset without its transforms; locked, because the dataset may not be thread-safe."""
 
     def __init__(self, dataset: Any, name: str) -> None:
         self._dataset = copy.copy(dataset)
@@ -114,14 +114,14 @@ class _Items:
             self._dataset.transforms = _keep_both
 
     def use_paths(self, rows: np.ndarray) -> bool:
-        """Yield paths instead of images if the dataset opens files with a loader of torchvision; return whether it does."""
+        """Yield paths instead of images if the dataset uses a torchvision loader; return whether it does."""
         loader = getattr(self._dataset, "loader", None)
         if not getattr(loader, "__module__", "").startswith("torchvision.") or not len(rows):
             return False
         self._dataset.loader = _keep
         try:
             image, _ = self._dataset[int(rows[0])]
-        except Exception:  # The dataset does more with the image than to return it.
+        except Exception:  # the dataset processes the image instead of just returning it
             image = None
         if not isinstance(image, str | os.PathLike):
             self._dataset.loader = loader
@@ -129,7 +129,7 @@ class _Items:
         return True
 
     def get(self, row: int) -> tuple[Any, Any]:
-        """Return image and target of one item."""
+        """Return the image and target of one item."""
         with self._lock:
             item = self._dataset[row]
         if not isinstance(item, tuple | list) or len(item) != 2:
@@ -141,7 +141,7 @@ class _Items:
 
 
 def _list_targets(dataset: Any, items: _Items, rows: np.ndarray) -> dict[int, Any]:
-    """Row -> target: from an attribute of the dataset if some items agree with it, else from all items."""
+    """Return row -> target: from an attribute of the dataset if sampled items agree with it, else from all items."""
     compared = rows[np.linspace(0, len(rows) - 1, min(_NUM_COMPARED, len(rows)), dtype=np.int64)].tolist() if len(rows) else []
     found = {row: _get_first(items, row) for row in compared}
     for attribute in ("targets", "labels", "_labels"):
@@ -164,7 +164,7 @@ def _get_first(items: _Items, row: int) -> Any:
 
 
 def _as_label(target: Any) -> Any:
-    """Integers of numpy and torch as Python's own."""
+    """Return numpy and torch integers as native ones."""
     if getattr(target, "ndim", None) == 0 and hasattr(target, "item"):
         target = target.item()
     return target
@@ -172,19 +172,19 @@ def _as_label(target: Any) -> Any:
 
 def _class_names(dataset: Any, labels: Sequence[Any]) -> tuple[str, ...] | None:
     classes = getattr(dataset, "classes", None) or getattr(dataset, "categories", None)
-    if getattr(dataset, "_target_types", None) == ["binary-category"]:  # OxfordIIITPet has names for both of its targets.
+    if getattr(dataset, "_target_types", None) == ["binary-category"]:  # OxfordIIITPet has names for both of its targets
         classes = getattr(dataset, "bin_classes", None)
     if not isinstance(classes, list | tuple) or not all(isinstance(name, str | tuple) for name in classes):
         return None
     if not all(label is None or (isinstance(label, int) and -1 <= label < len(classes)) for label in labels):
         return None
-    names = [name if isinstance(name, str) else ", ".join(map(str, name)) for name in classes]  # ImageNet: all names of a class
+    names = [name if isinstance(name, str) else ", ".join(map(str, name)) for name in classes]  # ImageNet has synonyms per class
     count = Counter(names)
     return tuple(name if count[name] == 1 else f"{name} ({index})" for index, name in enumerate(names))
 
 
 def _relative_to(path: str, root: Any) -> str:
-    """A path relative to the root of the dataset if it lies there, with forward slashes."""
+    """Return a path with forward slashes, relative to the root of the dataset if inside it."""
     if isinstance(root, str | os.PathLike):
         inside = os.path.relpath(path, root)
         if not inside.startswith(os.pardir):

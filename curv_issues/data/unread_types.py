@@ -1,17 +1,17 @@
-"""Formats of images that the decoder does not read, and what to do with such files."""
+"""Image formats that are not supported, and how to convert such files."""
 
 from __future__ import annotations
 
-RAW_REASON = "camera raw files are not read; convert to JPEG, PNG or TIFF"
-NO_HEIF = "HEIC is read only with pillow-heif: pip install 'curv-issues[heic]'"
-_JPEG_XL = "JPEG XL is not read; convert to PNG or JPEG"
-_SVG = "SVG is a drawing without pixels; convert to PNG"
+RAW_REASON = "camera raw files are not supported; convert to JPEG, PNG or TIFF"
+NO_HEIF = "HEIC needs pillow-heif: pip install 'curv-issues[heic]'"
+_JPEG_XL = "JPEG XL is not supported; convert to PNG or JPEG"
+_SVG = "SVG is a vector format; convert to PNG"
 LFS_POINTER = "it is a Git LFS pointer, not the file itself; run git lfs pull"
-_PHOTOSHOP = "Photoshop documents are not read; export as PNG"
+_PHOTOSHOP = "Photoshop documents are not supported; export as PNG"
 
 
 def _not_read(name: str) -> str:
-    return f"{name} is not read; convert to PNG or TIFF"
+    return f"{name} is not supported; convert to PNG or TIFF"
 
 
 _RAW_ENDINGS = (
@@ -46,7 +46,7 @@ UNREAD_ENDINGS = {
     ".jxl": _JPEG_XL,
     **{ending: _not_read(name) for ending, name in _OTHER_ENDINGS.items()},
 }
-"""Ending in lower case, with the dot -> why such a file is not read, and what to do."""
+"""Lower-case extension with the dot -> why such a file is not read, and what to do."""
 
 _MAGIC = {
     b"\0\0\0\x0cJXL \r\n\x87\n": _JPEG_XL,
@@ -68,7 +68,7 @@ _DICOM_PLACE = 128
 
 
 def reason_of_head(head: bytes) -> str | None:
-    """Return why a file with these first bytes (up to 132) is not read, and what to do; None: no format of this module."""
+    """Return why a file with these first bytes (up to 132) is not read, and what to do; None if the format is not listed here."""
     for magic, reason in _MAGIC.items():
         if head.startswith(magic):
             return reason

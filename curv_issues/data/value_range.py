@@ -1,7 +1,7 @@
-"""Images of more than 8 bits per channel: which values become black and white, decided once for a whole dataset.
+"""Map images with more than 8 bits per channel to 8 bits, with one value range for the whole dataset.
 
-A range per image would make the same scene look different from image to image; a fixed one (divide 16 bits by 257) turns
-12-bit data nearly black. `range_finder.py` finds the range of a dataset.
+A range per image would make the same scene look different in each image; a fixed one (divide 16 bits by 257) makes 12-bit
+data nearly black. `range_finder.py` finds the range of a dataset.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from curv_issues.errors import UsageError
 Range = tuple[float, float]
 
 BITS = (8, 10, 12, 14, 16)
-_ROWS_CONVERTED = 1 << 20  # values converted at a time: in between they take 8 bytes each
+_ROWS_CONVERTED = 1 << 20  # values converted at a time, as they take 8 bytes each meanwhile
 
 
 @dataclass(frozen=True)
 class ValueRanges:
-    """The values that become 0 and 255, for each kind of image with more than 8 bits; None: not decided.
+    """The values mapped to 0 and 255, for each kind of image with more than 8 bits; None: not fixed.
 
     Attributes:
-        integers: of 16-bit and 32-bit integer images.
-        floats: of floating-point images.
+        integers: range for 16-bit and 32-bit integer images.
+        floats: range for floating-point images.
     """
 
     integers: Range | None = None
@@ -44,16 +44,16 @@ class ValueRanges:
 
 
 def parse_value_range(text: str) -> Range:
-    """Read a range given as text: "4095" (from 0) or "-1000:3000".
+    """Parse a range: "4095" (from 0) or "-1000:3000".
 
     Raises:
-        UsageError: it is not such a range.
+        UsageError: the text is not a range.
     """
     low, colon, high = text.rpartition(":")
     try:
         return check_value_range((float(low) if colon else 0.0, float(high)))
     except ValueError:
-        raise UsageError(f"--value-range is {text!r}; expected a largest value such as 4095, or low:high such as 0:4095.") from None
+        raise UsageError(f"--value-range must be a maximum such as 4095, or low:high such as 0:4095, got {text!r}.") from None
 
 
 def check_value_range(value_range: Range) -> Range:
@@ -65,20 +65,20 @@ def check_value_range(value_range: Range) -> Range:
     try:
         low, high = (float(value) for value in value_range)
     except (TypeError, ValueError):
-        raise UsageError(f"value_range is {value_range!r}; expected two numbers such as (0, 4095).") from None
+        raise UsageError(f"value_range must be two numbers such as (0, 4095), got {value_range!r}.") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UsageError(f"The value range is {low:g} to {high:g}; expected two finite numbers, the first below the second.")
+        raise UsageError(f"value_range must be two finite numbers, the first below the second, got {low:g} to {high:g}.")
     return low, high
 
 
 def check_max_pixels(max_pixels: int | None) -> None:
-    """Raise a UsageError if a limit of pixels per image is given and below 1."""
+    """Raise UsageError if a pixel limit is given and below 1."""
     if max_pixels is not None and max_pixels < 1:
-        raise UsageError(f"--max-pixels (max_pixels) is {max_pixels}; expected a number of pixels of at least 1.")
+        raise UsageError(f"--max-pixels (max_pixels) must be an integer >= 1, got {max_pixels}.")
 
 
 def as_ranges(value_range: Range | ValueRanges | None) -> ValueRanges:
-    """Return what a caller has decided: nothing, one range for all kinds of images, or the ranges of another dataset."""
+    """Return the ranges for None (not fixed), one range for all kinds of images, or the ranges of another dataset."""
     if isinstance(value_range, ValueRanges):
         return value_range
     if value_range is None:
@@ -93,30 +93,30 @@ def is_outside(values: np.ndarray, value_range: Range) -> bool:
 
 
 def to_bytes(values: np.ndarray, value_range: Range) -> np.ndarray:
-    """Map a range of values linearly to 0 to 255; what lies outside is clipped, NaN becomes 0.
+    """Map a value range linearly to 0-255; values outside are clipped, NaN becomes 0.
 
     Args:
         values: numbers, (h, ...).
-        value_range: the values that become 0 and 255.
+        value_range: the values mapped to 0 and 255.
 
     Returns:
-        uint8, of the same shape.
+        uint8, same shape.
     """
     low, high = value_range
     result = np.zeros(values.shape, dtype=np.uint8)
-    if high <= low:  # all images have one and the same value
+    if high <= low:  # all values are equal
         return result
     step = max(1, _ROWS_CONVERTED // max(1, math.prod(values.shape[1:])))
     for start in range(0, len(values), step):
         part = np.nan_to_num(values[start : start + step].astype(np.float64), nan=low, posinf=high, neginf=low)
-        # divided before it is subtracted: the difference of two large floats may be infinite
+        # Halve before subtracting: the difference of two large floats may be infinite.
         scaled = (part / 2 - low / 2) / (high / 2 - low / 2) * 255
         result[start : start + step] = np.rint(np.clip(scaled, 0, 255))
     return result
 
 
 def is_float(values: np.ndarray) -> bool:
-    """Return whether values are floating-point numbers; else they are integers."""
+    """Return whether values are floating-point numbers rather than integers."""
     return np.issubdtype(values.dtype, np.floating)
 
 

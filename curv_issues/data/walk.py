@@ -1,4 +1,4 @@
-"""List every file below a folder once, in a fixed order, and say of each whether it may be read."""
+"""List every file below a folder once, in a fixed order, and check whether it may be read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from curv_issues.errors import DatasetError
 
 _LOGGER = logging.getLogger("curv_issues")
-_REPORT_EVERY = 10.0  # seconds between two lines about a long walk
-_DEEPEST = 64  # folders in each other
-_MOST_WAYS = 100  # that lead to one folder through links
+_REPORT_EVERY = 10.0  # seconds between progress lines of a long walk
+_DEEPEST = 64  # nested folders
+_MOST_WAYS = 100  # paths that lead to the same folder through links
 _SYSTEM_NAMES = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 )
@@ -32,8 +32,8 @@ class FoundFile:
     """One entry of a folder tree that is not itself a folder.
 
     Attributes:
-        parts: names of the folders below the root, then the file's own name.
-        refused: why the file is passed over whatever it holds; None: it may be read.
+        parts: folder names below the root, then the file name.
+        refused: why the file is skipped whatever its content; None: it may be read.
     """
 
     parts: tuple[str, ...]
@@ -41,12 +41,12 @@ class FoundFile:
 
     @property
     def path(self) -> str:
-        """Path below the root, with forward slashes."""
+        """Path relative to the root, with forward slashes."""
         return "/".join(self.parts)
 
     @property
     def ending(self) -> str:
-        """Ending in lower case with its dot; "" if there is none."""
+        """Lower-case extension with the dot; "" if there is none."""
         return os.path.splitext(self.parts[-1])[1].lower()
 
 
@@ -56,8 +56,8 @@ class FoundTree:
 
     Attributes:
         root: the folder.
-        files: all files in sorted order; in each folder its own files come before those of its subfolders.
-        folders: parts of every folder that is not hidden, the root excluded.
+        files: all files, sorted; in each folder, its own files come before those of its subfolders.
+        folders: path parts of every folder that is not hidden, without the root.
     """
 
     root: Path
@@ -68,15 +68,15 @@ class FoundTree:
 def walk_folder(root: Path) -> FoundTree:
     """List all files below a folder.
 
-    Links are followed. A link that leaves the folder is followed only if it belongs to the user who runs this, or to
-    root: anybody else's link in a shared folder could bring in files of the reader. Files in hidden folders are listed
-    as hidden; what a hidden folder links to is not looked at.
+    Links are followed. A link that leaves the folder is followed only if it belongs to the current user or to root:
+    in a shared folder, other users' links could pull in private files of the reader. Files in hidden folders are listed as
+    hidden; links in hidden folders are not followed.
 
     Args:
         root: the folder.
 
     Raises:
-        DatasetError: a folder cannot be listed, or links lead back to a folder that they lie in, or 100 times to one.
+        DatasetError: a folder cannot be listed, a link leads back to a parent folder, or over 100 paths lead to one folder.
     """
     walk = _Walk(root)
     return FoundTree(root, tuple(walk.files((), root, hidden=False, above=(_identity(root),))), tuple(walk.folders))
@@ -96,7 +96,7 @@ class _Walk:
     ) -> Iterator[FoundFile]:
         if len(parts) > _DEEPEST:
             raise DatasetError(
-                f"{self._root} has more than {_DEEPEST} folders in each other, the first of them {'/'.join(parts[:3])}."
+                f"{self._root} has more than {_DEEPEST} levels of nested folders, starting with {'/'.join(parts[:3])}."
             )
         below = []
         for entry in self._list(folder, parts, hidden):
@@ -113,10 +113,10 @@ class _Walk:
             identity = _identity(entry.path)
             if identity in above:
                 raise DatasetError(
-                    f"{self._root} cannot be listed: the link {'/'.join(place)} leads back to a folder that it lies in; remove it."
+                    f"{self._root} cannot be listed: the link {'/'.join(place)} leads back to one of its parent folders; remove it."
                 )
             self._ways[identity] += 1
-            if self._ways[identity] > _MOST_WAYS:  # links to folders of links double the files with each level
+            if self._ways[identity] > _MOST_WAYS:  # nested links can double the number of files per level
                 raise DatasetError(
                     f"{self._root} cannot be listed: more than {_MOST_WAYS} paths lead through links to the folder "
                     f"{'/'.join(place)}; remove the links."
@@ -145,7 +145,7 @@ class _Walk:
             return False
 
     def _refuse(self, entry: os.DirEntry[str]) -> str | None:
-        """Why a file is passed over; costs a look at the file only for links and what is no plain file."""
+        """Return why a file is skipped, or None; only links and special files need a stat call."""
         try:
             if not entry.is_symlink():
                 return None if entry.is_file() else NOT_REGULAR
@@ -166,22 +166,22 @@ class _Walk:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is the operating system's or hidden, such as `.DS_Store`, `._a.jpg` or `Thumbs.db`."""
+    """Return whether a file or folder is hidden or belongs to the operating system: `.DS_Store`, `._a.jpg`, `Thumbs.db`."""
     return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def stays_inside(path: str, real_root: str) -> bool:
-    """Whether a path leads to a place below a folder, or leaves it by a link of the user who runs this, or of root.
+    """Return whether a path leads to a place inside a folder, or leaves it by a link of the current user or root.
 
     Args:
         path: a file or folder.
-        real_root: the folder, all links in its own path resolved.
+        real_root: the folder, with all links resolved.
     """
     try:
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode) and (not hasattr(os, "geteuid") or status.st_uid in (os.geteuid(), 0)):
             return True
-    except OSError:  # there is no such file
+    except OSError:  # the file does not exist
         pass
     return os.path.commonpath([real_root, os.path.realpath(path)]) == real_root
 

@@ -1,4 +1,4 @@
-"""Tar files in the WebDataset convention, copied to a temporary cache by the datasets library."""
+"""Read tar files in WebDataset format through a temporary cache of the datasets library."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool) -> Dat
     """Open tar files as one table.
 
     Args:
-        root: the dataset's folder.
-        paths: of the tar files, below it.
-        name: what messages call the dataset.
+        root: the dataset folder.
+        paths: paths of the tar files, relative to it.
+        name: name of the dataset in messages.
         bars: show the progress bars of the library.
 
     Raises:
@@ -31,7 +31,7 @@ def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool) -> Dat
         AuditError: there is no space for the copy.
     """
     places = [os.fspath(root / path) for path in paths]
-    if any("::" in place for place in places):  # which would be a chain of addresses
+    if any("::" in place for place in places):  # the library would read it as a chain of URLs
         raise DatasetError(f"{name} cannot be read: the path of a tar file contains '::'; rename it.")
     cache = tempfile.TemporaryDirectory(prefix="curv-issues-")
     with explain_errors(name), quiet_libraries(bars=bars):
@@ -42,6 +42,6 @@ def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool) -> Dat
     if all(isinstance(kind, datasets.Image) or column.startswith("__") for column, kind in loaded.features.items()):
         raise DatasetError(
             f"The tar files of {name} ({shorten(paths)}) hold images without labels; the WebDataset convention has a label beside "
-            "each image, such as 1.jpg and 1.cls. If they hold class folders, unpack them, and audit the folder."
+            "each image, such as 1.jpg and 1.cls. If they hold class folders, unpack them and audit the folder."
         )
     return DatasetTable(loaded, name=name, folder=root, files=paths, keep=cache)

@@ -1,1 +1,1 @@
-"""What a probe is trained on: a protocol, and its members, one a file."""
+"""Inputs of a probe: a protocol and its implementations, one per file."""

@@ -1,4 +1,4 @@
-"""The protocol of inputs: all that training and scoring ask of n samples."""
+"""The protocol of inputs: what training and scoring need from n samples."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ProbeSpec:
-    """What a probe must fit.
+    """Shape and statistics that a probe must fit.
 
     Attributes:
         num_classes: k, number of logits.
-        channels: c, 1 for grey images and 3 for colour.
+        channels: c, 1 for grey images and 3 for colour images.
         resolution: h = w, pixels.
         mean: channel means of the images in [0, 1], length c.
         std: channel standard deviations, length c, > 0.
@@ -31,10 +31,10 @@ class ProbeSpec:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How samples are varied in training.
+    """Random augmentation of the training samples.
 
     Attributes:
-        flip: mirror at random.
+        flip: mirror with probability 1/2.
         shift: largest random shift, pixels.
     """
 
@@ -44,7 +44,7 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class AugmentedBatch:
-    """b samples as the training pass sees them.
+    """b augmented samples of a training batch.
 
     Attributes:
         inputs: float32 (b, ...), on the device of the probe.
@@ -56,7 +56,7 @@ class AugmentedBatch:
 
 
 class Inputs(Protocol):
-    """n samples, of which any batch can be read."""
+    """n samples that can be read in arbitrary batches."""
 
     def __len__(self) -> int: ...
 
@@ -65,7 +65,7 @@ class Inputs(Protocol):
         """Shape of one input, such as (c, h, w)."""
 
     def spec(self, num_classes: int) -> ProbeSpec:
-        """Return what a probe for these inputs must fit."""
+        """Return the spec that a probe for these inputs must fit."""
 
     def batch(self, index: Tensor, device: torch.device) -> Tensor:
         """Return the un-augmented inputs of the samples at `index`, int64 (b,), as float32 (b, ...) on the device."""
@@ -73,7 +73,7 @@ class Inputs(Protocol):
     def augmented(
         self, index: Tensor, device: torch.device, *, augmentation: Augmentation, generator: torch.Generator
     ) -> AugmentedBatch:
-        """Return the samples at `index`, int64 (b,), varied at random; the generator is on the CPU."""
+        """Return the samples at `index`, int64 (b,), randomly augmented; the generator is on the CPU."""
 
     def mirrored(self, index: Tensor, device: torch.device) -> Tensor:
-        """Return the mirror images of the un-augmented inputs, float32 (b, ...)."""
+        """Return the mirrored un-augmented inputs, float32 (b, ...)."""

@@ -1,4 +1,4 @@
-"""Images as inputs: order, random shift and flip, conversion from the uint8 array."""
+"""Images as inputs: batching, random shift and flip, conversion from the uint8 array."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from curv_issues.inputs.base import Augmentation, AugmentedBatch, ProbeSpec
 
-SPEC_VALUES = 30_000_000  # values of which mean and deviation are taken: 10,000 colour images of 32 x 32
-_SPEC_CHUNK = 1_000  # images counted at a time
+SPEC_VALUES = 30_000_000  # values used for mean and deviation: 10,000 colour images of 32 x 32
+_SPEC_CHUNK = 1_000  # images per step
 _LEAST_STD = 1e-3
 
 
@@ -33,7 +33,7 @@ class ImageInputs:
         return channels, height, width
 
     def spec(self, num_classes: int) -> ProbeSpec:
-        """Return what a probe must fit; means and deviations are those of an evenly spread part of the images."""
+        """Return the probe spec; means and deviations come from an evenly spaced subset of the images."""
         stride = max(1, -(-self.images.size // SPEC_VALUES))
         counts = np.zeros((self.shape[0], 256), dtype=np.int64)
         for start in range(0, len(self), _SPEC_CHUNK * stride):
@@ -51,50 +51,50 @@ class ImageInputs:
         )
 
     def batch(self, index: Tensor, device: torch.device) -> Tensor:
-        """float32 (b, c, h, w) in [0, 1]."""
+        """Return the un-augmented images at `index`, float32 (b, c, h, w) in [0, 1]."""
         return to_inputs(self.pixels[index], device)
 
     def augmented(
         self, index: Tensor, device: torch.device, *, augmentation: Augmentation, generator: torch.Generator
     ) -> AugmentedBatch:
-        """Shifted, edges repeated, and mirrored, each image on its own."""
+        """Return each image independently shifted, with edges repeated, and mirrored."""
         views = draw_views(
             len(index), *self.images.shape[1:3], shift=augmentation.shift, flip=augmentation.flip, generator=generator
         )
         return AugmentedBatch(to_inputs(views.of(self.pixels, index), device), views.gradient_of_images)
 
     def mirrored(self, index: Tensor, device: torch.device) -> Tensor:
-        """float32 (b, c, h, w) in [0, 1], flipped left to right."""
+        """Return the images flipped left to right, float32 (b, c, h, w) in [0, 1]."""
         return self.batch(index, device).flip(3)
 
 
 def as_pixels(images: np.ndarray) -> Tensor:
-    """The uint8 array or memory map (n, h, w, c) as a tensor that shares its memory; a copy only of a mirrored view."""
-    if any(stride < 0 for stride in images.strides):  # images[..., ::-1], from BGR to RGB: torch has no such tensors
+    """Return uint8 images (n, h, w, c) as a tensor that shares their memory; only a mirrored view is copied."""
+    if any(stride < 0 for stride in images.strides):  # such as images[..., ::-1] from BGR to RGB, which torch cannot represent
         images = np.ascontiguousarray(images)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nobody writes to it
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # the tensor is never written to
         return torch.from_numpy(images)
 
 
 def split_evenly(order: Tensor, batch_size: int) -> list[Tensor]:
-    """Cut an order into batches of at most `batch_size` that differ by at most one sample.
+    """Split an order into batches of at most `batch_size` whose sizes differ by at most one.
 
-    None is left with a single sample, of which batch normalisation could make nothing: at `batch_size` 2 an odd sample
-    makes a batch of three.
+    No batch has a single sample, which batch normalisation cannot handle: at `batch_size` 2, an odd sample makes a batch of
+    three.
     """
     count = min(-(-len(order) // batch_size), len(order) // 2)
     return list(torch.tensor_split(order, max(1, count)))
 
 
 def to_inputs(pixels: Tensor, device: torch.device) -> Tensor:
-    """uint8 (b, h, w, c) -> float32 (b, c, h, w) in [0, 1] on the device, channels last in memory."""
+    """Convert uint8 (b, h, w, c) to float32 (b, c, h, w) in [0, 1] on the device, in channels-last memory format."""
     return pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """How each image of a batch is seen: pixel (i, j) of the view shows pixel (rows[i], columns[j]) of the image.
+    """Pixel maps of a batch: pixel (i, j) of a view shows pixel (rows[i], columns[j]) of its image.
 
     Attributes:
         rows: int64 (b, h).
@@ -105,13 +105,13 @@ class Views:
     columns: Tensor
 
     def of(self, images: Tensor, index: Tensor) -> Tensor:
-        """The views of the samples at `index` (b,), from uint8 (n, h, w, c) to uint8 (b, h, w, c)."""
+        """Return the views of the samples at `index` (b,), from uint8 (n, h, w, c) to uint8 (b, h, w, c)."""
         return images[index[:, None, None], self.rows[:, :, None], self.columns[:, None, :]]
 
     def gradient_of_images(self, gradient: Tensor) -> Tensor:
-        """From the gradient with respect to the views to that with respect to the images, both (b, c, h, w).
+        """Convert gradients with respect to the views into those with respect to the images, both (b, c, h, w).
 
-        A pixel that a view repeats at an edge gathers the gradients of all its copies; one that it does not show has none.
+        A pixel repeated at an edge sums the gradients of all its copies; a pixel outside the view has gradient 0.
         """
         rows, columns = self.rows.to(gradient.device), self.columns.to(gradient.device)
         moved = torch.zeros_like(gradient).scatter_add_(2, rows[:, None, :, None].expand_as(gradient), gradient)
@@ -123,11 +123,11 @@ def draw_views(batch: int, height: int, width: int, *, shift: int, flip: bool, g
 
     Args:
         batch: number of images.
-        height: of the images, pixels.
-        width: of the images, pixels.
-        shift: largest shift in either direction and axis, pixels.
+        height: image height, pixels.
+        width: image width, pixels.
+        shift: maximum shift in either direction and axis, pixels.
         flip: whether to mirror at all.
-        generator: source of the random numbers, on the CPU; left alone if there is neither shift nor flip.
+        generator: source of the random numbers, on the CPU; unused without shift and flip.
     """
     rows, columns = torch.arange(height).repeat(batch, 1), torch.arange(width).repeat(batch, 1)
     if flip:

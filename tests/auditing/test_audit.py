@@ -286,7 +286,7 @@ def test_one_class_or_no_samples_are_no_dataset() -> None:
     with pytest.raises(DatasetError, match="All 3 samples of arrays carry the label 'b'"):
         labelled([1, 1, 1], class_names=["a", "b"])
     empty = from_arrays(np.zeros((0, 8, 8), np.uint8), [], class_names=["a", "b"], resolution=8)
-    with pytest.raises(DatasetError, match="arrays has no samples to audit; expected at least two, of two classes"):
+    with pytest.raises(DatasetError, match="arrays has no samples to audit; expected samples of at least two classes"):
         audit(empty)
 
 

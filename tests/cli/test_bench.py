@@ -149,7 +149,7 @@ def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -
     labels = ["cat", "dog", None] * 8
     path = write_parquet(tmp_path / "broken.parquet", labels, images=[b"no image", *pngs(23)])
     line = ("bench", path, *FEW, "--output", "out")
-    check_error(run(*line), 3, "8 of 24 samples carry no label", "--skip-unlabelled")
+    check_error(run(*line), 3, "8 of 24 samples have no label", "--skip-unlabelled")
     check_error(run(*line, "--skip-unlabelled"), 3, "The image in row 0 (no path) of", "cannot be read", "--skip-unreadable")
     result = run(*line, "--skip-unlabelled", "--skip-unreadable")
     assert result.exit_code == 0, result.stderr

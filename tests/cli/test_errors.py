@@ -75,17 +75,17 @@ def test_wrong_options_of_the_device_and_the_source(pets: Path, tmp_path: Path) 
 
 def test_what_is_not_there(pets: Path, here: Path) -> None:
     for name in ("missing.parquet", "./photos", "/no/such/folder", "a/b/c"):
-        check_error(audit(name), 3, f"There is no file or folder {name}.")
-    check_error(audit(pets, "missing.parquet"), 3, "There is no file or folder missing.parquet")
+        check_error(audit(name), 3, f"File or folder {name} does not exist.")
+    check_error(audit(pets, "missing.parquet"), 3, "File or folder missing.parquet does not exist")
     check_error(audit(""), 3, "The name of the dataset is empty")
-    check_error(audit("https://example.org/cats"), 3, "got the address https://example.org/cats")
+    check_error(audit("https://example.org/cats"), 3, "got the URL https://example.org/cats")
     check_error(audit("some one/pets"), 3, "some one/pets")
-    check_error(command("audit", "missing.parquet", cwd=here), 3, "There is no file or folder missing.parquet.")
+    check_error(command("audit", "missing.parquet", cwd=here), 3, "File or folder missing.parquet does not exist.")
 
 
 def test_what_is_no_dataset(tmp_path: Path, pets: Path) -> None:
     (tmp_path / "empty").mkdir()
-    check_error(audit(tmp_path / "empty"), 3, "holds no images that can be read and no parquet files")
+    check_error(audit(tmp_path / "empty"), 3, "holds no readable images and no parquet files")
     (tmp_path / "text.parquet").write_text("no parquet")
     check_error(audit(tmp_path / "text.parquet"), 3, "is not a parquet file")
     (tmp_path / "cut.parquet").write_bytes(pets.read_bytes()[:500])
@@ -125,12 +125,12 @@ def test_columns(tmp_path: Path, pets: Path) -> None:
     check_error(
         audit(data),
         3,
-        "There are several label columns: fine_label, coarse_label; choose one with --label-column fine_label or "
+        "Several columns may hold the labels: fine_label, coarse_label; choose one with --label-column fine_label or "
         "--label-column coarse_label.",
     )
     assert audit(data, "--label-column", "fine_label", "--output", "out").exit_code == 0
     assert summary_of(Path("out"))["dataset"]["classes"] == ["rose", "pike"]
-    check_error(audit(pets, "--label-column", "species"), 3, "There is no column 'species'", "image", "label")
+    check_error(audit(pets, "--label-column", "species"), 3, "--label-column (label_column) names column 'species'", "image", "label")
     check_error(audit(pets, "--image-column", "label"), 3, "Column 'label' holds string, which cannot be read as images")
     no_labels = datasets.Dataset.from_dict({"image": [{"bytes": c, "path": None} for c in pngs(4)]})
     no_labels.to_parquet(tmp_path / "n.parquet")
@@ -143,9 +143,9 @@ def test_labels_that_are_no_classes(tmp_path: Path) -> None:
     one = write_parquet(tmp_path / "one.parquet", ["cat"] * 6)
     check_error(audit(one), 3, "All 6 samples of", "carry the label 'cat'", "at least two classes")
     fractions = write_parquet(tmp_path / "f.parquet", [0.0, 0.5, 1.0])
-    check_error(audit(fractions), 3, "The label in row 1 of column 'label' of", "is 0.5, which is no class")
+    check_error(audit(fractions), 3, "The label in row 1 of column 'label' of", "is 0.5, which is not a class")
     nothing = write_parquet(tmp_path / "nothing.parquet", [None, None])
-    check_error(audit(nothing, "--skip-unlabelled"), 3, "None of the 2 samples carries a label")
+    check_error(audit(nothing, "--skip-unlabelled"), 3, "None of the 2 samples has a label")
 
 
 @pytest.mark.parametrize("missing", ["none", "nan", "minus one"])
@@ -161,7 +161,7 @@ def test_missing_labels(tmp_path: Path, missing: str) -> None:
         table = {"image": [{"bytes": c, "path": None} for c in pngs(20)], "label": labels * 5}
         datasets.Dataset.from_dict(table, features=features).to_parquet(path)
     check_error(
-        audit(path), 3, "10 of 20 samples carry no label in column 'label' of", "(rows 1, 3, 5, 7, 9, ...)", "--skip-unlabelled"
+        audit(path), 3, "10 of 20 samples have no label in column 'label' of", "(rows 1, 3, 5, 7, 9, ...)", "--skip-unlabelled"
     )
     result = audit(path, "--skip-unlabelled", "--output", "out")
     assert result.exit_code == 0
@@ -225,7 +225,7 @@ def test_no_space_is_told_before_the_training(pets: Path, monkeypatch: pytest.Mo
 
 
 def test_one_line_whatever_a_name_holds(tmp_path: Path) -> None:
-    check_error(audit("./no\nsuch\nfolder"), 3, "There is no file or folder ./no such folder.")
+    check_error(audit("./no\nsuch\nfolder"), 3, "File or folder ./no such folder does not exist.")
     assert tiny_parquet(tmp_path / "x.parquet").exists()
 
 
@@ -240,4 +240,4 @@ def test_a_working_directory_that_is_gone(here: Path, pets: Path) -> None:
 def test_names_that_are_not_utf8(here: Path) -> None:
     line = [sys.executable, "-m", "curv_issues", "audit", b"caf\xe9.parquet"]
     done = subprocess.run(line, cwd=here, env=environment(), capture_output=True, text=True)
-    check_error(done, 3, r"There is no file or folder caf\udce9.parquet.")
+    check_error(done, 3, r"File or folder caf\udce9.parquet does not exist.")

@@ -45,7 +45,7 @@ def test_addresses_are_not_matched_by_their_ends(tmp_path, prefix, column):
     with pytest.raises(DatasetError) as caught:
         load_data(tmp_path, labels=table)
     assert str(caught.value) == (
-        f"The cells of column {column!r} of {table} are addresses ({prefix.partition(':')[0]}://...); an audit of local files does "
+        f"The cells of column {column!r} of {table} are URLs ({prefix.partition(':')[0]}://...); an audit of local files does "
         "not download them. Expected a column with the paths of the images (cat/0.png, cat/1.png, dog/0.png); add one, or choose "
         "it with --file-column (file_column)."
     )
@@ -54,7 +54,7 @@ def test_addresses_are_not_matched_by_their_ends(tmp_path, prefix, column):
 def test_paths_beside_addresses_are_taken(tmp_path):
     table = write(tmp_path, "image", "name", "label")
     assert len(load_data(tmp_path, labels=table)) == 4
-    with pytest.raises(DatasetError, match=r"^The cells of column 'image' .* are addresses"):
+    with pytest.raises(DatasetError, match=r"^The cells of column 'image' .* are URLs"):
         load_data(tmp_path, labels=table, file_column="image")
 
 
@@ -63,7 +63,7 @@ def test_a_few_addresses_get_a_note(tmp_path):
     data = load_data(tmp_path, labels=table)
     assert len(data) == 4
     assert (
-        f"1 of 5 cells of column 'file' of {table} are addresses (https://...); an audit of local files does not download them, so "
+        f"1 of 5 cells of column 'file' of {table} are URLs (https://...); an audit of local files does not download them, so "
         "these rows have no image."
     ) in data.source.notes
 
@@ -71,9 +71,7 @@ def test_a_few_addresses_get_a_note(tmp_path):
 @pytest.mark.parametrize("column", ["image", "url"])
 def test_addresses_in_frames_and_lists(column):
     addresses = ["https://x.org/1.png", "https://x.org/2.png"]
-    with pytest.raises(DatasetError, match=rf"^The cells of column '{column}' of the DataFrame are addresses \(https://\.\.\.\); "):
+    with pytest.raises(DatasetError, match=rf"^The cells of column '{column}' of the DataFrame are URLs \(https://\.\.\.\); "):
         records_of_object(pd.DataFrame({column: addresses, "label": [0, 1]}))
-    with pytest.raises(
-        DatasetError, match=r"^The list of paths holds addresses \(https://x\.org/1\.png\); expected paths of files"
-    ):
+    with pytest.raises(DatasetError, match=r"^The list of paths holds URLs \(https://x\.org/1\.png\); expected paths of files"):
         records_of_paths(addresses, [0, 1])

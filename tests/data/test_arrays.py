@@ -88,5 +88,5 @@ def test_lengths_must_agree():
 
 @pytest.mark.parametrize(("labels", "names"), [([0, None, 1, 1], None), ([0, -1, 1, 1], ["a", "b"])])
 def test_missing_labels_are_refused(labels, names):
-    with pytest.raises(DatasetError, match=r"^1 of 4 samples carry no label \(the first is row 1\); expected one an image"):
+    with pytest.raises(DatasetError, match=r"^1 of 4 samples have no label \(the first is row 1\); expected one label per image"):
         from_arrays(GREY, labels, class_names=names)

@@ -94,7 +94,7 @@ def test_other_indices_are_refused(index: Any, message: str) -> None:
 )
 def test_what_is_not_loaded_yet_is_named(use: Any, wrong: Any) -> None:
     with pytest.raises(
-        UsageError, match=rf"^Expected LabeledData, as load_data\(\.\.\.\) returns it, but got {type(wrong).__name__}\.$"
+        UsageError, match=rf"^Expected LabeledData, as returned by load_data\(\.\.\.\), but got {type(wrong).__name__}\.$"
     ):
         use(wrong)
 

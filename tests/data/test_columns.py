@@ -67,19 +67,21 @@ def test_several_label_columns_are_listed_with_the_flag():
     with pytest.raises(DatasetError) as caught:
         find_columns(types_of(features))
     assert str(caught.value) == (
-        "There are several label columns: fine_label, coarse_label; "
+        "Several columns may hold the labels: fine_label, coarse_label; "
         "choose one with --label-column fine_label or --label-column coarse_label."
     )
     assert find_columns(types_of(features), label_column="coarse_label").label == "coarse_label"
 
 
 def test_two_names_that_say_so_are_several():
-    with pytest.raises(DatasetError, match="several label columns: class, target; choose one with --label-column class or"):
+    with pytest.raises(
+        DatasetError, match="Several columns may hold the labels: class, target; choose one with --label-column class or"
+    ):
         find_columns(types_of({"x": Image(), "class": ANIMALS, "target": Value("string")}))
 
 
 def test_both_label_and_labels_is_several():
-    with pytest.raises(DatasetError, match="several label columns: label, labels;"):
+    with pytest.raises(DatasetError, match="Several columns may hold the labels: label, labels;"):
         find_columns(types_of({"x": Image(), "label": ANIMALS, "labels": ANIMALS}))
 
 
@@ -88,7 +90,7 @@ def test_several_image_columns_are_listed_with_the_flag():
     with pytest.raises(DatasetError) as caught:
         find_columns(types_of(features))
     assert str(caught.value) == (
-        "There are several image columns: image, mask; choose one with --image-column image or --image-column mask."
+        "Several columns may hold the images: image, mask; choose one with --image-column image or --image-column mask."
     )
     assert find_columns(types_of(features), image_column="mask").image == "mask"
 
@@ -121,9 +123,9 @@ def test_a_named_column_that_is_not_there():
     with pytest.raises(DatasetError) as caught:
         find_columns(types_of(features), label_column="label")
     assert str(caught.value) == (
-        "There is no column 'label' for --label-column (label_column); the dataset has x (Image), y (ClassLabel)."
+        "--label-column (label_column) names column 'label', which does not exist; the dataset has x (Image), y (ClassLabel)."
     )
-    with pytest.raises(DatasetError, match=r"^There is no column 'img' for --image-column \(image_column\); the dataset has x "):
+    with pytest.raises(DatasetError, match=r"^--image-column \(image_column\) names column 'img', .*; the dataset has x "):
         find_columns(types_of(features), image_column="img")
 
 

@@ -8,17 +8,17 @@ from curv_issues.errors import DatasetError
 from tests.data.images import pngs
 
 IMAGES = pngs(2)
-NO_ROWS = "DataFrame has no rows (its columns are: {}); expected one row per image, with its file and its label."
+NO_ROWS = "DataFrame has no rows (its columns are: {}); expected one row per image, with its file and label."
 
 
 @pytest.mark.parametrize(
     ("columns", "label_column", "expected"),
     [
-        ({"a": IMAGES}, None, "DataFrame has no column of labels; its columns are: a. Add a column called label."),
+        ({"a": IMAGES}, None, "DataFrame has no label column; its columns are: a. Add a column named label."),
         (
             {"a": IMAGES, "label": [0, 1]},
             "a",
-            "Column 'a' of the DataFrame holds the images; expected another one for label_column.",
+            "Column 'a' of the DataFrame holds the images; expected a different label_column.",
         ),
         ({}, None, NO_ROWS.format("none")),
         ({"image": [], "label": []}, None, NO_ROWS.format("image, label")),

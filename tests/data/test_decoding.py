@@ -180,7 +180,7 @@ def test_a_file_that_changes_before_it_is_decoded_once_more():
 def test_images_with_too_many_pixels_are_unreadable():
     contents = [encode(Image.new("L", size)) for size in ((10, 10), (11, 10))]
     decoded = decode_all(Stored(contents), resolution=8, max_pixels=100)
-    assert decoded.unreadable == {1: "it has 11 x 10 pixels, more than the limit of 100 (--max-pixels, max_pixels)"}
+    assert decoded.unreadable == {1: "it has 11 x 10 pixels; the limit is 100 (--max-pixels, max_pixels)"}
     with pytest.raises(UsageError, match="max_pixels"):
         decode_all(Stored(contents), resolution=8, max_pixels=0)
 
@@ -281,7 +281,7 @@ def test_no_space_for_a_large_set(monkeypatch, tmp_path):
     with pytest.raises(AuditError) as caught:
         decode_all(Stored(pngs(2)), resolution=6)
     assert str(caught.value) == (
-        f"The decoded images need 0.0 GB in {tmp_path}, which cannot hold them (No space left on device); "
+        f"The decoded images need 0.0 GB in {tmp_path}, which has too little space (No space left on device); "
         "free space there, set TMPDIR to another folder, or use --max-samples."
     )
 

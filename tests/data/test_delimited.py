@@ -74,19 +74,19 @@ def test_lines_count_those_inside_quotes_and_the_hint() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "x.csv has no header; expected a first line with the names of its columns, such as file,label."),
-        (",,\n1,2,3\n", "x.csv has no header; expected a first line with the names of its columns, such as file,label."),
+        ("", "x.csv has no header; expected column names in the first line, such as file,label."),
+        (",,\n1,2,3\n", "x.csv has no header; expected column names in the first line, such as file,label."),
         (
             "a,b\n1,2\n1,2,3\n",
             "x.csv, line 3: 3 cells, but the header has 2 columns (the separator is ','); "
-            "expected as many cells as columns: quote cells that hold the separator.",
+            "expected one cell per column: quote cells that contain the separator.",
         ),
         (
             "a\tb\n1\n",
             "x.csv, line 2: 1 cell, but the header has 2 columns (the separator is tab); "
-            "expected as many cells as columns: quote cells that hold the separator.",
+            "expected one cell per column: quote cells that contain the separator.",
         ),
-        ('a,b\n1,"2\n', "x.csv cannot be read as a table: unexpected end of data; perhaps a quote has no end."),
+        ('a,b\n1,"2\n', "x.csv cannot be read as a table: unexpected end of data; check for a quote that is not closed."),
     ],
 )
 def test_texts_that_are_no_table(text: str, message: str) -> None:
@@ -100,11 +100,11 @@ def test_texts_that_are_no_table(text: str, message: str) -> None:
     [
         ("a\nbé\n".encode("latin-1"), "x.csv is not UTF-8: byte 0xe9 at position 3, line 2; save it as UTF-8."),
         (codecs.BOM_UTF8 + b"a\n\xff", "x.csv is not UTF-8: byte 0xff at position 5, line 2; save it as UTF-8."),
-        ("a,b".encode("utf-16-le"), "x.csv is not a text file: line 1 holds a zero character; save it as UTF-8."),
+        ("a,b".encode("utf-16-le"), "x.csv is not a text file: line 1 contains a null character; save it as UTF-8."),
         ("a".encode("utf-32"), "x.csv is encoded as UTF-32; save it as UTF-8."),
         (
             codecs.BOM_UTF16_LE + b"a\0\n\0b",
-            "x.csv is not UTF-16, as its first two bytes say: byte 0x62 at position 6, line 2; save it as UTF-8.",
+            "x.csv is not UTF-16, which its byte order mark indicates: byte 0x62 at position 6, line 2; save it as UTF-8.",
         ),
     ],
 )

@@ -80,7 +80,7 @@ def test_files_outside_the_folder_are_not_read(tmp_path, monkeypatch):
     (tmp_path / "in" / "link.png").symlink_to(outside)
     paths = [str(outside), "../out.png", "cat/../../out.png"]
     for image, path in zip(read_all(of_paths(paths), folder=tmp_path / "in"), paths, strict=True):
-        assert image == EncodedImage(b"", path, "the file is outside the folder of the dataset, from which alone files are read")
+        assert image == EncodedImage(b"", path, "the file is outside the dataset folder; only files inside it are read")
     (linked,) = read_all(of_paths(["link.png"]), folder=tmp_path / "in")
     assert linked == EncodedImage(b"outside", "link.png")  # the user's own link
     os.chown(tmp_path / "in" / "link.png", 12345, 12345, follow_symlinks=False) if os.geteuid() == 0 else None
@@ -127,5 +127,5 @@ def test_images_in_archives(tmp_path):
 
 @pytest.mark.parametrize("path", ["https://127.0.0.1:9/a.png", "hf://datasets/a/b.png", "zip://a.png::https://127.0.0.1:9/a.zip"])
 def test_addresses_are_not_asked(path):
-    expected = EncodedImage(b"", path, "it is at an address, not in a file on this machine")
+    expected = EncodedImage(b"", path, "it is a URL, not a file on this machine")
     assert read_all(of_paths([path])) == [expected]

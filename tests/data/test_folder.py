@@ -211,21 +211,21 @@ def test_links_that_double_the_files_with_each_level_end(tmp_path):
 
 def test_a_pipe_that_is_called_like_a_table(tmp_path):
     os.mkfifo(tmp_path / "x.parquet")
-    with pytest.raises(DatasetError, match=r"only files of other kinds: \.parquet \(not a regular file\); expected"):
+    with pytest.raises(DatasetError, match=r"only other files: \.parquet \(not a regular file\); expected"):
         load_data(tmp_path)
 
 
 def test_files_in_the_format_of_mnist_are_named(tmp_path):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b")
-    with pytest.raises(DatasetError, match=r"holds files in the format of MNIST \(raw/train-images-idx3-ubyte\.gz\), which is not"):
+    with pytest.raises(DatasetError, match=r"holds files in MNIST format \(raw/train-images-idx3-ubyte\.gz\), which is not"):
         load_data(tmp_path)
 
 
 def test_a_table_that_names_images_is_no_dataset(tmp_path):
     pq.write_table(pa.table({"id": [7, 8], "path": ["a/1.png", "a/2.png"], "label": [0, 1]}), tmp_path / "x.parquet")
     with pytest.raises(
-        DatasetError, match=r"^Column 'path' of .*x\.parquet names image files \(a/1\.png, a/2\.png\), and the table"
+        DatasetError, match=r"^Column 'path' of .*x\.parquet names image files \(a/1\.png, a/2\.png\), but the table"
     ):
         load_data(tmp_path / "x.parquet")
 
@@ -287,7 +287,7 @@ def test_a_struct_that_is_no_image(tmp_path):
         cells = [{"bytes": pngs(1)[0], "path": 1}, {"bytes": None, "path": 2}]
         writer.write_table(pa.table({"image": pa.array(cells, struct), "label": ["a", "b"]}))
     (entry,) = load_data(tmp_path / "data", skip_unreadable=True).source.unreadable
-    assert entry["reason"] == "its path is of type int64, not text"
+    assert entry["reason"] == "its path has type int64; expected text"
 
 
 def test_links_that_may_be_class_folders_are_noted(tmp_path):
@@ -350,5 +350,5 @@ def test_splits_that_were_saved_one_by_one(tmp_path):
     assert len(reasons["not in state.json of its folder"]) == 2
     (tmp_path / "test" / "data-00000-of-00001.arrow").unlink()
     (tmp_path / "test" / "other.arrow").write_bytes((tmp_path / "train" / "data-00000-of-00001.arrow").read_bytes())
-    with pytest.raises(DatasetError, match=r"test/data-00000-of-00001\.arrow is missing, which its state\.json lists\.$"):
+    with pytest.raises(DatasetError, match=r"test/data-00000-of-00001\.arrow is listed in its state\.json, but is missing\.$"):
         load_data(tmp_path)

@@ -50,7 +50,10 @@ def test_a_folder_called_train_beside_class_folders_is_a_class():
     found = layout("bus/1.png", "train/1.png")
     assert not found.has_split_names
     assert len(found.splits["train"]) == 2
-    assert found.notes == ("Not read as splits: train, because of the folders beside (bus); if they are splits, use --splits.",)
+    assert found.notes == (
+        "These folders are read as classes, not as splits, because of other folders beside them (bus): train; "
+        "if they are splits, use --splits.",
+    )
     both_deep = layout("bus/red/1.png", "train/red/1.png")
     assert not both_deep.has_split_names
 
@@ -65,7 +68,7 @@ def test_other_folders_beside_splits_are_left_out_with_a_note():
 def test_two_folders_for_one_split_get_a_note():
     found = layout("train/a/1.png", "Train/a/2.png", "test/a/1.png")
     assert set(found.splits) == {"train", "Train", "test"}
-    assert found.notes == ("Several folders stand for one split; each is a split of its own: Train, train.",)
+    assert found.notes == ("Several folders have names for the same split; each is read as its own split: Train, train.",)
 
 
 def test_the_user_overrules():
@@ -73,7 +76,7 @@ def test_the_user_overrules():
     assert splits(layout(*paths, splits=True)) == {"train": ["train/1.png"]}
     both = ("train/cat/1.png", "test/cat/1.png")
     assert splits(layout(*both, splits=False)) == {"train": ["test/cat/1.png", "train/cat/1.png"]}
-    with pytest.raises(UsageError, match=r"^--splits \(splits=True\) needs folders called train, training, .*; there are bus\.$"):
+    with pytest.raises(UsageError, match=r"^--splits \(splits=True\) needs folders named train, training, .*; there are bus\.$"):
         layout("bus/1.png", splits=True)
 
 
@@ -82,7 +85,7 @@ def test_one_folder_around_all_others_is_no_class(wrapper):
     found = layout(f"{wrapper}/cat/1.png", f"{wrapper}/dog/1.png", "preview.png")
     assert (found.base, found.depth) == ((wrapper,), 1)
     assert left_out(found) == {"preview.png": NO_CLASS_FOLDER}
-    assert found.notes == (f"{wrapper} is the only folder with images; the folders in it are taken as classes or splits.",)
+    assert found.notes == (f"{wrapper} is the only folder with images; its subfolders are read as classes or splits.",)
     assert tuple(layout(f"{wrapper}/train/cat/1.png", f"{wrapper}/test/cat/1.png").splits) == ("train", "test")
 
 

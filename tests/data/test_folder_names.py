@@ -41,7 +41,9 @@ def test_folders_whose_names_say_no_class_are_not_classes(tmp_path, folders):
 def test_what_to_do_about_folders_whose_names_say_no_class(tmp_path):
     write(tmp_path, "train_images/1.png", "test_images/2.png", "train_images/deep/3.png")
     (tmp_path / "train.csv").write_text("id,label\n1,x\n")
-    with pytest.raises(DatasetError, match=r"in them are deep \(--class-level 2 takes those\)\. .*--labels \S*train\.csv\.$"):
+    with pytest.raises(
+        DatasetError, match=r"their subfolders are deep \(--class-level 2 selects those\)\. .*--labels \S*train\.csv\.$"
+    ):
         load_data(tmp_path)
 
 

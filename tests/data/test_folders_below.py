@@ -42,16 +42,14 @@ def test_a_folder_around_splits_is_named(tmp_path, paths, inner):
 
 def test_the_level_of_the_classes_is_found_at_once(tmp_path):
     write(tmp_path, *below("x/y"))
-    with pytest.raises(
-        DatasetError, match=r"in one folder, 'x/y', .* the folders in it are cat, dog: use --class-level 3 \(class_"
-    ):
+    with pytest.raises(DatasetError, match=r"in one folder, 'x/y', .* its subfolders are cat, dog: use --class-level 3 \(class_"):
         load_data(tmp_path)
     assert load_data(tmp_path, class_level=3).class_names == ("cat", "dog")
 
 
 def test_splits_that_the_user_denies_are_not_proposed(tmp_path):
     write(tmp_path, *below("x/train", "x/test"))
-    with pytest.raises(DatasetError, match=r"the folders in it are test, train: use --class-level 2"):
+    with pytest.raises(DatasetError, match=r"its subfolders are test, train: use --class-level 2"):
         load_data(tmp_path, splits=False)
 
 
@@ -61,29 +59,27 @@ def test_splits_that_the_user_denies_are_not_proposed(tmp_path):
         ([*below("x/train", "x/test"), "docs/1.png", "docs/2.png"], "are not read as splits: if x is the dataset, audit {root}/x."),
         (
             ["cat/train/1.png", "cat/test/1.png", "dog/train/1.png", "dog/test/1.png"],
-            "the images of all of them are audited together.",
+            "all their images are audited together.",
         ),
     ],
 )
 def test_splits_in_class_folders_are_not_said_to_be_classes(tmp_path, paths, expected):
     (note,) = load_data(write(tmp_path, *paths)).source.notes
-    assert "folders in them are called like splits (test, train)" in note
+    assert "subfolders with split names (test, train)" in note
     assert note.endswith(expected.format(root=tmp_path))
 
 
 def test_classes_that_are_called_like_splits(tmp_path):
     write(tmp_path, "x/train/1.png", "x/train/2.png", "x/test/1.png", "x/test/2.png")
     (note,) = load_data(tmp_path, class_level=2).source.notes
-    assert note == (
-        "The classes at level 2 are called like splits (test, train); if they are splits, audit the folder that holds them."
-    )
+    assert note == ("The classes at level 2 have split names (test, train); if they are splits, audit the folder that holds them.")
     assert load_data(tmp_path, class_level=2, splits=False).source.notes == ()
 
 
 def test_folders_of_a_kind_are_skipped_on_the_way_to_the_classes(tmp_path):
     office = write(tmp_path / "office", *below("amazon/images", "webcam/images"))
     (note,) = load_data(office).source.notes
-    assert note.endswith("there are folders in them (cat, dog): use --class-level 3 if those are the classes.")
+    assert note.endswith("they have subfolders (cat, dog): use --class-level 3 if those are the classes.")
     assert load_data(office, class_level=3).class_names == ("cat", "dog")
     tiny = write(tmp_path / "tiny", *(path.replace("/", "/images/") for path in CLASSES))
     assert load_data(tiny).source.notes == ()

@@ -11,9 +11,7 @@ def test_folders_without_an_image_are_named_with_what_they_hold(tmp_path):
         (tmp_path / path).write_bytes(b"x")
     (tmp_path / "emu").mkdir()
     (note,) = load_data(tmp_path).source.notes
-    assert note == (
-        "No file in these folders is an image that can be read: bat (.npy, .mat), cat/sub (.h5), cow (.mp4, .webm), emu (no files)."
-    )
+    assert note == ("These folders contain no readable image: bat (.npy, .mat), cat/sub (.h5), cow (.mp4, .webm), emu (no files).")
 
 
 def test_an_image_of_a_format_that_is_not_read_is_noted(tmp_path):
@@ -21,8 +19,8 @@ def test_an_image_of_a_format_that_is_not_read_is_noted(tmp_path):
     (tmp_path / "cow").mkdir()
     (tmp_path / "cow" / "scan.dcm").write_bytes(b"\0" * 128 + b"DICM")
     assert load_data(tmp_path).source.notes == (
-        "No file in these folders is an image that can be read: cow (.dcm).",
-        "1 file that looks like an image was left out: DICOM is not read; convert to PNG or TIFF (cow/scan.dcm).",
+        "These folders contain no readable image: cow (.dcm).",
+        "1 file that looks like an image was left out: DICOM is not supported; convert to PNG or TIFF (cow/scan.dcm).",
     )
 
 
@@ -32,5 +30,5 @@ def test_folders_that_only_a_dot_hides_get_a_note(tmp_path):
     data = load_data(tmp_path)
     assert data.class_names == ("java", "python")
     assert data.source.notes == (
-        "Folders whose name begins with a dot are passed over: .NET (2 images); rename them if they are classes.",
+        "Folders whose names start with a dot are skipped: .NET (2 images); rename them if they are classes.",
     )

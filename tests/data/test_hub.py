@@ -103,12 +103,12 @@ def test_a_dataset_is_downloaded_read_and_its_revision_recorded(hub: Hub, tmp_pa
     assert new["splits"] == ["test"] + ["train"] * 4
     assert short["image_sha256"] == hashes(range(4))
     assert unknown["text"] == (
-        "org/unknown is not in the Hugging Face cache, HF_HUB_OFFLINE is set, and no file or folder of that name is here."
+        "org/unknown is not in the Hugging Face cache, HF_HUB_OFFLINE is set, and no local file or folder has that name."
     )
     assert other["text"] == (
         f"The Hugging Face cache holds org/pets at commit {', '.join(sorted([old_commit, new_commit]))}, "
         "not at revision 'v9'; "
-        "unset HF_HUB_OFFLINE to load that one."
+        "unset HF_HUB_OFFLINE to download it."
     )
     assert hub.requests == []
 
@@ -147,7 +147,7 @@ def test_errors_of_the_hub_are_one_line_each(hub: Hub, tmp_path):
     hub.add_dataset("org/gated", pets, gated=True)
     hub.add_dataset("org/private", pets, private=True)
     unknown = (
-        "There is no dataset {} on the Hugging Face Hub, and no file or folder of that name here; "
+        "There is no dataset {} on the Hugging Face Hub, and no local file or folder has that name; "
         "if it is private, log in with `hf auth login` or HF_TOKEN."
     )
     expected = [
@@ -161,16 +161,16 @@ def test_errors_of_the_hub_are_one_line_each(hub: Hub, tmp_path):
         ),
         (
             ("org/pets", {"revision": "v9"}),
-            "org/pets has no such revision on the Hub; expected a branch, tag or commit of it.",
+            "This revision of org/pets does not exist on the Hub; expected one of its branches, tags or commits.",
         ),
         (
             ("org/script", {}),
-            "org/script is a dataset script, and dataset scripts are no longer supported by the datasets library; "
+            "org/script is a dataset script, which the datasets library no longer supports; "
             "use a copy of the data as parquet (on the Hub often: --revision refs/convert/parquet) or an image folder.",
         ),
         (
             ("org/empty", {}),
-            "org/empty holds no data files; expected parquet files, or images in one folder for each class.",
+            "org/empty holds no data files; expected parquet files, or images in one folder per class.",
         ),
         (
             ("org/configured", {}),
@@ -178,7 +178,7 @@ def test_errors_of_the_hub_are_one_line_each(hub: Hub, tmp_path):
         ),
         (("org/configured", {"config_name": "x"}), "org/configured has no configuration 'x'; it has large, small."),
         (("org/pets", {"split": "test"}), "org/pets has no split 'test'; its splits are train."),
-        (("a name", {}), "There is no file or folder 'a name', and it is no Hub id such as org/name either."),
+        (("a name", {}), "There is no file or folder 'a name', and it is not a Hub id such as org/name either."),
     ]
     (tmp_path / "nowhere").mkdir()
     found = load(hub.environment(), *[call for call, _ in expected], folder=tmp_path / "nowhere")
@@ -212,7 +212,7 @@ def test_configurations_in_the_cache(hub: Hub, tmp_path):
 
 def test_missing_files_are_not_asked_of_the_hub(hub: Hub, tmp_path):
     (found,) = load(hub.environment(), ("./pets.parquet", {}), folder=tmp_path)
-    assert found == {"error": "DatasetError", "text": "There is no file or folder ./pets.parquet."}
+    assert found == {"error": "DatasetError", "text": "File or folder ./pets.parquet does not exist."}
     assert hub.requests == []
 
 
@@ -221,8 +221,8 @@ def test_an_unreachable_hub(hub: Hub, tmp_path):
     (found,) = load(environment, ("org/pets", {}), folder=tmp_path)
     assert found["error"] == "DatasetError"
     assert re.fullmatch(
-        r"The Hugging Face Hub cannot be reached for org/pets \(.*refused.*\), and no file or folder of that name is "
-        r"here; to use a copy in the cache set HF_HUB_OFFLINE=1\.",
+        r"The Hugging Face Hub cannot be reached for org/pets \(.*refused.*\), and no local file or folder has that "
+        r"name; to use a cached copy, set HF_HUB_OFFLINE=1\.",
         found["text"],
     )
 

@@ -227,7 +227,7 @@ def test_no_bytes():
 
 
 def test_no_image():
-    assert reason(b"hello, world") == "it is in no known image format"
+    assert reason(b"hello, world") == "its format is not a known image format"
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
@@ -248,14 +248,14 @@ def test_decompression_bomb():
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
-    assert reason(bomb) == "it has 100,000 x 100,000 pixels, more than the limit of 64,000,000 (--max-pixels, max_pixels)"
+    assert reason(bomb) == "it has 100,000 x 100,000 pixels; the limit is 64,000,000 (--max-pixels, max_pixels)"
 
 
 def test_the_limit_of_pixels_is_read_from_the_header():
     encoded = encode(colour_image(1, height=30, width=40))
     assert decode_values(encoded, max_pixels=1200).shape == (30, 40, 3)
     for content in (encoded, encoded[:100]):
-        with pytest.raises(UnreadableImageError, match=r"^it has 40 x 30 pixels, more than the limit of 1,199 \(--max-pixels"):
+        with pytest.raises(UnreadableImageError, match=r"^it has 40 x 30 pixels; the limit is 1,199 \(--max-pixels"):
             decode_values(content, max_pixels=1199)
 
 
@@ -304,7 +304,7 @@ def test_the_thumbnail_in_a_camera_raw_file_is_not_taken_for_the_image(tag):
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "it is a Git LFS pointer"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
-        (b"\x89PNG\r\n\x1a\nrest", "its header is damaged or of a kind that is not read"),
+        (b"\x89PNG\r\n\x1a\nrest", "its header is corrupt or of an unsupported kind"),
         (b"8BPS\0\1" + b"\0" * 60, "Photoshop"),
     ],
 )
@@ -326,7 +326,7 @@ def test_heic_is_read_with_its_library(monkeypatch):
 
 
 def test_postscript_is_not_run():
-    assert reason(encode(COLOUR, "EPS")) == "it is in no known image format"
+    assert reason(encode(COLOUR, "EPS")) == "its format is not a known image format"
 
 
 def test_sizes_are_read_from_the_header():

@@ -92,7 +92,7 @@ def test_splits_without_a_common_class_are_not_joined(tmp_path):
     write(tmp_path, *(f"train/{path}" for path in TWO), "val/images/1.png")  # Tiny-ImageNet
     data = load_data(tmp_path)
     assert data.class_names == ("cat", "dog")
-    assert "No class of validation (images) is a class of train (cat, dog)." in data.source.notes
+    assert "The splits train (cat, dog) and validation (images) have no class in common." in data.source.notes
     with pytest.raises(DatasetError, match=r"^The splits 'train' and 'validation' have no class in common \(cat, dog; images\)"):
         load_data(tmp_path, split="train+val")
 
@@ -106,7 +106,7 @@ def test_levels(tmp_path):
     assert below.class_names == ("in", "out")
     assert below.source.label_origin == "folder names, level 2"
     assert left_out(below) == {"not in a class folder": ["dog/2.png"]}
-    with pytest.raises(DatasetError, match=r"but no labels: no image lies 3 folders deep; choose another --class-level"):
+    with pytest.raises(DatasetError, match=r"but no labels: no image is 3 folders deep; choose another --class-level"):
         load_data(tmp_path, class_level=3)
     with pytest.raises(UsageError, match=r"^--class-level \(class_level\) must be an integer >= 1, got 0\.$"):
         load_data(tmp_path, class_level=0)
@@ -118,7 +118,7 @@ def test_layouts_as_unpacked(tmp_path):
     data = load_data(food)
     assert data.class_names == ("cat", "dog")
     assert left_out(data) == {"not an image (.txt)": ["meta/classes.txt", "meta/train.txt"]}
-    assert "No file in these folders is an image that can be read: meta (.txt)." in data.source.notes
+    assert "These folders contain no readable image: meta (.txt)." in data.source.notes
 
     tiny = write(tmp_path / "tiny", *(f"train/{name}/images/{number}.JPEG" for name in ("n01", "n02") for number in range(2)))
     assert load_data(tiny).class_names == ("n01", "n02")
@@ -132,13 +132,13 @@ def test_layouts_as_unpacked(tmp_path):
     ("paths", "others", "expected"),
     [
         (("1.png", "2.png"), {}, r"has 2 images, but no labels: expected class folders \(FOLDER/cat/1\.jpg\), metadata\.csv, or a"),
-        (("1.png", "2.png"), {"labels.csv": b"a,b\n"}, r"Perhaps the labels are in labels\.csv: --labels .*labels\.csv\.$"),
-        (("1.png",), {"labels.parquet": b""}, r"has 1 image, but .* Perhaps the labels are in labels\.parquet: --labels "),
-        (("images/1.png", "images/2.png"), {"annotations/instances_train.json": b"{}"}, r"boxes are not covered"),
-        (("train/1.png", "test/2.png"), {}, r"The folders test, train were read as splits; with --no-splits they are classes\.$"),
-        (("cat/in/1.png", "cat/out/2.png"), {}, r"one class only; the folders in it are in, out: use --class-level 2 \(class_"),
+        (("1.png", "2.png"), {"labels.csv": b"a,b\n"}, r"The labels may be in labels\.csv: --labels .*labels\.csv\.$"),
+        (("1.png",), {"labels.parquet": b""}, r"has 1 image, but .* The labels may be in labels\.parquet: --labels "),
+        (("images/1.png", "images/2.png"), {"annotations/instances_train.json": b"{}"}, r"boxes are not supported"),
+        (("train/1.png", "test/2.png"), {}, r"The folders test, train were read as splits; use --no-splits if they are classes\.$"),
+        (("cat/in/1.png", "cat/out/2.png"), {}, r"only one class; its subfolders are in, out: use --class-level 2 \(class_"),
         ((), {"photos.zip": b"PK"}, r"holds an archive \(photos\.zip\), which is not read; unpack it"),
-        ((), {"a.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"}, r"holds no images that can be read and no parquet files"),
+        ((), {"a.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"}, r"holds no readable images and no parquet files"),
     ],
 )
 def test_folders_that_say_what_is_missing(tmp_path, paths, others, expected):
@@ -153,7 +153,7 @@ def test_folders_that_say_what_is_missing(tmp_path, paths, others, expected):
 def test_annotations_of_objects_are_not_class_folders(tmp_path, file):
     write(tmp_path, "train2017/1.png", "val2017/1.png")
     write(tmp_path, file, content=b"{}")
-    with pytest.raises(DatasetError, match=r"boxes are not covered, only one label per image\. .* use --labels folders"):
+    with pytest.raises(DatasetError, match=r"expected one label per image, as boxes are not supported\. .* pass --labels folders"):
         load_data(tmp_path)
     assert load_data(tmp_path, labels="folders").class_names == ("train2017", "val2017")
 
@@ -178,7 +178,7 @@ def test_text_files_with_boxes_are_annotations_of_objects(tmp_path, images, text
     write(tmp_path, *images)
     write(tmp_path, *texts, content=content)
     write(tmp_path, "empty/1.txt", content=b"")  # an image without objects
-    with pytest.raises(DatasetError, match=rf"has annotations of objects \({texts[0]}\), as COCO, .* use --labels folders"):
+    with pytest.raises(DatasetError, match=rf"has object annotations \({texts[0]}\), as in COCO, .* pass --labels folders"):
         load_data(tmp_path)
 
 
@@ -220,9 +220,9 @@ def test_images_are_what_the_decoder_reads(tmp_path):
     assert len(data) == 2 * sum(map(len, formats.values()))
     assert left_out(data) == {
         "not an image (.txt)": ["cat/x.txt", "dog/x.txt"],
-        "not an image (no ending)": ["cat/BMW", "dog/BMW"],
+        "not an image (no extension)": ["cat/BMW", "dog/BMW"],
         "side file of an image (.jpg.json)": ["cat/a.jpg.json", "dog/a.jpg.json"],
-        "SVG is a drawing without pixels; convert to PNG": ["cat/x.svg", "dog/x.svg"],
+        "SVG is a vector format; convert to PNG": ["cat/x.svg", "dog/x.svg"],
     }
     (note,) = (note for note in data.source.notes if "SVG" in note)
     assert note.startswith("2 files that look like images were left out: ")
@@ -241,8 +241,8 @@ def test_hidden_files_odd_class_names_links_and_archives(tmp_path):
         "broken link": ["cat/gone.png"],
     }
     assert data.source.notes == (
-        "No file in these folders is an image that can be read: empty (no files).",
-        "Folders whose name begins with a dot are passed over: .hidden (1 image); rename them if they are classes.",
+        "These folders contain no readable image: empty (no files).",
+        "Folders whose names start with a dot are skipped: .hidden (1 image); rename them if they are classes.",
         "1 file that looks like an image was left out: broken link (cat/gone.png).",
         "1 archive was left out (backup.zip); if it holds images of the dataset, unpack it.",
     )
@@ -250,7 +250,9 @@ def test_hidden_files_odd_class_names_links_and_archives(tmp_path):
 
 def test_class_names_that_look_alike(tmp_path):
     data = load_data(write(tmp_path, "Cat/1.png", "cat/1.png", "dog /1.png"))
-    assert data.source.notes == ("The classes 'Cat' and 'cat' look alike; if they are one class, give them one name.",)
+    assert data.source.notes == (
+        "The classes 'Cat' and 'cat' have nearly equal names; if they are one class, give them the same name.",
+    )
 
 
 def test_the_account_is_told_before_training(tmp_path, caplog):
@@ -307,7 +309,7 @@ class TestTables:
         write_csv(tmp_path / "metadata.csv", ("file_name", "label"), *((path, "cat" if "1" in path else "dog") for path in TWO))
         data = load_data(tmp_path)
         assert given_classes(data)["dog/1.png"] == "cat"
-        assert any("for 2 of 4 images they differ from the name of the folder" in note for note in data.source.notes)
+        assert any("for 2 of 4 images they differ from the folder name" in note for note in data.source.notes)
         assert given_classes(load_data(tmp_path, labels="folders"))["dog/1.png"] == "dog"
 
     def test_images_and_rows_that_do_not_meet_are_counted(self, tmp_path):
@@ -322,7 +324,7 @@ class TestTables:
     def test_an_empty_cell_is_a_missing_label(self, tmp_path):
         write(tmp_path, "1.png", "2.png", "3.png")
         write_csv(tmp_path / "metadata.csv", ("file_name", "label"), ("1.png", "a"), ("2.png", ""), ("3.png", "b"))
-        with pytest.raises(DatasetError, match=r"^1 of 3 samples carry no label in column 'label' of metadata\.csv \(row 1\)"):
+        with pytest.raises(DatasetError, match=r"^1 of 3 samples have no label in column 'label' of metadata\.csv \(row 1\)"):
             load_data(tmp_path)
         data = load_data(tmp_path, skip_unlabelled=True)
         assert (data.source.num_unlabelled, data.rows.tolist()) == (1, [0, 2])
@@ -357,7 +359,7 @@ class TestTables:
         write(tmp_path, "1.png", "2.png")
         write_csv(tmp_path / "metadata.csv", ("file_name", "label"), ("1.png", "a"), ("2.png", "b"))
         (tmp_path / "metadata.jsonl").write_text('{"file_name": "1.png", "label": "b"}\n')
-        with pytest.raises(DatasetError, match=r"^metadata\.jsonl contradicts metadata\.csv: the label of 1\.png is 'b' in"):
+        with pytest.raises(DatasetError, match=r"^metadata\.jsonl contradicts metadata\.csv: it labels 1\.png as 'b', not as 'a'"):
             load_data(tmp_path)
 
     def test_tables_without_labels_say_nothing_beside_one_with(self, tmp_path):
@@ -367,7 +369,7 @@ class TestTables:
         data = load_data(tmp_path)
         assert data.class_names == ("8", "9")
         (note,) = data.source.notes
-        assert note.startswith("The labels are column 'width' of metadata.csv, the only column that could be; if that is wrong,")
+        assert note.startswith("The labels are column 'width' of metadata.csv, the only possible label column; if that is wrong,")
         assert load_data(tmp_path, label_column="width").source.notes == ()
         lines = (f'{{"file_name": "{path}", "label": "{label}"}}' for path, label in labels.items())
         (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
@@ -375,13 +377,13 @@ class TestTables:
 
     def test_a_split_without_class_folders(self, tmp_path):
         write(tmp_path, "Train/cat/1.png", "Train/dog/2.png", "Test/3.png")
-        with pytest.raises(DatasetError, match=r"^The images of split 'test' of .* have no labels: they are in no class folder;"):
+        with pytest.raises(DatasetError, match=r"^The images of split 'test' of .* have no labels: they are not in class folders;"):
             load_data(tmp_path, split="test")
 
     def test_a_split_without_labels(self, tmp_path):
         write(tmp_path, "train/1.png", "train/2.png", "test/3.png", "test/4.png")
         write_csv(tmp_path / "test" / "metadata.csv", ("file_name", "label"), ("3.png", "a"), ("4.png", "b"))
-        with pytest.raises(DatasetError, match=r"is empty; .* No image of the split 'train' is in the tables of labels\.$"):
+        with pytest.raises(DatasetError, match=r"is empty; .* The tables of labels list no image of the split 'train'\.$"):
             load_data(tmp_path)
         assert given_classes(load_data(tmp_path, split="test")) == {"test/3.png": "a", "test/4.png": "b"}
 
@@ -394,7 +396,9 @@ class TestTables:
 
     def test_a_label_column_that_no_table_has(self, tmp_path):
         write(tmp_path, *TWO)
-        with pytest.raises(DatasetError, match=r"^There is no column 'nope' for --label-column \(label_column\)"):
+        with pytest.raises(
+            DatasetError, match=r"need a table of labels with column 'nope' \(--label-column, label_column\), but there is none;"
+        ):
             load_data(tmp_path, label_column="nope")
 
     def test_a_table_of_a_folder_without_images_is_passed_over(self, tmp_path):
@@ -408,9 +412,9 @@ class TestTables:
     def test_columns_of_tables_that_are_not_read(self, tmp_path, option):
         write(tmp_path, *TWO)
         for labels in ({"labels": "folders"}, {"class_level": 1}):
-            with pytest.raises(UsageError, match=r"_column\) is for tables of labels; the labels are the names of folders\.$"):
+            with pytest.raises(UsageError, match=r"_column\) is for tables of labels; the labels are folder names\.$"):
                 load_data(tmp_path, **labels, **{option: "x"})
-        with pytest.raises((DatasetError, UsageError), match=f"^(There is no column 'x' for )?--{option[:-7]}-column"):
+        with pytest.raises((DatasetError, UsageError), match=f"--{option[:-7]}-column"):
             load_data(tmp_path, **{option: "x"})
 
 
@@ -466,11 +470,11 @@ def test_files_found_by_their_name_alone_get_a_note(tmp_path):
     write(tmp_path / "flat", "0.png", "1.png", "2.png")
     (tmp_path / "labels.csv").write_text("file,label\ntrain/cat/0.png,a\ntrain/cat/1.png,b\ntrain/dog/2.png,b\n")
     data = load_data(tmp_path / "flat", labels=str(tmp_path / "labels.csv"))
-    assert any(note.endswith("were found by file names (column 'file').") for note in data.source.notes)
+    assert any(note.endswith("by file names (column 'file').") for note in data.source.notes)
 
 
 def test_a_column_of_file_names_that_is_not_used_gets_a_note(tmp_path):
     write(tmp_path, "0.png", "1.png", "2.png")
     (tmp_path / "l.csv").write_text("id,image,label\n0,upload/x2,a\n1,upload/x1,b\n2,upload/x0,b\n")
     notes = load_data(tmp_path, labels=str(tmp_path / "l.csv")).source.notes
-    assert any("were found by column 'id', since column 'image' names fewer of them" in note for note in notes)
+    assert any("by column 'id', because column 'image' matches fewer of them" in note for note in notes)

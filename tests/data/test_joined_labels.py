@@ -58,7 +58,7 @@ def test_missing_labels(tmp_path):
     assert (data.rows.tolist(), data.source.num_unlabelled) == ([0, 3, 4], 2)
     assert [data.class_names[label] for label in data.labels] == ["dog", "cat", "dog"]
     with pytest.raises(
-        DatasetError, match=r"^2 of 5 samples carry no label in column 'label' of .*1\.parquet and 1 more \(rows 1, 2\)"
+        DatasetError, match=r"^2 of 5 samples have no label in column 'label' of .*1\.parquet and 1 more \(rows 1, 2\)"
     ):
         load_data([one, two])
     empty = save(tmp_path / "3.parquet", [None, None])
@@ -68,8 +68,8 @@ def test_missing_labels(tmp_path):
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
-        (([0, 1], ["cat", "dog"]), ([0, 1], None), r"the labels of .*2\.parquet are numbers, and other parts have class names"),
-        (([0, 1], None), ([0, 1], ["cat", "dog"]), r"the labels of .*1\.parquet are numbers, and other parts have class names"),
+        (([0, 1], ["cat", "dog"]), ([0, 1], None), r"the labels of .*2\.parquet are numbers, while other parts have class names"),
+        (([0, 1], None), ([0, 1], ["cat", "dog"]), r"the labels of .*1\.parquet are numbers, while other parts have class names"),
         (([0, 1], None), (["0", "1"], None), r"the labels of .*1\.parquet are numbers, those of .*2\.parquet are strings"),
         (([True, False], None), ([0, 1], None), r"are booleans, those of .*2\.parquet are numbers"),
         (([0, 2], ["cat", "dog", "emu"]), ([0, 1], None), r"expected class names in all parts"),
@@ -126,7 +126,7 @@ def test_ids_and_captions_are_not_taken_silently(tmp_path, column):
     folder = write_image_folder(tmp_path / "folder", {".": 30})
     (folder / "metadata.csv").write_text(f"file,{column}\n" + "".join(f"{row}.png,{row}\n" for row in range(30)))
     for source in (file, frame, folder):
-        with pytest.raises(DatasetError, match=rf"^The values of column '{column}' of .* say --label-column {column} \(label_"):
+        with pytest.raises(DatasetError, match=rf"^The values of column '{column}' of .* pass --label-column {column} \(label_"):
             load_data(source)
         assert load_data(source, label_column=column).num_classes == 30
 
@@ -182,10 +182,14 @@ def test_rows_of_unequal_parts_keep_their_labels(tmp_path):
 def test_ids_and_captions_are_not_proposed_as_labels(tmp_path):
     columns = {"image": pngs(6), "id": list("abcdef"), "caption": list("ghijkl")}
     pq.write_table(pa.table(columns), tmp_path / "ids.parquet")
-    with pytest.raises(DatasetError, match=r"ids\.parquet holds labels: the values of id, caption differ in most rows, as ids and"):
+    with pytest.raises(
+        DatasetError, match=r"ids\.parquet holds labels: the values of id, caption differ in most rows, like ids and"
+    ):
         load_data(tmp_path / "ids.parquet")
     pq.write_table(pa.table({**columns, "breed": list("xyxyxy")}), tmp_path / "one.parquet")
-    with pytest.raises(DatasetError, match=r"is called label, and one could be it: breed \(the values of id, caption differ"):
+    with pytest.raises(
+        DatasetError, match=r"is named label, and one might hold the labels: breed \(the values of id, caption differ"
+    ):
         load_data(tmp_path / "one.parquet")
     assert load_data(tmp_path / "one.parquet", label_column="breed").class_names == ("x", "y")
 
@@ -194,7 +198,7 @@ def test_a_column_that_is_not_called_label_is_noted(tmp_path):
     path = write_parquet(tmp_path / "x.parquet", ["a", "a", "b", "b"])
     pq.write_table(pq.read_table(path).rename_columns(["image", "width"]), path)
     assert load_data(path).source.notes == (
-        f"The labels are column 'width' of {path}, the only column that could be; if that is wrong, name another with "
+        f"The labels are column 'width' of {path}, the only possible label column; if that is wrong, choose another with "
         "--label-column.",
     )
     assert load_data(path, label_column="width").source.notes == ()

@@ -70,7 +70,7 @@ def test_classes_that_are_called_like_columns_of_labels(tmp_path: Path) -> None:
 )
 def test_one_object_in_another_shape(tmp_path: Path, content: str) -> None:
     (tmp_path / "table.json").write_text(content)
-    with pytest.raises(DatasetError, match=r"holds something other than a list of objects; expected one object per line"):
+    with pytest.raises(DatasetError, match=r"is not a list of objects; expected one object per line"):
         read_table(tmp_path / "table.json")
 
 
@@ -89,7 +89,7 @@ def test_labels_that_cannot_be_told_apart(tmp_path: Path, labels: list[str], rea
         with pytest.raises(DatasetError) as caught:
             load_data(folder, **options)
         assert reason in str(caught.value)
-        assert str(caught.value).endswith("; expected one spelling for each class, best as text.")
+        assert str(caught.value).endswith("; expected one spelling per class, preferably as text.")
     data = from_arrays(load_data(write_image_folder(tmp_path / "other", {"a": 2, "b": 2})).images, [0, 1, 0, 1])
     with pytest.raises(DatasetError, match=r"^Column 'label' of"):
         labels_from_file(data, folder / "metadata.jsonl", "label")

@@ -111,8 +111,8 @@ def test_json_files_of_lines(tmp_path: Path) -> None:
             '[{"data": {"image": "1"}, "annotations": []}]',
             "PATH is an export of Label Studio with all annotations;",
         ),
-        ("x.json", '{"a": {"b": 1}, "c": 2}', "PATH holds something other than a list of objects; expected one object per line"),
-        ("x.json", "[1, 2]", "PATH holds something other than a list of objects; expected one object per line"),
+        ("x.json", '{"a": {"b": 1}, "c": 2}', "PATH is not a list of objects; expected one object per line"),
+        ("x.json", "[1, 2]", "PATH is not a list of objects; expected one object per line"),
         ("x.json", '{"images": [], "annotations": []}', "PATH looks like COCO annotations; boxes are not supported."),
         ("x.json", "[" * 100_000, "PATH cannot be read as JSON: "),
         ("x.jsonl", '{"a": ' + "1" * 5000 + "}", "PATH cannot be read as JSON: "),
@@ -127,8 +127,8 @@ def test_files_that_are_no_table(tmp_path: Path, name: str, content: str, start:
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
-    assert refused(tmp_path / "x.csv") == "There is no file PATH."
-    assert refused(tmp_path / ("x" * 300 + ".csv")) == "There is no file PATH."
+    assert refused(tmp_path / "x.csv") == "File PATH does not exist."
+    assert refused(tmp_path / ("x" * 300 + ".csv")) == "File PATH does not exist."
     os.mkfifo(tmp_path / "fifo.csv")
     assert refused(tmp_path / "fifo.csv") == "Expected a table of labels, but PATH is not a regular file."
     with (tmp_path / "large.csv").open("wb") as file:
@@ -245,15 +245,15 @@ def test_the_label_column(columns: list[str], expected: str) -> None:
         (
             ["file", "camera", "species"],
             {},
-            "No column of labels.csv is called label, and several could be it: camera, species. "
+            "No column of labels.csv is named label, and several might hold the labels: camera, species. "
             "Choose one with --label-column (label_column).",
         ),
-        (["file"], {}, "labels.csv has no column of labels; its columns are: file. Add a column called label."),
-        (["file", "Fold"], {}, "labels.csv has no column of labels; its columns are: file, Fold. Add a column called label."),
+        (["file"], {}, "labels.csv has no label column; its columns are: file. Add a column named label."),
+        (["file", "Fold"], {}, "labels.csv has no label column; its columns are: file, Fold. Add a column named label."),
         (
             ["file", "label"],
             {"label_column": "x"},
-            "labels.csv has no column 'x' for --label-column (label_column); its columns are: file, label.",
+            "labels.csv has no column 'x' (--label-column, label_column); its columns are: file, label.",
         ),
     ],
 )
@@ -267,8 +267,8 @@ def test_label_columns_that_are_not_clear(columns: list[str], options: dict[str,
 @pytest.mark.parametrize(("zero", "one"), [("0", "1"), (0, 1), (False, True), ("0.0", "1.0")])
 def test_one_column_per_class(zero: Any, one: Any) -> None:
     columns = {"file": list("abcd"), "cat": [one, zero, zero, one], "dog": [zero, one, one, zero]}
-    start = "The columns cat, dog of labels.csv hold zeros and ones, as a table with one column per class does"
-    for more, end in ({}, ". Expected"), ({"bird": [one, zero, zero, zero]}, " (1 rows have several ones, 0 none). Expected"):
+    start = "The columns cat, dog of labels.csv hold zeros and ones, as in a table with one column per class"
+    for more, end in ({}, ". Expected"), ({"bird": [one, zero, zero, zero]}, " (1 rows have several ones, 0 have none). Expected"):
         with pytest.raises(DatasetError) as caught:
             label_column_of(table_of(**columns, **more), file_column="file")
         assert str(caught.value).startswith(start.replace("dog", ", ".join(["dog", *more])) + end)
@@ -283,14 +283,14 @@ def test_columns_of_ids_are_not_proposed_as_labels() -> None:
     with pytest.raises(DatasetError) as caught:
         label_column_of(table_of(**ids, breed=["x", "y"] * 3), file_column="file")
     assert str(caught.value) == (
-        "No column of labels.csv is called label, and one could be it: breed (the values of key, caption differ in most rows, "
-        "as ids and captions do). If it is, use --label-column breed (label_column='breed')."
+        "No column of labels.csv is named label, and one might hold the labels: breed (the values of key, caption "
+        "differ in most rows, like ids and captions). If it does, use --label-column breed (label_column='breed')."
     )
 
 
 def test_captions_are_not_labels_unless_asked_for() -> None:
     table = table_of(file=["a", "b", "c"], caption=["x", "y", "z"])
-    with pytest.raises(DatasetError, match=r"^The values of column 'caption' of labels\.csv differ in most rows, as ids"):
+    with pytest.raises(DatasetError, match=r"^The values of column 'caption' of labels\.csv differ in most rows, like ids"):
         label_column_of(table, file_column="file")
     assert label_column_of(table, label_column="caption", file_column="file") == "caption"
     assert label_column_of(table_of(file=["a", "b"], label=["x", "y"]), file_column="file") == "label"

@@ -92,7 +92,7 @@ def test_missing_labels_are_an_error_or_skipped(values, names):
     with pytest.raises(DatasetError) as caught:
         encode_labels(values, names=names, origin="column 'y'")
     assert str(caught.value) == (
-        "2 of 4 samples carry no label in column 'y' (rows 1, 3); label them, "
+        "2 of 4 samples have no label in column 'y' (rows 1, 3); label them, "
         "or leave them out with --skip-unlabelled (skip_unlabelled=True)."
     )
     encoded = encode_labels(values, names=names, skip_unlabelled=True)
@@ -101,14 +101,14 @@ def test_missing_labels_are_an_error_or_skipped(values, names):
 
 
 def test_of_many_missing_labels_the_first_rows_are_named():
-    with pytest.raises(DatasetError, match=r"^7 of 8 samples carry no label in the labels \(rows 1, 2, 3, 4, 5, \.\.\.\); "):
+    with pytest.raises(DatasetError, match=r"^7 of 8 samples have no label in the labels \(rows 1, 2, 3, 4, 5, \.\.\.\); "):
         encode_labels([1] + [None] * 7)
-    with pytest.raises(DatasetError, match=r"^1 of 2 samples carry no label in the labels \(row 1\); "):
+    with pytest.raises(DatasetError, match=r"^1 of 2 samples have no label in the labels \(row 1\); "):
         encode_labels([1, None])
 
 
 def test_no_label_at_all():
-    with pytest.raises(DatasetError, match=r"^None of the 2 samples carries a label in the labels; expected one class"):
+    with pytest.raises(DatasetError, match=r"^None of the 2 samples has a label in the labels; expected one label per sample\.$"):
         encode_labels([None, None], skip_unlabelled=True)
 
 
@@ -121,7 +121,9 @@ def test_no_samples_are_no_error_here():
 def test_fractions_are_no_classes(value):
     with pytest.raises(DatasetError) as caught:
         encode_labels([0.0, None, value], origin="column 'y'", skip_unlabelled=True)
-    assert str(caught.value) == (f"The label in row 2 of column 'y' is {value}, which is no class; expected integers or strings.")
+    assert str(caught.value) == (
+        f"The label in row 2 of column 'y' is {value}, which is not a class; expected integers or strings."
+    )
 
 
 @pytest.mark.parametrize(("value", "kind"), [([1], "list"), (b"cat", "bytes"), ({"a": 1}, "dict")])
@@ -145,11 +147,11 @@ def test_values_outside_the_class_names(value, shown):
     with pytest.raises(DatasetError) as caught:
         encode_labels([value, value], names=["ant", "bee"], origin="column 'y'")
     assert str(caught.value) == (
-        f"The label in row 0 of column 'y' is {shown}, which is none of its 2 classes; expected 0 to 1, or -1 for no label."
+        f"The label in row 0 of column 'y' is {shown}, which is not one of its 2 classes; expected 0 to 1, or -1 for no label."
     )
 
 
 @pytest.mark.parametrize("names", [["a", "a"], [0, 1]])
 def test_class_names_must_be_strings_that_differ(names):
-    with pytest.raises(DatasetError, match="Expected class names that are strings and differ, but got"):
+    with pytest.raises(DatasetError, match="Expected class names that are distinct strings, but got"):
         encode_labels([0, 1], names=names)

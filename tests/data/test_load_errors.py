@@ -37,9 +37,7 @@ def wrapped(cause: BaseException) -> BaseException:
 def test_no_disk_space(error):
     found = explain(error)
     assert type(found) is AuditError
-    assert str(found) == (
-        f"There is no disk space left for the Hugging Face cache in {CACHE}; free some, or set HF_HOME to another folder."
-    )
+    assert str(found) == (f"No disk space left for the Hugging Face cache in {CACHE}; free some, or set HF_HOME to another folder.")
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOTDIR])
@@ -64,7 +62,7 @@ def test_other_answers_of_the_hub():
     response = SimpleNamespace(headers={}, request=None, status_code=503)
     found = explain(errors.HfHubHTTPError("Service Unavailable\nfor url ...", response=response))
     assert type(found) is DatasetError
-    assert str(found) == "The Hugging Face Hub answered 503 when asked for org/name."
+    assert str(found) == "The Hugging Face Hub responded with status 503 to the request for org/name."
 
 
 def test_gated_datasets_as_the_library_tells_them():
@@ -78,15 +76,15 @@ def test_out_of_reach(monkeypatch):
         found = explain(error)
         assert type(found) is DatasetError
         assert str(found) == (
-            "The Hugging Face Hub cannot be reached for org/name (Refused), and no file or folder of that name is here; "
-            "to use a copy in the cache set HF_HUB_OFFLINE=1."
+            "The Hugging Face Hub cannot be reached for org/name (Refused), and no local file or folder has that name; "
+            "to use a cached copy, set HF_HUB_OFFLINE=1."
         )
 
 
 def test_offline(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert str(explain(errors.OfflineModeIsEnabled("Cannot reach"))) == (
-        "org/name is not in the Hugging Face cache, HF_HUB_OFFLINE is set, and no file or folder of that name is here."
+        "org/name is not in the Hugging Face cache, HF_HUB_OFFLINE is set, and no local file or folder has that name."
     )
 
 

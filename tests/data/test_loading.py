@@ -118,7 +118,7 @@ def test_rows_keep_their_number_whatever_is_left_out(tmp_path):
     assert data.source.num_unlabelled == 2
     assert data.source.num_rows == 20
     assert data.source.unreadable == (
-        {"row": 4, "path": None, "reason": "it is in no known image format"},
+        {"row": 4, "path": None, "reason": "its format is not a known image format"},
         {"row": 11, "path": None, "reason": "it is missing (null)"},
     )
 
@@ -146,7 +146,7 @@ def test_max_samples_takes_labelled_samples_only(tmp_path):
 
 
 def test_max_samples_below_one(tmp_path):
-    with pytest.raises(UsageError, match=r"^--max-samples \(max_samples\) is 0; expected 1 or more\.$"):
+    with pytest.raises(UsageError, match=r"^--max-samples \(max_samples\) must be an integer >= 1, got 0\.$"):
         load_data(write_parquet(tmp_path / "a.parquet", [0, 1]), max_samples=0)
 
 
@@ -156,14 +156,14 @@ def test_resolution_follows_the_images_or_the_option(tmp_path):
     assert load_data(path).images.shape == (3, 48, 48, 3)
     assert load_data(path, resolution=16).images.shape == (3, 16, 16, 3)
     assert load_data(write_parquet(tmp_path / "b.parquet", [0, 1, 0])).images.shape == (3, 32, 32, 3)
-    with pytest.raises(UsageError, match=r"^The resolution is 7; expected 8 pixels or more\.$"):
+    with pytest.raises(UsageError, match=r"^resolution must be an integer >= 8 \(pixels\), got 7\.$"):
         load_data(path, resolution=7)
 
 
 def test_missing_labels(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", ["a", None, "b"])
     with pytest.raises(
-        DatasetError, match=r"^1 of 3 samples carry no label in column 'label' of .*a\.parquet \(row 1\); .*--skip-unlabelled"
+        DatasetError, match=r"^1 of 3 samples have no label in column 'label' of .*a\.parquet \(row 1\); .*--skip-unlabelled"
     ):
         load_data(path)
 
@@ -171,7 +171,7 @@ def test_missing_labels(tmp_path):
 def test_minus_one_of_a_class_label_is_no_label():
     features = datasets.Features({"x": datasets.Value("binary"), "y": datasets.ClassLabel(names=["b", "a"])})
     dataset = datasets.Dataset.from_dict({"x": pngs(3), "y": [1, -1, 0]}, features=features)
-    with pytest.raises(DatasetError, match=r"^1 of 3 samples carry no label in column 'y' \(row 1\); "):
+    with pytest.raises(DatasetError, match=r"^1 of 3 samples have no label in column 'y' \(row 1\); "):
         load_data(dataset)
     data = load_data(dataset, skip_unlabelled=True)
     assert (data.rows.tolist(), data.labels.tolist(), data.source.num_unlabelled) == ([0, 2], [1, 0], 1)
@@ -184,13 +184,13 @@ def test_unreadable_files_are_named_with_row_and_path(tmp_path):
         load_data(folder)
     assert str(caught.value) == (
         f"The image in row 2 (dog/0.png) of {folder} cannot be read: it is empty (0 bytes). "
-        "Repair or remove, or leave out what cannot be read with --skip-unreadable (skip_unreadable=True)."
+        "Repair or remove the file, or leave out unreadable images with --skip-unreadable (skip_unreadable=True)."
     )
     (folder / "cat" / "1.png").write_bytes(b"no image")
     with pytest.raises(DatasetError) as caught:
         load_data(folder)
     assert str(caught.value).startswith(
-        f"The image in row 1 (cat/1.png) of {folder} cannot be read: it is in no known image format; "
+        f"The image in row 1 (cat/1.png) of {folder} cannot be read: its format is not a known image format; "
         "2 of 4 images cannot be read. Repair "
     )
     data = load_data(folder, skip_unreadable=True)
@@ -204,7 +204,7 @@ def test_unreadable_files_are_named_with_row_and_path(tmp_path):
 
 def test_embedded_images_have_no_path_in_messages(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [0, 1], images=[*pngs(1), b"broken"])
-    with pytest.raises(DatasetError, match=r"^The image in row 1 \(no path\) of .*a\.parquet cannot be read: it is in no "):
+    with pytest.raises(DatasetError, match=r"^The image in row 1 \(no path\) of .*a\.parquet cannot be read: its format is not "):
         load_data(path)
 
 
@@ -213,7 +213,7 @@ def test_nothing_can_be_read(tmp_path):
     with pytest.raises(DatasetError) as caught:
         load_data(path, skip_unreadable=True)
     assert str(caught.value) == (
-        f"None of the images of {path} (2) can be read; in row 0 (no path): it is in no known image format."
+        f"No image of {path} can be read (2 in all); in row 0 (no path): its format is not a known image format."
     )
 
 
@@ -292,13 +292,13 @@ def test_labeled_data_is_returned_as_it_is():
     ],
 )
 def test_labeled_data_takes_no_options_of_loading(options):
-    with pytest.raises(UsageError, match=r"^Options of loading \(split, columns, max_samples, \.\.\.\) do not go with Labeled"):
+    with pytest.raises(UsageError, match=r"^Loading options \(split, columns, max_samples, \.\.\.\) do not apply to Labeled"):
         load_data(LOADED, **options)
 
 
 def test_labels_that_look_like_several_get_a_note(tmp_path):
     data = load_data(write_parquet(tmp_path / "a.parquet", ["cat|dog", "cat", "dog", "cat|bird"]))
     assert data.source.notes == (
-        "2 classes look like several labels at once ('cat|bird', 'cat|dog'); each such combination is taken as a class of its own, "
-        "as an audit needs one label per image.",
+        "2 classes look like several labels at once ('cat|bird', 'cat|dog'); each combination is treated as a separate class, "
+        "because an audit needs one label per image.",
     )

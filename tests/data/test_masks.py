@@ -40,7 +40,7 @@ def test_masks_above_the_classes_are_noted(tmp_path):
     data = load_data(tmp_path, class_level=2)
     assert (len(data), data.class_names) == (8, ("cat", "dog"))
     (note,) = data.source.notes
-    assert note == "The images in masks are read like the others; if they are masks, audit a folder without them."
+    assert note == "The images in masks are audited like all others; if they are masks, audit a folder without them."
 
 
 def test_other_images_with_such_names(tmp_path):

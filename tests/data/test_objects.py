@@ -159,7 +159,9 @@ def test_items_must_stay_as_they_are() -> None:
     items = [(colour_image(value), value % 2) for value in range(40)]
     items[1] = (colour_image(1), 0)
     records = records_of_object(Own(items, targets=[value % 2 for value in range(40)]))
-    with pytest.raises(DatasetError, match=r"^Item 1 of Own had the target 1 and now has 0; expected always the same\.$"):
+    with pytest.raises(
+        DatasetError, match=r"^Item 1 of Own had the target 1 and now has 0; expected the same target every time\.$"
+    ):
         decode(records)
 
 
@@ -269,7 +271,7 @@ def test_frames(tmp_path: Path, kind: str) -> None:
 def test_paths_in_a_frame_are_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path, 0)
     frame = pd.DataFrame({"x": ["0.png", "0.png"], "species": ["cat", "cat"]})
-    assert refused(frame).startswith("The DataFrame has no column of images; ")
+    assert refused(frame).startswith("The DataFrame has no image column; ")
     monkeypatch.chdir(tmp_path)
     assert decode(records_of_object(frame)).image_sha256.tolist() == pixels_of([0, 0])
     frame = pd.DataFrame({"file_name": ["9.png", "8.png"], "label": ["cat", "cat"]})
@@ -279,14 +281,14 @@ def test_paths_in_a_frame_are_relative_to_the_working_directory(tmp_path: Path, 
 def test_columns_of_frames_that_are_not_clear(tmp_path: Path) -> None:
     content = [encode(colour_image(0))] * 2
     assert refused(pd.DataFrame({"a": content, "b": content, "label": [0, 1]})) == (
-        "The DataFrame has several columns of images: a, b; choose one with image_column."
+        "The DataFrame has several image columns: a, b; choose one with image_column."
     )
-    assert refused(pd.DataFrame({"a": content, "x": [2, 2], "y2": [3, 3]})).startswith("No column of DataFrame is called label, ")
+    assert refused(pd.DataFrame({"a": content, "x": [2, 2], "y2": [3, 3]})).startswith("No column of DataFrame is named label, ")
     assert refused(pd.DataFrame({"a": content}), image_column="b") == (
-        "The DataFrame has no column 'b' for image_column; its columns are: a."
+        "The DataFrame has no column 'b' (image_column); its columns are: a."
     )
     assert refused(pd.DataFrame([[1, 2]], columns=["a", "a"])) == (
-        "The DataFrame has more than one column 'a'; give its columns different names."
+        "The DataFrame has several columns named 'a'; rename them so that names are unique."
     )
     frame = pd.DataFrame({"a": content, "b": content, "x": [0, 0], "y": [0, 1]})
     records = records_of_object(frame, image_column="b", label_column="x")
@@ -313,8 +315,8 @@ def test_paths_with_labels(tmp_path: Path, labels: Any) -> None:
         (
             ["a.png", 3],
             [1, 2],
-            "Item 1 of the list of paths is of type int; expected paths of image files. For images in memory, give a "
-            "DataFrame with a column of them, or arrays with curv_issues.from_arrays.",
+            "Item 1 of the list of paths is of type int; expected paths of image files. For images in memory, pass a "
+            "DataFrame with a column of them, or use curv_issues.from_arrays.",
         ),
         (["a.png"], "x", "Expected one label per image as a list, an array or a Series, but got a str."),
         (["a.png"], None, "Expected one label per image as a list, an array or a Series, but got a NoneType."),
@@ -332,7 +334,7 @@ def test_paths_and_labels_that_do_not_fit(paths: list[Any], labels: Any, message
         (None, "it is missing (null)"),
         (float("nan"), "it is missing (null)"),
         ({"bytes": None, "path": None}, "it is missing (null)"),
-        ("https://example.org/1.png", "it is at an address, not in a file on this machine"),
+        ("https://example.org/1.png", "it is a URL, not a file on this machine"),
         ("missing.png", "the file does not exist"),
         (3, "it is a int, not an image"),
         (np.zeros((2, 2)), "it is a ndarray, not an image"),
@@ -406,7 +408,7 @@ def test_joined_datasets_are_refused():
     joined = torch.utils.data.ConcatDataset(
         [torch.utils.data.TensorDataset(torch.zeros(2)), torch.utils.data.TensorDataset(torch.zeros(2))]
     )
-    with pytest.raises(DatasetError, match=r"^ConcatDataset joins datasets in which a code may mean another class each"):
+    with pytest.raises(DatasetError, match=r"^ConcatDataset joins datasets that may use the same code for different classes"):
         records_of_object(joined)
 
 

@@ -212,7 +212,7 @@ def test_image_files_that_a_table_names(tmp_path):
     assert entry == {
         "row": 2,
         "path": "../secret.png",
-        "reason": "the file is outside the folder of the dataset, from which alone files are read",
+        "reason": "the file is outside the dataset folder; only files inside it are read",
     }
     assert data.source.files.by_reason() == {
         "in another split (test)": ["test.parquet", "x/2.png"],
@@ -273,5 +273,5 @@ def test_a_column_that_is_there_twice_is_refused_if_it_is_used(tmp_path, used, e
         if twice == "note":
             assert len(load_data(tmp_path)) == 4
         else:
-            with pytest.raises(DatasetError, match=rf"^a\.{ending} has 2 columns called '{used}'; give its columns different"):
+            with pytest.raises(DatasetError, match=rf"^a\.{ending} has 2 columns named '{used}'; rename them"):
                 load_data(tmp_path)

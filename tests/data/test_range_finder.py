@@ -16,7 +16,7 @@ from curv_issues.errors import DatasetError
 from tests.data.images import encode
 from tests.data.test_decoding import Stored
 
-OUTSIDE = "values outside that range (or NaN), which are shown as black or white."
+OUTSIDE = "values outside that range (or NaN), which become black or white."
 
 
 def images(n: int = 6, *, high: float = 200, dtype: type = np.uint16) -> list[np.ndarray]:
@@ -77,8 +77,8 @@ def test_stars_are_not_clipped_but_what_they_do_is_noted():
     assert decoded.value_ranges == ValueRanges(integers=(0, 65535))
     assert decoded.num_clipped == 0
     assert decoded.value_note.endswith(
-        " Nearly all values are in 0 to 255 (8 bits), so they get 16 shades or fewer: if the few pixels outside are not part of "
-        "the data, set that range."
+        " Nearly all values are in 0 to 255 (8 bits), so they get 16 shades or fewer: if the few pixels outside are "
+        "artefacts, set that range."
     )
 
 

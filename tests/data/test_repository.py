@@ -91,9 +91,7 @@ def test_byte_order_mark_and_windows_line_ends(tmp_path):
 @pytest.mark.parametrize("form", ["configs: [{{data_files: '{}'}}]", "configs: [{{data_dir: '{}', data_files: a}}]"])
 def test_places_outside_the_folder_are_refused(tmp_path, place, form):
     card(tmp_path, form.format(place))
-    with pytest.raises(
-        DatasetError, match=r"names data files outside the folder .*; a local dataset is read from its folder only\.$"
-    ):
+    with pytest.raises(DatasetError, match=r"names data files outside the folder .*; only files inside the folder are read\.$"):
         read_card(tmp_path)
 
 

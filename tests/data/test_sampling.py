@@ -62,5 +62,5 @@ def test_size_order_and_quotas(values, size, seed):
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_sizes_below_one(size):
-    with pytest.raises(UsageError, match=rf"^--max-samples \(max_samples\) is {size}; expected 1 or more\.$"):
+    with pytest.raises(UsageError, match=rf"^--max-samples \(max_samples\) must be an integer >= 1, got {size}\.$"):
         stratified_sample(np.zeros(3, dtype=int), size, seed=0)

@@ -30,7 +30,7 @@ def test_missing_parts_are_noted(tmp_path):
     ],
 )
 def test_two_exports_of_one_table_are_refused(tmp_path, paths, twice):
-    with pytest.raises(DatasetError, match=twice.replace(" and ", r"\.parquet and ") + r"\.parquet are files of different exports"):
+    with pytest.raises(DatasetError, match=twice.replace(" and ", r"\.parquet and ") + r"\.parquet are from different exports"):
         load_data(write_all(tmp_path, *(f"{path}.parquet" for path in paths)))
 
 

@@ -103,7 +103,7 @@ def test_missing_paths_are_said_to_be_missing(name):
     assert looks_like_path(name)
     with pytest.raises(DatasetError) as caught:
         open_source(name)
-    assert str(caught.value) == f"There is no file or folder {name}."
+    assert str(caught.value) == f"File or folder {name} does not exist."
 
 
 @pytest.mark.parametrize("name", ["mnist", "org/name", "org/name.v2", "my-org/my_set"])
@@ -113,7 +113,7 @@ def test_hub_ids_are_no_paths(name):
 
 def test_one_of_several_files_is_missing(tmp_path):
     there = write_parquet(tmp_path / "a.parquet", [0])
-    with pytest.raises(DatasetError, match=rf"^There is no file or folder {tmp_path}/b\.parquet\.$"):
+    with pytest.raises(DatasetError, match=rf"^File or folder {tmp_path}/b\.parquet does not exist\.$"):
         open_source([there, tmp_path / "b.parquet"])
 
 
@@ -127,21 +127,21 @@ def test_a_list_of_image_files_needs_labels(tmp_path, names):
 def test_a_list_of_addresses():
     with pytest.raises(DatasetError) as caught:
         open_source(["https://example.org/1.png", "https://example.org/2.png"])
-    assert str(caught.value) == "Expected local paths, but got the address https://example.org/1.png; download the files first."
+    assert str(caught.value) == "Expected local paths, but got the URL https://example.org/1.png; download the files first."
 
 
 def test_a_folder_among_several(tmp_path):
     there = write_parquet(tmp_path / "a.parquet", [0])
-    with pytest.raises(DatasetError, match=r"^Expected parquet files, but .* is a folder; audit several datasets one by one\.$"):
+    with pytest.raises(DatasetError, match=r"^Expected parquet files, but .* is a folder; audit the datasets one by one\.$"):
         open_source([there, tmp_path])
     write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
-    with pytest.raises(DatasetError, match=r"pets/cat is a folder; audit the folder that holds them all \(.*/pets\)\.$"):
+    with pytest.raises(DatasetError, match=r"pets/cat is a folder; audit the folder that contains them all \(.*/pets\)\.$"):
         open_source([tmp_path / "pets" / "cat", tmp_path / "pets" / "dog"])  # the shell makes this of pets/*
 
 
 def test_a_file_that_is_given_twice(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [0])
-    with pytest.raises(DatasetError, match=r"^The file .*a\.parquet is given twice; name each file once\.$"):
+    with pytest.raises(DatasetError, match=r"^The file .*a\.parquet is listed more than once; list each file once\.$"):
         open_source([path, tmp_path / "." / "a.parquet"])
 
 
@@ -157,7 +157,7 @@ def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
 def test_addresses(address):
     with pytest.raises(DatasetError) as caught:
         open_source(address)
-    assert str(caught.value) == f"Expected a Hub id such as org/name or a local path, but got the address {address}."
+    assert str(caught.value) == f"Expected a Hub id such as org/name or a local path, but got the URL {address}."
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
@@ -183,15 +183,15 @@ def test_files_that_are_no_parquet(tmp_path, name, content):
         (
             "a.zip",
             b"PK\x03\x04",
-            r"a\.zip is an archive, which is not read; unpack it, and audit the folder of images that it holds",
+            r"a\.zip is an archive, which is not read; unpack it and audit the image folder inside",
         ),
-        ("a.tar", b"", r"unpack it, .*; if it follows the WebDataset convention, audit the folder that it is in"),
-        ("a", b"\0" * 257 + b"ustar", r"unpack it, .*; if it follows the WebDataset"),
+        ("a.tar", b"", r"unpack it .*; if it follows the WebDataset convention, audit the folder that contains it"),
+        ("a", b"\0" * 257 + b"ustar", r"unpack it .*; if it follows the WebDataset"),
         ("a.tar.gz", b"\x1f\x8b", r"a\.tar\.gz is an archive, .*; unpack it"),
         ("a.npz", b"PK\x03\x04", r"a\.npz is not a parquet file"),
-        ("a.jpg", b"", r"a\.jpg is a single image; audit the folder of its dataset"),
-        ("a.arrow", b"ARROW1", r"a\.arrow is an Arrow file; audit the folder that it is in"),
-        ("a.csv", b"x,y", r"a\.csv is a table; audit its folder of images, .* --labels .*a\.csv"),
+        ("a.jpg", b"", r"a\.jpg is a single image; audit the dataset folder"),
+        ("a.arrow", b"ARROW1", r"a\.arrow is an Arrow file; audit the folder that contains it"),
+        ("a.csv", b"x,y", r"a\.csv is a table; audit its image folder with this table: .* --labels .*a\.csv"),
     ],
 )
 def test_files_of_other_kinds_are_named(tmp_path, name, content, expected):
@@ -219,8 +219,8 @@ def test_corrupt_parquet(tmp_path):
     ("files", "only"),
     [
         ([], ""),
-        (["notes.md"], ", only files of other kinds: .md"),
-        (["a/1.npy", "a/2.npy", "b/1"], ", only files of other kinds: .npy, no ending"),
+        (["notes.md"], ", only other files: .md"),
+        (["a/1.npy", "a/2.npy", "b/1"], ", only other files: .npy, no extension"),
     ],
 )
 def test_folders_without_data(tmp_path, files, only):
@@ -230,8 +230,8 @@ def test_folders_without_data(tmp_path, files, only):
     with pytest.raises(DatasetError) as caught:
         open_source(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} holds no images that can be read and no parquet files{only}; expected parquet files, or images in one folder "
-        "for each class."
+        f"{tmp_path} holds no readable images and no parquet files{only}; expected parquet files, or images in one "
+        "folder per class."
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from curv_issues.data.loading import load_data
 from tests.data.images import colour_image, encode, pngs, write_image_folder, write_parquet
 
-ADVICE = " If this is not intended, check the names of the classes and the files."
+ADVICE = " If this is not intended, check the class names and the files."
 PARTLY = "The classes of train and test differ: 1 only in train (dog), 1 only in test (dgo)." + ADVICE
 
 
@@ -35,7 +35,9 @@ def test_folders(tmp_path: Path) -> None:
     assert notes(write_folder(tmp_path / "3", more)) == [
         "The classes of train and test differ: 6 only in test (a, b, c, d, e, ...)." + ADVICE
     ]
-    assert notes(write_folder(tmp_path / "4", ["images"])) == ["No class of test (images) is a class of train (cat, dog)."]
+    assert notes(write_folder(tmp_path / "4", ["images"])) == [
+        "The splits train (cat, dog) and test (images) have no class in common."
+    ]
 
 
 def test_a_test_split_without_labels(tmp_path: Path) -> None:

@@ -50,17 +50,17 @@ def test_tables_in_no_split_are_one_dataset_and_said_so(tmp_path):
     data = load_data(write_all(tmp_path, "cifar-train.parquet", "cifar-test.parquet"))
     assert (len(data), data.source.split) == (4, None)
     (note,) = data.source.notes
-    assert note.startswith("2 tables are read as one dataset, since their names say no split: cifar-test.parquet, cifar-train.")
+    assert note.startswith("2 tables without a split name are read as one dataset: cifar-test.parquet, cifar-train.")
     assert load_data(write_all(tmp_path / "one", "x.parquet")).source.notes == ()
     notes = load_data(write_all(tmp_path / "two", "cat/x.parquet", "dog/x.parquet")).source.notes
-    assert "The names of the folders of tables (cat, dog) are not read as labels." in notes
+    assert "The names of table folders (cat, dog) are not read as labels." in notes
 
 
 def test_tables_in_no_split_beside_splits_are_left_out_and_noted(tmp_path):
     data = load_data(write_all(tmp_path, "train.parquet", "more.parquet"))
     assert (len(data), data.source.split) == (2, "train")
     assert data.source.files.by_reason() == {"in no split": ["more.parquet"]}
-    assert data.source.notes[0] == "Left out, since their names say no split (train): more.parquet."
+    assert data.source.notes[0] == "Files without a split name (train) are left out: more.parquet."
 
 
 def test_configurations_by_folder(tmp_path):
@@ -90,11 +90,11 @@ def test_a_card_that_names_what_is_not_there(tmp_path):
     (root / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files:\n  {entries}\n---\n")
     data = load_data(root)
     assert data.source.notes == (
-        "The split 'test' of README.md was left out: no file with images matches c-*.",
+        "The split 'test' of README.md is left out: no file with images matches c-*.",
         "1 file that looks like an image was left out: not named by README.md (b.parquet).",
     )
     (root / "a.parquet").unlink()
-    with pytest.raises(DatasetError, match=r"has no data files for the configuration 'default' that its README\.md describes\.$"):
+    with pytest.raises(DatasetError, match=r"has no data files for the configuration 'default' described in its README\.md\.$"):
         load_data(root)
 
 
@@ -147,7 +147,7 @@ def test_arrow_files(tmp_path):
 def test_columns_in_the_names_of_folders(tmp_path):
     write_parquet(tmp_path / "a" / "year=2024" / "0.parquet", [0, 1])
     write_parquet(tmp_path / "a" / "year=2025" / "0.parquet", [0, 1])
-    assert "Columns in the names of folders are not read: year." in load_data(tmp_path / "a").source.notes
+    assert "Columns in folder names are not read: year." in load_data(tmp_path / "a").source.notes
     write_parquet(tmp_path / "b" / "label=cat" / "0.parquet", [0, 1])
-    with pytest.raises(DatasetError, match=r"are partitioned by 'label' \(label=cat/0\.parquet\); columns in the names of folders"):
+    with pytest.raises(DatasetError, match=r"are partitioned by 'label' \(label=cat/0\.parquet\); columns in folder names"):
         load_data(tmp_path / "b")

@@ -51,10 +51,10 @@ def refused(table: LabelTable, paths: Sequence[str] = PATHS, *, root: Path = ROO
         (["C:\\images\\cat\\1.jpg", "C:\\images\\cat\\2.jpg"], None, "paths below C:/images"),
         (["/home/ann/a/cat/1.jpg", "/home/ann/a/cat/2.jpg"], None, "paths below /home/ann/a"),
         (["1.jpg", "2.jpg"], None, "ends of image paths"),
-        (["cat/1", "cat/2"], None, "paths relative to the folder of the dataset without file ending"),
-        (["1", "2"], None, "ends of image paths without file ending"),
-        ([1, 2], None, "ends of image paths without file ending"),
-        (["images/cat/1", "images/cat/2"], None, "paths below images without file ending"),
+        (["cat/1", "cat/2"], None, "paths relative to the folder of the dataset without file extension"),
+        (["1", "2"], None, "ends of image paths without file extension"),
+        ([1, 2], None, "ends of image paths without file extension"),
+        (["images/cat/1", "images/cat/2"], None, "paths below images without file extension"),
     ],
 )
 def test_modes(files: list[Any], folder: Path | None, mode: str) -> None:
@@ -97,8 +97,8 @@ def test_images_in_one_folder_are_found_by_their_names() -> None:
 def test_a_table_of_one_column_that_is_separated_by_spaces() -> None:
     table = LabelTable("x.csv", {"#Image label": ["1.jpg 0"]}, is_text=True)
     assert refused(table) == (
-        "x.csv has one column only, '#Image label'; if spaces separate its columns, write commas instead, and a first line such as "
-        "file,label."
+        "x.csv has only one column, '#Image label'; if spaces separate its columns, use commas instead, and add a first line "
+        "such as file,label."
     )
 
 
@@ -115,7 +115,7 @@ def test_spelling_is_exact_first() -> None:
     found = match(["A.jpg", "a.jpg", "B.JPG", "caf\u00e9.jpg ", "a%20b.jpg"], ["a.jpg", "b.jpg", "cafe\u0301.jpg", "a b.jpg"])
     assert found.row_of_image.tolist() == [1, 2, 3, -1]
     assert found.rows_without_image == ["A.jpg", "a%20b.jpg"]
-    assert found.mode == "paths relative to the folder of the table (1 of them only if case is ignored)"
+    assert found.mode == "paths relative to the folder of the table (1 of them only when ignoring case)"
     assert match(["A.JPG", "b.jpg"], ["a.jpg", "a.Jpg", "b.jpg"]).row_of_image.tolist() == [-1, -1, 1]
 
 
@@ -131,7 +131,7 @@ def test_rows_that_repeat_an_image() -> None:
     assert str(caught.value) == "labels.csv has two labels for cat/1.jpg: 'a' in line 2 and 'c' in line 4; remove one."
     message = refused(table_of(["siteA/1.jpg", "siteB/1.jpg"], ["a", "b"]), ["1.jpg"])
     assert message.startswith(
-        "labels.csv has two labels for one image, which both siteA/1.jpg (line 2) and siteB/1.jpg (line 3) fit:"
+        "labels.csv has two labels for one image, which both siteA/1.jpg (line 2) and siteB/1.jpg (line 3) match:"
     )
 
 
@@ -179,7 +179,7 @@ def test_tables_that_do_not_fit() -> None:
         "dog/3.jpg; choose another column with --file-column (file_column), one of: file, label."
     )
     assert refused(table_of(["a.jpg"]), file_column="x") == (
-        "labels.csv has no column 'x' for --file-column (file_column); its columns are: file, label."
+        "labels.csv has no column 'x' (--file-column, file_column); its columns are: file, label."
     )
     assert refused(LabelTable("x.jsonl", {"label": ["a"], "size": [[1]]}, is_text=False)) == (
         "x.jsonl has no column that names images; its columns are: label, size."
@@ -191,10 +191,10 @@ def test_tables_that_do_not_fit() -> None:
 
 def test_a_value_that_fits_several_images() -> None:
     assert refused(table_of(["1.jpg", "2.jpg"], folder=None), ["cat/1.jpg", "dog/1.jpg", "dog/2.jpg"]) == (
-        "Column 'file' in line 2 of labels.csv is '1.jpg', which fits several images: cat/1.jpg and dog/1.jpg; "
-        "expected their paths below /data/photos, or a folder with the images of this table alone."
+        "Column 'file' in line 2 of labels.csv is '1.jpg', which matches several images: cat/1.jpg and dog/1.jpg; "
+        "expected their paths relative to /data/photos, or a folder with only the images of this table."
     )
-    assert "fits several images: a.jpg and a.png" in refused(table_of(["a"]), ["a.jpg", "a.png"])
+    assert "matches several images: a.jpg and a.png" in refused(table_of(["a"]), ["a.jpg", "a.png"])
 
 
 @pytest.mark.parametrize("first", ["cat/1.jpg", "1.jpg", "cat/1", "missing.JPG"])
@@ -294,11 +294,11 @@ def test_columns_of_files_with_one_name_are_not_guessed(tmp_path: Path) -> None:
     write_image_folder(tmp_path, {".": 4})
     rows = [f"{number}.png,{3 - number}.png,{label}" for number, label in enumerate("aabb")]
     (tmp_path / "metadata.csv").write_text("\n".join(["file,file,label", *rows]))
-    with pytest.raises(DatasetError, match=r"^metadata\.csv has several columns called 'file' \(file \(column 1\); file \(col"):
+    with pytest.raises(DatasetError, match=r"^metadata\.csv has several columns named 'file' \(file \(column 1\); file \(col"):
         load_data(tmp_path)
     data = load_data(tmp_path, file_column="file (column 2)")
     assert [data.class_names[label] for label in data.labels] == ["b", "b", "a", "a"]
-    with pytest.raises(DatasetError, match="has several columns called 'file'"):
+    with pytest.raises(DatasetError, match="has several columns named 'file'"):
         labels_from_file(data, tmp_path / "metadata.csv", "label")
 
 
@@ -306,7 +306,7 @@ def test_columns_of_files_with_one_name_are_not_guessed(tmp_path: Path) -> None:
 def test_a_table_without_rows(columns: dict[str, list[Any]]) -> None:
     assert refused(LabelTable("labels.csv", columns, is_text=True)) == (
         f"labels.csv has no rows (its columns are: {', '.join(columns) or 'none'}); expected one row per image, with its file and "
-        "its label."
+        "label."
     )
 
 
@@ -344,7 +344,7 @@ def test_columns_that_name_different_images() -> None:
 
 def test_numbers_that_fit_several_images_are_named() -> None:
     paths = [f"{number}.{ending}" for number in range(3) for ending in ("jpg", "png")]
-    with pytest.raises(DatasetError, match=r"fits several images: 0\.jpg and 0\.png;"):
+    with pytest.raises(DatasetError, match=r"matches several images: 0\.jpg and 0\.png;"):
         match_columns({"id": [0, 1, 2], "label": list("aab")}, paths)
 
 

@@ -19,7 +19,7 @@ def table(path, images, labels, *, name="label"):
 
 def test_labels_in_a_table_that_have_nothing_to_do_with_the_folders_are_refused(tmp_path):
     table(write(tmp_path, *BATCHES) / "labels.csv", BATCHES, "xyxy")
-    message = r"has labels twice: folders \(batch_1, camA\) and column 'label' of labels.csv \(x, y\)\. Choose "
+    message = r"has two sets of labels: folders \(batch_1, camA\) and column 'label' of labels.csv \(x, y\)\. Choose "
     message += re.escape(f"the table with --labels {tmp_path}/labels.csv, or the folders with --labels folders")
     with pytest.raises(DatasetError, match=message):
         load_data(tmp_path)
@@ -31,7 +31,7 @@ def test_classes_that_join_folders_are_noted(tmp_path):
     paths = [f"patient_{number}/{number}.png" for number in range(4)] + [f"patient_{number}/x{number}.png" for number in range(4)]
     table(write(tmp_path, *paths) / "labels.csv", paths, "aabbaabb")
     (note,) = load_data(tmp_path).source.notes
-    assert "column 'label' of labels.csv has fewer classes for the same images (a, b): to take those, use --labels" in note
+    assert "column 'label' of labels.csv has fewer classes for the same images (a, b): to use those, pass --labels" in note
 
 
 def test_a_table_that_cannot_be_read_is_noted(tmp_path):
@@ -47,7 +47,7 @@ def test_a_table_at_the_top_is_compared_whatever_lies_below(tmp_path):
     for number in range(25):
         write_csv(root / "batch_1" / f"log{number}.csv", ("t", "x"), ("1", "2"))
     table(root / "labels.csv", BATCHES, "xyxy")
-    with pytest.raises(DatasetError, match="has labels twice"):
+    with pytest.raises(DatasetError, match="has two sets of labels"):
         load_data(root)
 
 
@@ -80,7 +80,7 @@ def test_a_table_of_few_images_is_noted(tmp_path):
 def test_a_table_of_other_images_is_noted(tmp_path, names):
     table(write(tmp_path, *BATCHES) / "labels.csv", names, "xy")
     (note,) = load_data(tmp_path).source.notes
-    assert note.startswith("labels.csv has labels, and was not read, since it does not tell which images of the folder they are of")
+    assert note.startswith("labels.csv has labels, but was not read, because its file names do not identify images of the folder")
     assert f"('file' holds {', '.join(names)})" in note
 
 
@@ -92,7 +92,7 @@ def test_spreadsheets_are_noted(tmp_path):
 
 def test_a_table_of_ids(tmp_path):
     table(write(tmp_path, *BATCHES) / "labels.csv", "abcd", "xyxy", name="dx")
-    assert load_data(tmp_path).source.notes[0].startswith("labels.csv names the images too")
+    assert load_data(tmp_path).source.notes[0].startswith("labels.csv also names the images")
 
 
 @pytest.mark.parametrize("name", ["species", "split"])
@@ -101,25 +101,27 @@ def test_a_table_without_a_column_called_label_is_noted(tmp_path, name):
     data = load_data(tmp_path)
     assert data.class_names == ("batch_1", "camA")
     (note,) = data.source.notes
-    assert note.startswith(f"labels.csv names the images too, and was not read: if a column of it holds the labels ({name}), use ")
+    assert note.startswith(
+        f"labels.csv also names the images, but was not read: if one of its columns holds the labels ({name}), use "
+    )
     assert load_data(tmp_path, labels="folders").source.notes == ()
 
 
 def test_a_table_with_two_labels_for_an_image_is_noted(tmp_path):
     table(write(tmp_path, *TWO) / "labels.csv", [*TWO, TWO[0]], ["cat", "cat", "dog", "dog", "dog"])
     (note,) = load_data(tmp_path).source.notes
-    assert note.startswith("labels.csv names the images too, and was not read: labels.csv has two labels for cat/1.png")
+    assert note.startswith("labels.csv also names the images, but was not read: labels.csv has two labels for cat/1.png")
 
 
 def test_the_table_that_names_the_images_is_proposed(tmp_path):
     root = write(tmp_path, *(f"images/{name}.png" for name in "abcd"))
     (root / "classes.json").write_text('{"0": "cat", "1": "dog"}')
     (root / "splits.json").write_text('{"train": ["a.png"], "val": ["b.png"]}')
-    with pytest.raises(DatasetError, match=r"Perhaps the labels are in classes\.json: --labels "):
+    with pytest.raises(DatasetError, match=r"The labels may be in classes\.json: --labels "):
         load_data(root)
     table(root / "train.csv", "abcd", "xyxy", name="dx")
     table(root / "sample_submission.csv", "abcd", "xyxy")
-    with pytest.raises(DatasetError, match=r"Perhaps the labels are in train\.csv: --labels "):
+    with pytest.raises(DatasetError, match=r"The labels may be in train\.csv: --labels "):
         load_data(root)
 
 

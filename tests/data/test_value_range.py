@@ -66,20 +66,20 @@ def test_ranges_as_text(text, expected):
 
 @pytest.mark.parametrize("text", ["", "a", "1:", ":", "0:4095:1", "5:5", "9:1", "0", "nan", "inf", "0:1e999"])
 def test_wrong_ranges(text):
-    with pytest.raises(UsageError, match="range is"):
+    with pytest.raises(UsageError, match="range must be"):
         parse_value_range(text)
 
 
 @pytest.mark.parametrize("value", [(1,), (2, 1), "ab", 5, (0, float("nan"))])
 def test_wrong_ranges_from_python(value):
-    with pytest.raises(UsageError, match="range is"):
+    with pytest.raises(UsageError, match="range must be"):
         as_ranges(value)
 
 
 def test_limit_of_pixels():
     check_max_pixels(None)
     check_max_pixels(1)
-    with pytest.raises(UsageError, match="is 0; expected"):
+    with pytest.raises(UsageError, match="must be an integer >= 1, got 0"):
         check_max_pixels(0)
 
 

@@ -102,7 +102,7 @@ def test_an_interrupted_run_is_not_kept(trainings: list[int]):
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"", "it is empty (0 bytes)"), (b"no image at all", "it is in no known image format")]
+    ("content", "reason"), [(b"", "it is empty (0 bytes)"), (b"no image at all", "its format is not a known image format")]
 )
 def test_unreadable_images(tmp_path: Path, content: bytes, reason: str):
     """Raised, not swallowed: images are read before the host starts to catch errors."""

@@ -82,7 +82,7 @@ def test_unlabelled_datalab():
 
 def test_empty_datalab():
     lab = make_lab(class_label_dataset().select([]))
-    with raises(DatasetError, "This Datalab has no samples; expected at least two, of two classes."):
+    with raises(DatasetError, "This Datalab has no samples; expected samples of at least two classes."):
         find(lab)
 
 
@@ -111,7 +111,7 @@ def test_labels_that_cannot_be_used(labels: list[int], text: str):
 
 def test_labels_that_are_no_classes():
     images, labels = digits()
-    with raises(DatasetError, "is 0.5, which is no class; expected integers or strings."):
+    with raises(DatasetError, "is 0.5, which is not a class; expected integers or strings."):
         find(make_lab({"image": images, "label": (labels / 2).tolist()}))
 
 
