@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_ADDRESS = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]+):[/\\]{2}.+", re.DOTALL)  # two letters or more: C:\\ is a drive
+_ADDRESS = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]+):[/\\]{2}.+", re.DOTALL)  # two letters or more, as one letter is a drive
 
 
 def is_address(text: Any) -> bool:

@@ -26,7 +26,7 @@ def from_arrays(
     """Return LabeledData for an array of images and their labels.
 
     Args:
-        images: uint8, (n, h, w), (n, h, w, 1) or (n, h, w, 3), in [0, 255]; not copied or resized for image access.
+        images: uint8, (n, h, w), (n, h, w, 1) or (n, h, w, 3), in [0, 255]; not copied.
         labels: n integers or strings; with `class_names`, indices into it.
         class_names: names of classes 0, 1, ...; None: the sorted unique labels.
         description: name of this dataset in results.

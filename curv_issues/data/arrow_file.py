@@ -50,7 +50,7 @@ class ArrowTable:
             ) from error
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return self._table.num_rows
 
     def values(self, column: str) -> list[Any]:

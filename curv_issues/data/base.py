@@ -60,7 +60,7 @@ class LabeledData:
     Attributes:
         images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map.
         labels: int64, (n,): given class of each sample, an index into `class_names`.
-        class_names: the k class names, in dataset order.
+        class_names: the k class names, in the order of the dataset or Datalab.
         rows: int64, (n,): row of each sample in the requested dataset; strictly increasing.
         splits: object, (n,): split name of each sample, or None.
         paths: object, (n,): image file of each sample, or None if it has none of its own.

@@ -37,7 +37,7 @@ class DatasetTable:
         self._folder = folder
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.dataset)
 
     def values(self, column: str) -> list[Any]:

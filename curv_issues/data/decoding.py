@@ -56,7 +56,7 @@ class EncodedImages(Protocol):
     """n encoded images from any storage; thread-safe."""
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
         ...
 
     def read(self, indices: range) -> Iterator[EncodedImage]:
@@ -221,7 +221,7 @@ class _PixelBudget:
 
     @contextlib.contextmanager
     def share(self) -> Iterator[Callable[[int], None]]:
-        """Yield a function that waits for this many free pixels and takes them; an image above the limit is decoded alone."""
+        """Yield a function that waits for free pixels and reserves them; an image above the limit is decoded alone."""
         taken = 0
 
         def reserve(pixels: int) -> None:

@@ -38,7 +38,7 @@ class FileImages:
         self._paths = paths
 
     def __len__(self) -> int:
-        """Number of files."""
+        """Return the number of files."""
         return len(self._paths)
 
     def read(self, indices: range) -> Iterator[EncodedImage]:
@@ -101,7 +101,7 @@ class ArrowImages:
         self._folder = folder
 
     def __len__(self) -> int:
-        """Number of chosen rows."""
+        """Return the number of selected rows."""
         return len(self._images)
 
     def read(self, indices: range) -> Iterator[EncodedImage]:

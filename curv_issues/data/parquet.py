@@ -59,7 +59,7 @@ class ParquetTable:
         self.types = {**self.types, **plain}
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return self._metadata.num_rows
 
     def values(self, column: str) -> list[Any]:

@@ -29,7 +29,7 @@ class Table(Protocol):
     types: Mapping[str, ColumnType]
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         ...
 
     def values(self, column: str) -> list[Any]:
@@ -86,7 +86,7 @@ class FileTable:
             self.types = {**self.types, label_column: kind}
 
     def __len__(self) -> int:
-        """Number of files."""
+        """Return the number of files."""
         return len(self.paths)
 
     def values(self, column: str) -> list[Any]:
@@ -119,7 +119,7 @@ class RecordTable:
         self.types: Mapping[str, ColumnType] = {IMAGE: ImageType(), LABEL: kind}
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
         return len(self._records.labels)
 
     def values(self, column: str) -> list[Any]:
@@ -149,7 +149,7 @@ class JoinedImages:
         self._starts = np.cumsum([0, *(len(part) for part in self._parts)])
 
     def __len__(self) -> int:
-        """Number of images in all parts."""
+        """Return the number of images in all parts."""
         return int(self._starts[-1])
 
     def read(self, indices: range) -> Iterator[EncodedImage]:

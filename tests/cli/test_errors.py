@@ -130,7 +130,7 @@ def test_columns(tmp_path: Path, pets: Path) -> None:
     )
     assert audit(data, "--label-column", "fine_label", "--output", "out").exit_code == 0
     assert summary_of(Path("out"))["dataset"]["classes"] == ["rose", "pike"]
-    check_error(audit(pets, "--label-column", "species"), 3, "--label-column (label_column) names column 'species'", "image", "label")
+    check_error(audit(pets, "--label-column", "species"), 3, "(label_column) names column 'species'", "image", "label")
     check_error(audit(pets, "--image-column", "label"), 3, "Column 'label' holds string, which cannot be read as images")
     no_labels = datasets.Dataset.from_dict({"image": [{"bytes": c, "path": None} for c in pngs(4)]})
     no_labels.to_parquet(tmp_path / "n.parquet")
