@@ -281,9 +281,9 @@ def test_what_was_left_out_is_noted() -> None:
 
 
 def test_one_class_or_no_samples_are_no_dataset() -> None:
-    with pytest.raises(DatasetError, match="All 9 samples of arrays carry the label 'cat'; an audit needs samples of"):
+    with pytest.raises(DatasetError, match="All 9 samples of arrays have the label 'cat'; an audit needs samples of"):
         labelled(["cat"] * 9)
-    with pytest.raises(DatasetError, match="All 3 samples of arrays carry the label 'b'"):
+    with pytest.raises(DatasetError, match="All 3 samples of arrays have the label 'b'"):
         labelled([1, 1, 1], class_names=["a", "b"])
     empty = from_arrays(np.zeros((0, 8, 8), np.uint8), [], class_names=["a", "b"], resolution=8)
     with pytest.raises(DatasetError, match="arrays has no samples to audit; expected samples of at least two classes"):

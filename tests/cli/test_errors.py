@@ -68,8 +68,8 @@ def test_wrong_options_of_the_device_and_the_source(pets: Path, tmp_path: Path) 
     check_error(audit(pets, "--device", "cuda:99"), 2, "Device 'cuda:99' cannot be used here")
     check_error(audit(pets, "--revision", "main"), 2, "--revision (revision) is for datasets of the Hugging Face Hub")
     check_error(audit(pets, "--config-name", "x"), 2, "--config-name (config_name) is for Hub ids")
-    check_error(audit(pets, "--split", "train["), 2, "--split 'train[' cannot be read", "train[:10%]")
-    check_error(audit(pets, "--split", ""), 2, "--split '' cannot be read")
+    check_error(audit(pets, "--split", "train["), 2, "--split 'train[' is invalid", "train[:10%]")
+    check_error(audit(pets, "--split", ""), 2, "--split '' is invalid")
     check_error(run("demo", "--format", "xml"), 2, "Unknown format 'xml'")
 
 
@@ -141,7 +141,7 @@ def test_columns(tmp_path: Path, pets: Path) -> None:
 
 def test_labels_that_are_no_classes(tmp_path: Path) -> None:
     one = write_parquet(tmp_path / "one.parquet", ["cat"] * 6)
-    check_error(audit(one), 3, "All 6 samples of", "carry the label 'cat'", "at least two classes")
+    check_error(audit(one), 3, "All 6 samples of", "have the label 'cat'", "at least two classes")
     fractions = write_parquet(tmp_path / "f.parquet", [0.0, 0.5, 1.0])
     check_error(audit(fractions), 3, "The label in row 1 of column 'label' of", "is 0.5, which is not a class")
     nothing = write_parquet(tmp_path / "nothing.parquet", [None, None])

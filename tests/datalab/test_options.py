@@ -82,7 +82,7 @@ def test_unlabelled_datalab():
 
 def test_empty_datalab():
     lab = make_lab(class_label_dataset().select([]))
-    with raises(DatasetError, "This Datalab has no samples; expected samples of at least two classes."):
+    with raises(DatasetError, "This Datalab has no samples; expected at least two, of two classes."):
         find(lab)
 
 
