@@ -69,7 +69,7 @@ def load_data(
             for folder names; None: metadata.csv or a similar table in the folder, else folder names. For a list of image
             files: a list of labels.
         file_column: column of file names in tables of labels; None: detected.
-        splits: whether top-level folders named train, test, ... are splits; None: if all top-level folders are.
+        splits: whether top-level folders named train, test, ... are splits; None: if all top-level folders have such names.
         class_level: which folder below the split names the class; 1 is the topmost; None: 1.
         max_samples: decode at most this many samples, drawn at random in proportion to the classes; None: all.
         seed: random seed of that draw.
