@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, BinaryIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from curv_issues.results.kinds import LABEL_ISSUE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OLDER_FILES = ("overlap.parquet",)
 """Files of older results beside `FILES`."""
