@@ -13,6 +13,7 @@ from curv_issues.errors import UsageError
 from curv_issues.option import option, option_names
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
+from curv_issues.probes.own import check_probe_function, load_own_probe
 from curv_issues.trackers import SCORES
 
 WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
@@ -100,7 +101,8 @@ class TrainingOptions:
         seed: of initial weights, order, augmentation and directions; 0 to 2**32 - 1.
         device: "auto" (CUDA, else MPS, else CPU) or the name of a torch device.
         preset: "quick", "standard" or "thorough": half, one or two times the epochs, and the effort for curvature.
-        probe: name of a probe, an `nn.Module` (copied, never changed), or a function from `ProbeSpec` to a module.
+        probe: name of a probe, an `nn.Module` (copied, never changed), a function from `ProbeSpec` to a module, or where to import
+            one of these from, "module:attribute".
         epochs: passes over the data, 1 to 10,000.
         batch_size: samples per step, 2 to 1,000,000.
         learning_rate: peak of the one-cycle schedule, > 0, at most 1e30.
@@ -122,7 +124,9 @@ class TrainingOptions:
     seed: int = option(0, "Seed of sampling and training.")
     device: str = option("auto", "auto, cpu, cuda, mps, ...")
     preset: str = option("standard", f"Effort: {', '.join(PRESETS)}.")
-    probe: Any = option("convnet", f"Network: {', '.join(PROBES)}.", kind=str)
+    probe: Any = option(
+        "convnet", f"Network: {', '.join(PROBES)}, or your own as module:function, called with a ProbeSpec.", kind=str
+    )
     epochs: int | None = option(None, "Passes over the data. Default: from the size of the dataset.")
     batch_size: int | None = option(None, "Samples per step. Default: from the size of the dataset.")
     learning_rate: float | None = option(None, "Peak learning rate. Default: from the batch size.")
@@ -157,10 +161,13 @@ class TrainingOptions:
         if not isinstance(self.preset, str):
             raise UsageError(f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}.")
         look_up(PRESETS, self.preset, "preset")
-        if isinstance(self.probe, str):
+        if isinstance(self.probe, str) and ":" not in self.probe:
             look_up(PROBES, self.probe, "probe")
-        elif not callable(self.probe):
-            raise UsageError(f"probe must be a name, an nn.Module or a function that makes one, got {self.probe!r}.")
+        else:
+            probe = load_own_probe(self.probe) if isinstance(self.probe, str) else self.probe
+            if not callable(probe):
+                raise UsageError(f"probe must be a name, an nn.Module or a function that makes one, got {self.probe!r}.")
+            check_probe_function(probe)
         _make_plain(self, "learning_rate", _number("learning_rate", self.learning_rate, optional=True, positive=True))
         _make_plain(self, "weight_decay", _number("weight_decay", self.weight_decay))
         _make_plain(self, "step", _number("step", self.step, positive=True))

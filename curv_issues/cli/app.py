@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curv_issues.cli.bench import bench
-from curv_issues.cli.options import Dataset, Format, Output, Quiet, check_source, part_of, with_options
+from curv_issues.cli.options import Dataset, Format, Output, Quiet, allow_local_probe, check_source, part_of, with_options
 from curv_issues.cli.saving import ResultSaver
 from curv_issues.cli.shared import Debug, debug_is_on, exit_codes, folder_name
 from curv_issues.cli.streams import protect_streams, stdout_failure
@@ -121,6 +121,7 @@ def audit(
     with exit_codes():
         look_up(FORMATS, format, "format")
         values["measure"] = "all" if values["measure"] == ["all"] else values["measure"] or ()
+        allow_local_probe(values)
         # wrong options end the command before anything slow is imported or read
         for group in (TrainingOptions, FindingOptions, DuplicateOptions):
             group(**part_of(values, group))

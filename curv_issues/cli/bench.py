@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curv_issues.cli.options import Dataset, Output, Quiet, check_source, part_of, with_options
+from curv_issues.cli.options import Dataset, Output, Quiet, allow_local_probe, check_source, part_of, with_options
 from curv_issues.cli.shared import Debug, exit_codes, folder_name
 from curv_issues.errors import UsageError
 from curv_issues.noise.spec import noise_forms, parse_noise
@@ -44,6 +44,7 @@ def bench(
         whole_option("seeds", seeds)
         check_source(values)
         parse_cut_off(values["cut_off"])
+        allow_local_probe(values)
         options = TrainingOptions(**part_of(values, TrainingOptions))
         from curv_issues.bench.methods import parse_methods
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
@@ -53,6 +55,12 @@ def with_options(*groups: type, without: Collection[str] = ()) -> Callable[[Call
 def part_of(values: Values, group: type) -> Values:
     """Return the values of the options of one dataclass, as far as they are there."""
     return {name: values[name] for name in option_names(group) if name in values}
+
+
+def allow_local_probe(values: Values) -> None:
+    """Let `--probe module:function` name a module in the current folder, as `python -m` would."""
+    if ":" in values["probe"] and (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
 
 
 def check_source(values: Values) -> None:

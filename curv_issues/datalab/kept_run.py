@@ -12,6 +12,7 @@ from uuid import uuid4
 from curv_issues.datalab.samples import LabSamples, difference
 from curv_issues.option import option_names
 from curv_issues.options import TrainingOptions
+from curv_issues.probes.own import load_own_probe
 from curv_issues.results.arrow import json_ready
 from curv_issues.results.result import SCHEMA_VERSION, AuditResult
 from curv_issues.version import __version__
@@ -91,7 +92,9 @@ def identify_probe(probe: Any) -> str:
     The code of a network cannot be compared, so another object is another probe, and so is any in a new process.
     """
     if isinstance(probe, str):
-        return probe
+        if ":" not in probe:
+            return probe
+        probe = load_own_probe(probe)
     try:
         token = _tokens.setdefault(probe, uuid4().hex)
     except TypeError:  # an object that allows no weak reference, or no hash

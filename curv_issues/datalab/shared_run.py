@@ -122,7 +122,7 @@ class PlannedRun:
                 print(f"Reading {len(self.samples.labels):,} images for a probe to train on ...")
             with live_progress(quiet=not self._lab.verbosity, messages=False) as progress:
                 self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
-        if not isinstance(training.probe, str):
+        if not isinstance(training.probe, str) or ":" in training.probe:
             _check_probe(training, self._loaded[1])
         return self._loaded[1]
 

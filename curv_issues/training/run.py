@@ -22,6 +22,7 @@ from curv_issues.options import TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.probes.base import find_head
+from curv_issues.probes.own import check_probe_function, load_own_probe
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.stopping import StopFlag, stop_flag
 from curv_issues.trackers import SCORES
@@ -206,16 +207,33 @@ def run_probe(
 
 
 def build_probe(probe: object, spec: ProbeSpec) -> nn.Module:
-    """The network that an option names, makes or is; a module of the user's is copied; what is frozen in it stays frozen."""
+    """Return the network that an option names, makes or is; its outputs are logits, also if it returns an object with `.logits`.
+
+    A user-supplied module is copied. Weights that are frozen in it stay frozen.
+
+    Raises:
+        UsageError: it is not a network or a function from `ProbeSpec` to one.
+    """
+    if isinstance(probe, str):
+        probe = load_own_probe(probe) if ":" in probe else load_attribute(PROBES[probe])(spec)
     if isinstance(probe, nn.Module):
-        return copy.deepcopy(probe)
-    if isinstance(probe, type) and issubclass(probe, nn.Module):
+        made: object = copy.deepcopy(probe)
+    elif isinstance(probe, type) and issubclass(probe, nn.Module):
         name = probe.__name__
         raise UsageError(f"The probe is the class {name}; pass a network, {name}(...), or a function of ProbeSpec.")
-    made = (load_attribute(PROBES[probe]) if isinstance(probe, str) else probe)(spec)  # type: ignore[operator]
+    else:
+        check_probe_function(probe)
+        made = probe(spec)  # type: ignore[operator]
     if not isinstance(made, nn.Module):
         raise UsageError(f"The probe function must return an nn.Module, got {type(made).__name__}.")
+    made.register_forward_hook(_unwrap_logits)
     return made
+
+
+def _unwrap_logits(_module: nn.Module, _inputs: object, output: object) -> torch.Tensor | None:
+    """Return the logits of a model output, as the libraries transformers and torchvision (GoogLeNet) have it; None: keep it."""
+    logits = getattr(output, "logits", None)
+    return logits if isinstance(logits, torch.Tensor) else None
 
 
 def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None:

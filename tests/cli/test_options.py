@@ -180,3 +180,16 @@ def test_a_thousand_classes(tmp_path: Path) -> None:
     assert len(found) == 1100
     assert found["given"].nunique() == 1000
     assert np.load("out/pred_probs.npy").shape == (1100, 1000)
+
+
+def test_a_probe_from_a_module_in_this_folder(pets: Path, here: Path) -> None:
+    (here / "own_nets.py").write_text(
+        "from torch import nn\n\n"
+        "def linear(spec):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(spec.channels * spec.resolution**2, spec.num_classes))\n"
+    )
+    scores(pets, "--probe", "own_nets:linear")
+    assert summary_of(Path("out"))["options"]["probe"] == "own_nets:linear"
+    assert np.load("out/embeddings.npy").shape[1] == 8 * 8
+    check_error(audit(pets, "--probe", "own_nets:absent", "--output", "none"), 2, "'own_nets:absent'", "in the module 'own_nets'")
+    check_error(audit("nowhere", "--probe", "torchvision.models:resnet18"), 2, "must take one argument, a ProbeSpec")

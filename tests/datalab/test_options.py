@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
+import torchvision
 from cleanlab import Datalab
 
 from curv_issues import DatasetError, UsageError
@@ -38,6 +39,8 @@ def raises(error: type[Exception], text: str) -> Any:
         ({"seed": 0.5}, "seed must be a whole number "),
         ({"preset": "slow"}, "Unknown preset 'slow'; choose one of: quick, standard, thorough."),
         ({"probe": "vgg"}, "Unknown probe 'vgg'"),
+        ({"probe": "no_such_module:net"}, "importing 'no_such_module' failed"),
+        ({"probe": torchvision.models.resnet18}, "The probe function resnet18 must take one argument, a ProbeSpec"),
         ({"probe": 3}, "probe must be a name, an nn.Module or a function that makes one, got 3."),
         ({"score": "curvature"}, "Unknown score 'curvature'; choose one of: default, "),
         ({"cut_off": 2}, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got 2."),
