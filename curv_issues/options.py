@@ -7,14 +7,15 @@ import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 from curv_issues.errors import UsageError
 from curv_issues.option import option, option_names
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.probes.own import check_probe_function, load_own_probe
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import SCORES, canonical_score
 
 WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
     "seed": (0, 2**32 - 1),
@@ -192,7 +193,8 @@ class FindingOptions:
     """How scores become findings; changing these never trains again.
 
     Attributes:
-        score: "default" (the late margin, see `rank_by_margins`) or the name of a score to rank by.
+        score: "default" (the late margin, see `rank_by_margins`) or the name of a score to rank by; "curvature" is
+            `input_curvature`.
         cut_off: "auto", a suspicion in [0, 1] from which samples are flagged, or a share such as "5%".
         own_scores: (on construction only) names of scores beside those of the table, from trackers of the user's.
 
@@ -209,34 +211,51 @@ class FindingOptions:
     def __post_init__(self, own_scores: Sequence[str]) -> None:
         if not isinstance(self.score, str):
             raise UsageError(f"score must be the name of a score, got {self.score!r}.")
+        if self.score not in own_scores:
+            object.__setattr__(self, "score", canonical_score(self.score))
         if self.score != "default":
             look_up(dict.fromkeys(("default", *SCORES, *own_scores)), self.score, "score")
-        parse_cut_off(self.cut_off)
+        _ = self.parsed_cut_off  # raises an error if it is wrong
+
+    @cached_property
+    def parsed_cut_off(self) -> ParsedCutOff:
+        """The cut-off as a rule and its value; parsed once, on construction."""
+        return parse_cut_off(self.cut_off)
 
 
-def parse_cut_off(cut_off: str | float) -> tuple[Literal["auto", "suspicion", "fraction"], float]:
-    """Read a cut-off: ("auto", 0), ("suspicion", threshold in [0, 1]) or ("fraction", part of the samples in [0, 1]).
+class ParsedCutOff(NamedTuple):
+    """A cut-off: ("auto", 0), ("suspicion", threshold in [0, 1]) or ("fraction", fraction of the samples in [0, 1])."""
+
+    rule: Literal["auto", "suspicion", "fraction"]
+    value: float
+
+
+AUTO = ParsedCutOff("auto", 0.0)
+
+
+def parse_cut_off(cut_off: str | float) -> ParsedCutOff:
+    """Return the rule and the value that a cut-off names.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it names none.
     """
     if isinstance(cut_off, str) and cut_off == "auto":
-        return "auto", 0.0
-    kind: Literal["suspicion", "fraction"] = "suspicion"
+        return AUTO
+    rule: Literal["suspicion", "fraction"] = "suspicion"
     value = math.nan
     if isinstance(cut_off, str):
         text = cut_off.strip()
         if text.endswith("%"):
-            kind, text = "fraction", text[:-1]
+            rule, text = "fraction", text[:-1]
         try:
-            value = float(text) / (100 if kind == "fraction" else 1)
+            value = float(text) / (100 if rule == "fraction" else 1)
         except ValueError:
             value = math.nan
     elif isinstance(cut_off, numbers.Real) and not isinstance(cut_off, bool) and 0 <= cut_off <= 1:
         value = float(cut_off)
     if not 0 <= value <= 1:
         raise UsageError(f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got {cut_off!r}.")
-    return kind, value
+    return ParsedCutOff(rule, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,6 +327,7 @@ def _on_demand(measure: Any) -> tuple[str, ...]:
     names = tuple(SCORES) if measure == "all" else measure
     if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise UsageError(f"measure must be 'all' or a list of names of scores, got {measure!r}.")
+    names = [canonical_score(name) for name in names]
     for name in names:
         look_up(SCORES, name, "score")
     return tuple(name for name, info in SCORES.items() if info.on_demand and name in names)
@@ -319,11 +339,13 @@ def _make_plain(options: TrainingOptions | DuplicateOptions, name: str, value: f
 
 
 __all__ = [
+    "AUTO",
     "LARGEST_NUMBER",
     "PRESETS",
     "WHOLE_NUMBERS",
     "DuplicateOptions",
     "FindingOptions",
+    "ParsedCutOff",
     "SourceOptions",
     "TrainingOptions",
     "parse_cut_off",

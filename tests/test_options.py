@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 import curv_issues
+from curv_issues.bench.methods import parse_methods
 from curv_issues.errors import UsageError
 from curv_issues.option import list_options, option_names
 from curv_issues.options import (
+    AUTO,
     WHOLE_NUMBERS,
     DuplicateOptions,
     FindingOptions,
@@ -164,6 +166,13 @@ def test_every_score_can_rank(name: str) -> None:
     assert FindingOptions(score=name).score == name
 
 
+def test_curvature_is_short_for_input_curvature() -> None:
+    assert FindingOptions(score="curvature") == FindingOptions(score="input_curvature")
+    assert FindingOptions(score="curvature", own_scores=["curvature"]).score == "curvature"  # a tracker of that name
+    assert training(measure=["curvature", ON_DEMAND[0]]).measure == (ON_DEMAND[0],)
+    assert parse_methods("curvature", num_samples=9) == parse_methods("input_curvature", num_samples=9)
+
+
 @pytest.mark.parametrize(
     ("score", "message"),
     [
@@ -232,6 +241,16 @@ def test_everything_else_is_refused_in_one_line(cut_off: Any) -> None:
         assert str(caught.value) == (
             f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got {cut_off!r}."
         )
+
+
+def test_the_cut_off_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+    monkeypatch.setattr("curv_issues.options.parse_cut_off", lambda value: parsed.append(value) or parse_cut_off(value))
+    options = FindingOptions(cut_off="5%")
+    assert options.parsed_cut_off == options.parsed_cut_off == ("fraction", 0.05)
+    assert parsed == ["5%"]
+    assert dataclasses.replace(options, cut_off="auto").parsed_cut_off == AUTO
+    assert asdict(options) == {"score": "default", "cut_off": "5%"}
 
 
 def test_an_own_score_can_rank() -> None:

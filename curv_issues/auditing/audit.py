@@ -160,7 +160,7 @@ def audit(
     )
     own_scores = [str(getattr(tracker, "name", "")) for tracker in trackers]
     finding = FindingOptions(score=score, cut_off=cut_off, own_scores=own_scores)
-    training = training.with_score(score)
+    training = training.with_score(finding.score)
     looking = DuplicateOptions(duplicates=duplicates, duplicate_threshold=duplicate_threshold)
     start = time.perf_counter()
     from curv_issues.auditing.leakage import load_against

@@ -36,7 +36,7 @@ def measure_cell(
     *,
     options: TrainingOptions,
     methods: Methods,
-    cut_off: str | float = "auto",
+    finding: FindingOptions | None = None,
     passes: dict[Need, float] | None = None,
     measure: Callable[[LabeledData, TrainingOptions], dict[Need, float]] = measure_passes,
     progress: ProgressCallback | None = None,
@@ -51,7 +51,7 @@ def measure_cell(
         seed: of noise and trainings.
         options: of the training; its seed is replaced.
         methods: what to compare.
-        cut_off: of the default ranking; see `FindingOptions`.
+        finding: the cut-off of the default ranking; None: "auto".
         passes: what each kind of pass costs, if it is known already; see `measure_passes`.
         measure: finds it otherwise.
         progress: told of every step.
@@ -61,9 +61,8 @@ def measure_cell(
 
     Raises:
         KeyboardInterrupt: Ctrl-C, in whatever part.
-        UsageError: the cut-off is not one that `FindingOptions` takes.
     """
-    finding = FindingOptions(cut_off=cut_off)
+    finding = finding or FindingOptions()
     planted = apply_noise(data, noise, seed=seed)
     noisy, truth = planted.data, planted.truth
     options = replace(options, seed=seed, measure=methods.scores, curvature_epochs=options.curvature_epochs or EVERY_EPOCH)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from curv_issues.baselines import BASELINES
 from curv_issues.errors import UsageError
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import SCORES, canonical_score
 
 DEFAULT = "default"
 LARGEST_FOR_MEMORIZATION = 5_000
@@ -42,7 +42,7 @@ def parse_methods(text: str | Sequence[str], *, num_samples: int) -> Methods:
     Raises:
         UsageError: a name is none of them.
     """
-    names = [name.strip() for part in ([text] if isinstance(text, str) else text) for name in part.split(",")]
+    names = [canonical_score(name.strip()) for part in ([text] if isinstance(text, str) else text) for name in part.split(",")]
     for name in names:
         if name not in ("all", DEFAULT, *SCORES, *BASELINES):
             known = ", ".join(("all", DEFAULT, *SCORES, *BASELINES))

@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from curv_issues.bench.results import SCHEMA_VERSION, cell_path, configuration_h
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import NoiseSpec, apply_noise
 from curv_issues.option import option_names
-from curv_issues.options import TrainingOptions
+from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.results.arrow import json_ready
 
@@ -36,14 +36,14 @@ class Plan:
         seeds: of noise and trainings; 0 to seeds - 1.
         methods: what to compare.
         options: of the training.
-        cut_off: of the default ranking; see `FindingOptions`.
+        finding: the cut-off of the default ranking.
     """
 
     noises: tuple[NoiseSpec, ...]
     seeds: int
     methods: Methods
     options: TrainingOptions
-    cut_off: str | float = "auto"
+    finding: FindingOptions = field(default_factory=FindingOptions)
 
     def cells(self) -> list[tuple[NoiseSpec, int]]:
         """Every noise with the first seed, then with the next: an interrupted benchmark has something of everything."""
@@ -90,7 +90,7 @@ def run_bench(
                 seed,
                 options=plan.options,
                 methods=plan.methods,
-                cut_off=plan.cut_off,
+                finding=plan.finding,
                 measure=costs,
                 progress=progress,
             )
@@ -146,7 +146,7 @@ def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) ->
         "seed": seed,
         "methods": list(plan.methods.names),
         "options": json_ready(options),
-        "cut_off": plan.cut_off,
+        "cut_off": plan.finding.cut_off,
     }
 
 

@@ -11,7 +11,7 @@ from curv_issues.cli.options import Dataset, Output, Quiet, allow_local_probe, c
 from curv_issues.cli.shared import Debug, exit_codes, folder_name
 from curv_issues.errors import UsageError
 from curv_issues.noise.spec import noise_forms, parse_noise
-from curv_issues.options import FindingOptions, SourceOptions, TrainingOptions, parse_cut_off, whole_option
+from curv_issues.options import FindingOptions, SourceOptions, TrainingOptions, whole_option
 from curv_issues.progress_bar import live_progress
 from curv_issues.results.folder import output_folder
 from curv_issues.visible import visible
@@ -43,7 +43,7 @@ def bench(
         noises = tuple(dict.fromkeys(parse_noise(text) for text in noise or ["uniform:0.1"]))
         whole_option("seeds", seeds)
         check_source(values)
-        parse_cut_off(values["cut_off"])
+        finding = FindingOptions(**part_of(values, FindingOptions))
         allow_local_probe(values)
         options = TrainingOptions(**part_of(values, TrainingOptions))
         from curv_issues.bench.methods import parse_methods
@@ -68,7 +68,7 @@ def bench(
                 **part_of(values, SourceOptions),
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
-            plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, values["cut_off"])
+            plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, finding)
             check_noises(data, plan)
             if overwrite:
                 remove_cells(folder)

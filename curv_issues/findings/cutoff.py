@@ -8,7 +8,7 @@ import numpy as np
 
 from curv_issues.counting import counted
 from curv_issues.findings.null_margin import NullComparison
-from curv_issues.options import parse_cut_off
+from curv_issues.options import AUTO, ParsedCutOff
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
 
 
 def flag(
-    suspicion: np.ndarray, looked_wrong: NullComparison, *, cut_off: str | float = "auto", undertrained: bool = False
+    suspicion: np.ndarray, looked_wrong: NullComparison, *, cut_off: ParsedCutOff = AUTO, undertrained: bool = False
 ) -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
@@ -52,13 +52,13 @@ def flag(
     Args:
         suspicion: (n,) in [0, 1].
         looked_wrong: the labels that looked wrong in training.
-        cut_off: "auto", a suspicion, or a fraction such as "5%".
+        cut_off: see `FindingOptions.parsed_cut_off`.
         undertrained: see `is_undertrained`.
 
     Returns:
         bool (n,), and the decision. Ties at the threshold are flagged together.
     """
-    rule, value = parse_cut_off(cut_off)
+    rule, value = cut_off
     learned = bool(looked_wrong.mask.mean() <= MOST_LOOKED_WRONG) and not undertrained
     if rule == "suspicion":
         threshold = value

@@ -83,7 +83,7 @@ def find_label_issues(
     else:
         ranking = rank_by_score(scores, directions, options.score)
     flagged, cut_off = flag(
-        ranking.suspicion, wrong, cut_off=options.cut_off, undertrained=is_undertrained(margins.shape[1], standard_epochs)
+        ranking.suspicion, wrong, cut_off=options.parsed_cut_off, undertrained=is_undertrained(margins.shape[1], standard_epochs)
     )
     memorised = _memorised_share(scores, wrong.mask)
     if cut_off.rule == "auto":

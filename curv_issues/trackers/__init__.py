@@ -192,3 +192,10 @@ SCORES: dict[str, ScoreInfo] = {
         on_demand=True,
     ),
 }
+
+_ALIASES = {"curvature": "input_curvature"}
+
+
+def canonical_score(name: str) -> str:
+    """Return the name that a score has in `SCORES`; other names are returned as they are."""
+    return _ALIASES.get(name, name)

@@ -17,7 +17,7 @@ from curv_issues.bench.methods import Methods, parse_methods
 from curv_issues.bench.metrics import detection
 from curv_issues.bench.run import Plan, finished_cells, run_bench
 from curv_issues.noise.spec import apply_noise, parse_noise
-from curv_issues.options import TrainingOptions
+from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.progress import Progress
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need
@@ -114,7 +114,7 @@ def test_only_the_methods_asked_for() -> None:
 @pytest.mark.parametrize(("cut_off", "expected"), [("10%", 12), (0.0, 120)])
 def test_the_default_flags_at_the_cut_off_asked_for(cut_off: str | float, expected: int) -> None:
     noise, methods = parse_noise("uniform:0.1"), Methods(scores=(), baselines=())
-    found = measure_cell(DATA, noise, 0, options=OPTIONS, methods=methods, cut_off=cut_off)
+    found = measure_cell(DATA, noise, 0, options=OPTIONS, methods=methods, finding=FindingOptions(cut_off=cut_off))
     assert found["methods"]["default"]["flagged"]["flagged"] == expected
     assert found["decision"]["cut_off"]["note"] is None
 
@@ -201,7 +201,7 @@ def test_scores_without_values_are_not_measured_and_the_others_are() -> None:
     [
         {"methods": Methods(("margin", "el2n"), ())},
         {"options": TrainingOptions(epochs=4, probe=linear_probe)},
-        {"cut_off": "5%"},
+        {"finding": FindingOptions(cut_off="5%")},
     ],
 )
 def test_other_options_are_other_cells(made: list[tuple[str, int]], tmp_path: Path, changes: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def raises(error: type[Exception], text: str) -> Any:
         ({"probe": "no_such_module:net"}, "importing 'no_such_module' failed"),
         ({"probe": torchvision.models.resnet18}, "The probe function resnet18 must take one argument, a ProbeSpec"),
         ({"probe": 3}, "probe must be a name, an nn.Module or a function that makes one, got 3."),
-        ({"score": "curvature"}, "Unknown score 'curvature'; choose one of: default, "),
+        ({"score": "loss"}, "Unknown score 'loss'; choose one of: default, "),
         ({"cut_off": 2}, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got 2."),
         ({"cut_off": "many"}, "got 'many'."),
         ({"resolution": 4}, "resolution must be a whole number from 8 to 512, got 4."),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from curv_issues.findings.cutoff import CutOff, flag, is_undertrained, reliability_note
 from curv_issues.findings.null_margin import NullComparison
+from curv_issues.options import parse_cut_off
 
 SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
 
@@ -33,7 +34,7 @@ def test_auto_flags_nothing_where_nothing_looked_wrong() -> None:
 def test_auto_flags_nothing_while_the_classes_are_not_learned() -> None:
     flagged, _ = flag(SUSPICION, wrong(3))
     assert not flagged.any()
-    assert flag(SUSPICION, wrong(3), cut_off="40%")[0].sum() == 2
+    assert flag(SUSPICION, wrong(3), cut_off=parse_cut_off("40%"))[0].sum() == 2
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_auto_flags_nothing_while_the_classes_are_not_learned() -> None:
     ],
 )
 def test_fixed_cut_offs(cut_off: str | float, expected: list[bool]) -> None:
-    flagged, decision = flag(SUSPICION, wrong(4), cut_off=cut_off)
+    flagged, decision = flag(SUSPICION, wrong(4), cut_off=parse_cut_off(cut_off))
     assert flagged.tolist() == expected
     assert decision.rule == ("fraction" if str(cut_off).endswith("%") else "suspicion")
     assert decision.num_flagged == sum(expected)
@@ -75,7 +76,7 @@ def test_nothing_is_flagged_after_half_the_usual_epochs_or_fewer() -> None:
     assert is_undertrained(4, 8.0)
     suspicion = np.array([0.2, 0.8, 0.9, 0.7, 0.1])
     assert not flag(suspicion, wrong(2), undertrained=True)[0].any()
-    assert flag(suspicion, wrong(2), cut_off="40%", undertrained=True)[0].sum() == 2  # what is asked for is flagged
+    assert flag(suspicion, wrong(2), cut_off=parse_cut_off("40%"), undertrained=True)[0].sum() == 2  # what is asked for is flagged
 
 
 def told(looked_wrong: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
