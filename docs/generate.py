@@ -13,9 +13,11 @@ from typer.main import get_command
 import curv_issues
 from curv_issues.baselines import BASELINES
 from curv_issues.cli.app import app
+from curv_issues.datalab.base import LabOptions
 from curv_issues.datalab.register import ISSUE_MANAGERS
 from curv_issues.noise import NOISES
-from curv_issues.options import PRESETS
+from curv_issues.option import list_options
+from curv_issues.options import PRESETS, TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
@@ -134,6 +136,19 @@ def issue_types() -> str:
     return markdown_table(("issue type", "meaning", "columns"), rows)
 
 
+def issue_options() -> str:
+    """Return the options of the issue types of Datalab, with defaults and the types that take them."""
+    groups: dict[type, str] = dict.fromkeys((TrainingOptions, LabOptions), "all")
+    for group in dict.fromkeys(manager.own_options for manager in ISSUE_MANAGERS):
+        groups[group] = ", ".join(f"`{manager.issue_name}`" for manager in ISSUE_MANAGERS if manager.own_options is group)
+    rows = [
+        (f"`{info.name}`", f"`{info.default!r}`", taken, info.help)
+        for group, taken in groups.items()
+        for info in list_options(group)
+    ]
+    return markdown_table(("option", "default", "issue types", "meaning"), rows)
+
+
 def api() -> str:
     """Return the directives for every public name, functions first."""
     groups: dict[str, list[str]] = {"Functions": [], "Classes": [], "Errors": []}
@@ -168,6 +183,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "noise": noise,
     "baselines": baselines,
     "issue_types": issue_types,
+    "issue_options": issue_options,
     "api": api,
 }
 

@@ -22,6 +22,7 @@ from PIL import Image
 import curv_issues
 from curv_issues import errors
 from curv_issues.noise import NOISES
+from curv_issues.option import option_names
 from curv_issues.options import PRESETS
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
@@ -299,6 +300,17 @@ def test_options_are_those_of_the_commands(generate: ModuleType) -> None:
     for name, section in sections.items():
         cells = " ".join(re.findall(r"^\| `(.*?)` \|", section, flags=re.MULTILINE))
         assert set(re.findall(r"--[a-z][a-z-]*", cells)) == flags(name), name
+
+
+def test_options_of_issue_types_are_those_they_take(generate: ModuleType) -> None:
+    from curv_issues.datalab.base import SHARED
+
+    rows = re.findall(r"^\| `(\w+)` \| `.*?` \| (.*?) \| \w", generate.issue_options(), flags=re.MULTILINE)
+    assert {name for name, taken in rows if taken == "all"} == set(SHARED)
+    for manager in generate.ISSUE_MANAGERS:
+        shown = {name for name, taken in rows if taken == "all" or f"`{manager.issue_name}`" in taken}
+        manager._check_names(manager.__new__(manager), dict.fromkeys(shown))  # raises an error if one is unknown
+        assert len(shown) == len(SHARED) + len(option_names(manager.own_options))
 
 
 @pytest.mark.parametrize(("part", "table"), [("probes", PROBES), ("formats", FORMATS), ("presets", PRESETS)])

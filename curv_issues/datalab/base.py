@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -16,14 +17,23 @@ from cleanlab.datalab.internal.issue_manager import IssueManager
 from curv_issues.datalab.kept_run import mark_served
 from curv_issues.datalab.shared_run import join_run
 from curv_issues.errors import UsageError
-from curv_issues.option import option_names
+from curv_issues.option import option, option_names
 from curv_issues.options import TrainingOptions
 from curv_issues.results.result import AuditResult
 
 if TYPE_CHECKING:
     from cleanlab import Datalab
 
-SHARED = (*option_names(TrainingOptions), "image_key", "result")
+
+@dataclass(frozen=True, kw_only=True)
+class LabOptions:
+    """The options of every issue type beside those of the training; `samples` and `shared_run` check them."""
+
+    image_key: str | None = option(None, "Image column. Default: the only one.")
+    result: AuditResult | None = option(None, "A finished audit of the same samples, used instead of a training.")
+
+
+SHARED = (*option_names(TrainingOptions), *option_names(LabOptions))
 """Options that every type takes and that hold for all types of a call."""
 
 SUMMARY = ("options", "recipe", "seed", "complete", "epochs_done", "seconds", "device", "versions")
@@ -34,13 +44,13 @@ class RunIssueManager(IssueManager, ABC):
     """An issue type that judges the run of a probe on the images and labels of a Datalab.
 
     Attributes:
-        own_options: names of its options beside the shared ones.
+        own_options: dataclass of its options beside the shared ones.
         columns: of `lab.issues`: whether it is an issue, the score in [0, 1] (low = worse), the evidence. Datalab shows a type the
             columns whose names contain its name: no other type's may.
     """
 
     issue_name: ClassVar[str] = ""  # Datalab wants one of every subclass
-    own_options: ClassVar[tuple[str, ...]]
+    own_options: ClassVar[type]
     columns: ClassVar[tuple[str, ...]]
 
     def __init__(self, datalab: Datalab, **options: Any) -> None:
@@ -60,7 +70,7 @@ class RunIssueManager(IssueManager, ABC):
         """
         super().__init__(datalab)
         self._check_names(options)
-        self._own = {name: value for name, value in options.items() if name in self.own_options}
+        self._own = {name: value for name, value in options.items() if name in option_names(self.own_options)}
         score = self._check_own()
         image_key = options.get("image_key")
         if image_key is not None and not isinstance(image_key, str):
@@ -109,7 +119,7 @@ class RunIssueManager(IssueManager, ABC):
         """The values of `columns`, (n,) each."""
 
     def _check_names(self, options: dict[str, Any]) -> None:
-        known = (*SHARED, *self.own_options)
+        known = (*SHARED, *option_names(self.own_options))
         for name in options:
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)

@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 
 from curv_issues.auditing.rejudge import rejudge
 from curv_issues.datalab.base import RunIssueManager
-from curv_issues.option import option_names
 from curv_issues.options import FindingOptions
 from curv_issues.results.result import AuditResult
+
+
+def _columns(name: str) -> tuple[str, ...]:
+    return f"is_{name}_issue", f"{name}_score", f"{name}_given_class", f"{name}_suggested_class"
 
 
 class CurvatureIssueManager(RunIssueManager):
@@ -32,13 +35,13 @@ class CurvatureIssueManager(RunIssueManager):
         2: ["cut_off", "flagged_pairs"],
         3: ["recipe", "notes"],
     }
-    own_options = option_names(FindingOptions)
-    columns = ("is_curvature_issue", "curvature_score", "curvature_given_class", "curvature_suggested_class")
+    own_options = FindingOptions
+    columns = _columns("curvature")
 
     def collect_info(self, result: AuditResult) -> dict[str, Any]:
-        """What `lab.get_info("curvature")` tells: counts, the cut-off, raw scores, and how the run was done."""
-        flagged = self.issues[self.issues["is_curvature_issue"]]
-        pairs = flagged.groupby(["curvature_given_class", "curvature_suggested_class"], sort=False).size()
+        """Return what `lab.get_info` shows: counts, the cut-off, raw scores, and how the run was done."""
+        is_issue, _, given, suggested = self.columns
+        pairs = self.issues[self.issues[is_issue]].groupby([given, suggested], sort=False).size()
         return {
             **super().collect_info(result),
             "cut_off": result.summary.get("cut_off"),
@@ -62,3 +65,13 @@ class CurvatureIssueManager(RunIssueManager):
         classes, given = self._samples.classes, self._samples.labels
         score = 1 - result.scores["suspicion"].to_numpy()  # in [0, 1], no NaN: checked when a result is made or given
         return result.scores["flagged"].to_numpy(), score, classes[given], classes[suggested]
+
+
+class TrainingDynamicsIssueManager(CurvatureIssueManager):
+    """The same findings under a name that says how they are made: by default, curvature does not rank them.
+
+    Its columns have its own name in place of `curvature`, as Datalab demands. In one call, both names share one training.
+    """
+
+    issue_name: ClassVar[str] = "training_dynamics"
+    columns = _columns("training_dynamics")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +13,18 @@ from curv_issues.datalab.base import RunIssueManager
 from curv_issues.duplicates.table import KEPT_FROM
 from curv_issues.errors import UsageError
 from curv_issues.findings.duplicate_conflict import SCORE
+from curv_issues.option import option
 from curv_issues.options import DuplicateOptions
 from curv_issues.results.result import AuditResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConflictOptions:
+    """The options of this issue type; `DuplicateConflictIssueManager` checks them."""
+
+    threshold: float | None = option(
+        None, f"Minimum similarity ({KEPT_FROM:g}-1) at which two images count as duplicates. Default: from the data."
+    )
 
 
 class DuplicateConflictIssueManager(RunIssueManager):
@@ -42,7 +53,7 @@ class DuplicateConflictIssueManager(RunIssueManager):
         2: ["threshold", "num_groups", "groups"],
         3: ["recipe", "notes"],
     }
-    own_options = ("threshold",)
+    own_options = ConflictOptions
     columns = (
         "is_duplicate_conflict_issue",
         "duplicate_conflict_score",

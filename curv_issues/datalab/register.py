@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cleanlab.datalab.internal.issue_manager_factory import REGISTRY, register
 from cleanlab.datalab.internal.task import Task
 
-from curv_issues.datalab.curvature import CurvatureIssueManager
+from curv_issues.datalab.curvature import CurvatureIssueManager, TrainingDynamicsIssueManager
 from curv_issues.datalab.duplicate_conflict import DuplicateConflictIssueManager
 from curv_issues.datalab.shared_run import check_type
 from curv_issues.errors import AuditError, UsageError
@@ -19,7 +19,7 @@ from curv_issues.results.result import AuditResult
 if TYPE_CHECKING:
     from cleanlab import Datalab
 
-ISSUE_MANAGERS = (CurvatureIssueManager, DuplicateConflictIssueManager)
+ISSUE_MANAGERS = (CurvatureIssueManager, TrainingDynamicsIssueManager, DuplicateConflictIssueManager)
 
 
 def register_issue_types() -> None:
