@@ -13,6 +13,7 @@ from typer.main import get_command
 import curv_issues
 from curv_issues.baselines import BASELINES
 from curv_issues.cli.app import app
+from curv_issues.cli.help import examples_of
 from curv_issues.datalab.base import LabOptions
 from curv_issues.datalab.register import ISSUE_MANAGERS
 from curv_issues.noise import NOISES
@@ -40,7 +41,10 @@ def options() -> str:
     for name, command in group.commands.items():
         context = command.context_class(command, info_name=name)
         rows = [_option_row(parameter, context) for parameter in command.params]
-        parts.append(f"## curv-issues {name}\n\n{command.help}\n\n{markdown_table(('option', 'meaning'), rows)}")
+        examples = "\n".join(examples_of(command))
+        parts.append(
+            f"## curv-issues {name}\n\n{command.help}\n\n```sh\n{examples}\n```\n\n{markdown_table(('option', 'meaning'), rows)}"
+        )
     return "\n\n".join(parts)
 
 

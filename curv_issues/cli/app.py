@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curv_issues.cli.bench import bench
+from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, allow_local_probe, check_source, part_of, with_options
 from curv_issues.cli.saving import ResultSaver
 from curv_issues.cli.shared import Debug, debug_is_on, exit_codes, folder_name
@@ -43,7 +44,6 @@ app = typer.Typer(
     name="curv-issues",
     help="Find wrong labels in image datasets from one short training run.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -101,23 +101,33 @@ def _global_options(
         raise typer.Exit(2)
 
 
-@app.command()
+@add_command(app, "curv-issues audit ./photos --output photos-audit", "curv-issues audit uoft-cs/cifar10 --split test --cut-off 2%")
 @with_options(SourceOptions, TrainingOptions, FindingOptions, DuplicateOptions)
 def audit(
     dataset: Dataset,
     *,
     against: Annotated[
         str | None,
-        typer.Option(metavar="SPLIT", help="Also report images that appear in this other split (train/test leakage)."),
+        typer.Option(
+            metavar="SPLIT",
+            rich_help_panel=FINDINGS,
+            help="Also report images that appear in this other split (train/test leakage).",
+        ),
     ] = None,
     output: Output = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older result in the folder.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=OUTPUT, help="Replace an older result in the folder.")
+    ] = False,
     format: Format = "table",
     quiet: Quiet = False,
     debug: Debug = False,
     **values: Any,
 ) -> None:
-    """Train a short probe on a labelled image dataset and list the labels that look wrong."""
+    """Find wrong labels and conflicting duplicates in a labelled image dataset.
+
+    Trains a small network on the images and ranks the labels by how well it learns them. Prints the first findings, most suspect
+    first, and saves all of them, every score and a contact sheet in a folder. The dataset is not changed.
+    """
     with exit_codes():
         look_up(FORMATS, format, "format")
         values["measure"] = "all" if values["measure"] == ["all"] else values["measure"] or ()
@@ -142,29 +152,45 @@ def audit(
         _deliver(result, saver.folder, format=format, quiet=quiet)
 
 
-@app.command()
+@add_command(app, "curv-issues scores", "curv-issues scores --format json")
 def scores(
-    format: Annotated[str, typer.Option(help="Output format on stdout: table or json.")] = "table",
+    format: Annotated[str, typer.Option(rich_help_panel=OUTPUT, help="Output format on stdout: table or json.")] = "table",
     debug: Debug = False,
 ) -> None:
-    """List the scores: which end is suspect, what each costs, and where it is from."""
+    """List the scores that a run can measure, and those of the baselines of bench.
+
+    For each: which end is suspect, whether it is always measured, its definition, its cost and its source. Name one with --score to
+    rank by it; add one that is measured on demand with --measure.
+    """
     with exit_codes():
         typer.echo(render_scores(format))
 
 
-@app.command()
+@add_command(
+    app, "curv-issues show photos-audit --cut-off 2%", "curv-issues show photos-audit --kind duplicate_conflict --format csv"
+)
 def show(
     directory: Annotated[str, typer.Argument(metavar="DIR", help="Folder of results that audit has written.")],
-    kind: Annotated[str | None, typer.Option(help=f"Only findings of this kind: {', '.join(KINDS)}.")] = None,
-    score: Annotated[str | None, typer.Option(help="Rank by another of its scores, without training.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(rich_help_panel=FINDINGS, help=f"Only findings of this kind: {', '.join(KINDS)}.")
+    ] = None,
+    score: Annotated[
+        str | None, typer.Option(rich_help_panel=FINDINGS, help="Rank by another of its scores, without training.")
+    ] = None,
     cut_off: Annotated[
-        str | None, typer.Option(help="Flag other samples: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.")
+        str | None,
+        typer.Option(
+            rich_help_panel=FINDINGS, help="Flag other samples: auto, a minimum suspicion such as 0.95, or a fraction such as 5%."
+        ),
     ] = None,
     format: Format = "table",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Print the findings of a finished audit again, without training; the folder stays as it is."""
+    """Print the findings of a finished audit again, without training.
+
+    Another score, another cut-off or one kind of finding may be chosen. The folder is not changed.
+    """
     with exit_codes():
         look_up(FORMATS, format, "format")
         from curv_issues.auditing.rejudge import only_kind, rejudge
@@ -182,17 +208,27 @@ def show(
         _print_result(result, output_folder(directory), format=format, quiet=quiet, is_saved=is_saved)
 
 
-app.command()(bench)
+add_command(
+    app,
+    "curv-issues bench ./photos --noise uniform:0.1 --seeds 3",
+    "curv-issues bench ./photos --methods margin,cumulative_loss --resume",
+)(bench)
 
 
-@app.command()
+@add_command(app, "curv-issues demo", "curv-issues demo --output digits --format md")
 def demo(
-    output: Annotated[str, typer.Option(help="Folder for the results; an older result in it is replaced.")] = "curv-issues-demo",
+    output: Annotated[
+        str, typer.Option(rich_help_panel=OUTPUT, help="Folder for the results; an older result in it is replaced.")
+    ] = "curv-issues-demo",
     format: Format = "table",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Audit scikit-learn's handwritten digits with planted errors: offline, under a minute."""
+    """Audit scikit-learn's handwritten digits with planted errors, offline.
+
+    Plants wrong labels and copies under another label, audits the images, and reports how many of the planted errors are among the
+    findings. Takes about a minute on two CPU cores.
+    """
     with exit_codes():
         look_up(FORMATS, format, "format")
         folder = output_folder(output)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from curv_issues.cli.help import BENCHMARK, OUTPUT
 from curv_issues.cli.options import Dataset, Output, Quiet, allow_local_probe, check_source, part_of, with_options
 from curv_issues.cli.shared import Debug, exit_codes, folder_name
 from curv_issues.errors import UsageError
@@ -22,21 +23,31 @@ def bench(
     dataset: Dataset,
     *,
     noise: Annotated[
-        list[str] | None, typer.Option(help=f"Noise to plant; repeat it. {noise_forms()}. Default: uniform:0.1.")
+        list[str] | None,
+        typer.Option(rich_help_panel=BENCHMARK, help=f"Noise to plant; repeat it. {noise_forms()}. Default: uniform:0.1."),
     ] = None,
     methods: Annotated[
-        list[str] | None, typer.Option(help="all, or names of scores and baselines (see curv-issues scores), by commas.")
+        list[str] | None,
+        typer.Option(rich_help_panel=BENCHMARK, help="all, or names of scores and baselines (see curv-issues scores), by commas."),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Runs of each noise, with the seeds 0, 1, ...")] = 3,
+    seeds: Annotated[int, typer.Option(rich_help_panel=BENCHMARK, help="Runs of each noise, with the seeds 0, 1, ...")] = 3,
     output: Output = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Run only the cells that are missing in the folder.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results in the folder.")] = False,
-    format: Annotated[str, typer.Option(help="Output format on stdout: table, md or json.")] = "table",
+    resume: Annotated[
+        bool, typer.Option("--resume", rich_help_panel=OUTPUT, help="Run only the cells that are missing in the folder.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=OUTPUT, help="Replace the results in the folder.")
+    ] = False,
+    format: Annotated[str, typer.Option(rich_help_panel=OUTPUT, help="Output format on stdout: table, md or json.")] = "table",
     quiet: Quiet = False,
     debug: Debug = False,
     **values: Any,
 ) -> None:
-    """Plant known errors and compare how well the default ranking, every score and every baseline find them."""
+    """Compare how well rankings and baselines find planted errors in your data.
+
+    Plants known errors, trains, and compares the default ranking, every score and every baseline. Prints a table, and saves it with
+    plots and one file per run in a folder. Runs that are finished are kept after Ctrl-C; --resume continues.
+    """
     with exit_codes():
         if format not in ("table", "md", "json"):
             raise UsageError(f"Unknown format {format!r}; choose one of: table, md, json.")

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from curv_issues.cli.help import DATA, FINDINGS, OUTPUT, TRAINING
 from curv_issues.data.value_range import check_max_pixels, parse_value_range
 from curv_issues.option import OptionInfo, list_options, option_names
-from curv_issues.options import whole_option
+from curv_issues.options import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions, whole_option
 from curv_issues.report import FORMATS
 
 Dataset = Annotated[
@@ -23,9 +24,13 @@ Dataset = Annotated[
         "or one or several parquet files.",
     ),
 ]
-Output = Annotated[str | None, typer.Option(help="Folder for the results. Default: named after dataset and split.")]
-Format = Annotated[str, typer.Option(help=f"Output format on stdout: {', '.join(FORMATS)}.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
+Output = Annotated[
+    str | None, typer.Option(rich_help_panel=OUTPUT, help="Folder for the results. Default: named after dataset and split.")
+]
+Format = Annotated[str, typer.Option(rich_help_panel=OUTPUT, help=f"Output format on stdout: {', '.join(FORMATS)}.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress and no notes on stderr.")]
+
+_PANELS = {SourceOptions: DATA, TrainingOptions: TRAINING, FindingOptions: FINDINGS, DuplicateOptions: FINDINGS}
 
 Values = dict[str, Any]
 """Option -> value, as a command gets it."""
@@ -35,14 +40,14 @@ def with_options(*groups: type, without: Collection[str] = ()) -> Callable[[Call
     """Give a command the options of dataclasses, after its first parameter; it takes their values as `**values`.
 
     Args:
-        groups: dataclasses whose fields are made by `option`.
+        groups: dataclasses of options; their help is grouped by them.
         without: options that the command does not take.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         first, *own = inspect.signature(command, eval_str=True).parameters.values()
         own = [parameter for parameter in own if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
-        taken = [_parameter(info) for group in groups for info in list_options(group) if info.name not in without]
+        taken = [_parameter(info, _PANELS[group]) for group in groups for info in list_options(group) if info.name not in without]
         parameters = [first, *taken, *own]
         # typer reads both
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -75,7 +80,7 @@ def check_source(values: Values) -> None:
     check_max_pixels(values["max_pixels"])
 
 
-def _parameter(info: OptionInfo) -> inspect.Parameter:
-    described = typer.Option(*info.flags, help=info.help, metavar=info.metavar)
+def _parameter(info: OptionInfo, panel: str) -> inspect.Parameter:
+    described = typer.Option(*info.flags, help=info.help, metavar=info.metavar, rich_help_panel=panel)
     default = None if info.default == () else info.default
     return inspect.Parameter(info.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[info.kind, described])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,9 @@ import typer
 from typer.main import get_command
 
 from curv_issues.cli.app import app
+from curv_issues.cli.help import examples_of
+from curv_issues.option import option_names
+from curv_issues.options import FindingOptions, SourceOptions, TrainingOptions
 from tests.cli.running import command, environment, run
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
@@ -44,7 +49,6 @@ def test_help(flag: str) -> None:
 def test_help_and_wrong_options_wait_for_nothing_slow(here: Path) -> None:
     script = """
 import sys
-from typer.testing import CliRunner
 from curv_issues.cli.app import app
 codes = [CliRunner().invoke(app, line).exit_code for line in (
     ["--help"], ["audit", "--help"], ["demo", "--help"], ["audit", "x", "--epochs", "0"], ["audit", "x", "--probe", "big"])]
@@ -87,6 +91,51 @@ def test_every_option_is_explained() -> None:
     for name, found in COMMANDS.items():
         assert found.help, name
     assert isinstance(app, typer.Typer)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_are_described_whole_with_two_examples_that_parse(name: str) -> None:
+    shown, found = run(name, "--help").stdout, COMMANDS[name]
+    assert found.help.count("\n\n") >= 1  # a summary, and what the command does
+    for sentence in found.help.split():
+        assert sentence in shown
+    summary = " ".join(found.help.partition("\n")[0].split())
+    assert summary in " ".join(run("--help").stdout.split())  # never cut off
+    examples = examples_of(found)
+    assert len(examples) == 2
+    for example in examples:
+        program, command_name, *arguments = shlex.split(example)
+        assert (program, command_name) == ("curv-issues", name)
+        assert f"\n    {example}\n" in shown  # on one line
+        found.make_context(name, arguments)  # raises an error if an option is unknown
+
+
+def test_options_are_grouped() -> None:
+    sections = dict(re.findall(r"^(\w+):\n(.*?)(?=^\w+:\n|\Z)", run("audit", "--help").stdout, flags=re.MULTILINE | re.DOTALL))
+    assert list(sections) == ["Arguments", "Data", "Training", "Findings", "Output", "Other"]
+    for title, group in {"Data": SourceOptions, "Training": TrainingOptions, "Findings": FindingOptions}.items():
+        for option in option_names(group):
+            assert f"--{option.replace('_', '-')} " in sections[title], option
+    for title, flag in {"Findings": "--against", "Output": "--format", "Other": "--debug"}.items():
+        assert flag in sections[title]
+    shown = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", run("audit", "--help").stdout, flags=re.MULTILINE)
+    assert sorted(shown) == sorted(set(shown))  # each once
+
+
+def test_shell_completion(here: Path) -> None:
+    def as_installed(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        code = "import sys; sys.argv[0] = 'curv-issues'; from curv_issues.cli.app import main; main()"
+        line = [sys.executable, "-c", code, *arguments]
+        return subprocess.run(line, cwd=here, env=environment(env), capture_output=True, text=True, check=True)
+
+    without_detection = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}  # tests may run in no shell
+    script = as_installed("--show-completion", "bash", **without_detection).stdout
+    assert "_CURV_ISSUES_COMPLETE=complete_bash" in script
+    assert script.rstrip().endswith("curv-issues")
+    words = {"_CURV_ISSUES_COMPLETE": "complete_bash", "COMP_WORDS": "curv-issues audit --le", "COMP_CWORD": "2"}
+    done = as_installed(**words)
+    assert (done.stdout.split(), done.stderr) == (["--learning-rate"], "")
+    assert "--install-completion" in run("--help").stdout
 
 
 def test_bench_takes_what_an_audit_takes() -> None:

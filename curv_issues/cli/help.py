@@ -1,0 +1,54 @@
+"""Plain help: the options of a command in groups, and its examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+ARGUMENTS, DATA, TRAINING, FINDINGS, BENCHMARK, OUTPUT, OTHER = (
+    "Arguments",
+    "Data",
+    "Training",
+    "Findings",
+    "Benchmark",
+    "Output",
+    "Other",
+)
+_ORDER = (ARGUMENTS, DATA, BENCHMARK, TRAINING, FINDINGS, OUTPUT, OTHER)
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose help shows its options by `rich_help_panel`, which plain help ignores otherwise."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write one section per group."""
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in _ORDER}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                default = ARGUMENTS if parameter.param_type_name == "argument" else OTHER
+                sections[getattr(parameter, "rich_help_panel", None) or default].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def add_command(app: typer.Typer, *examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a function as a command: the first line of its docstring is shown in the list of commands, the examples in its help."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        summary = (function.__doc__ or "").partition("\n")[0]
+        lines = "\n".join(f"  {example}" for example in examples)
+        epilog = f"\b\nExamples:\n{lines}"  # \b: not wrapped
+        return app.command(cls=GroupedCommand, short_help=summary, epilog=epilog)(function)
+
+    return decorate
+
+
+def examples_of(command: Any) -> list[str]:
+    """Return the examples of a command that `add_command` has added."""
+    return [line.strip() for line in (command.epilog or "").splitlines()[2:]]
