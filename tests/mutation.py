@@ -26,11 +26,11 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TESTS = {
-    "findings": ["tests/findings", "tests/auditing/test_audit_duplicates.py"],
+    "findings": ["tests/findings", "tests/report/test_conflicts.py", "tests/auditing/test_audit_duplicates.py"],
     "trackers": ["tests/trackers", "tests/training/test_scoring.py", "tests/training/test_run.py"],
     "duplicates": ["tests/duplicates", "tests/auditing/test_audit_duplicates.py"],
     "training": ["tests/training"],
-    "curvature.py": ["tests/test_curvature.py", "tests/training/test_scoring.py"],
+    "curvature.py": ["tests/test_curvature.py", "tests/test_contrast.py", "tests/training/test_scoring.py"],
 }
 """File or folder of the package -> what tests it, the quickest first."""
 SECONDS = 240

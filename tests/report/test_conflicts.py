@@ -59,6 +59,12 @@ def test_groups_show_their_labels_side_by_side() -> None:
     assert conflict_rows(AuditResult(**result_parts()), None).empty
 
 
+def test_a_remark_tells_that_there_are_more_groups() -> None:
+    assert sections(with_conflicts(), 2)[0].remark is None
+    section = sections(with_conflicts(), 1)[0]
+    assert (section.remark, section.file) == ("The first 1 of 2 groups of duplicate images", "conflicts.parquet")
+
+
 def test_paths_are_shown_where_there_are_any() -> None:
     result = with_conflicts()
     result.conflicts.loc[result.conflicts["row"] == 20, "path"] = "bird/\n2.png"
