@@ -13,7 +13,6 @@ from .data.base import LabeledData as LabeledData
 from .data.loading import load_data as load_data
 from .datalab.register import add_to_datalab as add_to_datalab
 from .errors import AuditError as AuditError
-from .errors import AuditInterrupted as AuditInterrupted
 from .errors import CurvIssuesError as CurvIssuesError
 from .errors import DatasetError as DatasetError
 from .errors import UsageError as UsageError
@@ -23,6 +22,7 @@ from .noise.instance import flip_labels_by_instance as flip_labels_by_instance
 from .noise.label_file import labels_from_file as labels_from_file
 from .noise.long_tail import long_tailed as long_tailed
 from .noise.uniform import flip_labels as flip_labels
+from .results.interrupted import AuditInterrupted as AuditInterrupted
 from .results.result import AuditResult as AuditResult
 from .trackers import ScoreInfo as ScoreInfo
 from .trackers.base import Need as Need

@@ -5,15 +5,10 @@ CurvIssuesError
 |-- DatasetError      3  the dataset is missing, unreadable, or its columns or labels cannot be used
 `-- AuditError        4  the run itself failed: loss became NaN, no disk space, ...
 
-AuditInterrupted    130  Ctrl-C (a KeyboardInterrupt); carries the ranking so far
+`results.interrupted.AuditInterrupted`, a KeyboardInterrupt, is raised after Ctrl-C and ends a command with 130.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from curv_issues.results.result import AuditResult
 
 
 class CurvIssuesError(Exception):
@@ -38,20 +33,6 @@ class AuditError(CurvIssuesError):
     """The run failed although its input was in order."""
 
     exit_code = 4
-
-
-class AuditInterrupted(KeyboardInterrupt):
-    """The run was stopped by Ctrl-C.
-
-    Attributes:
-        result: the ranking so far (`summary["complete"]` is False), or None if no epoch was finished.
-    """
-
-    exit_code = 130
-
-    def __init__(self, result: AuditResult | None) -> None:
-        super().__init__("the audit was interrupted")
-        self.result = result
 
 
 def diverged(what: str, learning_rate: float) -> AuditError:

@@ -26,6 +26,7 @@ from curv_issues.option import option_names
 from curv_issues.options import PRESETS
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
+from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.results.kinds import KINDS
 from curv_issues.results.tables import ALL_TABLES, FILES
 from curv_issues.trackers import SCORES
@@ -250,7 +251,7 @@ def test_the_table_of_noise() -> None:
 
 
 def test_the_table_of_exit_codes() -> None:
-    kinds = [errors.UsageError, errors.DatasetError, errors.AuditError, errors.AuditInterrupted]
+    kinds = [errors.UsageError, errors.DatasetError, errors.AuditError, AuditInterrupted]
     listed = [int(code) for code, _ in table_after(GUIDE / "audit.md", "| code | meaning |")]
     assert listed == [0, *(kind.exit_code for kind in kinds)]
 

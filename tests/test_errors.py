@@ -4,6 +4,7 @@ import pytest
 
 import curv_issues
 from curv_issues import errors
+from curv_issues.results.interrupted import AuditInterrupted
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,7 @@ from curv_issues import errors
         (errors.DatasetError, 3),
         (errors.AuditError, 4),
         (errors.CurvIssuesError, 4),
-        (errors.AuditInterrupted, 130),
+        (AuditInterrupted, 130),
     ],
 )
 def test_exit_codes(error: type[BaseException], code: int) -> None:
@@ -25,7 +26,7 @@ def test_one_base_for_all_but_the_interruption() -> None:
     for error in (errors.UsageError, errors.DatasetError, errors.AuditError):
         assert issubclass(error, errors.CurvIssuesError)
         assert str(error("one line")) == "one line"
-    assert issubclass(errors.AuditInterrupted, KeyboardInterrupt)
-    assert not issubclass(errors.AuditInterrupted, Exception)  # nobody swallows it by accident
-    assert errors.AuditInterrupted(None).result is None
-    assert str(errors.AuditInterrupted(None)) == "the audit was interrupted"
+    assert issubclass(AuditInterrupted, KeyboardInterrupt)
+    assert not issubclass(AuditInterrupted, Exception)  # nobody swallows it by accident
+    assert AuditInterrupted(None).result is None
+    assert str(AuditInterrupted(None)) == "the audit was interrupted"

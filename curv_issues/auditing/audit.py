@@ -17,7 +17,6 @@ from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.duplicates.table import KEPT_FROM, pairs_table
-from curv_issues.errors import AuditInterrupted
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
 from curv_issues.findings.samples import evidence_of_data
 from curv_issues.memory import peak_memory
@@ -25,6 +24,7 @@ from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOption
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.report.contact_sheet import contact_sheet
 from curv_issues.results.arrow import text_column
+from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.results.kinds import KINDS
 from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import SCORES

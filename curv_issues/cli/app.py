@@ -25,13 +25,14 @@ from curv_issues.cli.shared import Debug, debug_is_on, exit_codes, folder_name
 from curv_issues.cli.streams import protect_streams, stdout_failure
 from curv_issues.cli.unexpected import report_unexpected
 from curv_issues.counting import counted
-from curv_issues.errors import AuditError, AuditInterrupted
+from curv_issues.errors import AuditError
 from curv_issues.options import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
 from curv_issues.plugins import look_up
 from curv_issues.progress_bar import live_progress
 from curv_issues.report import FORMATS, render
 from curv_issues.report.scores import render_scores
 from curv_issues.results.folder import check_output, check_space, claimed_output, output_folder
+from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.results.kinds import KINDS
 from curv_issues.visible import visible
 
