@@ -13,13 +13,13 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from curv_issues.cli.bench import bench
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
-from curv_issues.cli.options import Dataset, Format, Output, Quiet, allow_local_probe, check_source, part_of, with_options
+from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, check_source, part_of, with_options
 from curv_issues.cli.saving import ResultSaver
 from curv_issues.cli.shared import Debug, debug_is_on, exit_codes, folder_name
 from curv_issues.cli.streams import protect_streams, stdout_failure
@@ -40,6 +40,15 @@ if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
 
 LEAST_SPACE = 10_000_000  # bytes; the smallest result with its contact sheet takes less
+
+
+class _Printing(NamedTuple):
+    """How a result is printed: its format, whether without notes, and whether with raw scores."""
+
+    format: str
+    quiet: bool
+    verbose: bool
+
 
 app = typer.Typer(
     name="curv-issues",
@@ -120,6 +129,7 @@ def audit(
         bool, typer.Option("--overwrite", rich_help_panel=OUTPUT, help="Replace an older result in the folder.")
     ] = False,
     format: Format = "table",
+    verbose: Verbose = False,
     quiet: Quiet = False,
     debug: Debug = False,
     **values: Any,
@@ -131,6 +141,7 @@ def audit(
     """
     with exit_codes():
         look_up(FORMATS, format, "format")
+        printing = _Printing(format, quiet, verbose)
         values["measure"] = "all" if values["measure"] == ["all"] else values["measure"] or ()
         allow_local_probe(values)
         # wrong options end the command before anything slow is imported or read
@@ -139,7 +150,7 @@ def audit(
         check_source(values)
         folder = output_folder(output if output is not None else folder_name(dataset, values["split"]))
         sources = [name for name in dataset if name]
-        with _saving(folder, overwrite, sources, format, quiet) as saver, live_progress(quiet=quiet) as progress:
+        with _saving(folder, overwrite, sources, printing) as saver, live_progress(quiet=quiet) as progress:
             from curv_issues.auditing.audit import audit as run_audit
 
             result = run_audit(
@@ -150,7 +161,7 @@ def audit(
                 **values,
             )
             saver.add_sheet(result)
-        _deliver(result, saver.folder, format=format, quiet=quiet)
+        _deliver(result, saver.folder, printing)
 
 
 @add_command(app, "curv-issues scores", "curv-issues scores --format json")
@@ -185,6 +196,7 @@ def show(
         ),
     ] = None,
     format: Format = "table",
+    verbose: Verbose = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -194,6 +206,7 @@ def show(
     """
     with exit_codes():
         look_up(FORMATS, format, "format")
+        printing = _Printing(format, quiet, verbose)
         from curv_issues.auditing.rejudge import only_kind, rejudge
         from curv_issues.results.result import AuditResult
 
@@ -206,7 +219,7 @@ def show(
         if kind is not None:
             result = only_kind(result, kind)
         is_saved = score is None and cut_off is None
-        _print_result(result, output_folder(directory), format=format, quiet=quiet, is_saved=is_saved)
+        _print_result(result, output_folder(directory), printing, is_saved=is_saved)
 
 
 add_command(
@@ -222,6 +235,7 @@ def demo(
         str, typer.Option(rich_help_panel=OUTPUT, help="Folder for the results; an older result in it is replaced.")
     ] = "curv-issues-demo",
     format: Format = "table",
+    verbose: Verbose = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -232,62 +246,64 @@ def demo(
     """
     with exit_codes():
         look_up(FORMATS, format, "format")
+        printing = _Printing(format, quiet, verbose)
         folder = output_folder(output)
         check_output(folder, overwrite=True)
         from curv_issues.auditing.audit import audit as run_audit
         from curv_issues.noise.demo import COPIES, digits_with_errors
 
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
-        with _saving(folder, True, [], format, quiet) as saver, live_progress(quiet=quiet) as progress:
+        with _saving(folder, True, [], printing) as saver, live_progress(quiet=quiet) as progress:
             result = run_audit(data, progress=progress, on_result=saver.save)
             saver.add_sheet(result)
-        _deliver(result, saver.folder, format=format, quiet=quiet)
+        _deliver(result, saver.folder, printing)
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
         planted = f"{int(is_flipped.sum())} wrong labels were planted"
-        _tell(f"{planted}; {found} of them are among the {int(flagged.sum())} suspect labels.", format=format, quiet=quiet)
+        _tell(f"{planted}; {found} of them are among the {int(flagged.sum())} suspect labels.", printing)
         pairs = int(result.scores["row"][is_copy].isin(result.conflicts["row"]).sum())
         groups = result.conflicts["group"].nunique()
         planted = f"{COPIES} copies of images under another label were planted"
-        _tell(f"{planted}; {pairs} of them are in the {groups} groups.", format=format, quiet=quiet)
+        _tell(f"{planted}; {pairs} of them are in the {groups} groups.", printing)
 
 
-def _deliver(result: AuditResult, folder: Path, *, format: str, quiet: bool) -> None:
+def _deliver(result: AuditResult, folder: Path, printing: _Printing) -> None:
     """Print the findings of a saved result, and tell where everything lies."""
     try:
-        _print_result(result, folder, format=format, quiet=quiet)
+        _print_result(result, folder, printing)
     except KeyboardInterrupt:
         raise _interrupted_after_saving(folder) from None
 
 
-def _print_result(result: AuditResult, folder: Path, *, format: str, quiet: bool, is_saved: bool = True) -> None:
+def _print_result(result: AuditResult, folder: Path, printing: _Printing, *, is_saved: bool = True) -> None:
     from curv_issues.report.text import TOP, merged_findings, sections  # imports pandas
 
-    typer.echo(render(result, format), color=True)  # else names would lose what looks like colour off a terminal
+    text = render(result, printing.format, verbose=printing.verbose)
+    typer.echo(text, color=True)  # else names would lose what looks like colour off a terminal
     total = len(merged_findings(result))
-    if format in ("table", "md") and total > TOP:
+    if printing.format in ("table", "md") and total > TOP:
         place = f"; all of them are in {folder / 'findings.parquet'}" if is_saved else ""
-        _tell(f"The first {TOP} of {total:,} findings{place}.", format=format, quiet=quiet)
+        _tell(f"The first {TOP} of {total:,} findings{place}.", printing)
     for section in sections(result):
         if section.remark is not None:
             place = f"; all of them are in {folder / section.file}" if section.file else ""
-            _tell(f"{section.remark}{place}.", format=format, quiet=quiet)
-    if not quiet:
+            _tell(f"{section.remark}{place}.", printing)
+    if not printing.quiet:
         for note in result.summary["notes"]:
             typer.echo(visible(f"Note: {note}"), err=True)
         seconds = sum(result.summary["seconds"].values())
         typer.echo(visible(f"{result}, in {seconds:.0f} s."), err=True)
-    _tell(f"Results: {folder}", format=format, quiet=quiet)
+    _tell(f"Results: {folder}", printing)
 
 
-def _tell(text: str, *, format: str, quiet: bool) -> None:
+def _tell(text: str, printing: _Printing) -> None:
     """A line for people: below the table, else on stderr, since stdout is for programs then."""
-    if format == "table" or not quiet:
-        typer.echo(visible(text), err=format != "table")
+    if printing.format == "table" or not printing.quiet:
+        typer.echo(visible(text), err=printing.format != "table")
 
 
 @contextlib.contextmanager
-def _saving(folder: Path, overwrite: bool, sources: Sequence[str], format: str, quiet: bool) -> Iterator[ResultSaver]:
+def _saving(folder: Path, overwrite: bool, sources: Sequence[str], printing: _Printing) -> Iterator[ResultSaver]:
     """Hold the output folder, for a result that is saved as soon as there is one; after Ctrl-C show that and end with 130."""
     with claimed_output(folder, overwrite=overwrite, sources=sources):
         check_space(folder, LEAST_SPACE)
@@ -296,7 +312,7 @@ def _saving(folder: Path, overwrite: bool, sources: Sequence[str], format: str, 
             try:
                 yield saver
             except AuditInterrupted as interrupted:
-                _show_interrupted(interrupted.result, saver, format=format, quiet=quiet)
+                _show_interrupted(interrupted.result, saver, printing)
                 raise typer.Exit(AuditInterrupted.exit_code) from None
         except KeyboardInterrupt:
             if saver.result is None:
@@ -304,7 +320,7 @@ def _saving(folder: Path, overwrite: bool, sources: Sequence[str], format: str, 
             raise _interrupted_after_saving(saver.folder) from None
 
 
-def _show_interrupted(result: AuditResult | None, saver: ResultSaver, *, format: str, quiet: bool) -> None:
+def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: _Printing) -> None:
     if result is None:
         typer.echo("Interrupted before the first epoch was finished; nothing to save.", err=True)
         return
@@ -314,7 +330,7 @@ def _show_interrupted(result: AuditResult | None, saver: ResultSaver, *, format:
     partly = " (complete: false)" if not summary["complete"] else "; images were not compared" if missing else ""
     typer.echo(f"Interrupted; this is the ranking after {done} of {counted(epochs, 'epoch')}{partly}.", err=True)
     saver.add_sheet(result)
-    _deliver(result, saver.folder, format=format, quiet=quiet)
+    _deliver(result, saver.folder, printing)
 
 
 def _interrupted_after_saving(folder: Path) -> typer.Exit:

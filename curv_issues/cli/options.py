@@ -28,6 +28,12 @@ Output = Annotated[
     str | None, typer.Option(rich_help_panel=OUTPUT, help="Folder for the results. Default: named after dataset and split.")
 ]
 Format = Annotated[str, typer.Option(rich_help_panel=OUTPUT, help=f"Output format on stdout: {', '.join(FORMATS)}.")]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", rich_help_panel=OUTPUT, help="Also show cumulative loss, margin and training gradient in a table or Markdown."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress and no notes on stderr.")]
 
 _PANELS = {SourceOptions: DATA, TrainingOptions: TRAINING, FindingOptions: FINDINGS, DuplicateOptions: FINDINGS}

@@ -1,6 +1,6 @@
 """Formats a result can be shown in, one a file. The table below is the only place a new one is added to.
 
-A format is a function `render(result, *, limit=None) -> str` without a final line end: data only, no notes.
+A format is a function `render(result, *, limit=None, verbose=False) -> str` without a final line end: data only, no notes.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ FORMATS: dict[str, str] = {
 }
 
 
-def render(result: AuditResult, format: str = "table", *, limit: int | None = None) -> str:
+def render(result: AuditResult, format: str = "table", *, limit: int | None = None, verbose: bool = False) -> str:
     """The findings of a result as text, most suspect first.
 
     Args:
         result: a finished or interrupted audit.
         format: a key of `FORMATS`: "table" (for people), "json" (the summary with the findings), "csv" or "md".
         limit: at most that many findings; None leaves it to the format: 20 in a table or Markdown, all in JSON and CSV.
+        verbose: also show some raw scores in a table or Markdown: cumulative loss, margin, training gradient.
 
     Raises:
         UsageError: the format is unknown, or the limit negative.
     """
     if limit is not None and limit < 0:
         raise UsageError(f"The limit of findings to show is {limit}; expected 0 or more.")
-    return load_attribute(look_up(FORMATS, format, "format"))(result, limit=limit)
+    return load_attribute(look_up(FORMATS, format, "format"))(result, limit=limit, verbose=verbose)

@@ -14,7 +14,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'", "\uff1d", "\uff0b", "\uff0d", "
 """Starts of a cell that a spreadsheet runs as a formula (also in full width), and the apostrophe, so that programs can undo it."""
 
 
-def render(result: AuditResult, *, limit: int | None = None) -> str:
+def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
     """The columns of findings.parquet, with a header; text is quoted and may hold anything; missing text is empty.
 
     Text that a spreadsheet would take for a formula has an apostrophe in front, and so has text that begins with one:
@@ -23,6 +23,7 @@ def render(result: AuditResult, *, limit: int | None = None) -> str:
     Args:
         result: the audit.
         limit: at most that many findings; None means all.
+        verbose: ignored, as all columns are there.
     """
     findings = first_findings(result, limit)
     show = visible if sys.stdout.isatty() else str

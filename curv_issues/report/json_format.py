@@ -12,7 +12,7 @@ from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import TABLES
 
 
-def render(result: AuditResult, *, limit: int | None = None) -> str:
+def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
     """The summary with the lists `findings`, most suspect first, `conflicts`, and `leakage` where another split was compared.
 
     Missing is null, only ASCII unescaped.
@@ -20,6 +20,7 @@ def render(result: AuditResult, *, limit: int | None = None) -> str:
     Args:
         result: the audit.
         limit: at most that many findings; None means all; conflicts and leakage are always all there.
+        verbose: ignored, as all columns are there.
     """
     tables = {name: result.tables[name] for name, table in TABLES.items() if table.is_listed}
     lists = {name: _records(table) for name, table in tables.items() if table is not None}

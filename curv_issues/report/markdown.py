@@ -11,15 +11,16 @@ from curv_issues.report.text import TEXT_COLUMNS, sections, summary_rows
 from curv_issues.results.result import AuditResult
 
 
-def render(result: AuditResult, *, limit: int | None = None) -> str:
+def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
     """The findings as a table, one line each, with a header; then the groups of the same image under different labels, if any.
 
     Args:
         result: the audit.
         limit: at most that many findings; None means 20.
+        verbose: also show the raw scores that tell most.
     """
     more = [f"{section.title}\n\n{_table(section.rows)}" for section in sections(result, limit) if len(section.rows)]
-    return "\n\n".join([_table(summary_rows(result, limit)), *more])
+    return "\n\n".join([_table(summary_rows(result, limit, verbose=verbose)), *more])
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -25,12 +25,15 @@ _BETWEEN = 2  # cells between columns
 _STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "green", "path": "dim"}
 
 
-def render(result: AuditResult, *, limit: int | None = None, width: int | None = None, color: bool | None = None) -> str:
+def render(
+    result: AuditResult, *, limit: int | None = None, verbose: bool = False, width: int | None = None, color: bool | None = None
+) -> str:
     """The findings as a table, or "No findings.", and below it the groups of the same image under different labels, if any.
 
     Args:
         result: the audit.
         limit: at most that many findings, and groups; None means 20.
+        verbose: also show the raw scores that tell most.
         width: characters a line; where the table is wider, raw scores are left out, paths are cut in the middle, and other
             cells are folded. None: as wide as the terminal, or as wide as needed where stdout is no terminal.
         color: whether to use colour; None: if stdout is a terminal and NO_COLOR is not set.
@@ -40,7 +43,7 @@ def render(result: AuditResult, *, limit: int | None = None, width: int | None =
         width = shutil.get_terminal_size().columns if terminal else 1_000_000
     if color is None:
         color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    rows = summary_rows(result, limit)
+    rows = summary_rows(result, limit, verbose=verbose)
     parts = (
         [_table(rows, width, color=color, spare=result.score_names)]
         if len(rows)

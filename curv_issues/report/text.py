@@ -27,8 +27,8 @@ def first_findings(result: AuditResult, limit: int | None) -> pd.DataFrame:
     return findings.where(findings.notna(), None)
 
 
-def summary_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
-    """The first findings as text, for people: only columns that say something, and the most telling raw scores.
+def summary_rows(result: AuditResult, limit: int | None, *, verbose: bool = False) -> pd.DataFrame:
+    """Return the first findings as text, for people: only columns that say something.
 
     A row is listed once, whatever is found of it (`merged_findings`). Left out are a path nobody has, the split if there is one
     only, and the kind if there are label errors only.
@@ -36,12 +36,13 @@ def summary_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
     Args:
         result: the audit.
         limit: at most that many findings; None means `TOP`.
+        verbose: add the most telling raw scores.
 
     Returns:
         A frame of `visible` text; column names are raw.
     """
     findings = merged_findings(result)
-    telling = [name for name in _TELLING if name in result.score_names] or list(result.score_names[:3])
+    telling = [name for name in _TELLING if name in result.score_names] or list(result.score_names[:3]) if verbose else []
     columns = ["row"]
     columns += ["split"] if findings["split"].nunique() > 1 else []
     columns += ["kind"] if set(findings["kind"]) - {LABEL_ISSUE} else []

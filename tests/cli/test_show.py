@@ -55,6 +55,12 @@ def test_another_cut_off_and_score(folder: Path) -> None:
     assert "findings.parquet" not in run("show", folder, "--cut-off", "50%").stdout
 
 
+def test_raw_scores_are_shown_with_verbose(folder: Path) -> None:
+    for format in ("table", "md"):
+        words = [run("show", folder, "--format", format, *more).stdout.split() for more in ((), ("--verbose",))]
+        assert ["margin" in shown for shown in words] == [False, True]
+
+
 def test_what_cannot_be_shown(folder: Path, tmp_path: Path) -> None:
     check_error(run("show", tmp_path / "nowhere"), 2, "There is no folder")
     check_error(run("show", tmp_path), 2, "is not a result folder")

@@ -85,9 +85,9 @@ def test_where_it_is_narrow_paths_are_cut_in_the_middle() -> None:
 
 def test_where_it_is_narrow_kinds_are_folded_and_raw_scores_left_out() -> None:
     result = with_conflicts()
-    wide = table.render(result, width=200).splitlines()
+    wide = table.render(result, width=200, verbose=True).splitlines()
     assert {"cumulative", "training"} <= set(wide[0].split())
-    narrow = table.render(result, width=62).splitlines()
+    narrow = table.render(result, width=62, verbose=True).splitlines()
     assert max(map(len, narrow)) <= 62
     column = narrow[1].index("kind")
     assert [line[column:].split()[0] for line in narrow[3:5]] == ["duplicate_", "conflict"]

@@ -163,7 +163,7 @@ def cells_of_markdown(text: str) -> list[list[str]]:
 
 class TestMarkdown:
     def test_plain(self) -> None:
-        assert render(make_result(), "md", limit=2).splitlines() == [
+        assert render(make_result(), "md", limit=2, verbose=True).splitlines() == [
             "| row | given | suggested | suspicion | cumulative\\_loss | margin | training\\_gradient |",
             "| ---: | --- | --- | ---: | ---: | ---: | ---: |",
             "| 50 | bird | dog | 0.7143 | 7.50 | -0.714 | 1.00e-06 |",
@@ -200,7 +200,7 @@ class TestMarkdown:
 
 class TestTable:
     def test_plain(self) -> None:
-        lines = render(make_result(paths=["a b/1.png"] * 8)).splitlines()
+        lines = render(make_result(paths=["a b/1.png"] * 8), verbose=True).splitlines()
         assert [line.split() for line in lines[:2]] == [
             ["cumulative", "training"],
             ["row", "path", "given", "suggested", "suspicion", "loss", "margin", "gradient"],
@@ -209,14 +209,24 @@ class TestTable:
         assert lines[3].split() == ["50", "a", "b/1.png", "bird", "dog", "0.7143", "7.50", "-0.714", "1.00e-06"]
         assert len(lines) == 6
 
+    def test_raw_scores_only_where_they_are_asked_for(self) -> None:
+        for name in ("table", "md"):
+            plain, verbose = (render(make_result(), name, verbose=verbose) for verbose in (False, True))
+            words = "cumulative", "margin", "gradient", "7.50"
+            assert [word in plain for word in words] == [False] * 4
+            assert [word in verbose for word in words] == [True] * 4
+        assert render(make_result()).splitlines()[0].split() == ["row", "given", "suggested", "suspicion"]
+        for name in ("json", "csv"):
+            assert render(make_result(), name) == render(make_result(), name, verbose=True)
+
     def test_columns_that_say_nothing_are_left_out(self) -> None:
         parts = result_parts(split=None)
         parts["findings"] = pd.concat([parts["findings"], parts["findings"].assign(kind="other")])
         parts["findings"]["split"] = ["train", "test"] * 3
-        header = render(AuditResult(**parts)).splitlines()[1].split()
+        header = render(AuditResult(**parts)).splitlines()[0].split()
         assert header[:5] == ["row", "split", "kind", "given", "suggested"]
         parts["findings"] = parts["findings"].assign(path="x")
-        assert render(AuditResult(**parts)).splitlines()[1].split()[:4] == ["row", "split", "kind", "path"]
+        assert render(AuditResult(**parts)).splitlines()[0].split()[:4] == ["row", "split", "kind", "path"]
 
     def test_other_scores_if_the_usual_ones_are_missing(self) -> None:
         parts = result_parts()
@@ -224,10 +234,18 @@ class TestTable:
         parts["scores"] = parts["scores"].rename(columns=names).assign(d=1.0)
         parts["score_metadata"] = {name: {"direction": "high", "source": "x"} for name in "bcd"}
         parts["score_metadata"]["el2n"] = {"direction": "high", "source": "x"}
-        assert render(AuditResult(**parts)).split()[:7] == ["row", "given", "suggested", "suspicion", "el2n", "b", "c"]
+        assert render(AuditResult(**parts), verbose=True).split()[:7] == [
+            "row",
+            "given",
+            "suggested",
+            "suspicion",
+            "el2n",
+            "b",
+            "c",
+        ]
 
     def test_what_was_not_measured_is_blank(self) -> None:
-        row = render(make_result(flagged=(2,))).splitlines()[-1]
+        row = render(make_result(flagged=(2,)), verbose=True).splitlines()[-1]
         assert row.split() == ["20", "bird", "dog", "0.2857", "3.00", "0.00100"]
 
     def test_markup_and_emoji_codes_are_shown_as_they_are(self) -> None:
@@ -242,8 +260,8 @@ class TestTable:
     @given(names=any_names, path=any_path)
     def test_any_text_stays_on_its_line_and_is_no_markup(self, names: list[str], path: str | None) -> None:
         lines = render(make_any(names, path)).splitlines()
-        assert len(lines) == 6
-        for line, i in zip(lines[3:], (5, 4, 1), strict=True):
+        assert len(lines) == 5
+        for line, i in zip(lines[2:], (5, 4, 1), strict=True):
             for text in (names[i % 3], names[(i + 1) % 3], path or ""):
                 assert visible(text).strip() in line
 
@@ -251,7 +269,7 @@ class TestTable:
         "path", ["train/a_class_with_a_name/0123456789abcdef0123456789abcdef.jpg", "照" * 30 + "/0123456789.jpg"]
     )
     def test_where_it_is_narrow_paths_are_cut_in_the_middle_and_stay_on_their_line(self, path: str) -> None:
-        lines = table.render(make_result(paths=[path] * 8, flagged=(4, 5)), width=80).splitlines()
+        lines = table.render(make_result(paths=[path] * 8, flagged=(4, 5)), width=80, verbose=True).splitlines()
         assert max(map(cell_len, lines)) <= 80
         assert len(lines) == 3 + 2
         for line in lines[3:]:
