@@ -26,7 +26,7 @@ def main() -> None:
     data = datasets.Dataset.from_dict({"image": images, "label": labels.tolist()}, features=features)
 
     lab = Datalab(data, label_name="label", verbosity=0)
-    lab.find_issues(issue_types={"curvature": {"epochs": 6, "resolution": 16}, "duplicate_conflict": {}})  # one training
+    lab.find_issues(issue_types={"curvature": {"epochs": 20, "resolution": 16}, "duplicate_conflict": {}})  # one training
     lab.report(num_examples=5)
 
     is_wrong = np.concatenate([is_flipped, np.ones(len(copied), dtype=bool)])

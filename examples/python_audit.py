@@ -15,7 +15,7 @@ from curv_issues.noise.demo import digits_with_errors
 def main() -> None:
     """Audit the digits of the demo, save the result, and judge it anew."""
     data, is_flipped, _ = digits_with_errors()
-    result = curv_issues.audit(data, epochs=6, seed=0)
+    result = curv_issues.audit(data, epochs=20, seed=0)
     print(result)
     print(result.findings[["row", "given", "suggested", "suspicion"]].head())
 
@@ -24,7 +24,7 @@ def main() -> None:
         again = curv_issues.AuditResult.load(Path(folder) / "digits")
 
     stricter = curv_issues.rejudge(again, cut_off="2%")
-    by_curvature = curv_issues.rejudge(again, score="input_curvature", cut_off="5%")
+    by_curvature = curv_issues.rejudge(again, score="curvature", cut_off="5%")
     for name, found in {"default": result, "2%": stricter, "by curvature": by_curvature}.items():
         flagged = found.scores["flagged"].to_numpy()
         print(f"{name}: {flagged.sum()} flagged, {(flagged & is_flipped).sum()} of them wrong")
