@@ -56,6 +56,7 @@ from curv_issues.results.arrow import conform, json_ready, schema_of, scores_sch
 from curv_issues.results.folder import opened_result, output_folder, parse_summary, replace_files, staged_result
 from curv_issues.results.kinds import KINDS, LABEL_ISSUE
 from curv_issues.results.loading import read_parts
+from curv_issues.results.notebook import render_html
 from curv_issues.results.older import rename_files, upgrade_findings, upgrade_summary
 from curv_issues.results.tables import ALL_TABLES, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
 
@@ -179,6 +180,9 @@ class AuditResult:
 
     def __repr__(self) -> str:
         return f"<AuditResult {self}>"
+
+    def _repr_html_(self) -> str:
+        return render_html(self)
 
     def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result into a folder; all files appear, or none.
