@@ -1,11 +1,12 @@
-"""What the commands write to stderr during a run: progress, and the messages that the package logs."""
+"""Progress of a run on stderr, and, for the commands, the messages that the package logs."""
 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -19,6 +20,9 @@ LOGGER = "curv_issues"
 
 SECONDS_WITHOUT_LINES, SECONDS_BETWEEN_LINES = 10, 30
 """Off a terminal."""
+
+SECONDS_BETWEEN_UPDATES = 0.2
+"""In a notebook."""
 
 STAGES = {
     "cells": "cells",
@@ -57,6 +61,50 @@ def live_progress(*, quiet: bool = False, messages: bool = True) -> Iterator[Pro
             yield show
 
 
+def default_progress(progress: ProgressCallback | bool | None) -> AbstractContextManager[ProgressCallback | None]:
+    """Return what `audit(progress=...)` stands for in Python, as a context that gives a callback or None.
+
+    Args:
+        progress: a callback; True: show progress on stderr; False: do not; None: show it on a terminal or in a notebook.
+    """
+    if callable(progress):
+        return nullcontext(progress)
+    if progress is None:
+        progress = _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    if progress and _in_notebook():
+        return _notebook_line()
+    return live_progress(quiet=not progress, messages=False)
+
+
+def _in_notebook() -> bool:
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get_ipython is not None and hasattr(get_ipython(), "kernel")
+
+
+@contextmanager
+def _notebook_line() -> Iterator[ProgressCallback]:
+    """Give a callback that rewrites one line on stderr; rich would need ipywidgets for it."""
+    width, shown = 0, 0.0
+
+    def show(progress: Progress) -> None:
+        nonlocal width, shown
+        now = time.monotonic()
+        if now - shown < SECONDS_BETWEEN_UPDATES:
+            return
+        text = f"{_describe(progress)}{_percent(progress)}"
+        print(f"\r{text:{width}}", end="", file=sys.stderr, flush=True)
+        width, shown = len(text), now
+
+    try:
+        yield show
+    finally:
+        print("\r" + " " * width, end="\r", file=sys.stderr, flush=True)
+
+
+def _percent(progress: Progress) -> str:
+    return f" ({progress.done / progress.total:.0%})" if progress.total else ""
+
+
 def _describe(progress: Progress) -> str:
     text = STAGES[progress.stage]
     if progress.epoch is None:
@@ -80,8 +128,7 @@ class _LinePrinter:
             return
         self._stages.add(progress.stage)
         self._printed = now
-        percent = f" ({progress.done / progress.total:.0%})" if progress.total else ""
-        self._console.print(Text(f"{_describe(progress)}{percent}"), soft_wrap=True)
+        self._console.print(Text(f"{_describe(progress)}{_percent(progress)}"), soft_wrap=True)
 
 
 def _bars(console: Console) -> Bars:

@@ -6,12 +6,16 @@ import logging
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import curv_issues
 import curv_issues.progress_bar
 from curv_issues.progress import Progress
 from curv_issues.progress_bar import live_progress
+from tests.small import linear_probe, make_data
 
 
 class Terminal(io.StringIO):
@@ -122,3 +126,41 @@ def test_no_log_message_if_quiet_or_without_a_command() -> None:
     script = "import logging, curv_issues; logging.getLogger('curv_issues.data').warning('a message')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def lines_of(progress: Any, stream: io.StringIO) -> str:
+    """What an audit of 24 tiny images prints on that stderr."""
+    with contextlib.redirect_stderr(stream):
+        curv_issues.audit(make_data(24), epochs=1, duplicates=False, probe=linear_probe, progress=progress)
+    return plain(stream.getvalue())
+
+
+def test_audit_shows_progress_on_a_terminal_unless_it_is_turned_off() -> None:
+    assert "training, epoch 1 of 1" in lines_of(None, Terminal())
+    assert "training, epoch 1 of 1" in lines_of(True, Terminal())
+    assert lines_of(False, Terminal()) == ""
+
+
+def test_audit_prints_nothing_off_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    for progress in (None, False):
+        assert lines_of(progress, io.StringIO()) == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_audit_calls_a_function_and_shows_nothing_else() -> None:
+    stages = []
+    assert lines_of(lambda step: stages.append(step.stage), Terminal()) == ""
+    assert {"train", "score"} <= set(stages)
+
+
+def test_in_a_notebook_one_line_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setattr("curv_issues.progress_bar.SECONDS_BETWEEN_UPDATES", 0)
+    shown = lines_of(None, io.StringIO())
+    assert "\rtraining, epoch 1 of 1, loss" in shown
+    assert "\n" not in shown
+    assert shown.endswith(" \r")  # it is cleared in the end
+    assert lines_of(False, io.StringIO()) == ""
+    monkeypatch.setattr(notebook, "get_ipython", lambda: SimpleNamespace())  # IPython in a terminal, its output redirected
+    assert lines_of(None, io.StringIO()) == ""

@@ -22,6 +22,7 @@ from curv_issues.findings.samples import evidence_of_data
 from curv_issues.memory import peak_memory
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
+from curv_issues.progress_bar import default_progress
 from curv_issues.report.contact_sheet import contact_sheet
 from curv_issues.results.arrow import text_column
 from curv_issues.results.interrupted import AuditInterrupted
@@ -82,7 +83,7 @@ def audit(
     duplicate_threshold: float | None = None,
     against: str | Path | datasets.Dataset | LabeledData | None = None,
     trackers: Sequence[type[Tracker]] = (),
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool | None = None,
     on_result: Callable[[AuditResult], object] | None = None,
 ) -> AuditResult:
     """Train a probe on a labelled image dataset and find the labels that look wrong.
@@ -127,7 +128,8 @@ def audit(
         duplicate_threshold: similarity of aligned pixels, up to 1, from which on images are the same; default: from the data.
         against: list the images that stand in this too: another split of the dataset (text, as `split`), or another dataset.
         trackers: tracker classes of your own; their scores join the table.
-        progress: called with `Progress` along the way.
+        progress: called with `Progress` along the way; True or False: show progress on stderr or do not; None: show it on a
+            terminal or in a notebook.
         on_result: called with the result as soon as it is there, such as to save it: before the contact sheet is drawn, and also
             after Ctrl-C or if the comparison of the images fails.
 
@@ -171,55 +173,56 @@ def audit(
 
         choose_device(device)  # report a device that is missing before hours of loading
 
-    data = load_data(
-        dataset,
-        split=split,
-        config_name=config_name,
-        revision=revision,
-        image_column=image_column,
-        label_column=label_column,
-        labels=labels,
-        file_column=file_column,
-        splits=splits,
-        class_level=class_level,
-        max_samples=max_samples,
-        seed=seed,
-        resolution=resolution,
-        skip_unreadable=skip_unreadable,
-        skip_unlabelled=skip_unlabelled,
-        value_range=value_range,
-        max_pixels=max_pixels,
-        progress=progress and (lambda done, total: progress(Progress("load", done, total))),
-    )
-    others = None
-    if against is not None:
-        others = load_against(
-            against,
-            data,
-            dataset=dataset,
+    with default_progress(progress) as report:
+        data = load_data(
+            dataset,
+            split=split,
             config_name=config_name,
             revision=revision,
+            image_column=image_column,
+            label_column=label_column,
             labels=labels,
             file_column=file_column,
             splits=splits,
             class_level=class_level,
+            max_samples=max_samples,
+            seed=seed,
+            resolution=resolution,
             skip_unreadable=skip_unreadable,
             skip_unlabelled=skip_unlabelled,
+            value_range=value_range,
             max_pixels=max_pixels,
-            progress=progress and (lambda done, total: progress(Progress("load", done, total))),
+            progress=report and (lambda done, total: report(Progress("load", done, total))),
         )
-    seconds = {"load": time.perf_counter() - start}
-    return audit_data(
-        data,
-        training,
-        finding,
-        looking,
-        others=others,
-        trackers=trackers,
-        progress=progress,
-        on_result=on_result,
-        seconds=seconds,
-    )
+        others = None
+        if against is not None:
+            others = load_against(
+                against,
+                data,
+                dataset=dataset,
+                config_name=config_name,
+                revision=revision,
+                labels=labels,
+                file_column=file_column,
+                splits=splits,
+                class_level=class_level,
+                skip_unreadable=skip_unreadable,
+                skip_unlabelled=skip_unlabelled,
+                max_pixels=max_pixels,
+                progress=report and (lambda done, total: report(Progress("load", done, total))),
+            )
+        seconds = {"load": time.perf_counter() - start}
+        return audit_data(
+            data,
+            training,
+            finding,
+            looking,
+            others=others,
+            trackers=trackers,
+            progress=report,
+            on_result=on_result,
+            seconds=seconds,
+        )
 
 
 def audit_data(

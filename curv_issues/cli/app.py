@@ -156,7 +156,7 @@ def audit(
             result = run_audit(
                 dataset[0] if len(dataset) == 1 else dataset,
                 against=against,
-                progress=progress,
+                progress=progress or False,
                 on_result=saver.save,
                 **values,
             )
@@ -254,7 +254,7 @@ def demo(
 
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
         with _saving(folder, True, [], printing) as saver, live_progress(quiet=quiet) as progress:
-            result = run_audit(data, progress=progress, on_result=saver.save)
+            result = run_audit(data, progress=progress or False, on_result=saver.save)
             saver.add_sheet(result)
         _deliver(result, saver.folder, printing)
         flagged = result.scores["flagged"].to_numpy()

@@ -49,6 +49,7 @@ def test_help(flag: str) -> None:
 def test_help_and_wrong_options_wait_for_nothing_slow(here: Path) -> None:
     script = """
 import sys
+from typer.testing import CliRunner
 from curv_issues.cli.app import app
 codes = [CliRunner().invoke(app, line).exit_code for line in (
     ["--help"], ["audit", "--help"], ["demo", "--help"], ["audit", "x", "--epochs", "0"], ["audit", "x", "--probe", "big"])]
@@ -139,6 +140,7 @@ def test_shell_completion(here: Path) -> None:
 
 
 def test_bench_takes_what_an_audit_takes() -> None:
-    of_audit_only = {"--seed", "--measure", "--score", "--duplicates", "--no-duplicates", "--duplicate-threshold", "--against"}
+    of_audit_only = {"--seed", "--measure", "--score", "--duplicates", "--no-duplicates", "--duplicate-threshold"}
+    of_audit_only |= {"--against", "--verbose"}
     assert flags("audit") - flags("bench") == of_audit_only
     assert flags("bench") - flags("audit") == {"--noise", "--methods", "--seeds", "--resume"}
