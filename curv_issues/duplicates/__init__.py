@@ -1,1 +1,1 @@
-"""Images that show the same: identical, or nearly so. Nothing here sees a label."""
+"""Find duplicate and near-duplicate images, without looking at labels."""

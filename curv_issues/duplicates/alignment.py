@@ -1,4 +1,4 @@
-"""How alike two images are, pixel by pixel, once they are laid over each other: the proof of a near-duplicate."""
+"""Compare two images pixel by pixel after aligning them, to confirm near-duplicates."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from curv_issues.duplicates.descriptor import luminance
 from curv_issues.duplicates.frames import without_frames
 from curv_issues.inputs.images import to_inputs
 
-SIDE = 32  # pixels at which images are compared
-MAGNIFIED = (1.07, 1.14, 1.22)  # a crop of 28 of 32 pixels, blown up again, is magnified by 1.14
-SHIFT = 3  # largest shift in either direction, pixels of 32
-FINE, COARSE = 0.7, 2.5  # standard deviations of the blurs that take away noise and smooth background, pixels of 32
-AROUND, LEAST = 3.0, 0.02  # deviation of the blur that measures local contrast, pixels of 32; contrast that counts as half, [0, 1]
+SIDE = 32  # side of the compared images in pixels; all lengths below are in these pixels
+MAGNIFIED = (1.07, 1.14, 1.22)  # a crop of 28 of 32 pixels, resized to 32, is magnified by 1.14
+SHIFT = 3  # largest shift in either direction
+FINE, COARSE = 0.7, 2.5  # standard deviations of the blurs that remove noise and keep only the smooth background
+AROUND, LEAST = 3.0, 0.02  # deviation of the blur that measures local contrast; contrast that is normalised to 0.5
 BATCH = 512
 _FLAT = 0.05  # root mean square of the detail below which there is nothing to compare
 
 
 class Details:
-    """What of n images is compared: the detail of their luminance, at equal contrast everywhere; 2 kB an image.
+    """Contrast-normalised luminance detail of n images, which is what is compared; 2.5 kB per image.
 
-    Noise and smooth background are blurred away, and the rest is divided by its contrast around each pixel: else one horizon or
-    outline outweighs all the rest, and two dark shapes on a plain ground look alike.
+    Noise and smooth background are removed, and the rest is divided by the local contrast: otherwise one horizon or outline
+    outweighs everything else, and two dark shapes on a plain background look similar.
 
     Attributes:
         device: where to compare.
@@ -35,7 +35,7 @@ class Details:
     """
 
     def __init__(self, images: Tensor, index: Tensor, *, device: torch.device) -> None:
-        """From those at `index`, int64 (n,), of images, uint8 (m, h, w, c), which may be a memory map's."""
+        """Compute the details of `images[index]`: images uint8 (m, h, w, c), possibly memory-mapped; index int64 (n,)."""
         self.device = device
         self.values = torch.empty(len(index), SIDE, SIDE, dtype=torch.float16)
         self.coarse = torch.empty(len(index), SIDE // 2, SIDE // 2, dtype=torch.float16)
@@ -59,17 +59,17 @@ class Details:
 
 
 def coarse_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """A hint at `similarity`, at half the resolution and over shifts by one of its pixels: no bound, and quicker by far."""
+    """Return a much faster estimate of `similarity`, at half the resolution and shifts of one pixel; not a bound."""
     return _in_batches(first.coarse, second.coarse, pairs, mirrored, first.device, lambda a, b: correlation(a[:, 1:-1, 1:-1], b))
 
 
 def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """The same as `similarity` over shifts alone: a lower bound, and much quicker."""
+    """Return `similarity` over shifts only: a lower bound, and much faster."""
     return _in_batches(first.values, second.values, pairs, mirrored, first.device, lambda a, b: correlation(_middle(a), b))
 
 
 def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """The same with either image magnified by 1.14, without search: another lower bound, quicker too."""
+    """Return `similarity` with either image magnified by 1.14 only: another fast lower bound."""
 
     def compare(a: Tensor, b: Tensor) -> Tensor:
         magnify = magnification(MAGNIFIED[1]).to(a.device)
@@ -80,21 +80,21 @@ def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored:
 
 
 def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """The largest normalised cross-correlation of the details of two images over small shifts and scales.
+    """Return the largest normalised cross-correlation of the details of two images over small shifts and scales.
 
-    The middle 26 x 26 pixels of one are looked for in the other (shifts of up to 3 pixels), with either image magnified by up to
-    1.22, by another factor across than along: first by the same factor, then along, then across. Brightness and contrast do
-    not count, nor does a smooth background.
+    The central 26 x 26 pixels of one image are matched against the other (shifts of up to 3 pixels), with either image
+    magnified by up to 1.22. The vertical and horizontal factors may differ: the search tries a common factor, then the
+    vertical, then the horizontal one. Brightness, contrast and smooth background are ignored.
 
     Args:
-        first: details of the images that `pairs[:, 0]` counts.
-        second: details of the images that `pairs[:, 1]` counts; may be the same.
+        first: details of the images that `pairs[:, 0]` indexes.
+        second: details of the images that `pairs[:, 1]` indexes; may be `first`.
         pairs: int64 (p, 2).
-        mirrored: bool (p,), whether the second image is mirrored first.
+        mirrored: bool (p,), whether to mirror the second image first.
 
     Returns:
-        float32 (p,), in [-1, 1]: 1 for images that are the same up to brightness, contrast and these alignments; 0 where one has
-        no detail at all.
+        float32 (p,), in [-1, 1]: 1 for images that differ only in brightness, contrast and these alignments; 0 where one image
+        has no detail.
     """
     return _in_batches(first.values, second.values, pairs, mirrored, first.device, _aligned)
 
@@ -118,9 +118,9 @@ def _in_batches(
 
 
 def _aligned(a: Tensor, b: Tensor) -> Tensor:
-    """The best correlation over the magnifications, (p,): as `similarity` searches them.
+    """Return the best correlation over the magnifications, (p,), searched as `similarity` describes.
 
-    Magnification i makes the second image larger by factor i where i > 0, and the first by factor -i where i < 0.
+    Magnification i enlarges the second image by factor number i if i > 0, and the first by factor number -i if i < 0.
     """
     magnify = torch.stack([magnification(factor) for factor in (1.0, *MAGNIFIED)]).to(a.device)
     tried = range(-len(MAGNIFIED), len(MAGNIFIED) + 1)
@@ -142,13 +142,13 @@ def _aligned(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _best(laid: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """The largest correlation of each pair over several ways to lay them over each other, (p,), and the number of the best way."""
+    """Return the largest correlation of each pair over several alignments, (p,), and the index of the best alignment, (p,)."""
     best = torch.stack([correlation(_middle(one), other) for one, other in laid]).max(0)
     return best.values, best.indices
 
 
 def magnification(factor: float) -> Tensor:
-    """The matrix that magnifies 32 pixels about their middle, bilinear, (32, 32)."""
+    """Return the (32, 32) matrix that magnifies 32 pixels about their centre, with bilinear interpolation."""
     middle = (SIDE - 1) / 2
     source = (torch.arange(SIDE) - middle) / factor + middle
     left = source.floor().clamp(0, SIDE - 2)
@@ -162,20 +162,20 @@ def _middle(details: Tensor) -> Tensor:
 
 
 def correlation(templates: Tensor, images: Tensor) -> Tensor:
-    """The largest normalised cross-correlation of each template with its image, over all places within.
+    """Return the largest normalised cross-correlation of each template with its image, over all positions inside it.
 
     Args:
         templates: (p, t, t).
         images: (p, s, s), s >= t.
 
     Returns:
-        (p,), in [-1, 1]; 0 where the template, or the image at every place, is flat.
+        (p,), in [-1, 1]; 0 where the template, or the image at every position, is flat.
     """
     count, side = len(templates), templates.shape[1]
     area = side * side
     centred = templates - templates.mean((1, 2), keepdim=True)
     length = centred.flatten(1).norm(dim=1)
-    # one group a pair: every template is slid over its own image only
+    # one group per pair, so that each template slides over its own image only
     products = functional.conv2d(images[None], centred[:, None], groups=count)[0]
     sums, squares = _window_sums(images, side), _window_sums(images.square(), side)
     lengths = (squares - sums.square() / area).clamp(min=0).sqrt()
@@ -185,7 +185,7 @@ def correlation(templates: Tensor, images: Tensor) -> Tensor:
 
 
 def _window_sums(images: Tensor, side: int) -> Tensor:
-    """Sums over all windows of `side` x `side`, (p, s, s) -> (p, s - side + 1, s - side + 1)."""
+    """Return the sums over all `side` x `side` windows, (p, s, s) -> (p, s - side + 1, s - side + 1)."""
     place = torch.arange(images.shape[1], device=images.device)
     start = torch.arange(images.shape[1] - side + 1, device=images.device)[:, None]
     band = ((place >= start) & (place < start + side)).to(images.dtype)
@@ -193,7 +193,7 @@ def _window_sums(images: Tensor, side: int) -> Tensor:
 
 
 def blur(images: Tensor, deviation: float) -> Tensor:
-    """Gaussian blur of (b, s, s), edges repeated; cut off at three deviations."""
+    """Return images (b, s, s) after a Gaussian blur, with repeated edges, truncated at three deviations."""
     side, reach = images.shape[1], round(3 * deviation)
     offsets = torch.arange(-reach, reach + 1, device=images.device)
     weights = torch.exp(-offsets.to(images.dtype).square() / (2 * deviation**2))

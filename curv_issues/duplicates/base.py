@@ -1,4 +1,4 @@
-"""Pairs of compared images; without torch, so that findings and results can be made anew quickly."""
+"""Pairs of compared images. Does not import torch, so that saved results load quickly."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 
 BYTES, PIXELS, NEAR = TESTS = ("identical bytes", "identical pixels", "near")
-"""The tests by which two images are found to be the same, the strongest first."""
+"""The tests that identify duplicates, strongest first."""
 
 PER_PAIR = ("first", "second", "similarity", "test", "mirrored")
 
 
 @dataclass(frozen=True, eq=False)
 class ComparedImages:
-    """p pairs of images that were compared, and how alike they are; each pair once.
+    """p pairs of compared images with their similarities; each pair once.
 
     Attributes:
         first: int64 (p,), position of one image; within one dataset the smaller position.
-        second: int64 (p,), position of the other, in the same or in the other dataset.
+        second: int64 (p,), position of the other image, in the same or in the other dataset.
         similarity: float32 (p,), in [-1, 1]: correlation of the aligned details, 1 for identical images.
-        test: object (p,), of `TESTS`: the strongest by which they are the same, or would be with a lower threshold.
-        mirrored: bool (p,), whether the mirror image of one is compared.
-        threshold: similarity from which on images count as the same.
+        test: object (p,), one of `TESTS`: the strongest that the pair passes, or would pass with a lower threshold.
+        mirrored: bool (p,), whether one image was mirrored before the comparison.
+        threshold: minimum similarity of duplicates.
     """
 
     first: np.ndarray
@@ -37,10 +37,10 @@ class ComparedImages:
         return len(self.first)
 
     def same(self) -> ComparedImages:
-        """Only the pairs that show the same."""
+        """Return only the pairs of duplicates."""
         return self.taken(self.similarity >= self.threshold)
 
     def taken(self, mask: np.ndarray) -> ComparedImages:
-        """Only the pairs of a mask or index."""
+        """Return only the pairs that a mask or index selects."""
         arrays: dict[str, Any] = {name: getattr(self, name)[mask] for name in PER_PAIR}
         return replace(self, **arrays)

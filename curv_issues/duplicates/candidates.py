@@ -1,4 +1,4 @@
-"""Pairs of images that may show the same: the nearest neighbours by descriptor, mirrored or not, and by features."""
+"""Find candidate pairs of near-duplicates: nearest neighbours by descriptor, mirrored or not, and by features."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from curv_issues.duplicates.cells import Cells
 from curv_issues.duplicates.descriptor import OF_LIGHT, describe
 from curv_issues.duplicates.nearest import nearest
 
-NEIGHBOURS = 10  # of each image in each search
-FAR = 5  # neighbours from this one on are taken for different images when the threshold is chosen
-COMPONENTS = 64  # of the features
-AXES = 7  # of the light, that decide on cells: more miss cropped copies, fewer tell less apart
-APPROXIMATE_FROM = 200_000  # images from which on the exact search, whose time grows with the square, is too long on a CPU
+NEIGHBOURS = 10  # per image and search
+FAR = 5  # neighbours of this rank (from 0) and beyond count as different images when the threshold is chosen
+COMPONENTS = 64  # principal components kept of the features
+AXES = 7  # principal axes of the luminance that assign cells: more miss cropped copies, fewer make cells less distinct
+APPROXIMATE_FROM = 200_000  # images; above this the exact search, quadratic in time, is too slow on a CPU
 
 
 class Candidates(NamedTuple):
-    """p pairs that may show the same.
+    """p pairs that may be duplicates.
 
     Attributes:
         pairs: int64 (p, 2), positions in the first and in the second set of images; within one set the smaller one first.
-        mirrored: bool (p,), whether one of them is mirrored.
-        far: bool (p,), whether a search found them, but none among the five nearest.
+        mirrored: bool (p,), whether one image is mirrored.
+        far: bool (p,), whether no search ranked the pair among the five nearest.
     """
 
     pairs: Tensor
@@ -36,11 +36,13 @@ class Candidates(NamedTuple):
 
 
 def candidates_within(images: Tensor, index: Tensor, features: Tensor | None, *, device: torch.device) -> Candidates:
-    """Candidates among n images: for each its ten nearest in each search; from 200,000 on, on a CPU, approximately.
+    """Return candidates among n images: the ten nearest of each image in each search.
+
+    On a CPU, the search is approximate for 200,000 images or more.
 
     Args:
         images: uint8 (m, h, w, c).
-        index: int64 (n,), which of them; pairs count in it.
+        index: int64 (n,), positions of the n images; pairs are positions in `index`.
         features: float (n, d), such as a probe's embeddings; or None.
         device: where to compute.
     """
@@ -53,7 +55,7 @@ def candidates_within(images: Tensor, index: Tensor, features: Tensor | None, *,
         _as_pairs((rows[:n], products[:n]), False, symmetric=True),
         _as_pairs((rows[n:], products[n:]), True, symmetric=True),
     ]
-    if features is not None:  # they do not tell whether one is mirrored
+    if features is not None:  # features do not show whether an image is mirrored, so try both
         whitened = whiten(features)
         near = _as_pairs(_search_of(whitened, device)(whitened, itself), False, symmetric=True)
         pairs, ranks, _ = near
@@ -62,21 +64,21 @@ def candidates_within(images: Tensor, index: Tensor, features: Tensor | None, *,
 
 
 def candidates_between(images: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
-    """Candidates between two sets: for each image of either its ten nearest of the other, mirrored or not."""
+    """Return candidates between two sets: the ten nearest of each image in the other set, mirrored or not."""
     described, described_2 = (describe(*each, device=device) for each in ((images, index), (others, index_2)))
     search, search_2 = (_search_of(plain, device, axes=axes_of_light) for plain, _ in (described, described_2))
     found = []
     for flipped, queries, queries_2 in zip((False, True), described, described_2, strict=True):
-        there = _as_pairs(search_2(queries, None), flipped, symmetric=False)
+        forward = _as_pairs(search_2(queries, None), flipped, symmetric=False)
         pairs, ranks, _ = _as_pairs(search(queries_2, None), flipped, symmetric=False)
-        found += [there, (pairs.flip(1), ranks, flipped)]
+        found += [forward, (pairs.flip(1), ranks, flipped)]
     return _unique(found, len(index_2))
 
 
 def _search_of(
     gallery: Tensor, device: torch.device, *, axes: Callable[[Tensor], Tensor] | None = None
 ) -> Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]:
-    """What finds the neighbours in a gallery of queries, rows of it `itself` or None; `axes` of the gallery are for its cells."""
+    """Return a function (queries, itself) that searches the gallery as `nearest` does; `axes` gives the axes of its cells."""
     dtype = compute_type(device)
     if device.type == "cpu" and len(gallery) >= APPROXIMATE_FROM:
         cells = Cells(gallery, device=device, dtype=dtype, axes=axes and axes(gallery))
@@ -85,9 +87,9 @@ def _search_of(
 
 
 def axes_of_light(descriptions: Tensor) -> Tensor:
-    """The seven axes along which the light in descriptions, float32 (n, d), varies most, (d, 7).
+    """Return the seven principal axes, (d, 7), of the luminance in descriptions, float32 (n, d).
 
-    Grey copies have the same light, and shifted or cropped ones nearly the same along these axes.
+    Grey copies have the same luminance; shifted or cropped copies have nearly the same along these axes.
     """
     light = descriptions[:, :OF_LIGHT]
     _, axes = torch.linalg.eigh(light.T @ light)
@@ -97,11 +99,11 @@ def axes_of_light(descriptions: Tensor) -> Tensor:
 
 
 def whiten(features: Tensor) -> Tensor:
-    """The features on their first 64 principal axes, each scaled to deviation 1, rows of unit length; float32."""
+    """Return the features on their first 64 principal axes, scaled to deviation 1, then rows to unit length; float32."""
     centred = features.float() - features.float().mean(0)
-    centred -= centred.mean(0)  # what rounding left of a large constant would else become an axis of its own
+    centred -= centred.mean(0)  # again, so that the rounding error of a large constant does not become an axis
     covariance = centred.T @ centred / max(1, len(centred))
-    # In float32 LAPACK may not converge where units are constant over all images, as after a high learning rate.
+    # In float32, LAPACK may not converge if units are constant over all images, as after a high learning rate.
     variances, axes = (values.float() for values in torch.linalg.eigh(covariance.double()))
     kept = variances > 1e-8 * variances.amax()
     variances, axes = variances[kept][-COMPONENTS:], axes[:, kept][:, -COMPONENTS:]
@@ -109,18 +111,18 @@ def whiten(features: Tensor) -> Tensor:
 
 
 def _as_pairs(neighbours: tuple[Tensor, Tensor], mirrored: bool, *, symmetric: bool) -> tuple[Tensor, Tensor, bool]:
-    """(q, k) neighbours -> pairs (at most q * k, 2) and the rank of each."""
+    """Convert (q, k) neighbours to pairs, (at most q * k, 2), the rank of each, and `mirrored`."""
     rows, products = neighbours
     count, k = rows.shape
     pairs = torch.stack([torch.arange(count)[:, None].expand(-1, k), rows], dim=2).reshape(-1, 2)
     if symmetric:
         pairs = pairs.sort(dim=1).values
-    there = products.flatten() > float("-inf")
-    return pairs[there], torch.arange(k).repeat(count)[there], mirrored
+    found = products.flatten() > float("-inf")
+    return pairs[found], torch.arange(k).repeat(count)[found], mirrored
 
 
 def _unique(found: list[tuple[Tensor, Tensor, bool]], width: int) -> Candidates:
-    """Each pair once for either orientation, with the best rank that any search gave it."""
+    """Return each pair once per orientation, with the best rank that any search gave it."""
     keys = torch.cat([(pairs[:, 0] * width + pairs[:, 1]) * 2 + mirrored for pairs, _, mirrored in found])
     ranks = torch.cat([ranks for _, ranks, _ in found])
     unique, place = torch.unique(keys, return_inverse=True)

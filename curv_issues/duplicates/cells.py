@@ -1,8 +1,8 @@
-"""The nearest neighbours among very many rows, approximately: each query looks into the cells near its own only.
+"""Approximate nearest neighbours among many rows: each query is compared only with the cells near its own.
 
-The rows are divided into cells by k-means (an inverted file; Sivic, Zisserman 2003, ICCV), and the queries of a cell are compared
-at once with all rows of the cells near it. The faiss library has such indices, but its wheel crashes beside torch on macOS
-(github.com/faiss-wheels/faiss-wheels/issues/73).
+K-means divides the rows into cells (an inverted file; Sivic, Zisserman 2003, ICCV). All queries of a cell are compared at
+once with all rows of the nearby cells. The faiss library has such indices, but its wheel crashes on macOS when torch is
+loaded too (github.com/faiss-wheels/faiss-wheels/issues/73).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch.nn import functional
 from curv_issues.duplicates.nearest import nearest
 
 ROWS_OF_A_CELL = 256
-NEAR = 160  # cells that the queries of a cell look into: some 40,000 rows
-SAMPLE = 40  # rows a cell from which the centres are found
+NEAR = 160  # cells searched per query: about 40,000 rows
+SAMPLE = 40  # rows per cell that k-means is fitted on
 BATCH, PASSES = 8_192, 3  # of the k-means
 
 
 class Cells:
-    """Rows in cells, to look for neighbours among them."""
+    """An index of rows, divided into cells, for approximate neighbour search."""
 
     def __init__(self, gallery: Tensor, *, device: torch.device, dtype: torch.dtype, axes: Tensor | None = None) -> None:
         """Divide the rows.
@@ -31,9 +31,9 @@ class Cells:
         Args:
             gallery: float32 (n, d).
             device: where to compare.
-            dtype: in which to compare rows before the last ones are compared exactly.
-            axes: float32 (d, e); what decides on the cell of a row is its part along them, whatever its length. Few axes
-                along which neighbours hardly differ make for fewer misses. None: the row itself.
+            dtype: type in which rows are compared before the best ones are compared exactly.
+            axes: float32 (d, e); cells are assigned by a row's normalised projection on these axes. Fewer neighbours are
+                missed with few axes along which neighbours hardly differ. None: use the row itself.
         """
         self._axes, self._device, self._dtype = axes, device, dtype
         keys = self._keys(gallery)
@@ -45,9 +45,9 @@ class Cells:
         self._near, _ = nearest(self._centres, self._centres, NEAR, device=device)
 
     def nearest(self, queries: Tensor, k: int, *, itself: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """As the function `nearest`; a neighbour is missed if its cell is not near that of the query.
+        """Return neighbours like the function `nearest`, except those whose cell is not near the query's cell.
 
-        Where fewer than k rows are looked at, some row is named with the product -inf.
+        If fewer than k rows are compared, the rest is filled with arbitrary rows and the product -inf.
         """
         size = sum(map(len, self._asked))
         count = min(k, size - (itself is not None))
@@ -76,7 +76,7 @@ class Cells:
 
 
 def find_centres(rows: Tensor, cells: int) -> Tensor:
-    """Centres of cells of rows, float32 (cells, d), at unit length; the same for the same rows."""
+    """Return centres of cells of the rows, float32 (cells, d), at unit length; deterministic."""
     sample = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[: cells * SAMPLE]]
     means = MiniBatchKMeans(cells, init="random", n_init=1, batch_size=BATCH, max_iter=PASSES, random_state=0)
     centres = torch.from_numpy(means.fit(sample.numpy()).cluster_centers_).float()
@@ -84,6 +84,6 @@ def find_centres(rows: Tensor, cells: int) -> Tensor:
 
 
 def _in_order(home: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-    """What is in each cell, in the order of the cells, and where each begins, (cells + 1,)."""
+    """Return the positions sorted by cell, (n,), and the start of each cell among them, (cells + 1,)."""
     sizes = torch.bincount(home, minlength=cells)
     return torch.argsort(home, stable=True), torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])

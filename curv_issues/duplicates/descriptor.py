@@ -1,4 +1,4 @@
-"""A short description of each image that needs no training, for finding candidates of near-duplicates."""
+"""Describe images by coarse luminance and colour, without training, to find near-duplicate candidates."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ from curv_issues.duplicates.frames import without_frames
 from curv_issues.inputs.images import to_inputs
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
-LIGHT, COLOUR = 6, 3  # cells a side
-OF_LIGHT = LIGHT * LIGHT  # first columns of a description
-COLOUR_WEIGHT = 0.7  # at 1 grey copies are missed, at 0 more crops
+LIGHT, COLOUR = 6, 3  # cells per side
+OF_LIGHT = LIGHT * LIGHT  # number of luminance columns, which come first
+COLOUR_WEIGHT = 0.7  # 1 misses grey copies, 0 misses more crops
 BATCH = 1_024
 _LEAST_DEVIATION = 1e-3
 
 
 def describe(images: Tensor, index: Tensor, *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Describe images by their coarse light and colour.
+    """Return descriptors of images and of their mirror images.
 
-    Mean luminance in 6x6 cells, minus its mean, at unit length; then the differences of red and of blue to luminance in 3x3
-    cells, in units of the luminance's deviation. So it does not change with brightness and contrast, and hardly with a
-    shift by a pixel or two.
+    A descriptor holds the mean luminance in 6x6 cells, centred and at unit length, then red and blue minus luminance in 3x3
+    cells, in units of the luminance's deviation. It is invariant to brightness and contrast, and changes little with a shift
+    of a pixel or two.
 
     Args:
-        images: uint8 (m, h, w, c), c = 1 or 3; may be a memory map's.
-        index: int64 (n,), which of them to describe.
+        images: uint8 (m, h, w, c), c = 1 or 3; may be memory-mapped.
+        index: int64 (n,), positions of the images to describe.
         device: where to compute.
 
     Returns:
-        Of the images and of their mirror images, float32 (n, 54) each, on the CPU: rows of unit length, or zeros where a
-        image is of one colour.
+        Two float32 (n, 54) on the CPU, of the images and of their mirror images: rows of unit length, or zeros for images of
+        a single colour.
     """
 
     def describe_batch(part: Tensor) -> tuple[Tensor, Tensor]:
         light, colour = _cells(without_frames(to_inputs(images[part], device)))
-        return _joined(light, colour).cpu(), _joined(light.flip(2), colour.flip(3)).cpu()  # the cells lie symmetrically
+        # the grid of cells is symmetric, so flipping the cells describes the mirror image
+        return _joined(light, colour).cpu(), _joined(light.flip(2), colour.flip(3)).cpu()
 
     plain, mirrored = zip(*parallel_map(describe_batch, index.split(BATCH), device), strict=True)
     return torch.cat(plain), torch.cat(mirrored)
 
 
 def luminance(inputs: Tensor) -> Tensor:
-    """(b, c, h, w) -> (b, 1, h, w)."""
+    """Return the luminance: (b, c, h, w) -> (b, 1, h, w)."""
     if inputs.shape[1] == 1:
         return inputs
     return (inputs * inputs.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
 
 
 def _cells(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Light (b, 6, 6) at unit length and differences of colour (b, 2, 3, 3); zeros where an image is of one colour."""
+    """Return luminance (b, 6, 6) at unit length and colour differences (b, 2, 3, 3); zeros for images of a single colour."""
     light = luminance(inputs)
     cells = functional.adaptive_avg_pool2d(light, LIGHT)[:, 0]
     cells = cells - cells.mean((1, 2), keepdim=True)

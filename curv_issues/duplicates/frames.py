@@ -1,4 +1,4 @@
-"""Frames and bars of one colour around images: cut away, as two images in like frames would look alike whatever they show."""
+"""Crop uniform borders, which would otherwise dominate the similarity of two images."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-MOST = 0.25  # of the side: a frame of 8 around 16 pixels
-TOLERANCE = 4 / 255  # from the colour of the corner
+MOST = 0.25  # largest border width, as a fraction of the side: 8 pixels around 16
+TOLERANCE = 4 / 255  # largest difference from the colour of the corner
 
 
 def without_frames(inputs: Tensor) -> Tensor:
-    """Magnify what stands inside a frame of one colour, equally wide on all four sides, or between two such bars.
+    """Crop a uniform frame of equal width on all four sides, or two such bars, and resize the rest to full size.
 
     Args:
         inputs: float (b, c, s, s), in [0, 1].
 
     Returns:
-        The same shape; images without a frame, and those of one colour, as they are.
+        The same shape; images without a border, or of a single colour, are unchanged.
     """
     widths = frame_widths(inputs)
     found = inputs.clone()
@@ -31,17 +31,17 @@ def without_frames(inputs: Tensor) -> Tensor:
 
 
 def frame_widths(inputs: Tensor) -> Tensor:
-    """How many rows of pixels above and below, and columns on either side, have the colour of the top left corner.
+    """Return the height of the bars at top and bottom and the width of those at left and right, in the top left corner's colour.
 
-    What surrounds an image on all sides is a frame, as wide everywhere as on its narrowest side: where an object stands on a
-    plain ground belongs to what the image shows.
+    A frame on all four sides is as wide everywhere as on its narrowest side: the position of an object on a plain background
+    is part of the image.
 
     Args:
         inputs: float (b, c, s, s), in [0, 1].
 
     Returns:
-        int64 (b, 2), (rows, columns), each at most a quarter of the side; alike, or one of them 0; both 0 for images that are
-        of this colour inside too.
+        int64 (b, 2), (rows, columns) in pixels, each at most a quarter of the side; equal, or one of them 0; both 0 if the
+        inside has this colour too.
     """
     most = int(inputs.shape[2] * MOST)
     if most == 0:
@@ -56,6 +56,6 @@ def frame_widths(inputs: Tensor) -> Tensor:
 
 
 def _width(differs: Tensor, most: int) -> Tensor:
-    """Number of lines from either end, at most `most`, none of which differs: (b, s) -> int64 (b,)."""
+    """Return how many lines from both ends, at most `most`, have no different pixel: (b, s) -> int64 (b,)."""
     either = differs[:, :most] | differs.flip(1)[:, :most]
     return (either.cumsum(1) == 0).sum(1)

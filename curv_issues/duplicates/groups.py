@@ -1,4 +1,4 @@
-"""Groups of images that show the same, from pairs."""
+"""Group duplicate images from their pairs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from curv_issues.duplicates.base import TESTS, ComparedImages
 
 
 def group_images(pairs: ComparedImages, num_samples: int) -> np.ndarray:
-    """Join pairs to groups: whatever is linked by a chain of pairs is one group.
+    """Return the group of each image; images linked by a chain of pairs form one group.
 
     Args:
-        pairs: within one dataset of n samples.
+        pairs: duplicates within one dataset of n samples.
         num_samples: n.
 
     Returns:
-        int64 (n,): number of each image's group, counted from 0 in the order of their first members; -1: in none.
+        int64 (n,): number of each image's group, from 0 in the order of first members; -1: not in a group.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components  # takes a third of a second to import
@@ -31,11 +31,11 @@ def group_images(pairs: ComparedImages, num_samples: int) -> np.ndarray:
 
 
 def best_links(pairs: ComparedImages, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """How each image is linked to its group at best.
+    """Return the best link of each image to its group.
 
     Returns:
-        Similarity to the most similar other member, float32 (n,), and the strongest test, object (n,); NaN and None for images in
-        no group.
+        Similarity to the most similar other member, float32 (n,), and the strongest test, object (n,); NaN and None for images
+        that are not in a group.
     """
     similarity = np.full(num_samples, np.nan, dtype=np.float32)
     strength = np.full(num_samples, len(TESTS))

@@ -1,13 +1,13 @@
-"""The nearest neighbours of rows by inner product, block by block: nothing is n x n."""
+"""Nearest neighbours by inner product, in blocks, so that no n x n array is needed."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-QUERIES, GALLERY = 256, 65_536  # most rows of a block: 64 MB of inner products at most
-GROUPS = 512  # groups of columns of a block whose maximum is looked at first
-SPARE = 2  # times as many neighbours are taken by rounded products as are kept by exact ones
+QUERIES, GALLERY = 256, 65_536  # rows per block: at most 64 MB of inner products
+GROUPS = 512  # groups of columns per block, whose maxima are compared first
+SPARE = 2  # neighbours preselected by rounded products per neighbour kept by exact ones
 
 
 def nearest(
@@ -19,16 +19,16 @@ def nearest(
     itself: Tensor | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
-    """The k rows of `gallery` with the largest inner product with each query.
+    """Return the k rows of `gallery` with the largest inner product with each query.
 
     Args:
         queries: float32 (q, d).
         gallery: float32 (n, d).
         k: number of neighbours; fewer if the gallery is smaller.
         device: where to compute.
-        itself: int64 (q,), the row of the gallery that each query is and that does not count as its neighbour; or None.
-        dtype: in which to compare all rows. float32 is exact; bfloat16, faster where the hardware has it, may miss
-            a neighbour that 2k others equal but for its rounding.
+        itself: int64 (q,), the gallery row of each query, which is not its neighbour; None: queries are not in the gallery.
+        dtype: type in which all rows are compared. float32 is exact; bfloat16 is faster on hardware that supports it, but may
+            miss a neighbour if 2k others equal it within rounding.
 
     Returns:
         Rows of the gallery, int64 (q, k), nearest first, and their inner products, float32 (q, k); on the CPU.
@@ -39,7 +39,7 @@ def nearest(
         return rows, products
     gallery = gallery.to(device)
     compared = gallery.to(dtype)
-    # one buffer for all blocks: allocated anew for each, they fragment the memory
+    # one buffer for all blocks: one per block would fragment the memory
     buffer = torch.empty(QUERIES * min(GALLERY, len(gallery)), dtype=dtype, device=device)
     for start in range(0, len(queries), QUERIES):
         block = slice(start, start + QUERIES)
@@ -61,7 +61,7 @@ def _nearest_of_block(queries: Tensor, gallery: Tensor, k: int, own: Tensor | No
     start = 0
     while start < len(gallery):
         part = gallery[start : start + GALLERY]
-        if len(part) > GROUPS:  # whole groups; what is left over makes a small block at the end
+        if len(part) > GROUPS:  # whole groups; the remainder forms a small block at the end
             part = part[: len(part) // GROUPS * GROUPS]
         products = buffer[: len(queries) * len(part)].view(len(queries), len(part))
         torch.mm(queries, part.T, out=products)
@@ -77,9 +77,9 @@ def _nearest_of_block(queries: Tensor, gallery: Tensor, k: int, own: Tensor | No
 
 
 def _largest(products: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row, fewer if there are fewer columns, and their columns.
+    """Return the k largest values of each row, fewer if there are fewer columns, and their columns.
 
-    Each lies in one of the k groups of columns with the largest maxima, and to find these takes a fraction of `topk`'s time.
+    They all lie in the k groups of columns with the largest maxima, which are found in a fraction of `topk`'s time.
     """
     rows, columns = products.shape
     if columns % GROUPS or k >= GROUPS:

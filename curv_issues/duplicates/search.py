@@ -1,4 +1,4 @@
-"""Find pairs of images that show the same: identical ones by hash, near ones by candidates and a check of their pixels."""
+"""Find pairs of duplicates: identical images by hash, near-duplicates by comparing the pixels of candidates."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from curv_issues.duplicates.candidates import Candidates, candidates_between, ca
 from curv_issues.duplicates.threshold import choose_threshold
 from curv_issues.inputs.images import as_pixels
 
-CLOSEST = 8  # pairs an image whose details are compared at full resolution
-HOPEFUL = 0.3  # similarity over shifts alone from which on crops are tried, for at most four pairs an image
-PROMISING = 0.6  # similarity with crops from which on a pair is aligned with all care, for at most one pair an image
-LEAST_ALIGNED = 2_000  # images that these limits count at least
+CLOSEST = 8  # pairs per image that are compared at full resolution
+HOPEFUL = 0.3  # crops are tried above this similarity over shifts, for at most four pairs per image
+PROMISING = 0.6  # pairs are fully aligned above this similarity with crops, at most one pair per image
+LEAST_ALIGNED = 2_000  # smaller datasets get the limits of this many images
 
 
 def compare_within(
@@ -31,18 +31,18 @@ def compare_within(
     device: str = "auto",
     on_step: Callable[[int, int], None] | None = None,
 ) -> ComparedImages:
-    """Compare the images of a dataset that may show the same.
+    """Compare the images of a dataset that may be duplicates.
 
-    Identical images are found by hash; each is linked to the first of its kind, which alone takes part in the rest. Near ones
-    are looked for among each image's nearest neighbours, and told by their pixels (`alignment.similarity`).
+    Identical images are found by hash and linked to the first copy; only that copy is compared further. Near-duplicate
+    candidates are each image's nearest neighbours, and their pixels decide (`alignment.similarity`).
 
     Args:
-        data: n samples; labels are not looked at.
-        features: float (n, d), such as a probe's embeddings, for more candidates; those of mirrored copies are found if the
-            embeddings of each image and of its mirror image are added up.
-        threshold: similarity from which on images count as the same; None: from the data.
+        data: n samples; labels are ignored.
+        features: float (n, d), such as a probe's embeddings, for more candidates. They find mirrored copies if the
+            embeddings of each image and its mirror image are summed.
+        threshold: minimum similarity of duplicates; None: choose it from the data.
         device: as in `TrainingOptions`.
-        on_step: called with (steps done, all steps).
+        on_step: called with (steps done, number of steps).
     """
     target = choose_device(device)
     first = first_copies(data.image_sha256)
@@ -71,14 +71,14 @@ def compare_within(
 def compare_between(
     data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
 ) -> ComparedImages:
-    """Compare images of two datasets that may show the same; `first` counts in `data`, `second` in `others`.
+    """Compare images of two datasets that may be duplicates; `first` indexes `data`, `second` indexes `others`.
 
-    Of several identical images, the first in each dataset stands for all.
+    Of several identical images in a dataset, only the first is compared.
 
     Args:
-        data: n samples; labels are not looked at.
+        data: n samples; labels are ignored.
         others: m samples, at the same resolution.
-        threshold: similarity from which on images count as the same; None: from the data.
+        threshold: minimum similarity of duplicates; None: choose it from the data.
         device: as in `TrainingOptions`.
     """
     target = choose_device(device)
@@ -106,25 +106,25 @@ def compare_between(
 
 
 def first_copies(image_sha256: np.ndarray) -> np.ndarray:
-    """Position of the first image with the same pixels, int64 (n,)."""
+    """Return the position of the first image with the same pixels, int64 (n,)."""
     _, first, inverse = np.unique(image_sha256.astype(str), return_index=True, return_inverse=True)
     return first[inverse].astype(np.int64)
 
 
 def tests_of_identical(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Which test finds images with the same pixels to be the same, from the hashes of their files, object (p,)."""
+    """Return the strongest test that images with the same pixels pass, given their file hashes, object (p,)."""
     return np.where((one == other) & (one != ""), BYTES, PIXELS).astype(object)
 
 
 def compare_candidates(first: Details, second: Details, candidates: Candidates, threshold: float | None) -> ComparedImages:
-    """The candidates by their pixels, each pair once."""
+    """Return the candidates with their pixel similarities, each pair once."""
     values = _values(first, second, candidates)
     if threshold is None:
         threshold = choose_threshold(values[candidates.far.numpy()], len(values))
     order = np.argsort(-values, kind="stable")
     pairs = candidates.pairs.numpy()[order]
     keys = pairs[:, 0] * len(second) + pairs[:, 1]
-    once = np.sort(np.unique(keys, return_index=True)[1])  # the better of the two orientations, most alike first
+    once = np.sort(np.unique(keys, return_index=True)[1])  # the better of both orientations, most similar first
     return ComparedImages(
         first=pairs[once, 0],
         second=pairs[once, 1],
@@ -136,12 +136,12 @@ def compare_candidates(first: Details, second: Details, candidates: Candidates, 
 
 
 def _values(first: Details, second: Details, candidates: Candidates) -> np.ndarray:
-    """Similarity of the candidates: coarse of all, aligned with ever more care of those that come nearer."""
+    """Return the similarities of the candidates, coarse to fine: refine only the most promising ones."""
     pairs, mirrored = candidates.pairs, candidates.mirrored
     images = max(len(first), len(second), LEAST_ALIGNED)
     hints = coarse_similarity(first, second, pairs, mirrored=mirrored)
-    values = hints.clamp(max=HOPEFUL)  # a hint proves nothing
-    closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * images].sort().values  # back in memory's order
+    values = hints.clamp(max=HOPEFUL)  # the estimate is not a bound, so it alone must not make a duplicate
+    closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * images].sort().values  # read memory in order
     values[closest] = quick_similarity(first, second, pairs[closest], mirrored=mirrored[closest])
     for least, most, compare in ((HOPEFUL, 4, crop_similarity), (PROMISING, 1, similarity)):
         nearer = torch.argsort(values, descending=True, stable=True)[: most * images]

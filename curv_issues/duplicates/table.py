@@ -1,4 +1,4 @@
-"""Compared images as a table of a result, and back, so that another threshold needs no search."""
+"""Convert compared images to a table of a result and back, so that another threshold needs no new search."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pandas as pd
 from curv_issues.duplicates.base import PER_PAIR, ComparedImages
 
 KEPT_FROM = 0.5
-"""Similarity from which on compared pairs go into the table, unless the threshold is lower."""
+"""Minimum similarity of the pairs in the table, unless the threshold is lower."""
 
 
 def pairs_table(compared: ComparedImages, rows: np.ndarray) -> pd.DataFrame:
-    """The pairs that are alike enough, most alike first, with row numbers for positions.
+    """Return the sufficiently similar pairs, most similar first, with row numbers instead of positions.
 
     Args:
-        compared: within one dataset of n samples.
+        compared: pairs within one dataset of n samples.
         rows: int64 (n,), the row number of each sample.
     """
     kept = compared.taken(compared.similarity >= min(KEPT_FROM, compared.threshold))
@@ -25,7 +25,7 @@ def pairs_table(compared: ComparedImages, rows: np.ndarray) -> pd.DataFrame:
 
 
 def compared_images(table: pd.DataFrame, rows: np.ndarray, threshold: float) -> ComparedImages:
-    """The pairs of such a table, under a threshold."""
+    """Return the pairs of such a table, with a threshold."""
     position = pd.Series(np.arange(len(rows)), index=rows)
     return ComparedImages(
         first=position[table["first"]].to_numpy(),

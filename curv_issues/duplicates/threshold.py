@@ -1,27 +1,27 @@
-"""From which similarity on two images count as the same."""
+"""Choose the minimum similarity of duplicates from the data."""
 
 from __future__ import annotations
 
 import numpy as np
 
 LEAST, GREATEST = 0.9, 0.999
-BULK, TAIL = 0.9, 0.99  # quantiles that the normal law is laid through
-EXPECTED = 3  # pairs of different images above the threshold
-FEWEST = 200  # similarities that are needed to lay it
+BULK, TAIL = 0.9, 0.99  # quantiles that the normal distribution is fitted to
+EXPECTED = 3  # pairs of different images expected above the threshold
+FEWEST = 200  # similarities needed for the fit
 
 
 def choose_threshold(background: np.ndarray, num_pairs: int) -> float:
-    """The similarity that about three of `num_pairs` pairs of different images are expected to reach.
+    """Return the similarity that about three of `num_pairs` pairs of different images are expected to reach.
 
-    The background is taken to be normal in Fisher's z = artanh(similarity) beyond its 90th percentile, as its 99th tells; a few
-    true duplicates in it do not matter. How the quantiles and the least value were chosen stands in benchmarks/README.md.
+    A normal distribution of Fisher's z = artanh(similarity) is fitted to the 90th and 99th percentiles of the background; a
+    few true duplicates in it do not matter. benchmarks/README.md explains the choice of quantiles and of the minimum.
 
     Args:
-        background: similarities of pairs that are alike but taken for different, in [-1, 1].
-        num_pairs: number of pairs that are compared.
+        background: similarities of similar pairs that count as different images, in [-1, 1].
+        num_pairs: number of compared pairs.
 
     Returns:
-        In [0.9, 0.999]; higher where different images are more alike than photos are, as drawn digits.
+        A threshold in [0.9, 0.999]; higher where different images are more similar than photos are, such as drawn digits.
     """
     if len(background) < FEWEST:
         return LEAST

@@ -1,1 +1,1 @@
-"""From scores to judgements; nothing here trains."""
+"""Turn scores into findings, without training."""

@@ -13,15 +13,15 @@ from curv_issues.options import AUTO, ParsedCutOff
 
 @dataclass(frozen=True)
 class CutOff:
-    """A decision and how it came about.
+    """Which samples were flagged, and by what rule.
 
     Attributes:
         rule: "auto", "suspicion" or "fraction".
-        threshold: samples of at least this suspicion are flagged; above 1 if none is.
+        threshold: samples with at least this suspicion are flagged; above 1 if none is flagged.
         num_flagged: number of flagged samples.
-        epochs: with "auto", number of epochs whose margins were counted, else None.
-        margin_threshold: with "auto", the mean margin below which a label counts as wrong, else None.
-        note: with "auto", why the flags may be too many or too few, or None; see reliability_note.
+        epochs: with "auto", number of epochs whose margins were averaged, else None.
+        margin_threshold: with "auto", the mean margin below which a label looks wrong, else None.
+        note: with "auto", why too many or too few samples may be flagged, or None; see `reliability_note`.
     """
 
     rule: str
@@ -36,7 +36,7 @@ MOST_LOOKED_WRONG = 0.5
 
 
 def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
-    """Return whether a run had at most half the usual epochs: labels that are not learned yet look wrong then."""
+    """Return whether a run had at most half the usual epochs, so that labels not learned yet look wrong."""
     return epochs_done <= LEAST_TRAINING * standard_epochs
 
 
@@ -45,9 +45,9 @@ def flag(
 ) -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
-    "auto" flags as many of the most suspect samples as looked wrong in training. That yardstick stays where it is when the
-    labels get better or worse, so the flags follow the number of errors. Nothing is flagged if more than half
-    looked wrong, or after too short a training.
+    "auto" flags as many of the most suspect samples as looked wrong in training. Label quality does not move that
+    threshold, so the number of flags follows the number of errors. Nothing is flagged if more than half of the labels
+    looked wrong, or if the run is undertrained.
 
     Args:
         suspicion: (n,) in [0, 1].
@@ -77,47 +77,47 @@ def flag(
 
 
 LEAST_TRAINING = 0.5  # of the standard epochs
-MUCH_MEMORISED = 0.4  # with this and the next one the datasets stood out whose flags were the least exact in the benchmarks
+MUCH_MEMORISED = 0.4  # with LEAST_CLEAR, singles out the benchmark datasets whose flags were the least precise
 LEAST_CLEAR = 0.95
 
 
 def reliability_note(
     looked_wrong: NullComparison, *, memorised_fraction: float | None, epochs_done: int, standard_epochs: float
 ) -> str | None:
-    """Why the automatic decision may flag too many or too few, in one or two sentences for the reader; None if nothing tells so.
+    """Return why the automatic cut-off may flag too many or too few samples and what to do; None if there is no sign of it.
 
     Args:
         looked_wrong: the labels that looked wrong in training.
-        memorised_fraction: of these, the share that the probe predicts in the end, if it is known.
-        epochs_done: epochs that were trained.
-        standard_epochs: epochs that this size of dataset is given by default.
+        memorised_fraction: fraction of these labels that the trained probe predicts, if known.
+        epochs_done: number of epochs trained.
+        standard_epochs: default number of epochs for this dataset size.
     """
     if looked_wrong.mask.mean() > MOST_LOOKED_WRONG:
         return (
-            "More than half of the labels look wrong to the probe, so it has not learned these classes and nothing is "
-            "flagged automatically; train longer (--epochs), or set --cut-off."
+            "More than half of the labels look wrong to the probe: it has not learned these classes, so nothing is "
+            "flagged automatically. Train longer (--epochs), or set --cut-off."
         )
     if is_undertrained(epochs_done, standard_epochs):
         return (
-            f"Trained for {epochs_done} of the {standard_epochs:.0f} epochs usual at this size: labels that are not learned yet "
-            "look wrong too, so nothing is flagged automatically. Look at the ranking, train longer (--epochs), or set --cut-off."
+            f"The probe is under-trained ({epochs_done} of the usual {standard_epochs:.0f} epochs): labels not learned yet look "
+            "wrong too, so nothing is flagged automatically. Inspect the ranking, train longer (--epochs), or set --cut-off."
         )
     if not looked_wrong.mask.any() and looked_wrong.epochs > epochs_done / 2:
         return (
-            f"No label looks wrong to the probe, but it needed {looked_wrong.epochs} of the {counted(epochs_done, 'epoch')} to "
-            "learn these classes and may have memorised wrong labels meanwhile; look at the top of the ranking, or set --cut-off."
+            f"No label looks wrong to the probe, but it needed {looked_wrong.epochs} of {counted(epochs_done, 'epoch')} to "
+            "learn these classes and may have memorised wrong labels meanwhile. Inspect the top of the ranking, or set --cut-off."
         )
     if memorised_fraction is not None and memorised_fraction >= MUCH_MEMORISED and looked_wrong.fraction_above < LEAST_CLEAR:
         return (
-            f"The probe memorises labels here: in the end it predicts {memorised_fraction:.0%} of those that looked wrong in the "
+            f"The probe memorises labels: after training it predicts {memorised_fraction:.0%} of those that looked wrong in the "
             f"first {counted(looked_wrong.epochs, 'epoch')}, when it had not learned these classes well. Many flagged labels may "
-            "be right, and wrong ones may be missing; look at the ranking, or set --cut-off."
+            "be correct, and wrong ones may be missed. Inspect the ranking, or set --cut-off."
         )
     return None
 
 
 def _threshold_for(suspicion: np.ndarray, count: int) -> float:
-    """The suspicion that `count` samples reach, or a little more than 1 if none shall."""
+    """Return the suspicion that `count` samples reach; slightly above 1 if `count` is 0."""
     if count == 0:
         return 1.0 + 1e-9
     return float(np.sort(suspicion)[-count])

@@ -1,4 +1,4 @@
-"""The same image under different labels: compared images and what the probe knows in, a judgement on every group out."""
+"""Find duplicate images with conflicting labels, and which of the labels is most likely correct."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 SCORE = "conflict_similarity"
 SCORE_METADATA = {
     "direction": "high",
-    "description": "largest similarity (correlation of aligned pixels) to a compared image under another label",
+    "description": "largest similarity (correlation of aligned pixels) to a compared image with a different label",
     "cost": "a search among all images",
     "source": "new here",
 }
-NEIGHBOURS = 20  # images outside a group whose labels are asked
-LARGE = 100  # members from which on a group's neighbours are searched for it alone: memory would grow with the square
-_MOST_ROWS = 8  # of one label in one group that are shown
-_UNLIKELY = 1e-3  # a probability or share of 0 counts as this
+NEIGHBOURS = 20  # nearest images outside a group whose labels count as evidence
+LARGE = 100  # groups of at least this size are searched one by one, as memory would grow with the square of the size
+_MOST_ROWS = 8  # rows shown per label and group
+_UNLIKELY = 1e-3  # floor of a probability or fraction, so that its logarithm is finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +40,16 @@ class DuplicateConflicts:
     """The judgement on n samples.
 
     Attributes:
-        groups: int64 (n,), number of the group of images that show the same, counted in the order of first members; -1: in none.
-        in_conflict: bool (n,), whether the members of the sample's group carry different labels.
-        suspect: bool (n,), whether the sample is in conflict and its label is not the one that the evidence speaks for; all members
-            of a group whose labels it cannot tell apart.
-        suggested: int64 (n,), the label that the evidence speaks for, in conflicts; elsewhere the given one.
-        similarity: float64 (n,), in [0, 1]: the largest similarity to a compared image under another label; 0 if there is none.
-        majority: float64 (n,), share of the sample's group that carries its label; NaN for samples that are not in conflict.
+        groups: int64 (n,), number of the sample's group of duplicates, in order of first members; -1: not in a group.
+        in_conflict: bool (n,), whether the labels in the sample's group differ.
+        suspect: bool (n,), whether the sample is in conflict and its label is not the best supported one; True for all members
+            of a group whose best labels tie.
+        suggested: int64 (n,), the best supported label for samples in conflict; the given one for all others.
+        similarity: float64 (n,), in [0, 1]: the largest similarity to a compared image with a different label; 0 if there is none.
+        majority: float64 (n,), fraction of the sample's group with its label; NaN for samples that are not in conflict.
         probability: float64 (n,), geometric mean over the group of the probe's probability of the sample's label; NaN as above, or
             without a probe.
-        neighbours: float64 (n,), share of the sample's label among the nearest images outside its group; NaN as above.
+        neighbours: float64 (n,), fraction of the nearest images outside the group with the sample's label; NaN as above.
     """
 
     groups: np.ndarray
@@ -63,7 +63,7 @@ class DuplicateConflicts:
 
 
 def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:
-    """Find duplicate images with different labels; None if they were not searched for. See `judgement.judge`."""
+    """Find duplicate images with different labels; None if duplicates were not searched for. See `judgement.judge`."""
     if evidence.compared is None:
         return None
     judged = find_duplicate_conflicts(
@@ -95,16 +95,16 @@ def find_duplicate_conflicts(
     pred_probs: np.ndarray | None = None,
     features: np.ndarray | None = None,
 ) -> DuplicateConflicts:
-    """Judge the groups of images that show the same.
+    """Judge the groups of duplicate images.
 
-    Where labels differ, the one with the largest product of three numbers is taken for right: its share of the group, the
-    geometric mean over the group of the probe's probability of it, and its share of the nearest images outside the group.
+    Where labels differ, the one with the largest product of three numbers is taken as correct: its fraction of the group, the
+    geometric mean over the group of its probability under the probe, and its fraction of the nearest images outside the group.
 
     Args:
         compared: pairs of the n images.
         labels: int64 (n,), the given classes.
-        pred_probs: float (n, k), the probe's probabilities; None: without this evidence.
-        features: float (n, d), the probe's embeddings; None: without the evidence of the neighbours.
+        pred_probs: float (n, k), the probe's probabilities; None: do not use them.
+        features: float (n, d), the probe's embeddings; None: do not use the neighbours.
     """
     num_samples = len(labels)
     same = compared.same()
@@ -132,7 +132,7 @@ def _judge(
     around: np.ndarray | None,
     judged: DuplicateConflicts,
 ) -> None:
-    """Write the judgement on one group in conflict, member positions (m,), into the arrays."""
+    """Judge one group in conflict, given its member positions (m,), and write the judgement into `judged`."""
     classes, place, counts = np.unique(labels[group], return_inverse=True, return_counts=True)
     majority = counts / len(group)
     evidence = np.log(majority)
@@ -148,7 +148,7 @@ def _judge(
     best = np.flatnonzero(np.isclose(evidence, evidence.max(), rtol=0, atol=1e-9))
     judged.suspect[group] = (place != best[0]) if len(best) == 1 else True
     judged.suggested[group] = classes[best[0]]
-    if len(best) > 1:  # to those that carry the first of equals, the second is as good
+    if len(best) > 1:  # with a tie, suggest the second best label to members that have the first
         judged.suggested[group[place == best[0]]] = classes[best[1]]
 
 
@@ -166,7 +166,7 @@ def _in_conflict(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _similarity_under_other_labels(compared: ComparedImages, labels: np.ndarray) -> np.ndarray:
     differ = compared.taken(labels[compared.first] != labels[compared.second])
     found = np.zeros(len(labels))
-    # identical images are compared with the first of them only, but are as alike to each other
+    # identical images are compared with the first copy only, but equal each other as well
     found[_in_conflict(group_images(compared.taken(compared.test != NEAR), len(labels)), labels)] = 1.0
     for side in (differ.first, differ.second):
         np.maximum.at(found, side, differ.similarity)
@@ -174,10 +174,10 @@ def _similarity_under_other_labels(compared: ComparedImages, labels: np.ndarray)
 
 
 def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Labels of the images nearest to each member that are outside its group, int64 (m, 20), -1 where there are no more."""
+    """Return the labels of the nearest images outside each member's group, int64 (m, 20), padded with -1."""
     if len(members) == 0:
         return np.empty((0, NEIGHBOURS), dtype=np.int64)
-    import torch  # what only makes findings anew need not wait for it
+    import torch  # imported late, as judging a saved result again does not need it
 
     from curv_issues.duplicates.candidates import whiten
     from curv_issues.duplicates.nearest import nearest
@@ -203,9 +203,9 @@ def _labels_around(members: np.ndarray, groups: np.ndarray, labels: np.ndarray, 
 def group_tables(
     judged: DuplicateConflicts, compared: ComparedImages, scores: pd.DataFrame, class_names: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row a member of a group: of those in conflict (table "conflicts"), and of those under one label (table "duplicates").
+    """Return the tables "conflicts" (groups with different labels) and "duplicates" (groups with one label).
 
-    The most alike groups come first, and in either table groups are numbered in this order.
+    Both have one row per group member. Groups are sorted by similarity, highest first, and numbered in this order.
     """
     similarity, test = best_links(compared.same(), len(scores))
     table = scores[["row", "split", "path", "given"]].assign(
@@ -218,8 +218,8 @@ def group_tables(
         probability=judged.probability,
         neighbours=judged.neighbours,
     )
-    in_conflict, alike = judged.in_conflict, (judged.groups >= 0) & ~judged.in_conflict
-    return _numbered(table[in_conflict])[TABLES["conflicts"].names], _numbered(table[alike])[TABLES["duplicates"].names]
+    in_conflict, same_label = judged.in_conflict, (judged.groups >= 0) & ~judged.in_conflict
+    return _numbered(table[in_conflict])[TABLES["conflicts"].names], _numbered(table[same_label])[TABLES["duplicates"].names]
 
 
 def _numbered(table: pd.DataFrame) -> pd.DataFrame:
@@ -229,10 +229,10 @@ def _numbered(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def section(result: AuditResult, limit: int, longest_path: int | None) -> Section:
-    """Return the first groups in conflict, one per row, with the labels of each side by side.
+    """Return the first groups in conflict, one per row, with their labels side by side.
 
-    `similarity` and `test` are those of the group's best link. `right` has the labels that the evidence speaks for with their
-    rows, and paths if there are any; `suspect` has the others.
+    `similarity` and `test` are those of the group's best link. `right` has the best supported labels with their rows and, if
+    there are any, paths; `suspect` has the other labels.
     """
     lines = []
     for _, members in itertools.islice(result.conflicts.groupby("group"), limit):

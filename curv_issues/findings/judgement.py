@@ -1,4 +1,4 @@
-"""The one judgement: what a run knows of its samples in, findings of all kinds out. Never trains."""
+"""Judge the samples of a run: evidence in, findings of all kinds out."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from curv_issues.results.tables import FINDINGS
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Evidence:
-    """What is known of n samples, k classes. A kind is judged only if the evidence for it is there.
+    """What is known about n samples of k classes. A kind is judged only if its evidence is present.
 
     Attributes:
         samples: one row per sample: `row`, `split`, `path`, `given`.
         image_sha256: object (n,), hash of each image's decoded pixels.
         class_names: the k names.
         labels: int64 (n,), the given classes.
-        suggested: int64 (n,), the class other than the given one that the probe finds best.
+        suggested: int64 (n,), the most probable class other than the given one.
         scores: raw scores by name, float64 (n,) each.
         directions: "high" or "low" by score: the end at which a sample is suspect.
         margins: float (n, e), margin of the given label in the training pass by epoch; None: there was no training.
-        reference_margin: how labels drawn at random fare, by epoch; see `ReferenceMargin`.
-        standard_epochs: number of epochs that this size of dataset is given by default.
+        reference_margin: null distribution of the margin (random labels) by epoch; see `ReferenceMargin`.
+        standard_epochs: default number of epochs for this dataset size.
         pred_probs: float (n, k), probabilities of the classes.
         features: float (n, d), embeddings.
-        compared: pairs of the samples' images; None: not searched for duplicates.
-        other_split: pairs of images of the samples and of another split; None: there is no other split.
+        compared: pairs of the samples' images; None: duplicates were not searched for.
+        other_split: pairs of one sample and one image of another split; None: there is no other split.
     """
 
     samples: pd.DataFrame
@@ -56,13 +56,13 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class OtherSplit:
-    """Pairs of images of the n samples and of the m samples of another split.
+    """Pairs of images, one from the n samples and one from the m samples of another split.
 
     Attributes:
-        compared: `first` are positions in the samples, `second` in the other split.
+        compared: `first` holds positions in the samples, `second` in the other split.
         samples: one row per sample of the other split: `row`, `split`, `path`, `given`.
         image_sha256: object (m,), hash of each image's decoded pixels.
-        description: JSON values that name the other split.
+        description: JSON values that identify the other split.
     """
 
     compared: ComparedImages
@@ -76,13 +76,13 @@ class KindJudgement:
     """The judgement on one kind.
 
     Attributes:
-        positions: int64 (m,), samples with a finding, or None if the kind fills its tables only.
-        suggested: int64 (m,), the class that is suggested for each of them.
+        positions: int64 (m,), samples with a finding, or None if the kind only fills its tables.
+        suggested: int64 (m,), the suggested class of each of them.
         columns: columns of the scores table, (n,) each.
-        metadata: of those columns that are scores: direction, description, cost, source.
-        tables: those of the kind, by name.
+        metadata: direction, description, cost and source of each column that is a score.
+        tables: tables of the kind, by name.
         summary: JSON values for the summary.
-        notes: what a reader should know, one sentence or two each.
+        notes: what the reader should know, one or two sentences each.
     """
 
     positions: np.ndarray | None = None
@@ -96,37 +96,37 @@ class KindJudgement:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """The judgement on all kinds for which there is evidence.
+    """The judgements on all kinds for which there is evidence.
 
     Attributes:
-        kinds: the judgement on each, in the order of `KINDS`.
+        kinds: judgement by kind, in the order of `KINDS`.
     """
 
     kinds: Mapping[str, KindJudgement]
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """Columns of the scores table."""
+        """Return the columns of the scores table."""
         return {name: values for kind in self.kinds.values() for name, values in kind.columns.items()}
 
     @property
     def metadata(self) -> dict[str, dict[str, str]]:
-        """Metadata of those columns that are scores."""
+        """Return the metadata of the columns that are scores."""
         return {name: dict(entries) for kind in self.kinds.values() for name, entries in kind.metadata.items()}
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Tables by name."""
+        """Return the tables by name."""
         return {name: table for kind in self.kinds.values() for name, table in kind.tables.items()}
 
     @property
     def summary(self) -> dict[str, Any]:
-        """JSON values for the summary."""
+        """Return the JSON values for the summary."""
         return {name: value for kind in self.kinds.values() for name, value in kind.summary.items()}
 
     @property
     def notes(self) -> list[str]:
-        """What a reader should know."""
+        """Return what the reader should know."""
         return [note for kind in self.kinds.values() for note in kind.notes]
 
 
@@ -134,8 +134,8 @@ def judge(evidence: Evidence, options: FindingOptions, *, kinds: Iterable[str] |
     """Judge n samples.
 
     Args:
-        evidence: what is known of them.
-        options: what to rank by and where to cut.
+        evidence: what is known about them.
+        options: score to rank by, and cut-off.
         kinds: names of the kinds to judge; None: all.
 
     Raises:

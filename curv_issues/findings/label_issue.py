@@ -1,4 +1,4 @@
-"""Suspected label errors: scores in, a judgement on every sample out. Never trains."""
+"""Rank the samples by suspicion and flag likely label errors, from their scores."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class LabelIssues:
     """The judgement on n samples.
 
     Attributes:
-        ranking: the suspicion of each sample, and what it was made from.
+        ranking: suspicion of each sample, and what it is based on.
         flagged: bool (n,).
-        cut_off: how the decision was made.
-        memorised_fraction: of the labels that looked wrong in training, the share that the probe predicts in the end; None if no
-            label looked wrong.
+        cut_off: how the samples to flag were chosen.
+        memorised_fraction: fraction of the labels that looked wrong in training that the trained probe predicts; None if no
+            label looked wrong, or the final margin was not measured.
     """
 
     ranking: Ranking
@@ -34,7 +34,7 @@ class LabelIssues:
 
 
 def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
-    """Rank the samples and find the labels that look wrong; None without a training. See `judgement.judge`."""
+    """Rank the samples and flag labels that look wrong; None without training. See `judgement.judge`."""
     if evidence.margins is None or evidence.suggested is None:
         return None
     judged = find_label_issues(
@@ -70,12 +70,12 @@ def find_label_issues(
         scores: raw scores by name, each (n,).
         directions: "high" or "low" by score name.
         margins: (n, e), margin of the given label in the training pass by epoch.
-        reference: how labels drawn at random fare, by epoch; see `ReferenceMargin.yardstick`.
-        options: what to rank by and where to cut.
-        standard_epochs: number of epochs that this size of dataset is given by default.
+        reference: null distribution of the margin (random labels) by epoch; see `ReferenceMargin.yardstick`.
+        options: score to rank by, and cut-off.
+        standard_epochs: default number of epochs for this dataset size.
 
     Raises:
-        UsageError: the score asked for was not measured.
+        UsageError: the requested score was not measured.
     """
     wrong = compare_with_null(margins, reference)
     if options.score == "default":
@@ -85,7 +85,7 @@ def find_label_issues(
     flagged, cut_off = flag(
         ranking.suspicion, wrong, cut_off=options.parsed_cut_off, undertrained=is_undertrained(margins.shape[1], standard_epochs)
     )
-    memorised = _memorised_share(scores, wrong.mask)
+    memorised = _memorised_fraction(scores, wrong.mask)
     if cut_off.rule == "auto":
         note = reliability_note(
             wrong,
@@ -98,12 +98,12 @@ def find_label_issues(
 
 
 def describe_decision(errors: LabelIssues) -> dict[str, Any]:
-    """What a summary says of how the samples were ranked and flagged."""
+    """Return the summary's entries on how the samples were ranked and flagged."""
     ranking = {"score": errors.ranking.score, "epochs": errors.ranking.epochs, "memorised_fraction": errors.memorised_fraction}
     return {"ranking": ranking, "cut_off": asdict(errors.cut_off)}
 
 
-def _memorised_share(scores: Mapping[str, np.ndarray], looked_wrong: np.ndarray) -> float | None:
+def _memorised_fraction(scores: Mapping[str, np.ndarray], looked_wrong: np.ndarray) -> float | None:
     if not looked_wrong.any() or not is_measured(scores, "final_margin"):
         return None
     return float((scores["final_margin"][looked_wrong] > 0).mean())

@@ -1,4 +1,4 @@
-"""Images of one dataset that also appear in another, such as training images in a test split, with both labels."""
+"""List images of one dataset that also appear in another, such as training images in a test split, with both labels."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:
 
 
 def leakage_table(evidence: Evidence, other: OtherSplit) -> pd.DataFrame:
-    """Return the pairs of duplicates with their labels; see `find_leakage`."""
+    """Return pairs of duplicates with their labels; see `find_leakage`."""
     same = other.compared.same()
-    # one image stood for all that are identical to it: bring them back, of the others one per label
+    # only one of several identical images was compared: restore all copies here, and one copy per label in the other split
     pairs = pd.DataFrame(
         {
             "hash": evidence.image_sha256[same.first],

@@ -1,4 +1,4 @@
-"""Which labels looked wrong in training: their margins are as low as those of labels drawn at random."""
+"""Find labels whose training margins are as low as those of random labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NEAR_BEST = 0.01  # how these and the percentiles were chosen stands in benchmarks/README.md
+NEAR_BEST = 0.01  # benchmarks/README.md explains how these and the percentiles were chosen
 MEMORISING = 0.3
 MEMORISING_EPOCHS = 2
 
@@ -17,11 +17,11 @@ class NullComparison:
     """The labels that looked wrong in training.
 
     Attributes:
-        mask: bool (n,).
-        epochs: number of epochs whose margins were counted.
+        mask: bool (n,), whether the label looked wrong.
+        epochs: number of epochs whose margins were averaged.
         unmemorised_epochs: number of epochs before the probe memorises labels that look wrong; at least `epochs`.
-        margin_threshold: mean margin over these epochs below which a label looks wrong.
-        fraction_above: of the labels that do not look wrong, the share that no random label comes near; see
+        margin_threshold: mean margin over the first `epochs` epochs below which a label looks wrong.
+        fraction_above: fraction of the labels that do not look wrong that lie clearly above the random labels; see
             `fractions_above_null`.
     """
 
@@ -35,13 +35,13 @@ class NullComparison:
 def compare_with_null(margins: np.ndarray, reference: Mapping[str, Sequence[float]]) -> NullComparison:
     """Compare the margins of the given labels with those of random other labels.
 
-    A label looks wrong if its mean margin lies below the 90th percentile of what the samples reach under a random other label.
-    Counted are the epochs up to the first whose share of clear labels comes within .01 of the greatest: by then the labels were
-    learned, hardly any lies between right and wrong, and later epochs could only memorise. See `fractions_above_null`.
+    A label looks wrong if its mean margin is below the 90th percentile of the margins of random other labels. Margins are
+    averaged up to the first epoch whose fraction of clear labels is within 0.01 of the maximum: by then the labels are
+    learned, hardly any is in doubt, and later epochs could only memorise. See `fractions_above_null`.
 
     Args:
         margins: (n, e), margin of the given label in the training pass by epoch.
-        reference: "p90", "p99" and "predicted" by epoch, see `ReferenceMargin.yardstick`.
+        reference: "p90", "p99" and "predicted" by epoch; see `ReferenceMargin.yardstick`.
     """
     fractions_above = fractions_above_null(margins, reference)
     epoch = int(np.argmax(fractions_above >= fractions_above.max() - NEAR_BEST))
@@ -51,12 +51,12 @@ def compare_with_null(margins: np.ndarray, reference: Mapping[str, Sequence[floa
 
 
 def fractions_above_null(margins: np.ndarray, reference: Mapping[str, Sequence[float]]) -> np.ndarray:
-    """Of the labels that do not look wrong, the share that is clear, for each epoch before the probe memorises wrong labels.
+    """Return the fraction of clear labels among those that do not look wrong, for each epoch before memorisation starts.
 
-    A label is clear if it is above the 99th percentile of the reference too (mean margins up to that epoch). The probe memorises
-    from the epoch on in which it predicts many of the labels that look wrong: .3 more than of the random labels, on which
-    nothing was trained, and in the next epoch again; right labels that were learned late do not look wrong any more by then.
-    The first epoch is always there.
+    A label is clear if its mean margin up to that epoch is also above the 99th percentile of the reference. Memorisation
+    starts when the probe predicts many of the labels that look wrong: in two consecutive epochs, a fraction higher by 0.3
+    than for the random labels, which are not trained on. Two epochs, because correct labels that were learned late no longer
+    look wrong in the second. The first epoch is always included.
     """
     running = np.zeros(len(margins))
     fractions_above: list[float] = []

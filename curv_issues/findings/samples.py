@@ -1,4 +1,4 @@
-"""The samples of a dataset as evidence."""
+"""Build the evidence that needs no training from a dataset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from curv_issues.results.arrow import text_column
 
 
 def sample_table(data: LabeledData) -> pd.DataFrame:
-    """A row a sample: `row`, `split`, `path`, `given` (the name of its class)."""
+    """Return one row per sample: `row`, `split`, `path`, `given` (the name of its class)."""
     names = np.array(data.class_names, dtype=object)
     return pd.DataFrame(
         {
@@ -27,14 +27,14 @@ def sample_table(data: LabeledData) -> pd.DataFrame:
 
 
 def evidence_of_data(data: LabeledData, **more: Any) -> Evidence:
-    """Return what is known of a dataset without a training, and `more` of what `Evidence` holds."""
+    """Return the evidence that a dataset gives without training, plus `more` fields of `Evidence`."""
     return Evidence(
         samples=sample_table(data), image_sha256=data.image_sha256, class_names=data.class_names, labels=data.labels, **more
     )
 
 
 def other_split(others: LabeledData, compared: ComparedImages) -> OtherSplit:
-    """Return another split with the pairs of images that were compared with it."""
+    """Return another split and the image pairs that were compared with it."""
     description = {
         "source": others.source.source,
         "split": others.source.split,

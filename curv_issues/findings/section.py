@@ -1,4 +1,4 @@
-"""What a kind of finding shows to people beside the list of findings."""
+"""The section of a text report that a kind of finding fills."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import pandas as pd
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A table of a kind, as text.
+    """A table of one kind, to be shown as text.
 
     Attributes:
-        title: a line above it.
-        rows: what is shown: text that may hold anything, numbers, or missing values; may be empty.
-        text_columns: names of the columns that are text and stand to the left.
+        title: line above the table.
+        rows: the rows shown: unsanitised text, numbers or missing values; may be empty.
         total: number of rows that could be shown.
-        remark: a sentence without its full stop, for people; None: nothing to say.
-        file: where all rows are; the remark names it.
+        remark: sentence without its full stop; None: no remark.
+        file: file with all rows, which the remark names.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Class-conditional label noise: each affected class is taken for one other class."""
+"""Class-conditional label noise: labels of each affected class are flipped to one other class."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ def flip_labels_asymmetric(
     mapping: Mapping[str | int, str | int] | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Class-conditional label noise: a share of each affected class gets the class that it is mapped to.
+    """Flip a fraction of the labels of each affected class to the class that it is mapped to.
 
-    Without a mapping, data with the class names of CIFAR-10 get the one of Patrini et al. 2017 (truck to automobile, bird to
-    airplane, deer to horse, cat and dog to each other; the other five classes stay clean), all other data that of each class
-    to the next and the last to the first.
+    Without a mapping, data with the class names of CIFAR-10 use that of Patrini et al. 2017 (truck to automobile, bird to
+    airplane, deer to horse, cat and dog to each other; the other five classes stay clean). All other data map each class
+    to the next, and the last to the first.
 
     Args:
-        labels: integers in [0, k), shape (n,). Left as they are.
-        rate: share of each *affected* class to flip, in [0, 1]; of one with m samples, round(rate * m) are flipped.
-        class_names: the k names; needed only where `mapping` uses them, or for the mapping of CIFAR-10.
+        labels: integers in [0, k), shape (n,). Not modified.
+        rate: fraction of each *affected* class to flip, in [0, 1]; round(rate * m) labels of a class with m samples.
+        class_names: the k names; needed only if `mapping` uses them, or for the mapping of CIFAR-10.
         num_classes: number of classes k; default: the number of names, else the largest label + 1.
-        mapping: affected class -> the class it is taken for, each by name or by index.
-        seed: of the choice, a whole number of at least 0.
+        mapping: affected class -> its confusable class, each by name or by index.
+        seed: seed of the random choice, an integer >= 0.
 
     Returns:
-        The noisy labels, int64 (n,), and the truth: bool (n,), True where the label was flipped.
+        The noisy labels, int64 (n,), and whether each label was flipped, bool (n,).
 
     Raises:
         UsageError: labels are not integers in [0, k), rate is not in [0, 1], there are fewer than 2 classes, `class_names`
-            and `num_classes` contradict each other, the mapping is empty, names a class there is not or one twice, or maps
-            a class to itself, or the seed is no whole number of at least 0.
+            and `num_classes` contradict each other, the mapping is empty, names an unknown class or one class twice, or maps
+            a class to itself, or the seed is not an integer >= 0.
 
     Example:
         >>> import numpy as np
@@ -62,7 +62,7 @@ def flip_labels_asymmetric(
         (20, {0}, {1})
     """
     if class_names is not None and num_classes not in (None, len(class_names)):
-        raise UsageError(f"num_classes is {num_classes}, but there are {len(class_names)} class_names; leave out one of them.")
+        raise UsageError(f"num_classes is {num_classes}, but there are {len(class_names)} class_names; pass only one of them.")
     labels, num_classes = check_labels(labels, num_classes if class_names is None else len(class_names))
     check_rate(rate)
     if mapping is None and class_names is not None and set(class_names) == set(CIFAR10):
@@ -73,7 +73,7 @@ def flip_labels_asymmetric(
 
     generator = make_generator(seed)
     noisy, is_flipped = labels.copy(), np.zeros(len(labels), dtype=bool)
-    for label, target in sorted(targets.items()):  # not in the order of the mapping, which must not change the choice
+    for label, target in sorted(targets.items()):  # sorted, so that the order of the mapping does not change the choice
         members = np.flatnonzero(labels == label)
         chosen = generator.choice(members, size=round(rate * len(members)), replace=False)
         noisy[chosen] = target
@@ -82,21 +82,21 @@ def flip_labels_asymmetric(
 
 
 def plant(data: LabeledData, rate: float, *, seed: int) -> Planted:
-    """The data with `flip_labels_asymmetric` applied to its labels, by the mapping that goes with its class names."""
+    """Return the data with `flip_labels_asymmetric` applied to its labels, using the mapping for its class names."""
     labels, is_flipped = flip_labels_asymmetric(data.labels, rate, class_names=data.class_names, seed=seed)
     return Planted(replace(data, labels=labels), is_flipped)
 
 
 def _as_indices(mapping: Mapping[str | int, str | int], class_names: Sequence[str] | None, num_classes: int) -> dict[int, int]:
     if not isinstance(mapping, Mapping) or not mapping:
-        raise UsageError(f"mapping must lead from at least one class to another, got {mapping!r}.")
+        raise UsageError(f"mapping must map at least one class to another, got {mapping!r}.")
     targets: dict[int, int] = {}
     for source, target in mapping.items():
         label, other = _as_index(source, class_names, num_classes), _as_index(target, class_names, num_classes)
         if label == other:
-            raise UsageError(f"mapping leads from class {source!r} to itself; expected another class.")
+            raise UsageError(f"mapping maps class {source!r} to itself; expected another class.")
         if label in targets:
-            raise UsageError(f"mapping holds class {source!r} twice, by name and by index.")
+            raise UsageError(f"mapping has class {source!r} twice, by name and by index; remove one of them.")
         targets[label] = other
     return targets
 
@@ -104,10 +104,10 @@ def _as_indices(mapping: Mapping[str | int, str | int], class_names: Sequence[st
 def _as_index(class_: str | int, class_names: Sequence[str] | None, num_classes: int) -> int:
     if isinstance(class_, str):
         if class_names is None:
-            raise UsageError(f"mapping names the class {class_!r}, but there are no class_names; give them, or use indices.")
+            raise UsageError(f"mapping names the class {class_!r}, but there are no class_names; pass them, or use indices.")
         if class_ not in class_names:
-            raise UsageError(f"mapping names the class {class_!r}, which is none of: {', '.join(class_names)}.")
+            raise UsageError(f"mapping names the unknown class {class_!r}; expected one of: {', '.join(class_names)}.")
         return list(class_names).index(class_)
     if isinstance(class_, bool) or not isinstance(class_, numbers.Integral) or not 0 <= class_ < num_classes:
-        raise UsageError(f"mapping holds {class_!r}; expected a class name or an index from 0 to {num_classes - 1}.")
+        raise UsageError(f"mapping contains {class_!r}; expected a class name or an index from 0 to {num_classes - 1}.")
     return int(class_)

@@ -1,4 +1,4 @@
-"""What a noise kind gives back: the data to audit and what a detector should find in it."""
+"""The result of planting errors: the data to audit, and what a detector should find in it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Planted:
     """Data with known errors.
 
     Attributes:
-        data: n samples, errors planted.
-        truth: bool, (n,): True for what a detector should find.
-        pairs: int64, (p, 2), of duplicates: the sample whose image was replaced, and the sample it was replaced by;
+        data: n samples with planted errors.
+        truth: bool (n,), True for samples that a detector should find.
+        pairs: int64 (p, 2), for duplicates: the sample whose image was replaced, and the sample whose image it got;
             None for other kinds.
     """
 

@@ -15,12 +15,12 @@ PALER = 0.8  # contrast of every second copy
 
 
 class Demo(NamedTuple):
-    """Digits and the truth about them.
+    """Digits with planted errors.
 
     Attributes:
-        data: n images at 16x16, of 10 classes.
-        is_flipped: bool (n,), True where the label was flipped.
-        is_copy: bool (n,), True for copies of other images under another label.
+        data: n images of 16x16 pixels, of 10 classes.
+        is_flipped: bool (n,), whether the label was flipped.
+        is_copy: bool (n,), whether the image is a copy of another one, with a different label.
     """
 
     data: LabeledData
@@ -29,12 +29,12 @@ class Demo(NamedTuple):
 
 
 def digits_with_errors(*, rate: float = 0.05, copies: int = 0, seed: int = 0) -> Demo:
-    """1,797 grey 8x8 digits, a share of each class under a wrong label, and copies of some under another label.
+    """Return 1,797 grey 8x8 digits with wrong labels, followed by copies of some digits with a different label.
 
     Args:
-        rate: share of flipped labels.
-        copies: number of copies at the end, of images whose label was not flipped; every second one paler.
-        seed: of both.
+        rate: fraction of each class whose label is flipped.
+        copies: number of copies of images whose label was not flipped; every second copy is paler.
+        seed: seed of flips and copies.
     """
     from sklearn.datasets import load_digits
 

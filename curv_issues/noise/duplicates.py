@@ -1,4 +1,4 @@
-"""Conflicting duplicates: the same image twice under different labels."""
+"""Plant conflicting duplicates: copies of an image with different labels."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from curv_issues.noise.checks import make_generator
 
 
 def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0) -> Planted:
-    """Replace images by copies of others, under another label (the protocol of Ravikumar et al. 2025, ICML).
+    """Replace images by copies of others, with a different label (the protocol of Ravikumar et al. 2025, ICML).
 
-    Of random disjoint pairs (a, b), the image of a becomes a copy of b's, with its hashes and its size, and a gets a
-    random label other than b's, each alike likely (a's old one included). b stays as it is. Both are to be found.
+    In each of p random disjoint pairs (a, b), a gets the image of b, with its hashes and size, and a label drawn uniformly
+    from all except b's (a's old label included). b is unchanged. A detector should find both.
 
     Args:
-        data: n samples. Left as they are; the images are copied once, into memory.
+        data: n samples. Not modified; the images are copied once, into memory.
         pairs: number of pairs p, from 1 to n / 2.
-        seed: of pairs and labels, a whole number of at least 0.
+        seed: seed of pairs and labels, an integer >= 0.
 
     Returns:
         The data, in which a keeps its row, split and path; the truth, True for the 2 p samples; and the pairs (a, b).
 
     Raises:
-        UsageError: `pairs` is no whole number from 1 to n / 2, there are fewer than 2 classes, or the seed is no whole
-            number of at least 0.
+        UsageError: `pairs` is not an integer from 1 to n / 2, there are fewer than 2 classes, or the seed is not an
+            integer >= 0.
 
     Example:
         >>> import numpy as np
@@ -43,7 +43,7 @@ def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0
     check_type(data)
     if isinstance(pairs, bool) or not isinstance(pairs, numbers.Integral) or not 1 <= pairs <= len(data) // 2:
         raise UsageError(
-            f"pairs must be a whole number from 1 to {len(data) // 2}, half of the {len(data)} samples, since pairs share none; "
+            f"pairs must be an integer from 1 to {len(data) // 2} (half of the {len(data)} samples, as pairs are disjoint), "
             f"got {pairs!r}."
         )
     if data.num_classes < 2:

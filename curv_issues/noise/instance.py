@@ -15,7 +15,7 @@ from curv_issues.noise.checks import check_labels, check_rate, make_generator
 
 FOLDS = 5
 SIDE = 8
-# Where the model is certain, every other class keeps this much, so that any number of samples can be chosen.
+# Added to all probabilities, so that any number of samples can be chosen even if the model is certain.
 _LEAST = 1e-6
 _BLOCK = 4096
 
@@ -23,29 +23,29 @@ _BLOCK = 4096
 def flip_labels_by_instance(
     images: np.ndarray, labels: np.ndarray, rate: float, *, num_classes: int | None = None, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Instance-dependent label noise: images that a small model finds hard get the class it takes them for.
+    """Flip labels of images that a small model finds hard, to the class that it confuses them with.
 
-    The model is linear discriminant analysis with shrunk covariance on 8x8 average-pooled pixels; p(class) of a sample is from a
-    model that was fitted without it (5 folds). Of all n samples, exactly round(rate * n) are chosen without replacement,
-    each draw in proportion to 1 - p(label); the new label is drawn from p over the other classes. So the classes are hit
-    unequally. A class with fewer than 5 members is not modelled: no label is flipped towards it, and its own samples are
-    chosen like an average one. 50,000 images of 32x32x3 take well under a minute.
+    The model is linear discriminant analysis with shrunk covariance on 8x8 average-pooled pixels; p(class) of a sample comes
+    from a model fitted without it (5 folds). Exactly round(rate * n) of all n samples are drawn without replacement, with
+    weights 1 - p(label), so classes are affected unequally. The new label is drawn from p over the other classes. A class
+    with fewer than 5 members is not modelled: no label is flipped to it, and its own samples get the average weight.
+    50,000 images of 32x32x3 take well under a minute.
 
     The idea follows Chen et al. 2021 (AAAI), who take the probabilities from a deep network.
 
     Args:
-        images: numbers, (n, h, w, c) or (n, h, w), of any scale; read in blocks, so a memory map is fine.
-        labels: integers in [0, num_classes), shape (n,). Left as they are.
-        rate: share of all samples to flip, in [0, 1].
+        images: numbers, (n, h, w, c) or (n, h, w), of any scale; read in blocks, so they may be memory-mapped.
+        labels: integers in [0, num_classes), shape (n,). Not modified.
+        rate: fraction of all samples to flip, in [0, 1].
         num_classes: number of classes k; default: the largest label + 1.
-        seed: of folds and choice, a whole number of at least 0.
+        seed: seed of folds and choice, an integer >= 0.
 
     Returns:
-        The noisy labels, int64 (n,), and the truth: bool (n,), True where the label was flipped.
+        The noisy labels, int64 (n,), and whether each label was flipped, bool (n,).
 
     Raises:
-        UsageError: the images have another shape or number, labels are not integers in [0, num_classes), rate is not in
-            [0, 1], fewer than 2 classes have 5 members or more, or the seed is no whole number of at least 0.
+        UsageError: the images have a wrong shape or number, labels are not integers in [0, num_classes), rate is not in
+            [0, 1], fewer than 2 classes have 5 members or more, or the seed is not an integer >= 0.
 
     Example:
         >>> import numpy as np
@@ -65,7 +65,7 @@ def flip_labels_by_instance(
         return noisy, is_flipped
 
     others = _confusion(pool_pixels(images), labels, num_classes, generator)
-    # The largest of log(weight) + Gumbel noise are a draw without replacement in proportion to the weights.
+    # Taking the largest of log(weight) + Gumbel noise draws without replacement in proportion to the weights.
     keys = np.log(_hardness(others, labels)) + generator.gumbel(size=len(labels))
     chosen = np.sort(np.argsort(-keys, kind="stable")[:size])
     cumulative = np.cumsum(others[chosen], axis=1)
@@ -76,15 +76,15 @@ def flip_labels_by_instance(
 
 
 def plant(data: LabeledData, rate: float, *, seed: int) -> Planted:
-    """The data with `flip_labels_by_instance` applied to its labels."""
+    """Return the data with `flip_labels_by_instance` applied to its labels."""
     labels, is_flipped = flip_labels_by_instance(data.images, data.labels, rate, num_classes=data.num_classes, seed=seed)
     return Planted(replace(data, labels=labels), is_flipped)
 
 
 def pool_pixels(images: np.ndarray) -> np.ndarray:
-    """Means over an 8x8 grid of cells, as equal as the size allows: (n, h, w, c) -> float32 (n, 8 * 8 * c).
+    """Return the means over an 8x8 grid of cells of nearly equal size: (n, h, w, c) -> float32 (n, 8 * 8 * c).
 
-    A side below 8 stays as it is.
+    A side below 8 pixels is not pooled.
     """
     n, height, width, channels = images.shape
     rows, columns = (np.arange(min(SIDE, side)) * side // min(SIDE, side) for side in (height, width))
@@ -98,13 +98,13 @@ def pool_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def _confusion(features: np.ndarray, labels: np.ndarray, num_classes: int, generator: np.random.Generator) -> np.ndarray:
-    """Out-of-fold probabilities of the classes other than the sample's own, whose entry is 0: float64 (n, k)."""
+    """Return out-of-fold class probabilities, with 0 for the sample's own class: float64 (n, k)."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     modelled = np.flatnonzero(np.bincount(labels, minlength=num_classes) >= FOLDS)
     if len(modelled) < 2:
         raise UsageError(
-            f"Instance-dependent noise needs at least two classes with {FOLDS} samples or more to model; there are {len(modelled)}."
+            f"Instance-dependent noise needs at least two classes with {FOLDS} or more samples; found {len(modelled)}."
         )
     is_modelled = np.isin(labels, modelled)
     fold_of = stratified_folds(labels, FOLDS, generator=generator)
@@ -119,7 +119,7 @@ def _confusion(features: np.ndarray, labels: np.ndarray, num_classes: int, gener
 
 
 def _hardness(others: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """1 - p(label), (n,); for samples of classes that are not modelled the mean of the rest."""
+    """Return 1 - p(label), (n,); for classes that are not modelled, the mean of all others."""
     hardness = others.sum(axis=1)
     modelled = np.bincount(labels, minlength=others.shape[1])[labels] >= FOLDS
     hardness[~modelled] = hardness[modelled].mean()
@@ -133,5 +133,5 @@ def _check_images(images: np.ndarray, n: int) -> np.ndarray:
     if len(images) != n:
         raise UsageError(f"Expected one label per image, got {counted(len(images), 'image')} and {counted(n, 'label')}.")
     if 0 in images.shape[1:]:
-        raise UsageError(f"images must have at least one pixel each, got shape {images.shape}.")
+        raise UsageError(f"images must have at least one pixel, got shape {images.shape}.")
     return images if images.ndim == 4 else images[..., np.newaxis]

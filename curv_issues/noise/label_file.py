@@ -1,4 +1,4 @@
-"""Labels of another origin, such as human re-annotations: the dataset's own labels are the truth about them."""
+"""Take labels from a file, such as human annotations; the dataset's own labels are the truth."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ ROW = "row"
 
 
 def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: str) -> Planted:
-    r"""Take a column of a file as the given labels, and the dataset's own labels as the truth.
+    r"""Return data with the labels in a column of a file; the dataset's own labels are the truth.
 
-    A column that names files (`file_name`, `path`, ...) says which row belongs to which image, if `data` has paths; else a column
-    `row` does, with the dataset's row numbers. A file with neither must have one row for each row of the dataset, in its order
-    (also where `data` is a part of it). Rows of other images are ignored.
+    Rows are matched with images by a column of file names (`file_name`, `path`, ...) if `data` has paths, else by a column
+    `row` with the dataset's row numbers. A file with neither must have one row per row of the dataset, in the same order
+    (also if `data` is a part of the dataset). Rows of other images are ignored.
 
-    Labels are class names or codes, that is, indices into `data.class_names`; names go first where the class names are numbers
-    themselves, and what fits both ways is refused. Codes of a ClassLabel column in a parquet file are read as its own names.
+    Labels are class names or codes (indices into `data.class_names`). If class names are numbers, names take precedence;
+    labels that fit both ways are refused. Codes of a ClassLabel column in a parquet file are read as the names it gives them.
 
     Args:
-        data: n samples. Left as they are.
+        data: n samples. Not modified.
         path: a table: CSV, TSV, JSON lines or parquet (see `curv_issues.data.label_table.read_table`).
-        column: its column of labels.
+        column: name of the label column.
 
     Returns:
         The data with the labels of the file, and the truth: True where they differ from the dataset's own.
 
     Raises:
-        DatasetError: the file cannot be read, has no such column or another number of rows, names files where `data` has no
-            paths, lacks a sample or gives it two labels, or holds a label that is missing, no class of the data, or ambiguous.
+        DatasetError: the file cannot be read, has no such column or a wrong number of rows, names files although `data` has no
+            paths, has no label or two labels for a sample, or contains a missing, unknown or ambiguous label.
 
     Example:
         >>> import tempfile
@@ -68,7 +68,7 @@ def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: st
 
 
 def plant(data: LabeledData, path_and_column: tuple[str, str], *, seed: int) -> Planted:
-    """`labels_from_file`; nothing is random here."""
+    """Return `labels_from_file`; the seed is not used."""
     return labels_from_file(data, *path_and_column)
 
 
@@ -102,9 +102,9 @@ def _rows_by_number(data: LabeledData, table: LabelTable) -> list[int]:
     position: dict[int, int] = {}
     for at, number in enumerate(plain_labels(table.columns[ROW])):
         if not isinstance(number, int) or isinstance(number, bool):
-            raise DatasetError(f"Column {ROW!r} of {table.name} holds something other than row numbers; expected integers.")
+            raise DatasetError(f"Column {ROW!r} of {table.name} contains {number!r}; expected integer row numbers.")
         if number in position:
-            raise DatasetError(f"Column {ROW!r} of {table.name} holds row {number} more than once.")
+            raise DatasetError(f"Column {ROW!r} of {table.name} contains row {number} more than once; keep one of them.")
         position[number] = at
     _refuse_missing(data, table, np.array([row in position for row in data.rows.tolist()], dtype=bool))
     return [position[row] for row in data.rows.tolist()]
@@ -114,14 +114,14 @@ def _rows_by_position(data: LabeledData, table: LabelTable) -> list[int]:
     expected = max(data.source.num_rows, int(data.rows.max(initial=-1)) + 1)
     if len(table) != expected:
         raise DatasetError(
-            f"{table.name} has {counted(len(table), 'row')}, but {data.source.source} has {expected}; expected one for each in "
-            f"the same order, or a column {ROW!r} with row numbers, or one with file names."
+            f"{table.name} has {counted(len(table), 'row')}, but {data.source.source} has {expected}; expected the same rows in "
+            f"the same order, or a column {ROW!r} with row numbers, or a column of file names."
         )
     return data.rows.tolist()
 
 
 def _refuse_missing(data: LabeledData, table: LabelTable, found: np.ndarray) -> None:
-    """Raise DatasetError unless all samples are found: bool, (n,)."""
+    """Raise DatasetError unless all samples are found, bool (n,)."""
     if not found.all():
         first = int(np.flatnonzero(~found)[0])
         where = f"row {data.rows[first]}" + ("" if data.paths[first] is None else f" ({data.paths[first]})")
@@ -131,12 +131,12 @@ def _refuse_missing(data: LabeledData, table: LabelTable, found: np.ndarray) -> 
 def _as_text(value: Any) -> str | None:
     if is_missing(value):
         return None
-    # A column of integers with gaps comes as floats from pandas.
+    # Pandas reads a column of integers with missing values as floats.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _as_codes(texts: Sequence[str | None], data: LabeledData, origin: str) -> np.ndarray:
-    """Indices into the class names, int64 (n,), of labels that are all class names or all codes."""
+    """Return indices into the class names, int64 (n,), from labels that are all class names or all codes."""
     if None in texts:
         first = data.rows[texts.index(None)]
         raise DatasetError(f"{texts.count(None)} of {len(texts)} samples have no label in {origin}; the first is row {first}.")
@@ -146,13 +146,13 @@ def _as_codes(texts: Sequence[str | None], data: LabeledData, origin: str) -> np
     if len(named) == len(coded) == len(distinct) and named != coded:
         raise DatasetError(
             f"The labels in {origin} can be read as class names of {data.source.source} or as codes of other classes; "
-            "give its classes names that are no numbers."
+            "use class names that are not numbers."
         )
     code_of = named if len(named) >= len(coded) else coded
     for row, text in zip(data.rows, texts, strict=True):
         if text not in code_of:
             raise DatasetError(
-                f"The label of row {row} in {origin} is {text!r}, which is no class of {data.source.source}; expected "
+                f"The label of row {row} in {origin} is {text!r}, which is not a class of {data.source.source}; expected "
                 f"its class names ({_shorten(data.class_names)}), or codes from 0 to {data.num_classes - 1}."
             )
     return np.array([code_of[text] for text in texts if text is not None], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Long-tailed classes: no wrong label by itself, but rare classes for another kind of noise."""
+"""Make class sizes long-tailed; plants no wrong labels, but can be combined with another kind of noise."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from curv_issues.noise.checks import make_generator
 
 
 def long_tailed(data: LabeledData, ratio: float, *, seed: int = 0) -> LabeledData:
-    """Leave out samples so that class sizes fall geometrically from the first class to the last.
+    """Remove samples so that class sizes fall geometrically from the first class to the last.
 
-    Of class i of k, round(m * ratio ** (-i / (k - 1))) of its m samples stay, and at least one: the first class is kept whole, the
-    last at a `ratio`-th. Where the classes had the same size, `ratio` is that of the largest to the smallest (Cui et al. 2019).
+    Class i of k keeps round(m * ratio ** (-i / (k - 1))) of its m samples, at least one: all of the first class, and 1/ratio
+    of the last. If the classes had equal sizes, `ratio` is the largest size over the smallest (Cui et al. 2019).
 
     Args:
-        data: n samples of k classes. Left as they are.
-        ratio: a number of at least 1.
-        seed: of the choice within the classes, a whole number of at least 0.
+        data: n samples of k classes. Not modified.
+        ratio: a finite number >= 1.
+        seed: seed of the choice within the classes, an integer >= 0.
 
     Returns:
-        The samples that stay, in their order, with all the class names. Nothing is planted: use another kind on top.
+        The remaining samples, in order, with all class names. No errors are planted: combine it with another kind.
 
     Raises:
-        UsageError: the ratio is no finite number of at least 1, there are fewer than 2 classes, or the seed is no whole
-            number of at least 0.
+        UsageError: the ratio is not a finite number >= 1, there are fewer than 2 classes, or the seed is not an integer >= 0.
 
     Example:
         >>> import numpy as np
@@ -39,7 +38,7 @@ def long_tailed(data: LabeledData, ratio: float, *, seed: int = 0) -> LabeledDat
     """
     check_type(data)
     if isinstance(ratio, bool) or not isinstance(ratio, numbers.Real) or not 1 <= ratio < np.inf:
-        raise UsageError(f"ratio must be a number of at least 1, got {ratio!r}.")
+        raise UsageError(f"ratio must be a finite number >= 1, got {ratio!r}.")
     if data.num_classes < 2:
         raise UsageError(f"A long tail needs at least two classes; {data.source.source} has {data.num_classes}.")
     generator = make_generator(seed)
@@ -47,12 +46,12 @@ def long_tailed(data: LabeledData, ratio: float, *, seed: int = 0) -> LabeledDat
     for label in range(data.num_classes):
         members = np.flatnonzero(data.labels == label)
         size = round(len(members) * ratio ** (-label / (data.num_classes - 1)))
-        size = max(size, min(len(members), 1))  # a class that vanishes would make the ratio infinite
+        size = max(size, min(len(members), 1))  # an empty class would make the ratio infinite
         kept.append(generator.choice(members, size=size, replace=False))
     return data.take(np.sort(np.concatenate(kept)))
 
 
 def plant(data: LabeledData, ratio: float, *, seed: int) -> Planted:
-    """The data made long-tailed; nothing of it is to be found."""
+    """Return the long-tailed data, without planted errors."""
     tailed = long_tailed(data, ratio, seed=seed)
     return Planted(tailed, np.zeros(len(tailed), dtype=bool))

@@ -1,4 +1,4 @@
-"""Noise written as text, such as `uniform:0.1` or `longtail:100+uniform:0.1`."""
+"""Parse noise specifications such as `uniform:0.1` or `longtail:100+uniform:0.1`, and apply them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from curv_issues.noise.base import Planted
 
 NOTHING = "none"
-FIRST = "longtail"  # the only kind that goes before another
+FIRST = "longtail"  # the only kind that may precede another
 
 Argument = float | int | tuple[str, str]
 
@@ -38,7 +38,7 @@ class NoisePart:
 
     @property
     def text(self) -> str:
-        """As it is written, numbers in their shortest form."""
+        """Return the part as text, with numbers in their shortest form."""
         return f"{self.kind}:{_write(self.argument)}"
 
 
@@ -47,14 +47,14 @@ class NoiseSpec:
     """What is planted.
 
     Attributes:
-        parts: none, one, or a long tail and another kind on top.
+        parts: none, one, or a long tail followed by another kind.
     """
 
     parts: tuple[NoisePart, ...]
 
     @property
     def text(self) -> str:
-        """The canonical text: of equal specs the same, of others another; `parse_noise` reads it."""
+        """Return the canonical text, which is unique to a specification; `parse_noise` reads it."""
         return "+".join(part.text for part in self.parts) or NOTHING
 
     def __str__(self) -> str:
@@ -65,37 +65,37 @@ def parse_noise(text: str) -> NoiseSpec:
     """Read `KIND:ARGUMENT`, `longtail:RATIO+KIND:ARGUMENT` or `none`.
 
     Raises:
-        UsageError: it is none of these; the message names the text and the forms.
+        UsageError: the text has none of these forms; the message lists them.
 
     Example:
         >>> parse_noise("longtail:100.0+uniform:.10").text
         'longtail:100+uniform:0.1'
     """
     if not isinstance(text, str):
-        raise _refuse(text, "expected a text")
+        raise _refuse(text, "expected a string")
     if text == NOTHING:
         return NoiseSpec(())
     first, plus, rest = text.partition("+")
     if not first.startswith(FIRST + ":") or not plus:  # a plus elsewhere may be part of a path
         return NoiseSpec((_parse_part(text, text),))
     if rest.startswith(FIRST):
-        raise _refuse(text, f"{FIRST} goes before another kind, not before itself")
+        raise _refuse(text, f"{FIRST} must be followed by another kind, not by itself")
     return NoiseSpec((_parse_part(first, text), _parse_part(rest, text)))
 
 
 def apply_noise(data: LabeledData, spec: NoiseSpec, *, seed: int) -> Planted:
-    """Plant what the spec says, each part with the same seed.
+    """Plant the errors of a specification, all parts with the same seed.
 
     Args:
-        data: n samples with their own labels. Left as they are.
+        data: n samples with their own labels. Not modified.
         spec: from `parse_noise`.
-        seed: a whole number of at least 0.
+        seed: an integer >= 0.
 
     Returns:
-        The data with errors (fewer samples behind a long tail), the truth about them, and the pairs of duplicates.
+        The data with errors (fewer samples after a long tail), the truth, and the pairs of duplicates.
 
     Raises:
-        UsageError: the data cannot take this kind of noise (too few classes, more pairs than half of the samples).
+        UsageError: this noise does not fit the data (too few classes, or more pairs than half of the samples).
         DatasetError: a file of labels cannot be used.
     """
     from curv_issues.noise.base import Planted
@@ -107,21 +107,21 @@ def apply_noise(data: LabeledData, spec: NoiseSpec, *, seed: int) -> Planted:
 
 
 def noise_forms() -> str:
-    """All the forms of a noise text, for messages and --help."""
-    behind = ", ".join(f"{kind}:{info.argument}" for kind, info in NOISES.items() if kind != FIRST)
-    alone = f"{FIRST}:{NOISES[FIRST].argument}"
-    return f"{behind}, {alone}, {alone}+ and one of the former, or {NOTHING}"
+    """Return all forms of a noise specification, for messages and --help."""
+    others = ", ".join(f"{kind}:{info.argument}" for kind, info in NOISES.items() if kind != FIRST)
+    first = f"{FIRST}:{NOISES[FIRST].argument}"
+    return f"{others}, {first}, {first}+KIND:ARGUMENT, or {NOTHING}"
 
 
 def _parse_part(part: str, text: str) -> NoisePart:
     kind, colon, argument = part.partition(":")
     if kind not in NOISES:
-        raise _refuse(text, f"there is no kind {kind!r}")
+        raise _refuse(text, f"unknown kind {kind!r}")
     form = NOISES[kind].argument
     if not colon:
-        raise _refuse(text, f"{kind} lacks its {form}")
+        raise _refuse(text, f"{form} is missing after {kind}")
     if "+" in argument and form != "PATH:COLUMN":
-        raise _refuse(text, f"only {FIRST} goes with another kind, and it stands first")
+        raise _refuse(text, f"only {FIRST} can be combined with another kind, and it must come first")
     what, parse = _PARSERS[form]
     parsed = parse(argument)
     if parsed is None:
@@ -130,7 +130,7 @@ def _parse_part(part: str, text: str) -> NoisePart:
 
 
 def _refuse(text: object, reason: str) -> UsageError:
-    return UsageError(f"--noise (noise) {text!r}: {reason}. Its forms are: {noise_forms()}.")
+    return UsageError(f"--noise (noise) {text!r}: {reason}. Expected one of: {noise_forms()}.")
 
 
 def _parse_rate(text: str) -> float | None:
@@ -153,7 +153,7 @@ def _parse_path_and_column(text: str) -> tuple[str, str] | None:
 
 
 def _parse_number(text: str) -> float | None:
-    """A finite number of at least 0, plain or in e-notation; `float` alone would take "nan", "1_0" and spaces too."""
+    """Return a finite number >= 0, plain or in e-notation; `float` alone would accept "nan", "1_0" and spaces too."""
     number = float(text) if re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e-?[0-9]+)?", text) else math.inf
     return number if number < math.inf else None
 
@@ -166,7 +166,7 @@ def _write(argument: Argument) -> str:
 
 _PARSERS: dict[str, tuple[str, Callable[[str], Argument | None]]] = {
     "RATE": ("a number from 0 to 1", _parse_rate),
-    "RATIO": ("a number of at least 1", _parse_ratio),
-    "PAIRS": ("a whole number of at least 1", _parse_pairs),
-    "PATH:COLUMN": ("a file and, behind the last colon, its column", _parse_path_and_column),
+    "RATIO": ("a number >= 1", _parse_ratio),
+    "PAIRS": ("an integer >= 1", _parse_pairs),
+    "PATH:COLUMN": ("a file and, after the last colon, its column", _parse_path_and_column),
 }

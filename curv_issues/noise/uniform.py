@@ -1,4 +1,4 @@
-"""Uniform label noise: any other class, each alike likely."""
+"""Uniform label noise: labels are flipped to any other class, uniformly at random."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from curv_issues.noise.checks import check_labels, check_rate, make_generator
 
 
 def flip_labels(labels: np.ndarray, rate: float, *, num_classes: int | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Uniform label noise: the same share of every class gets another class, each other class alike likely.
+    """Flip the same fraction of the labels of every class to another class, uniformly at random.
 
     Args:
-        labels: integers in [0, num_classes), shape (n,). Left as they are.
-        rate: share of each class to flip, in [0, 1]; of a class with m samples, round(rate * m) are flipped.
+        labels: integers in [0, num_classes), shape (n,). Not modified.
+        rate: fraction of each class to flip, in [0, 1]; round(rate * m) labels of a class with m samples.
         num_classes: number of classes k; default: the largest label + 1.
-        seed: of the choice, a whole number of at least 0.
+        seed: seed of the random choice, an integer >= 0.
 
     Returns:
-        The noisy labels, int64 (n,), and the truth: bool (n,), True where the label was flipped.
+        The noisy labels, int64 (n,), and whether each label was flipped, bool (n,).
 
     Raises:
         UsageError: labels are not integers in [0, num_classes), rate is not in [0, 1], there are fewer than 2 classes, or
-            the seed is no whole number of at least 0.
+            the seed is not an integer >= 0.
 
     Example:
         >>> import numpy as np
@@ -47,6 +47,6 @@ def flip_labels(labels: np.ndarray, rate: float, *, num_classes: int | None = No
 
 
 def plant(data: LabeledData, rate: float, *, seed: int) -> Planted:
-    """The data with `flip_labels` applied to its labels."""
+    """Return the data with `flip_labels` applied to its labels."""
     labels, is_flipped = flip_labels(data.labels, rate, num_classes=data.num_classes, seed=seed)
     return Planted(replace(data, labels=labels), is_flipped)

@@ -79,21 +79,25 @@ def test_nothing_is_flagged_after_half_the_usual_epochs_or_fewer() -> None:
     assert flag(suspicion, wrong(2), cut_off=parse_cut_off("40%"), undertrained=True)[0].sum() == 2  # what is asked for is flagged
 
 
-def told(looked_wrong: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
+def note_for(looked_wrong: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
     return reliability_note(looked_wrong, memorised_fraction=memorised, epochs_done=epochs, standard_epochs=8.4) or ""
 
 
-def test_doubts_of_the_automatic_decision() -> None:
-    assert told(wrong(3)).startswith("More than half of the labels look wrong to the probe")
-    assert told(wrong(2)) == told(wrong(2), memorised=None) == told(wrong(2), epochs=5) == told(wrong(2), memorised=0.39) == ""
-    assert told(wrong(2), epochs=4).startswith(
-        "Trained for 4 of the 8 epochs usual at this size: labels that are not learned yet look wrong"
+def test_reliability_note() -> None:
+    assert note_for(wrong(3)).startswith("More than half of the labels look wrong to the probe")
+    assert (
+        note_for(wrong(2))
+        == note_for(wrong(2), memorised=None)
+        == note_for(wrong(2), epochs=5)
+        == note_for(wrong(2), memorised=0.39)
+        == ""
     )
-    assert told(wrong(2), memorised=0.4).startswith(
-        "The probe memorises labels here: in the end it predicts 40% of those that looked wrong in the first 4 epochs"
+    assert note_for(wrong(2), epochs=4).startswith("The probe is under-trained (4 of the usual 8 epochs)")
+    assert note_for(wrong(2), memorised=0.4).startswith(
+        "The probe memorises labels: after training it predicts 40% of those that looked wrong in the first 4 epochs"
     )
-    assert told(wrong(0), epochs=5).startswith("No label looks wrong to the probe, but it needed 4 of the 5 epochs to learn")
-    assert told(wrong(0), epochs=7).startswith("No label looks wrong to the probe, but it needed 4 of the 7 epochs to learn")
-    assert told(wrong(0), epochs=8) == ""  # half of them is quick enough
-    # classes that were learned well before are judged by the epochs until then: what is memorised later does not matter
-    assert told(wrong(2, clear=0.95), memorised=0.9) == ""
+    assert note_for(wrong(0), epochs=5).startswith("No label looks wrong to the probe, but it needed 4 of 5 epochs to learn")
+    assert note_for(wrong(0), epochs=7).startswith("No label looks wrong to the probe, but it needed 4 of 7 epochs to learn")
+    assert note_for(wrong(0), epochs=8) == ""  # half of the epochs is fast enough
+    # only the epochs until the classes were learned count, so later memorisation does not matter
+    assert note_for(wrong(2, clear=0.95), memorised=0.9) == ""

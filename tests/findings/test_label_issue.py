@@ -31,7 +31,7 @@ def test_rank_and_cut_off_are_those_of_the_options() -> None:
     assert judge("margin", 0.6)[1].tolist() == [False, True, False, True]
     assert judge("margin", 0.6)[2] == 2
     assert judge("margin", "0%")[1].any() == np.False_
-    with pytest.raises(UsageError, match="The score 'residual' was not measured in this run; it has: margin, final_loss"):
+    with pytest.raises(UsageError, match="The score 'residual' was not measured in this run; expected one of: margin, final_loss"):
         judge("residual", 0.5)
 
 

@@ -65,4 +65,4 @@ def test_a_score_that_is_not_there() -> None:
     for name in ("residual", "final_loss", "input_curvature"):
         with pytest.raises(UsageError) as caught:
             rank_by_score(scores, DIRECTIONS, name)
-        assert str(caught.value) == f"The score {name!r} was not measured in this run; it has: margin."
+        assert str(caught.value) == f"The score {name!r} was not measured in this run; expected one of: margin."
