@@ -1,19 +1,19 @@
-r"""Input-loss curvature of single samples: Hutchinson's estimator on finite differences of input gradients.
+r"""Input-loss curvature per sample: Hutchinson's estimator on finite differences of input gradients.
 
 For a sample x with given label y, let H be the Hessian of the cross-entropy L(x, y) with respect to the *input* x. Then
 
     tr(H^2) = E_v ||H v||^2,   v Rademacher (+1 or -1 in every element),   H v ~ (grad L(x + h v) - grad L(x)) / h.
 
-The mean over draws is unbiased for ||H||_F^2 = tr(H^2), because E[v v^T] = I (for the finite difference up to its own error in h).
+The mean over draws is an unbiased estimate of ||H||_F^2 = tr(H^2), because E[v v^T] = I (up to the finite difference's error in h).
 
 Reference: Garg, Ravikumar, Roy, "Memorization Through the Lens of Curvature of Loss Function Around Samples",
 arXiv 2307.05831, equations 3 to 6.
 
-Label-contrast curvature, new in this package, is the curvature under the given label beside that under the strongest other one.
-Let k be the class other than y with the largest logit at x, and C_j the estimate of tr(H^2) with label j, all with the same
-perturbed inputs. The exact Hessian of a piecewise-linear network does not contain the label; the finite difference sees it through
-the residual p - e_j that weighs its kinks. Where the network believes k rather than y, C_y is large and C_k small; C_y - C_k and
-log C_y - log C_k tell the two apart.
+Label-contrast curvature, new in this package, compares the curvature under the given label with that under the strongest other
+label. Let r be the class other than y with the largest logit at x, and C_j the estimate of tr(H^2) with label j, all with the
+same perturbed inputs. The exact Hessian of a piecewise-linear network does not depend on the label; the finite difference does,
+through the residual p - e_j that weights its kinks. If the network favours r over y, C_y is large and C_r is small, so
+C_y - C_r and log C_y - log C_r are high.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 CurvatureForm = Literal["squared", "norm"]
-"""Of the estimate: squared as published, or the norm as in the authors' code."""
+"""Form of the estimate: squared as published, or the norm as in the authors' code."""
 
 
 class InputLossCurvature(NamedTuple):
-    """What one call of `input_loss_curvature` computes, all without gradient history.
+    """Result of `input_loss_curvature`, without gradient history.
 
     Attributes:
         curvature: (b,), >= 0; high = suspect.
@@ -46,15 +46,15 @@ class InputLossCurvature(NamedTuple):
 def rademacher_directions(
     num_matvecs: int, shape: tuple[int, ...], *, generator: torch.Generator, dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """Draw `num_matvecs` directions of +1 and -1, shape (num_matvecs, *shape), on the generator's device."""
+    """Return random directions of +1 and -1, shape (num_matvecs, *shape), on the generator's device."""
     bits = torch.randint(0, 2, (num_matvecs, *shape), generator=generator, device=generator.device)
     return bits.to(dtype) * 2 - 1
 
 
 def input_gradient(model: nn.Module, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradient of each sample's cross-entropy with respect to its own input.
+    """Return the gradient of each sample's cross-entropy with respect to its own input.
 
-    The loss is *summed* over the batch, so that a sample's gradient does not depend on the size of its batch.
+    The loss is *summed* over the batch, so that a sample's gradient does not depend on the batch size.
 
     Args:
         model: maps (b, c, h, w) inputs in [0, 1] to (b, k) logits; each row must depend on its own input only.
@@ -71,9 +71,9 @@ def input_gradient(model: nn.Module, inputs: Tensor, labels: Tensor) -> tuple[Te
 def input_gradients(
     model: nn.Module, inputs: Tensor, labels_for: Callable[[Tensor], Sequence[Tensor]]
 ) -> tuple[list[Tensor], Tensor]:
-    """As `input_gradient`, for several labels of each sample, which may depend on the logits.
+    """Return what `input_gradient` returns, with one gradient per label vector (b,) that `labels_for(logits)` returns.
 
-    Costs one forward pass, and one backward pass for each of the vectors of labels (b,) that `labels_for(logits)` gives.
+    Costs one forward pass, and one backward pass per label vector.
     """
     inputs = inputs.detach().requires_grad_(True)
     gradients: list[Tensor] = []
@@ -97,31 +97,31 @@ def input_loss_curvature(
     generator: torch.Generator | None = None,
     directions: Tensor | None = None,
 ) -> InputLossCurvature:
-    r"""Estimate the trace of the squared input Hessian of every sample in a batch.
+    r"""Estimate the trace of the squared input Hessian for each sample in a batch.
 
         squared:  mean_v || (grad L(x + h v) - grad L(x)) / h ||^2      (equation 3; the default)
         norm:     mean_v || grad L(x + h v) - grad L(x) ||              (the authors' published code)
 
-    The same directions serve every sample, so a sample's score depends on no batch mate, no order and no batch size;
-    each sample's estimate is unbiased all the same. Costs 1 + `num_matvecs` input gradients.
+    All samples share the directions, so a sample's score does not depend on the rest of the batch, its order or its size;
+    each estimate is still unbiased. Costs 1 + `num_matvecs` input gradients.
 
     Args:
-        model: maps inputs in [0, 1] to (b, k) logits and normalises inside itself; must be in evaluation mode,
+        model: maps inputs in [0, 1] to (b, k) logits, including any normalisation; must be in evaluation mode,
             because batch statistics would mix the samples.
-        inputs: (b, c, h, w) clean images in [0, 1], floating point.
+        inputs: (b, c, h, w) un-augmented images in [0, 1], floating point.
         labels: (b,), int64: the given labels.
         num_matvecs: number of directions n (the paper: 10).
-        step: h, in units of [0, 1] pixels (the paper: 1e-3). It must survive the compute type: in bfloat16 use >= 1e-2.
+        step: h, in units of [0, 1] pixels (the paper: 1e-3). Use >= 1e-2 in bfloat16, which cannot resolve smaller steps.
         form: "squared" as published, or "norm" as in the authors' code.
-        generator: source of the directions; needed unless `directions` is given.
-        directions: (num_matvecs, c, h, w), used instead of drawing; overrides `num_matvecs`.
+        generator: source of the directions; required unless `directions` is given.
+        directions: (num_matvecs, c, h, w), used instead of random ones; overrides `num_matvecs`.
 
     Returns:
         `InputLossCurvature` (curvature, gradient, logits). Curvature is >= 0; high = suspect.
 
     Raises:
         ValueError: the model or a part of it is in training mode, `step` or `num_matvecs` is not positive, `form` is
-            unknown, neither `generator` nor `directions` is given, or the directions have another shape.
+            unknown, neither `generator` nor `directions` is given, or the directions have a wrong shape.
 
     Example:
         >>> import torch
@@ -142,7 +142,7 @@ def input_loss_curvature(
 
 
 def size_of_change(change: Tensor, *, step: float, form: CurvatureForm) -> Tensor:
-    """What one direction adds to the estimate, (b,), from the change of the input gradients, (b, c, h, w)."""
+    """Return one direction's term of the estimate, (b,), from the change of the input gradients, (b, c, h, w)."""
     squared_norm = change.flatten(1).square().sum(1)
     return squared_norm / step**2 if form == "squared" else squared_norm.sqrt()
 
@@ -157,10 +157,10 @@ def check_estimate(
     generator: torch.Generator | None,
     directions: Tensor | None,
 ) -> Tensor:
-    """Check what an estimator is given (see `input_loss_curvature`), and draw the directions if none are given.
+    """Check the arguments of an estimator (see `input_loss_curvature`) and return its directions, random if none are given.
 
     Raises:
-        ValueError: as `input_loss_curvature`.
+        ValueError: see `input_loss_curvature`.
     """
     if any(module.training for module in model.modules()):
         raise ValueError("Curvature needs a model in evaluation mode; call model.eval() first.")
@@ -170,22 +170,22 @@ def check_estimate(
         raise ValueError(f"form must be 'squared' or 'norm', got {form!r}.")
     if directions is None:
         if num_matvecs < 1:
-            raise ValueError(f"num_matvecs must be at least 1, got {num_matvecs}.")
+            raise ValueError(f"num_matvecs must be >= 1, got {num_matvecs}.")
         if generator is None:
-            raise ValueError("Pass a generator (or the directions themselves); global random state is never used.")
+            raise ValueError("Pass a generator or directions; global random state is never used.")
         shape = tuple(inputs.shape[1:])
         return rademacher_directions(num_matvecs, shape, generator=generator, dtype=inputs.dtype).to(inputs.device)
     if len(directions) == 0 or directions.shape[1:] != inputs.shape[1:]:
         wanted = ("num_matvecs", *inputs.shape[1:])
-        raise ValueError(f"directions must have the shape ({', '.join(map(str, wanted))}), got {tuple(directions.shape)}.")
+        raise ValueError(f"directions must have shape ({', '.join(map(str, wanted))}), got {tuple(directions.shape)}.")
     return directions
 
 
 class LabelContrastCurvature(NamedTuple):
-    """What one call of `label_contrast_curvature` computes, all without gradient history.
+    """Result of `label_contrast_curvature`, without gradient history.
 
     Attributes:
-        curvature: (b,), >= 0, under the given label: the same as `input_loss_curvature`.
+        curvature: (b,), >= 0, under the given label, as in `input_loss_curvature`.
         rival_curvature: (b,), >= 0, under the strongest other label.
         gradient: (b, c, h, w), the input gradient under the given label at the unperturbed inputs.
         logits: (b, k), at the unperturbed inputs.
@@ -208,22 +208,22 @@ def label_contrast_curvature(
     generator: torch.Generator | None = None,
     directions: Tensor | None = None,
 ) -> LabelContrastCurvature:
-    """Estimate the curvature of every sample under its given label and under the strongest other label.
+    """Estimate the curvature of each sample under its given label and under the strongest other label.
 
     Costs 1 + `num_matvecs` forward passes and twice as many backward passes.
 
     Args:
         model: maps inputs in [0, 1] to (b, k) logits, k >= 2; in evaluation mode.
-        inputs: (b, c, h, w) clean images in [0, 1], floating point.
+        inputs: (b, c, h, w) un-augmented images in [0, 1], floating point.
         labels: (b,), int64: the given labels.
         num_matvecs: number of directions.
         step: h, in units of [0, 1] pixels.
         form: "squared" or "norm", see `input_loss_curvature`.
-        generator: source of the directions; needed unless `directions` is given.
-        directions: (num_matvecs, c, h, w), used instead of drawing; overrides `num_matvecs`.
+        generator: source of the directions; required unless `directions` is given.
+        directions: (num_matvecs, c, h, w), used instead of random ones; overrides `num_matvecs`.
 
     Raises:
-        ValueError: as `input_loss_curvature`.
+        ValueError: see `input_loss_curvature`.
     """
     directions = check_estimate(
         model, inputs, num_matvecs=num_matvecs, step=step, form=form, generator=generator, directions=directions
@@ -240,5 +240,5 @@ def label_contrast_curvature(
 
 
 def strongest_others(logits: Tensor, labels: Tensor) -> Tensor:
-    """The class of the largest logit beside the given class, int64 (b,)."""
+    """Return the class with the largest logit other than the given class, int64 (b,)."""
     return logits.scatter(1, labels[:, None], float("-inf")).argmax(1)

@@ -1,4 +1,4 @@
-"""Where a run computes and in which type; one path for CPU, CUDA and MPS."""
+"""Choose the device, compute type and threads of a run, for CPU, CUDA and MPS."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import torch
 
 from curv_issues.errors import UsageError
 
-BFLOAT16_LEAST_STEP = 1e-2  # near 1.0 bfloat16 resolves 0.008: a smaller finite-difference step drowns in it
+BFLOAT16_LEAST_STEP = 1e-2  # bfloat16 resolves 0.008 near 1.0, so smaller finite-difference steps are lost
 
-SMALL_BATCH_PIXELS = 64 * 32 * 32  # below it, threads spend more time on waking and waiting than on work
+SMALL_BATCH_PIXELS = 64 * 32 * 32  # below this, synchronising threads costs more than they save
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that an option names; "auto" takes CUDA, else MPS, else the CPU.
+    """Return the device with this name; "auto" is CUDA, else MPS, else the CPU.
 
     Raises:
-        UsageError: there is no such device here.
+        UsageError: the device is not available.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -40,7 +40,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware computes in bfloat16 natively."""
+    """Return whether the hardware supports bfloat16 natively."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
@@ -52,20 +52,20 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def compute_type(device: torch.device, *, step: float | None = None) -> torch.dtype:
-    """bfloat16 where the hardware has it, unless a finite-difference step (h, [0, 1] pixels) would drown in it."""
+    """Return bfloat16 if the hardware supports it and it resolves the finite-difference step (h, [0, 1] pixels), else float32."""
     if has_bfloat16(device) and (step is None or step >= BFLOAT16_LEAST_STEP):
         return torch.bfloat16
     return torch.float32
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[None]:
-    """Context in which convolutions and matrix products run in `dtype`; does nothing for float32."""
+    """Return a context in which convolutions and matrix products run in `dtype`; it does nothing for float32."""
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
 
 
 @contextmanager
 def limit_threads_for_small_batches(batch_size: int, resolution: int) -> Iterator[None]:
-    """Compute small batches with one CPU thread inside: more would only wait for each other. Restored afterwards."""
+    """Use one CPU thread for small batches, where synchronisation costs more than threads save; restore the number afterwards."""
     before = torch.get_num_threads()
     if batch_size * resolution**2 < SMALL_BATCH_PIXELS:
         torch.set_num_threads(1)
@@ -76,10 +76,10 @@ def limit_threads_for_small_batches(batch_size: int, resolution: int) -> Iterato
 
 
 def parallel_map(work: Callable[[Item], Found], items: Iterable[Item], device: torch.device) -> list[Found]:
-    """What `work` makes of each item, in their order; on a CPU in several threads at once, each of which computes by itself.
+    """Return `work(item)` for each item, in order; on a CPU, in as many threads as torch has, each with one torch thread.
 
-    So many small steps keep all cores busy, where torch would divide each among them and wait. As many items are worked on at
-    once as torch has threads: the memory that `work` takes counts that often.
+    This keeps all cores busy with many small steps, where torch would split each step and wait. Memory use is that of
+    `work` times the number of threads.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
@@ -88,4 +88,4 @@ def parallel_map(work: Callable[[Item], Found], items: Iterable[Item], device: t
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             return list(pool.map(work, items))
     finally:
-        torch.set_num_threads(threads)  # else threads begun later would have the workers' number
+        torch.set_num_threads(threads)  # otherwise, threads started later would inherit the workers' number

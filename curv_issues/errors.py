@@ -1,9 +1,9 @@
-"""Everything this package raises for its user, and the exit code each one ends a command with.
+"""Exceptions of this package, and the exit code of a command that each one ends.
 
 CurvIssuesError
-|-- UsageError        2  an option is wrong, or the output folder cannot take a result
+|-- UsageError        2  an option is wrong, or the output folder cannot be used
 |-- DatasetError      3  the dataset is missing, unreadable, or its columns or labels cannot be used
-`-- AuditError        4  the run itself failed: loss became NaN, no disk space, ...
+`-- AuditError        4  the run failed: the loss became NaN, the disk is full, ...
 
 `results.interrupted.AuditInterrupted`, a KeyboardInterrupt, is raised after Ctrl-C and ends a command with 130.
 """
@@ -12,13 +12,13 @@ from __future__ import annotations
 
 
 class CurvIssuesError(Exception):
-    """Base of all errors of this package; its text is one clear line for the user."""
+    """Base class of all errors of this package; its message is one line for the user."""
 
     exit_code = 4
 
 
 class UsageError(CurvIssuesError):
-    """An option has a wrong name, type or value, or the output folder cannot take a result."""
+    """An option has a wrong name, type or value, or the output folder cannot be used."""
 
     exit_code = 2
 
@@ -30,17 +30,17 @@ class DatasetError(CurvIssuesError):
 
 
 class AuditError(CurvIssuesError):
-    """The run failed although its input was in order."""
+    """The run failed although its input was valid."""
 
     exit_code = 4
 
 
 def diverged(what: str, learning_rate: float) -> AuditError:
-    """Return the error of a training whose numbers are not finite any more."""
+    """Return the error of a training run with non-finite values."""
     return AuditError(f"{what} at learning rate {learning_rate:g}; train again with a lower learning rate.")
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's text without its full stop, at most 200 characters; else its type."""
+    """Return the first line of an exception's message without its full stop, at most 200 characters; its type if empty."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".")[:200] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Run a function as soon as somebody imports a module."""
+"""Run a function when a module is first imported."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import ModuleType
 
 
 def when_imported(name: str, action: Callable[[], object]) -> None:
-    """Call `action` once a module has been imported: now if it is there, else after its first import.
+    """Call `action` after the first import of a module; now if the module is already imported.
 
     Args:
         name: full name of the module; its package need not be installed.
-        action: called once, without arguments, at the end of the import.
+        action: called once, without arguments.
     """
     if name in sys.modules:
         action()
@@ -23,7 +23,7 @@ def when_imported(name: str, action: Callable[[], object]) -> None:
 
 
 class _Watcher:
-    """A finder of modules that finds what the others find, and adds to the end of one import."""
+    """A module finder that delegates to the other finders and calls `action` after one import."""
 
     def __init__(self, name: str, action: Callable[[], object]) -> None:
         self._name = name
@@ -33,7 +33,7 @@ class _Watcher:
         if name != self._name:
             return None
         place = sys.meta_path.index(self)
-        del sys.meta_path[place]  # so that the others are asked
+        del sys.meta_path[place]  # so that only the other finders search
         try:
             spec = importlib.util.find_spec(name)
         finally:
@@ -43,7 +43,7 @@ class _Watcher:
 
             def execute_and_act(module: ModuleType) -> None:
                 execute(module)
-                if self in sys.meta_path:  # an import that failed is tried again
+                if self in sys.meta_path:  # still there if an earlier import failed
                     sys.meta_path.remove(self)
                     self._action()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def peak_memory() -> int | None:
-    """Largest resident memory of this process so far, bytes; None where the system does not tell."""
+    """Return the peak resident memory of this process in bytes; None if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -19,7 +19,7 @@ def peak_memory() -> int | None:
 
 
 def total_memory() -> int | None:
-    """Return the memory that this process may use at most, bytes; None where the system does not tell."""
+    """Return the maximum memory of this process in bytes; None if the system does not report it."""
     sizes = []
     with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
         sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

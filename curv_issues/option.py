@@ -1,4 +1,4 @@
-"""One option: its default, its help, and how the command line spells it."""
+"""Describe one option: its default, its help, and its command-line form."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, get_type_hints
 
 @dataclass(frozen=True)
 class OptionInfo:
-    """What the command line needs to know of an option.
+    """What the command line needs to know about an option.
 
     Attributes:
-        name: as in Python.
-        default: of Python and the command line.
+        name: name in Python.
+        default: default in Python and on the command line.
         kind: type of the value on the command line.
         help: one or two sentences.
-        flags: other spellings than --name; () for that.
-        metavar: what help calls the value; None: its type.
+        flags: flags to use instead of --name; (): use --name.
+        metavar: name of the value in the help; None: its type.
     """
 
     name: str
@@ -29,12 +29,12 @@ class OptionInfo:
 
 
 def option(default: Any, help: str, *, kind: Any = None, flags: tuple[str, ...] = (), metavar: str | None = None) -> Any:
-    """Return a dataclass field that is an option; `kind` is the type on the command line where it is not that of the field."""
+    """Return a dataclass field that is an option; `kind` is its type on the command line if that differs from the field's."""
     return field(default=default, metadata={"help": help, "kind": kind, "flags": flags, "metavar": metavar})
 
 
 def list_options(group: type) -> Iterator[OptionInfo]:
-    """Yield the options of a dataclass whose fields are made by `option`."""
+    """Yield the options of a dataclass whose fields were created by `option`."""
     hints = get_type_hints(group)
     for item in fields(group):
         assert item.default is not MISSING

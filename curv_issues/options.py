@@ -1,4 +1,4 @@
-"""Options of an audit: frozen and validated on construction. All defaults stand here; `recipe` fills what depends on the data."""
+"""Options of an audit, frozen and validated on construction, with all defaults; `recipe` fills in those that depend on the data."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
     "max_samples": (2, 1_000_000_000),
     "seeds": (1, 1_000),
 }
-"""Least and most of every option that is a whole number: more is a slip of the keyboard, and would run for years."""
+"""Minimum and maximum of every integer option; the maxima catch typing errors that would run for years."""
 
 LARGEST_NUMBER = 1e30
-"""Of the other numbers; float32 cannot hold much more."""
+"""Maximum of the other numbers; float32 cannot hold much more."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class PresetEffort:
     """How much work a preset does.
 
     Attributes:
-        epochs_factor: times the number of epochs that the recipe gives.
-        curvature_epochs: epochs after which curvature is measured.
-        num_matvecs: directions a measurement.
+        epochs_factor: multiplies the recipe's number of epochs.
+        curvature_epochs: number of epochs after which curvature is measured.
+        num_matvecs: directions per measurement.
     """
 
     epochs_factor: float
@@ -58,57 +58,57 @@ PRESETS: dict[str, PresetEffort] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
-    """Which samples of a dataset are read, and how; see `load_data`, which checks them."""
+    """Which samples of a dataset are read, and how; `load_data` describes and checks them."""
 
-    split: str | None = option(None, "Such as train, train+test, train[:10%]. Default: train.")
+    split: str | None = option(None, "Split to read, such as train, train+test, train[:10%]. Default: train.")
     config_name: str | None = option(None, "Configuration of a Hub dataset.")
     revision: str | None = option(None, "Branch, tag or commit of a Hub dataset.")
     image_column: str | None = option(None, "Image column. Default: detected.")
     label_column: str | None = option(None, "Label column. Default: detected.")
     labels: Any = option(
         None,
-        "Table of labels for a folder of images (.csv, .tsv, .jsonl, .parquet), or: folders. Default: metadata.csv, else folder "
-        "names.",
+        "Label table for a folder of images (.csv, .tsv, .jsonl, .parquet), or 'folders' to use folder names. Default: "
+        "metadata.csv, else folder names.",
         kind=str | None,
         metavar="FILE",
     )
-    file_column: str | None = option(None, "Column of the file names in a table of labels. Default: detected.")
+    file_column: str | None = option(None, "File name column of a label table. Default: detected.")
     splits: bool | None = option(
         None,
-        "Whether top-level folders called train, test, ... are splits. Default: if all top-level folders are.",
+        "Whether to read top-level folders named train, test, ... as splits. Default: if all top-level folders have such names.",
         flags=("--splits/--no-splits",),
     )
-    class_level: int | None = option(None, "Which folder below the split names the class. Default: 1, the topmost.")
-    max_samples: int | None = option(None, "Read a stratified sample of this size.")
-    skip_unreadable: bool = option(False, "Leave out images that cannot be decoded.", flags=("--skip-unreadable",))
-    skip_unlabelled: bool = option(False, "Leave out samples without a label.", flags=("--skip-unlabelled",))
+    class_level: int | None = option(None, "Level of the folder below the split that names the class. Default: 1, the topmost.")
+    max_samples: int | None = option(None, "Read only a stratified sample of this size. Default: all samples.")
+    skip_unreadable: bool = option(False, "Skip images that cannot be decoded.", flags=("--skip-unreadable",))
+    skip_unlabelled: bool = option(False, "Skip samples without a label.", flags=("--skip-unlabelled",))
     value_range: tuple[float, float] | None = option(
         None,
-        "Values shown as black and white in images of more than 8 bits per channel, such as 0:4095 or just 4095. Default: "
+        "Pixel values of black and white in images with more than 8 bits per channel, such as 0:4095 or just 4095. Default: "
         "detected, one range for the dataset.",
         kind=str | None,
         metavar="LOW:HIGH",
     )
     max_pixels: int | None = option(
-        None, "Images with more pixels count as unreadable. Default: 64 million, or fewer if memory is small."
+        None, "Treat images with more pixels as unreadable. Default: 64 million, or fewer if memory is small."
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """Everything that changes the training run and so the scores. None means: follows from the data or the preset.
+    """All options that affect the training run, and so the scores. None: set by the data or the preset.
 
     Attributes:
-        seed: of initial weights, order, augmentation and directions; 0 to 2**32 - 1.
+        seed: seed of initial weights, order, augmentation and directions; 0 to 2**32 - 1.
         device: "auto" (CUDA, else MPS, else CPU) or the name of a torch device.
-        preset: "quick", "standard" or "thorough": half, one or two times the epochs, and the effort for curvature.
-        probe: name of a probe, an `nn.Module` (copied, never changed), a function from `ProbeSpec` to a module, or where to import
+        preset: "quick", "standard" or "thorough": half, one or two times the epochs, and the effort spent on curvature.
+        probe: name of a probe, an `nn.Module` (copied, never modified), a function from `ProbeSpec` to a module, or where to import
             one of these from, "module:attribute".
         epochs: passes over the data, 1 to 10,000.
         batch_size: samples per step, 2 to 1,000,000.
         learning_rate: peak of the one-cycle schedule, > 0, at most 1e30.
         weight_decay: >= 0.
-        flip: mirror images at random in training; default: colour images only, since mirrored glyphs mislead.
+        flip: mirror images at random in training; default: colour images only, because mirrored glyphs mislead.
         shift: largest random shift in training, in probe pixels, 0 to 512; default: a sixteenth of the resolution.
         resolution: height and width of the probe's input, pixels, 8 to 512.
         curvature_epochs: number of epochs, evenly spread and ending with the last, after which curvature is measured,
@@ -116,39 +116,39 @@ class TrainingOptions:
         num_matvecs: Hutchinson directions per measurement, 1 to 1,000.
         step: finite-difference step h in units of [0, 1] pixels, > 0; below 0.01 scoring runs in float32.
         form: "squared" (the paper's equation 3) or "norm" (the authors' code).
-        measure: names of scores to measure though they make the run longer (`ScoreInfo.on_demand`), or "all".
+        measure: names of scores to measure although they make the run longer (`ScoreInfo.on_demand`), or "all".
 
     Raises:
-        UsageError: an option has a wrong type or value; the text names it.
+        UsageError: an option has a wrong type or value; the message names it.
     """
 
     seed: int = option(0, "Seed of sampling and training.")
-    device: str = option("auto", "auto, cpu, cuda, mps, ...")
+    device: str = option("auto", "Device to compute on: auto, cpu, cuda, mps, ...")
     preset: str = option("standard", f"Effort: {', '.join(PRESETS)}.")
     probe: Any = option(
-        "convnet", f"Network: {', '.join(PROBES)}, or your own as module:function, called with a ProbeSpec.", kind=str
+        "convnet", f"Probe network: {', '.join(PROBES)}, or your own as module:function, called with a ProbeSpec.", kind=str
     )
-    epochs: int | None = option(None, "Passes over the data. Default: from the size of the dataset.")
-    batch_size: int | None = option(None, "Samples per step. Default: from the size of the dataset.")
+    epochs: int | None = option(None, "Passes over the data. Default: from the dataset size.")
+    batch_size: int | None = option(None, "Samples per step. Default: from the dataset size.")
     learning_rate: float | None = option(None, "Peak learning rate. Default: from the batch size.")
     weight_decay: float = option(5e-4, "Weight decay.")
     flip: bool | None = option(
         None, "Mirror images at random in training. Default: colour images only.", flags=("--flip/--no-flip",)
     )
-    shift: int | None = option(None, "Largest random shift in training, pixels. Default: a sixteenth of the resolution.")
-    resolution: int | None = option(None, "Side of the images in pixels. Default: 32 for thumbnails, else 48.")
+    shift: int | None = option(None, "Largest random shift in training, in pixels. Default: a sixteenth of the resolution.")
+    resolution: int | None = option(None, "Side of the probe's input in pixels. Default: 32 for thumbnails, else 48.")
     curvature_epochs: int | None = option(
         None,
-        "Number of epochs, evenly spread, after which curvature is measured. Default: from the preset; in bench, all of them.",
+        "Number of evenly spread epochs after which curvature is measured. Default: from the preset; in bench, all epochs.",
     )
     num_matvecs: int | None = option(None, "Random directions per measurement of curvature. Default: from the preset.")
-    step: float = option(1e-2, "Finite-difference step of curvature; pixels are 0 to 1.")
+    step: float = option(1e-2, "Finite-difference step of curvature, for pixels from 0 to 1.")
     form: Literal["squared", "norm"] = option(
         "squared", "Form of curvature: squared (as published) or norm (as in the authors' code).", kind=str
     )
     measure: str | Sequence[str] = option(
         (),
-        "Also measure a score that makes the run longer (see curv-issues scores), or all.",
+        "Also measure this score, which makes the run longer (see curv-issues scores), or all.",
         kind=list[str] | None,
         metavar="SCORE",
     )
@@ -158,7 +158,7 @@ class TrainingOptions:
             if name in WHOLE_NUMBERS:
                 _make_plain(self, name, whole_option(name, getattr(self, name), optional=name != "seed"))
         if not isinstance(self.device, str):
-            raise UsageError(f"device must be text such as 'auto', 'cpu' or 'cuda:0', got {self.device!r}.")
+            raise UsageError(f"device must be a string such as 'auto', 'cpu' or 'cuda:0', got {self.device!r}.")
         if not isinstance(self.preset, str):
             raise UsageError(f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}.")
         look_up(PRESETS, self.preset, "preset")
@@ -167,7 +167,7 @@ class TrainingOptions:
         else:
             probe = load_own_probe(self.probe) if isinstance(self.probe, str) else self.probe
             if not callable(probe):
-                raise UsageError(f"probe must be a name, an nn.Module or a function that makes one, got {self.probe!r}.")
+                raise UsageError(f"probe must be a name, an nn.Module or a function that returns one, got {self.probe!r}.")
             check_probe_function(probe)
         _make_plain(self, "learning_rate", _number("learning_rate", self.learning_rate, optional=True, positive=True))
         _make_plain(self, "weight_decay", _number("weight_decay", self.weight_decay))
@@ -180,31 +180,33 @@ class TrainingOptions:
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """The scores of the table that such a run measures, in its order."""
+        """Return the names of the scores that the run measures, in the order of `SCORES`."""
         return tuple(name for name, info in SCORES.items() if not info.on_demand or name in self.measure)
 
     def with_score(self, name: str) -> TrainingOptions:
-        """The same options, and this score is measured even if that is done on demand only."""
+        """Return these options with this score measured, even if it is an on-demand score."""
         return replace(self, measure=(*self.measure, name)) if name in SCORES else self
 
 
 @dataclass(frozen=True, kw_only=True)
 class FindingOptions:
-    """How scores become findings; changing these never trains again.
+    """How scores become findings; changing these options needs no new training.
 
     Attributes:
         score: "default" (the late margin, see `rank_by_margins`) or the name of a score to rank by; "curvature" is
             `input_curvature`.
-        cut_off: "auto", a suspicion in [0, 1] from which samples are flagged, or a share such as "5%".
-        own_scores: (on construction only) names of scores beside those of the table, from trackers of the user's.
+        cut_off: "auto", the minimum suspicion of flagged samples in [0, 1], or a fraction of the samples such as "5%".
+        own_scores: (on construction only) names of scores of user-supplied trackers.
 
     Raises:
-        UsageError: an option has a wrong type or value; the text names it.
+        UsageError: an option has a wrong type or value; the message names it.
     """
 
-    score: str = option("default", f"Rank by default (the margin in training, late epochs most) or one of: {', '.join(SCORES)}.")
+    score: str = option(
+        "default", f"Score to rank by: default (training margin, late epochs weighted most) or one of: {', '.join(SCORES)}."
+    )
     cut_off: str | float = option(
-        "auto", "Which samples are flagged: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.", kind=str
+        "auto", "Which samples to flag: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.", kind=str
     )
     own_scores: InitVar[Sequence[str]] = ()
 
@@ -254,23 +256,25 @@ def parse_cut_off(cut_off: str | float) -> ParsedCutOff:
     elif isinstance(cut_off, numbers.Real) and not isinstance(cut_off, bool) and 0 <= cut_off <= 1:
         value = float(cut_off)
     if not 0 <= value <= 1:
-        raise UsageError(f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share such as '5%', got {cut_off!r}.")
+        raise UsageError(
+            f"cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a fraction such as '5%', got {cut_off!r}."
+        )
     return ParsedCutOff(rule, value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateOptions:
-    """How images that show the same are looked for.
+    """How duplicate images are searched for.
 
     Attributes:
-        duplicates: whether they are.
-        duplicate_threshold: minimum similarity at which two images count as duplicates, above 0, at most 1; None: from the data.
+        duplicates: whether to search for duplicates.
+        duplicate_threshold: minimum similarity at which two images count as duplicates, in (0, 1]; None: from the data.
 
     Raises:
-        UsageError: an option has a wrong type or value; the text names it.
+        UsageError: an option has a wrong type or value; the message names it.
     """
 
-    duplicates: bool = option(True, "Look for duplicate images with conflicting labels.", flags=("--duplicates/--no-duplicates",))
+    duplicates: bool = option(True, "Search for duplicate images with conflicting labels.", flags=("--duplicates/--no-duplicates",))
     duplicate_threshold: float | None = option(
         None, "Minimum similarity (0-1) at which two images count as duplicates. Default: from the data."
     )
@@ -285,26 +289,26 @@ class DuplicateOptions:
 
 
 def whole_option(name: str, value: Any, *, optional: bool = True) -> int | None:
-    """A whole number within the bounds of its option in `WHOLE_NUMBERS`, as an `int`; None where that is allowed.
+    """Return the value of an integer option as an `int`; None where that is allowed.
 
     Raises:
-        UsageError: it is something else; the text names the option and the bounds.
+        UsageError: it is not an integer within the bounds in `WHOLE_NUMBERS`; the message names the option and the bounds.
     """
     return whole_number(name, value, *WHOLE_NUMBERS[name], optional=optional)
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None, *, optional: bool = False) -> int | None:
-    """A checked whole number as an `int`; None where that is allowed.
+    """Return an integer value as an `int`; None where that is allowed.
 
     Raises:
-        UsageError: it is no whole number from `least` to `most` (None: no upper bound); the text names it.
+        UsageError: it is not an integer from `least` to `most` (None: no upper bound); the message names it.
     """
     if value is None and optional:
         return None
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
-        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise UsageError(f"{name} must be a whole number {bounds}, got {value!r}.")
+        bounds = f">= {least}" if most is None else f"from {least} to {most}"
+        raise UsageError(f"{name} must be an integer {bounds}, got {value!r}.")
     return int(value)
 
 
@@ -316,17 +320,17 @@ def _number(name: str, value: Any, *, optional: bool = False, positive: bool = F
         with contextlib.suppress(OverflowError):  # an integer of hundreds of digits
             number = float(value)
     if not 0 <= number < math.inf or (positive and number == 0):
-        raise UsageError(f"{name} must be a number {'above' if positive else 'of at least'} 0, got {value!r}.")
+        raise UsageError(f"{name} must be a finite number {'>' if positive else '>='} 0, got {value!r}.")
     if number > LARGEST_NUMBER:
-        raise UsageError(f"{name} must be a number of at most {LARGEST_NUMBER:g}, got {value!r}.")
+        raise UsageError(f"{name} must be a number <= {LARGEST_NUMBER:g}, got {value!r}.")
     return number
 
 
 def _on_demand(measure: Any) -> tuple[str, ...]:
-    """Those of the scores asked for that are not measured anyway, in the order of the table."""
+    """Return the requested scores that are not measured by default, in the order of `SCORES`."""
     names = tuple(SCORES) if measure == "all" else measure
     if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
-        raise UsageError(f"measure must be 'all' or a list of names of scores, got {measure!r}.")
+        raise UsageError(f"measure must be 'all' or a list of score names, got {measure!r}.")
     names = [canonical_score(name) for name in names]
     for name in names:
         look_up(SCORES, name, "score")
@@ -334,7 +338,7 @@ def _on_demand(measure: Any) -> tuple[str, ...]:
 
 
 def _make_plain(options: TrainingOptions | DuplicateOptions, name: str, value: float | None) -> None:
-    """Put a checked number in place of what was given, such as a numpy scalar, which overflows and is no JSON."""
+    """Replace an option, such as a numpy scalar (which overflows and is not valid JSON), by a plain number."""
     object.__setattr__(options, name, value)
 
 

@@ -1,4 +1,4 @@
-"""Tables of plug-ins: a name leads to "module:attribute", imported only when it is used."""
+"""Load plug-ins from tables of "module:attribute" entries, which are imported on first use."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from curv_issues.errors import UsageError
 
 
 def load_attribute(target: str) -> Any:
-    """Import what "package.module:attribute" names."""
+    """Import and return the attribute that "package.module:attribute" names."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
 def look_up(table: Mapping[str, Any], name: str, what: str) -> Any:
-    """The entry of a table, or a UsageError that lists the names there are."""
+    """Return the table entry with this name; raise a UsageError that lists all names if there is none."""
     try:
         return table[name]
     except KeyError:

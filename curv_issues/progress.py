@@ -1,4 +1,4 @@
-"""What a run tells of itself while it works."""
+"""Progress events of a run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """One step forward.
+    """A progress event.
 
     Attributes:
-        stage: "load", "train", "score", "compare", or "cells" of a benchmark.
-        done: work done in all of this stage, in units of samples; of "compare", in steps.
-        total: work of the whole stage, same unit.
+        stage: "load", "train", "score", "compare", or "cells" (of a benchmark).
+        done: work done in this stage, in samples; in steps for "compare".
+        total: work of the whole stage, in the same unit.
         epoch: number of the epoch in progress, from 1; None outside training.
         epochs: number of epochs of the run; None outside training.
         loss: mean training loss so far in this epoch; None outside training.

@@ -1,4 +1,4 @@
-"""Open files that somebody else may have made: regular ones only, never waiting for a writer, of a bounded size."""
+"""Open untrusted files safely: regular files of bounded size only, without waiting for a writer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a regular file, or a link to one, for reading.
 
     Raises:
-        OSError: there is no such file, it cannot be read, or it is a folder, device, pipe or socket.
+        OSError: the file does not exist, cannot be read, or is a folder, device, pipe or socket.
     """
-    _check(os.stat(path), path)  # opening some devices has effects, so look first
+    _check(os.stat(path), path)  # before opening, which has side effects on some devices
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        _check(os.fstat(descriptor), path)  # it may have been replaced
+        _check(os.fstat(descriptor), path)  # again, as the file may have been replaced
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)

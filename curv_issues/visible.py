@@ -1,4 +1,4 @@
-"""Text from strangers (file names, class names, messages of libraries) made safe to print. Imports nothing slow."""
+"""Make untrusted text (file names, class names, library messages) safe to print. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import unicodedata
 from rich.cells import cell_len
 
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-# Marks, embeddings, overrides and isolates: they would reorder the text beside them.
+# Marks, embeddings, overrides and isolates, which would reorder the surrounding text.
 _BIDI_CONTROLS = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
 
 def visible(text: str) -> str:
-    r"""Return the text on one line; characters that control a terminal or reorder a line become `\n`, `\x1b`, `\u202e`."""
+    r"""Return the text on one line, with characters that control a terminal or reorder text escaped: `\n`, `\x1b`, `\u202e`."""
     return "".join(_visible_character(character) for character in text)
 
 
@@ -26,7 +26,7 @@ def _visible_character(character: str) -> str:
 
 
 def cut_middle(text: str, width: int) -> str:
-    """Return text of at most that many cells on a terminal, with "..." for what is cut out before its middle."""
+    """Return the text shortened to `width` terminal cells, with "..." at a third of the width."""
     if cell_len(text) <= width:
         return text
     start = text[: max(0, width - 3) // 3]

@@ -229,10 +229,10 @@ def test_evaluation_mode_is_demanded_of_every_part() -> None:
         ({"step": -1.0, "generator": gen()}, "step must be positive, got -1.0"),
         ({"step": math.nan, "generator": gen()}, "step must be positive, got nan"),
         ({"form": "cubed", "generator": gen()}, "form must be 'squared' or 'norm', got 'cubed'"),
-        ({"num_matvecs": 0, "generator": gen()}, "num_matvecs must be at least 1, got 0"),
+        ({"num_matvecs": 0, "generator": gen()}, "num_matvecs must be >= 1, got 0"),
         ({}, "Pass a generator .*; global random state is never used"),
-        ({"directions": torch.ones(1, 2, 4)}, r"directions must have the shape \(num_matvecs, 1, 2, 4\), got \(1, 2, 4\)"),
-        ({"directions": torch.ones(0, 1, 2, 4)}, r"directions must have the shape .* got \(0, 1, 2, 4\)"),
+        ({"directions": torch.ones(1, 2, 4)}, r"directions must have shape \(num_matvecs, 1, 2, 4\), got \(1, 2, 4\)"),
+        ({"directions": torch.ones(0, 1, 2, 4)}, r"directions must have shape .* got \(0, 1, 2, 4\)"),
     ],
 )
 def test_wrong_arguments(options: dict, message: str) -> None:

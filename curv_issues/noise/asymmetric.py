@@ -96,7 +96,7 @@ def _as_indices(mapping: Mapping[str | int, str | int], class_names: Sequence[st
         if label == other:
             raise UsageError(f"mapping maps class {source!r} to itself; expected another class.")
         if label in targets:
-            raise UsageError(f"mapping has class {source!r} twice, by name and by index; remove one of them.")
+            raise UsageError(f"mapping has class {source!r} twice, by name and by index.")
         targets[label] = other
     return targets
 

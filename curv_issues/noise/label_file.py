@@ -73,7 +73,7 @@ def plant(data: LabeledData, path_and_column: tuple[str, str], *, seed: int) -> 
 
 
 def _find_rows(data: LabeledData, table: LabelTable, column: str) -> list[int]:
-    """The row of the table for each sample: by path, else by row number, else by position."""
+    """Return the table row of each sample, matched by path, else by row number, else by position."""
     files = column_of_files(table, besides=column)
     has_rows = ROW in table.columns and column != ROW
     has_paths = all(path is not None for path in data.paths)

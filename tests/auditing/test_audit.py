@@ -353,7 +353,7 @@ def test_the_fingerprint_is_of_content_only() -> None:
 def test_wrong_options_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "audit_data", lambda *_args, **_options: pytest.fail("worked"))
     for options, message in (
-        ({"epochs": 0}, "epochs must be a whole number from 1 to 10000, got 0"),
+        ({"epochs": 0}, "epochs must be an integer from 1 to 10000, got 0"),
         ({"score": "luck"}, "Unknown score 'luck'"),
         ({"cut_off": "many"}, "cut_off must be 'auto'"),
         ({"preset": "fast"}, "Unknown preset 'fast'"),

@@ -85,7 +85,7 @@ def test_classes_smaller_than_the_number_of_folds_and_without_samples() -> None:
 
 def test_what_is_refused() -> None:
     for folds in (1, 61, 2.0, True):
-        with pytest.raises(UsageError, match=f"folds must be a whole number from 2 to 60, got {folds}"):
+        with pytest.raises(UsageError, match=f"folds must be an integer from 2 to 60, got {folds}"):
             confident_learning(DATA, OPTIONS, folds=folds)  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="would be trained on 1 sample;"):
         confident_learning(make_data(3), OPTIONS, folds=2)

@@ -62,7 +62,7 @@ def test_a_ratio_out_of_range_is_refused(ratio: float) -> None:
 
 
 def test_too_few_networks_are_refused_and_told_how_many_are_needed() -> None:
-    with pytest.raises(UsageError, match="num_models must be a whole number of at least 2, got 1"):
+    with pytest.raises(UsageError, match="num_models must be an integer >= 2, got 1"):
         memorization(DATA, OPTIONS, num_models=1)
     with pytest.raises(
         UsageError, match=r"num_models = 3 at ratio 0\.7 cannot train on each of 30 samples .*; needed: at least 4\."

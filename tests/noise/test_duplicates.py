@@ -102,7 +102,7 @@ def test_without_a_source_the_pixels_are_shown() -> None:
 
 @pytest.mark.parametrize("pairs", [0, -1, 11, 2.0, "3", True, None])
 def test_other_numbers_of_pairs_are_refused(pairs: Any) -> None:
-    message = f"pairs must be a whole number from 1 to 10, half of the 21 samples, since pairs share none; got {pairs!r}."
+    message = f"pairs must be an integer from 1 to 10 (half of the 21 samples, as pairs are disjoint), got {pairs!r}."
     with pytest.raises(UsageError) as caught:
         plant_conflicting_duplicates(make_data(21), pairs)
     assert str(caught.value) == message
@@ -115,7 +115,7 @@ def test_one_class_cannot_conflict() -> None:
 
 
 def test_other_seeds_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"^seed must be a whole number of at least 0, got 0\.5\.$"):
+    with pytest.raises(UsageError, match=r"^seed must be an integer >= 0, got 0\.5\.$"):
         plant_conflicting_duplicates(make_data(), 1, seed=0.5)  # type: ignore[arg-type]
 
 

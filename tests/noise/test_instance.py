@@ -170,9 +170,9 @@ def test_planting() -> None:
     ("options", "message"),
     [
         ({"labels": np.zeros(60)}, "labels must be a one-dimensional array of integers, got float64 (60,)."),
-        ({"num_classes": 2}, "labels must lie in [0, 2), with at least two classes."),
+        ({"num_classes": 2}, "labels must be in [0, 2), with at least two classes."),
         ({"rate": -0.5}, "rate must be between 0 and 1, got -0.5."),
-        ({"seed": "0"}, "seed must be a whole number of at least 0, got '0'."),
+        ({"seed": "0"}, "seed must be an integer >= 0, got '0'."),
         (
             {"images": np.zeros((60, 8))},
             "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), got float64 (60, 8).",
@@ -183,14 +183,14 @@ def test_planting() -> None:
             "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), got object (60, 8, 8).",
         ),
         ({"images": np.zeros((59, 8, 8))}, "Expected one label per image, got 59 images and 60 labels."),
-        ({"images": np.zeros((60, 0, 8))}, "images must have at least one pixel each, got shape (60, 0, 8)."),
+        ({"images": np.zeros((60, 0, 8))}, "images must have at least one pixel, got shape (60, 0, 8)."),
         (
             {"labels": np.arange(60), "num_classes": 60},
-            "Instance-dependent noise needs at least two classes with 5 samples or more to model; there are 0.",
+            "Instance-dependent noise needs at least two classes with 5 or more samples; found 0.",
         ),
         (
             {"labels": np.repeat([0, 1], [56, 4])},
-            "Instance-dependent noise needs at least two classes with 5 samples or more to model; there are 1.",
+            "Instance-dependent noise needs at least two classes with 5 or more samples; found 1.",
         ),
     ],
 )

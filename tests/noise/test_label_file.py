@@ -213,23 +213,26 @@ def twice(folder: Path) -> Path:
         (twice, "PATH has no column 'label'; its columns are: label (column 1), label (column 2)."),
         (
             table({"label": GIVEN[:5]}),
-            "PATH has 5 rows, but arrays has 6; expected one for each in the same order, "
-            "or a column 'row' with row numbers, or one with file names.",
+            "PATH has 5 rows, but arrays has 6; expected the same rows in the same order, "
+            "or a column 'row' with row numbers, or a column of file names.",
         ),
         (
             table({"label": [*GIVEN, 0]}),
-            "PATH has 7 rows, but arrays has 6; expected one for each in the same order, "
-            "or a column 'row' with row numbers, or one with file names.",
+            "PATH has 7 rows, but arrays has 6; expected the same rows in the same order, "
+            "or a column 'row' with row numbers, or a column of file names.",
         ),
         (
             table({"label": GIVEN, "row": list("abcdef")}),
-            "Column 'row' of PATH holds something other than row numbers; expected integers.",
+            "Column 'row' of PATH contains 'a'; expected integer row numbers.",
         ),
         (
             table({"label": GIVEN, "row": [True, False] * 3}),
-            "Column 'row' of PATH holds something other than row numbers; expected integers.",
+            "Column 'row' of PATH contains True; expected integer row numbers.",
         ),
-        (table({"label": GIVEN, "row": [0, 1, 2, 3, 4, 1]}), "Column 'row' of PATH holds row 1 more than once."),
+        (
+            table({"label": GIVEN, "row": [0, 1, 2, 3, 4, 1]}),
+            "Column 'row' of PATH contains row 1 more than once; keep one of them.",
+        ),
         (table({"label": GIVEN, "row": [0, 1, 9, 8, 4, 5]}), "PATH has no label for 2 of 6 samples; the first is row 2."),
         (
             table({"label": ["cat", None, "dog", None, "cat", "cat"]}),
@@ -242,8 +245,8 @@ def twice(folder: Path) -> Path:
         *(
             (
                 table({"label": values}),
-                f"The label of row {row} in column 'label' of PATH is {shown!r}, which is no class of arrays; expected its class "
-                "names (cat, dog, eel), or codes from 0 to 2.",
+                f"The label of row {row} in column 'label' of PATH is {shown!r}, which is not a class of arrays; expected its "
+                "class names (cat, dog, eel), or codes from 0 to 2.",
             )
             for values, row, shown in [
                 (["cat", "dog", "wolf", "cat", "cat", "fox"], 2, "wolf"),
@@ -274,7 +277,7 @@ def test_the_order_of_text_is_not_that_of_numbers(tmp_path: Path) -> None:
         labels_from_file(data, path, "label")
     assert str(caught.value) == (
         f"The labels in column 'label' of {path} can be read as class names of arrays or as codes of other classes; "
-        "give its classes names that are no numbers."
+        "use class names that are not numbers."
     )
 
 

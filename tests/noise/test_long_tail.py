@@ -53,7 +53,7 @@ def test_nothing_is_planted() -> None:
 
 @pytest.mark.parametrize("ratio", [0.5, 0, -1, float("nan"), float("inf"), "100", True, None])
 def test_other_ratios_are_refused(ratio: Any) -> None:
-    with pytest.raises(UsageError, match=rf"^ratio must be a number of at least 1, got {ratio!r}\.$"):
+    with pytest.raises(UsageError, match=rf"^ratio must be a finite number >= 1, got {ratio!r}\.$"):
         long_tailed(make_data(), ratio)
 
 
@@ -64,7 +64,7 @@ def test_one_class_has_no_tail() -> None:
 
 
 def test_other_seeds_are_refused() -> None:
-    with pytest.raises(UsageError, match=re.escape("seed must be a whole number of at least 0, got -1.")):
+    with pytest.raises(UsageError, match=re.escape("seed must be an integer >= 0, got -1.")):
         long_tailed(make_data(), 10, seed=-1)
 
 

@@ -23,7 +23,7 @@ from tests.small import make_data
 
 FORMS = (
     "uniform:RATE, asymmetric:RATE, instance:RATE, file:PATH:COLUMN, duplicates:PAIRS, longtail:RATIO, "
-    "longtail:RATIO+ and one of the former, or none"
+    "longtail:RATIO+KIND:ARGUMENT, or none"
 )
 
 
@@ -171,44 +171,44 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "there is no kind ''"),
-        ("uniform", "uniform lacks its RATE"),
-        ("Uniform:0.1", "there is no kind 'Uniform'"),
-        ("none:0", "there is no kind 'none'"),
-        (" uniform:0.1", "there is no kind ' uniform'"),
-        ("symmetric:0.1", "there is no kind 'symmetric'"),
+        ("", "unknown kind ''"),
+        ("uniform", "RATE is missing after uniform"),
+        ("Uniform:0.1", "unknown kind 'Uniform'"),
+        ("none:0", "unknown kind 'none'"),
+        (" uniform:0.1", "unknown kind ' uniform'"),
+        ("symmetric:0.1", "unknown kind 'symmetric'"),
         *(
             (f"{kind}:{bad}", f"the {NOISES[kind].argument} of {kind} must be {what}, got {bad!r}")
             for kind, what, wrong in [
                 ("uniform", "a number from 0 to 1", ["", "10%", "1.01", "-0.1", "1e5"]),
                 ("asymmetric", "a number from 0 to 1", ["0,1", "a:0.1", "."]),
                 ("instance", "a number from 0 to 1", ["nan", "1_0", "\u0660", "0.1 "]),
-                ("longtail", "a number of at least 1", ["0.5", "inf", "1e999"]),
-                ("duplicates", "a whole number of at least 1", ["0", "2.5", "-3", "9" * 5000]),
-                ("file", "a file and, behind the last colon, its column", ["", "a.csv", "a.csv:", ":column"]),
+                ("longtail", "a number >= 1", ["0.5", "inf", "1e999"]),
+                ("duplicates", "an integer >= 1", ["0", "2.5", "-3", "9" * 5000]),
+                ("file", "a file and, after the last colon, its column", ["", "a.csv", "a.csv:", ":column"]),
             ]
             for bad in wrong
         ),
-        ("longtail:100+", "there is no kind ''"),
-        ("longtail:100+none", "there is no kind 'none'"),
-        ("longtail:0+uniform:0.1", "the RATIO of longtail must be a number of at least 1, got '0'"),
-        ("longtail:100+longtail:10", "longtail goes before another kind, not before itself"),
-        ("longtail:100+uniform:0.1+duplicates:5", "only longtail goes with another kind, and it stands first"),
-        ("uniform:0.1+longtail:100", "only longtail goes with another kind, and it stands first"),
-        ("none+uniform:0.1", "there is no kind 'none+uniform'"),
-        (0.1, "expected a text"),
-        (None, "expected a text"),
+        ("longtail:100+", "unknown kind ''"),
+        ("longtail:100+none", "unknown kind 'none'"),
+        ("longtail:0+uniform:0.1", "the RATIO of longtail must be a number >= 1, got '0'"),
+        ("longtail:100+longtail:10", "longtail must be followed by another kind, not by itself"),
+        ("longtail:100+uniform:0.1+duplicates:5", "only longtail can be combined with another kind, and it must come first"),
+        ("uniform:0.1+longtail:100", "only longtail can be combined with another kind, and it must come first"),
+        ("none+uniform:0.1", "unknown kind 'none+uniform'"),
+        (0.1, "expected a string"),
+        (None, "expected a string"),
     ],
     ids=lambda value: repr(value)[:40],
 )
 def test_other_texts_are_refused(text: Any, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_noise(text)
-    assert str(caught.value) == f"--noise (noise) {text!r}: {reason}. Its forms are: {FORMS}."
+    assert str(caught.value) == f"--noise (noise) {text!r}: {reason}. Expected one of: {FORMS}."
 
 
 def test_what_the_data_cannot_take(data: LabeledData) -> None:
-    with pytest.raises(UsageError, match=r"^pairs must be a whole number from 1 to 60, .* got 61\.$"):
+    with pytest.raises(UsageError, match=r"^pairs must be an integer from 1 to 60 .* got 61\.$"):
         apply_noise(data, parse_noise("duplicates:61"), seed=0)
     with pytest.raises(DatasetError, match=r"^There is no file absent:1\.csv\.$"):
         apply_noise(data, parse_noise("file:absent:1.csv:label"), seed=0)

@@ -75,10 +75,10 @@ def test_read_only_and_other_integer_types() -> None:
         ([[0, 1]], 0.1, None, r"labels must be a one-dimensional array of integers, got int64 \(1, 2\)"),
         (["a", "b"], 0.1, None, "labels must be a one-dimensional array of integers, got <U1"),
         ([True, False], 0.1, None, "labels must be a one-dimensional array of integers, got bool"),
-        ([0, -1], 0.1, None, r"labels must lie in \[0, 1\), with at least two classes"),
-        ([1, -1], 0.1, None, r"labels must lie in \[0, 2\), with at least two classes"),
-        ([0, 3], 0.1, 3, r"labels must lie in \[0, 3\), with at least two classes"),
-        ([0, 0], 0.1, None, r"labels must lie in \[0, 1\), with at least two classes"),
+        ([0, -1], 0.1, None, r"labels must be in \[0, 1\), with at least two classes"),
+        ([1, -1], 0.1, None, r"labels must be in \[0, 2\), with at least two classes"),
+        ([0, 3], 0.1, 3, r"labels must be in \[0, 3\), with at least two classes"),
+        ([0, 0], 0.1, None, r"labels must be in \[0, 1\), with at least two classes"),
         ([0, 1], -0.1, None, "rate must be between 0 and 1, got -0.1"),
         ([0, 1], 1.1, None, "rate must be between 0 and 1, got 1.1"),
         ([0, 1], float("nan"), None, "rate must be between 0 and 1, got nan"),
@@ -92,7 +92,7 @@ def test_wrong_arguments(labels: Any, rate: Any, num_classes: int | None, messag
 
 
 def test_other_seeds_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"^seed must be a whole number of at least 0, got -1\.$"):
+    with pytest.raises(UsageError, match=r"^seed must be an integer >= 0, got -1\.$"):
         flip_labels(np.array([0, 1]), 0.5, seed=-1)
 
 
