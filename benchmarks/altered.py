@@ -1,4 +1,4 @@
-"""Copies of images, altered as images are on their way through the web and through data pipelines."""
+"""Alter copies of images as the web and data pipelines do."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ def _image(pixels: np.ndarray) -> Image.Image:
 
 
 def brightness(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """10% brighter or darker."""
+    """Return the image, 10% brighter or darker."""
     return np.clip(pixels * rng.choice([0.9, 1.1]), 0, 255).round().astype(np.uint8)
 
 
 def contrast(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """10% more or less contrast around the mean."""
+    """Return the image with 10% more or less contrast."""
     mean = pixels.mean()
     return np.clip((pixels - mean) * rng.choice([0.9, 1.1]) + mean, 0, 255).round().astype(np.uint8)
 
 
 def jpeg(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
-    """JPEG of quality 70."""
+    """Return the image after JPEG compression at quality 70."""
     stream = io.BytesIO()
     _image(pixels).save(stream, "JPEG", quality=70)
     return np.array(Image.open(stream))
 
 
 def shift(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Moved by 1 or 2 pixels, along, across or both; edges repeated."""
+    """Return the image shifted by 1 or 2 pixels in either or both directions; edges repeated."""
     moves = [(rows, columns) for rows in range(-2, 3) for columns in range(-2, 3) if (rows, columns) != (0, 0)]
     rows, columns = moves[rng.integers(len(moves))]
     side = pixels.shape[0]
@@ -43,25 +43,25 @@ def shift(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def crop(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """28 of 32 pixels at a random place, resized to 32."""
+    """Return a random crop of 28 of 32 pixels, resized to 32."""
     top, left = rng.integers(0, 5, 2)
     return np.array(_image(pixels).crop((left, top, left + 28, top + 28)).resize((32, 32), Image.Resampling.BILINEAR))
 
 
 def rotate(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Turned by 3 degrees to either side; edges mirrored."""
+    """Return the image rotated by 3 degrees in either direction; edges mirrored."""
     padded = np.pad(pixels, ((4, 4), (4, 4), (0, 0)), mode="reflect")
     turned = _image(padded).rotate(float(rng.choice([-3, 3])), Image.Resampling.BILINEAR)
     return np.array(turned)[4:-4, 4:-4].copy()
 
 
 def grey(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
-    """Without colour."""
+    """Return the image in grey."""
     return np.array(_image(pixels).convert("L").convert("RGB"))
 
 
 def border(pixels: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
-    """Shrunk to half the side, in a black frame of 8 pixels."""
+    """Return the image at half the side, in a black frame of 8 pixels."""
     framed = np.zeros_like(pixels)
     framed[8:24, 8:24] = np.array(_image(pixels).resize((16, 16), Image.Resampling.BOX))
     return framed
@@ -80,4 +80,4 @@ ALTERED: dict[str, Alter] = {
     "grey": grey,
     "border": border,
 }
-"""Name -> what it makes of uint8 (32, 32, 3), with a generator for what is left to chance."""
+"""Alterations of uint8 (32, 32, 3) by name; each takes a random generator."""

@@ -1,11 +1,11 @@
-"""What does curvature know that the free scores do not? Where it might: late, on duplicates, human noise, rare classes, ...
+"""What curvature adds to the free scores where it might: late in training, on duplicates, human noise, rare classes, ...
 
     python -m benchmarks.beyond DATASETS           about 3 hours on 2 idle cores
     python -m benchmarks.beyond DATASETS --smoke   the same code on digits: under a minute
 
 For each setting and each form of curvature: AUROC and average precision; AUROC within 20 equal bins of the best free score
-(chance is .5); and what it adds to the fusion of the free scores, as one more rank in the mean, and at best, in a logistic
-regression that is told the truth about four fifths of the samples. The forms are chosen on seed 100 and reported on 0, 1, 2.
+(chance is 0.5); and what it adds to the fusion of the free scores, as one more rank in the mean, and at best, in a logistic
+regression fitted to the truth about four fifths of the samples. The forms are chosen on seed 100 and reported on 0, 1, 2.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ SCORED = 4
 
 
 def cells() -> list[dict[str, Any]]:
-    """Every setting with the first seed, then with the next."""
+    """Return every setting with the first seed, then with the next."""
     return [
         {"dataset": "cifar10", "setting": name, "size": s.get("size", 5_000), "seed": seed}
         for seed in SEEDS
@@ -87,10 +87,10 @@ def _source(name: str, root: Path) -> LabeledData:
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """One run with everything measured after four epochs, and all comparisons."""
+    """Return all comparisons of one run with every score measured after four epochs."""
     setting, seed, data = SETTINGS[cell["setting"]], cell["seed"], _source(cell["dataset"], root)
     spec = parse_noise(setting["noise"].replace("file:", f"file:{root}/"))
-    if not setting["noise"].startswith("longtail"):  # a long tail makes a part of its own
+    if not setting["noise"].startswith("longtail"):  # a long tail is a subset already
         data = stratified(data, cell["size"], seed)
     planted = apply_noise(data, spec, seed=seed)
     probe = _with_activation(setting["activation"]) if "activation" in setting else "convnet"
@@ -107,7 +107,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def all_scores(run: ProbeRun) -> dict[str, np.ndarray]:
-    """Free scores and forms of curvature, high = suspect."""
+    """Return the free scores and the forms of curvature, high = suspect."""
     found = {}
     for name, values in run.scores.items():
         if name in FREE + FORMS:
@@ -118,7 +118,7 @@ def all_scores(run: ProbeRun) -> dict[str, np.ndarray]:
 
 
 def compare(suspect: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]:
-    """All that is told of the free scores, of their fusion, and of each form beside them."""
+    """Return the metrics of the free scores, of their fusion, and of each form of curvature combined with them."""
     found = {name: detection(truth, values) for name, values in suspect.items()}
     best = max(FREE, key=lambda name: found[name]["auroc"])  # type: ignore[index]
     bins = (rankdata(suspect[best], method="ordinal") - 1) * BINS // len(truth)
@@ -127,17 +127,17 @@ def compare(suspect: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]
     forms = {}
     for name in FORMS:
         after = ranked([*fused, suspect[name]], truth)
-        told = taught([*(suspect[free] for free in FREE), suspect[name]], truth)
+        fitted = taught([*(suspect[free] for free in FREE), suspect[name]], truth)
         forms[name] = {
             "within_bins": within_bins(suspect[name], truth, bins),
             "gain_in_rank_mean": {key: after[key] - before[key] for key in before},
-            "gain_at_best": {key: told[key] - informed[key] for key in informed},
+            "gain_at_best": {key: fitted[key] - informed[key] for key in informed},
         }
     return {"detection": found, "best_free": best, "fusion": before, "fusion_at_best": informed, "forms": forms}
 
 
 def within_bins(values: np.ndarray, truth: np.ndarray, bins: np.ndarray) -> float | None:
-    """Mean AUROC within the bins that hold both kinds, weighted by their number of wrong samples."""
+    """Return the mean AUROC within bins that contain correct and wrong samples, weighted by the number of wrong samples."""
     aurocs, weights = [], []
     for number in range(BINS):
         members = bins == number
@@ -148,12 +148,12 @@ def within_bins(values: np.ndarray, truth: np.ndarray, bins: np.ndarray) -> floa
 
 
 def ranked(scores: list[np.ndarray], truth: np.ndarray) -> dict[str, float]:
-    """AUROC and average precision of the mean of the ranks."""
+    """Return AUROC and average precision of the mean of the ranks."""
     return _found(truth, np.mean([rankdata(values) for values in scores], axis=0))
 
 
 def taught(scores: list[np.ndarray], truth: np.ndarray) -> dict[str, float]:
-    """The same of a logistic regression on normal scores, each fifth predicted from the truth about the others."""
+    """Return AUROC and average precision of a cross-validated (5 folds) logistic regression on normal scores."""
     features = np.stack([norm.ppf((rankdata(values) - 0.5) / len(values)) for values in scores], axis=1)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     model = LogisticRegression(C=100.0, max_iter=1_000)
@@ -165,7 +165,7 @@ def _found(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
 
 
 def _rare(suspect: dict[str, np.ndarray], truth: np.ndarray, labels: np.ndarray) -> dict[str, float] | None:
-    """AUROC of all wrong samples against the right ones of classes below a tenth of the largest; None where there are none."""
+    """Return the AUROC of wrong samples against correct ones of classes below a tenth of the largest; None if there are none."""
     sizes = np.bincount(labels)
     rare = sizes[labels] < sizes.max() / 10
     members = truth | rare
@@ -188,7 +188,7 @@ def _with_activation(name: str) -> Any:
 
 @contextlib.contextmanager
 def _directions(blocks: int | None) -> Iterator[None]:
-    """Directions that are constant over blocks of that many pixels; None: pixel by pixel, as published."""
+    """Return directions that are constant over blocks of this many pixels; None: one value per pixel, as published."""
     if blocks is None:
         yield
         return
@@ -203,7 +203,7 @@ def _directions(blocks: int | None) -> Iterator[None]:
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     make_cells(
         __doc__,
         "beyond",

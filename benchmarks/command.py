@@ -1,11 +1,11 @@
-"""Time and memory of the whole command on CIFAR-10 with 10% flipped labels, beside the plain training of the same probe.
+"""Time and memory of the whole command on CIFAR-10 with 10% flipped labels, compared with plain training of the same probe.
 
     python -m benchmarks.command DATASETS            about 8 minutes on 2 idle cores
     python -m benchmarks.command DATASETS --smoke    the same code on digits: three minutes
 
-The noisy dataset is written to disk and audited with `curv-issues audit` in a process of its own, with and without the search for
-duplicates; then the same probe is trained in another process for the same epochs on the same decoded images without any
-tracker or scoring pass.
+The noisy dataset is written to disk and audited with `curv-issues audit` in a separate process, with and without the search for
+duplicates. Then another process trains the same probe for the same epochs on the same decoded images, without trackers and
+scoring passes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ with limit_threads_for_small_batches(recipe.batch_size, resolution):
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Run the command both ways, then the plain training."""
+    """Run the command with and without the duplicate search, then the plain training."""
     name, root = cell["dataset"], root.resolve()
     rate, seed = str(cell["rate"]), str(cell["seed"])
     with tempfile.TemporaryDirectory() as scratch:
@@ -59,7 +59,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
         source = write_digits(Path(scratch)) if name == "digits" else root / name
         subprocess.run([sys.executable, str(script), str(source), str(planted), "--rate", rate, "--seed", seed], check=True)
         command = [sys.executable, "-m", "curv_issues", "audit", str(planted), "--label-column", "label"]
-        runs = {told: run([*command, *options], Path(scratch) / told) for told, options in COMMANDS.items()}
+        runs = {label: run([*command, *options], Path(scratch) / label) for label, options in COMMANDS.items()}
         training = [sys.executable, "-c", PLAIN, name, str(root), rate, seed]
         plain = subprocess.run(training, check=True, capture_output=True, text=True)
         imports = time.perf_counter()
@@ -72,7 +72,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def run(command: list[str], folder: Path) -> dict[str, Any]:
-    """One audit, with an empty cache: its wall time, the peak memory of its process, and what its summary tells."""
+    """Return wall time, peak memory and summary of one audit with an empty cache."""
     environment = {**os.environ, "HF_HOME": str(folder / "huggingface")}
     output = folder / "result"
     start = time.perf_counter()
@@ -91,7 +91,7 @@ def run(command: list[str], folder: Path) -> dict[str, Any]:
 
 
 def write_digits(folder: Path) -> Path:
-    """scikit-learn's digits as a dataset on disk."""
+    """Write scikit-learn's digits as a dataset on disk."""
     data = load("digits", folder)
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(data.class_names))})
     table = datasets.Dataset.from_dict({"image": list(data.images[..., 0]), "label": data.labels.tolist()}, features=features)
@@ -101,7 +101,7 @@ def write_digits(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Measure the cell unless the results have it."""
+    """Measure the cell if it is missing."""
     make_cells(
         __doc__,
         "command",

@@ -1,4 +1,4 @@
-"""What every benchmark shares: datasets, planted errors, and rows of results that say how they were made."""
+"""Code that all benchmarks share: datasets, planted errors, and rows of results with their provenance."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DATASETS: dict[str, dict[str, Any]] = {
 
 
 def load(name: str, root: Path, *, resolution: int | None = None) -> LabeledData:
-    """One of the benchmark datasets, with its own labels; digits come with scikit-learn.
+    """Load a benchmark dataset with its own labels; digits come with scikit-learn.
 
     "cifar10:cat,dog" are the samples of these classes.
     """
@@ -45,12 +45,12 @@ def load(name: str, root: Path, *, resolution: int | None = None) -> LabeledData
 
 
 def stratified(data: LabeledData, size: int, seed: int) -> LabeledData:
-    """A stratified part of the samples."""
+    """Return a stratified part of the samples."""
     return data.take(stratified_sample(data.labels, size, seed=seed))
 
 
 def ten_classes(data: LabeledData, seed: int) -> LabeledData:
-    """Ten classes drawn at random, numbered anew."""
+    """Return ten random classes, renumbered."""
     return _of_classes(data, np.random.default_rng(seed).choice(data.num_classes, 10, replace=False))
 
 
@@ -62,7 +62,7 @@ def _of_classes(data: LabeledData, classes: Sequence[int] | np.ndarray) -> Label
 
 
 def plant(data: LabeledData, rate: float, seed: int) -> tuple[LabeledData, np.ndarray]:
-    """The data with uniform flips of a share of each class, and the truth."""
+    """Return the data with a fraction of each class flipped uniformly at random, and the truth."""
     planted = uniform.plant(data, rate, seed=seed)
     return planted.data, planted.truth
 
@@ -76,24 +76,24 @@ def make_cells(
     smoke: Sequence[dict[str, Any]] = (),
     show: Callable[[dict[str, Any]], Any],
 ) -> None:
-    """The command line of a benchmark: measure the cells that the study lacks, and print what `show` returns of each row.
+    """Run the command line of a benchmark: measure the missing cells of the study, and print `show(row)` for each row.
 
     Args:
         description: text of --help.
         study: name of the results, in results/; those of a smoke run go to results/smoke, which git ignores.
-        cells: configurations, the most telling first.
-        measure: from a configuration and the folder of the datasets to what goes into the row.
-        smoke: configurations of --smoke: small ones, on digits.
-        show: what to print of a row.
+        cells: configurations, most informative first.
+        measure: function from a configuration and the folder of the datasets to the results in the row.
+        smoke: small configurations of --smoke, on digits.
+        show: function from a row to what is printed.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=Path, help="folder of the datasets")
-    parser.add_argument("--only", nargs="+", help="names of datasets, to make their cells only")
+    parser.add_argument("--only", nargs="+", help="run only the cells of these datasets")
     if any("group" in cell for cell in cells):
-        parser.add_argument("--group", choices=sorted({cell["group"] for cell in cells}), help="make the cells of one group only")
-    parser.add_argument("--part", default="0/1", help="i/m: every m-th cell from the i-th on, for m processes side by side")
+        parser.add_argument("--group", choices=sorted({cell["group"] for cell in cells}), help="run only the cells of this group")
+    parser.add_argument("--part", default="0/1", help="i/m: every m-th cell, starting at the i-th, for m parallel processes")
     if smoke:
-        parser.add_argument("--smoke", action="store_true", help="the same code on a small cell")
+        parser.add_argument("--smoke", action="store_true", help="run the same code on a small cell")
     options = parser.parse_args()
     if smoke and options.smoke:
         study, cells = f"smoke/{study}", smoke
@@ -106,9 +106,9 @@ def make_cells(
 
 
 def run_cell(study: str, cell: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return the row of a cell; measure and store it first if the study lacks it.
+    """Return the row of a cell; measure and store it first if it is missing.
 
-    The row holds the cell's configuration and its hash, what `make` returns, and commit, versions, machine and its load.
+    The row contains the cell's configuration and its hash, the result of `make`, and commit, versions, machine and its load.
     """
     key = hash_of(cell)
     for row in rows.read(study):
@@ -131,7 +131,7 @@ def part_of(items: Sequence[Any], part: str) -> Sequence[Any]:
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, versions and machine of this run."""
+    """Return commit, versions and machine of this run."""
     git = ["git", "-C", str(Path(__file__).parent)]
     commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     changed = subprocess.run([*git, "status", "--porcelain", "--", "../curv_issues"], capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""The default ranking, scores and baselines side by side: the tables that people know, human noise, structured noise, photos.
+"""Compare the default ranking, scores and baselines: published settings, human noise, structured noise, photos.
 
     python -m benchmarks.comparison DATASETS                  all cells: about 33 hours of one core
     python -m benchmarks.comparison DATASETS --group human    one of: published, duplicates, human, structured, photos
@@ -9,8 +9,8 @@
 instance-dependent, long-tailed. `photos`: the clothing photos.
 
 One seed on all samples, three on a stratified part of 10,000. Every score is measured after every epoch, as published; Confident
-Learning is ranked by cleanlab's continuous quality score, and its flagged set is told beside it. SSFT, two trainings more, joins
-where its paper's successor (CSL) compares with it: at 1, 2, 5 and 10% and on duplicates.
+Learning is ranked by cleanlab's continuous quality score, and its flagged set is reported too. SSFT, which needs two more
+trainings, is included where its paper's successor (CSL) compares with it: at 1, 2, 5 and 10% and on duplicates.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ LABELS = "file:cifar10n.parquet:"  # in the folder of the datasets
 
 
 def cell(group: str, dataset: str, noise: str, seed: int, *, size: int | str = PART) -> dict[str, Any]:
-    """Configuration of one run."""
+    """Return the configuration of one run."""
     return {"group": group, "dataset": dataset, "size": size, "noise": noise, "seed": seed}
 
 
 def cells() -> list[dict[str, Any]]:
-    """All cells, the most telling first: a seed of each kind, all samples, the other seeds, the rates in between."""
+    """Return all cells, most informative first: one seed of each kind, all samples, the other seeds, the rates in between."""
     names, humans = ("cifar10", "cifar100", "mnist"), ("aggregate", "random1", "worst")
     by_seed = [
         [
@@ -69,7 +69,7 @@ def cells() -> list[dict[str, Any]]:
 
 
 def methods_of(configuration: dict[str, Any]) -> str:
-    """What is compared in a cell."""
+    """Return the methods that a cell compares."""
     published = [f"uniform:{rate}" for rate in RATES_OF_CSL]
     with_ssft = configuration["group"] == "duplicates" or configuration["noise"] in published
     return METHODS + (",ssft" if with_ssft else "")
@@ -88,19 +88,19 @@ def measure(
     curvature_epochs: int | None = None,
     passes: dict[Need, float] | None = None,
 ) -> dict[str, Any]:
-    """Plant, run, compare; without curves and histograms, which `curv-issues bench` draws.
+    """Plant errors and compare all methods, without the curves and histograms of `curv-issues bench`.
 
     Args:
-        configuration: of the cell.
+        configuration: configuration of the cell.
         root: folder of the datasets.
-        methods: their names; None: those of the cell.
-        curvature_epochs: number of epochs after which the costly scores are measured; None: after each.
-        passes: what each kind of pass costs; None: it is measured.
+        methods: names of methods; None: those of the cell.
+        curvature_epochs: number of epochs after which the costly scores are measured; None: all.
+        passes: costs of each kind of pass; None: measure them.
     """
     data, seed = _source(configuration["dataset"], root), configuration["seed"]
     noise = configuration["noise"]
     long_tailed = noise.startswith("longtail")
-    if configuration["size"] != "full" and not long_tailed:  # a long tail makes a part of its own
+    if configuration["size"] != "full" and not long_tailed:  # a long tail is a subset already
         data = stratified(data, configuration["size"], seed)
     spec = parse_noise(noise.replace("file:", f"file:{root}/"))
     chosen = parse_methods(methods or methods_of(configuration), num_samples=len(data))
@@ -112,7 +112,7 @@ def measure(
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     make_cells(
         __doc__,
         "comparison",

@@ -1,4 +1,4 @@
-"""Planted label errors found: AUROC of suspicion and of every score, the ablation, and the cut-off.
+"""Detection of planted label errors: AUROC of suspicion and of every score, the ablation, and the cut-off.
 
     python -m benchmarks.detection DATASETS            all cells: about 1.3 hours on 2 idle cores
     python -m benchmarks.detection DATASETS --smoke    the same code on digits: under a minute
@@ -40,7 +40,7 @@ FUSIONS = {  # whose ranks are averaged
 
 
 def cells() -> list[dict[str, Any]]:
-    """Every cell of the tables, the most telling first; those with 1 and 10% of 10,000 samples are in the comparison."""
+    """Return all cells of the tables, most informative first; the comparison has those with 1 and 10% of 10,000 samples."""
     targets = [("cifar10", 0.1), ("clothing", 0.05), ("digits", 0.05), ("cifar100", 0.1), ("mnist", 0.01)]
     listed = [cell(name, rate, seed) for seed in SEEDS for name, rate in targets]
     listed += [cell("cifar10", rate, 0) for rate in (0.0, 0.4)]
@@ -57,12 +57,12 @@ def cells() -> list[dict[str, Any]]:
 
 
 def cell(dataset: str, rate: float, seed: int, *, size: int | None = None, long_tail: int | None = None) -> dict[str, Any]:
-    """Configuration of one run."""
+    """Return the configuration of one run."""
     return {"dataset": dataset, "size": size or "full", "long_tail": long_tail or "balanced", "rate": rate, "seed": seed}
 
 
 def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Plant errors, audit, compare with the truth."""
+    """Plant errors, audit, and compare with the truth."""
     data, seed = _load_once(configuration["dataset"], root), configuration["seed"]
     if configuration["size"] != "full":
         data = stratified(data, configuration["size"], seed)
@@ -99,7 +99,7 @@ def _load_once(name: str, root: Path) -> LabeledData:
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     make_cells(
         __doc__,
         "detection",

@@ -13,7 +13,7 @@ from benchmarks.study_tables import NAMES, NOTHING
 from curv_issues.bench.table import spread
 
 Results = Sequence[dict[str, Any]]
-VERDICTS = Path(__file__).parent / "verdicts.csv"  # made by looking at the contact sheets, a row a group or pair
+VERDICTS = Path(__file__).parent / "verdicts.csv"  # judged by eye from the contact sheets, one row per group or pair
 METHODS = {
     "conflict_similarity": "**duplicate_conflict**",
     "near_duplicate": "cleanlab, near_duplicate",
@@ -27,23 +27,23 @@ METHODS = {
 
 
 def of_group(results: Results, group: str) -> list[dict[str, Any]]:
-    """Cells of one group."""
+    """Return the cells of one group."""
     return [result for result in results if result["cell"]["group"] == group]
 
 
 def verdicts() -> dict[tuple[str, tuple[int, ...]], bool]:
-    """Whether the images of a group show the same, by contact sheet and rows."""
+    """Return whether the images of a group are duplicates, by contact sheet and rows."""
     with VERDICTS.open(newline="") as file:
         return {(line["sheet"], rows_of(line["rows"].split())): line["same"] == "yes" for line in csv.DictReader(file)}
 
 
 def rows_of(rows: Iterable[Any]) -> tuple[int, ...]:
-    """Rows as a key."""
+    """Return rows as a key."""
     return tuple(int(row) for row in rows)
 
 
 def by_eye(sheet: str, groups: Sequence[tuple[int, ...]]) -> str:
-    """How many of some groups show the same, by the verdicts; tells those that were not looked at."""
+    """Return how many groups are duplicates by the verdicts, and how many have no verdict."""
     verdict = verdicts()
     known = [verdict[sheet, group] for group in groups if (sheet, group) in verdict]
     missing = len(groups) - len(known)
@@ -51,7 +51,7 @@ def by_eye(sheet: str, groups: Sequence[tuple[int, ...]]) -> str:
 
 
 def planted_table(results: Results) -> str:
-    """Recall of planted pairs by kind."""
+    """Return the recall of planted pairs by kind."""
     cells = of_group(results, "planted")
     if not cells:
         return NOTHING
@@ -65,7 +65,7 @@ def planted_table(results: Results) -> str:
 
 
 def precision_table(results: Results) -> str:
-    """Precision of conflict pairs and which side was named, by planted kinds."""
+    """Return the precision of conflict pairs and how often the correct side was named, by planted kinds."""
     cells = of_group(results, "planted")
     if not cells:
         return NOTHING
@@ -79,7 +79,7 @@ def precision_table(results: Results) -> str:
 
 
 def protocol_table(results: Results) -> str:
-    """Every method on exact conflicting pairs."""
+    """Return the results of all methods on exact conflicting pairs."""
     cells = of_group(results, "protocol")
     if not cells:
         return NOTHING
@@ -97,7 +97,7 @@ def protocol_table(results: Results) -> str:
 
 
 def natural_table(results: Results) -> str:
-    """What is found in the datasets as they are."""
+    """Return the duplicates found in the unmodified datasets."""
     cells = of_group(results, "natural")
     if not cells:
         return NOTHING
@@ -115,7 +115,7 @@ def natural_table(results: Results) -> str:
 
 
 def overlap_table(results: Results) -> str:
-    """Training images that stand in the test set."""
+    """Return the training images that also appear in the test set."""
     cells = of_group(results, "against")
     if not cells:
         return NOTHING
@@ -134,7 +134,7 @@ def overlap_table(results: Results) -> str:
 
 
 def highest_table(results: Results) -> str:
-    """How many of the images with the highest curvature are conflicting duplicates."""
+    """Return how many of the images with the highest curvature are conflicting duplicates."""
     cells = of_group(results, "highest")
     if not cells:
         return NOTHING
@@ -150,7 +150,7 @@ def highest_table(results: Results) -> str:
 
 
 def scale_table(results: Results) -> str:
-    """Processor seconds of the search by stage, and as a multiple of the same search among the fewest images."""
+    """Return processor seconds of the search by stage, and as a multiple of the search among the fewest images."""
     cells = sorted(of_group(results, "scale"), key=lambda cell: int(cell["cell"]["n"]))
     if not cells:
         return NOTHING

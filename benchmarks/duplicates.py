@@ -1,15 +1,15 @@
-"""Conflicting duplicates: planted ones of every kind, those of the real datasets, other splits, other methods.
+"""Conflicting duplicates: planted ones of every kind, those in the unmodified datasets, other splits, other methods.
 
     python -m benchmarks.duplicates DATASETS                    all cells: about 4 hours on one idle core
     python -m benchmarks.duplicates DATASETS --group planted    one of: planted, natural, against, protocol, highest
     python -m benchmarks.duplicates DATASETS --smoke            the same code on digits: under a minute
 
-`planted`: 500 pairs in all of CIFAR-10, the copy altered and under another label. `natural`: the conflict groups of the unmodified
-datasets, with a contact sheet beside the results. `against`: CIFAR-10's training images in its test set, and the pairs that
-people have judged. `protocol`: 250 exact pairs, against other methods. `highest`: how many of the 60 images of CIFAR-100 with
-the highest curvature are conflicting duplicates, with and without weight decay.
+`planted`: 500 pairs in all of CIFAR-10, each with an altered copy that has a different label. `natural`: the conflict groups of
+the unmodified datasets, with a contact sheet next to the results. `against`: CIFAR-10's training images in its test set, and the
+pairs judged by people. `protocol`: 250 exact pairs, compared with other methods. `highest`: how many of the 60 images of
+CIFAR-100 with the highest curvature are conflicting duplicates, with and without weight decay.
 
-Seeds from 100 on were used to tune the search; the ones here were not.
+Seeds of 100 and above were used to tune the search; the seeds here were not.
 """
 
 from __future__ import annotations
@@ -54,10 +54,15 @@ KINDS = (
 PAIRS = 500
 SCORES = ("cumulative_loss", "margin", "input_curvature", "label_contrast", "training_gradient")
 SHOWN = 30  # groups and pairs on a contact sheet
-JUDGED = 50  # pairs across splits that are looked at
+JUDGED = 50  # pairs across splits to inspect
 HIGHEST = 60
-QUALITY = 75  # of the contact sheets, so that none is larger than 150 kB
-LONG = {"epochs": 24, "curvature_epochs": 8, "flip": False, "shift": 0}  # memorizes; curvature after every third epoch
+QUALITY = 75  # JPEG quality of the contact sheets, which keeps them below 150 kB
+LONG = {
+    "epochs": 24,
+    "curvature_epochs": 8,
+    "flip": False,
+    "shift": 0,
+}  # memorises; curvature after every third epoch
 SETTINGS: dict[str, dict[str, Any]] = {
     "recipe": {},
     "no weight decay": {"weight_decay": 0.0},
@@ -67,7 +72,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def cells() -> list[dict[str, Any]]:
-    """All cells, the most telling first."""
+    """Return all cells, most informative first."""
     planted = [
         {"group": "planted", "dataset": "cifar10", "kinds": "+".join(kinds), "pairs": PAIRS, "seed": seed}
         for seed in SEEDS
@@ -81,12 +86,12 @@ def cells() -> list[dict[str, Any]]:
 
 
 def natural_cell(dataset: str) -> dict[str, Any]:
-    """Of a dataset as it is."""
+    """Return the cell of an unmodified dataset."""
     return {"group": "natural", "dataset": dataset, "seed": 0}
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """One cell, by its group."""
+    """Measure one cell, by its group."""
     if cell["group"] == "planted":
         known = run_natural(cell, root)
         return measure_planted(load(cell["dataset"], root), known, cell["kinds"].split("+"), cell["pairs"], cell["seed"])
@@ -101,13 +106,13 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def run_natural(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """What is found in a cell's dataset as it is; whichever process is first measures it."""
+    """Return the findings in the unmodified dataset of a cell; the first process measures them."""
     natural = natural_cell(cell["dataset"]) | {name: value for name, value in cell.items() if name == "epochs"}
     return run_cell(f"smoke/{STUDY}" if cell["dataset"] == "digits" else STUDY, natural, lambda: measure(natural, root))
 
 
 def plant_altered(data: LabeledData, kinds: list[str], pairs: int, seed: int) -> tuple[LabeledData, np.ndarray, np.ndarray]:
-    """The data with altered copies under other labels; the pairs (p, 2), copy and source; the kind of each, (p,)."""
+    """Return the data with altered copies that have different labels; the pairs (p, 2), copy and source; and their kinds (p,)."""
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     assert planted.pairs is not None
     rng = np.random.default_rng((seed, 1))
@@ -123,19 +128,19 @@ def plant_altered(data: LabeledData, kinds: list[str], pairs: int, seed: int) ->
 
 
 def audit_for_duplicates(data: LabeledData, seed: int, **training: Any) -> AuditResult:
-    """The audit as the command runs it."""
+    """Run the audit as the command does."""
     return audit_data(data, TrainingOptions(seed=seed, **training), FindingOptions(), DuplicateOptions())
 
 
 def same_pairs(result: AuditResult) -> pd.DataFrame:
-    """The pairs that show the same, with the labels of both; positions are row numbers of whole splits."""
+    """Return the pairs of duplicates with both labels; positions are row numbers of whole splits."""
     pairs = result.pairs[result.pairs["similarity"] >= result.summary["duplicates"]["threshold"]]
     given = result.scores.set_index("row")["given"]
     return pairs.assign(given=given[pairs["first"]].to_numpy(), other_given=given[pairs["second"]].to_numpy())
 
 
 def measure_planted(data: LabeledData, natural: dict[str, Any], kinds: list[str], pairs: int, seed: int) -> dict[str, Any]:
-    """Recall of the planted pairs by kind, precision of all conflict pairs, and which side was named."""
+    """Return recall of planted pairs by kind, precision of all conflict pairs, and how often the correct side was named."""
     changed, planted, kind = plant_altered(data, kinds, pairs, seed)
     start = time.perf_counter()
     result = audit_for_duplicates(changed, seed)
@@ -165,9 +170,9 @@ def measure_planted(data: LabeledData, natural: dict[str, Any], kinds: list[str]
 
 
 def wrong_pairs(found: Sequence[Sequence[int]], natural: list[list[int]], planted: np.ndarray) -> list[Sequence[int]]:
-    """Pairs of images that are not copies of each other, nor natural twins, nor copies of natural twins.
+    """Return the pairs that are neither copies of each other, nor natural duplicates, nor copies of natural duplicates.
 
-    Twins are in one group of the unmodified dataset, that is, linked by a chain of pairs that show the same.
+    Natural duplicates are in one group of the unmodified dataset, that is, linked by a chain of pairs of duplicates.
     """
     source_of = dict(planted.tolist())
     n = 1 + max(max(pair) for pair in [[0], *found, *natural, *planted.tolist()])
@@ -177,7 +182,7 @@ def wrong_pairs(found: Sequence[Sequence[int]], natural: list[list[int]], plante
 
 
 def measure_natural(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
-    """All conflict groups of a dataset as it is, and a contact sheet of the first."""
+    """Return all conflict groups of an unmodified dataset, and draw a contact sheet of the first ones."""
     result = audit_for_duplicates(data, cell["seed"], epochs=cell.get("epochs"))
     groups = [
         {"rows": part["row"].tolist(), "given": part["given"].tolist(), "similarity": float(part["similarity"].max())}
@@ -197,7 +202,7 @@ def measure_natural(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_against(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
-    """Training images that stand in the test set, at the threshold of a search within the training set."""
+    """Return training images that also appear in the test set, at the threshold of a search within the training set."""
     data = load(cell["dataset"], root)
     test = load_data(str(root / cell["dataset"]), split="test", label_column=data.source.label_column)
     threshold = audit_for_duplicates(data, 0, epochs=1).summary["duplicates"]["threshold"]
@@ -225,7 +230,7 @@ def measure_against(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
 def measure_protocol(
     data: LabeledData, natural: dict[str, Any], pairs: int, seed: int, *, epochs: int | None = None
 ) -> dict[str, Any]:
-    """AUROC per image of every method where both images of a pair are to be found; recall and precision of pairs."""
+    """Return the AUROC per image of every method, both images of a pair being errors; recall and precision of pairs."""
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     assert planted.pairs is not None
     options = TrainingOptions(seed=seed, measure=SCORES, curvature_epochs=EVERY_EPOCH, epochs=epochs)
@@ -260,7 +265,7 @@ def measure_protocol(
 
 
 def ask_cleanlab(features: np.ndarray) -> tuple[np.ndarray, set[tuple[int, int]]]:
-    """What cleanlab's near_duplicate issue tells from features: how near each sample's nearest is (high = near), and its pairs."""
+    """Return cleanlab's near_duplicate results from features: proximity of each sample's nearest (high = near), and pairs."""
     from cleanlab import Datalab
 
     with contextlib.redirect_stdout(io.StringIO()):
@@ -273,7 +278,7 @@ def ask_cleanlab(features: np.ndarray) -> tuple[np.ndarray, set[tuple[int, int]]
 
 
 def measure_highest(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
-    """How many of the images with the highest curvature are members of conflict groups."""
+    """Return how many of the images with the highest curvature are members of conflict groups."""
     scores = ("input_curvature", "label_contrast")
     options = {"measure": ("label_contrast",), "curvature_epochs": EVERY_EPOCH, **SETTINGS[cell["setting"]]}
     result = audit_for_duplicates(data, cell["seed"], **options)
@@ -287,7 +292,7 @@ def measure_highest(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw(strips: Sequence[tuple[np.ndarray, ...]], name: str, *, columns: int = 6, side: int = 64, gap: int = 6) -> None:
-    """Write strips of images side by side as JPEG, beside the results."""
+    """Write strips of adjacent images as a JPEG file next to the results."""
     if not strips:
         return
     width = max(len(strip) for strip in strips) * side + gap
@@ -303,7 +308,7 @@ def draw(strips: Sequence[tuple[np.ndarray, ...]], name: str, *, columns: int = 
 
 
 def show(result: dict[str, Any]) -> Any:
-    """What the command prints of a cell."""
+    """Return what the command prints for a cell."""
     if "recall" in result:
         return result["recall"], result["precision"], result["copy_suspect"]
     if "methods" in result:
@@ -316,7 +321,7 @@ def show(result: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     smoke = [
         {**natural_cell("digits"), "epochs": 1},
         {"group": "protocol", "dataset": "digits", "pairs": 40, "seed": 0, "epochs": 1},

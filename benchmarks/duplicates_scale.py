@@ -5,7 +5,7 @@
 
 The images are random fields with the spectrum of photos, all distinct; one in a hundred is replaced by an altered copy of
 another.
-No probe is trained: the search goes by the images alone. DATASETS is not read.
+No probe is trained: the search uses the images only. DATASETS is not read.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ KINDS = tuple(name for name in ALTERED if name != "border")
 
 
 def generate(n: int, seed: int) -> np.ndarray:
-    """Random fields whose amplitude falls with the frequency, uint8 (n, 32, 32, 3)."""
+    """Return random fields whose amplitude falls with the frequency, uint8 (n, 32, 32, 3)."""
     rng = np.random.default_rng(seed)
     frequency = np.hypot(np.fft.fftfreq(64)[:, None], np.fft.rfftfreq(64)).astype(np.float32) + 1 / 64
     images = np.empty((n, 32, 32, 3), dtype=np.uint8)
     for start in range(0, n, CHUNK):
         count = min(CHUNK, n - start)
         noise = rng.standard_normal((count, 3, *frequency.shape, 2), dtype=np.float32).view(np.complex64)[..., 0]
-        fields = irfft2(noise / frequency**1.3, workers=-1)[:, :, :32, :32]  # periodic, so half of one is shown
-        fields += fields.mean(1, keepdims=True)  # the channels of a photo go together
+        fields = irfft2(noise / frequency**1.3, workers=-1)[:, :, :32, :32]  # the fields are periodic, so show half of each
+        fields += fields.mean(1, keepdims=True)  # the channels of a photo are correlated
         low, high = fields.min((1, 2, 3), keepdims=True), fields.max((1, 2, 3), keepdims=True)
         images[start : start + count] = (255 * (fields - low) / (high - low)).round().transpose(0, 2, 3, 1)
     return images
 
 
 def plant_copies(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Replace one in a hundred by an altered copy, in place; the pairs (p, 2), copy and source, and the kind of each."""
+    """Replace one image in a hundred by an altered copy, in place; return the pairs (p, 2), copy and source, and their kinds."""
     rng = np.random.default_rng((seed, 1))
     count = len(images) // 100
     pairs = rng.permutation(len(images))[: 2 * count].reshape(-1, 2)
@@ -61,7 +61,7 @@ def plant_copies(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def measure(cell: dict[str, Any], _root: Path) -> dict[str, Any]:
-    """Seconds by stage, what was found of the copies, and what the approximate search misses of the exact one."""
+    """Return seconds by stage, the copies found, and what the approximate search misses of the exact one."""
     images = generate(cell["n"], cell["seed"])
     pairs, kinds = plant_copies(images, cell["seed"])
     searches = {name: search(images, approximate=name == "approximate") for name in cell["searches"]}
@@ -81,7 +81,7 @@ def measure(cell: dict[str, Any], _root: Path) -> dict[str, Any]:
 
 
 def search(images: np.ndarray, *, approximate: bool) -> dict[str, Any]:
-    """One search, with seconds and processor seconds by stage."""
+    """Return one search with its wall-clock and processor seconds by stage."""
     device = choose_device("auto")
     pixels, index = as_pixels(images), torch.arange(len(images))
     seconds: dict[str, list[float]] = {}
@@ -109,7 +109,7 @@ def search(images: np.ndarray, *, approximate: bool) -> dict[str, Any]:
 
 
 def cells() -> list[dict[str, Any]]:
-    """All cells."""
+    """Return all cells."""
     return [
         {"group": "scale", "dataset": "generated", "n": n, "searches": ["approximate", "exact"], "seed": 0}
         for n in (50_000, 500_000)
@@ -117,7 +117,7 @@ def cells() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     smoke = [{"group": "scale", "dataset": "generated", "n": 2_000, "searches": ["approximate", "exact"], "seed": 0}]
     make_cells(
         __doc__,

@@ -1,11 +1,11 @@
-"""The curvature estimator taken apart: step, directions, form, weight decay, augmentation, epochs, and its controls.
+"""Ablation of the curvature estimator: step, directions, form, weight decay, augmentation, epochs, and its controls.
 
     python -m benchmarks.estimator DATASETS           about 1 hour on 2 idle cores
     python -m benchmarks.estimator DATASETS --smoke   the same code on digits: under a minute
 
-Ten random classes of CIFAR-100, 5,000 samples, 10% flipped, seeds from 100 up, which no reported figure uses. Measured after
-four epochs, evenly spread, in float32 unless said. The whole grid is measured in the default setting (weight decay 5e-4,
-augmentation); the others measure the default step with four directions, and the controls.
+Ten random classes of CIFAR-100, 5,000 samples, 10% flipped, seeds of 100 and above, which no reported figure uses. Measured
+after four evenly spread epochs, in float32 unless stated. The full grid is measured in the default setting (weight decay 5e-4,
+augmentation); the other settings measure the default step with four directions, and the controls.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BATCH = 250
 
 
 def cells() -> list[dict[str, Any]]:
-    """The default setting with the whole grid, then the others."""
+    """Return the default setting with the full grid, then the others."""
     return [
         {
             "dataset": "cifar100",
@@ -61,7 +61,7 @@ def _source(name: str, root: Path) -> LabeledData:
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """AUROC and average precision of every variant, by scored epoch and of its mean over them."""
+    """Return AUROC and average precision of every variant, by scored epoch and of its mean over them."""
     data, seed = _source(cell["dataset"], root), cell["seed"]
     data = ten_classes(data, seed) if data.num_classes > 10 else data
     noisy, truth = plant(stratified(data, cell["size"], seed), cell["rate"], seed)
@@ -92,7 +92,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def look_at_all(network: nn.Module, probes: FreshProbes, *, grid: bool, generator: torch.Generator) -> dict[str, np.ndarray]:
-    """Every variant of every sample, (n,) each."""
+    """Return every variant for every sample, (n,) each."""
     resolution, channels = probes.resolution, probes.inputs.shape[0]
     directions = rademacher_directions(MANY if grid else FEW, (channels, resolution, resolution), generator=generator)
     found: dict[str, list[Tensor]] = defaultdict(list)
@@ -105,7 +105,7 @@ def look_at_all(network: nn.Module, probes: FreshProbes, *, grid: bool, generato
 
 
 def look_at(network: nn.Module, inputs: Tensor, labels: Tensor, directions: Tensor, *, grid: bool) -> dict[str, Tensor]:
-    """Every variant of a batch, (b,) each."""
+    """Return every variant for a batch, (b,) each."""
     gradient, logits = input_gradient(network, inputs, labels)
     residual = logits.softmax(1) - functional.one_hot(labels, logits.shape[1])
     found = {"residual": residual.norm(dim=1), "gradient norm": gradient.flatten(1).norm(dim=1)}
@@ -125,7 +125,7 @@ def look_at(network: nn.Module, inputs: Tensor, labels: Tensor, directions: Tens
 
 
 def changes(network: nn.Module, inputs: Tensor, labels: Tensor, directions: Tensor, step: float) -> Tensor:
-    """Squared norm of the change of the gradient over h, (m, b)."""
+    """Return the squared norm of the change of the gradient divided by h, (m, b)."""
     at_rest, _ = input_gradient(network, inputs, labels)
     return torch.stack(
         [
@@ -136,7 +136,7 @@ def changes(network: nn.Module, inputs: Tensor, labels: Tensor, directions: Tens
 
 
 def exact(network: nn.Module, inputs: Tensor, labels: Tensor, directions: Tensor) -> Tensor:
-    """||H v||^2 by automatic differentiation, (m, b)."""
+    """Return ||H v||^2 by automatic differentiation, (m, b)."""
     inputs = inputs.detach().requires_grad_(True)
     loss = functional.cross_entropy(network(inputs), labels, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, inputs, create_graph=True)
@@ -145,7 +145,7 @@ def exact(network: nn.Module, inputs: Tensor, labels: Tensor, directions: Tensor
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     smoke = {"dataset": "digits", "size": 300, "rate": 0.1, "seed": 100, "weight_decay": 5e-4, "augmentation": True, "grid": True}
     make_cells(
         __doc__,

@@ -1,4 +1,4 @@
-"""The figures in sentences of the documents, made from the results like the tables."""
+"""The figures in the text of the documents, made from the results like the tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Key = tuple[Any, ...]  # number of the dataset in NAMES, size, noise
 UNIFORM = "uniform:"
 MNIST = list(NAMES).index("mnist")
 OTHERS = ("cl_self_confidence", "knn_label_score")  # methods that flag samples, besides the default
-ADDS = 0.00025  # gain in AUROC above which curvature counts as adding something: not 0 in the tables' four digits
+ADDS = 0.00025  # gain in AUROC above which curvature counts as an addition: not 0 in the tables' four digits
 
 
 def flags(noise: str, method: str, what: Callable[[dict[str, float]], float]) -> dict[Key, float]:
@@ -53,17 +53,17 @@ def leads() -> dict[Key, tuple[float, str]]:
 
 
 def is_duplicates(key: Key) -> bool:
-    """Tell whether conflicting duplicates were planted."""
+    """Return whether conflicting duplicates were planted."""
     return "duplicates" in key[2]
 
 
 def is_asymmetric_40(key: Key) -> bool:
-    """Tell whether 40% asymmetric errors were planted."""
+    """Return whether 40% asymmetric errors were planted."""
     return key[2] == "asymmetric:0.4"
 
 
 def is_all_human(key: Key) -> bool:
-    """Tell whether these are human labels of all samples."""
+    """Return whether these are human labels of all samples."""
     return key[2].startswith("file:") and key[1] == "full"
 
 
@@ -74,7 +74,7 @@ def leads_elsewhere() -> list[float]:
 
 
 def lowered() -> dict[str, list[float]]:
-    """Return how much AUROC the default loses when curvature joins, one value per group of cells, by dataset."""
+    """Return how much AUROC the default loses if curvature is added, one value per group of cells, by dataset."""
     groups = defaultdict(list)
     for row in read("detection"):
         if row["wrong"]:
@@ -110,12 +110,12 @@ def gains(of: str) -> dict[str, float]:
 
 
 def little_gains() -> list[float]:
-    """Return the gains at best that do not count as adding something."""
+    """Return the gains at best that do not count as an addition."""
     return [gain for gain in gains("gain_at_best").values() if gain <= ADDS]
 
 
 def gradient_is_above() -> list[bool]:
-    """Tell for each setting whether the training gradient ranks better than the published estimator."""
+    """Return for each setting whether the training gradient ranks better than the published estimator."""
     means = [
         [np.mean([row["detection"][name]["auroc"] for row in rows]) for name in ("training_gradient", "input_curvature")]
         for _, _, rows in settings().values()
@@ -150,4 +150,4 @@ FIGURES: dict[str, Callable[[], str]] = {
     "gradient-cost": lambda: f"{gradient_cost() - 1:.0%}",
     "gradient-above": lambda: f"{sum(gradient_is_above())} of {len(gradient_is_above())}",
 }
-"""Name -> text of the figure."""
+"""Text of each figure by name."""

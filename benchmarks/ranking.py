@@ -1,9 +1,9 @@
-"""What the default ranking was chosen from: which epochs' margins to average, with which weights, and what to join to them.
+"""Candidates for the default ranking: which epochs' margins to average, with which weights, and what to combine them with.
 
     python -m benchmarks.ranking DATASETS            about an hour of one core
     python -m benchmarks.ranking DATASETS --smoke    the same code on digits: under a minute
 
-Seeds from 100 up, which no reported figure uses.
+Seeds of 100 and above, which no reported figure uses.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.options import TrainingOptions
 from curv_issues.training.run import run_probe
 
-SEEDS = (100, 101, 102)  # one of them, all of them where the samples are few
+SEEDS = (100, 101, 102)  # the first only, or all for few samples
 DEFAULT = "weights 1, 2, 3, ... (the default)"
-LITTLE_MEMORISED = 0.15  # in the rule before: up to here the final margin joined
+LITTLE_MEMORISED = 0.15  # the previous rule added the final margin up to this fraction
 
 
 def cell(dataset: str, noise: str, size: int | str = 10_000, *, seed: int = SEEDS[0]) -> dict[str, Any]:
-    """Configuration of one run."""
+    """Return the configuration of one run."""
     return {"dataset": dataset, "size": size, "noise": noise, "seed": seed}
 
 
 def cells() -> list[dict[str, Any]]:
-    """Kinds of noise on hard classes, sets that are memorised, easy ones, and all samples."""
+    """Return cells with kinds of noise on hard classes, memorised datasets, easy ones, and all samples."""
     return [
         *(cell("cifar100", noise) for noise in ("uniform:0.1", "asymmetric:0.2", "instance:0.2")),
         *(cell("cifar10", noise) for noise in ("uniform:0.01", "uniform:0.4", "asymmetric:0.3", "instance:0.3", "duplicates:50")),
@@ -55,7 +55,7 @@ def _source(name: str, root: Path) -> LabeledData:
 
 
 def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Every way to rank, from one training."""
+    """Return the metrics of all rankings, from one training."""
     data = _source(configuration["dataset"], root)
     if configuration["size"] != "full":
         data = stratified(data, configuration["size"], configuration["seed"])
@@ -81,14 +81,14 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
 def ways(
     margins: np.ndarray, losses: np.ndarray, final_margin: np.ndarray, *, epochs: int, memorised: float | None
 ) -> dict[str, np.ndarray]:
-    """Each way to rank n samples, (n,), high = suspect.
+    """Return all rankings of n samples, (n,) each, high = suspect.
 
     Args:
-        margins: (n, e), by epoch.
-        losses: (n, e), by epoch.
+        margins: (n, e), margins by epoch.
+        losses: (n, e), losses by epoch.
         final_margin: (n,).
         epochs: number of epochs before the probe memorises labels that look wrong.
-        memorised: share of the labels that looked wrong that it predicts in the end, if known.
+        memorised: fraction of the labels that looked wrong that the trained probe predicts, if known.
     """
     weights = np.arange(1, epochs + 1)
     default, counted = -late_margin(margins, epochs), margins[:, :epochs]
@@ -111,7 +111,7 @@ def _fused(suspect: list[np.ndarray]) -> np.ndarray:
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     make_cells(
         __doc__,
         "ranking",

@@ -1,9 +1,9 @@
-"""Epochs and batch size by size of the dataset: what the rule in `curv_issues/training/recipe.py` was chosen from.
+"""Epochs and batch size by dataset size: the data behind the rule in `curv_issues/training/recipe.py`.
 
     python -m benchmarks.recipe DATASETS            about 25 minutes on 2 idle cores
     python -m benchmarks.recipe DATASETS --smoke    the same code on digits: under a minute
 
-CIFAR-100 (all of it; ten random classes for the small sizes), 10% flipped, seeds from 100 up, which no reported figure uses.
+CIFAR-100 (all of it; ten random classes for the small sizes), 10% flipped, seeds of 100 and above, which no reported figure uses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.results.kinds import LABEL_ISSUE
 from curv_issues.training.run import run_probe
 
-# size of the dataset: (epochs, batch size) tried; the rule gives the one in the middle
+# dataset size: (epochs, batch size) tried; the middle one is the rule's
 GRID: dict[int, tuple[tuple[int, int], ...]] = {
     3_000: ((15, 32), (30, 32), (45, 32), (30, 64)),
     500: ((20, 16), (40, 16), (80, 16), (40, 32)),
@@ -32,7 +32,7 @@ FULL = 50_000
 
 
 def cells() -> list[dict[str, Any]]:
-    """Every cell, small datasets with two seeds."""
+    """Return all cells, with two seeds for small datasets."""
     return [
         {
             "dataset": "cifar100",
@@ -56,7 +56,7 @@ def _source(name: str, root: Path) -> LabeledData:
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """AUROC of the default ranking and of single scores."""
+    """Return the AUROC of the default ranking and of single scores."""
     data, seed = _source(cell["dataset"], root), cell["seed"]
     if cell["size"] != FULL:
         data = stratified(ten_classes(data, seed), cell["size"], seed)
@@ -75,7 +75,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     smoke = [{"dataset": "digits", "classes": 10, "size": 400, "rate": 0.1, "seed": 100, "epochs": 4, "batch_size": 16}]
     make_cells(__doc__, "recipe", cells(), measure, smoke=smoke, show=lambda result: result["default"])
 

@@ -3,8 +3,8 @@
     python -m benchmarks.schedule DATASETS            about 25 minutes on 2 idle cores
     python -m benchmarks.schedule DATASETS --smoke    the same code on digits: under a minute
 
-Seeds from 100 up, which no reported figure uses. Curvature is measured after every epoch with 1 and with 4 directions;
-all schedules of n epochs are then read off the trajectories.
+Seeds of 100 and above, which no reported figure uses. Curvature is measured after every epoch with 1 and with 4 directions;
+the trajectories then give all schedules of n epochs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from curv_issues.training.run import run_probe
 
 
 def cells() -> list[dict[str, Any]]:
-    """All classes, where wrong labels are hardly memorised, and ten classes of 3,000 samples, where they are."""
+    """Return cells with all classes, whose wrong labels are hardly memorised, and with ten classes of 3,000 samples, whose are."""
     all_classes = {"dataset": "cifar100", "size": 10_000, "rate": 0.1}
     ten = {"dataset": "cifar100", "size": 3_000, "rate": 0.1}
     return [{**all_classes, "seed": seed, "num_matvecs": num_matvecs} for seed in (100, 101) for num_matvecs in (1, 4)] + [
@@ -31,7 +31,7 @@ def cells() -> list[dict[str, Any]]:
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """AUROC of curvature by epoch and by schedule."""
+    """Return the AUROC of curvature by epoch and by schedule."""
     seed = cell["seed"]
     data = load(cell["dataset"], root)
     data = ten_classes(data, seed) if cell.get("classes") == 10 else data
@@ -53,7 +53,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the cells that the results lack."""
+    """Measure the missing cells."""
     smoke = [{"dataset": "digits", "size": 400, "rate": 0.1, "seed": 100, "num_matvecs": 1}]
     make_cells(__doc__, "schedule", cells(), measure, smoke=smoke, show=lambda result: result["by_schedule"])
 

@@ -22,7 +22,7 @@ MAIN = {
     "margin": "AUM",
     "default": "default",
 }
-TELLING = ("uniform:0.01", "uniform:0.1")  # of the published rates, those that stand for all
+TELLING = ("uniform:0.01", "uniform:0.1")  # the published rates that represent the others
 FLAGGING = {
     "default": "default",
     "cl_self_confidence": "Confident Learning (find_label_issues)",
@@ -34,7 +34,7 @@ Results = Sequence[dict[str, Any]]
 
 
 def by_cell(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
-    """Results by dataset, size and noise, in a telling order."""
+    """Return the results by dataset, size and noise, most informative first."""
     groups = defaultdict(list)
     for result in results:
         cell = result["cell"]
@@ -43,7 +43,7 @@ def by_cell(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
 
 
 def ranking_table(results: Results) -> str:
-    """AUROC / average precision of each way to rank, a column, for each dataset and noise, a row; last the means."""
+    """Return AUROC / average precision: one column per ranking, one row per dataset and noise, the means last."""
     if not results:
         return NOTHING
     ways, groups = list(results[0]["ways"]), by_cell(results)
@@ -58,18 +58,18 @@ def ranking_table(results: Results) -> str:
 
 
 def telling_cells(results: Results) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
-    """As `by_cell`, without the published rates in between."""
+    """Return `by_cell` without the published rates in between."""
     return by_cell([one for one in results if one["cell"]["group"] != "published" or one["cell"]["noise"] in TELLING])
 
 
 def title(key: tuple[Any, ...], results: Results) -> str:
-    """What a row is called."""
+    """Return the name of a row."""
     noise = key[2].replace("file:cifar10n.parquet:", "human, ")
     return f"{NAMES[results[0]['cell']['dataset']]}, {noise}, n = {results[0]['n']:,}"
 
 
 def comparison_table(results: Results, metric: str = "auroc") -> str:
-    """A row for each dataset and noise, a column for each of the methods that people know; but for the rates in between."""
+    """Return one row per dataset and noise and one column per well-known method, without the rates in between."""
     if not results:
         return NOTHING
     lines = heading("", ["seeds", *MAIN.values()])
@@ -80,7 +80,7 @@ def comparison_table(results: Results, metric: str = "auroc") -> str:
 
 
 def rates_table(results: Results, metric: str = "auroc") -> str:
-    """A row for each dataset, size and method that people know, a column for each rate of uniform noise, as in the papers."""
+    """Return one row per dataset, size and well-known method, and one column per rate of uniform noise, as in the papers."""
     if not results:
         return NOTHING
     groups = by_cell(results)
@@ -99,14 +99,14 @@ def rates_table(results: Results, metric: str = "auroc") -> str:
 
 
 def best_marked(found: Sequence[str]) -> list[str]:
-    """The same cells of a table, those with the greatest mean in bold."""
+    """Return the cells of a table with the largest mean in bold."""
     means = [text.partition(" ")[0] for text in found]
     best = max((mean for mean in means if mean not in ("", "n/a")), key=float, default=None)
     return [f"**{text}**" if mean == best else text for text, mean in zip(found, means, strict=True)]
 
 
 def flags_table(results: Results) -> str:
-    """Precision / recall of the flagged samples and their number as a multiple of the wrong ones, of the same rows."""
+    """Return precision / recall of the flagged samples and their number per wrong sample, for the same rows."""
     if not results:
         return NOTHING
     lines = heading("", ["seeds", *FLAGGING.values()])
@@ -115,14 +115,14 @@ def flags_table(results: Results) -> str:
         for name in FLAGGING:
             flags = [cell["methods"][name]["flagged"] for cell in cells if cell["methods"][name]["flagged"]]
             number = np.mean([one["flagged"] / one["wrong"] for one in flags]) if flags else None
-            told = f"{spread([one['precision'] for one in flags])} / {spread([one['recall'] for one in flags])}"
-            found.append("n/a" if number is None else f"{told} ({number:.1f})")
+            rates = f"{spread([one['precision'] for one in flags])} / {spread([one['recall'] for one in flags])}"
+            found.append("n/a" if number is None else f"{rates} ({number:.1f})")
         lines.append(f"| {title(key, cells)} | {len(cells)} | " + " | ".join(found) + " |")
     return "\n".join(lines)
 
 
 def all_methods_table(results: Results) -> str:
-    """A row for each method, AUROC / average precision in a column for each dataset and noise; last the median cost."""
+    """Return one row per method with AUROC / average precision, one column per dataset and noise, the median cost last."""
     if not results:
         return NOTHING
     groups = by_cell(results)
@@ -135,19 +135,19 @@ def all_methods_table(results: Results) -> str:
             for found in groups.values()
         ]
         costs = [result["methods"].get(name, {}).get("cost") for result in results]
-        cost = np.median([found for found in costs if found is not None])  # others' work on the machine delays single cells
+        cost = np.median([found for found in costs if found is not None])  # the median, as other programs slow down single cells
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {cost:.1f} |")
     return "\n".join(lines)
 
 
 def value(cell: dict[str, Any], name: str, metric: str) -> float | None:
-    """A metric of a method in a cell, None where it could not be measured."""
+    """Return a metric of a method in a cell; None if it could not be measured."""
     found = cell["methods"].get(name)
     return found["detection"][metric] if found and found["detection"] else None
 
 
 def estimator_table(results: Results) -> str:
-    """AUROC of the mean over four scored epochs, a row for each variant, a column for each setting."""
+    """Return the AUROC of the mean over four scored epochs: one row per variant, one column per setting."""
     if not results:
         return NOTHING
     settings = by_setting(results)
@@ -162,7 +162,7 @@ def estimator_table(results: Results) -> str:
 
 
 def estimator_epochs_table(results: Results) -> str:
-    """AUROC after each scored epoch alone, a row for each variant that every setting has, and epoch; a column for each setting."""
+    """Return the AUROC of each scored epoch: one row per epoch and variant of all settings, one column per setting."""
     if not results:
         return NOTHING
     settings = by_setting(results)
@@ -178,7 +178,7 @@ def estimator_epochs_table(results: Results) -> str:
 
 
 def by_setting(results: Results) -> dict[str, list[dict[str, Any]]]:
-    """Results of the estimator study by weight decay and augmentation, as a column is called; the default first."""
+    """Return the results of the estimator study by weight decay and augmentation, the names of columns; the default first."""
     groups = defaultdict(list)
     for result in results:
         groups[result["cell"]["weight_decay"], result["cell"]["augmentation"]].append(result)
@@ -190,13 +190,13 @@ def by_setting(results: Results) -> dict[str, list[dict[str, Any]]]:
 
 
 def heading(first: str, columns: Iterable[str]) -> list[str]:
-    """The first two lines of a table."""
+    """Return the first two lines of a table."""
     names = [first, *columns]
     return ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
 
 
 def beyond_table(results: Results) -> str:
-    """For each setting the best free score and beside it the best form of curvature and gradient norm, chosen on seed 100."""
+    """Return for each setting the best free score and the best forms of curvature and gradient norm, chosen on seed 100."""
     groups = defaultdict(list)
     for result in results:
         if "forms" in result:
@@ -230,7 +230,7 @@ def beyond_table(results: Results) -> str:
 
 
 def forms_table(results: Results) -> str:
-    """AUROC / average precision of every free score and form of curvature, a row for each, a column for each setting."""
+    """Return AUROC / average precision: one row per free score and form of curvature, one column per setting."""
     groups = defaultdict(list)
     for result in results:
         if "forms" in result and result["cell"]["seed"] < 100:
@@ -249,12 +249,12 @@ def forms_table(results: Results) -> str:
 
 
 def mean(cells: Sequence[dict[str, float]], metric: str) -> float:
-    """Mean of a metric over the seeds."""
+    """Return the mean of a metric over the seeds."""
     return float(np.mean([cell[metric] for cell in cells]))
 
 
 def memorization_table(results: Results) -> str:
-    """Rank correlation of each score with the Feldman-Zhang estimate."""
+    """Return the rank correlation of each score with the Feldman-Zhang estimate."""
     cells = [result for result in results if "spearman" in result and result["cell"]["seed"] < 100]
     if not cells:
         return NOTHING
@@ -266,5 +266,5 @@ def memorization_table(results: Results) -> str:
 
 
 def best(cells: Results, names: Sequence[str]) -> str:
-    """The name with the highest mean AUROC."""
+    """Return the name with the highest mean AUROC."""
     return max(names, key=lambda name: float(np.mean([cell["detection"][name]["auroc"] for cell in cells])))

@@ -3,8 +3,8 @@
 python -m benchmarks.tables            write them between their markers
 python -m benchmarks.tables --check    exit 1 if one differs from the results; print which
 
-A table stands on the lines between `<!-- table: NAME -->` and `<!-- end -->`, a figure within a line, as in
-`adds at most <!-- figure: NAME -->0.0002<!-- end -->`. They may be in any of the documents, also in several.
+A table is on the lines between `<!-- table: NAME -->` and `<!-- end -->`, a figure is within a line, as in
+`adds at most <!-- figure: NAME -->0.0002<!-- end -->`. Both may be in one or several of the documents.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SCORES = ("cumulative_loss", "margin", "final_margin", "residual", "loss_sensiti
 
 
 def grouped(results: list[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
-    """Results by configuration without the seed."""
+    """Return the results by configuration without the seed."""
     groups = defaultdict(list)
     for result in results:
         cell = result["cell"]
@@ -49,7 +49,7 @@ def grouped(results: list[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[st
 
 
 def title(key: tuple[Any, ...]) -> str:
-    """What a row of a table is called."""
+    """Return the name of a row of a table."""
     dataset, size, long_tail, rate = key
     name = NAMES[dataset]
     if size != "full":
@@ -60,7 +60,7 @@ def title(key: tuple[Any, ...]) -> str:
 
 
 def detection_table() -> str:
-    """AUROC, average precision and flags by dataset."""
+    """Return AUROC, average precision and flags by dataset."""
     lines = [
         "| dataset | n | seeds | AUROC | average precision | precision at k | flagged: precision | flagged: recall |",
         "|---|---|---|---|---|---|---|---|",
@@ -85,7 +85,7 @@ def detection_table() -> str:
 
 
 def clean_table() -> str:
-    """How many labels are flagged where none was planted."""
+    """Return how many labels are flagged if no error was planted."""
     lines = ["| dataset | seeds | flagged of n |", "|---|---|---|"]
     for key, results in sorted(grouped(read("detection")).items(), key=lambda item: str(item[0])):
         if key[3] == 0:
@@ -95,7 +95,7 @@ def clean_table() -> str:
 
 
 def ablation_table() -> str:
-    """AUROC of every score and fusion."""
+    """Return the AUROC of every score and fusion."""
     groups = {key: results for key, results in grouped(read("detection")).items() if key[3] > 0}
     rates = {"mnist": 0.01, "digits": 0.05, "clothing": 0.05}
     keys = [key for key in groups if key[2] == "balanced" and key[3] == rates.get(key[0], 0.1)]
@@ -113,7 +113,7 @@ def ablation_table() -> str:
 
 
 def long_tail_table() -> str:
-    """AUROC within each class of the long-tailed CIFAR-10."""
+    """Return the AUROC within each class of the long-tailed CIFAR-10."""
     results = [result for result in read("detection") if result["cell"]["long_tail"] != "balanced"]
     if not results:
         return "Not measured yet."
@@ -125,7 +125,7 @@ def long_tail_table() -> str:
 
 
 def command_table() -> str:
-    """Time and memory of the whole command, with and without the search for duplicates."""
+    """Return time and memory of the whole command, with and without the search for duplicates."""
     lines = [
         "| CIFAR-10, 50,000 images | whole command | plain training | ratio, imports apart | peak memory | machine |",
         "|---|---|---|---|---|---|",
@@ -154,7 +154,7 @@ def time_table() -> str:
 
 
 def recipe_table() -> str:
-    """The default ranking by epochs and batch size; what the rule gives is marked."""
+    """Return the results of the default ranking by epochs and batch size, with the rule's choice marked."""
     lines = ["| data | epochs | batch | seeds | AUROC | average precision | |", "|---|---|---|---|---|---|---|"]
     groups = defaultdict(list)
     for result in read("recipe"):
@@ -171,7 +171,7 @@ def recipe_table() -> str:
 
 
 def schedule_table() -> str:
-    """AUROC of input curvature by number of scored epochs and directions."""
+    """Return the AUROC of input curvature by number of scored epochs and directions."""
     counts = ("1", "2", "4", "8")
     lines = [f"| data | directions | seeds | {' | '.join(counts)} | all |", "|---" * (len(counts) + 4) + "|"]
     groups = defaultdict(list)
@@ -220,11 +220,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "forms": lambda: study_tables.forms_table(read("beyond")),
     "memorization": lambda: study_tables.memorization_table(read("beyond")),
 }
-"""Name -> text of the table."""
+"""Text of each table by name."""
 
 
 def of_group(group: str, dataset: str | None = None) -> list[dict[str, Any]]:
-    """Cells of one group of the comparison, of one dataset or of all."""
+    """Return the cells of one group of the comparison, of one dataset or of all."""
     cells = [result for result in read("comparison") if result["cell"]["group"] == group]
     return [result for result in cells if dataset in (None, result["cell"]["dataset"])]
 
@@ -277,7 +277,7 @@ def fill(texts: dict[str, str], made: dict[tuple[str, str], str]) -> tuple[dict[
 
 
 def main() -> None:
-    """Write or check."""
+    """Write or check the documents."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check

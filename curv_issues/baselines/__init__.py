@@ -1,6 +1,6 @@
-"""Detectors that train networks of their own, one a file. The table below is the only place a new one is added to.
+"""Baseline detectors that train their own networks, one per file. Register a new one in the table below only.
 
-Each is `f(data, options, *, progress=None, ...) -> BaselineResult`. The table imports nothing.
+Each is a function `f(data, options, *, progress=None, ...) -> BaselineResult`. The table imports nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class BaselineScore:
 
     Attributes:
         direction: "high" or "low": the end at which a sample is suspect.
-        description: definition in a line.
+        description: definition in one line.
     """
 
     direction: Literal["high", "low"]
@@ -24,16 +24,16 @@ class BaselineScore:
 
 @dataclass(frozen=True)
 class BaselineInfo:
-    """What is known of a baseline without importing it.
+    """What is known about a baseline without importing it.
 
     Attributes:
         target: "module:function".
         scores: its scores by name; the first is the headline.
-        cost: samples seen in training with the default settings, in plain trainings on all data; passes that only
-            predict are not counted.
-        flags: whether it also says which samples are wrong.
-        takes_features: whether it can use the embeddings of a training that is done already, as `features`.
-        source: the paper it is from.
+        cost: samples seen in training with the default settings, in plain trainings on all data; prediction passes are
+            not counted.
+        flags: whether it also flags samples.
+        takes_features: whether it accepts the embeddings of a finished training as `features`.
+        source: the paper it comes from.
     """
 
     target: str
@@ -45,11 +45,11 @@ class BaselineInfo:
 
     @property
     def headline(self) -> str:
-        """Name of the score that stands for the baseline."""
+        """Return the name of the score that represents the baseline."""
         return next(iter(self.scores))
 
     def metadata(self, score: str) -> dict[str, str]:
-        """Direction, description, cost and source of one of its scores, as `ScoreInfo.metadata` has them."""
+        """Return direction, description, cost and source of one of its scores, as `ScoreInfo.metadata` does."""
         return {
             "direction": self.scores[score].direction,
             "description": self.scores[score].description,
@@ -64,7 +64,7 @@ BASELINES: dict[str, BaselineInfo] = {
         scores={
             "cl_self_confidence": BaselineScore("low", "out-of-sample probability of the given class, from k-fold networks"),
             "cl_normalized_margin": BaselineScore(
-                "low", "out-of-sample probability of the given class minus the largest other one, moved to [0, 1]"
+                "low", "out-of-sample probability of the given class minus the largest other one, rescaled to [0, 1]"
             ),
         },
         cost=4,  # 5 folds, 4/5 of the data each
@@ -75,7 +75,7 @@ BASELINES: dict[str, BaselineInfo] = {
         target="curv_issues.baselines.knn_label_score:knn_label_score",
         scores={
             "knn_label_score": BaselineScore(
-                "low", "share of the 10 nearest other samples with the given label (cleanlab's Datalab)"
+                "low", "fraction of the 10 nearest other samples with the given label (cleanlab's Datalab)"
             ),
         },
         cost=1,
@@ -86,7 +86,7 @@ BASELINES: dict[str, BaselineInfo] = {
     "ssft": BaselineInfo(
         target="curv_issues.baselines.ssft:second_split_forgetting",
         scores={
-            "ssft": BaselineScore("low", "epoch of training on the other half from which the sample is forgotten for good"),
+            "ssft": BaselineScore("low", "epoch of training on the other half after which the sample is forgotten for good"),
         },
         cost=2,  # both directions, each half of the data in both phases
         flags=False,
@@ -95,7 +95,7 @@ BASELINES: dict[str, BaselineInfo] = {
     "aum_threshold": BaselineInfo(
         target="curv_issues.baselines.aum_threshold:aum_with_threshold_samples",
         scores={
-            "aum": BaselineScore("low", "area under the margin, in trainings where threshold samples have a class of their own"),
+            "aum": BaselineScore("low", "area under the margin, in trainings where threshold samples form an extra class"),
         },
         cost=2,
         flags=True,
@@ -104,7 +104,9 @@ BASELINES: dict[str, BaselineInfo] = {
     "memorization": BaselineInfo(
         target="curv_issues.baselines.memorization:memorization",
         scores={
-            "memorization": BaselineScore("high", "how much likelier the given label is predicted when the sample was trained on"),
+            "memorization": BaselineScore(
+                "high", "increase in the probability of predicting the given label if the sample is in the training set"
+            ),
         },
         cost=14,  # 20 networks, 0.7 of the data each
         flags=False,

@@ -18,34 +18,34 @@ from curv_issues.progress import ProgressCallback
 from curv_issues.trackers.quantities import Margin
 from curv_issues.trackers.scores import REDUCTIONS
 
-PERCENTILE = 99.0  # of the threshold samples' AUM: the paper's
+PERCENTILE = 99.0  # of the threshold samples' AUM, as in the paper
 
 
 def aum_with_threshold_samples(
     data: LabeledData, options: TrainingOptions, *, progress: ProgressCallback | None = None
 ) -> BaselineResult:
-    """Rank labels by their margin in training; take the cut-off from samples that are wrong on purpose.
+    """Rank labels by their training margin, with a cut-off from deliberately mislabelled samples.
 
-    n / (k + 1) random samples, the threshold samples, get a class of their own and train along with the rest. Their
-    AUM is that of samples which can only be memorised, so its 99th percentile is the cut-off. A second training has
-    other threshold samples, so that every sample has an AUM under its own label.
+    n / (k + 1) random samples, the threshold samples, form an extra class and are trained on with the rest. They can only
+    be memorised, so the 99th percentile of their AUM is the cut-off. A second training uses other threshold samples, so
+    that every sample has an AUM under its own label.
 
-    As in the authors' code, the AUM of samples that were no threshold samples in either training is the mean of both,
-    and they are flagged if they lie below the cut-off in both. The AUM is that of the tracker `margin`, over all
-    epochs; the authors' code leaves out the first one.
+    As in the authors' code, samples that are not threshold samples in either training get the mean AUM of both, and are
+    flagged if they are below the cut-off in both. The AUM is that of the tracker `margin`, over all epochs; the authors'
+    code omits the first epoch.
 
     Args:
         data: n samples of k classes.
-        options: of the audit whose recipe each network gets. The probe has k + 1 logits, so it must be a name or a
-            function that makes it.
-        progress: told of every step as a share of both trainings.
+        options: options of the audit, whose recipe each network uses. The probe has k + 1 logits, so it must be a name or
+            a function that returns a network.
+        progress: called after every step, with the work of both trainings as the total.
 
     Returns:
         The score `aum` (logits, low = suspect) and the flagged samples. `info`: is_threshold, bool (2, n), and
         cut_offs, two floats, by training.
 
     Raises:
-        UsageError: the probe is a finished network, does not fit the data, or the device is not there.
+        UsageError: the probe is a network instance or does not fit the data, or the device is not available.
         DatasetError: the data cannot be audited, or have fewer than k + 1 samples.
         AuditError: the loss became NaN.
     """
@@ -54,7 +54,7 @@ def aum_with_threshold_samples(
     if isinstance(options.probe, nn.Module):
         raise UsageError(
             "AUM with threshold samples needs a probe with one class more than the data; "
-            "give its name or a function that makes it instead of a finished network."
+            "pass its name or a function that returns it instead of a network."
         )
     n, k = len(data), data.num_classes
     is_threshold = threshold_samples(n, k, generator=child_generator(options.seed, 0))
@@ -77,7 +77,7 @@ def aum_with_threshold_samples(
 
 
 def threshold_samples(num_samples: int, num_classes: int, *, generator: np.random.Generator) -> np.ndarray:
-    """Two disjoint random sets of n // (k + 1) samples: bool (2, n).
+    """Return two disjoint random sets of n // (k + 1) samples, bool (2, n).
 
     Raises:
         DatasetError: there are fewer than k + 1 samples.
@@ -95,12 +95,12 @@ def threshold_samples(num_samples: int, num_classes: int, *, generator: np.rando
 
 
 def join_trainings(aums: np.ndarray, is_threshold: np.ndarray, *, percentile: float) -> tuple[np.ndarray, np.ndarray, list[float]]:
-    """One AUM and one verdict a sample from several trainings, each with threshold samples of its own.
+    """Combine several trainings, each with its own threshold samples, into one AUM and one flag per sample.
 
     Args:
-        aums: (t, n), of the label that each sample had in each training.
-        is_threshold: bool (t, n); each training has some, and no sample is one in all of them.
-        percentile: of the threshold samples' AUM, in [0, 100].
+        aums: (t, n), AUM of the label that each sample had in each training.
+        is_threshold: bool (t, n); each training has threshold samples, and no sample is one in all trainings.
+        percentile: percentile of the threshold samples' AUM, in [0, 100].
 
     Returns:
         Mean AUM over the trainings with the sample's own label, float64 (n,); flagged, bool (n,): below the cut-off in

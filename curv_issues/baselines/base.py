@@ -1,4 +1,4 @@
-"""What every baseline returns."""
+"""The result type of all baselines."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class BaselineResult:
-    """What a baseline found out of n samples.
+    """The result of a baseline on n samples.
 
     Attributes:
-        scores: float64 (n,) by name; the direction of each stands in `BASELINES`.
-        flagged: bool (n,), the samples it calls wrong; None where it only ranks.
+        scores: float64 (n,) by name; `BASELINES` has the direction of each.
+        flagged: bool (n,), whether the label is flagged as wrong; None if the baseline only ranks.
         trainings: number of networks trained from fresh weights.
-        seconds: wall-clock time of everything.
-        plain_seconds: of one training on all the data, as long as it took within these trainings; None without trainings.
-        info: evidence; each baseline says what it puts there.
+        seconds: total wall-clock time.
+        plain_seconds: wall-clock time of one training on all data, scaled from these trainings; None without trainings.
+        info: evidence, documented by each baseline.
     """
 
     scores: dict[str, np.ndarray]

@@ -19,27 +19,27 @@ from curv_issues.progress import ProgressCallback
 def confident_learning(
     data: LabeledData, options: TrainingOptions, *, progress: ProgressCallback | None = None, folds: int = 5
 ) -> BaselineResult:
-    """Rank labels by what a network says that never saw the sample.
+    """Rank labels by the predictions of networks that were not trained on the sample.
 
-    The data are cut into stratified folds. For each one a fresh network is trained on all the others and predicts it.
-    A class may be smaller than the number of folds; where all of it lies in one fold, its network never saw the class.
+    The data are split into stratified folds, and each fold is predicted by a fresh network trained on all others. A class
+    may be smaller than the number of folds; if it lies in one fold only, that fold's network has never seen the class.
 
-    `cl_self_confidence` is cleanlab's default and the score that Datalab shows; cleanlab's documentation finds
-    `cl_normalized_margin` better for labels that another class should have. Both in [0, 1], low = suspect. With
-    two classes they rank alike. The flagged set is `cleanlab.filter.find_label_issues` with its defaults.
+    `cl_self_confidence` is cleanlab's default and the score that Datalab shows; cleanlab's documentation prefers
+    `cl_normalized_margin` for labels that should be another class. Both are in [0, 1], low = suspect. With two classes
+    their rankings are equal. The flagged set is that of `cleanlab.filter.find_label_issues` with its defaults.
 
     Args:
         data: n samples of k classes.
-        options: of the audit whose recipe each network gets. A finished network as probe is copied with the weights it
-            has: if it was trained on these data, nothing is out of sample.
-        progress: told of every step as a share of all trainings.
+        options: options of the audit, whose recipe each network uses. A network instance as probe is copied with its
+            weights: if it was trained on these data, the predictions are not out-of-sample.
+        progress: called after every step, with the work of all trainings as the total.
         folds: number of folds and of trainings, 2 to n.
 
     Returns:
-        Scores and flagged samples. `info`: pred_probs, float64 (n, k), out of sample; fold, int64 (n,), of each sample.
+        Scores and flagged samples. `info`: pred_probs, float64 (n, k), out-of-sample; fold, int64 (n,), of each sample.
 
     Raises:
-        UsageError: folds is no whole number from 2 to n, the device is not there, or the probe does not fit the data.
+        UsageError: folds is not an integer from 2 to n, the device is not available, or the probe does not fit the data.
         DatasetError: the data cannot be audited, or the folds leave fewer than two samples to train on.
         AuditError: the loss or the logits became NaN.
     """

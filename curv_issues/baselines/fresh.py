@@ -1,4 +1,4 @@
-"""Networks trained from fresh weights on parts of the data, as an audit of all the data would train its probe."""
+"""Train fresh networks on parts of the data, in the same way as an audit of all data trains its probe."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from curv_issues.training.state import TrainingState
 
 
 class FreshProbes:
-    """Trains one network after another, all under the recipe and the normalisation that follow from all the data.
+    """Trains one network after another, with the recipe and the normalisation derived from all data.
 
     Attributes:
-        recipe: of every training, whatever the size of its part of the data.
-        device: where the networks are.
+        recipe: hyper-parameters of every training, whatever the size of its part of the data.
+        device: device of the networks.
         inputs: all n samples.
         labels: int64 (n,), the given labels.
     """
@@ -47,14 +47,14 @@ class FreshProbes:
 
         Args:
             data: n samples.
-            options: of an audit of these data.
-            to_train: sum of the sizes of all parts that will be trained on, for `progress`; default: n, one training.
-            progress: told of every step as a share of all trainings.
-            extra_classes: number of logits beyond the k classes.
+            options: options of an audit of these data.
+            to_train: total number of samples of all trainings, for `progress`; default: n, one training.
+            progress: called after every step, with the work of all trainings as the total.
+            extra_classes: number of logits in addition to the k classes.
 
         Raises:
             DatasetError: the data cannot be audited.
-            UsageError: the device is not there.
+            UsageError: the device is not available.
         """
         check_auditable(data)
         self.device = choose_device(options.device)
@@ -70,7 +70,7 @@ class FreshProbes:
 
     @property
     def plain_seconds(self) -> float | None:
-        """Seconds that one training on all the data takes, from those that were done; None before the first."""
+        """Return the seconds of one training on all data, scaled from the finished trainings; None before the first."""
         return self._seconds / self._trained * len(self.labels) if self._trained else None
 
     def train(
@@ -85,16 +85,16 @@ class FreshProbes:
     ) -> nn.Module:
         """Train on a part of the data.
 
-        With all samples and the seed of the options this is, bit by bit, the training of an audit.
+        With all samples and the seed of the options, this is bit for bit the training of an audit.
 
         Args:
             samples: positions to train on, int (m,), at least two.
-            seed: of initial weights, order, augmentation and dropout.
-            labels: int64 (n,), what to train on; default: the given labels.
-            probe: a network to train further, in place; default: one with fresh weights (a module of the user's
-                starts from the weights it came with).
-            quantities: to follow in the training pass; their index is the position in all the data.
-            on_epoch: called after every epoch with its number (from 0) and the network, whose weights it must leave alone.
+            seed: seed of initial weights, order, augmentation and dropout.
+            labels: int64 (n,), labels to train on; default: the given labels.
+            probe: a network to train further, in place; default: one with fresh weights (a user-supplied module starts from
+                its own weights).
+            quantities: quantities to measure in the training pass, indexed by position in all data.
+            on_epoch: called after every epoch with its number (from 0) and the network, whose weights it must not change.
 
         Returns:
             The network.
@@ -105,12 +105,10 @@ class FreshProbes:
             AuditError: the loss became NaN.
         """
         if len(samples) < 2:
-            raise DatasetError(
-                f"A network of this baseline would be trained on {counted(len(samples), 'sample')}; expected two or more."
-            )
+            raise DatasetError(f"This baseline would train a network on {counted(len(samples), 'sample')}; expected two or more.")
         before, size, epochs = self._trained, len(samples), self.recipe.epochs
 
-        def tell(epoch: int, done: int, total: int, loss: float) -> None:
+        def report(epoch: int, done: int, total: int, loss: float) -> None:
             if self._progress is not None:
                 work = before * epochs + epoch * total + done
                 self._progress(Progress("train", work, self._to_train * epochs, epoch + 1, epochs, loss))
@@ -135,7 +133,7 @@ class FreshProbes:
                 self.labels if labels is None else labels,
                 device=self.device,
                 samples=torch.from_numpy(np.asarray(samples, dtype=np.int64)),
-                on_step=tell,
+                on_step=report,
                 on_epoch=pause,
             )
             self._seconds += time.perf_counter() - start - paused
@@ -143,7 +141,7 @@ class FreshProbes:
         return trained
 
     def logits(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:
-        """Logits of the clean images at positions `samples` (m,), float32 (m, k), in evaluation mode.
+        """Return the logits of the un-augmented images at positions `samples` (m,), float32 (m, k), in evaluation mode.
 
         Raises:
             AuditError: some are NaN.
@@ -154,7 +152,7 @@ class FreshProbes:
             )
 
     def embeddings(self, probe: nn.Module) -> np.ndarray:
-        """Embeddings of all clean images, float16 (n, d); those beyond the range of float16 are infinite.
+        """Return the embeddings of all un-augmented images, float16 (n, d); values beyond float16's range are infinite.
 
         Raises:
             AuditError: some are NaN.
@@ -163,15 +161,15 @@ class FreshProbes:
             return self._check_outputs(predict(probe, self.inputs, self.labels, device=self.device)[1])
 
     def is_correct(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:
-        """Return whether the network gives each of the samples (m,) its given label, bool (m,).
+        """Return whether the network predicts the given label of each of the samples (m,), bool (m,).
 
         Raises:
-            AuditError: some logits are NaN; the largest of them would be that of class 0.
+            AuditError: some logits are NaN, for which argmax would return class 0.
         """
         return self.logits(probe, samples).argmax(axis=1) == self.labels.numpy()[samples]
 
     def _check_outputs(self, values: np.ndarray) -> np.ndarray:
-        if np.isnan(values).any():  # the loss is checked before each step, so nothing else notices a last step that was too large
+        if np.isnan(values).any():  # the loss is checked before each step, so it does not reveal a diverging last step
             raise AuditError(
                 f"The outputs of a trained network became nan at learning rate {self.recipe.learning_rate:g}; "
                 "train again with a lower learning rate."

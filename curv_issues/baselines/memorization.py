@@ -26,29 +26,28 @@ def memorization(
     num_models: int = 20,
     ratio: float = 0.7,
 ) -> BaselineResult:
-    """Rank samples by how much a network needs to have seen them to know their label. For small data.
+    """Rank samples by how much the prediction of their label depends on training on them. For small data.
 
-    It tells something only where networks fit the exceptions: with a recipe too short for that nearly all scores are 0.
+    It is informative only if networks fit the exceptions: with a recipe too short for that, nearly all scores are 0.
 
-    Each of many networks is trained on a random part of the data and asked for the given label of every sample. The
-    paper draws the parts independently of one another, in the thousands. With few networks chance would leave some
-    samples out of no part, so here each part leaves out those that were left out least often so far: all samples are
-    left out about equally often, and at least once.
+    Each of many networks is trained on a random subset of the data and predicts every sample. The paper draws thousands of
+    independent subsets. With few networks, some samples might be in all subsets by chance. So here each subset excludes
+    the samples excluded least often so far: all samples are excluded about equally often, and at least once.
 
     Args:
         data: n samples.
-        options: of the audit whose recipe each network gets.
-        progress: told of every step as a share of all trainings.
+        options: options of the audit, whose recipe each network uses.
+        progress: called after every step, with the work of all trainings as the total.
         num_models: number of networks m, >= 2.
-        ratio: share of the data that each one is trained on, between 0 and 1.
+        ratio: fraction of the data that each network is trained on, between 0 and 1.
 
     Returns:
         The score `memorization`, in [-1, 1], high = suspect; no flagged set. `info`: is_trained and is_correct,
         bool (m, n).
 
     Raises:
-        UsageError: an option is out of its range, there are too few networks for that ratio, the device is not there,
-            or the probe does not fit the data.
+        UsageError: an option is out of range, there are too few networks for this ratio, the device is not available, or
+            the probe does not fit the data.
         DatasetError: the data cannot be audited.
         AuditError: the loss or the logits became NaN.
     """
@@ -73,11 +72,11 @@ def memorization(
 
 
 def memorization_scores(is_correct: np.ndarray, is_trained: np.ndarray) -> np.ndarray:
-    """Share of correct networks among those trained on the sample, minus the share among the others.
+    """Return the fraction of correct networks among those trained on the sample minus the fraction among the others.
 
     Args:
-        is_correct: bool (m, n), network by sample: classified as its given label.
-        is_trained: bool (m, n), network by sample: trained on it; for each sample some were and some were not.
+        is_correct: bool (m, n), whether the network predicts the given label of the sample.
+        is_trained: bool (m, n), whether the network is trained on the sample; for each sample some are and some are not.
 
     Returns:
         float64 (n,), in [-1, 1].
@@ -88,16 +87,16 @@ def memorization_scores(is_correct: np.ndarray, is_trained: np.ndarray) -> np.nd
 
 
 def _subset_size(num_samples: int, num_models: int, ratio: float) -> int:
-    """Samples a subset, such that balanced subsets train on each sample at least once and leave it out at least once."""
+    """Return the samples per subset; balanced subsets must include and exclude each sample at least once."""
     whole_number("num_models", num_models, 2, None)
     if isinstance(ratio, bool) or not isinstance(ratio, numbers.Real) or not 0 < ratio < 1:
         raise UsageError(f"ratio must be a number between 0 and 1, got {ratio!r}.")
     size = round(ratio * num_samples)
     smaller_part = min(size, num_samples - size)
     if num_models * smaller_part < num_samples:
-        needed = f"at least {math.ceil(num_samples / smaller_part)}" if smaller_part else "a ratio nearer to 0.5"
+        needed = f"num_models >= {math.ceil(num_samples / smaller_part)}" if smaller_part else "a ratio closer to 0.5"
         raise UsageError(
-            f"num_models = {num_models} at ratio {ratio:g} cannot train on each of {num_samples} samples once and leave it "
-            f"out once; needed: {needed}."
+            f"num_models = {num_models} at ratio {ratio:g} cannot include and exclude each of {num_samples} samples at least "
+            f"once; use {needed}."
         )
     return size

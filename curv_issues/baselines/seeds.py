@@ -1,7 +1,7 @@
-"""Seeds and generators that follow from the seed of the options and from the place of their use.
+"""Derive seeds and generators from the seed of the options and a path that identifies their use.
 
-None of them is the generator of that seed itself: whoever plants errors with the same seed draws from that one, and what
-a baseline draws must not follow what it is to find.
+They are independent of the generator with that seed itself, which may have planted the errors: what a baseline draws
+must not correlate with what it should find.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import numpy as np
 
 
 def child_seed(seed: int, *path: int) -> int:
-    """A seed, 0 to 2**32 - 1; other places give other seeds."""
+    """Return a seed from 0 to 2**32 - 1; different paths give different seeds."""
     return int(np.random.SeedSequence(seed, spawn_key=path).generate_state(1)[0])
 
 
 def child_generator(seed: int, *path: int) -> np.random.Generator:
-    """A generator; other places give independent ones."""
+    """Return a generator; different paths give independent ones."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=path))

@@ -1,4 +1,4 @@
-"""Ways to cut n samples into parts."""
+"""Split n samples into folds or subsets."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 
 
 def balanced_subsets(num_samples: int, num_subsets: int, size: int, *, generator: np.random.Generator) -> np.ndarray:
-    """Random subsets of one size in which every sample is about equally often.
+    """Return random subsets of equal size that contain every sample about equally often.
 
-    Each subset leaves out the samples that were left out least often so far, ties broken at random; so the numbers of
-    subsets that any two samples are in differ by at most one.
+    Each subset excludes the samples excluded least often so far, with ties broken at random. So the numbers of subsets
+    that contain any two samples differ by at most one.
 
     Args:
         num_samples: n.
         num_subsets: m.
-        size: samples in each subset, 0 to n.
-        generator: of the choice.
+        size: samples per subset, 0 to n.
+        generator: generator of the choice.
 
     Returns:
         Membership, bool (m, n).

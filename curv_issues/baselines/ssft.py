@@ -19,28 +19,28 @@ from curv_issues.progress import ProgressCallback
 def second_split_forgetting(
     data: LabeledData, options: TrainingOptions, *, progress: ProgressCallback | None = None, seeds: int = 1
 ) -> BaselineResult:
-    """Rank labels by how soon a network forgets them once it trains on other data only.
+    """Rank labels by how soon a network forgets them while it trains on other data only.
 
-    The data are cut into two stratified halves. A network is trained on half A, then goes on with half B alone, under
-    the whole recipe once more (its learning rate rises and falls again). After each epoch of this second phase it is
-    asked for the samples of A, see `forgetting_time`. The same from B to A with another network. With several seeds
-    halves and networks are drawn anew, and the score is the mean.
+    The data are split into two stratified halves. A network is trained on half A, then on half B only, with the full recipe
+    again (its learning rate rises and falls again). After each epoch of this second phase it predicts the samples of A; see
+    `forgetting_time`. Another network goes from B to A. With several seeds, the score is the mean over new halves and
+    networks.
 
-    With e epochs and one seed there are e + 2 values only, so many samples are tied; the ties stay, and more seeds
-    thin them out. Low = suspect.
+    With e epochs and one seed there are only e + 2 values, so many samples tie; ties are not broken, and more seeds reduce
+    them. Low = suspect.
 
     Args:
         data: n samples.
-        options: of the audit whose recipe each phase gets.
-        progress: told of every step as a share of all trainings.
-        seeds: number of repetitions, >= 1; two networks each.
+        options: options of the audit, whose recipe each phase uses.
+        progress: called after every step, with the work of all trainings as the total.
+        seeds: number of repetitions, >= 1, with two networks each.
 
     Returns:
-        The score `ssft`, 0 to epochs + 1; no flagged set. `info`: learned, float64 (n,), share of the seeds in which
-        the sample was known after the first phase; epochs, those of a phase.
+        The score `ssft`, 0 to epochs + 1; no flagged set. `info`: learned, float64 (n,), fraction of the seeds in which
+        the sample was learned in the first phase; epochs, number of epochs per phase.
 
     Raises:
-        UsageError: seeds is no whole number >= 1, the device is not there, or the probe does not fit the data.
+        UsageError: seeds is not an integer >= 1, the device is not available, or the probe does not fit the data.
         DatasetError: the data cannot be audited, or have fewer than four samples.
         AuditError: the loss or the logits became NaN.
     """
@@ -57,10 +57,10 @@ def second_split_forgetting(
             known = probes.is_correct(probe, first)
             is_correct = np.zeros((len(first), epochs), dtype=bool)
 
-            def ask(epoch: int, probe: nn.Module, first: np.ndarray = first, is_correct: np.ndarray = is_correct) -> None:
+            def evaluate(epoch: int, probe: nn.Module, first: np.ndarray = first, is_correct: np.ndarray = is_correct) -> None:
                 is_correct[:, epoch] = probes.is_correct(probe, first)
 
-            probes.train(second, seed=child_seed(options.seed, 2, seed, side), probe=probe, on_epoch=ask)
+            probes.train(second, seed=child_seed(options.seed, 2, seed, side), probe=probe, on_epoch=evaluate)
             times[first] += forgetting_time(known, is_correct)
             learned[first] += known
     return BaselineResult(
@@ -74,17 +74,17 @@ def second_split_forgetting(
 
 
 def forgetting_time(learned: np.ndarray, is_correct: np.ndarray) -> np.ndarray:
-    """First epoch from which on a sample is never classified as its given label again.
+    """Return the first epoch after which a sample's given label is never predicted again.
 
-    Epoch 0 is the state after the first phase. A sample that was not known then but is later, for what the other half
-    taught, counts by when that is forgotten, as in the authors' code, which looks at the second phase only.
+    Epoch 0 is the state after the first phase. A sample that is learned only in the second phase, from the other half,
+    counts by when it is forgotten, as in the authors' code, which uses the second phase only.
 
     Args:
-        learned: bool (n,), classified as its given label after the first phase.
-        is_correct: bool (n, e), the same after each epoch of the second phase.
+        learned: bool (n,), whether the given label is predicted after the first phase.
+        is_correct: bool (n, e), whether it is predicted after each epoch of the second phase.
 
     Returns:
-        int64 (n,): 0 for those never known, 1 to e for those forgotten, e + 1 for those known in the end.
+        int64 (n,): 0 if never predicted, 1 to e if forgotten, e + 1 if still predicted in the end.
     """
     known = np.column_stack([learned, is_correct])
     return (known * np.arange(1, known.shape[1] + 1)).max(axis=1)

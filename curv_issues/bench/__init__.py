@@ -1,1 +1,1 @@
-"""Benchmark of all scores and baselines on a dataset with planted or known label errors."""
+"""Benchmark all scores and baselines on a dataset with planted or known label errors."""

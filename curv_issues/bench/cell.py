@@ -1,4 +1,4 @@
-"""One cell of a benchmark: plant errors, run everything, measure how well each method finds them."""
+"""One cell of a benchmark: plant errors, run all methods, and measure how well each one finds the errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from curv_issues.trackers.base import Need
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training.run import ProbeRun, run_probe
 
-EVERY_EPOCH = WHOLE_NUMBERS["curvature_epochs"][1]  # as many as there are
+EVERY_EPOCH = WHOLE_NUMBERS["curvature_epochs"][1]  # reduced to the number of epochs of the run
 
 
 def measure_cell(
@@ -41,26 +41,26 @@ def measure_cell(
     measure: Callable[[LabeledData, TrainingOptions], dict[Need, float]] = measure_passes,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
-    """Plant errors with a seed, train once, run the baselines, and compare everything with the truth.
+    """Plant errors with a seed, train once, run the baselines, and compare all methods with the truth.
 
-    Unless the options say otherwise, the scores are measured after every epoch, as they were published.
+    Unless the options say otherwise, the scores are measured after every epoch, as published.
 
     Args:
         data: n samples with their own labels.
-        noise: what to plant.
-        seed: of noise and trainings.
-        options: of the training; its seed is replaced.
-        methods: what to compare.
-        finding: the cut-off of the default ranking; None: "auto".
-        passes: what each kind of pass costs, if it is known already; see `measure_passes`.
-        measure: finds it otherwise.
-        progress: told of every step.
+        noise: errors to plant.
+        seed: seed of noise and trainings.
+        options: training options; their seed is replaced.
+        methods: methods to compare.
+        finding: cut-off of the default ranking; None: "auto".
+        passes: costs of each kind of pass, see `measure_passes`; None: measure them.
+        measure: function that measures them.
+        progress: called after every step.
 
     Returns:
         JSON values: `n`, `wrong`, `methods` by name, `curvature_by_epoch`, `recipe`, `seconds`, `passes`, `decision`.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, in whatever part.
+        KeyboardInterrupt: Ctrl-C, at any point.
     """
     finding = finding or FindingOptions()
     planted = apply_noise(data, noise, seed=seed)
@@ -92,7 +92,7 @@ def measure_cell(
 
 
 def passes_added(options: TrainingOptions, passes: dict[Any, float]) -> float:
-    """By what part input gradients made this training longer."""
+    """Return the time of input gradients in this training, as a fraction of the plain training."""
     needs = [QUANTITIES[SCORES[name].quantity].needs for name in options.score_names]
     return max((passes[need] for need in needs if need.in_training), default=0.0)
 
@@ -126,10 +126,10 @@ def _of_a_baseline(
     settings = {"features": run.embeddings.astype(np.float32)} if info.takes_features else {}
     try:
         result = load_attribute(info.target)(data, options, progress=progress, **settings)
-    except (AuditError, DatasetError) as error:  # such as too few samples of a class: the others go on
+    except (AuditError, DatasetError) as error:  # such as too few samples of a class; run the other methods anyway
         return {score: _failed(found.direction, str(error)) for score, found in info.scores.items()}
-    plain_seconds = result.plain_seconds or plain_seconds  # at best measured while the baseline ran
-    seconds = result.seconds + (plain_seconds if info.takes_features else 0.0)  # the features are of the one training run
+    plain_seconds = result.plain_seconds or plain_seconds  # preferably measured during the baseline
+    seconds = result.seconds + (plain_seconds if info.takes_features else 0.0)  # the features come from the main training
     return {
         score: _measured(
             data,
@@ -146,7 +146,7 @@ def _of_a_baseline(
 def _measured(
     data: LabeledData, truth: np.ndarray, values: np.ndarray, direction: str, cost: float, flagged: np.ndarray | None
 ) -> dict[str, Any]:
-    """Results of one method; `cost` is a multiple of the plain training. Values that are not finite cannot be ranked."""
+    """Return the results of one method, which failed if values are not finite; `cost` is a multiple of the plain training."""
     missing = int((~np.isfinite(values)).sum())
     if missing:
         return _failed(direction, f"it has no value for {missing:,} of {len(values):,} samples; train longer (--epochs)")
@@ -163,13 +163,13 @@ def _measured(
 
 
 def _failed(direction: str, reason: str) -> dict[str, Any]:
-    """What is told of a method that could not be run on this data."""
+    """Return the results of a method that failed on these data."""
     empty = dict.fromkeys(("detection", "auroc_within_classes", "flagged", "cost", "curves", "histogram"))
     return {"direction": direction, **empty, "failed": reason}
 
 
 def _curvature_by_epoch(run: ProbeRun, truth: np.ndarray) -> dict[str, list[float | None]]:
-    """Mean input curvature of right and wrong samples by epoch, and its AUROC; None where it was not measured."""
+    """Return the mean input curvature of correct and wrong samples by epoch, and its AUROC; None where not measured."""
     history = run.trajectories["input_curvature"]
     found: dict[str, list[float | None]] = {"right": [], "wrong": [], "auroc": []}
     for values in history.T:

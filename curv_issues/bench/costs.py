@@ -1,4 +1,4 @@
-"""What each kind of pass costs, as a multiple of a plain training epoch, measured on a part of the data."""
+"""Measure the cost of each kind of pass on a part of the data, as a multiple of a plain training epoch."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ REPEATS = 5
 
 
 class PassCosts:
-    """Measure what each kind of pass costs once for each number of samples: neither noise nor seed changes it."""
+    """Cache of the costs of passes by number of samples, as noise and seed do not change them."""
 
     def __init__(self) -> None:
         self._known: dict[int, dict[Need, float]] = {}
 
     def __call__(self, data: LabeledData, options: TrainingOptions) -> dict[Need, float]:
-        """Return what `measure_passes` found for the first dataset of this size."""
+        """Return the result of `measure_passes` for the first dataset of this size."""
         if len(data) not in self._known:
             self._known[len(data)] = measure_passes(data, options)
         return self._known[len(data)]
 
 
 def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, float]:
-    """Seconds of a pass of each kind over the data, as a multiple of those of a plain training epoch over the same data.
+    """Return the time of each kind of pass over the data, as a multiple of a plain training epoch over the same data.
 
-    `Need.TRAINING_GRADIENT` is what computing input gradients adds to the epoch; the others are passes of their own, and
-    `Need.TRAINING` is 0. Each is the median of five ratios, on at most 2,048 samples: a plain epoch is timed right before each
-    pass, so that other programs slow both down.
+    `Need.TRAINING_GRADIENT` is the extra time of input gradients in the epoch; the others are separate passes, and
+    `Need.TRAINING` is 0. Each is the median of five ratios, on at most 2,048 samples. A plain epoch is timed right before
+    each pass, so that other programs slow down both.
     """
     device = choose_device(options.device)
     resolution, channels = data.images.shape[1], data.images.shape[3]
@@ -91,13 +91,13 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
 
 
 def cost_of_score(score: str, passes: dict[Need, float], *, epochs: int, scored_epochs: int) -> float:
-    """Cost of measuring one score alone, the training included, as a multiple of the plain training.
+    """Return the cost of measuring one score only, including the training, as a multiple of the plain training.
 
     Args:
-        score: its name.
+        score: name of the score.
         passes: from `measure_passes`.
-        epochs: of the training.
-        scored_epochs: after how many of them a scoring pass runs.
+        epochs: number of training epochs.
+        scored_epochs: number of epochs that are followed by a scoring pass.
     """
     info = SCORES[score]
     needs = QUANTITIES[info.quantity].needs
@@ -118,12 +118,12 @@ def _train(
     device: torch.device,
     quantities: list[Quantity],
 ) -> None:
-    slow = replace(recipe, learning_rate=1e-6)  # only the time counts: the weights must not run away
+    slow = replace(recipe, learning_rate=1e-6)  # only the time matters, and the weights must not diverge
     train_probe(TrainingState(probe, slow, seed=0, quantities=quantities), inputs, labels, device=device)
 
 
 def _median_ratios(run_pass: Callable[[Need], None]) -> dict[Need, float]:
-    """Seconds of each kind of pass over those of the plain epoch before it: the median over the repeats."""
+    """Return the median over the repeats of the time of each kind of pass divided by that of the plain epoch before it."""
     ratios: dict[Need, list[float]] = {need: [] for need in Need if need is not Need.TRAINING}
     for _ in range(REPEATS):
         for need, found in ratios.items():

@@ -1,4 +1,4 @@
-"""What a benchmark compares: the default ranking, every score of the one run, and every baseline."""
+"""The methods of a benchmark: the default ranking, the scores of the run, and the baselines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from curv_issues.trackers import SCORES, canonical_score
 
 DEFAULT = "default"
 LARGEST_FOR_MEMORIZATION = 5_000
-"""Samples above which "all" leaves out the baseline that trains some twenty networks."""
+"""Number of samples above which "all" excludes the baseline that trains about twenty networks."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class Methods:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """As a user writes them; the default ranking is always compared."""
+        """Return the names as a user writes them, including the default ranking."""
         return (DEFAULT, *self.scores, *self.baselines)
 
 
 def parse_methods(text: str | Sequence[str], *, num_samples: int) -> Methods:
-    """Read "all", or names of scores and baselines, separated by commas or one by one.
+    """Parse "all", or names of scores and baselines, separated by commas or as a list.
 
     Args:
-        text: as a user writes it.
-        num_samples: of the dataset; "all" leaves out `memorization` above 5,000.
+        text: the user's input.
+        num_samples: number of samples; above 5,000, "all" excludes `memorization`.
 
     Raises:
-        UsageError: a name is none of them.
+        UsageError: a name is unknown.
     """
     names = [canonical_score(name.strip()) for part in ([text] if isinstance(text, str) else text) for name in part.split(",")]
     for name in names:

@@ -1,4 +1,4 @@
-"""How well a ranking or a set of flags finds what is wrong. Values of suspicion: high = suspect."""
+"""Measure how well a ranking or flags find the errors. In all functions, high = suspect."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 CURVE_POINTS = 200
 HISTOGRAM_BINS = 50
-CROWDED, SPAN = 0.2, 100  # what makes a scale logarithmic, see `histogram`
+CROWDED, SPAN = 0.2, 100  # thresholds of a logarithmic scale, see `histogram`
 
 
 def detection(truth: np.ndarray, suspect: np.ndarray) -> dict[str, float] | None:
-    """How well a ranking finds the wrong samples.
+    """Return detection metrics of a ranking.
 
     Args:
         truth: bool (n,), True = wrong.
         suspect: (n,), high = suspect.
 
     Returns:
-        `auroc`, `average_precision`, and `precision_at_k` among the k most suspect, where k is the number of wrong samples
-        (ties in the order of the samples); None where all or none of the samples are wrong.
+        `auroc`, `average_precision`, and `precision_at_k`, the precision among as many most suspect samples as are wrong
+        (ties in sample order); None if all or none of the samples are wrong.
     """
     if truth.all() or not truth.any():
         return None
@@ -34,7 +34,7 @@ def detection(truth: np.ndarray, suspect: np.ndarray) -> dict[str, float] | None
 
 
 def auroc_by_class(truth: np.ndarray, suspect: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
-    """AUROC among the samples given each class, with their number; None where all or none of them are wrong."""
+    """Return the AUROC among the samples of each given class, and their number; None if all or none of them are wrong."""
     found: dict[str, Any] = {}
     for label, name in enumerate(names):
         members = labels == label
@@ -47,14 +47,14 @@ def auroc_by_class(truth: np.ndarray, suspect: np.ndarray, labels: np.ndarray, n
 
 
 def mean_auroc_within_classes(truth: np.ndarray, suspect: np.ndarray, labels: np.ndarray) -> float | None:
-    """Mean over the given classes of the AUROC among their samples; classes that are all right or all wrong do not count."""
+    """Return the mean AUROC within the given classes, except classes whose samples are all correct or all wrong."""
     names = tuple(str(label) for label in range(int(labels.max()) + 1))
     values = [found["auroc"] for found in auroc_by_class(truth, suspect, labels, names).values() if found["auroc"] is not None]
     return float(np.mean(values)) if values else None
 
 
 def flagging(truth: np.ndarray, flagged: np.ndarray) -> dict[str, Any]:
-    """How many are flagged and wrong; precision and recall where they exist."""
+    """Return the numbers of wrong and flagged samples and hits, and precision and recall, None if undefined."""
     hits = int((truth & flagged).sum())
     return {
         "wrong": int(truth.sum()),
@@ -66,9 +66,9 @@ def flagging(truth: np.ndarray, flagged: np.ndarray) -> dict[str, Any]:
 
 
 def curves(truth: np.ndarray, suspect: np.ndarray) -> dict[str, Any] | None:
-    """ROC and precision-recall curve, each thinned out to about 200 points; None where all or none are wrong.
+    """Return the ROC and precision-recall curves, each thinned to about 200 points; None if all or none are wrong.
 
-    The precision-recall curve begins with the most suspect samples: there is no precision at recall 0.
+    The precision-recall curve starts with the most suspect samples, because precision is undefined at recall 0.
     """
     if truth.all() or not truth.any():
         return None
@@ -81,10 +81,10 @@ def curves(truth: np.ndarray, suspect: np.ndarray) -> dict[str, Any] | None:
 
 
 def histogram(truth: np.ndarray, values: np.ndarray) -> dict[str, list[float]]:
-    """Counts of right and wrong samples in 50 bins from the 0.5th to the 99.5th percentile; the rest joins the end bins.
+    """Return counts of correct and wrong samples in 50 bins from the 0.5th to the 99.5th percentile, with outliers in the end bins.
 
-    The bins are equally wide, on a logarithmic scale where half of the values lie in the lowest fifth of this range, and it
-    begins above 0 and spans a factor of 100 or more.
+    The bins have equal width, on a logarithmic scale if half of the values are in the lowest fifth of this range, and the
+    range starts above 0 and spans a factor of at least 100.
     """
     low, middle, high = np.percentile(values, (0.5, 50, 99.5))
     spaced = np.geomspace if high >= SPAN * low > 0 and middle - low < CROWDED * (high - low) else np.linspace
@@ -98,7 +98,7 @@ def histogram(truth: np.ndarray, values: np.ndarray) -> dict[str, list[float]]:
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
-    """Points of a curve with x rising: all of them if they are few, else both ends of each step of an even grid of x."""
+    """Return the points of a curve with rising x: all if there are few, else both ends of each step on an even grid of x."""
     keep = np.arange(len(x))
     if len(x) > CURVE_POINTS:
         grid = np.linspace(0, 1, CURVE_POINTS // 2)

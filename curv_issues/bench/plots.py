@@ -1,4 +1,4 @@
-"""Plots of a benchmark, made from its cells alone. They need matplotlib, which the extra `plots` installs."""
+"""Plot a benchmark from its cells. Needs matplotlib, which the extra `plots` installs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 MOST_LINES = 8
 COLUMNS = 4
 COLOURS = {"right": "tab:blue", "wrong": "tab:red"}
-LEGENDS = {"right": "right labels", "wrong": "planted errors"}
+LEGENDS = {"right": "correct labels", "wrong": "planted errors"}
 SUSPECT = {"high": ("suspect \N{RIGHTWARDS ARROW}", 0.98, "right"), "low": ("\N{LEFTWARDS ARROW} suspect", 0.02, "left")}
-"""Direction of a score -> the mark at the suspect end of its histogram, where it is, and how it is aligned."""
+"""By direction of a score: the mark at the suspect end of its histogram, its position and its alignment."""
 
 
 class Plot(NamedTuple):
@@ -32,8 +32,8 @@ class Plot(NamedTuple):
 
     Attributes:
         path: the PNG file.
-        title: one line for people.
-        noise: of the cells that it shows; None: of several.
+        title: title in one line.
+        noise: noise of the cells that it shows; None: several.
     """
 
     path: Path
@@ -51,11 +51,11 @@ def can_draw() -> bool:
 
 
 def draw_plots(results: Sequence[dict[str, Any]], folder: Path) -> list[Plot]:
-    """Write all plots of some cells as PNG files.
+    """Write all plots of the cells as PNG files, and return them.
 
-    `curves`: ROC and precision-recall by method. `histograms`: the scores of right samples and planted ones, as in figure 5 of
-    Garg et al. 2023. `curvature`: curvature over the epochs, as in their figures 6 and 8. These are of the first seed, a
-    file a noise. `rates`: AUROC against the noise rate, mean and standard deviation over the seeds, where a kind has several rates.
+    `curves`: ROC and precision-recall by method. `histograms`: the scores of correct samples and planted errors, as in figure
+    5 of Garg et al. 2023. `curvature`: curvature over the epochs, as in their figures 6 and 8. These show the first seed, in
+    one file per noise. `rates`: AUROC over the noise rate, mean and standard deviation over the seeds, if a kind has several.
     """
     written = []
     for noise, cells in by_noise(results).items():
@@ -75,14 +75,14 @@ def draw_plots(results: Sequence[dict[str, Any]], folder: Path) -> list[Plot]:
 
 
 def draw_curves(cell: dict[str, Any]) -> Figure:
-    """ROC and precision-recall curves of the methods with the highest AUROC."""
+    """Draw the ROC and precision-recall curves of the methods with the highest AUROC."""
     figure, ((roc, precision),) = _figure(1, 2, (12, 4.6))
     for name in _best(cell):
         curves = cell["methods"][name]["curves"]
         (line,) = roc.plot(*np.array(curves["roc"]).T, label=name)
-        # With tied scores recall moves in steps: between two points it is the precision of the second that was measured.
+        # With ties, recall moves in steps, and the precision between two points is that of the second.
         points = np.array(curves["precision_recall"])
-        points = points[: np.searchsorted(points[:, 0], 1.0) + 1]  # once everything is found, precision only falls
+        points = points[: np.searchsorted(points[:, 0], 1.0) + 1]  # precision only falls after full recall
         precision.plot(*points.T, drawstyle="steps-pre", color=line.get_color(), label=name)
         precision.plot(*points[0], "o", color=line.get_color(), markersize=4)
     roc.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="chance")
@@ -93,7 +93,7 @@ def draw_curves(cell: dict[str, Any]) -> Figure:
 
 
 def draw_histograms(cell: dict[str, Any]) -> Figure:
-    """Histograms of every score, right and planted samples each to a full height of 1."""
+    """Draw the histograms of all scores, of correct samples and of planted errors, each with maximum height 1."""
     names = [name for name, method in cell["methods"].items() if method["histogram"] is not None]
     figure, axes = _figure(-(-len(names) // COLUMNS), COLUMNS, (3.2 * COLUMNS + 1.5, 2.2 * -(-len(names) // COLUMNS) + 0.4))
     for axis, name in zip(axes.flat, names, strict=False):
@@ -105,7 +105,7 @@ def draw_histograms(cell: dict[str, Any]) -> Figure:
 
 
 def draw_curvature(cell: dict[str, Any]) -> Figure:
-    """Mean curvature of right and planted samples by epoch, and its AUROC."""
+    """Draw the mean curvature of correct samples and of planted errors by epoch, and its AUROC."""
     by_epoch = cell["curvature_by_epoch"]
     epochs = np.arange(1, len(by_epoch["auroc"]) + 1)
     figure, ((mean, auroc),) = _figure(1, 2, (11, 4))
@@ -119,7 +119,7 @@ def draw_curvature(cell: dict[str, Any]) -> Figure:
 
 
 def draw_rates(rates: dict[float, list[dict[str, Any]]]) -> Figure:
-    """AUROC against the noise rate: mean over the seeds, with bars of one standard deviation where there are several."""
+    """Draw AUROC over the noise rate: mean over the seeds, with bars of one standard deviation if there are several."""
     figure, axes = _figure(1, 1, (8.5, 4.6))
     axis = axes.item()
     ordered = sorted(rates)
@@ -136,21 +136,21 @@ def draw_rates(rates: dict[float, list[dict[str, Any]]]) -> Figure:
 
 
 def _mean_auroc(cells: Sequence[dict[str, Any]], name: str) -> tuple[float, float]:
-    """Mean and standard deviation over the cells in which the method did not fail; NaN and 0 where they do not exist."""
+    """Return mean and standard deviation over the cells in which the method did not fail; NaN and 0 if undefined."""
     found = [cell["methods"][name]["detection"] for cell in cells]
     values = [detection["auroc"] for detection in found if detection]
     return float(np.mean(values or [np.nan])), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _best(cell: dict[str, Any]) -> list[str]:
-    """The default, and the methods with the highest AUROC."""
+    """Return the default and the methods with the highest AUROC."""
     others = [name for name, method in cell["methods"].items() if name != "default" and method["detection"] is not None]
     others.sort(key=lambda name: -cell["methods"][name]["detection"]["auroc"])
     return ["default", *others[: MOST_LINES - 1]]
 
 
 def _by_kind(results: Sequence[dict[str, Any]]) -> dict[str, dict[float, list[dict[str, Any]]]]:
-    """Cells with something to find whose noise ends in a rate, by kind and rate."""
+    """Return the cells with planted errors whose noise ends in a rate, by kind and rate."""
     found: dict[str, dict[float, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for result in results:
         kind, _, rate = result["cell"]["noise"].rpartition(":")
@@ -166,7 +166,7 @@ def _draw_histogram(axis: Axes, method: dict[str, Any], name: str) -> None:
         heights = counts / max(1.0, counts.max())
         axis.stairs(heights, edges, fill=True, alpha=0.5, color=color, label=LEGENDS[kind])
     if edges[-1] - edges[-2] > 1.01 * (edges[1] - edges[0]):
-        axis.set_xscale("log")  # the bins are
+        axis.set_xscale("log")  # like the bins
     mark, place, alignment = SUSPECT[method["direction"]]
     axis.text(place, 0.97, mark, transform=axis.transAxes, ha=alignment, va="top", fontsize=7)
     axis.set_ylim(0, 1.25)  # room for the mark
@@ -180,25 +180,25 @@ def _numbers(values: Sequence[float | None]) -> list[float]:
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
-    from matplotlib.figure import Figure  # without pyplot: no window system, no global state
+    from matplotlib.figure import Figure  # not pyplot, which needs global state and a window system
 
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def _legend_beside(figure: Figure, axis: Axes) -> None:
-    """Put the legend of one plot to the right of all of them."""
+    """Put the legend of one plot to the right of all plots."""
     figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
 
 
 def _titled(figure: Figure, cell: dict[str, Any]) -> Figure:
     title = f"{_short(cell['cell']['dataset']['source'])}, {_short(cell['cell']['noise'])}, seed {cell['cell']['seed']}"
-    figure.suptitle(visible(title), fontsize=10, parse_math=False)  # a dollar in a name is no formula
+    figure.suptitle(visible(title), fontsize=10, parse_math=False)  # a dollar sign in a name does not start a formula
     return figure
 
 
 def _short(text: str) -> str:
-    """Return a source or noise without the folders of a path in it: `file:labels.csv:worst` for `file:/data/labels.csv:worst`."""
+    """Return a source or noise with the folders of its path removed: `file:labels.csv:worst` for `file:/data/labels.csv:worst`."""
     kind, colon, path = text.partition("file:")
     place = path if colon else kind
     last = re.split(r"[/\\]+", place.rstrip("/\\"))[-1] or place

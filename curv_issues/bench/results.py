@@ -1,4 +1,4 @@
-"""The folder of a benchmark: one JSON file a cell, written whole or not at all."""
+"""Read and write the folder of a benchmark: one JSON file per cell, written atomically."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from curv_issues.results.folder import check_outside, check_writable
 
 SCHEMA_VERSION = 2
 CELLS = "cells"
-CHECKSUM = "checksum"  # of everything else in the file
+CHECKSUM = "checksum"  # of all other entries in the file
 
 
 def cell_path(folder: Path, configuration: dict[str, Any]) -> Path:
-    """Where the cell of a configuration lies; its name tells noise, seed and a hash of everything."""
+    """Return the path of the cell with this configuration, named by noise, seed and a hash of the configuration."""
     slug = re.sub(r"[^\w.+-]+", "-", str(configuration["noise"]))[-60:]
     return folder / CELLS / f"{slug}-seed{configuration['seed']}-{configuration_hash(configuration)}.json"
 
 
 def configuration_hash(configuration: dict[str, Any]) -> str:
-    """Twelve hex digits that another configuration does not have."""
+    """Return a hash of twelve hex digits that identifies the configuration."""
     return checksum(configuration)[:12]
 
 
 def read_cell(path: Path) -> dict[str, Any] | None:
-    """Return a finished cell; None if there is none, or one that is damaged or of another version."""
-    if not path.is_file():  # a pipe would never end
+    """Return a finished cell; None if it does not exist, is corrupt or has another version."""
+    if not path.is_file():  # reading a pipe might never end
         return None
     try:
         cell = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    whole = isinstance(cell, dict) and cell.get("schema_version") == SCHEMA_VERSION and cell.pop(CHECKSUM, None) == checksum(cell)
-    return cell if whole else None
+    valid = isinstance(cell, dict) and cell.get("schema_version") == SCHEMA_VERSION and cell.pop(CHECKSUM, None) == checksum(cell)
+    return cell if valid else None
 
 
 def write_cell(path: Path, cell: dict[str, Any]) -> None:
@@ -52,12 +52,12 @@ def write_cell(path: Path, cell: dict[str, Any]) -> None:
 
 
 def checksum(values: dict[str, Any]) -> str:
-    """Return the SHA-256 of JSON values in hex, whatever the order of the keys."""
+    """Return the SHA-256 of JSON values in hex, independent of the order of keys."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def set_aside(path: Path) -> Path:
-    """Rename what is no cell, so that the cell can be written, and return the new path."""
+    """Rename an invalid cell, so that a new one can be written, and return the new path."""
     names = (path.with_name(f"{path.name}.damaged{number}") for number in ("", *range(2, 1_000)))
     aside = next(name for name in names if not os.path.lexists(name))
     path.rename(aside)
@@ -65,7 +65,7 @@ def set_aside(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file atomically.
 
     Raises:
         AuditError: the disk is full, or the file cannot be written.
@@ -84,7 +84,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError while a file is written into an AuditError that says what to do."""
+    """Convert an OSError while a file is written to an AuditError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -98,30 +98,30 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool, sources: Sequen
     """Raise unless cells may be written to the folder.
 
     Args:
-        folder: of the results; it need not exist.
-        resume: keep finished cells in it.
-        overwrite: replace them.
+        folder: folder of the results; it need not exist.
+        resume: keep finished cells.
+        overwrite: replace finished cells.
         sources: local folders of the dataset, which the results must not be written into.
 
     Raises:
-        UsageError: it holds cells, and neither `resume` nor `overwrite` is set, or both are; or it cannot be written, or lies
-            within a source.
+        UsageError: the folder contains cells, and neither `resume` nor `overwrite` is set; both are set; or the folder is not
+            writable, or is inside a source.
         AuditError: there is no disk space.
     """
     if resume and overwrite:
-        raise UsageError("--resume and --overwrite do not go together: one keeps finished cells, the other replaces them.")
+        raise UsageError("--resume keeps finished cells and --overwrite replaces them; use only one of them.")
     for place in (folder, folder / CELLS):
         check_writable(place)
     if any((folder / CELLS).glob("*.json")) and not (resume or overwrite):
         raise UsageError(
-            f"The folder {folder} holds results of a benchmark already; add --resume to run only the missing cells, "
-            "--overwrite to replace them, or choose another with --output."
+            f"The folder {folder} already contains results of a benchmark; add --resume to run only the missing cells or "
+            "--overwrite to replace all cells, or choose another folder with --output."
         )
     check_outside(folder, sources)
 
 
 def remove_cells(folder: Path) -> None:
-    """Take out all cells of an older benchmark."""
+    """Remove all cells of an older benchmark."""
     for path in (folder / CELLS).glob("*.json"):
         if path.is_dir():
             set_aside(path)

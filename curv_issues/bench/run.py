@@ -1,4 +1,4 @@
-"""Run the cells of a benchmark: every noise with every seed, those that are there already left out."""
+"""Run the missing cells of a benchmark: every noise with every seed."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Plan:
     """A benchmark.
 
     Attributes:
-        noises: what to plant, each in cells of its own.
-        seeds: of noise and trainings; 0 to seeds - 1.
-        methods: what to compare.
-        options: of the training.
-        finding: the cut-off of the default ranking.
+        noises: errors to plant, each in separate cells.
+        seeds: number of seeds of noise and trainings, which are 0 to seeds - 1.
+        methods: methods to compare.
+        options: training options.
+        finding: cut-off of the default ranking.
     """
 
     noises: tuple[NoiseSpec, ...]
@@ -46,7 +46,7 @@ class Plan:
     finding: FindingOptions = field(default_factory=FindingOptions)
 
     def cells(self) -> list[tuple[NoiseSpec, int]]:
-        """Every noise with the first seed, then with the next: an interrupted benchmark has something of everything."""
+        """Return every noise with the first seed, then with the next, so that an interrupted benchmark covers all noises."""
         return [(noise, seed) for seed in range(self.seeds) for noise in self.noises]
 
 
@@ -58,18 +58,18 @@ def run_bench(
     progress: ProgressCallback | None = None,
     on_cell: Callable[[], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Make the missing cells of a plan, one file each, and give all of them.
+    """Run the missing cells of a plan, one file each, and return all cells.
 
     Args:
         data: n samples with their own labels.
-        plan: what to run.
-        folder: of the results; finished cells in it are read, not made again.
-        progress: told of the stage "cells" and of the stages within each.
-        on_cell: called after every cell that was made.
+        plan: the benchmark.
+        folder: folder of the results; finished cells in it are read, not run again.
+        progress: called for the stage "cells" and for the stages of each cell.
+        on_cell: called after every cell that was run.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; finished cells are kept.
-        UsageError: the data cannot take one of the noises.
+        UsageError: one of the noises does not fit the data.
         AuditError: the loss became NaN, or a cell cannot be written; finished cells are kept.
     """
     found = []
@@ -83,7 +83,7 @@ def run_bench(
         result = read_cell(path)
         if result is None:
             if os.path.lexists(path):
-                LOG.info("%s is damaged or of another version: renamed to %s, measured again.", path, set_aside(path).name)
+                LOG.info("%s is corrupt or has another version: renamed to %s, run again.", path, set_aside(path).name)
             measured = measure_cell(
                 data,
                 noise,
@@ -111,10 +111,10 @@ def run_bench(
 
 
 def check_noises(data: LabeledData, plan: Plan) -> None:
-    """Plant every noise once, so that one that the data cannot take is told before hours of training.
+    """Plant every noise once, so that one that does not fit the data is reported before hours of training.
 
     Raises:
-        UsageError: the data cannot take one of the noises.
+        UsageError: one of the noises does not fit the data.
         DatasetError: a file of labels cannot be used.
     """
     for noise in plan.noises:
@@ -122,13 +122,13 @@ def check_noises(data: LabeledData, plan: Plan) -> None:
 
 
 def finished_cells(data: LabeledData, plan: Plan, folder: Path) -> list[dict[str, Any]]:
-    """The cells of a plan that are there."""
+    """Return the finished cells of a plan."""
     paths = [cell_path(folder, describe_cell(data, plan, noise, seed)) for noise, seed in plan.cells()]
     return [cell for cell in map(read_cell, paths) if cell is not None]
 
 
 def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) -> dict[str, Any]:
-    """Everything that the numbers of a cell depend on, as JSON values."""
+    """Return everything that the results of a cell depend on, as JSON values."""
     options = {name: getattr(plan.options, name) for name in option_names(TrainingOptions) if name not in ("seed", "measure")}
     if not isinstance(plan.options.probe, str):
         options["probe"] = getattr(plan.options.probe, "__qualname__", type(plan.options.probe).__qualname__)
@@ -151,7 +151,7 @@ def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) ->
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, threads and load, as far as the system tells."""
+    """Return processor, cores, threads and load, as far as the system reports them."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -1,4 +1,4 @@
-"""Cells of a benchmark as tables: one row a method, mean and standard deviation over the seeds."""
+"""Format cells of a benchmark as tables: one row per method, with mean and standard deviation over the seeds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADER = (
 
 
 def by_noise(results: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Cells by the text of their noise, in the order they come."""
+    """Return the cells by the text of their noise, in order."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for result in results:
         groups[result["cell"]["noise"]].append(result)
@@ -36,16 +36,16 @@ def by_noise(results: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]
 
 
 def spread(values: Sequence[float | None], digits: int = 3) -> str:
-    """Mean and standard deviation over the seeds; n/a where a value does not exist."""
-    there = [value for value in values if value is not None]
-    if not there:
+    """Return mean ± standard deviation over the seeds with a value; n/a if no seed has one."""
+    known = [value for value in values if value is not None]
+    if not known:
         return "n/a"
-    text = f"{np.mean(there):.{digits}f}"
-    return text if len(there) == 1 else f"{text} ± {np.std(there, ddof=1):.{digits}f}"
+    text = f"{np.mean(known):.{digits}f}"
+    return text if len(known) == 1 else f"{text} ± {np.std(known, ddof=1):.{digits}f}"
 
 
 def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """A row for each method of the cells of one noise: best AUROC first, the columns of `HEADER`."""
+    """Return one row per method for the cells of one noise, best AUROC first, with the columns of `HEADER`."""
     names = [name for name in results[0]["methods"] if all(name in result["methods"] for result in results)]
     found = []
     for name in names:
@@ -60,41 +60,41 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
             spread([method["cost"] for method in methods], 2).partition(" ")[0],
         )
         aurocs = [values["auroc"] for values in detected]
-        there = [value for value in aurocs if value is not None]
-        found.append((-float(np.mean(there)) if there else 0.0, (name, *cells)))
+        known = [value for value in aurocs if value is not None]
+        found.append((-float(np.mean(known)) if known else 0.0, (name, *cells)))
     return [row for _, row in sorted(found, key=lambda item: item[0])]
 
 
 def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Which methods failed, and where the default's flags were cut off by hand or are in doubt, with the seeds each is about."""
+    """Return remarks on failed methods and on the default's flags (manual cut-off or reliability note), with their seeds."""
     seeds: dict[str, list[str]] = defaultdict(list)
     for result in results:
-        told = [f"{name} failed: {method['failed']}" for name, method in result["methods"].items() if method.get("failed")]
+        found = [f"{name} failed: {method['failed']}" for name, method in result["methods"].items() if method.get("failed")]
         if (cut_off := result["cell"]["cut_off"]) != "auto":
-            told.append(f"Flags of the default: cut-off {cut_off}.")
-        if doubt := result["decision"]["cut_off"]["note"]:
-            told.append(f"Flags of the default: {doubt}")
-        for remark in told:
+            found.append(f"Flags of the default: cut-off {cut_off}.")
+        if note := result["decision"]["cut_off"]["note"]:
+            found.append(f"Flags of the default: {note}")
+        for remark in found:
             seeds[remark].append(str(result["cell"]["seed"]))
     return [
-        remark if len(found) == len(results) else f"{remark} (Only with seed {' and '.join(found)}.)"
-        for remark, found in seeds.items()
+        remark if len(affected) == len(results) else f"{remark} (Only with seed {' and '.join(affected)}.)"
+        for remark, affected in seeds.items()
     ]
 
 
 def title_of(results: Sequence[dict[str, Any]]) -> str:
-    """What was planted, in how many of how many samples, with how many seeds."""
+    """Return a title with the noise, the numbers of errors and samples, and the number of seeds."""
     first = results[0]
     wrong = np.mean([result["wrong"] for result in results])
-    return f"{first['cell']['noise']}: {wrong:,.0f} of {counted(first['n'], 'sample')} to find, {counted(len(results), 'seed')}"
+    return f"{first['cell']['noise']}: {wrong:,.0f} errors in {counted(first['n'], 'sample')}, {counted(len(results), 'seed')}"
 
 
 def markdown(results: Sequence[dict[str, Any]], plots: Sequence[tuple[str | None, str, str]] = ()) -> str:
-    """All tables, a heading above each.
+    """Return all tables in Markdown, each under a heading.
 
     Args:
         results: the cells.
-        plots: noise, title and relative path of each image; it is shown below the table of its noise, or, with None, at the end.
+        plots: noise, title and relative path of each image, which is shown below the table of its noise; at the end if None.
     """
     first = results[0]
     dataset, machine = first["cell"]["dataset"], first["made_by"]["machine"]
@@ -105,8 +105,8 @@ def markdown(results: Sequence[dict[str, Any]], plots: Sequence[tuple[str | None
         f"{counted(dataset['n'], 'sample')} of {counted(dataset['classes'], 'class', 'classes')}; "
         f"{counted(recipe['epochs'], 'epoch')}, scored after "
         f"{recipe['scored_epochs']} of them; {escape_markdown(machine['processor'])}, {machine['cores']} cores.",
-        "Mean ± standard deviation over the seeds. k is the number of samples to find. "
-        "Cost is a multiple of the plain training; what is measured in the one run shares it.",
+        "Mean ± standard deviation over the seeds. Precision at k: k is the number of errors. "
+        "Cost is a multiple of the plain training; all scores of the run share this training.",
     ]
     for noise, cells in by_noise(results).items():
         lines += ["", f"## {escape_markdown(title_of(cells))}", "", _line(HEADER), _line(["---"] + ["---:"] * (len(HEADER) - 1))]
@@ -119,7 +119,7 @@ def markdown(results: Sequence[dict[str, Any]], plots: Sequence[tuple[str | None
 
 
 def render(results: Sequence[dict[str, Any]]) -> str:
-    """All tables, for a terminal: within 100 columns, and without the deviations where it is narrower."""
+    """Return all tables for a terminal: at most 100 columns wide, without deviations on narrower terminals."""
     header = [name.replace(" ", "\n") for name in HEADER]
     parts = []
     for cells in by_noise(results).values():
@@ -129,7 +129,7 @@ def render(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _compact(cell: str) -> str:
-    """Return a mean with its deviation in few characters: `0.912±.012` for `0.912 ± 0.012`."""
+    """Return a mean with its deviation in compact form: `0.912±.012` for `0.912 ± 0.012`."""
     mean, _, deviation = cell.partition(" ± ")
     return f"{mean}±{deviation.removeprefix('0')}" if deviation and table_width() == WIDEST else mean
 

@@ -142,9 +142,9 @@ def _judge(
         evidence += np.log(probability)
         judged.probability[group] = probability[place]
     if around is not None:
-        share = (around[:, :, None] == classes).sum((0, 1)) / max(1, (around >= 0).sum())
-        evidence += np.log(np.maximum(share, _UNLIKELY))
-        judged.neighbours[group] = share[place]
+        fraction = (around[:, :, None] == classes).sum((0, 1)) / max(1, (around >= 0).sum())
+        evidence += np.log(np.maximum(fraction, _UNLIKELY))
+        judged.neighbours[group] = fraction[place]
     best = np.flatnonzero(np.isclose(evidence, evidence.max(), rtol=0, atol=1e-9))
     judged.suspect[group] = (place != best[0]) if len(best) == 1 else True
     judged.suggested[group] = classes[best[0]]

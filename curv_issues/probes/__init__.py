@@ -1,4 +1,4 @@
-"""Probe networks, one a file. The table below is the only place a new one is added to."""
+"""Probe networks, one per file. Register a new probe in the table below only."""
 
 from __future__ import annotations
 

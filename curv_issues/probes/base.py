@@ -1,7 +1,7 @@
-"""What every probe is built from, and what an own `nn.Module` must offer.
+"""Building blocks of probes, and the requirements on a user-supplied `nn.Module`.
 
-A probe maps (b, c, h, w) inputs in [0, 1] to (b, k) logits and normalises inside itself. Its embeddings are the inputs
-of its last linear layer (the attribute `head` if there is one, else the last `nn.Linear` in it).
+A probe maps (b, c, h, w) inputs in [0, 1] to (b, k) logits, including any normalisation. Its embeddings are the inputs of
+its head: the attribute `head` if there is one, else its last `nn.Linear`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(b, c, h, w) in [0, 1] -> (b, c, h, w) with zero mean and unit variance over the dataset."""
+        """Return inputs (b, c, h, w) in [0, 1], normalised to zero mean and unit variance over the dataset."""
         return (inputs - self.mean) / self.std
 
 
 def find_head(probe: nn.Module) -> nn.Module:
-    """The layer whose inputs are the embeddings.
+    """Return the layer whose inputs are the embeddings.
 
     Raises:
-        UsageError: the network has neither an attribute `head` nor any `nn.Linear`.
+        UsageError: the network has neither an attribute `head` nor an `nn.Linear`.
     """
     head = getattr(probe, "head", None)
     if isinstance(head, nn.Module):

@@ -9,21 +9,21 @@ from curv_issues.probes.base import Normalise, ProbeSpec
 
 def _block(channels_in: int, channels_out: int, *, pool: bool = False) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)]
-    if pool:  # before the normalisation: a quarter of its work, the same result up to the order of max and scale
+    if pool:  # before the normalisation, which then has a quarter of the work; the same result for positive scales
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True))
 
 
 class ConvNet(nn.Module):
-    """Strided 4x4 stem, two pooled 3x3 stages with a residual block between them, global max-pooling, linear head.
+    """Strided 4x4 stem, two pooled 3x3 stages with a residual block in between, global max-pooling, linear head.
 
-    About 19 million multiply-adds at 32x32 and 245,000 weights with ten classes; takes any resolution from 8x8 upwards.
+    About 19 million multiply-adds at 32x32 and 245,000 weights with ten classes; accepts resolutions of 8x8 and above.
     """
 
     def __init__(self, spec: ProbeSpec) -> None:
         super().__init__()
         self.normalise = Normalise(spec)
-        # half the resolution at once: full-resolution feature maps would cost more than all the rest together
+        # halve the resolution at once: full-resolution feature maps would cost more than all other layers together
         self.stem = nn.Sequential(
             nn.Conv2d(spec.channels, 32, 4, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(32),
@@ -36,7 +36,7 @@ class ConvNet(nn.Module):
         self.head = nn.Linear(256, spec.num_classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(b, c, h, w) in [0, 1] -> logits (b, k)."""
+        """Return logits (b, k) for inputs (b, c, h, w) in [0, 1]."""
         hidden = self.stage1(self.stem(self.normalise(inputs)))
         hidden = hidden + self.residual(hidden)
         return self.head(self.pool(self.stage2(hidden)))

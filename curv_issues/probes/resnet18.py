@@ -1,4 +1,4 @@
-"""ResNet18 in its small-image form: the network of the curvature papers (He et al. 2016; 3x3 stem, no max-pooling)."""
+"""ResNet18 for small images, as in the curvature papers (He et al. 2016; 3x3 stem, no max-pooling)."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class ResNet18(nn.Module):
         self.trunk.fc = nn.Identity()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(b, c, h, w) in [0, 1] -> logits (b, k)."""
+        """Return logits (b, k) for inputs (b, c, h, w) in [0, 1]."""
         return self.head(self.trunk(self.normalise(inputs)))

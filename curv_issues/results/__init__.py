@@ -1,1 +1,1 @@
-"""Results of audits: what they hold, and the folder of files they are saved in."""
+"""Results of audits and the folder of files that they are saved in."""

@@ -1,8 +1,7 @@
-"""The tables of a result: their columns and types, and the way between pandas and Arrow.
+"""Convert the tables of a result between pandas and Arrow, and check their columns and types.
 
-Text columns have pandas' own text type (`str` from pandas 3, `object` before), so a table is the same before saving
-and after loading.
-What was not measured is NaN in memory and null in a file.
+Text columns have pandas' own text type (`str` since pandas 3, `object` before), so a table does not change by saving and
+loading. Values that were not measured are NaN in memory and null in a file.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ def schema_of(table: ResultTable) -> pa.Schema:
 
 
 def clean_text(text: str) -> str:
-    r"""The text with lone surrogates (file names that are no UTF-8) written as `\udcff`, so that it can be saved."""
+    r"""Return the text with lone surrogates (from file names that are not UTF-8) escaped as `\udcff`, so that it can be saved."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def text_column(values: Iterable[object]) -> pd.Series:
-    """A text column from strings and missing values (None or NaN), whatever the strings hold; `RangeIndex`."""
+    """Return a text column with a `RangeIndex` from any strings and missing values (None or NaN)."""
     if isinstance(values, pd.Series) and values.dtype == TEXT and not _TEXT_IS_OBJECT:
-        return values.reset_index(drop=True)  # such a column can hold no surrogates
+        return values.reset_index(drop=True)  # such a column cannot contain surrogates
     texts = [clean_text(str(value)) if _is_there(value) else None for value in values]
     return pd.Series(texts, dtype=TEXT)
 
@@ -54,15 +53,15 @@ def _is_there(value: object) -> bool:
 
 
 def conform(frame: pd.DataFrame, schema: pa.Schema, *, table: str) -> pd.DataFrame:
-    """The frame with the types of `schema` and a `RangeIndex`.
+    """Return the frame with the types of `schema` and a `RangeIndex`.
 
     Args:
-        frame: a table with exactly the columns of the schema, in its order.
+        frame: a table with exactly the columns of the schema, in the same order.
         schema: Arrow schema of text, integer, float and bool columns.
         table: name of the table, for errors.
 
     Raises:
-        UsageError: columns are missing, superfluous or in another order, or hold values of the wrong type.
+        UsageError: columns are missing, superfluous or in the wrong order, or contain values of the wrong type.
     """
     if list(frame.columns) != schema.names:
         raise UsageError(
@@ -73,9 +72,9 @@ def conform(frame: pd.DataFrame, schema: pa.Schema, *, table: str) -> pd.DataFra
         try:
             columns[field.name] = _conform_column(frame[field.name], field.type)
         except (TypeError, ValueError) as error:
-            raise UsageError(f"Column {field.name} of the {table} table is no {field.type} column: {error}.") from None
+            raise UsageError(f"Column {field.name} of the {table} table is not of type {field.type}: {error}.") from None
         if not field.nullable and bool(pd.isna(columns[field.name]).any()):
-            raise UsageError(f"Column {field.name} of the {table} table has missing values; every row needs one.")
+            raise UsageError(f"Column {field.name} of the {table} table has missing values; expected one value per row.")
     return pd.DataFrame(columns)
 
 
@@ -84,25 +83,25 @@ def _conform_column(column: pd.Series, type_: pa.DataType) -> Any:
         return text_column(column)
     values = column.to_numpy()
     if pa.types.is_boolean(type_) and values.dtype != np.bool_:
-        raise ValueError("expected True and False")
+        raise ValueError("expected True or False")
     with np.errstate(invalid="ignore"):
         converted = values.astype(type_.to_pandas_dtype())
     if pa.types.is_integer(type_) and not np.array_equal(converted, values):
-        raise ValueError("expected whole numbers")
+        raise ValueError("expected integers")
     return converted
 
 
 def read_table(file: BinaryIO, schema: pa.Schema, *, more: pa.DataType | None = None) -> pa.Table:
-    """Read a table of a result from a parquet file that anybody may have made, after a look at what it claims to hold.
+    """Read a table of a result from an untrusted parquet file, after checking its declared columns and size.
 
     Args:
         file: an open regular file.
-        schema: the columns that it must have, in this order. Other sizes of integers, floats and text will do.
-        more: the type of any further columns, such as raw scores; a fixed-size list stands for such lists of any size.
+        schema: the expected columns, in this order. Integers and text may have other sizes.
+        more: the type of any further columns, such as raw scores; for a fixed-size list, any size is accepted.
 
     Raises:
-        UsageError: the columns are others, or more rows are declared than the file can hold.
-        pa.ArrowException, OSError: it is not a parquet file, or a corrupt one.
+        UsageError: the columns differ, or the file is too small for the declared rows.
+        pa.ArrowException, OSError: it is not a parquet file, or it is corrupt.
     """
     size = os.fstat(file.fileno()).st_size
     parquet = pq.ParquetFile(file)
@@ -116,7 +115,7 @@ def read_table(file: BinaryIO, schema: pa.Schema, *, more: pa.DataType | None = 
         if not _is_like(field.type, expected):
             raise UsageError(f"Column {field.name} has the type {field.type}; expected {expected}")
         cells = field.type.list_size if pa.types.is_fixed_size_list(field.type) else 1
-        # every row has a number of its own and every value of a list is a measurement, so they need some space
+        # rows have unique numbers and lists contain measurements, so they cannot be compressed to almost nothing
         if rows > size or rows * cells > _CELLS_PER_BYTE * size:
             raise UsageError(f"{rows:,} rows of {cells:,} values are declared in a file of {size:,} bytes")
     return parquet.read()
@@ -134,19 +133,19 @@ def _is_like(found: pa.DataType, expected: pa.DataType) -> bool:
 
 
 def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    """The frame, conformed to the schema before, as an Arrow table; NaN becomes null."""
+    """Return a frame that conforms to the schema as an Arrow table; NaN becomes null."""
     arrays = [pa.array(frame[field.name].to_numpy(), type=field.type, from_pandas=True) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def scores_schema(names: Iterable[str], metadata: Mapping[str, Mapping[str, str]]) -> pa.Schema:
-    """The schema of scores.parquet with these raw scores; `metadata` (by column name) goes into the fields."""
+    """Return the schema of scores.parquet with these raw scores, and with `metadata` (by column name) in its fields."""
     fields = [*schema_of(SCORES), *(pa.field(name, pa.float64()) for name in names)]
     return pa.schema([field.with_metadata(dict(metadata.get(field.name, {}))) for field in fields])
 
 
 def field_metadata(schema: pa.Schema) -> dict[str, dict[str, str]]:
-    """What `scores_schema` put into the fields, by column name; columns without are left out."""
+    """Return the metadata that `scores_schema` put into the fields, by column name; columns without metadata are omitted."""
     found = {
         field.name: {
             key.decode(): value.decode()
@@ -159,11 +158,11 @@ def field_metadata(schema: pa.Schema) -> dict[str, dict[str, str]]:
 
 
 def trajectories_to_arrow(rows: np.ndarray, trajectories: Mapping[str, np.ndarray]) -> pa.Table:
-    """`row` and one fixed-size list of float32 a quantity; what was not measured is null in the list.
+    """Return a table with `row` and one fixed-size list of float32 per quantity, null where not measured.
 
     Args:
-        rows: int64, (n,).
-        trajectories: by quantity: float32, (n, epochs), NaN where not measured.
+        rows: int64 (n,).
+        trajectories: by quantity, float32 (n, epochs), NaN where not measured.
     """
     fields, arrays = [pa.field("row", pa.int64(), nullable=False)], [pa.array(rows, type=pa.int64())]
     for name, values in trajectories.items():
@@ -176,7 +175,7 @@ def trajectories_to_arrow(rows: np.ndarray, trajectories: Mapping[str, np.ndarra
 
 
 def trajectories_from_arrow(table: pa.Table) -> dict[str, np.ndarray]:
-    """The reverse of `trajectories_to_arrow`: quantity -> float32, (n, epochs)."""
+    """Invert `trajectories_to_arrow`: return float32 (n, epochs) by quantity."""
     found = {}
     for field in table.schema:
         if pa.types.is_fixed_size_list(field.type):
@@ -186,10 +185,10 @@ def trajectories_from_arrow(table: pa.Table) -> dict[str, np.ndarray]:
 
 
 def json_ready(value: Any) -> Any:
-    """The value in JSON's own types, order kept; NaN and infinity become None.
+    """Return the value in JSON types, in the same order; NaN and infinity become None.
 
     Raises:
-        UsageError: it holds something JSON has no type for.
+        UsageError: it contains something that JSON has no type for.
     """
     if value is None or isinstance(value, bool | int):
         return value
@@ -205,4 +204,4 @@ def json_ready(value: Any) -> Any:
         return {clean_text(str(key)): json_ready(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [json_ready(entry) for entry in value]
-    raise UsageError(f"A summary holds JSON values only; {value!r} is a {type(value).__name__}.")
+    raise UsageError(f"A summary may contain JSON values only; {value!r} is a {type(value).__name__}.")

@@ -1,7 +1,6 @@
-"""A result folder on disk: may it be written, is there room, and how its files come to be there whole or not at all.
+"""Check result folders, and write and read their files all or none.
 
-The files of a result are written into a hidden work folder first (`output_lock`), then they replace an older result
-(`replacing`).
+The files of a result are first written into a hidden work folder (`lock`), then they replace an older result (`replacing`).
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from curv_issues.results.replacing import READY, current_file, discard, finish_m
 from curv_issues.results.tables import FILES, SUMMARY
 
 KNOWN_FILES = (*FILES[:-1], *OLDER_FILES, FILES[-1])
-"""The files of a result of any version; the summary is the last to appear."""
+"""The files of a result of any version; the summary is written last."""
 
 LARGEST_SUMMARY = 256_000_000  # bytes
-DEEPEST_SUMMARY = 50  # lists and objects within one another
+DEEPEST_SUMMARY = 50  # levels of nested lists and objects
 
 _OPEN_TRIES, _OPEN_PAUSE = 10, 0.02  # seconds, longer each time
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -38,35 +37,35 @@ _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def output_folder(directory: str | Path) -> Path:
-    """Return the path of an output folder with `~` expanded, as every command and `AuditResult` take it.
+    """Return the path of an output folder with `~` expanded.
 
     Raises:
-        UsageError: no folder can have that name.
+        UsageError: it is not a valid path.
     """
     if not isinstance(directory, str | os.PathLike):
-        raise UsageError(f"Expected the path of a folder, but got {type(directory).__name__}.")
+        raise UsageError(f"Expected the path of a folder, got {type(directory).__name__}.")
     text = os.fsdecode(directory)
     if not text:
-        raise UsageError("The name of the output folder is empty; give a folder, or . for the current one.")
+        raise UsageError("The name of the output folder is empty; pass a folder, or . for the current one.")
     if "\0" in text:
-        raise UsageError(f"The output folder {text!r} has a null character in its name; choose another.")
+        raise UsageError(f"The output folder {text!r} has a null character in its name; choose another name.")
     return Path(os.path.expanduser(text))
 
 
 def check_output(directory: str | Path, *, overwrite: bool, sources: Sequence[str | Path] = ()) -> None:
-    """Raise unless a result can be written to a folder; ask before the training, not after it.
+    """Raise unless a result can be written to a folder; meant to be called before the training.
 
-    Other files in the folder are no obstacle: they are never touched. Nothing is left behind by the check.
+    Other files may be in the folder and are never touched. The check leaves nothing behind.
 
     Args:
-        directory: the folder, which need not exist, nor its parents.
-        overwrite: an older result in it may be replaced.
-        sources: local folders of the dataset, which a result must not be written into: its images and parquet
-            files would be part of the dataset the next time it is read.
+        directory: the folder; it and its parents need not exist.
+        overwrite: whether an older result in it may be replaced.
+        sources: local folders of the dataset. A result must not be written into them, because its images and parquet
+            files would become part of the dataset.
 
     Raises:
-        UsageError: the folder holds a result already (and `overwrite` is False), or files that have the names of a
-            result's files but are none, or it is a file, or not writable, or within a source.
+        UsageError: the folder already contains a result (and `overwrite` is False), or other files with the names of a
+            result's files, or it is a file, is not writable, or is inside a source.
         AuditError: there is no disk space.
     """
     check_current_directory()
@@ -77,7 +76,7 @@ def check_output(directory: str | Path, *, overwrite: bool, sources: Sequence[st
 
 
 def check_current_directory() -> None:
-    """Raise UsageError if the current directory no longer exists: some numerical libraries end the process then."""
+    """Raise UsageError if the current directory no longer exists, as some numerical libraries would then kill the process."""
     try:
         os.getcwd()
     except OSError:
@@ -85,21 +84,21 @@ def check_current_directory() -> None:
 
 
 def check_outside(directory: Path, sources: Sequence[str | Path]) -> None:
-    """Raise UsageError if an output folder is or lies within one of the local folders of a dataset."""
+    """Raise UsageError if an output folder is one of the local folders of a dataset, or is inside one."""
     resolved = resolve(directory)
     for source in sources:
         if os.path.isdir(source) and resolved.is_relative_to(os.path.realpath(source)):
             raise UsageError(
-                f"The output folder {directory} lies within the dataset {source}, and its files would become a part "
-                "of it; choose a folder elsewhere with --output."
+                f"The output folder {directory} is inside the dataset {source}, so its files would become part of the dataset; "
+                "choose a folder elsewhere with --output."
             )
 
 
 def check_writable(directory: Path) -> None:
-    """Raise unless files can be written to a folder, which need not exist; nothing is left behind.
+    """Raise unless files can be written to a folder, which need not exist; leave nothing behind.
 
     Raises:
-        UsageError: it is not writable, or cannot be made.
+        UsageError: it is not writable, or cannot be created.
         AuditError: there is no disk space.
     """
     check_current_directory()
@@ -118,26 +117,26 @@ def check_writable(directory: Path) -> None:
 
 
 def check_space(directory: str | Path, needed_bytes: int) -> None:
-    """Raise AuditError if there are fewer than `needed_bytes` bytes free where the folder is or will be."""
+    """Raise AuditError if the disk of the folder, which need not exist, has less than `needed_bytes` free."""
     resolved = resolve(output_folder(directory))
     existing = next(folder for folder in (resolved, *resolved.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     if free < needed_bytes:
         raise AuditError(
             f"Not enough disk space for the result in {directory}: about {needed_bytes / 1e6:,.0f} MB needed, "
-            f"{free / 1e6:,.0f} MB free; make room or choose another folder."
+            f"{free / 1e6:,.0f} MB free; free some space or choose another folder."
         )
 
 
 def resolve(directory: Path) -> Path:
-    """Return a folder's absolute path without links.
+    """Return a folder's absolute path without symbolic links.
 
     Raises:
-        UsageError: the current directory no longer exists, or the path leads through a loop of links.
+        UsageError: the current directory no longer exists, or the path contains a loop of links.
     """
     try:
         resolved = Path(os.path.realpath(directory))
-        if any(folder.is_symlink() for folder in (resolved, *resolved.parents)):  # what is left of a loop
+        if any(folder.is_symlink() for folder in (resolved, *resolved.parents)):  # realpath leaves loops unresolved
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     except OSError as error:
         raise UsageError(f"The output folder {directory} cannot be used ({_reason(error)}); choose another.") from None
@@ -145,7 +144,7 @@ def resolve(directory: Path) -> Path:
 
 
 def is_result(directory: str | Path) -> bool:
-    """Whether the folder holds a result: a scores table and a summary of the form this package writes."""
+    """Return whether the folder contains a result: a scores table and a summary written by this package."""
     summary = read_summary(directory)
     ours = summary is not None and {"schema_version", "complete", "dataset"} <= summary.keys()
     scores = current_file(Path(directory), "scores.parquet")
@@ -153,7 +152,7 @@ def is_result(directory: str | Path) -> bool:
 
 
 def read_summary(directory: str | Path) -> dict[str, Any] | None:
-    """What summary.json of a folder says, whoever wrote it; None if there is none, or it holds no JSON object.
+    """Return the content of an untrusted summary.json in a folder; None if it does not exist or is not a JSON object.
 
     A file of more than `LARGEST_SUMMARY` bytes or with more than `DEEPEST_SUMMARY` levels is not read.
     """
@@ -168,7 +167,7 @@ def read_summary(directory: str | Path) -> dict[str, Any] | None:
 
 
 def parse_summary(file: BinaryIO) -> dict[str, Any] | None:
-    """As `read_summary`, from an open file."""
+    """Return what `read_summary` returns, from an open file."""
     try:
         summary = json.loads(read_bounded(file, limit=LARGEST_SUMMARY).decode("utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -178,13 +177,13 @@ def parse_summary(file: BinaryIO) -> dict[str, Any] | None:
 
 @contextmanager
 def opened_result(directory: Path) -> Iterator[dict[str, BinaryIO]]:
-    """Open the files of the result in a folder, all of the old or all of the new one while another process replaces it.
+    """Open the files of the result in a folder; all belong to one result, even while another process replaces it.
 
     Yields:
-        The files that there are, by name.
+        The existing files, by name.
 
     Raises:
-        UsageError: the result is replaced again and again.
+        UsageError: the result kept being replaced.
         OSError: a file cannot be read, or is not a regular file.
     """
     for attempt in range(_OPEN_TRIES):
@@ -197,7 +196,7 @@ def opened_result(directory: Path) -> Iterator[dict[str, BinaryIO]]:
                         files[name] = stack.enter_context(open_regular(path))
             except OSError as error:
                 failure = error
-            if _result_state(directory) == before:  # what is open now cannot change any more
+            if _result_state(directory) == before:  # open files do not change afterwards
                 if failure is not None:
                     raise failure
                 yield files
@@ -207,10 +206,10 @@ def opened_result(directory: Path) -> Iterator[dict[str, BinaryIO]]:
 
 @contextmanager
 def claimed_output(directory: str | Path, *, overwrite: bool, sources: Sequence[str | Path] = ()) -> Iterator[None]:
-    """Check an output folder as `check_output` does, and keep other processes from writing to it in the block.
+    """Check an output folder as `check_output` does, and lock it against other processes inside the context.
 
     Raises:
-        UsageError: as `check_output`, or another run is writing to the folder.
+        UsageError: see `check_output`, or another run is writing to the folder.
         AuditError: there is no disk space.
     """
     directory = output_folder(directory)
@@ -222,24 +221,24 @@ def claimed_output(directory: str | Path, *, overwrite: bool, sources: Sequence[
             _clean_up(resolved, work)
         except OSError as error:
             raise _explain(error, directory) from None
-        _check_contents(directory, overwrite=overwrite)  # another run may have ended just now
+        _check_contents(directory, overwrite=overwrite)  # again, as another run may have just finished
         yield
 
 
 @contextmanager
 def staged_result(directory: str | Path, *, overwrite: bool) -> Iterator[Path]:
-    """Write the files of a result so that they appear together, or not at all.
+    """Write the files of a result so that all appear together, or none.
 
-    Gives a hidden folder to write into. When the block ends well, its files take the place of those of an older
-    result; after any error or Ctrl-C everything is as it was.
+    Yields a hidden folder to write into. If the block succeeds, its files replace those of an older result; after any
+    error or Ctrl-C, nothing has changed.
 
     Args:
-        directory: the result's folder; made if it is missing.
-        overwrite: an older result in it may be replaced. Files that are not a result's are never touched.
+        directory: the result's folder; created if missing.
+        overwrite: whether an older result in it may be replaced. Other files are never touched.
 
     Raises:
-        UsageError: as `check_output`, or another run is writing to the folder.
-        AuditError: no disk space, or another failure to write.
+        UsageError: see `check_output`, or another run is writing to the folder.
+        AuditError: there is no disk space, or the files cannot be written.
     """
     directory = output_folder(directory)
     try:
@@ -260,7 +259,7 @@ def staged_result(directory: str | Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def replace_files(directory: str | Path, contents: Mapping[str, bytes]) -> None:
-    """Add files to the result in a folder or replace some of it, each of them whole or not at all.
+    """Add or replace files of the result in a folder, each atomically.
 
     Raises:
         UsageError: another run is writing to the folder.
@@ -289,25 +288,25 @@ def _check_contents(directory: Path, *, overwrite: bool) -> None:
         if not directory.exists():
             return
         if not directory.is_dir():
-            raise UsageError(f"The output {directory} is a file; expected a folder, existing or to be made.")
+            raise UsageError(f"The output {directory} is a file; expected a folder, which need not exist.")
         present = [name for name in KNOWN_FILES if current_file(directory, name) is not None]
         folders = [name for name in present if (directory / name).is_dir()]
     except OSError as error:
         raise UsageError(f"The output folder {directory} cannot be used ({_reason(error)}); choose another.") from None
     if present and (folders or not is_result(directory)):
         raise UsageError(
-            f"The output folder {directory} holds {', '.join(folders or present)} but no result of curv-issues; "
-            "nothing was overwritten: move the files away or choose another folder."
+            f"The output folder {directory} contains {', '.join(folders or present)} but no result of curv-issues; "
+            "nothing was overwritten. Move the files away or choose another folder."
         )
     if present and not overwrite:
         raise UsageError(
-            f"The output folder {directory} already holds a result; choose another one or replace it with --overwrite "
+            f"The output folder {directory} already contains a result; choose another folder, or replace it with --overwrite "
             "(overwrite=True)."
         )
 
 
 def _clean_up(directory: Path, work: Path) -> None:
-    """Finish or remove what killed runs have left."""
+    """Finish or remove what killed runs have left behind."""
     if directory.is_dir():
         finish_move(directory, KNOWN_FILES)
         for folder in directory.glob(f"{HIDDEN}-*"):
@@ -326,7 +325,7 @@ def _remove_staged(work: Path, directory: Path) -> None:
 
 
 def _make_folder(directory: Path, created: list[Path]) -> None:
-    """Make the folder and its parents; those that were missing are added to `created`, outermost first."""
+    """Create the folder and its parents, and append those that were missing to `created`, outermost first."""
     missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir()
@@ -337,18 +336,18 @@ def _remove_folders(created: list[Path]) -> None:
     for folder in reversed(created):
         try:
             folder.rmdir()
-        except OSError:  # somebody else has put something there meanwhile
+        except OSError:  # another process has written to it in the meantime
             return
 
 
 def _flush(folder: Path) -> None:
     for path in folder.iterdir():
         with path.open("rb+") as file:
-            os.fsync(file.fileno())  # a late "no space" comes now, not after the old result is gone
+            os.fsync(file.fileno())  # so that "no space" errors occur before the old result is replaced
 
 
 def _result_state(directory: Path) -> list[tuple[int, ...] | None]:
-    """What changes whenever a file of the result is replaced: device, inode, size and time of each."""
+    """Return device, inode, size and time of each file, which change if a file is replaced."""
     return [_file_state(current_file(directory, name)) for name in KNOWN_FILES]
 
 
@@ -374,13 +373,13 @@ def _explain(error: OSError, directory: Path) -> CurvIssuesError:
     reason = _reason(error)
     if (directory / READY).is_dir():
         return AuditError(
-            f"The new result in {directory} is whole, but its files could not all be moved into place ({reason}); the next "
-            "audit with this folder tries it again."
+            f"The new result in {directory} is complete, but not all of its files could be moved into place ({reason}); the next "
+            "audit with this folder tries again."
         )
     if error.errno in _NOT_WRITABLE:
         return UsageError(f"The output folder {directory} is not writable ({reason}); nothing was written.")
     if error.errno in _NO_SPACE:
-        return AuditError(f"There is no room for the result in {directory} ({reason}); nothing was written.")
+        return AuditError(f"There is no space for the result in {directory} ({reason}); nothing was written.")
     return AuditError(f"The result could not be written to {directory} ({reason}); nothing was written.")
 
 

@@ -1,4 +1,4 @@
-"""The kinds of findings. The table below is the only place a new one is added to; it imports nothing."""
+"""The kinds of findings. Register a new kind in the table below only; the table imports nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DUPLICATE_CONFLICT = "duplicate_conflict"
 LEAKAGE = "leakage"
 
 PLACE = {"row": "int64", "split": "text?", "path": "text?"}
-"""The columns that name a sample; `?` stands for values that may be missing."""
+"""The columns that identify a sample; `?` marks values that may be missing."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class ResultTable:
     """One table of a result, saved as NAME.parquet.
 
     Attributes:
-        columns: name -> int64, int32, float64, bool or text, with `?` where values may be missing.
+        columns: types by name: int64, int32, float64, bool or text, with `?` if values may be missing.
         about: what one row is.
-        default: False: absent unless it was asked for.
-        rows: columns of row numbers, which must be those of samples.
+        default: False: present only on request.
+        rows: columns of row numbers, which must be rows of samples.
         is_unique: whether a row number appears at most once.
         is_listed: whether the JSON format lists its rows.
     """
@@ -35,7 +35,7 @@ class ResultTable:
 
     @property
     def names(self) -> list[str]:
-        """Names of the columns, in their order."""
+        """Return the names of the columns, in order."""
         return list(self.columns)
 
 
@@ -44,13 +44,13 @@ class KindInfo:
     """One kind of finding.
 
     Attributes:
-        module: has `judge(evidence, options)`, see `findings.judgement`, and, where the kind has a table to show,
+        module: module with `judge(evidence, options)`, see `findings.judgement`, and, if the kind has a table to show,
             `section(result, limit, longest_path)`, see `findings.section`.
-        about: what such a finding is, in a sentence or two.
+        about: what such a finding is, in one or two sentences.
         tables: the tables of a result that it fills, by name.
-        table_of_findings: the one of them whose rows are the samples of the findings; None: there is none.
+        table_of_findings: the table whose rows are the samples with a finding; None: there is none.
         scores: the scores that it adds to the scores table.
-        has_findings: False: it fills its tables only, and has no rows in the list of findings.
+        has_findings: False: it only fills its tables and has no rows in the list of findings.
     """
 
     module: str
@@ -121,4 +121,4 @@ KINDS: dict[str, KindInfo] = {
         has_findings=False,
     ),
 }
-"""Kinds by name, in the order in which they are judged and shown: each sees what those before it found."""
+"""Kinds by name, in the order in which they are judged and shown."""

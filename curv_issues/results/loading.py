@@ -1,4 +1,4 @@
-"""Read the files of a result folder that anybody may have made: what a file claims to hold is checked before it is read."""
+"""Read the files of an untrusted result folder: the declared content of a file is checked before it is read."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, Any]:
-    """Return the arguments of an `AuditResult` that lie in the files of a result folder: all but the summary.
+    """Return the arguments of an `AuditResult` from the files of a result folder, except the summary.
 
     Args:
         files: the open files, by name.
         memory_map: leave the arrays on disk.
 
     Raises:
-        Exception: a file is missing or holds something else than it should. The readers of the file formats raise anything for
-            files made to mislead them.
+        Exception: a file is missing or has the wrong content. For malicious files, the format readers may raise any type.
     """
     scores = _read_table(files, "scores", schema_of(SCORES), more=pa.float64())
     trajectories = _read_table(files, "trajectories", pa.schema([scores.schema.field("row")]), more=pa.list_(pa.float32(), 1))
     if not trajectories.column("row").equals(scores.column("row")):
-        raise UsageError("The scores and trajectories tables differ in their rows; expected the same, in the same order")
+        raise UsageError("The scores and trajectories tables have different rows; expected the same rows in the same order")
     fixed = {"findings": FINDINGS, "images": IMAGES}
     return {
         "scores": _frame(scores),
@@ -67,7 +66,7 @@ def _read_table(files: Mapping[str, BinaryIO], table: str, schema: pa.Schema, *,
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    return table.to_pandas(ignore_metadata=True)  # of pandas: it could make a column the index
+    return table.to_pandas(ignore_metadata=True)  # pandas metadata could turn a column into the index
 
 
 def _file(files: Mapping[str, BinaryIO], name: str) -> BinaryIO:
@@ -77,17 +76,17 @@ def _file(files: Mapping[str, BinaryIO], name: str) -> BinaryIO:
 
 
 def _read_array(files: Mapping[str, BinaryIO], name: str, rows: int, *, memory_map: bool) -> np.ndarray:
-    """Return a float16 array of that many rows, (rows, any)."""
+    """Return a float16 array of shape (rows, any)."""
     file = _file(files, name)
     try:
         shape, is_fortran, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
     except Exception as error:
         raise UsageError(f"{name} is not an array in the numpy format: {error}") from error
     if dtype != np.float16 or len(shape) != 2 or shape[0] != rows:
-        raise UsageError(f"{name} has the shape {shape} and type {dtype}; expected ({rows}, any) and float16")
+        raise UsageError(f"{name} has shape {shape} and type {dtype}; expected ({rows}, any) and float16")
     start, needed = file.tell(), math.prod(shape) * dtype.itemsize
     if os.fstat(file.fileno()).st_size - start != needed:
-        raise UsageError(f"{name} claims the shape {shape}, which does not fit its size")
+        raise UsageError(f"{name} declares shape {shape}, which does not match its size")
     order: Literal["F", "C"] = "F" if is_fortran else "C"
     if memory_map and needed:
         return np.memmap(file, dtype, "r", offset=start, shape=shape, order=order)

@@ -1,9 +1,9 @@
-"""One writer per output folder, by a file lock that the operating system drops when the process ends, however it ends.
+"""Allow one writer per output folder, with a file lock that the operating system releases when the process ends.
 
-The lock file lies in a hidden work folder, which also takes the files of a result while they are written:
+The lock file is in a hidden work folder, into which the files of a result are written first:
 
     PARENT/.curv-issues-NAME    beside the output folder PARENT/NAME
-    NAME/.curv-issues           within it, where PARENT is read-only or on another file system
+    NAME/.curv-issues           inside it, if PARENT is read-only or on another file system
 
 A killed process leaves its work folder behind. The next run with the same parent removes it.
 """
@@ -22,13 +22,13 @@ from curv_issues.errors import UsageError
 
 try:
     import fcntl
-except ImportError:  # Windows: two writers at the same time are not noticed
+except ImportError:  # Windows: simultaneous writers are not detected
     fcntl = None  # type: ignore[assignment]
 
 HIDDEN = ".curv-issues"
 _LOCK = "lock"
-_LONGEST_NAME = 200  # bytes, of the 255 that file systems allow
-_TRIES, _PAUSE = 5, 0.05  # seconds; another run that cleans up holds a lock for a moment
+_LONGEST_NAME = 200  # bytes; file systems allow 255
+_TRIES, _PAUSE = 5, 0.05  # pause in seconds; another run holds a lock briefly while it cleans up
 
 _held: dict[Path, tuple[int, int]] = {}
 """The process and the thread that hold each output folder."""
@@ -36,10 +36,10 @@ _held: dict[Path, tuple[int, int]] = {}
 
 @contextlib.contextmanager
 def locked_output(directory: Path) -> Iterator[Path]:
-    """Keep other processes and threads from writing to an output folder.
+    """Lock an output folder against other processes and threads inside the context.
 
-    Missing parents of the folder are made, and removed in the end if they are empty. The thread that holds a folder may lock it
-    again.
+    Missing parents of the folder are created, and removed afterwards if they are empty. The thread that holds a folder may
+    lock it again.
 
     Args:
         directory: the output folder, absolute and without links; it need not exist.
@@ -49,7 +49,7 @@ def locked_output(directory: Path) -> Iterator[Path]:
 
     Raises:
         UsageError: another process or thread holds the folder.
-        OSError: the work folder cannot be made.
+        OSError: the work folder cannot be created.
     """
     me = (os.getpid(), threading.get_ident())
     owner = _held.setdefault(directory, me)
@@ -71,7 +71,7 @@ def locked_output(directory: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def dead_work_folders(directory: Path) -> Iterator[list[Path]]:
-    """Lock and yield the work folders that dead runs have left beside an output folder."""
+    """Lock and yield the work folders that killed runs have left beside an output folder."""
     with contextlib.ExitStack() as stack:
         found = []
         for work in sorted(directory.parent.glob(f"{HIDDEN}-*")):
@@ -83,7 +83,7 @@ def dead_work_folders(directory: Path) -> Iterator[list[Path]]:
 
 def _busy(directory: Path) -> UsageError:
     return UsageError(
-        f"Another run is writing to the output folder {directory}; wait until it has ended, or choose another folder with --output."
+        f"Another run is writing to the output folder {directory}; wait until it ends, or choose another folder with --output."
     )
 
 
@@ -105,19 +105,19 @@ def _made_parents(directory: Path) -> Iterator[None]:
     created = []
     try:
         for folder in reversed([folder for folder in directory.parents if not folder.exists()]):
-            with contextlib.suppress(FileExistsError):  # made by another process a moment ago
+            with contextlib.suppress(FileExistsError):  # another process has just created it
                 folder.mkdir()
                 created.append(folder)
         yield
     finally:
         for folder in reversed(created):
-            with contextlib.suppress(OSError):  # it holds the result, or somebody's files
+            with contextlib.suppress(OSError):  # it is not empty
                 folder.rmdir()
 
 
 @contextlib.contextmanager
 def _locked(work: Path, *, tries: int = _TRIES) -> Iterator[bool]:
-    """Lock a work folder; yield whether that succeeded."""
+    """Lock a work folder and yield whether that succeeded."""
     descriptor = None
     for attempt in range(tries):
         if attempt:
@@ -133,7 +133,7 @@ def _locked(work: Path, *, tries: int = _TRIES) -> Iterator[bool]:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(work / _LOCK)
-        with contextlib.suppress(OSError):  # it holds files that are not a result's
+        with contextlib.suppress(OSError):  # it is not empty
             work.rmdir()
         os.close(descriptor)
 
@@ -145,7 +145,7 @@ def _try_lock(work: Path) -> int | None:
         raise NotADirectoryError(f"{work} is a link")
     try:
         descriptor = os.open(work / _LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-    except FileNotFoundError:  # a run that ended just now has removed the folder
+    except FileNotFoundError:  # a run that has just ended removed the folder
         return None
     try:
         _lock(descriptor)
@@ -153,7 +153,7 @@ def _try_lock(work: Path) -> int | None:
     except (BlockingIOError, FileNotFoundError):  # held, or removed by the run that held it
         os.close(descriptor)
         return None
-    if not os.path.samestat(current, os.fstat(descriptor)):  # removed and made again by another run
+    if not os.path.samestat(current, os.fstat(descriptor)):  # another run removed and created it again
         os.close(descriptor)
         return None
     return descriptor
@@ -166,5 +166,5 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
-    except OSError:  # a file system without locks: two writers at the same time are not noticed
+    except OSError:  # a file system without locks: simultaneous writers are not detected
         return

@@ -1,4 +1,4 @@
-"""Read results of schema_version 1, which has other names for the same things."""
+"""Read results of schema_version 1, which uses different names."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OLDER_FILES = ("overlap.parquet",)
-"""Files of older results beside `FILES`."""
+"""Files of older results that are not in `FILES`."""
 
 _FILES = {"overlap.parquet": "leakage.parquet"}
 _KINDS = {"label_error": LABEL_ISSUE}
 
 
 def rename_files(files: Mapping[str, BinaryIO], version: int) -> Mapping[str, BinaryIO]:
-    """Return the files of a result under their present names."""
+    """Return the files of a result under their current names."""
     return files if version > 1 else {_FILES.get(name, name): file for name, file in files.items()}
 
 
 def upgrade_findings(findings: pd.DataFrame, version: int) -> pd.DataFrame:
-    """Return the findings with the present names of their kinds."""
+    """Return the findings with the current names of their kinds."""
     return findings if version > 1 else findings.assign(kind=findings["kind"].replace(_KINDS))
 
 
 def upgrade_summary(summary: Mapping[str, Any], version: int) -> dict[str, Any]:
-    """Return the entries of a summary, without its version, under their present names."""
+    """Return the entries of a summary, without its version, under their current names."""
     found = {name: value for name, value in summary.items() if name != "schema_version"}
     if version > 1:
         return found

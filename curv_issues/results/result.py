@@ -1,37 +1,37 @@
-"""AuditResult: what an audit found out, in memory and as a folder of files that other tools read.
+"""AuditResult: the result of an audit, in memory and as a folder of files for other tools.
 
-The folder is a contract, `schema_version` 2. Its files appear together or not at all; n samples, k classes, d features:
+The folder format is a contract, `schema_version` 2. All files appear together, or none; n samples, k classes, d features:
 
-    scores.parquet        a row a sample, in dataset order: row (int64), split and path (text or null), given and
+    scores.parquet        one row per sample, in dataset order: row (int64), split and path (text or null), given and
                           suggested (class names), suspicion (float64 in [0, 1], high = suspect: a ranking, not a
-                          probability), flagged (bool: has a label_issue finding), then a float64 column a raw score,
-                          null where not measured. The metadata of a score's Arrow field tells its `direction` ("high"
-                          or "low": which end is suspect), `source`, and what else is known of it
-    findings.parquet      a row a finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
-                          image_sha256 (decoded RGB pixels with their shape); one for each (row, kind)
-    conflicts.parquet     a row a member of a group of images that show the same under different labels, the most alike groups
+                          probability), flagged (bool: has a label_issue finding), then one float64 column per raw score,
+                          null where not measured. The metadata of a score's Arrow field has its `direction` ("high" or
+                          "low": which end is suspect), `source`, and further information
+    findings.parquet      one row per finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
+                          image_sha256 (decoded RGB pixels with their shape); at most one per (row, kind)
+    conflicts.parquet     one row per member of a group of duplicate images with different labels, most similar groups
                           first: group, row, split, path, given, suspect (bool), suggested, similarity (to the most similar other
                           member), test (identical bytes, identical pixels, near), then the evidence for the given label:
-                          majority (share of the group), probability (the probe's, geometric mean over the group), neighbours
-                          (share of the nearest images outside)
-    duplicates.parquet    the same for groups under one label: group, row, split, path, given, similarity, test
-    pairs.parquet         a row a pair of images that were compared and are alike, the same or not, most alike first: first and
+                          majority (fraction of the group), probability (the probe's, geometric mean over the group), neighbours
+                          (fraction of the nearest images outside the group)
+    duplicates.parquet    the same for groups with one label: group, row, split, path, given, similarity, test
+    pairs.parquet         one row per compared pair of similar images, duplicates or not, most similar first: first and
                           second (rows), similarity (at least 0.5, or the threshold if that is lower), test, mirrored (bool)
-    leakage.parquet       with `against` only: a row an image and one of another split that shows the same, those with
-                          differing labels first: row, split, path, given, other_row, other_split, other_path,
+    leakage.parquet       with `against` only: one row per pair of an image and its duplicate in another split, those with
+                          different labels first: row, split, path, given, other_row, other_split, other_path,
                           other_given, similarity, test, mirrored, agree (bool)
-    left_out.parquet      a row per file of a local folder that was not read: path (below the folder), reason
-    trajectories.parquet  row, then a fixed-size list of float32 a tracked quantity: its value by epoch, null where not
+    left_out.parquet      one row per file of a local folder that was not read: path (below the folder), reason
+    trajectories.parquet  row, then one fixed-size list of float32 per tracked quantity: its value by epoch, null where not
                           measured
-    images.parquet        row, height, width (int32, native size), file_sha256 ("" where there was none), image_sha256
+    images.parquet        row, height, width (int32, native size), file_sha256 ("" if there was no file), image_sha256
     pred_probs.npy        float16, (n, k), numpy format: the probe's probabilities, columns in the order of the classes
                           in the summary
     embeddings.npy        float16, (n, d), numpy format: the probe's features
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
-    findings.png          contact sheet of the most suspect images; only if there is one
+    findings.png          contact sheet of the most suspect images, if there is one
 
-Rows of tables and arrays are in the same order as those of scores.parquet, except in findings, conflicts, duplicates, pairs,
-leakage and left_out.
+Rows of tables and arrays have the order of scores.parquet, except in findings, conflicts, duplicates, pairs, leakage and
+left_out.
 """
 
 from __future__ import annotations
@@ -61,32 +61,32 @@ from curv_issues.results.older import rename_files, upgrade_findings, upgrade_su
 from curv_issues.results.tables import ALL_TABLES, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
 
 SCHEMA_VERSION = 2
-LONGEST_REASON = 500  # characters of what another library says about a corrupt file
+LONGEST_REASON = 500  # characters of another library's message about a corrupt file
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AuditResult:
-    """Scores and findings of one audit, with all that is needed to make findings and reports anew without training.
+    """Scores and findings of one audit, with all that is needed for new findings and reports without training.
 
-    Everything is checked and brought to the types of the contract (see the module's docstring) on construction.
+    On construction, everything is checked and converted to the types of the contract (see the module's docstring).
 
     Attributes:
-        scores: a row a sample, in dataset order: row, split, path, given, suggested, suspicion (high = suspect),
-            flagged, then the raw scores, each in the direction its metadata names.
-        findings: a row a finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
+        scores: one row per sample, in dataset order: row, split, path, given, suggested, suspicion (high = suspect),
+            flagged, then the raw scores, each with the direction in its metadata.
+        findings: one row per finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
             image_sha256.
-        trajectories: tracked quantity -> float32, (n, epochs); NaN where it was not measured.
-        pred_probs: float16, (n, k), columns in the order of `class_names`.
-        embeddings: float16, (n, d).
-        images: a row a sample: row, height, width, file_sha256, image_sha256.
-        score_metadata: column of `scores` -> its direction ("high" or "low" = suspect), source, and what else is known
-            of it (description, cost); every raw score has an entry.
+        trajectories: by tracked quantity, float32 (n, epochs); NaN where not measured.
+        pred_probs: float16 (n, k), columns in the order of `class_names`.
+        embeddings: float16 (n, d).
+        images: one row per sample: row, height, width, file_sha256, image_sha256.
+        score_metadata: by column of `scores`, its direction ("high" or "low" = suspect), source, description and cost; every
+            raw score has an entry.
         summary: JSON values only, with `complete` (bool) and `dataset`, a dict with at least `classes`: the k class
-            names. `schema_version` is put in front; `findings` is a reserved key.
+            names. `schema_version` is added at the front; `findings` is a reserved key.
         contact_sheet: PNG of the most suspect images, or None.
-        tables: the further tables by name, see `TABLES` (conflicts, duplicates, pairs, ...); each is an attribute of the result
-            too, such as `result.conflicts`. A table that is missing or None is empty, or None where an audit makes it on request
-            only.
+        tables: further tables by name, see `TABLES` (conflicts, duplicates, pairs, ...); each is also an attribute of the
+            result, such as `result.conflicts`. A missing table or None becomes an empty table, or None if the table is
+            present only on request.
 
     Raises:
         UsageError: the parts have wrong columns, types, ranges or shapes, or contradict each other.
@@ -127,11 +127,11 @@ class AuditResult:
             object.__setattr__(self, name, value)
 
     def with_extras(self, *, contact_sheet: bytes | None = None, **entries: Any) -> AuditResult:
-        """Return the result with a contact sheet (PNG) and further entries of its summary (JSON values); nothing is checked again.
+        """Return the result with a contact sheet (PNG) and further summary entries, without checking it again.
 
         Args:
-            contact_sheet: None leaves it as it is.
-            entries: of the summary.
+            contact_sheet: the new sheet; None: keep the current one.
+            entries: JSON values to add to the summary.
         """
         extended = copy.copy(self)
         sheet = self.contact_sheet if contact_sheet is None else contact_sheet
@@ -151,22 +151,22 @@ class AuditResult:
 
     @property
     def complete(self) -> bool:
-        """False if the run was interrupted and this is the ranking up to then."""
+        """Return False if the run was interrupted, so that the ranking uses the finished epochs only."""
         return self.summary["complete"]
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The k class names, in the order of the columns of `pred_probs`."""
+        """Return the k class names, in the order of the columns of `pred_probs`."""
         return tuple(self.summary["dataset"]["classes"])
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """Names of the raw scores: the columns of `scores` after the fixed ones."""
+        """Return the names of the raw scores, which are the columns of `scores` after the fixed ones."""
         return tuple(self.scores.columns[len(SCORES.columns) :])
 
     @property
     def labels(self) -> np.ndarray:
-        """int64, (n,): the given class of each sample, an index into `class_names`."""
+        """Return the given class of each sample as an index into `class_names`, int64 (n,)."""
         codes = {name: code for code, name in enumerate(self.class_names)}
         return self.scores["given"].map(codes).to_numpy(dtype=np.int64)
 
@@ -187,18 +187,18 @@ class AuditResult:
     def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result into a folder; all files appear, or none.
 
-        The time it took is entered as `summary["seconds"]["write"]` if the summary tells the seconds by stage.
+        The time is stored as `summary["seconds"]["write"]` if the summary has `seconds` by stage.
 
         Args:
-            directory: the folder; made if it is missing. Files in it that are not a result's are not touched.
-            overwrite: replace an older result there; its files that this result has no counterpart of are removed.
+            directory: the folder; created if missing. Files in it that are not a result's are not touched.
+            overwrite: replace an older result there, including files that this result does not have.
 
         Returns:
             The folder.
 
         Raises:
-            UsageError: the folder already holds a result, is a file or is not writable.
-            AuditError: no disk space, or the files could not be written.
+            UsageError: the folder already contains a result, is a file or is not writable.
+            AuditError: there is no disk space, or the files cannot be written.
         """
         start = time.perf_counter()
         schema = scores_schema(self.score_names, self.score_metadata)
@@ -212,7 +212,7 @@ class AuditResult:
         }
         with staged_result(directory, overwrite=overwrite) as folder:
             for name, table in tables.items():
-                with (folder / f"{name}.parquet").open("wb") as file:  # a path would have to be UTF-8
+                with (folder / f"{name}.parquet").open("wb") as file:  # as pyarrow accepts only UTF-8 paths
                     pq.write_table(table, file)
             np.save(folder / "pred_probs.npy", self.pred_probs, allow_pickle=False)
             np.save(folder / "embeddings.npy", self.embeddings, allow_pickle=False)
@@ -224,9 +224,9 @@ class AuditResult:
         return output_folder(directory)
 
     def save_sheet(self, directory: str | Path) -> None:
-        """Write the contact sheet, if there is one, and the summary again into a folder that `save` has written.
+        """Write the contact sheet, if there is one, and the summary into a folder that `save` has written.
 
-        Each of the two files is replaced in one step.
+        Each of the two files is replaced atomically.
 
         Raises:
             UsageError: another run is writing to the folder.
@@ -241,21 +241,21 @@ class AuditResult:
 
     @classmethod
     def load(cls, directory: str | Path, *, memory_map: bool = False) -> AuditResult:
-        """Read a result that `save` has written; from anybody: no file of it is trusted.
+        """Read a result that `save` has written. The files are not trusted, so the result may come from anyone.
 
-        While another process replaces the result, the old or the new one is read, never a mixture.
+        If another process replaces the result meanwhile, the old or the new one is read, never a mixture.
 
         Args:
             directory: the folder.
-            memory_map: leave `pred_probs` and `embeddings` on disk and read them as they are used.
+            memory_map: leave `pred_probs` and `embeddings` on disk and read them when they are used.
 
         Raises:
-            UsageError: there is no such folder, it holds no result, one of a newer version, or a corrupt one, or it is being
-                replaced again and again.
+            UsageError: the folder does not exist, contains no result, one of a newer version or a corrupt one, or kept being
+                replaced.
         """
         folder = output_folder(directory)
         if not os.path.isdir(folder):
-            raise UsageError(f"There is no folder {folder}; expected one that an audit has written.")
+            raise UsageError(f"There is no folder {folder}; expected the output folder of an audit.")
         try:
             with opened_result(folder) as files:
                 summary = _read_summary(folder, files)
@@ -276,7 +276,7 @@ def _corrupt(folder: Path, error: Exception) -> UsageError:
 
 
 def _half(values: np.ndarray) -> np.ndarray:
-    """The values as float16; what it cannot hold becomes its largest number. A memory map of float16 stays one."""
+    """Return the values as float16, clipped to its range; a memory map of float16 is returned unchanged."""
     values = np.asanyarray(values)
     if values.dtype == np.float16:
         return values
@@ -293,13 +293,13 @@ def _conform_table(name: str, frame: pd.DataFrame | None) -> pd.DataFrame | None
 
 def _check_summary(summary: Mapping[str, Any]) -> None:
     if not isinstance(summary.get("complete"), bool):
-        raise UsageError("The summary needs `complete`: True, or False for an interrupted run.")
+        raise UsageError("The summary must have `complete`: True, or False for an interrupted run.")
     dataset = summary.get("dataset")
     classes = dataset.get("classes") if isinstance(dataset, dict) else None
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise UsageError("The summary needs `dataset` with `classes`, the list of the class names.")
+        raise UsageError("The summary must have `dataset` with `classes`, the list of class names.")
     if len(set(classes)) < len(classes):
-        raise UsageError("The summary's `classes` hold a name twice; class names must differ.")
+        raise UsageError("The summary's `classes` contain a name twice; class names must be unique.")
     for name, table in ALL_TABLES.items():
         if table.is_listed and name in summary:
             raise UsageError(f"The summary has a key `{name}`, which is reserved for the list of {name} in JSON.")
@@ -308,9 +308,9 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
 def _check_tables(result: AuditResult) -> None:
     scores, findings = result.scores, result.findings
     if scores["row"].duplicated().any():
-        raise UsageError("The scores table has a row number twice; expected one row a sample.")
+        raise UsageError("The scores table has a row number twice; expected one row per sample.")
     if not np.array_equal(scores["row"], result.images["row"]):
-        raise UsageError("The scores and images tables differ in their rows; expected the same, in the same order.")
+        raise UsageError("The scores and images tables have different rows; expected the same rows in the same order.")
     for name, frame in result.tables.items():
         table = TABLES[name]
         if frame is None:
@@ -327,18 +327,18 @@ def _check_tables(result: AuditResult) -> None:
     if not findings["row"].isin(set(scores["row"])).all():
         raise UsageError("The findings table has rows that are not in the scores table.")
     if findings.duplicated(["row", "kind"]).any():
-        raise UsageError("The findings table has two findings of one kind for a row; expected one.")
+        raise UsageError("The findings table has two findings of one kind for a row; expected at most one.")
     for kind, info in KINDS.items():
         of_kind = findings["row"][findings["kind"] == kind]
         if info.table_of_findings and set(getattr(result, info.table_of_findings)["row"]) != set(of_kind):
-            raise UsageError(f"The {info.table_of_findings} table and the {kind} findings are not the same rows.")
+            raise UsageError(f"The {info.table_of_findings} table and the {kind} findings have different rows.")
     flagged = set(scores["row"][scores["flagged"]])
     if flagged != set(findings["row"][findings["kind"] == LABEL_ISSUE]):
-        raise UsageError(f"`flagged` in the scores table and the {LABEL_ISSUE} findings are not the same rows.")
+        raise UsageError(f"`flagged` in the scores table and the {LABEL_ISSUE} findings have different rows.")
     for name in result.score_names:
         entries = result.score_metadata.get(name, {})
         if entries.get("direction") not in ("high", "low") or not entries.get("source"):
-            raise UsageError(f"The score {name} needs metadata: its direction, high or low, and its source.")
+            raise UsageError(f"The score {name} must have metadata: its direction (high or low) and its source.")
     unknown = set(result.score_metadata) - set(scores.columns)
     if unknown:
         raise UsageError(f"There is metadata for {', '.join(sorted(unknown))}, but no such column in the scores table.")
@@ -348,14 +348,14 @@ def _check_arrays(result: AuditResult) -> None:
     n = len(result)
     k = len(result.class_names)
     if result.pred_probs.shape != (n, k):
-        raise UsageError(f"pred_probs has the shape {result.pred_probs.shape}; expected {(n, k)}.")
+        raise UsageError(f"pred_probs has shape {result.pred_probs.shape}; expected {(n, k)}.")
     if result.embeddings.ndim != 2 or len(result.embeddings) != n:
-        raise UsageError(f"embeddings has the shape {result.embeddings.shape}; expected ({n}, d).")
+        raise UsageError(f"embeddings has shape {result.embeddings.shape}; expected ({n}, d).")
     shapes = {name: values.shape for name, values in result.trajectories.items()}
     if len(set(shapes.values())) > 1 or any(len(s) != 2 or s[0] != n or s[1] == 0 for s in shapes.values()):
-        raise UsageError(f"The trajectories have the shapes {shapes}; expected ({n}, epochs) for each.")
+        raise UsageError(f"The trajectories have shapes {shapes}; expected ({n}, epochs) for each.")
     if "row" in shapes:
-        raise UsageError("A trajectory is called row; expected another name, as row is the column of row numbers.")
+        raise UsageError("A trajectory is named row, the name of the column of row numbers; choose another name.")
 
 
 def _read_summary(folder: Path, files: Mapping[str, BinaryIO]) -> dict[str, Any]:
@@ -367,7 +367,7 @@ def _read_summary(folder: Path, files: Mapping[str, BinaryIO]) -> dict[str, Any]
         raise UsageError(f"{folder} is not a result folder: its {SUMMARY} was not written by curv-issues, or is corrupt.")
     if version > SCHEMA_VERSION:
         raise UsageError(
-            f"The result in {folder} has schema_version {version}; this version of curv-issues reads up to "
-            f"{SCHEMA_VERSION}: update it."
+            f"The result in {folder} has schema_version {version}, but this version of curv-issues reads up to "
+            f"{SCHEMA_VERSION}; update curv-issues."
         )
     return summary

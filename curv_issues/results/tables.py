@@ -1,4 +1,4 @@
-"""The tables of a result: one entry each, from which they are checked, saved, loaded and listed."""
+"""The tables of a result; these entries define how each one is checked, saved, loaded and listed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TABLES: dict[str, ResultTable] = {
     ),
     "left_out": ResultTable({"path": "text", "reason": "text"}, "a file of a local folder that was not read", rows=()),
 }
-"""The tables that a result may lack, those of the kinds of findings among them."""
+"""Further tables, which a result may lack, including those of the kinds of findings."""
 
 ALL_TABLES = {"scores": SCORES, "findings": FINDINGS, **TABLES, "images": IMAGES}
 
@@ -42,4 +42,4 @@ FILES = (
     SHEET,
     SUMMARY,
 )
-"""The files of a result, in the order they appear: a folder with a summary has all the rest."""
+"""The files of a result, in the order in which they appear: a folder with a summary is complete."""

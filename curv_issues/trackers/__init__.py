@@ -1,4 +1,4 @@
-"""Scores of samples. The table below is the only place a new one is added to; it imports nothing."""
+"""Scores of samples. Register a new score in the table below only; the table imports nothing."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 Epochs = Literal["all", "last", "early"]
-"""Which of the measured epochs count; early: the first fifth."""
+"""Which of the measured epochs count; "early" is the first fifth."""
 
 
 @dataclass(frozen=True)
 class ScoreInfo:
-    """What is known of a score without importing it.
+    """What is known about a score without importing it.
 
     Attributes:
         direction: "high" or "low": the end at which a sample is suspect.
-        description: definition in a line.
-        cost: passes over the data beyond plain training.
-        source: the paper it is from.
-        quantity: key of `QUANTITIES`: what it is made of; "" for a tracker of the user's own, which is its own quantity.
-        reduction: key of `REDUCTIONS`: how the epochs become one number.
+        description: definition in one line.
+        cost: passes over the data in addition to plain training.
+        source: the paper it comes from.
+        quantity: key of `QUANTITIES` that the score is computed from; "" for a user-supplied tracker, which is its own quantity.
+        reduction: key of `REDUCTIONS` that reduces the epochs to one number.
         epochs: which of the measured epochs count.
-        on_demand: measured only if it is asked for, since it makes the run longer.
+        on_demand: measured only on request, because it makes the run longer.
     """
 
     direction: Literal["high", "low"]
@@ -34,7 +34,7 @@ class ScoreInfo:
     on_demand: bool = False
 
     def metadata(self) -> dict[str, str]:
-        """The part that is stored beside the scores."""
+        """Return the entries that are stored with the scores."""
         return {name: getattr(self, name) for name in ("direction", "description", "cost", "source")}
 
 
@@ -44,14 +44,14 @@ SCORES: dict[str, ScoreInfo] = {
         reduction="mean",
         direction="high",
         description="trace of the squared input Hessian of the loss, mean over the scored epochs",
-        cost="num_matvecs input gradients a scored epoch, beyond loss_sensitivity",
+        cost="num_matvecs input gradients per scored epoch, in addition to loss_sensitivity",
         source="Garg, Ravikumar, Roy 2023, arXiv 2307.05831, eq. 3-6",
     ),
     "cumulative_loss": ScoreInfo(
         quantity="loss",
         reduction="sum",
         direction="high",
-        description="sum over the epochs of the cross-entropy in the training pass (CSL)",
+        description="cross-entropy in the training pass, sum over the epochs (CSL)",
         cost="none",
         source="Ravikumar et al. 2025, ICML",
     ),
@@ -68,16 +68,16 @@ SCORES: dict[str, ScoreInfo] = {
         reduction="mean",
         epochs="last",
         direction="low",
-        description="given-class logit minus the largest other logit on the clean image after the last epoch",
+        description="given-class logit minus the largest other logit, un-augmented image, after the last epoch",
         cost="one forward pass",
-        source="Pleiss et al. 2020, NeurIPS (a single epoch of it)",
+        source="Pleiss et al. 2020, NeurIPS (one epoch only)",
     ),
     "final_loss": ScoreInfo(
         quantity="evaluation_loss",
         reduction="mean",
         epochs="last",
         direction="high",
-        description="cross-entropy of the clean image after the last epoch",
+        description="cross-entropy of the un-augmented image after the last epoch",
         cost="one forward pass (shared with final_margin)",
         source="Arpit et al. 2017, ICML",
     ),
@@ -86,23 +86,23 @@ SCORES: dict[str, ScoreInfo] = {
         reduction="mean",
         direction="high",
         description="norm of the input gradient of the loss, mean over the scored epochs",
-        cost="one input gradient a scored epoch",
+        cost="one input gradient per scored epoch",
         source="Arpit et al. 2017, ICML",
     ),
     "residual": ScoreInfo(
         quantity="evaluation_residual",
         reduction="sum",
         direction="high",
-        description="norm of softmax minus one-hot given label, sum over the scored epochs (the control of curvature)",
-        cost="one forward pass a scored epoch",
+        description="norm of softmax minus one-hot given label, sum over the scored epochs (control for curvature)",
+        cost="one forward pass per scored epoch",
         source="EL2N of Paul et al. 2021, NeurIPS, at other epochs",
     ),
     "evaluation_loss": ScoreInfo(
         quantity="evaluation_loss",
         reduction="sum",
         direction="high",
-        description="sum over the scored epochs of the cross-entropy of the clean image (CSL from evaluation passes)",
-        cost="one forward pass a scored epoch",
+        description="cross-entropy of the un-augmented image, sum over the scored epochs (CSL from evaluation passes)",
+        cost="one forward pass per scored epoch",
         source="Ravikumar et al. 2025, ICML",
     ),
     "inconfidence": ScoreInfo(
@@ -110,7 +110,7 @@ SCORES: dict[str, ScoreInfo] = {
         reduction="mean",
         epochs="last",
         direction="high",
-        description="1 - softmax of the given label, clean image, after the last epoch",
+        description="1 - softmax of the given label, un-augmented image, after the last epoch",
         cost="one forward pass (shared with final_loss)",
         source="Carlini et al. 2019, as in Garg, Ravikumar, Roy 2023",
     ),
@@ -119,7 +119,7 @@ SCORES: dict[str, ScoreInfo] = {
         reduction="mean",
         epochs="last",
         direction="high",
-        description="1 - largest softmax, clean image, after the last epoch; does not see the label",
+        description="1 - largest softmax, un-augmented image, after the last epoch; independent of the label",
         cost="one forward pass (shared with final_loss)",
         source="Carlini et al. 2019, as in the code of Ravikumar et al. 2025",
     ),
@@ -127,7 +127,7 @@ SCORES: dict[str, ScoreInfo] = {
         quantity="margin",
         reduction="times_forgotten",
         direction="high",
-        description="changes from right to wrong in the training pass; the number of epochs if never right",
+        description="number of changes from correct to wrong in the training pass; the number of epochs if never correct",
         cost="none",
         source="Toneva et al. 2019, ICLR",
     ),
@@ -143,8 +143,8 @@ SCORES: dict[str, ScoreInfo] = {
         quantity="gradient",
         reduction="learning_time",
         direction="high",
-        description="scored epoch from which the mean squared input gradient stays below its median over samples and epochs",
-        cost="one input gradient a scored epoch (shared with loss_sensitivity)",
+        description="first scored epoch after which the mean squared input gradient stays below its median over samples and epochs",
+        cost="one input gradient per scored epoch (shared with loss_sensitivity)",
         source="Ravikumar et al. 2025, ICML",
     ),
     "el2n": ScoreInfo(
@@ -160,7 +160,7 @@ SCORES: dict[str, ScoreInfo] = {
         quantity="curvature_ratio",
         reduction="mean",
         direction="high",
-        description="log ratio of the curvatures under the given and the strongest other label, mean over the scored epochs",
+        description="log ratio of curvature under the given label to that under the strongest other, mean over the scored epochs",
         cost="twice the backward passes of input_curvature",
         source="new here",
         on_demand=True,
@@ -169,7 +169,7 @@ SCORES: dict[str, ScoreInfo] = {
         quantity="curvature_difference",
         reduction="mean",
         direction="high",
-        description="curvature under the given label minus that under the strongest other one, mean over scored epochs",
+        description="curvature under the given label minus that under the strongest other, mean over the scored epochs",
         cost="twice the backward passes of input_curvature",
         source="new here",
         on_demand=True,
@@ -178,16 +178,16 @@ SCORES: dict[str, ScoreInfo] = {
         quantity="training_gradient",
         reduction="sum",
         direction="high",
-        description="norm of the input gradient of the training pass, sum over the epochs",
-        cost="the first layer's input gradient in training: about a tenth of it",
+        description="norm of the input gradient in the training pass, sum over the epochs",
+        cost="the first layer's input gradient in training: about a tenth of the training time",
         source="Cumulative Sample Gradient (CSG), ICLR 2026, openreview.net/forum?id=jeTiBeW3iZ",
     ),
     "training_gradient_change": ScoreInfo(
         quantity="training_gradient_change",
         reduction="sum",
         direction="high",
-        description="norm of the change of the training pass's input gradient since the epoch before, sum over the epochs",
-        cost="16 projections of each input gradient, beyond training_gradient",
+        description="norm of the change of the training input gradient since the previous epoch, sum over the epochs",
+        cost="16 projections of each input gradient, in addition to training_gradient",
         source="new here, after Garg, Ravikumar, Roy 2023",
         on_demand=True,
     ),

@@ -1,4 +1,4 @@
-"""What a run follows. The table at the end is the only place a new quantity is added to."""
+"""Quantities that a run tracks. Register a new quantity in the table at the end only."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class EvaluationResidual(Residual):
 
 
 class Inconfidence(Quantity):
-    """1 - softmax of the given label in a scoring pass, in [0, 1]; exact where it is close to 0."""
+    """1 - softmax of the given label in a scoring pass, in [0, 1]; accurate even close to 0."""
 
     name = "inconfidence"
     needs = Need.EVALUATION
@@ -93,7 +93,7 @@ class Inconfidence(Quantity):
 
 
 class MaxInconfidence(Quantity):
-    """1 - largest softmax in a scoring pass, in [0, 1): the sum of all other probabilities. It does not see the label."""
+    """1 - largest softmax in a scoring pass, in [0, 1): the sum of all other probabilities; independent of the label."""
 
     name = "max_inconfidence"
     needs = Need.EVALUATION
@@ -122,12 +122,12 @@ class Curvature(Quantity):
 
     def measure(self, batch: Observation) -> Tensor:
         """See the class."""
-        assert batch.curvature is not None  # a pass that serves Need.CURVATURE computes it
+        assert batch.curvature is not None  # computed by every pass that meets Need.CURVATURE
         return batch.curvature
 
 
 class CurvatureRatio(Quantity):
-    """log C_y - log C_k, curvature under given and strongest other label; 0 where both vanish. See `curv_issues.curvature`."""
+    """log C_y - log C_r, curvature under the given and the strongest other label; 0 if both vanish. See `curv_issues.curvature`."""
 
     name = "curvature_ratio"
     needs = Need.CONTRAST
@@ -142,7 +142,7 @@ class CurvatureRatio(Quantity):
 
 
 class CurvatureDifference(Quantity):
-    """C_y - C_k, curvature under given and strongest other label; see `curv_issues.curvature`."""
+    """C_y - C_r, curvature under the given and the strongest other label; see `curv_issues.curvature`."""
 
     name = "curvature_difference"
     needs = Need.CONTRAST

@@ -1,4 +1,4 @@
-"""Null distribution of the margin: each sample's margin under another label, drawn at random."""
+"""Null distribution of the margin: the margin of each sample under a random other label."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from curv_issues.trackers.base import Need, Observation, Quantity
 
 
 class ReferenceMargin(Quantity):
-    """Margin of a random other class in the training pass: no score, but what the margins of given labels are compared with.
+    """Margin of a random other class in the training pass; the margins of given labels are compared with it.
 
-    Nothing is trained on that class, so this is how low the margin of a uniformly wrong label lies that the probe has not
-    memorized. Kept are sums over the epochs, and by epoch what `yardstick` returns.
+    The sample is not trained on that class, so this is the margin of a uniformly wrong label that the probe has not
+    memorised. Only sums over the epochs are kept, and what `yardstick` returns by epoch.
     """
 
     name = "reference_margin"
@@ -25,12 +25,12 @@ class ReferenceMargin(Quantity):
     def __init__(self, num_samples: int, num_epochs: int) -> None:
         super().__init__(num_samples, num_epochs, "last")
         self._draw = torch.rand(num_samples, generator=torch.Generator().manual_seed(num_samples))
-        self._given: Tensor | None = None  # margins of the given labels in the epoch that is being measured
-        self._sums = np.zeros((2, num_samples))  # of the margins of given and random labels
+        self._given: Tensor | None = None  # margins of the given labels in the epoch in progress
+        self._sums = np.zeros((2, num_samples))  # sums of the margins of given and random labels
         self._yardstick = np.empty((0, 3))  # (e, 3): "p90", "p99", "predicted"
 
     def measure(self, batch: Observation) -> Tensor:
-        """Logit of the sample's random other class minus the largest logit beside it, (b,)."""
+        """Return the logit of the sample's random other class minus the largest of the remaining logits, (b,)."""
         k = batch.logits.shape[1]
         offset = 1 + (self._draw[batch.index] * (k - 1)).long().clamp_(max=k - 2)
         other = (batch.labels + offset.to(batch.labels.device)) % k
@@ -45,7 +45,7 @@ class ReferenceMargin(Quantity):
         self._given[batch.index.to(values.device, non_blocking=True)] = values
 
     def end_epoch(self) -> None:
-        """Compare the margins up to the epoch that was being measured."""
+        """Compare the margins up to the epoch in progress."""
         super().end_epoch()
         if self._given is not None:
             (other,) = self._columns.values()
@@ -54,7 +54,7 @@ class ReferenceMargin(Quantity):
             self._yardstick = np.vstack([self._yardstick, _compare(self._sums[0], self._sums[1], other, len(self._yardstick) + 1)])
 
     def keep_epochs(self, epochs: int) -> None:
-        """Forget all but the first `epochs` epochs; only to be read from afterwards."""
+        """Drop all but the first `epochs` epochs; the quantity is read-only afterwards."""
         self._given = None if self._open is None or self._open[0] >= epochs else self._given
         super().keep_epochs(epochs)
         self._yardstick = self._yardstick[:epochs]
@@ -62,26 +62,26 @@ class ReferenceMargin(Quantity):
     def yardstick(self) -> dict[str, list[float]]:
         """Return the null distribution of the margin by epoch, e values each.
 
-        Samples whose random label does better than the given one are left out, for there the random label may be the right
-        one: of two classes it is so for every wrong label.
+        Samples whose random label has the higher margin sum are excluded, because the random label may be the correct one. With
+        two classes, it is for every wrong label.
 
-        "p90" and "p99" are percentiles of the mean margin up to that epoch; "predicted" is, of the random labels below "p90", the
-        fraction that the probe predicts in that epoch.
+        "p90" and "p99" are percentiles of the mean margin up to that epoch; "predicted" is the fraction of the random labels
+        below "p90" that the probe predicts in that epoch.
         """
         self.end_epoch()
         return {name: self._yardstick[:, column].tolist() for column, name in enumerate(("p90", "p99", "predicted"))}
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the whole state of a finished epoch as plain arrays."""
+        """Return the full state after a finished epoch as plain arrays."""
         return {**super().state_dict(), "sums": self._sums.copy(), "yardstick": self._yardstick}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over a state of as many samples."""
+        """Load a state with the same number of samples."""
         super().load_state_dict(state)
         self._given, self._sums, self._yardstick = None, state["sums"].copy(), state["yardstick"]
 
     def merge(self, other: Quantity) -> None:
-        """Percentiles of parts are not those of the whole."""
+        """Raise NotImplementedError, because the percentiles of shards do not give those of the whole."""
         raise NotImplementedError("reference margins of shards cannot be merged; gather the batches of an epoch instead")
 
 

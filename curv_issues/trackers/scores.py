@@ -1,4 +1,4 @@
-"""From the history of a quantity to a score: pure functions, and the scores of a run."""
+"""Reduce the histories of quantities to the scores of a run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from curv_issues.trackers.quantities import QUANTITIES
 
 
 def first_learned(margins: np.ndarray) -> np.ndarray:
-    """Return the first epoch (from 0) whose margin is positive, in [0, e]; e, the number of epochs, where none is."""
+    """Return the first epoch (from 0) whose margin is positive, in [0, e]; e, the number of epochs, if there is none."""
     learned = margins > 0
     return np.where(learned.any(axis=1), learned.argmax(axis=1), margins.shape[1]).astype(np.float64)
 
 
 def times_forgotten(margins: np.ndarray) -> np.ndarray:
-    """Return how often a margin is no longer positive an epoch later, in [0, e / 2]; e, the number of epochs, if never positive."""
+    """Return how often a positive margin turns non-positive in the next epoch, in [0, e / 2]; e, the epochs, if never positive."""
     learned = margins > 0
     events = (learned[:, :-1] & ~learned[:, 1:]).sum(axis=1).astype(np.float64)
     return np.where(learned.any(axis=1), events, float(margins.shape[1]))
@@ -32,16 +32,16 @@ REDUCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "times_forgotten": times_forgotten,
     "learning_time": learning_times,
 }
-"""Name -> function from a history, float32 (n, e), e >= 1, to a score, float64 (n,)."""
+"""Functions that reduce a history, float32 (n, e), e >= 1, to a score, float64 (n,)."""
 
 
 def make_quantities(names: Iterable[str], num_samples: int, num_epochs: int) -> dict[str, Quantity]:
-    """Return the quantities that scores of the table need, each once, in the order of `QUANTITIES`.
+    """Return the quantities that the scores need, each once, in the order of `QUANTITIES`.
 
     Args:
-        names: of scores.
+        names: names of scores in `SCORES`.
         num_samples: n.
-        num_epochs: of the training.
+        num_epochs: number of training epochs.
     """
     wanted: dict[str, set[Epochs]] = {}
     for name in names:
@@ -54,7 +54,7 @@ def make_quantities(names: Iterable[str], num_samples: int, num_epochs: int) -> 
 
 
 def make_score(name: str, quantities: Mapping[str, Quantity]) -> np.ndarray:
-    """Return one score of the table, float64 (n,); NaN everywhere while no epoch has been measured."""
+    """Return one score of `SCORES`, float64 (n,); all NaN if no epoch has been measured."""
     info = SCORES[name]
     quantity = quantities[info.quantity]
     history = quantity.history
@@ -64,12 +64,12 @@ def make_score(name: str, quantities: Mapping[str, Quantity]) -> np.ndarray:
 
 
 def score_of(tracker: Tracker) -> np.ndarray:
-    """Return the score of a tracker of the user's own, float64 (n,); NaN everywhere while no epoch has been measured."""
+    """Return the score of a user-supplied tracker, float64 (n,); all NaN if no epoch has been measured."""
     return _reduced(tracker.history.astype(np.float64), tracker.reduce)
 
 
 def make_scores(names: Sequence[str], quantities: Mapping[str, Quantity], trackers: Sequence[Tracker]) -> dict[str, np.ndarray]:
-    """Return scores of the table, then those of the user's trackers, by name."""
+    """Return scores of `SCORES`, then those of user-supplied trackers, by name."""
     return {
         **{name: make_score(name, quantities) for name in names},
         **{tracker.name: score_of(tracker) for tracker in trackers},

@@ -1,7 +1,7 @@
-"""How much the input gradient of the training pass changes from epoch to epoch: a cheap relative of curvature.
+"""Change of the training input gradient from epoch to epoch, a cheap relative of curvature.
 
-Curvature compares the input gradients at two inputs under the same weights. The training pass gives, at hardly any cost, those
-at two views of the image under the weights of two epochs. Instead of whole gradients, a few random projections are kept: with
+Curvature compares the input gradients at two inputs under the same weights. The training pass gives, almost for free, the
+gradients at two views of the image under the weights of two epochs. Only a few random projections of them are kept: for
 directions r of +1 and -1, E[(r . g)^2] = ||g||^2.
 
 New in this package.
@@ -24,9 +24,9 @@ NUM_PROJECTIONS = 16
 
 
 class TrainingGradientChange(Quantity):
-    """Norm of the change of the training pass's input gradient since the epoch before; NaN in the first epoch.
+    """Norm of the change of the training input gradient since the previous epoch; NaN in the first epoch.
 
-    Beside the history, the projections of the epoch before are kept, float32 (n, 16).
+    In addition to the history, it keeps the projections of the previous epoch, float32 (n, 16).
     """
 
     name = "training_gradient_change"
@@ -37,7 +37,7 @@ class TrainingGradientChange(Quantity):
         self._previous = torch.full((num_samples, NUM_PROJECTIONS), math.nan)
 
     def measure(self, batch: Observation) -> Tensor:
-        """Estimated norm of the change, (b,); the projections are kept for the next epoch."""
+        """Return the estimated norm of the change, (b,), and keep the projections for the next epoch."""
         now = project(batch)
         if self._previous.device != now.device:
             self._previous = self._previous.to(now.device)
@@ -48,20 +48,20 @@ class TrainingGradientChange(Quantity):
 
     @property
     def measured(self) -> tuple[int, ...]:
-        """The kept epochs in which there was a change; a first epoch has none."""
+        """Return the kept epochs, without the first, in which there is no change to measure."""
         return tuple(epoch for epoch in super().measured if not np.isnan(self._columns[epoch]).all())
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """History and last projections."""
+        """Return the history and the last projections."""
         return {**super().state_dict(), "previous": self._previous.cpu().numpy().copy()}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over a state of as many samples."""
+        """Load a state with the same number of samples."""
         super().load_state_dict(state)
         self._previous = torch.from_numpy(state["previous"].copy())
 
     def merge(self, other: Quantity) -> None:
-        """Take over what another run measured of other samples."""
+        """Add what another run measured on other samples."""
         super().merge(other)
         assert isinstance(other, TrainingGradientChange)
         theirs = other._previous.to(self._previous.device)
@@ -69,8 +69,8 @@ class TrainingGradientChange(Quantity):
 
 
 def project(batch: Observation) -> Tensor:
-    """Return the input gradients on the fixed directions, (b, 16)."""
-    assert batch.gradient is not None  # a pass that serves Need.TRAINING_GRADIENT computes it
+    """Return the projections of the input gradients on fixed random directions, (b, 16)."""
+    assert batch.gradient is not None  # computed by every pass that meets Need.TRAINING_GRADIENT
     gradient = batch.gradient.flatten(1).float()
     generator = torch.Generator().manual_seed(0)
     directions = rademacher_directions(NUM_PROJECTIONS, tuple(gradient.shape[1:]), generator=generator)

@@ -1,1 +1,1 @@
-"""The training of a probe with its scoring passes."""
+"""Train a probe and run its scoring passes."""

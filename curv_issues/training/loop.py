@@ -1,4 +1,4 @@
-"""The one training loop. It knows no quantity by name: it hands each what it asked for."""
+"""The training loop, which computes what the quantities declare that they need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EpochEnd = Callable[[int], None]
 StepEnd = Callable[[int, int, int, float], None]
 
 WARM_UP = 0.25  # fraction of the steps in which the learning rate rises
-STEPS_BETWEEN_CHECKS = 16  # of the loss, on an accelerator: each check waits for it
+STEPS_BETWEEN_CHECKS = 16  # between checks of the loss on an accelerator, as each check waits for it
 
 
 def train_probe(
@@ -34,20 +34,20 @@ def train_probe(
     on_step: StepEnd | None = None,
     on_epoch: EpochEnd | None = None,
 ) -> None:
-    """Train a probe in place with SGD and a one-cycle schedule, from the epoch of the state to the last of its recipe.
+    """Train a probe in place with SGD and a one-cycle schedule, from the state's epoch to the last epoch of its recipe.
 
     Args:
-        state: network, optimiser, generator and quantities. Those quantities that are measured in the training pass observe every
-            batch of it. Input gradients, which cost the first layer's part of the backward pass, are computed only if one asks for
-            them; the weights are the same either way.
+        state: network, optimiser, generator and quantities. Quantities measured in the training pass observe each of its
+            batches. Input gradients, which cost the first layer's part of the backward pass, are computed only if a quantity
+            needs them; the weights do not depend on this.
         inputs: n samples.
-        labels: int64 (n,), what the probe is trained on.
-        device: where the probe is.
+        labels: int64 (n,), the labels to train on.
+        device: device of the probe.
         given: int64 (n,), the given labels, which the quantities use; default: `labels`.
         samples: int64 (m,), the positions to train on, at least two; default: all n.
-        on_step: called after every step (on an accelerator after every few) with (epoch, samples done in it, m, mean loss so far in
-            this epoch).
-        on_epoch: called after every epoch with its number; scoring passes hang here. It must leave the weights alone.
+        on_step: called after every step (every few steps on an accelerator) with (epoch, samples done in this epoch, m, mean
+            loss so far in this epoch).
+        on_epoch: called after every epoch with its number, such as for scoring passes. It must not change the weights.
 
     Raises:
         AuditError: the loss became NaN or infinite.
@@ -81,7 +81,7 @@ def train_probe(
 
             if watching:
                 gradient = None
-                if seen.grad is not None:  # of the mean loss; a sample's own must not depend on the size of its batch
+                if seen.grad is not None:  # scaled, as the gradient of the mean loss depends on the batch size
                     gradient = augmented.to_samples(seen.grad * len(index))
                 labels_given = given[index].to(device, non_blocking=True)
                 batch = Observation(index=index, labels=labels_given, logits=logits.detach().float(), gradient=gradient)
@@ -103,7 +103,7 @@ def train_probe(
 
 
 def one_cycle(progress: float) -> float:
-    """Learning rate as a part of its peak at `progress` in [0, 1]: a straight line up, then a straight line to zero."""
+    """Return the learning rate as a fraction of its peak at `progress` in [0, 1]: a linear rise, then a linear fall to zero."""
     if progress < WARM_UP:
         return 0.1 + 0.9 * progress / WARM_UP
     return max(0.0, (1 - progress) / (1 - WARM_UP))

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with Nesterov momentum (Sutskever et al. 2013, in the form of PyTorch)."""
+"""Stochastic gradient descent with Nesterov momentum (Sutskever et al. 2013, in PyTorch's form)."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ MOMENTUM = 0.9
 
 
 class NesterovSGD:
-    """The steps of `torch.optim.SGD(nesterov=True)`, by the same function of PyTorch.
+    """An equivalent of `torch.optim.SGD(nesterov=True)` that uses PyTorch's own update function.
 
-    The class of PyTorch imports its compiler at the first step, which takes two seconds.
+    PyTorch's class imports its compiler in the first step, which takes two seconds.
     """
 
     def __init__(self, parameters: Iterable[Parameter], *, weight_decay: float, momentum: float = MOMENTUM) -> None:
-        """Take the parameters, none of which has momentum yet."""
+        """Start with the parameters at zero momentum."""
         self._parameters = list(parameters)
         self._velocities: list[torch.Tensor | None] = [None] * len(self._parameters)
         self._momentum = momentum
         self._weight_decay = weight_decay
 
     def state_dict(self) -> dict[str, list[torch.Tensor | None]]:
-        """Return the velocity of each parameter, None for those that have not moved; not copied."""
+        """Return the velocity of each parameter, not copied; None if it has not moved."""
         return {"velocities": list(self._velocities)}
 
     def load_state_dict(self, state: Mapping[str, list[torch.Tensor | None]]) -> None:
-        """Take over the velocities of as many parameters of the same shapes.
+        """Load the velocities of parameters with the same number and shapes.
 
         Raises:
-            ValueError: they are of other parameters.
+            ValueError: the number or the shapes differ.
         """
         velocities = state["velocities"]
         shapes = [None if velocity is None else velocity.shape for velocity in velocities]
         own = [parameter.shape for parameter in self._parameters]
         if len(shapes) != len(own) or any(shape not in (None, expected) for shape, expected in zip(shapes, own, strict=True)):
-            raise ValueError("The velocities are those of other parameters.")
+            raise ValueError("The velocities do not match the parameters; expected the same number and shapes.")
         pairs = zip(velocities, self._parameters, strict=True)
         self._velocities = [None if velocity is None else velocity.clone().to(weight.device) for velocity, weight in pairs]
 
     def clear_gradients(self) -> None:
-        """Drop the gradients of the last step."""
+        """Clear the gradients of the last step."""
         for parameter in self._parameters:
             parameter.grad = None
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move the parameters that have a gradient."""
+        """Update the parameters that have a gradient."""
         moved = [index for index, parameter in enumerate(self._parameters) if parameter.grad is not None]
         velocities = [self._velocities[index] for index in moved]
         sgd(

@@ -1,4 +1,4 @@
-"""From the size of the dataset to epochs, batch size and learning rate: the one place of that rule."""
+"""Training hyper-parameters, derived from the dataset size."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run with nothing left open.
+    """All hyper-parameters of a training run.
 
     Attributes:
         epochs: passes over the data.
-        batch_size: largest batch; batches of an epoch differ by at most one sample.
+        batch_size: largest batch; batch sizes in an epoch differ by at most one.
         learning_rate: peak of the one-cycle schedule.
-        weight_decay: of SGD, on all weights.
-        flip: mirror at random.
-        shift: largest random shift, probe pixels.
-        curvature_epochs: epochs (from 0, increasing, the last one included) after which curvature is measured.
-        num_matvecs: directions a measurement.
-        step: h, units of [0, 1] pixels.
+        weight_decay: weight decay of SGD, on all weights.
+        flip: mirror images at random.
+        shift: largest random shift, in probe pixels.
+        curvature_epochs: epochs (from 0, increasing, including the last) after which curvature is measured.
+        num_matvecs: directions per measurement.
+        step: h, in units of [0, 1] pixels.
         form: "squared" or "norm".
     """
 
@@ -42,7 +42,7 @@ class Recipe:
     form: CurvatureForm
 
 
-# How these were chosen stands in benchmarks/README.md: enough steps to learn the classes, too few to learn all exceptions.
+# Enough steps to learn the classes, too few to memorise all exceptions; benchmarks/README.md explains the choice.
 REFERENCE_SIZE = 50_000
 REFERENCE_EPOCHS = 8
 EPOCHS_EXPONENT = 0.47
@@ -53,11 +53,11 @@ REFERENCE_RATE = 0.2
 
 
 def make_recipe(options: TrainingOptions, *, num_samples: int, resolution: int, grey: bool) -> Recipe:
-    """Fill in what the options leave open.
+    """Return the hyper-parameters, with those that the options leave open derived from the data.
 
-    Epochs fall about with the square root of the number of samples (8 at 50,000, 40 up to 1,600, 3 at 500,000);
-    the batch grows with the size to the power of 0.7 (16 at 500, 256 at 50,000), as a power of two from 16 to 512; the
-    learning rate follows the square root of the batch.
+    The number of epochs falls roughly with the square root of the number of samples (8 at 50,000, 40 up to 1,600, 3 at
+    500,000). The batch size grows with the number of samples to the power of 0.7 (16 at 500, 256 at 50,000), as a power of
+    two from 16 to 512. The learning rate grows with the square root of the batch size.
     """
     effort = PRESETS[options.preset]
     ratio = num_samples / REFERENCE_SIZE
@@ -79,10 +79,10 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, resolution: int, 
 
 
 def standard_epochs(num_samples: int) -> float:
-    """Epochs of the preset "standard" for a dataset of this size, before rounding."""
+    """Return the epochs of the preset "standard" for this dataset size, before rounding."""
     return min(MOST_EPOCHS, REFERENCE_EPOCHS * (num_samples / REFERENCE_SIZE) ** -EPOCHS_EXPONENT)
 
 
 def spread_epochs(epochs: int, count: int) -> tuple[int, ...]:
-    """`count` of the epochs 0 to epochs - 1, evenly spread, the last one included."""
+    """Return `count` evenly spread epochs from 0 to epochs - 1, including the last."""
     return tuple(round(epochs * (i + 1) / count) - 1 for i in range(count))

@@ -1,4 +1,4 @@
-"""One training run with its scoring passes: data in, scores, trajectories, probabilities and embeddings out."""
+"""Train a probe with scoring passes and return scores, trajectories, probabilities and embeddings."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ GREATEST_HALF = 65504.0  # largest float16
 
 @dataclass(eq=False)
 class ProbeRun:
-    """All that a run knows of its n samples.
+    """The results of a run on n samples.
 
     Attributes:
         scores: raw scores by name, float64 (n,).
         score_metadata: direction, source, description and cost by score name.
         trajectories: tracked quantities by name, float32 (n, epochs), NaN where not measured.
-        pred_probs: float16 (n, k), of the clean images after the last epoch; in-sample.
-        suggested: int64 (n,), the class other than the given one that the probe finds best in the end.
-        reference_margin: how labels drawn at random fare, by epoch; see `ReferenceMargin.yardstick`.
+        pred_probs: float16 (n, k), on un-augmented images after the last epoch; in-sample.
+        suggested: int64 (n,), the most probable class other than the given one after the last epoch.
+        reference_margin: null distribution of the margin by epoch; see `ReferenceMargin.yardstick`.
         embeddings: float16 (n, d), inputs of the probe's last layer.
-        mirrored_embeddings: float16 (n, d), the same of the mirror images; None if not asked for, and after Ctrl-C.
-        recipe: the training as it was run.
+        mirrored_embeddings: float16 (n, d), of the mirror images; None if not requested, or after Ctrl-C.
+        recipe: the hyper-parameters of the run.
         epochs_done: number of finished epochs.
-        complete: False if Ctrl-C cut the run short.
-        interrupted: True if Ctrl-C came, even if only after the ranking was complete.
-        device: where it ran.
+        complete: False if Ctrl-C stopped the run early.
+        interrupted: True if Ctrl-C was pressed, even if the ranking was already complete.
+        device: device of the run.
         compute_type: "bfloat16" or "float32".
-        seconds: by stage, "train" and "score".
+        seconds: seconds by stage, "train" and "score".
     """
 
     scores: dict[str, np.ndarray]
@@ -87,23 +87,23 @@ def run_probe(
     progress: ProgressCallback | None = None,
     stop: StopFlag | None = None,
 ) -> ProbeRun | None:
-    """Train a probe and score every sample on the way.
+    """Train a probe and score every sample during and after training.
 
     Args:
         data: n samples.
-        options: of the training.
-        training_labels: int64 (n,), the labels to train on; default: the given ones. All quantities and the suggestions are about
+        options: training options.
+        training_labels: int64 (n,), the labels to train on; default: the given ones. All quantities and suggestions refer to
             the given labels.
-        trackers: tracker classes beside those of the table.
-        mirrored: compute embeddings of the mirror images too, one forward pass more.
-        progress: told of every step.
-        stop: set by Ctrl-C; default: one of this run's own.
+        trackers: user-supplied tracker classes.
+        mirrored: also compute embeddings of the mirror images, in one more forward pass.
+        progress: called after every step.
+        stop: set by Ctrl-C; default: a flag of this run.
 
     Returns:
-        The run; after Ctrl-C what the finished epochs tell (`complete` is False), or None if no epoch was finished.
+        The run; after Ctrl-C the results of the finished epochs (`complete` is False), or None if no epoch was finished.
 
     Raises:
-        UsageError: the device is not there, or the probe does not fit the data.
+        UsageError: the device is not available, or the probe does not fit the data.
         AuditError: the loss, or the outputs of the trained probe, became NaN.
     """
     if stop is None:
@@ -130,14 +130,14 @@ def run_probe(
     inputs, given = ImageInputs(data.images), torch.from_numpy(data.labels)
     labels = given if training_labels is None else torch.from_numpy(training_labels)
     clock = _Clock()
-    tell = _ProgressReporter(progress, len(data), recipe)
+    reporter = _ProgressReporter(progress, len(data), recipe)
     epochs_done = 0
 
     def score_epoch(epoch: int) -> None:
         nonlocal epochs_done
         with clock.stage("score"):
             if epoch in recipe.curvature_epochs:
-                # a generator of its own for each epoch: the schedule of scoring changes no direction and no training
+                # one generator per epoch, so that the choice of scored epochs changes neither directions nor training
                 seeded = torch.Generator().manual_seed(options.seed * 100_003 + epoch + 1)
                 scoring_pass(
                     probe,
@@ -149,7 +149,7 @@ def run_probe(
                     directions=rademacher_directions(recipe.num_matvecs, inputs.shape, generator=seeded),
                     step=recipe.step,
                     form=recipe.form,
-                    on_batch=tell.scoring,
+                    on_batch=reporter.scoring,
                 )
         epochs_done = epoch + 1
 
@@ -167,7 +167,7 @@ def run_probe(
                     labels,
                     device=device,
                     given=given,
-                    on_step=tell.training,
+                    on_step=reporter.training,
                     on_epoch=score_epoch,
                 )
             )
@@ -220,7 +220,7 @@ def build_probe(probe: object, spec: ProbeSpec) -> nn.Module:
         made: object = copy.deepcopy(probe)
     elif isinstance(probe, type) and issubclass(probe, nn.Module):
         name = probe.__name__
-        raise UsageError(f"The probe is the class {name}; pass a network, {name}(...), or a function of ProbeSpec.")
+        raise UsageError(f"The probe is the class {name}; pass an instance, {name}(...), or a function of ProbeSpec.")
     else:
         check_probe_function(probe)
         made = probe(spec)  # type: ignore[operator]
@@ -237,11 +237,11 @@ def _unwrap_logits(_module: nn.Module, _inputs: object, output: object) -> torch
 
 
 def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None:
-    """Raise UsageError unless the network can be trained, gives one logit a class, and has a layer for embeddings."""
+    """Raise UsageError unless the network can be trained, returns one logit per class, and has a layer for embeddings."""
     wanted = (2, spec.num_classes)
     shape = (spec.channels, spec.resolution, spec.resolution)
     if not any(weight.requires_grad for weight in probe.parameters()):
-        raise UsageError("The probe has no weights that can be trained; expected at least one with requires_grad.")
+        raise UsageError("The probe has no trainable weights; expected at least one with requires_grad.")
     head = find_head(probe)
     with evaluating(probe), torch.no_grad(), capturing(head) as seen:
         try:
@@ -251,16 +251,16 @@ def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None
             raise UsageError(f"The probe cannot read images of shape {shape}: {reason}") from error
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
         got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise UsageError(f"The probe must give logits of shape {wanted} for two images, got {got}.")
+        raise UsageError(f"The probe must return logits of shape {wanted} for two images, got {got}.")
     if len(seen) != 1 or len(seen[0]) != 2:
         raise UsageError(
-            f"The probe's head ({type(head).__name__}), whose inputs are the embeddings, must be used once a batch, "
-            f"on one row an image; name its last layer `head`."
+            f"The probe's head ({type(head).__name__}), whose inputs are the embeddings, must be called once per batch, "
+            f"with one row per image; name its last layer `head`."
         )
 
 
 def _check_outputs(*outputs: np.ndarray, learning_rate: float) -> None:
-    """Raise AuditError if the last step of training was so large that it left the probe without numbers."""
+    """Raise AuditError if outputs are NaN, as after a diverging last step, which no later loss reveals."""
     if any(np.isnan(values).any() for values in outputs):
         raise diverged("The outputs of the trained probe became nan", learning_rate)
 
@@ -274,14 +274,14 @@ def _evaluate_now(
     epoch: int,
     device: torch.device,
 ) -> None:
-    """After an interruption: give the quantities of un-augmented images one evaluation, if they had none."""
+    """Evaluate un-augmented images for quantities without a measurement of the last epoch, after an interruption."""
     missing = [quantity for quantity in quantities if quantity.needs is Need.EVALUATION and epoch not in quantity.measured]
     scoring_pass(probe, inputs, given, missing, epoch=epoch, device=device, directions=torch.empty(0), step=1.0, form="squared")
 
 
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
-    """Initial weights and dropout draw from torch's global generator: seed it inside, leave the user's untouched."""
+    """Seed torch's global generator, which initial weights and dropout use, inside the context; restore its state afterwards."""
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
@@ -304,7 +304,7 @@ class _Clock:
 
 
 class _ProgressReporter:
-    """Turns what training and scoring report into `Progress`, as work done of all work."""
+    """Convert the callbacks of training and scoring to `Progress` events."""
 
     def __init__(self, progress: ProgressCallback | None, num_samples: int, recipe: Recipe) -> None:
         self.progress, self.num_samples, self.recipe = progress, num_samples, recipe

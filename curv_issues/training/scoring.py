@@ -1,4 +1,4 @@
-"""The one scoring pass that serves all quantities: what they need is computed once per batch, whoever asks for it."""
+"""Score un-augmented samples; what several quantities need is computed once per batch."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def scoring_pass(
     form: CurvatureForm,
     on_batch: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Let the quantities observe every sample with the weights fixed, in evaluation mode, un-augmented.
+    """Let the quantities observe every un-augmented sample, with fixed weights in evaluation mode.
 
-    A sample's quantities depend on no batch mate. Modes and weights of the probe are left as they were.
+    A sample's quantities do not depend on the rest of its batch. The probe's mode and weights are unchanged afterwards.
 
     Args:
         probe: network on `device`.
         inputs: n samples.
         given: int64 (n,), the given labels.
-        quantities: those that are measured in the training pass are passed over; the others decide what is computed.
+        quantities: quantities to measure, which decide what is computed; those of the training pass are ignored.
         epoch: number of the epoch just finished.
-        device: where the probe is.
+        device: device of the probe.
         directions: (m, c, h, w), Hutchinson directions, shared by all samples of the pass.
-        step: h, units of [0, 1] pixels; below 0.01 everything is computed in float32.
+        step: h, in units of [0, 1] pixels; below 0.01, curvature is computed in float32.
         form: see `input_loss_curvature`.
         on_batch: called with (samples done, n).
     """
@@ -104,7 +104,7 @@ def predict(probe: nn.Module, inputs: Inputs, given: Tensor, *, device: torch.de
 
 
 def embed_mirrored(probe: nn.Module, inputs: Inputs, *, device: torch.device) -> np.ndarray:
-    """Return the embeddings of the mirror images, float16 (n, d): with those of the images, they find mirrored copies."""
+    """Return the embeddings of the mirror images, float16 (n, d), which are used to find mirrored copies."""
     embeddings = []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
         for index in torch.arange(len(inputs)).split(SCORING_BATCH):
@@ -124,7 +124,7 @@ def predict_logits(probe: nn.Module, inputs: Inputs, samples: Tensor, *, device:
 
 @contextmanager
 def evaluating(probe: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients for the weights inside; every module's mode is restored afterwards."""
+    """Set evaluation mode and disable weight gradients inside the context; restore both afterwards."""
     modes = [(module, module.training) for module in probe.modules()]
     tracked = [(weight, weight.requires_grad) for weight in probe.parameters()]
     probe.eval()
@@ -141,7 +141,7 @@ def evaluating(probe: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def capturing(head: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect what flows into the head, (b, ...), one tensor a forward pass."""
+    """Collect the inputs of the head, (b, ...), one tensor per forward pass."""
     seen: list[Tensor] = []
     handle = head.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].detach()))
     try:

@@ -1,4 +1,4 @@
-"""All that a training needs to go on from the end of an epoch as if it had never stopped."""
+"""The full state of a training run after an epoch, from which it resumes exactly."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from curv_issues.training.recipe import Recipe
 
 
 class TrainingState:
-    """The state of one training.
+    """The state of a training run.
 
     Attributes:
         probe: the network, on its device; trained in place.
-        recipe: the training as it is run.
-        generator: order and augmentation; on the CPU.
-        quantities: what is followed in the training pass and in scoring passes.
-        optimizer: has the momentum of the weights.
-        epoch: number of finished epochs; the learning rate follows from it.
+        recipe: hyper-parameters of the run.
+        generator: random generator of order and augmentation, on the CPU.
+        quantities: quantities measured in the training pass and in scoring passes.
+        optimizer: optimiser, with the momentum of the weights.
+        epoch: number of finished epochs, which determines the learning rate.
     """
 
     def __init__(self, probe: nn.Module, recipe: Recipe, *, seed: int, quantities: Sequence[Quantity] = ()) -> None:
-        """Begin a training.
+        """Start a training run.
 
         Args:
             probe: network on its device, maps (b, ...) inputs to (b, k) logits.
-            recipe: the training.
-            seed: of order and augmentation.
-            quantities: to follow.
+            recipe: hyper-parameters of the run.
+            seed: seed of order and augmentation.
+            quantities: quantities to measure.
         """
         self.probe = probe
         self.recipe = recipe
@@ -42,9 +42,9 @@ class TrainingState:
         self.epoch = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state at the end of an epoch, in numbers and tensors only: `torch.load(weights_only=True)` reads it.
+        """Return the state after an epoch as numbers and tensors, which `torch.load(weights_only=True)` can read.
 
-        The tensors of the network and the momentum are not copied.
+        The tensors of the network and of the momentum are not copied.
         """
         has_cuda = torch.cuda.is_available()
         return {
@@ -61,10 +61,10 @@ class TrainingState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the state of a training with the same network, recipe, data and quantities.
+        """Load the state of a run with the same network, recipe, data and quantities.
 
         Raises:
-            ValueError, RuntimeError: the state is of another network, of other quantities or of another number of samples.
+            ValueError, RuntimeError: the network, the quantities or the number of samples differ.
         """
         names = [quantity.name for quantity in self.quantities]
         if sorted(state["quantities"]) != sorted(names):

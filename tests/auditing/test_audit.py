@@ -247,7 +247,7 @@ def test_a_class_in_place_of_a_network_is_told() -> None:
     class Net(nn.Module):
         pass
 
-    with pytest.raises(UsageError, match=r"The probe is the class Net; pass a network, Net\(\.\.\.\), or a function of ProbeSpec"):
+    with pytest.raises(UsageError, match=r"The probe is the class Net; pass an instance, Net\(\.\.\.\), or a function"):
         audit(make_data(40), probe=Net, epochs=1)
 
 

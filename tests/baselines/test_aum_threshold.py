@@ -78,7 +78,7 @@ def test_threshold_samples_have_a_low_margin_and_give_the_cut_off() -> None:
     assert len(result.info["cut_offs"]) == 2
     assert max(result.info["cut_offs"]) < np.median(result.scores["aum"])
     assert result.flagged is not None
-    assert result.flagged.mean() < 0.2  # there is no wrong label in these data
+    assert result.flagged.mean() < 0.2  # these data have no wrong labels
 
 
 def test_a_finished_network_is_refused() -> None:

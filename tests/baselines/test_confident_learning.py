@@ -87,7 +87,7 @@ def test_what_is_refused() -> None:
     for folds in (1, 61, 2.0, True):
         with pytest.raises(UsageError, match=f"folds must be an integer from 2 to 60, got {folds}"):
             confident_learning(DATA, OPTIONS, folds=folds)  # type: ignore[arg-type]
-    with pytest.raises(DatasetError, match="would be trained on 1 sample;"):
+    with pytest.raises(DatasetError, match="would train a network on 1 sample;"):
         confident_learning(make_data(3), OPTIONS, folds=2)
     with pytest.raises(DatasetError, match="at least two classes"):
         confident_learning(make_data(9, 1), OPTIONS)

@@ -131,17 +131,17 @@ def test_more_classes_give_more_logits_and_a_missing_class_keeps_its_own() -> No
 
 
 def test_progress_goes_from_the_first_step_to_all_of_them() -> None:
-    told: list[Progress] = []
-    fresh = FreshProbes(DATA, options(batch_size=7), to_train=20 + 30, progress=told.append)
+    events: list[Progress] = []
+    fresh = FreshProbes(DATA, options(batch_size=7), to_train=20 + 30, progress=events.append)
     fresh.train(ALL[:20], seed=0)
-    assert told[-1].done == 40
+    assert events[-1].done == 40
     fresh.train(ALL[20:], seed=0)
-    assert {step.total for step in told} == {100}
-    assert {step.stage for step in told} == {"train"}
-    assert all(a.done < b.done for a, b in itertools.pairwise(told))
-    assert told[-1].done == 100
-    assert [(step.epoch, step.epochs) for step in told[:3]] == [(1, 2)] * 3
-    assert all(step.loss is not None and np.isfinite(step.loss) for step in told)
+    assert {step.total for step in events} == {100}
+    assert {step.stage for step in events} == {"train"}
+    assert all(a.done < b.done for a, b in itertools.pairwise(events))
+    assert events[-1].done == 100
+    assert [(step.epoch, step.epochs) for step in events[:3]] == [(1, 2)] * 3
+    assert all(step.loss is not None and np.isfinite(step.loss) for step in events)
 
 
 def test_the_callers_random_state_and_threads_are_left_alone_even_when_stopped() -> None:
@@ -161,13 +161,13 @@ def test_the_callers_random_state_and_threads_are_left_alone_even_when_stopped()
 
 
 def test_what_cannot_be_trained_is_refused() -> None:
-    with pytest.raises(DatasetError, match=r"would be trained on 1 sample; expected two or more\."):
+    with pytest.raises(DatasetError, match=r"would train a network on 1 sample; expected two or more\."):
         FreshProbes(DATA, options()).train(ALL[:1], seed=0)
     with pytest.raises(DatasetError, match="an audit needs samples of at least two classes"):
         FreshProbes(make_data(9, 1), options())
     with pytest.raises(UsageError, match="Device 'nowhere' cannot be used here"):
         FreshProbes(DATA, options(device="nowhere"))
-    with pytest.raises(UsageError, match="must give logits of shape"):
+    with pytest.raises(UsageError, match="must return logits of shape"):
         FreshProbes(DATA, options(probe=lambda _spec: nn.Sequential(nn.Flatten(), nn.Linear(64, 9)))).train(ALL, seed=0)
 
 

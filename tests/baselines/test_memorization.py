@@ -65,7 +65,7 @@ def test_too_few_networks_are_refused_and_told_how_many_are_needed() -> None:
     with pytest.raises(UsageError, match="num_models must be an integer >= 2, got 1"):
         memorization(DATA, OPTIONS, num_models=1)
     with pytest.raises(
-        UsageError, match=r"num_models = 3 at ratio 0\.7 cannot train on each of 30 samples .*; needed: at least 4\."
+        UsageError, match=r"num_models = 3 at ratio 0\.7 cannot include and exclude each of 30 samples .*; use num_models >= 4\."
     ):
         memorization(DATA, OPTIONS, num_models=3)
     memorization(DATA, OPTIONS, num_models=4)

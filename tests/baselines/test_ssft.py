@@ -91,5 +91,5 @@ def test_what_is_refused() -> None:
     for seeds in (0, 1.5, True):
         with pytest.raises(UsageError, match="seeds must be an integer >= 1, got"):
             second_split_forgetting(make_data(20), TrainingOptions(), seeds=seeds)  # type: ignore[arg-type]
-    with pytest.raises(DatasetError, match="would be trained on 1 sample;"):
+    with pytest.raises(DatasetError, match="would train a network on 1 sample;"):
         second_split_forgetting(make_data(3), TrainingOptions(epochs=1, probe=linear_probe))

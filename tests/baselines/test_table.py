@@ -126,15 +126,15 @@ class TestContract:
         np.testing.assert_array_equal(data.labels, labels)
 
     def test_progress_covers_all_trainings(self, name: str) -> None:
-        told: list[Progress] = []
-        find(name, planted()[0], epochs=2, progress=told.append)
-        assert {step.stage for step in told} == {"train"}
-        assert len({step.total for step in told}) == 1
-        assert all(a.done < b.done for a, b in itertools.pairwise(told))
-        assert told[-1].done == told[-1].total
+        events: list[Progress] = []
+        find(name, planted()[0], epochs=2, progress=events.append)
+        assert {step.stage for step in events} == {"train"}
+        assert len({step.total for step in events}) == 1
+        assert all(a.done < b.done for a, b in itertools.pairwise(events))
+        assert events[-1].done == events[-1].total
         # the cost in the table is for the default settings
         cost = {"memorization": 6 * 0.7}.get(name, BASELINES[name].cost)
-        assert told[-1].total == pytest.approx(cost * 240 * 2)
+        assert events[-1].total == pytest.approx(cost * 240 * 2)
 
     def test_an_interruption_passes_through(self, name: str) -> None:
         def stop(step: Progress) -> None:

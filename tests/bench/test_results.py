@@ -83,12 +83,12 @@ def test_a_folder_with_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         check_folder(tmp_path / "new", resume=False, overwrite=False)
     assert str(caught.value) == (
-        f"The folder {tmp_path / 'new'} holds results of a benchmark already; add --resume to run only the missing cells, "
-        "--overwrite to replace them, or choose another with --output."
+        f"The folder {tmp_path / 'new'} already contains results of a benchmark; add --resume to run only the missing cells or "
+        "--overwrite to replace all cells, or choose another folder with --output."
     )
     check_folder(tmp_path / "new", resume=True, overwrite=False)
     check_folder(tmp_path / "new", resume=False, overwrite=True)
-    with pytest.raises(UsageError, match="--resume and --overwrite do not go together"):
+    with pytest.raises(UsageError, match="--resume keeps finished cells and --overwrite replaces them"):
         check_folder(tmp_path / "new", resume=True, overwrite=True)
     remove_cells(tmp_path / "new")
     check_folder(tmp_path / "new", resume=False, overwrite=False)

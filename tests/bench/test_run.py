@@ -181,7 +181,7 @@ def test_a_damaged_cell_is_measured_again_with_a_note(
         assert [cell["cell"] for cell in run_bench(DATA, PLAN, tmp_path)] == [cell["cell"] for cell in first]
     assert made == [("none", 1)]
     (note,) = caplog.messages
-    assert note == f"{damaged} is damaged or of another version: renamed to {damaged.name}.damaged, measured again."
+    assert note == f"{damaged} is corrupt or has another version: renamed to {damaged.name}.damaged, run again."
     assert len(finished_cells(DATA, PLAN, tmp_path)) == 4
 
 

@@ -37,7 +37,7 @@ def test_rows_are_means_over_the_seeds_the_best_first() -> None:
 def test_where_nothing_was_planted() -> None:
     (row, _) = rows_of([make_cell("none")])
     assert row[1:4] == ("n/a", "n/a", "n/a")
-    assert title_of([make_cell("none")]) == "none: 0 of 200 samples to find, 1 seed"
+    assert title_of([make_cell("none")]) == "none: 0 errors in 200 samples, 1 seed"
 
 
 def test_a_method_that_some_cells_lack_is_left_out() -> None:
@@ -91,13 +91,13 @@ def test_a_table_a_noise() -> None:
     headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
     assert headings == [
         "Benchmark on digits",
-        "uniform:0.1: 20 of 200 samples to find, 2 seeds",
-        "asymmetric:0.2: 20 of 200 samples to find, 1 seed",
+        "uniform:0.1: 20 errors in 200 samples, 2 seeds",
+        "asymmetric:0.2: 20 errors in 200 samples, 1 seed",
     ]
     assert sum(token.type == "tr_open" for token in tokens) == 2 * 3
     text = render(cells)
     assert len(re.findall(r"^method .* cost$", text, re.MULTILINE)) == 2
-    assert "asymmetric:0.2: 20 of 200 samples to find, 1 seed" in text
+    assert "asymmetric:0.2: 20 errors in 200 samples, 1 seed" in text
 
 
 def test_plots_are_shown_with_the_table_of_their_noise() -> None:

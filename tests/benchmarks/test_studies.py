@@ -182,7 +182,7 @@ def test_decided_anew_is_what_the_whole_cell_would_say(
     rows.put("comparison", old)
     decide_anew.main()
     assert rows.read("comparison") == [old]
-    assert "left: its training comes out differently here" in capsys.readouterr().out
+    assert "not changed: its training gives different scores here" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("module", [comparison, pytest.param(estimator, marks=pytest.mark.slow), beyond, ranking, recipe, schedule])

@@ -27,10 +27,10 @@ def data(tmp_path: Path) -> Path:
 def test_tables_plots_and_cells(data: Path) -> None:
     result = run("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "uniform:0.2", "--noise", "none", "--output", "out")
     assert result.exit_code == 0, result.stderr
-    assert "uniform:0.2: 12 of 60 samples to find, 1 seed" in result.stdout
+    assert "uniform:0.2: 12 errors in 60 samples, 1 seed" in result.stdout
     assert result.stdout.splitlines()[-1] == "Results: out"
     assert len(list(Path("out/cells").glob("*.json"))) == 3
-    assert "## uniform:0.1: 6 of 60 samples to find, 1 seed" in Path("out/bench.md").read_text()
+    assert "## uniform:0.1: 6 errors in 60 samples, 1 seed" in Path("out/bench.md").read_text()
     plots = {path.name for path in Path("out/plots").iterdir()}
     assert plots == {f"{kind}-uniform-{rate}.png" for kind in ("curves", "histograms", "curvature") for rate in ("0.1", "0.2")} | {
         "rates-uniform.png"
@@ -55,7 +55,7 @@ def test_without_matplotlib_all_but_the_plots_is_there_with_a_note(data: Path, m
         assert not Path("out/plots").exists()
         assert "![" not in Path("out/bench.md").read_text()
     assert result.exit_code == 0
-    assert "uniform:0.1: 6 of 60 samples to find, 1 seed" in result.stdout
+    assert "uniform:0.1: 6 errors in 60 samples, 1 seed" in result.stdout
     (note,) = (text for text in result.stderr.splitlines() if text.startswith("Note: No plots were drawn"))
     assert "pip install 'curv-issues[plots]'" in note
     assert run(*line, "--resume").exit_code == 0
@@ -65,7 +65,7 @@ def test_without_matplotlib_all_but_the_plots_is_there_with_a_note(data: Path, m
 def test_resume_runs_the_missing_cells_only(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = ("bench", data, *FEW, "--noise", "uniform:0.1")
     assert run(*line, "--output", "out").exit_code == 0
-    check_error(run(*line, "--output", "out"), 2, "The folder out holds results of a benchmark already; add --resume")
+    check_error(run(*line, "--output", "out"), 2, "The folder out already contains results of a benchmark; add --resume")
     (before,) = Path("out/cells").glob("*.json")
     stamp = before.stat().st_mtime_ns
     again = run(*line, "--noise", "none", "--output", "out", "--resume", "--format", "json")
@@ -106,7 +106,7 @@ def test_ctrl_c_keeps_finished_cells(data: Path, monkeypatch: pytest.MonkeyPatch
     result = run("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "none", "--output", "out")
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-1] == "Interrupted; 1 of 2 cells are finished; go on with --resume."
-    assert "uniform:0.1: 6 of 60 samples to find" in result.stdout
+    assert "uniform:0.1: 6 errors in 60 samples" in result.stdout
     assert len(list(Path("out/cells").iterdir())) == 1
 
 
@@ -133,7 +133,7 @@ def test_a_damaged_cell_is_measured_again(data: Path) -> None:
     cell.mkdir()
     result = run(*line, "--resume")
     assert result.exit_code == 0
-    assert f"{cell} is damaged or of another version: renamed to {cell.name}.damaged, measured again." in result.stderr
+    assert f"{cell} is corrupt or has another version: renamed to {cell.name}.damaged, run again." in result.stderr
     assert json.loads(cell.read_text())["methods"]["margin"]["direction"] == before["methods"]["margin"]["direction"]
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -
     check_error(run(*line, "--skip-unlabelled"), 3, "The image in row 0 (no path) of", "cannot be read", "--skip-unreadable")
     result = run(*line, "--skip-unlabelled", "--skip-unreadable")
     assert result.exit_code == 0, result.stderr
-    assert "of 15 samples to find" in result.stdout
+    assert "errors in 15 samples" in result.stdout
     assert "Note: 1 image could not be read and was left out." in result.stderr.splitlines()
     assert "Note: 8 samples without a label were left out." in result.stderr.splitlines()
     assert "Note" not in run(*line, "--skip-unlabelled", "--skip-unreadable", "--resume", "-q").stderr
@@ -171,7 +171,7 @@ def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -
         (["--format", "csv"], 2, "Unknown format 'csv'; choose one of: table, md, json."),
         (["--cut-off", "soon"], 2, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share"),
         (["--max-samples", "1"], 2, "max_samples must be an integer from 2 to 1000000000, got 1."),
-        (["--resume", "--overwrite"], 2, "--resume and --overwrite do not go together"),
+        (["--resume", "--overwrite"], 2, "--resume keeps finished cells and --overwrite replaces them"),
         (["--noise", "duplicates:31"], 2, "pairs"),
         (["--noise", "file:none.parquet:label"], 3, "none.parquet"),
         (["--device", "abacus"], 2, "Device 'abacus' cannot be used here"),
@@ -190,5 +190,5 @@ def test_results_never_go_into_the_dataset(here: Path, monkeypatch: pytest.Monke
     if not output:
         monkeypatch.chdir(here / "data")
     dataset = "data" if output else "."
-    check_error(run("bench", dataset, *output), 2, f"lies within the dataset {dataset}", "--output")
+    check_error(run("bench", dataset, *output), 2, f"is inside the dataset {dataset}", "--output")
     assert sorted(path.name for path in (here / "data").iterdir()) == ["cat", "dog"]

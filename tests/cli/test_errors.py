@@ -214,7 +214,7 @@ def test_no_space_for_the_result(pets: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("pyarrow.parquet.write_table", full)
-    check_error(audit(pets), 4, "There is no room for the result in curv-issues-pets-train (No space left on device)")
+    check_error(audit(pets), 4, "There is no space for the result in curv-issues-pets-train (No space left on device)")
 
 
 def test_no_space_is_told_before_the_training(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:

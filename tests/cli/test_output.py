@@ -120,7 +120,7 @@ def test_an_older_result_stays_unless_overwritten(pets: Path, monkeypatch: pytes
     before = (Path("out") / "scores.parquet").read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr("curv_issues.auditing.audit.audit", lambda *_args, **_options: pytest.fail("worked before it asked"))
-        check_error(audit(pets, "--output", "out", "--seed", "1"), 2, "out already holds a result", "--overwrite")
+        check_error(audit(pets, "--output", "out", "--seed", "1"), 2, "out already contains a result", "--overwrite")
     assert (Path("out") / "scores.parquet").read_bytes() == before
     assert audit(pets, "--output", "out", "--seed", "1", "--overwrite").exit_code == 0
     assert summary_of(Path("out"))["seed"] == 1
@@ -133,7 +133,7 @@ def test_folders_that_cannot_take_a_result(pets: Path, here: Path, tmp_path: Pat
     check_error(audit(pets, "--output", "file/below"), 2, "file/below")
     check_error(run("demo", "--output", "file"), 2, "The output file is a file; expected a folder")
     data = write_image_folder(tmp_path / "data", {"cat": 4, "dog": 4})
-    check_error(audit(data, "--output", data / "result"), 2, "lies within the dataset", "--output")
+    check_error(audit(data, "--output", data / "result"), 2, "is inside the dataset", "--output")
     assert (here / "file").read_text() == "mine"
     assert [path.name for path in here.iterdir()] == ["file"]
     assert not (data / "result").exists()
@@ -144,7 +144,7 @@ def test_the_home_folder_is_expanded_once(pets: Path, here: Path, tmp_path: Path
     assert audit(pets, "--output=~/out").stdout.splitlines()[-1] == f"Results: {tmp_path / 'home' / 'out'}"
     assert len(AuditResult.load("~/out")) == 24
     assert list(here.iterdir()) == []
-    check_error(run("bench", tmp_path / "home", "--output", "~/out/bench"), 2, "lies within the dataset")
+    check_error(run("bench", tmp_path / "home", "--output", "~/out/bench"), 2, "is inside the dataset")
 
 
 def test_a_name_that_is_not_utf8(pets: Path, here: Path) -> None:

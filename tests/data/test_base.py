@@ -101,7 +101,7 @@ def test_what_is_not_loaded_yet_is_named(use: Any, wrong: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 5, 2.5, b"folder", ["folder"]])
 def test_what_is_not_a_path_is_named(wrong: Any) -> None:
-    with pytest.raises(UsageError, match=rf"^Expected the path of a folder, but got {type(wrong).__name__}\.$"):
+    with pytest.raises(UsageError, match=rf"^Expected the path of a folder, got {type(wrong).__name__}\.$"):
         curv_issues.AuditResult.load(wrong)
     with pytest.raises(DatasetError, match=rf"^Expected the path of a table of labels, but got {type(wrong).__name__}\.$"):
         curv_issues.labels_from_file(make_data(4), wrong, "label")

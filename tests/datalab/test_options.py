@@ -158,7 +158,7 @@ def test_other_tasks_do_not_know_the_type(task: str):
 def test_a_network_that_does_not_fit():
     from torch import nn
 
-    with raises(UsageError, "The probe must give logits of shape (2, 3) for two images, got (2, 7)."):
+    with raises(UsageError, "The probe must return logits of shape (2, 3) for two images, got (2, 7)."):
         find(make_lab(), probe=nn.Sequential(nn.Flatten(), nn.Linear(64, 7)))
     with raises(UsageError, "The probe cannot read images of shape (1, 8, 8): "):
         find(make_lab(), probe=nn.Sequential(nn.Flatten(), nn.Linear(99, 3)))

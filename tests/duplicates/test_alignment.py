@@ -36,7 +36,7 @@ def details_of(images: np.ndarray) -> Details:
     return Details(as_pixels(np.ascontiguousarray(images)), torch.arange(len(images)), device=CPU)
 
 
-def alike(one: np.ndarray, other: np.ndarray, *, mirrored: bool = False, quick: bool = False) -> np.ndarray:
+def similarity_of(one: np.ndarray, other: np.ndarray, *, mirrored: bool = False, quick: bool = False) -> np.ndarray:
     """Similarity of each image to its counterpart."""
     pairs, flips = torch.arange(len(one))[:, None].repeat(1, 2), torch.full((len(one),), mirrored)
     return (quick_similarity if quick else similarity)(details_of(one), details_of(other), pairs, mirrored=flips).numpy()
@@ -59,54 +59,54 @@ def twin(a: Tensor, b: Tensor) -> float:
 class TestSimilarity:
     @pytest.mark.parametrize("quick", [False, True])
     def test_identical_images_have_1(self, quick: bool) -> None:
-        np.testing.assert_allclose(alike(IMAGES, IMAGES, quick=quick), 1, atol=1e-5)
+        np.testing.assert_allclose(similarity_of(IMAGES, IMAGES, quick=quick), 1, atol=1e-5)
 
     def test_brightness_and_contrast_do_not_count(self) -> None:
-        np.testing.assert_allclose(alike(IMAGES, brighter(IMAGES)), 1, atol=1e-5)
-        np.testing.assert_allclose(alike(IMAGES, paler(IMAGES)), 1, atol=0.005)  # it is rounded to whole numbers
+        np.testing.assert_allclose(similarity_of(IMAGES, brighter(IMAGES)), 1, atol=1e-5)
+        np.testing.assert_allclose(similarity_of(IMAGES, paler(IMAGES)), 1, atol=0.005)  # pixels are rounded to integers
 
     def test_a_smooth_background_hardly_counts(self) -> None:
         ramp = np.linspace(0, 50, 32).astype(np.uint8)[:, None]
-        assert alike(IMAGES, IMAGES + ramp).min() > 0.97
+        assert similarity_of(IMAGES, IMAGES + ramp).min() > 0.97
 
     def test_mirror_images_are_told_where_one_is_mirrored(self) -> None:
         flipped = IMAGES[:, :, ::-1]
-        np.testing.assert_allclose(alike(IMAGES, flipped, mirrored=True), 1, atol=1e-5)
-        np.testing.assert_allclose(alike(flipped, IMAGES, mirrored=True), 1, atol=1e-5)
-        assert alike(IMAGES, flipped).max() < 0.5
-        assert alike(IMAGES, IMAGES, mirrored=True).max() < 0.5
-        assert alike(IMAGES, IMAGES[:, ::-1], mirrored=True).max() < 0.5  # upside down is another image
+        np.testing.assert_allclose(similarity_of(IMAGES, flipped, mirrored=True), 1, atol=1e-5)
+        np.testing.assert_allclose(similarity_of(flipped, IMAGES, mirrored=True), 1, atol=1e-5)
+        assert similarity_of(IMAGES, flipped).max() < 0.5
+        assert similarity_of(IMAGES, IMAGES, mirrored=True).max() < 0.5
+        assert similarity_of(IMAGES, IMAGES[:, ::-1], mirrored=True).max() < 0.5  # upside down is a different image
 
     @pytest.mark.parametrize("quick", [False, True])
     @pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, -1), (-2, 1), (0, 3), (3, -3)])
     def test_shifted_images_are_the_same(self, rows: int, columns: int, quick: bool) -> None:
         moved = cut(CANVASES, rows, columns)
-        assert alike(IMAGES, moved, quick=quick).min() > 0.97
-        assert alike(moved, IMAGES, quick=quick).min() > 0.97
+        assert similarity_of(IMAGES, moved, quick=quick).min() > 0.97
+        assert similarity_of(moved, IMAGES, quick=quick).min() > 0.97
 
     def test_a_shift_beyond_the_largest_is_not_looked_for(self) -> None:
-        assert alike(IMAGES, cut(CANVASES, 4, 4), quick=True).max() < 0.9
+        assert similarity_of(IMAGES, cut(CANVASES, 4, 4), quick=True).max() < 0.9
         assert SHIFT == 3
 
     @pytest.mark.parametrize("crop", CROPS)
     def test_crops_are_the_same_whichever_is_cropped(self, crop: tuple[int, int, int, int]) -> None:
         crops = np.stack([blown_up(image, *crop) for image in IMAGES])
-        assert alike(IMAGES, crops).min() > 0.9
-        assert alike(crops, IMAGES).min() > 0.9
-        assert alike(IMAGES, crops, quick=True).max() < 0.9  # so it takes the scales to see it
+        assert similarity_of(IMAGES, crops).min() > 0.9
+        assert similarity_of(crops, IMAGES).min() > 0.9
+        assert similarity_of(IMAGES, crops, quick=True).max() < 0.9  # so the scales are needed
 
     @pytest.mark.parametrize(("side", "found"), [(26, True), (18, False)])
     def test_crops_of_26_pixels_are_the_smallest_that_are_found(self, side: int, found: bool) -> None:
         crops = np.stack([blown_up(image, (32 - side) // 2, (32 - side) // 2, side, side) for image in IMAGES])
-        assert ((alike(IMAGES, crops) > 0.9) == found).all()
+        assert ((similarity_of(IMAGES, crops) > 0.9) == found).all()
 
     def test_one_may_be_magnified_along_and_the_other_across(self) -> None:
         along, across = (np.stack([blown_up(image, *crop) for image in IMAGES]) for crop in ((2, 0, 28, 32), (0, 2, 32, 28)))
-        assert alike(along, across).min() > 0.95
-        assert alike(across, along).min() > 0.95
+        assert similarity_of(along, across).min() > 0.95
+        assert similarity_of(across, along).min() > 0.95
 
     def test_recompressed_images_are_the_same(self) -> None:
-        assert alike(IMAGES, np.stack([recompressed(image) for image in IMAGES])).min() > 0.95
+        assert similarity_of(IMAGES, np.stack([recompressed(image) for image in IMAGES])).min() > 0.95
 
     def test_different_images_are_not(self) -> None:
         pairs = torch.cartesian_prod(torch.arange(N), torch.arange(N))
@@ -117,14 +117,14 @@ class TestSimilarity:
         assert values.min() > -0.5
 
     def test_a_negative_is_another_image(self) -> None:
-        assert alike(IMAGES, 255 - IMAGES).max() < 0.6
-        assert alike(IMAGES, 255 - IMAGES, quick=True).max() < 0.6
+        assert similarity_of(IMAGES, 255 - IMAGES).max() < 0.6
+        assert similarity_of(IMAGES, 255 - IMAGES, quick=True).max() < 0.6
 
     @pytest.mark.parametrize("quick", [False, True])
     def test_images_of_one_colour_have_0(self, quick: bool) -> None:
         plain = np.full_like(IMAGES, 130)
         for one, other in ((plain, plain), (plain, IMAGES), (IMAGES, plain)):
-            assert alike(one, other, quick=quick).tolist() == [0] * N
+            assert similarity_of(one, other, quick=quick).tolist() == [0] * N
 
     def test_equals_its_twin_that_tries_factor_by_factor(self) -> None:
         stretched = np.stack([blown_up(image, *crop) for image, crop in zip(IMAGES, CROPS[::-1], strict=False)])
@@ -198,11 +198,11 @@ class TestDetails:
     def test_other_resolutions_are_compared_at_32_pixels(self, side: int) -> None:
         large = textured(4, side=side)
         small = np.stack([np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)) for image in large])
-        assert alike(large, small).min() > 0.98
+        assert similarity_of(large, small).min() > 0.98
 
     def test_grey_images_are_compared_with_colour_ones(self) -> None:
         grey = textured(4, channels=1)
-        np.testing.assert_allclose(alike(grey, grey.repeat(3, axis=3)), 1, atol=1e-5)
+        np.testing.assert_allclose(similarity_of(grey, grey.repeat(3, axis=3)), 1, atol=1e-5)
 
     def test_they_are_the_band_between_the_blurs_over_its_contrast_around(self) -> None:
         fine = slow_blur(IMAGES[0] / 255 @ [0.299, 0.587, 0.114], 0.7)

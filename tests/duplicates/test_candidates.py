@@ -70,7 +70,7 @@ def test_features_are_one_more_search() -> None:
     ]
     found = candidates_within(images, everything(images), features, device=CPU)
     expected = found_by(searches, symmetric=True)
-    for i, j, _ in found_by(searches[2:], symmetric=True):  # either orientation is tried, and is no background
+    for i, j, _ in found_by(searches[2:], symmetric=True):  # both orientations are tried, and are not background
         expected[i, j, True] = 0
     check(found, expected)
     assert len(found.pairs) > len(candidates_within(images, everything(images), None, device=CPU).pairs)

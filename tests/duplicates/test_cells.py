@@ -37,7 +37,7 @@ def nearest_by_cells(
 
 
 def check(rows: torch.Tensor, products: torch.Tensor, queries: torch.Tensor, gallery: torch.Tensor) -> None:
-    """What is told is true, and in order."""
+    """Rows and products are correct and in order."""
     there = products > float("-inf")
     expected = (queries[:, None] * gallery[rows]).sum(2)
     torch.testing.assert_close(products[there], expected[there], atol=1e-5, rtol=0)

@@ -167,7 +167,7 @@ class TestWithin:
     def test_features_find_what_descriptors_miss(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """And go with the images of their own positions, copies or not."""
         monkeypatch.setattr("curv_issues.duplicates.candidates.NEIGHBOURS", 1)
-        described = torch.eye(15)[torch.arange(45) // 3]  # says that three in a row are alike
+        described = torch.eye(15)[torch.arange(45) // 3]  # three consecutive descriptions are equal
         monkeypatch.setattr("curv_issues.duplicates.candidates.describe", lambda _, index, device: (described[index],) * 2)
         images = ORIGINALS[:45].copy()
         images[1] = images[0]
@@ -306,7 +306,7 @@ class TestWithin:
 
 class TestBetween:
     def test_all_copies_are_found_and_nothing_else(self, others: np.ndarray) -> None:
-        ours = np.concatenate([ORIGINALS[:150], ORIGINALS[[0, 0, 11]]])  # the first of them stand for all
+        ours = np.concatenate([ORIGINALS[:150], ORIGINALS[[0, 0, 11]]])  # only the first copies are compared
         pairs = compare_between(data_of(ours), data_of(others), device="cpu")
         check_arrays(pairs)
         near = {(source, 151 + k): (NEAR, k in (0, 5)) for k, (source, _) in enumerate(NEAR_COPIES[:6])}

@@ -43,9 +43,9 @@ def test_a_background_of_one_value_is_that_value_within_the_bounds(value: float)
 
 
 def test_few_values_tell_nothing() -> None:
-    alike = np.full(FEWEST, 0.99)
-    assert choose_threshold(alike, 1000) == pytest.approx(0.99)
-    assert choose_threshold(alike[1:], 1000) == LEAST
+    similarities = np.full(FEWEST, 0.99)
+    assert choose_threshold(similarities, 1000) == pytest.approx(0.99)
+    assert choose_threshold(similarities[1:], 1000) == LEAST
     assert choose_threshold(np.empty(0), 0) == LEAST
 
 

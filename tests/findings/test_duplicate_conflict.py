@@ -43,7 +43,7 @@ def labels_around(i: int, group: Sequence[int], labels: np.ndarray, features: np
 
 
 def twin(pairs: ComparedImages, labels: np.ndarray, pred_probs: np.ndarray | None, features: np.ndarray | None) -> pd.DataFrame:
-    """The whole judgement, sample by sample and label by label; a row a sample, a column an attribute of the judgement."""
+    """Return the judgement, computed per sample and label: one row per sample, one column per attribute."""
     n, threshold = len(labels), pairs.threshold
     links = list(zip(pairs.first.tolist(), pairs.second.tolist(), pairs.similarity.tolist(), strict=True))
     number, conflicts = [-1] * n, [False] * n

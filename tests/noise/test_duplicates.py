@@ -18,7 +18,7 @@ from tests.small import make_data
 
 
 def named_data(n: int = 40, k: int = 4) -> LabeledData:
-    """Every array tells the sample it is from."""
+    """Return data whose arrays identify the sample."""
     return replace(
         make_data(n, k),
         rows=np.arange(n) * 10,

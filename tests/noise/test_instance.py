@@ -50,7 +50,7 @@ def test_labels_go_where_the_model_errs() -> None:
     noisy, is_flipped = flip_labels_by_instance(images, labels, 0.2, seed=1)
     moved = np.zeros((3, 3), int)
     np.add.at(moved, (labels[is_flipped], noisy[is_flipped]), 1)
-    assert moved[2].sum() + moved[:, 2].sum() < 10  # a class that is told apart is left in peace
+    assert moved[2].sum() + moved[:, 2].sum() < 10  # a class that is easy to separate is rarely affected
     assert moved[0, 1] > 60
     assert moved[1, 0] > 60
 

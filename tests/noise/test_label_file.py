@@ -88,8 +88,8 @@ def test_booleans_of_parquet(tmp_path: Path) -> None:
         (("0", "1", "2"), [0, 1, 2, 2, 1, 0], [0, 1, 2, 2, 1, 0]),  # both readings are the same
         (("3", "5", "7"), [3, 5, 7, 7, 5, 3], [0, 1, 2, 2, 1, 0]),  # names only
         (("3", "5", "7"), [0, 1, 2, 2, 1, 0], [0, 1, 2, 2, 1, 0]),  # codes only
-        (("1", "2", "3"), [1, 2, 3, 1, 2, 3], [0, 1, 2, 0, 1, 2]),  # 3 is no code
-        (("1", "2", "3"), [0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2]),  # 0 is no name
+        (("1", "2", "3"), [1, 2, 3, 1, 2, 3], [0, 1, 2, 0, 1, 2]),  # 3 is not a code
+        (("1", "2", "3"), [0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2]),  # 0 is not a name
     ],
 )
 def test_names_that_are_numbers(tmp_path: Path, names: tuple[str, ...], values: list[int], expected: list[int]) -> None:

@@ -73,7 +73,7 @@ class TestContract:
             assert len(getattr(planted.data, name)) == len(planted.data)
         own = before["labels"][planted.data.rows]
         wrong = planted.data.labels != own
-        assert (wrong <= planted.truth).all()  # nothing wrong that is not told
+        assert (wrong <= planted.truth).all()  # every wrong label is in the truth
         assert (planted.pairs is not None) == (kind == "duplicates")
         if kind != "duplicates":
             np.testing.assert_array_equal(wrong, planted.truth)

@@ -47,7 +47,8 @@ class TestOverwriting:
     def test_refused_unless_asked_for(self, old: Path) -> None:
         before = snapshot(old)
         expected = (
-            "The output folder DIR already holds a result; choose another one or replace it with --overwrite (overwrite=True)."
+            "The output folder DIR already contains a result; choose another folder, or replace it with --overwrite "
+            "(overwrite=True)."
         )
         assert message_of(UsageError, lambda: make_result().save(old), old) == expected
         assert message_of(UsageError, lambda: check_output(old, overwrite=False), old) == expected
@@ -73,8 +74,8 @@ class TestOverwriting:
     def test_files_of_others_with_our_names_are_never_replaced(self, tmp_path: Path, name: str, overwrite: bool) -> None:
         (tmp_path / name).write_text('{"schema_version": 1}')
         expected = (
-            f"The output folder DIR holds {name} but no result of curv-issues; nothing was overwritten: "
-            "move the files away or choose another folder."
+            f"The output folder DIR contains {name} but no result of curv-issues; nothing was overwritten. "
+            "Move the files away or choose another folder."
         )
         assert message_of(UsageError, lambda: check_output(tmp_path, overwrite=overwrite), tmp_path) == expected
         assert message_of(UsageError, lambda: make_result().save(tmp_path, overwrite=overwrite), tmp_path) == expected
@@ -110,7 +111,7 @@ class TestFailures:
 
         monkeypatch.setattr(pq, "write_table", full)
         message = message_of(AuditError, lambda: make_result().save(target, overwrite=True), target)
-        assert message == "There is no room for the result in DIR (No space left on device); nothing was written."
+        assert message == "There is no space for the result in DIR (No space left on device); nothing was written."
         assert len(calls) == call + 1
         assert snapshot(tmp_path) == before
 
@@ -155,7 +156,7 @@ class TestFailures:
 
         monkeypatch.setattr(storage.os, "fsync", late)
         message = message_of(AuditError, lambda: make_result().save(target, overwrite=True), target)
-        assert message == "There is no room for the result in DIR (Disk quota exceeded); nothing was written."
+        assert message == "There is no space for the result in DIR (Disk quota exceeded); nothing was written."
         assert snapshot(tmp_path) == before
 
     def test_a_folder_somebody_else_filled_meanwhile_stays(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +165,7 @@ class TestFailures:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(np, "save", meanwhile)
-        with pytest.raises(AuditError, match="There is no room"):
+        with pytest.raises(AuditError, match="There is no space"):
             make_result().save(tmp_path / "new" / "out")
         assert snapshot(tmp_path) == {"new": None, "new/other.txt": b"mine"}
 
@@ -190,7 +191,7 @@ class TestFailures:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert done.returncode == 1
-        assert done.stderr == f"There is no room for the result in {old} (File too large); nothing was written.\n"
+        assert done.stderr == f"There is no space for the result in {old} (File too large); nothing was written.\n"
         assert snapshot(tmp_path) == before
 
 
@@ -208,7 +209,7 @@ class TestCheckOutput:
 
     def test_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "out").write_text("x")
-        expected = "The output DIR/out is a file; expected a folder, existing or to be made."
+        expected = "The output DIR/out is a file; expected a folder, which need not exist."
         assert message_of(UsageError, lambda: check_output(tmp_path / "out", overwrite=True), tmp_path) == expected
         assert message_of(UsageError, lambda: make_result().save(tmp_path / "out"), tmp_path) == expected
 
@@ -242,8 +243,8 @@ class TestCheckOutput:
         with pytest.raises(UsageError) as error:
             check_output(tmp_path / inside, overwrite=False, sources=["org/hub-id", tmp_path])
         assert str(error.value) == (
-            f"The output folder {tmp_path / inside} lies within the dataset {tmp_path}, and its files would become a "
-            "part of it; choose a folder elsewhere with --output."
+            f"The output folder {tmp_path / inside} is inside the dataset {tmp_path}, so its files would become part of "
+            "the dataset; choose a folder elsewhere with --output."
         )
 
     def test_beside_the_dataset(self, tmp_path: Path) -> None:
@@ -265,7 +266,7 @@ def test_check_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [tmp_path]
     message = message_of(AuditError, lambda: check_space(tmp_path / "a", 3_500_000_000), tmp_path)
     assert message == (
-        "Not enough disk space for the result in DIR/a: about 3,500 MB needed, 2 MB free; make room or choose another folder."
+        "Not enough disk space for the result in DIR/a: about 3,500 MB needed, 2 MB free; free some space or choose another folder."
     )
 
 

@@ -66,7 +66,7 @@ def test_a_link_to_a_file_is_read(saved: Path, tmp_path: Path) -> None:
 def test_a_pipe_as_summary_does_not_stop_the_check_of_an_output_folder(saved: Path) -> None:
     (saved / "summary.json").unlink()
     os.mkfifo(saved / "summary.json")
-    with pytest.raises(UsageError, match=r"holds .*summary\.json but no result"):
+    with pytest.raises(UsageError, match=r"contains .*summary\.json but no result"):
         check_output(saved, overwrite=True)
 
 

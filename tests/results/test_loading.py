@@ -1,4 +1,4 @@
-"""Folders that are no result, damaged or foreign are refused when they are loaded."""
+"""Invalid, corrupt and foreign folders are refused on loading."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def message_of_load(folder: Path) -> str:
 
 def test_loading_what_is_no_result(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    assert message_of_load(missing) == "There is no folder DIR; expected one that an audit has written."
+    assert message_of_load(missing) == "There is no folder DIR; expected the output folder of an audit."
     assert message_of_load(tmp_path) == "DIR is not a result folder: it has no summary.json."
 
 
@@ -45,7 +45,7 @@ def test_loading_a_newer_version(saved: Path) -> None:
     summary = json.loads((saved / "summary.json").read_text())
     (saved / "summary.json").write_text(json.dumps({**summary, "schema_version": 3}))
     assert message_of_load(saved) == (
-        "The result in DIR has schema_version 3; this version of curv-issues reads up to 2: update it."
+        "The result in DIR has schema_version 3, but this version of curv-issues reads up to 2; update curv-issues."
     )
 
 
@@ -66,14 +66,14 @@ def test_loading_files_of_different_results(saved: Path, tmp_path: Path) -> None
     make_result(n=9).save(tmp_path / "other")
     (tmp_path / "other" / "images.parquet").replace(saved / "images.parquet")
     assert message_of_load(saved) == (
-        "The result in DIR is corrupt (The scores and images tables differ in their rows; expected the same, "
-        "in the same order.); run the audit again."
+        "The result in DIR is corrupt (The scores and images tables have different rows; expected the same "
+        "rows in the same order.); run the audit again."
     )
 
 
 def test_pickled_arrays_are_refused(saved: Path) -> None:
     np.save(saved / "embeddings.npy", np.array([{"a": 1}] * 8, dtype=object), allow_pickle=True)
-    assert message_of_load(saved).startswith("The result in DIR is corrupt (embeddings.npy has the shape (8,) and type object")
+    assert message_of_load(saved).startswith("The result in DIR is corrupt (embeddings.npy has shape (8,) and type object")
 
 
 def test_other_tools_see_plain_columns(saved: Path) -> None:

@@ -37,9 +37,7 @@ def holder(folder: Path) -> int:
 def test_a_second_run_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "out"
     first = holder(folder)
-    expected = (
-        f"Another run is writing to the output folder {folder}; wait until it has ended, or choose another folder with --output."
-    )
+    expected = f"Another run is writing to the output folder {folder}; wait until it ends, or choose another folder with --output."
     try:
         for attempt in (lambda: claimed_output(folder, overwrite=True).__enter__(), lambda: make_result().save(folder)):
             with pytest.raises(UsageError) as error:

@@ -57,7 +57,7 @@ def loaded(folder: Path) -> str:
 def is_there(folder: Path, prepare: Callable[[Path], None]) -> bool:
     """Whether the old or the new result is in the folder, whole, and the user's notes."""
     allowed = {
-        nothing: {"new", "There is no folder DIR; expected one that an audit has written."},
+        nothing: {"new", "There is no folder DIR; expected the output folder of an audit."},
         notes: {"new", "DIR is not a result folder: it has no summary.json."},
     }.get(prepare, {"old", "new"})
     has_notes = (folder / "notes.txt").exists()
@@ -132,11 +132,11 @@ class TestFileByFile:
         with pytest.raises(AuditError) as error:
             NEW.save(folder, overwrite=True)
         assert str(error.value) == (
-            f"The new result in {folder} is whole, but its files could not all be moved into place (Input/output error); the "
-            "next audit with this folder tries it again."
+            f"The new result in {folder} is complete, but not all of its files could be moved into place (Input/output error); the "
+            "next audit with this folder tries again."
         )
         assert loaded(folder) == "new"
-        with pytest.raises(UsageError, match="already holds a result"):
+        with pytest.raises(UsageError, match="already contains a result"):
             NEW.save(folder)
         assert {path.name for path in folder.iterdir()} == {*WRITTEN, "notes.txt"} - {"findings.png"}
         assert loaded(folder) == "new"

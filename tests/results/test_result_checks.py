@@ -22,27 +22,27 @@ WRONG_TABLES = {
     ),
     "given missing": (
         lambda p: p.update(scores=p["scores"].assign(given=text_column(["dog", None] * 4))),
-        "Column given of the scores table has missing values; every row needs one.",
+        "Column given of the scores table has missing values; expected one value per row.",
     ),
     "row fractional": (
         lambda p: p.update(scores=p["scores"].assign(row=np.arange(8) + 0.5)),
-        "Column row of the scores table is no int64 column: expected whole numbers.",
+        "Column row of the scores table is not of type int64: expected integers.",
     ),
     "height missing": (
         lambda p: p.update(images=p["images"].assign(height=[np.nan] * 8)),
-        "Column height of the images table is no int32 column: expected whole numbers.",
+        "Column height of the images table is not of type int32: expected integers.",
     ),
     "flagged as numbers": (
         lambda p: p.update(scores=p["scores"].assign(flagged=1)),
-        "Column flagged of the scores table is no bool column: expected True and False.",
+        "Column flagged of the scores table is not of type bool: expected True or False.",
     ),
     "score of text": (
         lambda p: p.update(scores=p["scores"].assign(margin="low")),
-        "Column margin of the scores table is no double column: could not convert string to float: 'low'.",
+        "Column margin of the scores table is not of type double: could not convert string to float: 'low'.",
     ),
     "row twice": (
         lambda p: p.update(scores=p["scores"].assign(row=[0, 10, 20, 30, 40, 50, 60, 60])),
-        "The scores table has a row number twice; expected one row a sample.",
+        "The scores table has a row number twice; expected one row per sample.",
     ),
     "suspicion above 1": (
         lambda p: p.update(scores=p["scores"].assign(suspicion=1.01)),
@@ -50,7 +50,7 @@ WRONG_TABLES = {
     ),
     "suspicion NaN": (
         lambda p: p.update(findings=p["findings"].assign(suspicion=np.nan)),
-        "Column suspicion of the findings table has missing values; every row needs one.",
+        "Column suspicion of the findings table has missing values; expected one value per row.",
     ),
     "findings suspicion": (
         lambda p: p.update(findings=p["findings"].assign(suspicion=-0.1)),
@@ -62,7 +62,7 @@ WRONG_TABLES = {
     ),
     "finding twice": (
         lambda p: p.update(findings=p["findings"].iloc[[0, 1, 2, 2]]),
-        "The findings table has two findings of one kind for a row; expected one.",
+        "The findings table has two findings of one kind for a row; expected at most one.",
     ),
     "finding of nowhere": (
         lambda p: p.update(findings=p["findings"].assign(row=[1, 40, 50])),
@@ -70,27 +70,27 @@ WRONG_TABLES = {
     ),
     "flagged without finding": (
         lambda p: p.update(findings=p["findings"].iloc[:2]),
-        "`flagged` in the scores table and the label_issue findings are not the same rows.",
+        "`flagged` in the scores table and the label_issue findings have different rows.",
     ),
     "finding without flag": (
         lambda p: p.update(scores=p["scores"].assign(flagged=False)),
-        "`flagged` in the scores table and the label_issue findings are not the same rows.",
+        "`flagged` in the scores table and the label_issue findings have different rows.",
     ),
     "images in another order": (
         lambda p: p.update(images=p["images"].iloc[::-1]),
-        "The scores and images tables differ in their rows; expected the same, in the same order.",
+        "The scores and images tables have different rows; expected the same rows in the same order.",
     ),
     "no metadata": (
         lambda p: p.update(score_metadata={k: v for k, v in METADATA.items() if k != "margin"}),
-        "The score margin needs metadata: its direction, high or low, and its source.",
+        "The score margin must have metadata: its direction (high or low) and its source.",
     ),
     "no source": (
         lambda p: p.update(score_metadata={**METADATA, "margin": {"direction": "low"}}),
-        "The score margin needs metadata: its direction, high or low, and its source.",
+        "The score margin must have metadata: its direction (high or low) and its source.",
     ),
     "wrong direction": (
         lambda p: p.update(score_metadata={**METADATA, "margin": {"direction": "up", "source": "x"}}),
-        "The score margin needs metadata: its direction, high or low, and its source.",
+        "The score margin must have metadata: its direction (high or low) and its source.",
     ),
     "metadata of nothing": (
         lambda p: p.update(score_metadata={**METADATA, "forgetting": {"direction": "high", "source": "x"}}),
@@ -98,39 +98,39 @@ WRONG_TABLES = {
     ),
     "pred_probs": (
         lambda p: p.update(pred_probs=p["pred_probs"][:, :2]),
-        "pred_probs has the shape (8, 2); expected (8, 3).",
+        "pred_probs has shape (8, 2); expected (8, 3).",
     ),
     "embeddings": (
         lambda p: p.update(embeddings=p["embeddings"][:5]),
-        "embeddings has the shape (5, 5); expected (8, d).",
+        "embeddings has shape (5, 5); expected (8, d).",
     ),
     "trajectories short": (
         lambda p: p.update(trajectories={"loss": np.zeros((7, 4))}),
-        "The trajectories have the shapes {'loss': (7, 4)}; expected (8, epochs) for each.",
+        "The trajectories have shapes {'loss': (7, 4)}; expected (8, epochs) for each.",
     ),
     "trajectories differ": (
         lambda p: p.update(trajectories={"loss": np.zeros((8, 4)), "margin": np.zeros((8, 3))}),
-        "The trajectories have the shapes {'loss': (8, 4), 'margin': (8, 3)}; expected (8, epochs) for each.",
+        "The trajectories have shapes {'loss': (8, 4), 'margin': (8, 3)}; expected (8, epochs) for each.",
     ),
     "no epoch": (
         lambda p: p.update(trajectories={"loss": np.zeros((8, 0))}),
-        "The trajectories have the shapes {'loss': (8, 0)}; expected (8, epochs) for each.",
+        "The trajectories have shapes {'loss': (8, 0)}; expected (8, epochs) for each.",
     ),
     "trajectory row": (
         lambda p: p.update(trajectories={"row": np.zeros((8, 3))}),
-        "A trajectory is called row; expected another name, as row is the column of row numbers.",
+        "A trajectory is named row, the name of the column of row numbers; choose another name.",
     ),
     "complete missing": (
         lambda p: p["summary"].pop("complete"),
-        "The summary needs `complete`: True, or False for an interrupted run.",
+        "The summary must have `complete`: True, or False for an interrupted run.",
     ),
     "classes missing": (
         lambda p: p["summary"].update(dataset={"classes": 3}),
-        "The summary needs `dataset` with `classes`, the list of the class names.",
+        "The summary must have `dataset` with `classes`, the list of class names.",
     ),
     "classes twice": (
         lambda p: p["summary"].update(dataset={"classes": ["dog", "cat", "dog"]}),
-        "The summary's `classes` hold a name twice; class names must differ.",
+        "The summary's `classes` contain a name twice; class names must be unique.",
     ),
     "findings reserved": (
         lambda p: p["summary"].update(findings=3),
@@ -138,7 +138,7 @@ WRONG_TABLES = {
     ),
     "no JSON": (
         lambda p: p["summary"].update(device=object),
-        "A summary holds JSON values only; <class 'object'> is a type.",
+        "A summary may contain JSON values only; <class 'object'> is a type.",
     ),
 }
 

@@ -132,7 +132,7 @@ def test_a_damaged_table_is_told(table: str, content: bytes, tmp_path: Path) -> 
 def test_conflicts_that_are_lost_are_told(tmp_path: Path) -> None:
     folder = result_of(parts_with_duplicates()).save(tmp_path / "out")
     (folder / "conflicts.parquet").unlink()
-    with pytest.raises(UsageError, match=r"is corrupt \(The conflicts table and the duplicate_conflict findings are not the same"):
+    with pytest.raises(UsageError, match=r"is corrupt \(The conflicts table and the duplicate_conflict findings have different"):
         AuditResult.load(folder)
 
 
@@ -143,7 +143,7 @@ def test_an_older_result_is_replaced_with_its_tables(tmp_path: Path) -> None:
     assert (len(loaded.conflicts), len(loaded.duplicates)) == (0, 0)
 
 
-NOT_THE_SAME = "The conflicts table and the duplicate_conflict findings are not the same rows."
+NOT_THE_SAME = "The conflicts table and the duplicate_conflict findings have different rows."
 WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "conflict twice": (
         lambda p: p.update(conflicts=p["conflicts"].iloc[[0, 1, 2, 3, 4, 4]]),
@@ -182,19 +182,19 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "group fractional": (
         lambda p: p.update(conflicts=p["conflicts"].assign(group=0.5)),
-        "Column group of the conflicts table is no int64 column: expected whole numbers.",
+        "Column group of the conflicts table is not of type int64: expected integers.",
     ),
     "suspect as numbers": (
         lambda p: p.update(conflicts=p["conflicts"].assign(suspect=1)),
-        "Column suspect of the conflicts table is no bool column: expected True and False.",
+        "Column suspect of the conflicts table is not of type bool: expected True or False.",
     ),
     "test missing": (
         lambda p: p.update(duplicates=p["duplicates"].assign(test=[NEAR, None])),
-        "Column test of the duplicates table has missing values; every row needs one.",
+        "Column test of the duplicates table has missing values; expected one value per row.",
     ),
     "majority missing": (
         lambda p: p.update(conflicts=p["conflicts"].assign(majority=np.nan)),
-        "Column majority of the conflicts table has missing values; every row needs one.",
+        "Column majority of the conflicts table has missing values; expected one value per row.",
     ),
 }
 

@@ -21,7 +21,7 @@ INFO = ScoreInfo(direction="low", description="d", cost="none", source="me")
 
 
 class Confidence(Tracker):
-    """A tracker of the user's."""
+    """A user-supplied tracker."""
 
     name = "confidence"
     needs = Need.EVALUATION
@@ -104,8 +104,8 @@ class NoName(Tracker):
         (["margin"], "Expected a subclass of Tracker, got 'margin'"),
         ([int], "Expected a subclass of Tracker, got <class 'int'>"),
         ([Margin(2, 2)], "Expected a subclass of Tracker, got <curv_issues"),
-        ([NoMeasure], "NoMeasure must define measure, as every tracker does"),
-        ([NoName], r"NoName must set `name` \(text\) and `needs` \(a Need\)"),
+        ([NoMeasure], "NoMeasure must define measure"),
+        ([NoName], r"NoName must set `name` \(a string\) and `needs` \(a Need\)"),
         ([variant(name=3)], "Variant must set `name`"),
         ([variant(needs=1)], "Variant must set `name`"),
         ([variant(info=None)], r"Variant must set `info` \(a ScoreInfo\)\."),
@@ -113,11 +113,11 @@ class NoName(Tracker):
             [variant(info=ScoreInfo(direction="up", description="", cost="", source=""))],  # type: ignore[arg-type]
             "The direction of Variant must be 'high' or 'low', got 'up'",
         ),
-        ([variant(name="margin")], "Several trackers have a score called 'margin'; each needs a name of its own"),
-        ([variant(trajectory="margin")], "Several trackers have a trajectory called 'margin'"),
-        ([variant(name="suspicion")], "No score can be called 'suspicion', the name of another column"),
-        ([variant(name="conflict_similarity")], "No score can be called 'conflict_similarity', the name of another column"),
-        ([variant(trajectory="row")], "No trajectory can be called 'row'"),
+        ([variant(name="margin")], "Several trackers have a score named 'margin'; choose unique names"),
+        ([variant(trajectory="margin")], "Several trackers have a trajectory named 'margin'"),
+        ([variant(name="suspicion")], "The score name 'suspicion' is already the name of a column"),
+        ([variant(name="conflict_similarity")], "The score name 'conflict_similarity' is already the name of a column"),
+        ([variant(trajectory="row")], "The trajectory name 'row' is already the name of a column"),
     ],
 )
 def test_trackers_that_cannot_run(classes: list[Any], message: str) -> None:

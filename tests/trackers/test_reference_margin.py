@@ -38,7 +38,7 @@ def test_it_is_the_margin_of_another_class_the_same_in_every_epoch(k: int) -> No
 def test_every_other_class_is_drawn_alike_often() -> None:
     k, n = 5, 20_000
     labels = np.arange(n) % k
-    logits = np.tile(2.0 ** np.arange(k, dtype=np.float32), (1, n, 1))  # the margin tells the class
+    logits = np.tile(2.0 ** np.arange(k, dtype=np.float32), (1, n, 1))  # the margin identifies the class
     measured = margins_of(logits, labels, order=np.arange(n))
     margins = {reference.margin(logits[0, 0].tolist(), c): c for c in range(k)}
     drawn = np.array([margins[value] for value in measured[:, 0].tolist()])

@@ -61,7 +61,7 @@ def norm(gradient: np.ndarray) -> float:
 def by_sample(
     one: Callable[[list[float]], float], values: Callable[[Watched, int, int], float]
 ) -> Callable[[Watched], list[float]]:
-    """The twin that makes a score of the values of a sample's epochs."""
+    """Return the reference scores of all samples: `one` of the values of each sample."""
     return lambda seen: [one([values(seen, epoch, i) for epoch in range(EPOCHS)]) for i in range(N)]
 
 
@@ -140,7 +140,7 @@ def score_of(name: str, quantity: Quantity) -> np.ndarray:
 
 
 def watch(tracker: Quantity, seen: Watched, *, samples: np.ndarray | None = None, shuffle: int | None = None) -> Quantity:
-    """Let a quantity see every epoch in batches of at most three, in order or shuffled anew each epoch."""
+    """Let a quantity see every epoch in batches of at most three, in order or reshuffled each epoch."""
     samples = np.arange(N) if samples is None else samples
     rng = np.random.default_rng(shuffle)
     for epoch in range(EPOCHS):

@@ -131,10 +131,10 @@ def test_every_sample_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
 
 def test_training_on_some_positions_equals_training_on_those_alone() -> None:
     part = torch.tensor([3, 4, 9, 10, 22, 30, 31, 39])
-    told: list[int] = []
+    events: list[int] = []
     recorder = Recorder(41, RECIPE.epochs)
-    network = train(fresh(), samples=part, quantities=[recorder], on_step=lambda *step: told.append(step[2]))
-    assert set(told) == {8}
+    network = train(fresh(), samples=part, quantities=[recorder], on_step=lambda *step: events.append(step[2]))
+    assert set(events) == {8}
     for epoch in range(RECIPE.epochs):
         seen = torch.cat([batch.index for number, batch in recorder.batches if number == epoch])
         assert sorted(seen.tolist()) == part.tolist()
@@ -226,17 +226,17 @@ def test_only_trackers_of_the_training_pass_are_shown_it() -> None:
 
 
 def test_what_is_told_of_steps_and_epochs() -> None:
-    told: list[tuple[Any, ...]] = []
+    events: list[tuple[Any, ...]] = []
     recorder = Recorder(41, 2)
-    told_epoch = lambda epoch: told.append((epoch,))  # noqa: E731
-    train(fresh(), quantities=[recorder], on_step=lambda *step: told.append(step), on_epoch=told_epoch)
-    assert [step[:3] for step in told] == [
+    epoch_event = lambda epoch: events.append((epoch,))  # noqa: E731
+    train(fresh(), quantities=[recorder], on_step=lambda *step: events.append(step), on_epoch=epoch_event)
+    assert [step[:3] for step in events] == [
         *((0, done, 41) for done in (14, 28, 41)),
         (0,),
         *((1, done, 41) for done in (14, 28, 41)),
         (1,),
     ]
-    means = [step[3] for step in told if len(step) == 4]
+    means = [step[3] for step in events if len(step) == 4]
     assert means[2] == pytest.approx(float(recorder.history[:, 0].mean()), rel=1e-4)
     assert means[5] == pytest.approx(float(recorder.history[:, 1].mean()), rel=1e-4)
 
@@ -369,5 +369,5 @@ def test_a_state_of_something_else_is_refused() -> None:
     with pytest.raises(RuntimeError, match="Missing key"):
         TrainingState(fresh(Dropping), RECIPE, seed=0, quantities=[Loss(41, 2)]).load_state_dict(state)
     wrong = {**state, "optimizer": {"velocities": [None]}}
-    with pytest.raises(ValueError, match="velocities are those of other parameters"):
+    with pytest.raises(ValueError, match="velocities do not match the parameters"):
         TrainingState(fresh(), RECIPE, seed=0, quantities=[Loss(41, 2)]).load_state_dict(wrong)

@@ -1,4 +1,4 @@
-"""The optimiser against the class of PyTorch that it stands for."""
+"""The optimiser compared with the PyTorch class that it replaces."""
 
 from __future__ import annotations
 

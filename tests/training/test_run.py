@@ -167,11 +167,11 @@ def test_extreme_embeddings_stay_finite() -> None:
 
 
 def interrupt_when(condition: Callable[[Progress], bool]) -> Callable[[Progress], None]:
-    def tell(progress: Progress) -> None:
+    def on_progress(progress: Progress) -> None:
         if condition(progress):
             raise KeyboardInterrupt
 
-    return tell
+    return on_progress
 
 
 def test_an_interruption_keeps_the_finished_epochs() -> None:
@@ -204,13 +204,13 @@ def test_an_interruption_before_the_first_measurement_evaluates_once() -> None:
 def test_an_interruption_while_scoring_drops_that_epoch() -> None:
     passes = []
 
-    def tell(progress: Progress) -> None:
+    def on_progress(progress: Progress) -> None:
         if progress.stage == "score":
             passes.append(progress.done)
             if len(passes) == 2:
                 raise KeyboardInterrupt
 
-    cut = run(epochs=3, curvature_epochs=3, progress=tell)
+    cut = run(epochs=3, curvature_epochs=3, progress=on_progress)
     assert (cut.complete, cut.epochs_done) == (False, 1)
     assert passes == [50, 100]
 
@@ -237,14 +237,14 @@ def test_an_interruption_in_the_first_epoch_leaves_nothing() -> None:
 
 
 def test_progress_counts_all_work_of_a_stage() -> None:
-    told: list[Progress] = []
-    run(epochs=3, curvature_epochs=2, batch_size=32, progress=told.append)
-    train = [p for p in told if p.stage == "train"]
+    events: list[Progress] = []
+    run(epochs=3, curvature_epochs=2, batch_size=32, progress=events.append)
+    train = [p for p in events if p.stage == "train"]
     assert [p.done for p in train] == [25, 50, 75, 100, 125, 150]
     assert {p.total for p in train} == {150}
     assert [(p.epoch, p.epochs) for p in train] == [(1, 3), (1, 3), (2, 3), (2, 3), (3, 3), (3, 3)]
     assert all(p.loss is not None and p.loss > 0 for p in train)
-    assert [(p.done, p.total) for p in told if p.stage == "score"] == [(50, 100), (100, 100)]
+    assert [(p.done, p.total) for p in events if p.stage == "score"] == [(50, 100), (100, 100)]
 
 
 def spec() -> ProbeSpec:
@@ -285,17 +285,17 @@ class Tuple(nn.Module):
 @pytest.mark.parametrize(
     ("probe", "message"),
     [
-        (network(out=4), r"must give logits of shape \(2, 3\) for two images, got \(2, 4\)"),
-        (nn.Linear(8, 3), r"must give logits of shape \(2, 3\) for two images, got \(2, 1, 8, 3\)"),
-        (Tuple(), r"must give logits of shape \(2, 3\) for two images, got tuple"),
+        (network(out=4), r"must return logits of shape \(2, 3\) for two images, got \(2, 4\)"),
+        (nn.Linear(8, 3), r"must return logits of shape \(2, 3\) for two images, got \(2, 1, 8, 3\)"),
+        (Tuple(), r"must return logits of shape \(2, 3\) for two images, got tuple"),
         (nn.Sequential(nn.Conv2d(3, 3, 8), nn.Flatten(), nn.Linear(3, 3)), r"cannot read images of shape \(1, 8, 8\): "),
         (Raising(ValueError("no\nway")), r"cannot read images of shape \(1, 8, 8\): no$"),
         (Raising(TypeError()), r"cannot read images of shape \(1, 8, 8\): TypeError$"),
         (nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten()), "neither a `head` nor an nn.Linear layer"),
-        (Unused(), r"The probe's head \(Linear\), whose inputs are the embeddings, must be used once a batch"),
-        (network().requires_grad_(False), "no weights that can be trained; expected at least one with requires_grad"),
+        (Unused(), r"The probe's head \(Linear\), whose inputs are the embeddings, must be called once per batch"),
+        (network().requires_grad_(False), "no trainable weights; expected at least one with requires_grad"),
         (lambda spec: "network", "The probe function must return an nn.Module, got str"),
-        (lambda spec: network(out=5), r"must give logits of shape \(2, 3\) for two images, got \(2, 5\)"),
+        (lambda spec: network(out=5), r"must return logits of shape \(2, 3\) for two images, got \(2, 5\)"),
     ],
 )
 def test_probes_that_do_not_fit_are_refused_before_training(probe: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,7 +222,7 @@ def test_modes_gradients_and_weights_are_as_before_even_after_an_error() -> None
 
 def test_progress_and_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "SCORING_BATCH", 10)
-    told = []
+    events = []
     tracker = QUANTITIES["evaluation_loss"](31, 3)
     scoring_pass(
         probe(),
@@ -234,9 +234,9 @@ def test_progress_and_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
         directions=DIRECTIONS,
         step=1e-2,
         form="squared",
-        on_batch=lambda done, total: told.append((done, total)),
+        on_batch=lambda done, total: events.append((done, total)),
     )
-    assert told == [(10, 31), (20, 31), (30, 31), (31, 31)]
+    assert events == [(10, 31), (20, 31), (30, 31), (31, 31)]
     assert tracker.measured == (2,)
     assert np.isfinite(tracker.history).all()
 
