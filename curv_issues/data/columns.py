@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from curv_issues.data.column_types import ClassType, ColumnType, ImageType, StructType, ValueType
+from curv_issues.data.column_types import ClassType, ColumnType, ImageType, OtherType, StructType, ValueType
 from curv_issues.data.label_names import holds_no_labels, label_names_in
+from curv_issues.data.labels import ONE_CLASS_EACH
 from curv_issues.errors import DatasetError
 
 
@@ -66,9 +67,10 @@ def _find(
         if named not in types:
             raise DatasetError(f"{option} names column {named!r}, which does not exist; the dataset has {_list_columns(types)}.")
         if not any(fits(types[named]) for fits in tiers):
+            several = f" {ONE_CLASS_EACH}" if what == "label" and _is_list(types[named]) else ""
             raise DatasetError(
                 f"Column {named!r} holds {types[named]}, which cannot be read as {what}s; "
-                f"expected {_EXPECTED[what]}. The dataset has {_list_columns(types)}."
+                f"expected {_EXPECTED[what]}.{several} The dataset has {_list_columns(types)}."
             )
         return named
 
@@ -133,6 +135,10 @@ def _is_class_label(kind: ColumnType) -> bool:
 def _is_plain_label(kind: ColumnType) -> bool:
     plain = ("int", "uint", "float", "bool", "string", "large_string", "null")
     return isinstance(kind, ValueType) and kind.dtype.startswith(plain)
+
+
+def _is_list(kind: ColumnType) -> bool:
+    return isinstance(kind, OtherType) and "list" in kind.kind.lower()
 
 
 def _list_columns(types: Mapping[str, ColumnType]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from curv_issues.errors import DatasetError
 
 UNLABELLED = -1
+ONE_CLASS_EACH = "Several labels per image (multi-label data) are not supported: give one class per image."
 _SHOWN = 5
 
 
@@ -102,9 +103,10 @@ def _as_classes(present: list[Any], *, rows: np.ndarray, origin: str) -> list[An
     kinds = {_kind_of(value) for value in present}
     if "other" in kinds:
         at, value = next((i, value) for i, value in enumerate(present) if _kind_of(value) == "other")
+        several = f" {ONE_CLASS_EACH}" if isinstance(value, list | tuple | set | np.ndarray) else ""
         raise DatasetError(
             f"The label in row {rows[at]} of {origin} is a {type(value).__name__} ({_shorten(value)}); "
-            "expected one integer or string per sample."
+            f"expected one integer or string per sample.{several}"
         )
     if len(kinds) > 1:
         raise DatasetError(f"{_upper_first(origin)} mixes {' and '.join(sorted(kinds))}; expected labels of one type.")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from datasets import ClassLabel, Features, Image, List, Value
 
+from curv_issues.data.column_types import ImageType, OtherType
 from curv_issues.data.columns import Columns, find_columns
 from curv_issues.data.dataset_table import types_of
 from curv_issues.errors import DatasetError
@@ -47,8 +48,18 @@ def test_a_column_whose_name_says_so_goes_first(name):
 
 def test_a_column_called_label_of_another_type_is_not_passed_over():
     features = Features({"x": Image(), "camera": ANIMALS, "label": List(ANIMALS)})
-    with pytest.raises(DatasetError, match=r"^Column 'label' holds List, which cannot be read as labels"):
+    with pytest.raises(DatasetError, match=r"^Column 'label' holds List, which cannot be read as labels; .*multi-label data"):
         find_columns(types_of(features))
+
+
+@pytest.mark.parametrize("kind", ["list<item: string>", "large_list<item: int64>", "fixed_size_list<item: bool>[3]"])
+def test_lists_of_labels_are_called_multi_label_data(kind):
+    types = {"x": ImageType(), "label": OtherType(kind)}
+    with pytest.raises(DatasetError, match=r"Several labels per image \(multi-label data\) are not supported: give one class"):
+        find_columns(types)
+    with pytest.raises(DatasetError) as caught:
+        find_columns(types, image_column="label")
+    assert "multi-label" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["__key__", "__url__", "__index_level_0__"])
@@ -135,5 +146,6 @@ def test_a_named_column_of_another_type():
         find_columns(types_of(features), label_column="tags")
     with pytest.raises(DatasetError, match=r"^Column 'y' holds ClassLabel, which cannot be read as images; expected images"):
         find_columns(types_of(features), image_column="y")
-    with pytest.raises(DatasetError, match=r"^Column 'x' holds Image, which cannot be read as labels"):
+    with pytest.raises(DatasetError, match=r"^Column 'x' holds Image, which cannot be read as labels") as caught:
         find_columns(types_of(features), label_column="x")
+    assert "multi-label" not in str(caught.value)

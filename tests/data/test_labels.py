@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -155,3 +157,12 @@ def test_values_outside_the_class_names(value, shown):
 def test_class_names_must_be_strings_that_differ(names):
     with pytest.raises(DatasetError, match="Expected class names that are distinct strings, but got"):
         encode_labels([0, 1], names=names)
+
+
+@pytest.mark.parametrize("label", [["a", "b"], ("a",), {"a"}, np.array([0, 1])])
+def test_several_labels_per_image_are_called_multi_label_data(label: Any) -> None:
+    with pytest.raises(DatasetError, match=r"in row 1 .*; expected one integer or string per sample\. Several .*multi-label data"):
+        encode_labels(["a", label])
+    with pytest.raises(DatasetError) as caught:
+        encode_labels(["a", b"b"])
+    assert "multi-label" not in str(caught.value)
