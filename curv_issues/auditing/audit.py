@@ -94,8 +94,8 @@ def audit(
         split: an expression of the datasets library: "train", "train+test", "train[:10%]".
         config_name: configuration of a Hub dataset.
         revision: branch, tag or commit of a Hub dataset.
-        image_column: column of the images; default: found by type.
-        label_column: column of the labels; default: found by name, else by type.
+        image_column: image column; default: detected by type.
+        label_column: label column; default: detected by name, else by type.
         labels: table of labels for a folder of images, or "folders"; see `load_data`, as for all options down to `class_level`.
         file_column: column of the file names in tables of labels.
         splits: whether top-level folders called train, test, ... are splits.
@@ -109,32 +109,32 @@ def audit(
         seed: of sampling and training. The same seed gives the same result on the same machine.
         device: see `TrainingOptions`, as for all options down to `measure`.
         preset: "quick", "standard" or "thorough".
-        probe: name, `nn.Module` or function from `ProbeSpec` to a module.
+        probe: name, `nn.Module`, function from `ProbeSpec` to a module, or "module:function".
         epochs: passes over the data.
-        batch_size: samples a step.
+        batch_size: samples per step.
         learning_rate: peak of the schedule.
         weight_decay: of SGD.
         flip: mirror at random in training.
         shift: largest random shift in training, pixels.
         resolution: of the probe's input, pixels.
         curvature_epochs: number of epochs after which curvature is measured.
-        num_matvecs: Hutchinson directions a measurement.
+        num_matvecs: Hutchinson directions per measurement.
         step: finite-difference step, [0, 1] pixels.
         form: of curvature, "squared" or "norm".
-        measure: names of scores to measure though they make the run longer, or "all"; a named `score` is measured anyway.
+        measure: names of scores that make the run longer, or "all"; the score named by `score` is always measured.
         score: "default" or the name of one score to rank by.
-        cut_off: "auto", a suspicion, or a share such as "5%".
-        duplicates: look for images that show the same, and tell those under different labels.
-        duplicate_threshold: similarity of aligned pixels, up to 1, from which on images are the same; default: from the data.
-        against: list the images that stand in this too: another split of the dataset (text, as `split`), or another dataset.
+        cut_off: "auto", a minimum suspicion, or a fraction such as "5%".
+        duplicates: search for duplicate images with conflicting labels.
+        duplicate_threshold: minimum similarity (0-1) at which two images count as duplicates; default: from the data.
+        against: also report images that appear in this other split of the dataset (text, as `split`) or other dataset.
         trackers: tracker classes of your own; their scores join the table.
         progress: called with `Progress` along the way; True or False: show progress on stderr or do not; None: show it on a
             terminal or in a notebook.
-        on_result: called with the result as soon as it is there, such as to save it: before the contact sheet is drawn, and also
-            after Ctrl-C or if the comparison of the images fails.
+        on_result: called with the result before the contact sheet is drawn, such as to save it; also after Ctrl-C, or if the
+            search for duplicates fails.
 
     Returns:
-        Scores, findings and all that is needed to make findings anew.
+        Scores, findings and all that `rejudge` needs.
 
     Raises:
         UsageError: an option is wrong.
@@ -237,18 +237,18 @@ def audit_data(
     on_result: Callable[[AuditResult], object] | None = None,
     seconds: dict[str, float] | None = None,
 ) -> AuditResult:
-    """The audit of data that is already decoded; see `audit`.
+    """Audit data that is already decoded; see `audit`.
 
     Args:
         data: at least two samples, of two classes.
         training: options of the training.
         finding: options of the findings.
-        looking: options of the search for images that show the same.
-        others: list the images that stand in this data too.
-        trackers: tracker classes of the user's.
-        progress: told of every step.
+        looking: options of the search for duplicates.
+        others: also report images that appear in this data.
+        trackers: user-supplied tracker classes.
+        progress: called after every step.
         on_result: called with the result before its contact sheet is drawn; see `audit`.
-        seconds: what earlier stages took; goes into the summary.
+        seconds: seconds of earlier stages, for the summary.
     """
     looking = looking or DuplicateOptions()
     check_auditable(data)
@@ -308,7 +308,7 @@ def _add_sheet(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditR
 def compare_images(
     data: LabeledData, run: ProbeRun, threshold: float | None = None, *, progress: ProgressCallback | None = None
 ) -> ComparedImages:
-    """Look for images that show the same, with the probe's features of them and of their mirror images."""
+    """Search for duplicates, using the probe's features of the images and of their mirror images."""
     from curv_issues.duplicates.search import compare_within
 
     assert run.mirrored_embeddings is not None  # there after a complete run
@@ -322,7 +322,7 @@ def compare_images(
 
 
 def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
-    """Return what a run knows of its samples, and `more` of what `Evidence` holds."""
+    """Return the evidence of a run, and `more` fields of `Evidence`."""
     return evidence_of_data(
         data,
         suggested=run.suggested,
@@ -346,7 +346,7 @@ def make_result(
     compared: ComparedImages | None = None,
     others: OtherSplit | None = None,
 ) -> AuditResult:
-    """Put data, run and judgement together; kinds without evidence are not judged."""
+    """Return the result of a run; kinds of findings without evidence are not judged."""
     evidence = evidence_of_run(data, run, compared=compared, other_split=others)
     judged = judge(evidence, finding)
     suggested = text_column(np.array(data.class_names, dtype=object)[run.suggested])
@@ -396,7 +396,7 @@ def make_result(
 
 
 def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
-    """Contact sheet of the most suspect samples, flagged or not."""
+    """Return a contact sheet (PNG) of the most suspect samples, flagged or not."""
     top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_IMAGES)
     name = " ".join(part for part in (data.source.source, data.source.split) if part)
     return contact_sheet(
@@ -410,7 +410,7 @@ def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
 
 
 def _image_or_none(data: LabeledData, index: int) -> Image.Image | None:
-    """None if it cannot be read any more, for whatever reason: the findings are worth more than their images."""
+    """Return an image, or None if it can no longer be read: the findings are worth more than their images."""
     try:
         return data.image(index)
     except Exception:

@@ -1,4 +1,4 @@
-"""find_duplicates(): groups of images that show the same, without a training."""
+"""find_duplicates(): groups of duplicate images, without training."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from curv_issues.results.kinds import DUPLICATE_CONFLICT
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """Images that show the same.
+    """Duplicate images, identical or nearly so.
 
     Attributes:
-        conflicts: a row a member of a group whose labels differ, columns as in conflicts.parquet: `group`, `row`, `split`, `path`,
-            `given`, `suspect`, `suggested`, `similarity`, `test`, `majority`, `probability`, `neighbours`.
+        conflicts: one row per member of a group whose labels differ, columns as in conflicts.parquet: `group`, `row`, `split`,
+            `path`, `given`, `suspect`, `suggested`, `similarity`, `test`, `majority`, `probability`, `neighbours`.
         same_label: the same for groups under one label, columns as in duplicates.parquet.
-        pairs: a row a pair of compared images at least 0.5 alike, columns as in pairs.parquet.
-        threshold: similarity from which on images count as the same.
+        pairs: one row per compared pair with a similarity >= 0.5, columns as in pairs.parquet.
+        threshold: minimum similarity at which two images count as duplicates.
     """
 
     conflicts: pd.DataFrame
@@ -41,16 +41,16 @@ def find_duplicates(
     threshold: float | None = None,
     device: str = "auto",
 ) -> Duplicates:
-    """Find images that show the same, identical or nearly so, and those of them under different labels, without a training.
+    """Find duplicate images, identical or nearly so, and conflicts between their labels, without training.
 
-    `audit` does this too, with a probe's features and probabilities as further candidates and evidence.
+    `audit` includes this search, and also uses the features and probabilities of its probe.
 
     Args:
         data: n samples; see `from_arrays` and `load_data`.
-        pred_probs: float (n, k), probabilities of the classes from a model of yours; without them the suspect members are told by
-            the majority of the group, and by `features`.
-        features: float (n, d) of a model of yours, for more candidates and for the labels of similar images.
-        threshold: similarity of aligned pixels from which on images count as the same, above 0, at most 1; None: from the data.
+        pred_probs: float (n, k), class probabilities from your own model; without them the suspect members are found from the
+            majority of the group and from `features`.
+        features: float (n, d) from your own model, for more candidate pairs and for the labels of similar images.
+        threshold: minimum similarity of aligned pixels at which two images count as duplicates, in (0, 1]; None: from the data.
         device: as in `TrainingOptions`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Leakage: what an audited dataset is compared with, another split of it or another dataset, and the comparison."""
+"""Leakage: compare an audited dataset with another split or another dataset."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def load_against(
     max_pixels: int | None = None,
     progress: Progress | None,
 ) -> LabeledData:
-    """Load what an audited dataset is compared with, at its resolution and with its range of values.
+    """Load the data to compare an audited dataset with, at the same resolution and range of values.
 
     Args:
-        against: text: a split expression of the same dataset; else another dataset, as `load_data` takes it.
+        against: text is a split expression of the same dataset; anything else is another dataset, as `load_data` takes it.
         data: the audited samples.
         dataset: what they were loaded from.
-        config_name: configuration of a Hub dataset, as are the other options those of the audited dataset.
+        config_name: configuration of a Hub dataset. This and the options below are those of the audited dataset.
         revision: of a Hub dataset.
         labels: of a folder of images, as are the next three.
         file_column: column of the file names.
@@ -100,14 +100,14 @@ def find_leakage(
     Args:
         data: n samples.
         others: m samples, at the same resolution; classes are the same if their names are.
-        threshold: similarity from which on images count as the same, above 0, at most 1; None: from the data.
+        threshold: minimum similarity at which two images count as duplicates, in (0, 1]; None: from the data.
         device: as in `TrainingOptions`.
 
     Returns:
-        A row a pair of images, those with differing labels first, then the most similar: `row`, `split`, `path`, `given` in
+        One row per pair of images, pairs with different labels first, then by similarity: `row`, `split`, `path`, `given` in
         `data`, `other_row`, `other_split`, `other_path`, `other_given` in `others`, `similarity`, `test` (identical bytes,
-        identical pixels, near), `mirrored`, `agree` (bool); and the threshold. Of identical images in `others` under one label,
-        the first stands for all.
+        identical pixels, near), `mirrored`, `agree` (bool); and the threshold. Of identical images in `others` with the
+        same label, only the first is listed.
 
     Raises:
         UsageError: the resolutions differ, or an option is wrong.

@@ -22,13 +22,13 @@ from curv_issues.training.recipe import standard_epochs
 def rejudge(
     result: AuditResult, *, score: str = "default", cut_off: str | float = "auto", duplicate_threshold: float | None = None
 ) -> AuditResult:
-    """Judge the samples anew: rank by another score, flag more or fewer, take other images for the same.
+    """Return a result with other findings: another score, cut-off or duplicate threshold.
 
     Args:
-        result: of an audit, or loaded.
+        result: from an audit, or loaded.
         score: "default" or the name of one of its scores.
-        cut_off: "auto", a suspicion, or a share such as "5%".
-        duplicate_threshold: similarity from which on images count as the same, at least
+        cut_off: "auto", a minimum suspicion, or a fraction such as "5%".
+        duplicate_threshold: minimum similarity at which two images count as duplicates, at least
             `result.summary["duplicates"]["pairs_kept_from"]` (0.5, if nothing lower was asked for); None: as in the result.
 
     Returns:
@@ -72,7 +72,7 @@ def only_kind(result: AuditResult, kind: str) -> AuditResult:
     """Return a result with the findings and tables of one kind.
 
     Args:
-        result: of an audit, or loaded.
+        result: from an audit, or loaded.
         kind: a key of `KINDS`.
 
     Raises:
@@ -109,7 +109,7 @@ def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
 
 
 def _check_records(result: AuditResult) -> None:
-    """Raise UsageError unless it is a result with the margins, reference margins and entries of the summary that are used."""
+    """Raise UsageError unless the result has the margins, reference margins and summary entries that are needed."""
     if not isinstance(result, AuditResult):
         raise UsageError(f"Expected an AuditResult, as audit(...) returns it, but got {type(result).__name__}.")
     margins, summary = result.trajectories.get("margin"), result.summary
@@ -135,7 +135,7 @@ def _is_list_of(values: object, types: tuple[type, ...], *, length: int | None =
 
 
 def _compared_again(result: AuditResult, threshold: float) -> ComparedImages:
-    """The pairs that an audit has kept, under another threshold."""
+    """Return the pairs that an audit has kept, with another threshold."""
     given = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
     assert given is not None
     before = result.summary.get("duplicates")

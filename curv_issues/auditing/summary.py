@@ -1,4 +1,4 @@
-"""What the summary of a result says of the dataset, of options and versions, and what a reader should know."""
+"""Entries of the summary: dataset, options, versions and notes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from curv_issues.options import TrainingOptions
 from curv_issues.results.arrow import text_column
 from curv_issues.version import installed_version
 
-NO_LABEL_NAME = "-1"  # a class name that often stands for a label that is missing
+NO_LABEL_NAME = "-1"  # a class name that often means a missing label
 FEW_SAMPLES = 500  # the smallest number that the benchmarks measure
 PACKAGES = ("curv-issues", "torch", "datasets", "cleanlab", "numpy", "pandas", "scikit-learn", "pyarrow", "pillow")
 
 
 def describe_dataset(data: LabeledData) -> dict[str, Any]:
-    """What the summary says of the dataset."""
+    """Return the summary entry that describes the dataset."""
     source = data.source
     return {
         "source": source.source,
@@ -45,14 +45,14 @@ def describe_dataset(data: LabeledData) -> dict[str, Any]:
 
 
 def left_out_table(files: FileAccount | None) -> pd.DataFrame | None:
-    """The files of a folder that were not read, a row per file; None if there is no folder."""
+    """Return one row per file of the folder that was not read; None if there is no folder."""
     if files is None:
         return None
     return pd.DataFrame({name: text_column([getattr(file, name) for file in files.left_out]) for name in ("path", "reason")})
 
 
 def notes_on(data: LabeledData) -> list[str]:
-    """What a reader of the findings should know of this dataset, one line each."""
+    """Return notes on this dataset for readers of the findings, one line each."""
     notes = list(data.source.notes)
     sizes = np.bincount(data.labels, minlength=data.num_classes)
     if len(data) < FEW_SAMPLES:
@@ -86,7 +86,7 @@ def versions() -> dict[str, str]:
 
 
 def plain_options(training: TrainingOptions) -> dict[str, Any]:
-    """The options of the training as JSON values; a probe of the user's by its name."""
+    """Return the training options as JSON values; a user-supplied probe by its name."""
     options = {name: getattr(training, name) for name in TrainingOptions.__dataclass_fields__}
     options["measure"] = list(training.measure)
     if not isinstance(training.probe, str):

@@ -122,7 +122,7 @@ def test_what_another_version_has_kept_is_not_read(trained: Datalab, trainings: 
 
 
 def test_a_new_version_of_the_package_trains_anew(trained: Datalab, trainings: list[int], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(kept_run, "_version", lambda: "99.0")
+    monkeypatch.setattr(kept_run, "__version__", "99.0")
     find(trained)
     assert trainings == [N]
 
