@@ -1,4 +1,4 @@
-"""What our issue types have in common: options that are checked before anything runs, and a shared run to judge.
+"""Base of our issue types: it checks options before anything runs, and judges a shared run.
 
 Datalab 2.9 swallows what `find_issues` raises, so everything that can be checked before the training is checked in `__init__`.
 """
@@ -37,7 +37,7 @@ SHARED = (*option_names(TrainingOptions), *option_names(LabOptions))
 """Options that every type takes and that hold for all types of a call."""
 
 SUMMARY = ("options", "recipe", "seed", "complete", "epochs_done", "seconds", "device", "versions")
-"""What every type tells in `info`, from the summary of the result."""
+"""Entries of the summary that every type copies to `info`."""
 
 
 class RunIssueManager(IssueManager, ABC):
@@ -45,8 +45,8 @@ class RunIssueManager(IssueManager, ABC):
 
     Attributes:
         own_options: dataclass of its options beside the shared ones.
-        columns: of `lab.issues`: whether it is an issue, the score in [0, 1] (low = worse), the evidence. Datalab shows a type the
-            columns whose names contain its name: no other type's may.
+        columns: of `lab.issues`: whether it is an issue, the score in [0, 1] (low = worse), the evidence. For a type, Datalab
+            shows all columns whose names contain its name, so no other type's columns may.
     """
 
     issue_name: ClassVar[str] = ""  # Datalab wants one of every subclass
@@ -66,7 +66,7 @@ class RunIssueManager(IssueManager, ABC):
             UsageError: an option has a wrong name, type or value or differs from another type's, the probe does not fit, or the
                 result is of other data.
             DatasetError: images, labels or their columns are missing or cannot be used.
-            AuditError: there is no disk space for the images.
+            AuditError: the disk has no space for the images.
         """
         super().__init__(datalab)
         self._check_names(options)
@@ -95,7 +95,7 @@ class RunIssueManager(IssueManager, ABC):
             mark_served(self.datalab, self.issue_name)
 
     def collect_info(self, result: AuditResult) -> dict[str, Any]:
-        """What `lab.get_info` tells, as JSON values and DataFrames.
+        """Return what `lab.get_info` shows, as JSON values and DataFrames.
 
         No entry may be an empty list: Datalab's report would recurse on it without end.
         """
@@ -108,15 +108,15 @@ class RunIssueManager(IssueManager, ABC):
 
     @abstractmethod
     def _check_own(self) -> str:
-        """Check the type's own options; the score that the training has to measure for it."""
+        """Check the type's own options and return the score that the training must measure for it."""
 
     @abstractmethod
     def _judge(self, result: AuditResult) -> AuditResult:
-        """The result under the type's own options."""
+        """Return the result judged by the type's own options."""
 
     @abstractmethod
     def _make_columns(self, result: AuditResult) -> tuple[Any, ...]:
-        """The values of `columns`, (n,) each."""
+        """Return the values of `columns`, (n,) each."""
 
     def _check_names(self, options: dict[str, Any]) -> None:
         known = (*SHARED, *option_names(self.own_options))
@@ -129,7 +129,7 @@ class RunIssueManager(IssueManager, ABC):
 
 
 def _forget_results(lab: Datalab, name: str, columns: tuple[str, ...]) -> None:
-    """Take out what an earlier run left, so that nothing old stays in the place of a run that fails."""
+    """Remove the results of an earlier run, so that none stay if this run fails."""
     lab.issues = lab.issues.drop(columns=list(columns), errors="ignore")
     lab.info.pop(name, None)
     summary = lab.issue_summary

@@ -23,10 +23,10 @@ class CurvatureIssueManager(RunIssueManager):
     """
 
     description: ClassVar[str] = """Examples whose label looks wrong to a small network trained on these images:
-    it was slow to learn them, or never did. They are mislabeled, ambiguous or rare; look at them before you correct.
+    it learned them late or never. They are mislabeled, ambiguous or rare; look at them before you correct them.
 
-    The score is one minus the suspicion, a ranking and not a probability. It comes from the course of one training
-    (loss and margin of every example), so neither `pred_probs` nor `features` are needed.
+    The score is one minus the suspicion, a ranking and not a probability. It comes from a single training run
+    (by default, from the margin of every example), so neither `pred_probs` nor `features` are needed.
     """
     issue_name: ClassVar[str] = "curvature"
     verbosity_levels: ClassVar[dict[int, list[str]]] = {

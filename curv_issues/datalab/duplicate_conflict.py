@@ -1,4 +1,4 @@
-"""The issue type `duplicate_conflict`: the same image under different labels."""
+"""The issue type `duplicate_conflict`: duplicate images with conflicting labels."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ class ConflictOptions:
 
 
 class DuplicateConflictIssueManager(RunIssueManager):
-    """Images that stand in a Datalab more than once, identical or nearly so, under different labels.
+    """Duplicate images in a Datalab, identical or nearly so, with conflicting labels.
 
-    Issue columns: `is_duplicate_conflict_issue` (bool): belongs to a group of images that show the same under different labels;
-    `duplicate_conflict_score` (in [0, 1], low = worse): 1 - the largest similarity to an image under another label, at most
-    1 - threshold for members of groups; the evidence: `duplicate_conflict_suspect` (bool: this is the label that the evidence
-    speaks against), `duplicate_conflict_given_class`, `duplicate_conflict_suggested_class`, `duplicate_conflict_group` (number
-    of the group, -1: in none), `duplicate_conflict_sets` (the other members, int64 arrays of row numbers),
+    Issue columns: `is_duplicate_conflict_issue` (bool): belongs to a group of duplicates with conflicting labels;
+    `duplicate_conflict_score` (in [0, 1], low = worse): 1 - the largest similarity to an image with another label, at most
+    1 - threshold for members of groups; the evidence: `duplicate_conflict_suspect` (bool: the evidence is against this
+    label), `duplicate_conflict_given_class`, `duplicate_conflict_suggested_class`, `duplicate_conflict_group` (number of the group,
+    -1: in none), `duplicate_conflict_sets` (the other members, int64 arrays of row numbers),
     `duplicate_conflict_distance` (1 - the similarity to the most similar other member, 1 outside of groups).
     Summary score: 1 - members / n.
     """
 
-    description: ClassVar[str] = """Images that are in the dataset more than once, identical or nearly so, under different
-    labels: at least one of the labels is wrong, or the image fits several classes.
+    description: ClassVar[str] = """Duplicate images, identical or nearly so, with conflicting labels: at least one of the
+    labels is wrong, or the image fits several classes.
 
-    The score is one minus the largest similarity to an image under another label, by their pixels once they are laid over
-    each other. The suspect member of a group is told by the other labels of the group, by a small network trained on these
-    images, and by the labels of similar images.
+    The score is one minus the largest similarity of the aligned pixels to an image with another label. The suspect member of a
+    group is found from the other labels of the group, from a small network trained on these images, and from the labels of similar
+    images.
     """
     issue_name: ClassVar[str] = "duplicate_conflict"
     verbosity_levels: ClassVar[dict[int, list[str]]] = {
@@ -66,13 +66,13 @@ class DuplicateConflictIssueManager(RunIssueManager):
     )
 
     def __init__(self, datalab: Any, **options: Any) -> None:
-        """As `RunIssueManager`; own option: `threshold`, the similarity from which on images count as the same, 0.5 to 1."""
+        """Check the options; own option: `threshold`, the minimum similarity at which two images count as duplicates, 0.5 to 1."""
         super().__init__(datalab, **options)
         if self._run.given is not None:
             _check_searched(self._run.given)
 
     def collect_info(self, result: AuditResult) -> dict[str, Any]:
-        """What `lab.get_info("duplicate_conflict")` tells: the threshold, the groups, same-label duplicates, how it was done."""
+        """Return what `lab.get_info` shows: the threshold, the groups, same-label duplicates, and how the run was done."""
         found = result.summary["duplicates"]
         return {
             **super().collect_info(result),
@@ -115,7 +115,7 @@ class DuplicateConflictIssueManager(RunIssueManager):
             for one in places:
                 sets[one] = np.sort(places[places != one].to_numpy())
         score = 1 - np.clip(result.scores[SCORE].to_numpy(), 0, 1)
-        # a member that only a chain links to the other label is as sure as the chain's pairs
+        # a member linked to the other label by a chain of pairs scores like the pairs of the chain
         score[is_member] = np.minimum(score[is_member], 1 - min(1.0, result.summary["duplicates"]["threshold"]))
         return is_member, score, suspect, classes[given], classes[suggested], group, sets, distance
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 STATISTIC = "curv_issues_run"
-"""Where the run lies in `lab.info["statistics"]`."""
+"""Key of the run in `lab.info["statistics"]`."""
 
 _tokens: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
@@ -30,13 +30,13 @@ _tokens: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 def find_run(
     lab: Datalab, samples: LabSamples, training: TrainingOptions, *, names: Sequence[str] | None = None
 ) -> AuditResult | None:
-    """The run kept in a Datalab, if it is of these images, labels, classes and options and has the scores; else None.
+    """Return the run kept in a Datalab if images, labels, classes, options and scores match; else None.
 
     Args:
         lab: where it may be kept.
         samples: of that Datalab.
         training: the options.
-        names: the options that have to be the same; default: all.
+        names: the options that must match; default: all.
     """
     kept = lab.info["statistics"].get(STATISTIC)
     if kept is None or not isinstance(kept.get("key"), dict):
@@ -53,7 +53,7 @@ def find_run(
 
 
 def keep_run(lab: Datalab, samples: LabSamples, training: TrainingOptions, result: AuditResult) -> None:
-    """Keep a run in the Datalab, in place of an older one, as dicts, arrays and DataFrames: they unpickle anywhere."""
+    """Keep a run in the Datalab, replacing an older one, as dicts, arrays and DataFrames, which unpickle anywhere."""
     plain = {field.name: getattr(result, field.name) for field in fields(AuditResult)}
     lab.info["statistics"][STATISTIC] = {
         "key": _key(samples, training),
@@ -63,20 +63,20 @@ def keep_run(lab: Datalab, samples: LabSamples, training: TrainingOptions, resul
 
 
 def mark_served(lab: Datalab, issue_type: str) -> None:
-    """Note that an issue type has its results from the kept run."""
+    """Record that an issue type has results from the kept run."""
     kept = lab.info["statistics"].get(STATISTIC)
     if kept is not None:
         kept.setdefault("served", {})[issue_type] = True
 
 
 def types_served(lab: Datalab) -> set[str]:
-    """The issue types that have results from the kept run."""
+    """Return the issue types that have results from the kept run."""
     kept = lab.info["statistics"].get(STATISTIC) or {}
     return set(kept.get("served", {})) & set(lab.issue_summary["issue_type"])
 
 
 def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
-    """What a run depends on beside images and labels, which the result itself tells."""
+    """Return what a run depends on, except images and labels, which are compared with the result."""
     options = {name: getattr(training, name) for name in option_names(TrainingOptions) if name != "measure"}
     return {
         "classes": list(samples.class_names),
@@ -87,7 +87,7 @@ def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
 
 
 def identify_probe(probe: Any) -> str:
-    """Text that two probes share only if they train alike: a name; else the very object, with what it holds now.
+    """Return text that is equal for two probes only if they train equally: a name, or the identity and weights of an object.
 
     The code of a network cannot be compared, so another object is another probe, and so is any in a new process.
     """

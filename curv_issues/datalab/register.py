@@ -1,4 +1,4 @@
-"""The issue types that cleanlab's Datalab gets from this package, and the way of a finished audit into a Datalab.
+"""Register the issue types with cleanlab's Datalab, and attach finished audits to a Datalab.
 
 Importing `curv_issues` registers them, now or as soon as cleanlab is imported.
 """
@@ -23,7 +23,7 @@ ISSUE_MANAGERS = (CurvatureIssueManager, TrainingDynamicsIssueManager, Duplicate
 
 
 def register_issue_types() -> None:
-    """Make the issue types known to Datalab, for classification; calling it again changes nothing."""
+    """Register the issue types with Datalab, for classification; calling this again changes nothing."""
     registered = REGISTRY[Task.CLASSIFICATION]
     for manager in ISSUE_MANAGERS:
         known = registered.get(manager.issue_name)
@@ -34,16 +34,16 @@ def register_issue_types() -> None:
 
 
 def add_to_datalab(lab: Datalab, result: AuditResult) -> None:
-    """Put a finished audit into a Datalab, without training again: its suspect labels and its conflicting duplicates.
+    """Add the findings of a finished audit to a Datalab, without training: suspect labels and conflicting duplicates.
 
     Args:
         lab: a Datalab (task classification) of the samples that were audited, in the same order.
-        result: the audit; its own judgement is taken over. An interrupted one will do, or one that did not look for duplicates.
+        result: the audit, with its flags. It may be interrupted, or made without the search for duplicates.
 
     Raises:
-        UsageError: these are no Datalab and AuditResult, or the result is of other data.
+        UsageError: an argument has the wrong type, or the result is from other data.
         DatasetError: the Datalab's labels or images cannot be used.
-        AuditError: Datalab did not take it.
+        AuditError: Datalab rejected the result.
     """
     from cleanlab import Datalab
 

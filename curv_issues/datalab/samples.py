@@ -1,4 +1,4 @@
-"""What a Datalab holds, checked and made ready for an audit: its image column, its labels and its class names."""
+"""Read a Datalab for an audit: check its image column, labels and class names."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class LabSamples:
 
 
 def read_lab(lab: Datalab, *, image_key: str | None = None) -> LabSamples:
-    """Look at a Datalab without reading its images.
+    """Return the samples of a Datalab without reading its images.
 
     Args:
         lab: made with labels.
@@ -84,11 +84,11 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
     Args:
         samples: of `read_lab`.
         resolution: side of the decoded images in pixels; None: from their sizes.
-        progress: told of every step.
+        progress: called after every step.
 
     Raises:
         DatasetError: an image cannot be read: as every row of a Datalab needs a score, none may be left out.
-        AuditError: there is no disk space.
+        AuditError: the disk is full.
     """
     data = load_data(
         samples.dataset,
@@ -110,9 +110,9 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
 
 
 def difference(result: AuditResult, samples: LabSamples) -> str | None:
-    """In what the data of a result are not these samples, in a few words; None: they are the same, sample by sample.
+    """Return how the data of a result differ from these samples, in a few words; None if they are the same.
 
-    Images are the same if their files are, or their decoded pixels.
+    Images are the same if their files or their decoded pixels are identical.
     """
     if len(result) != len(samples.labels):
         return f"it has {counted(len(result), 'sample')}, the Datalab {len(samples.labels)}"
@@ -145,7 +145,7 @@ def _is_image(image: EncodedImage, file_sha256: str, image_sha256: str) -> bool:
 
 
 def _class_names(classes: list[Any]) -> tuple[str, ...]:
-    """The Datalab's classes as text, in its order: that of a ClassLabel's names, else sorted."""
+    """Return the classes as text, in the Datalab's order: that of a ClassLabel, else sorted."""
     if not all(isinstance(name, str) for name in classes):
         classes = list(encode_labels(classes, origin="the classes of this Datalab").class_names)
     return tuple(clean_text(str(name)) for name in classes)

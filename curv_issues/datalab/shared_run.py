@@ -1,7 +1,7 @@
-"""The one run of a probe that all our issue types of a `find_issues` call share.
+"""The probe run that all our issue types of one `find_issues` call share.
 
-Datalab makes all issue managers of a call first and runs them then. So each tells its options when it is made, and the first
-that runs knows those of all.
+Datalab constructs all issue managers of a call before it runs any. Each registers its options on construction, so the first one
+that runs knows the options of all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _plans: weakref.WeakKeyDictionary[Datalab, weakref.ref[PlannedRun]] = weakref.We
 
 
 class PlannedRun:
-    """Options, samples and, once there, the result of a run.
+    """A run shared by the issue types of one `find_issues` call.
 
     Attributes:
         samples: of the Datalab.
@@ -44,11 +44,11 @@ class PlannedRun:
 
     @property
     def given(self) -> AuditResult | None:
-        """The result that was given in place of a training."""
+        """Return the finished result that is used instead of a training, or None."""
         return self._options.get("result")
 
     def takes(self, issue_type: str) -> bool:
-        """Whether this type may still join."""
+        """Return whether this type may still join."""
         return not self._begun and issue_type not in self._types
 
     def join(self, issue_type: str, options: dict[str, Any], score: str) -> None:
@@ -66,14 +66,14 @@ class PlannedRun:
         self._source = self.given or self._find_kept() or self._load()
 
     def result(self) -> AuditResult:
-        """The result: given, kept in the Datalab, or of the training that now begins; it trains once.
+        """Return the result: given, kept in the Datalab, or from a training that begins now, once.
 
         Raises:
             AuditError: the loss became NaN.
             AuditInterrupted: Ctrl-C; carries the ranking so far.
         """
         self._begun = True
-        if self._error is not None:  # the second type would fail alike, after the same training
+        if self._error is not None:  # a second type would fail in the same way, after the same training
             raise self._error
         assert self._source is not None
         if isinstance(self._source, LabeledData):
@@ -105,20 +105,20 @@ class PlannedRun:
         return TrainingOptions(**self._training_options(), measure=self._measure)
 
     def _find_kept(self) -> AuditResult | None:
-        """A kept run: of the same options; or, if it has served a type that is not asked for now, of the options given now."""
+        """Return a kept run with the same options; with those given now, if it served a type that is not requested now."""
         others = types_served(self._lab) - set(self._types)
         names = tuple(self._training_options()) if others else None
         return find_run(self._lab, self.samples, self._training(), names=names)
 
     def _load(self) -> LabeledData:
-        """The decoded images; raises what the training would raise of device and probe."""
+        """Return the decoded images; raise early what the training would raise about device and probe."""
         from curv_issues.device import choose_device  # imports torch, which errors above need not wait for
 
         training = self._training()
         choose_device(training.device)
         wanted = (self.samples.image_column, training.resolution)
         if self._loaded is None or self._loaded[0] != wanted:
-            if self._lab.verbosity:  # Datalab's own way of telling what it does
+            if self._lab.verbosity:  # as Datalab reports its own work
                 print(f"Reading {len(self.samples.labels):,} images for a probe to train on ...")
             with live_progress(quiet=not self._lab.verbosity, messages=False) as progress:
                 self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
@@ -128,7 +128,7 @@ class PlannedRun:
 
 
 def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: str = "default") -> PlannedRun:
-    """The run that an issue type shares with those that were made before it in the same call.
+    """Return the run that an issue type shares with the types constructed before it in the same call.
 
     Args:
         lab: of the task classification, with labels.
@@ -139,9 +139,9 @@ def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: s
     Raises:
         UsageError: an option is wrong or differs from another type's, the probe does not fit, or the result is of other data.
         DatasetError: images, labels or their columns are missing or cannot be used.
-        AuditError: there is no disk space for the images.
+        AuditError: the disk has no space for the images.
     """
-    reference = _plans.pop(lab, None)  # whatever goes wrong, the next call begins anew
+    reference = _plans.pop(lab, None)  # if anything fails, the next call starts from scratch
     plan = None if reference is None else reference()
     if plan is None or not plan.takes(issue_type):
         plan = PlannedRun(lab)
