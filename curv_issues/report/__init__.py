@@ -1,4 +1,4 @@
-"""Formats a result can be shown in, one a file. The table below is the only place a new one is added to.
+"""Output formats for results, one per file. To add one, add it to the table below.
 
 A format is a function `render(result, *, limit=None, verbose=False) -> str` without a final line end: data only, no notes.
 """
@@ -22,7 +22,7 @@ FORMATS: dict[str, str] = {
 
 
 def render(result: AuditResult, format: str = "table", *, limit: int | None = None, verbose: bool = False) -> str:
-    """The findings of a result as text, most suspect first.
+    """Return the findings of a result as text, most suspect first.
 
     Args:
         result: a finished or interrupted audit.

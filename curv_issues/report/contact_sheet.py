@@ -30,13 +30,13 @@ def contact_sheet(
     columns: int = 10,
     cell: int = 128,
 ) -> bytes:
-    """A PNG with the images in rows, under each the given class, the suggested class and the suspicion.
+    """Return a PNG of the images in rows, each with its given class, suggested class and suspicion.
 
     Small images are enlarged by a whole factor with sharp pixels, big ones reduced. Names that do not fit are
     shortened; characters no font of the machine has are written as `U+1F600`. Without images the sheet says so.
 
     Args:
-        images: any size and mode, most suspect first; None stands for one that could not be read. Each is reduced before
+        images: any size and mode, most suspect first; None if one could not be read. Each is reduced before
             the next one is asked for, so that an iterator never needs memory for more than one.
         captions: for each image its given class, suggested class and suspicion in [0, 1].
         title: first line, such as the name of the dataset.
@@ -102,7 +102,7 @@ def _fit_or_none(image: Image.Image | None, *, cell: int) -> Image.Image | None:
 
 
 def fit_image(image: Image.Image, cell: int) -> Image.Image:
-    """The image as RGB, enlarged by a whole factor or reduced so that it fits a square of `cell` pixels."""
+    """Return the image as RGB, enlarged by a whole factor or reduced so that it fits a square of `cell` pixels."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

@@ -15,7 +15,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'", "\uff1d", "\uff0b", "\uff0d", "
 
 
 def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
-    """The columns of findings.parquet, with a header; text is quoted and may hold anything; missing text is empty.
+    """Return the columns of findings.parquet, with a header; text is quoted; missing text is empty.
 
     Text that a spreadsheet would take for a formula has an apostrophe in front, and so has text that begins with one:
     a program gets the original by removing one leading apostrophe. On a terminal, text is `visible`.

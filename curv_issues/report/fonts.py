@@ -46,7 +46,7 @@ _NO_CHARACTER = "\uffff"  # guaranteed to be none, so every font draws its "miss
 
 
 class FontSet:
-    """The fonts of this machine at one size, looked for only as far as texts need them.
+    """The fonts of this machine at one size, loaded as texts need them.
 
     Args:
         size: height of the letters in pixels.
@@ -59,7 +59,7 @@ class FontSet:
         self._covered: dict[tuple[Font, str], bool] = {}
 
     def fit(self, text: str) -> tuple[str, Font]:
-        """The text and a font to draw it with; characters no font has are written as `U+1F600` in the text."""
+        """Return the text and a font to draw it with; characters no font has are written as `U+1F600` in the text."""
         text = visible(unicodedata.normalize("NFC", text))
         candidates: list[tuple[Font, set[str]]] = []
         for font in self._fonts():
@@ -83,7 +83,7 @@ class FontSet:
                 yield ImageFont.truetype(name, self._size)
             except OSError:  # not on this machine
                 continue
-        yield cast(Font, ImageFont.load_default(self._size))  # with a size it is no bitmap font
+        yield cast(Font, ImageFont.load_default(self._size))  # with a size, this is not a bitmap font
 
     def _has(self, font: Font, character: str) -> bool:
         key = (font, character)

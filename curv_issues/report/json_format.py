@@ -13,7 +13,7 @@ from curv_issues.results.tables import TABLES
 
 
 def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
-    """The summary with the lists `findings`, most suspect first, `conflicts`, and `leakage` where another split was compared.
+    """Return the summary with the lists `findings`, most suspect first, `conflicts`, and `leakage` if another split was compared.
 
     Missing is null, only ASCII unescaped.
 

@@ -12,12 +12,12 @@ from curv_issues.results.result import AuditResult
 
 
 def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
-    """The findings as a table, one line each, with a header; then the groups of the same image under different labels, if any.
+    """Return the findings as a table with a header, then the duplicates with conflicting labels, if any.
 
     Args:
         result: the audit.
         limit: at most that many findings; None means 20.
-        verbose: also show the raw scores that tell most.
+        verbose: also show the main raw scores.
     """
     more = [f"{section.title}\n\n{_table(section.rows)}" for section in sections(result, limit) if len(section.rows)]
     return "\n\n".join([_table(summary_rows(result, limit, verbose=verbose)), *more])

@@ -1,4 +1,4 @@
-"""Any text as plain text in GitHub's Markdown."""
+"""Escape text for GitHub's Markdown."""
 
 from __future__ import annotations
 

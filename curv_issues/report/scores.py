@@ -1,4 +1,4 @@
-"""The list of all scores: which end is suspect, what each costs, where it is from."""
+"""List all scores: which end is suspect, cost and source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from curv_issues.trackers import SCORES
 
 
 def list_scores() -> list[dict[str, Any]]:
-    """One entry a score; `measured` is "always", "on demand", or by which baseline of `bench`."""
+    """Return one entry per score; `measured` is "always", "on demand", or by which baseline of `bench`."""
     return [
         {
             "score": name,
@@ -38,7 +38,7 @@ def list_scores() -> list[dict[str, Any]]:
 
 
 def render_scores(format: str) -> str:
-    """The list as "table" or "json".
+    """Return the list as "table" or "json".
 
     Raises:
         UsageError: another format.
@@ -51,7 +51,7 @@ def render_scores(format: str) -> str:
 
 
 def _row(entry: dict[str, str]) -> list[str]:
-    """Cells of the table: long texts share one column, so that it fits 100 characters."""
+    """Return the cells of a row: long texts share one column, so that the table fits 100 characters."""
     measured, _, baseline = entry["measured"].partition(": ")
     lines = [entry["description"], *([f"baseline: {baseline}"] if baseline else []), f"cost: {entry['cost']}", entry["source"]]
     return [entry["score"], entry["suspect"], measured, "\n".join(lines)]

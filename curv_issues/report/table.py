@@ -28,14 +28,14 @@ _STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "gre
 def render(
     result: AuditResult, *, limit: int | None = None, verbose: bool = False, width: int | None = None, color: bool | None = None
 ) -> str:
-    """The findings as a table, or "No findings.", and below it the groups of the same image under different labels, if any.
+    """Return the findings as a table, or "No findings.", then the duplicates with conflicting labels, if any.
 
     Args:
         result: the audit.
         limit: at most that many findings, and groups; None means 20.
-        verbose: also show the raw scores that tell most.
-        width: characters a line; where the table is wider, raw scores are left out, paths are cut in the middle, and other
-            cells are folded. None: as wide as the terminal, or as wide as needed where stdout is no terminal.
+        verbose: also show the main raw scores.
+        width: characters per line; a wider table loses raw scores, then paths are cut in the middle, then other cells are folded.
+            None: the width of the terminal; unlimited if stdout is not a terminal.
         color: whether to use colour; None: if stdout is a terminal and NO_COLOR is not set.
     """
     terminal = sys.stdout.isatty()
@@ -77,7 +77,7 @@ def _fitted(rows: pd.DataFrame, width: int, spare: Sequence[str]) -> pd.DataFram
 
 
 def _least_width(rows: pd.DataFrame) -> int:
-    """Cells of a line in which paths are as short as they may become, and nothing else is folded."""
+    """Return the width of a line, in cells, with the shortest paths allowed and nothing folded."""
     widths = [min(_cells(rows, name), _SHORTEST_PATH) if _is_path(name) else _cells(rows, name) for name in rows.columns]
     return sum(widths) + _BETWEEN * (len(widths) - 1)
 

@@ -22,7 +22,7 @@ _TELLING = ("cumulative_loss", "margin", "training_gradient")
 
 
 def first_findings(result: AuditResult, limit: int | None) -> pd.DataFrame:
-    """The first findings, all of them if limit is None, in Python's own types with None for what is missing."""
+    """Return the first findings (all if limit is None) as Python types; None is missing."""
     findings = result.findings.head(len(result.findings) if limit is None else limit).astype(object)
     return findings.where(findings.notna(), None)
 
@@ -53,7 +53,7 @@ def summary_rows(result: AuditResult, limit: int | None, *, verbose: bool = Fals
 
 
 def merged_findings(result: AuditResult) -> pd.DataFrame:
-    """The findings with one line a row, kinds joined; of conflicts the suspects only, and what they suggest goes first."""
+    """Return the findings with one line per sample and its kinds joined; of conflicts only suspects, whose suggestion wins."""
     findings = result.findings
     is_conflict = findings["kind"] == DUPLICATE_CONFLICT
     suspects = result.conflicts.loc[result.conflicts["suspect"], "row"]
@@ -68,7 +68,7 @@ def sections(result: AuditResult, limit: int | None = None, *, longest_path: int
 
     Args:
         result: the audit.
-        limit: at most that many rows each; None means `TOP`.
+        limit: at most that many rows per kind; None means `TOP`.
         longest_path: cells on a terminal; longer paths within a text are cut in the middle. None: never.
     """
     makers = [getattr(importlib.import_module(info.module), "section", None) for info in KINDS.values()]
