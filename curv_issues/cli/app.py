@@ -268,7 +268,7 @@ def demo(
 
 
 def _deliver(result: AuditResult, folder: Path, printing: _Printing) -> None:
-    """Print the findings of a saved result, and tell where everything lies."""
+    """Print the findings of a saved result and the folder it is in."""
     try:
         _print_result(result, folder, printing)
     except KeyboardInterrupt:
@@ -297,7 +297,7 @@ def _print_result(result: AuditResult, folder: Path, printing: _Printing, *, is_
 
 
 def _tell(text: str, printing: _Printing) -> None:
-    """A line for people: below the table, else on stderr, since stdout is for programs then."""
+    """Print a line for people: below the table, or on stderr where stdout is for programs."""
     if printing.format == "table" or not printing.quiet:
         typer.echo(visible(text), err=printing.format != "table")
 

@@ -1,4 +1,4 @@
-"""The options of the commands: those of the dataclasses in `config`, and what only a command line has."""
+"""The options of the commands: those of the dataclasses in `options`, and those that only the command line has."""
 
 from __future__ import annotations
 

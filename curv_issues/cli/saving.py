@@ -55,7 +55,7 @@ class ResultSaver:
 
 
 def _lacks_duplicates(summary: Mapping[str, Any]) -> bool:
-    """Whether the search for duplicates was asked for and did not end."""
+    """Return whether the search for duplicates was requested but not finished."""
     return summary["options"]["duplicates"] and summary["duplicates"] is None
 
 

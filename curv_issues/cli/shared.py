@@ -38,7 +38,7 @@ Debug = Annotated[
         expose_value=False,
     ),
 ]
-"""Of the command line as a whole and of every command, so that it may be given anywhere."""
+"""An option of the command line and of every command, so that it may be given anywhere."""
 
 
 @contextlib.contextmanager
@@ -58,7 +58,7 @@ def exit_codes() -> Iterator[None]:
 
 
 def _check_working_directory() -> None:
-    """Libraries may abort the process in a folder that is gone."""
+    """Raise UsageError if the current folder is gone: libraries may abort the process there."""
     try:
         os.getcwd()
     except OSError as error:
@@ -66,7 +66,7 @@ def _check_working_directory() -> None:
 
 
 def folder_name(dataset: Sequence[str], split: str | None, *, prefix: str = "curv-issues") -> str:
-    """Name of the results folder in the current directory: dataset and split, letters that every file system takes."""
+    """Return the name of the results folder: dataset and split, in characters that every file system accepts."""
     name = dataset[0].rstrip("/\\")
     if os.path.exists(name):  # unlike Path.exists, also for a name that is too long
         name = Path(name).resolve().name.removesuffix(".parquet")
