@@ -13,7 +13,7 @@ from curv_issues.noise.demo import digits_with_errors
 
 
 def main() -> None:
-    """Audit the digits of the demo, save the result, and judge it anew."""
+    """Audit the digits of the demo, save the result, and rejudge it."""
     data, is_flipped, _ = digits_with_errors()
     result = curv_issues.audit(data, epochs=20, seed=0)
     print(result)
