@@ -82,5 +82,5 @@ def test_threshold_samples_have_a_low_margin_and_give_the_cut_off() -> None:
 
 
 def test_a_finished_network_is_refused() -> None:
-    with pytest.raises(UsageError, match="needs a probe with one class more than the data; give its name or a function"):
+    with pytest.raises(UsageError, match="needs a probe with one class more than the data; pass its name or a function"):
         aum_with_threshold_samples(DATA, TrainingOptions(probe=torch.nn.Linear(64, 3)))

@@ -61,7 +61,7 @@ def test_it_flags_a_label_that_no_neighbour_shares(capsys: pytest.CaptureFixture
     ids=["flat", "short", "nan", "text", "deep"],
 )
 def test_other_features_are_refused(features: np.ndarray) -> None:
-    with pytest.raises(UsageError, match="features must be finite numbers of shape \(60, d\), got"):
+    with pytest.raises(UsageError, match=r"features must be finite numbers of shape \(60, d\), got"):
         knn_label_score(DATA, OPTIONS, features=features)
 
 

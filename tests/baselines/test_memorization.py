@@ -69,7 +69,7 @@ def test_too_few_networks_are_refused_and_told_how_many_are_needed() -> None:
     ):
         memorization(DATA, OPTIONS, num_models=3)
     memorization(DATA, OPTIONS, num_models=4)
-    with pytest.raises(UsageError, match=r"num_models = 3 at ratio 0\.3 cannot .*; needed: at least 4\."):
+    with pytest.raises(UsageError, match=r"num_models = 3 at ratio 0\.3 cannot .*; use num_models >= 4\."):
         memorization(DATA, OPTIONS, num_models=3, ratio=0.3)
-    with pytest.raises(UsageError, match=r"needed: a ratio nearer to 0\.5\."):
+    with pytest.raises(UsageError, match=r"use a ratio closer to 0\.5\."):
         memorization(DATA, OPTIONS, num_models=1000, ratio=0.999)

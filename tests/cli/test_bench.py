@@ -162,14 +162,14 @@ def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["--noise", "uniform"], 2, "--noise (noise) 'uniform': uniform lacks its RATE."),
-        (["--noise", "fog:0.1"], 2, "--noise (noise) 'fog:0.1': there is no kind 'fog'."),
+        (["--noise", "uniform"], 2, "--noise (noise) 'uniform': RATE is missing after uniform."),
+        (["--noise", "fog:0.1"], 2, "--noise (noise) 'fog:0.1': unknown kind 'fog'."),
         (["--methods", "depth"], 2, "Unknown method 'depth'; choose from: all, default, "),
         (["--seeds", "0"], 2, "seeds must be an integer from 1 to 1000, got 0."),
         (["--seeds", "9" * 23], 2, "seeds must be an integer from 1 to 1000, got 9999"),
         (["--num-matvecs", "1000000"], 2, "num_matvecs must be an integer from 1 to 1000, got 1000000."),
         (["--format", "csv"], 2, "Unknown format 'csv'; choose one of: table, md, json."),
-        (["--cut-off", "soon"], 2, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a share"),
+        (["--cut-off", "soon"], 2, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a fraction"),
         (["--max-samples", "1"], 2, "max_samples must be an integer from 2 to 1000000000, got 1."),
         (["--resume", "--overwrite"], 2, "--resume keeps finished cells and --overwrite replaces them"),
         (["--noise", "duplicates:31"], 2, "pairs"),
