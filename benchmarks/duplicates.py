@@ -219,7 +219,7 @@ def measure_against(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
     return {
         "threshold": threshold,
         "pairs": len(table),
-        "test_images": int(table["other_row"].nunique()),
+        "test_pictures": int(table["other_row"].nunique()),
         "differing_labels": int((~table["agree"]).sum()),
         "recall_by_judgment": {str(judgment): [float(row["mean"]), int(row["size"])] for judgment, row in recall.iterrows()},
         "sample": sample[["row", "other_row", "similarity", "mirrored"]].to_numpy().tolist(),

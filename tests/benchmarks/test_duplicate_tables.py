@@ -41,7 +41,7 @@ def test_pairs_across_splits() -> None:
         "cell": {"group": "against", "dataset": "cifar10"},
         "threshold": 0.9,
         "pairs": 1_500,
-        "test_images": 1_200,
+        "test_pictures": 1_200,
         "differing_labels": 0,
         "sample": [[8, 3, 0.99, False]],
         "recall_by_judgment": {"1": [0.916, 249]},
