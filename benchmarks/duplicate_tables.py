@@ -123,7 +123,7 @@ def overlap_table(results: Results) -> str:
     for cell in cells:
         lines += [
             f"| pairs found (threshold {cell['threshold']:.3f}) | {cell['pairs']:,} |",
-            f"| test images among them | {cell['test_images']:,} |",
+            f"| test images among them | {cell['test_pictures']:,} |",
             f"| pairs with differing labels | {cell['differing_labels']} |",
         ]
         seen = by_eye(f"against-{cell['cell']['dataset']}", [rows_of(pair[:2]) for pair in cell["sample"]])
