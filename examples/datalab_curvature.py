@@ -13,6 +13,8 @@ from sklearn.datasets import load_digits
 
 import curv_issues
 
+OPTIONS = {"epochs": 6, "resolution": 16, "cut_off": "5%"}  # quick; without them the training is longer, and decides what to flag
+
 
 def main() -> None:
     """Plant wrong labels and copies in scikit-learn's digits and let Datalab find them."""
@@ -26,7 +28,7 @@ def main() -> None:
     data = datasets.Dataset.from_dict({"image": images, "label": labels.tolist()}, features=features)
 
     lab = Datalab(data, label_name="label", verbosity=0)
-    lab.find_issues(issue_types={"curvature": {"epochs": 20, "resolution": 16}, "duplicate_conflict": {}})  # one training
+    lab.find_issues(issue_types={"curvature": OPTIONS, "duplicate_conflict": {}})  # one training
     lab.report(num_examples=5)
 
     is_wrong = np.concatenate([is_flipped, np.ones(len(copied), dtype=bool)])

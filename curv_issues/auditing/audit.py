@@ -314,11 +314,11 @@ def compare_images(
     assert run.mirrored_embeddings is not None  # there after a complete run
     features = run.embeddings.astype(np.float32) + run.mirrored_embeddings
 
-    def tell(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         if progress:
             progress(Progress("compare", done, total))
 
-    return compare_within(data, features=features, threshold=threshold, device=run.device, on_step=tell)
+    return compare_within(data, features=features, threshold=threshold, device=run.device, on_step=report)
 
 
 def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:

@@ -59,7 +59,7 @@ def add_to_datalab(lab: Datalab, result: AuditResult) -> None:
     lab.find_issues(issue_types={name: {"result": result} for name in names})
     for name in names:
         if name not in set(lab.issue_summary["issue_type"]) or lab.info.get(name) is before[name]:
-            raise AuditError(f"Datalab did not take the {name} results; the line it has printed above tells why.")
+            raise AuditError(f"Datalab did not take the {name} results; see the line it printed above.")
 
 
 register_issue_types()

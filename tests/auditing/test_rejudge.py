@@ -85,7 +85,7 @@ def test_wrong_options(result: AuditResult) -> None:
 def test_doubts_come_and_go_with_the_automatic_cut_off(result: AuditResult) -> None:
     automatic = rejudge(result)
     note = automatic.summary["cut_off"]["note"]
-    assert note.startswith(("Trained for 2 of the 40 epochs", "More than half of the labels"))
+    assert note.startswith(("The probe is under-trained (2 of the usual 40 epochs)", "More than half of the labels"))
     assert automatic.summary["notes"] == [*result.summary["notes"], note]
     assert rejudge(automatic).summary["notes"] == automatic.summary["notes"]
     assert rejudge(automatic, cut_off="10%").summary["notes"] == result.summary["notes"]

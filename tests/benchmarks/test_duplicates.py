@@ -75,6 +75,7 @@ def test_the_cells_are_those_of_the_issue() -> None:
     assert {cell["seed"] for cell in cells if cell["group"] in ("planted", "protocol")} == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr("sys.argv", ["duplicates", str(tmp_path), "--smoke"])

@@ -159,6 +159,7 @@ def test_the_tables_of_the_papers_are_covered() -> None:
     assert {c["seed"] for c in estimator.cells()}.isdisjoint({0, 1, 2})
 
 
+@pytest.mark.slow
 def test_decided_anew_is_what_the_whole_cell_would_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,7 +186,10 @@ def test_decided_anew_is_what_the_whole_cell_would_say(
     assert "not changed: its training gives different scores here" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", [comparison, pytest.param(estimator, marks=pytest.mark.slow), beyond, ranking, recipe, schedule])
+@pytest.mark.parametrize(
+    "module",
+    [*(pytest.param(module, marks=pytest.mark.slow) for module in (comparison, estimator)), beyond, ranking, recipe, schedule],
+)
 def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr(module, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
@@ -217,6 +221,7 @@ def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.Monk
         assert result["fusion"]["auroc"] > 0.7
 
 
+@pytest.mark.slow
 def test_a_small_run_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     short = ["--max-samples", "300", "--epochs", "2"]

@@ -124,6 +124,7 @@ def test_a_full_disk_keeps_finished_cells(data: Path, monkeypatch: pytest.Monkey
     assert [path.name.partition("-seed")[0] for path in Path("out/cells").iterdir()] == ["uniform-0.1"]
 
 
+@pytest.mark.slow
 def test_a_damaged_cell_is_measured_again(data: Path) -> None:
     line = ("bench", data, *FEW, "--noise", "none", "--output", "out")
     assert run(*line).exit_code == 0

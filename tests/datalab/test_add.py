@@ -175,7 +175,7 @@ def test_a_result_that_datalab_refuses_raises(
         raise AuditError("no summary today")
 
     monkeypatch.setattr("curv_issues.datalab.register.CurvatureIssueManager.find_issues", fails)
-    with pytest.raises(AuditError, match="Datalab did not take the curvature results; the line it has printed above tells why"):
+    with pytest.raises(AuditError, match="Datalab did not take the curvature results; see the line it printed above"):
         add_to_datalab(trained, result)
     assert "Error in curvature: no summary today" in capsys.readouterr().out
     assert trained.issue_summary["issue_type"].tolist() == ["curvature", "duplicate_conflict"]

@@ -206,7 +206,7 @@ def twice(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda folder: folder / "labels.parquet", "There is no file PATH."),
+        (lambda folder: folder / "labels.parquet", "File PATH does not exist."),
         (lambda folder: folder, "Expected a table of labels (.csv, .tsv, .txt, .jsonl, .ndjson, .json, .parquet), but got PATH."),
         (table({"a": [0], "b": [0]}), "PATH has no column 'label'; its columns are: a, b."),
         (text("a,b\n0,1\n"), "PATH has no column 'label'; its columns are: a, b."),

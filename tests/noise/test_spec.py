@@ -210,7 +210,7 @@ def test_other_texts_are_refused(text: Any, reason: str) -> None:
 def test_what_the_data_cannot_take(data: LabeledData) -> None:
     with pytest.raises(UsageError, match=r"^pairs must be an integer from 1 to 60 .* got 61\.$"):
         apply_noise(data, parse_noise("duplicates:61"), seed=0)
-    with pytest.raises(DatasetError, match=r"^There is no file absent:1\.csv\.$"):
+    with pytest.raises(DatasetError, match=r"^File absent:1\.csv does not exist\.$"):
         apply_noise(data, parse_noise("file:absent:1.csv:label"), seed=0)
 
 
