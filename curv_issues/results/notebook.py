@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from curv_issues.visible import visible
 
-if TYPE_CHECKING:
-    from curv_issues.results.result import AuditResult
-
 SHOWN = 10
 _COLUMNS = ("row", "split", "path", "kind", "given", "suggested", "suspicion")
 
 
-def render_html(result: AuditResult) -> str:
+def render_html(description: str, findings: pd.DataFrame) -> str:
     """Return the description of a result and its first findings as an HTML fragment; all text is escaped."""
-    parts = [f"<p>{_text(result)}</p>"]
-    findings = result.findings.head(SHOWN)
-    if len(findings):
-        columns = [name for name in _COLUMNS if findings[name].notna().any()]
+    parts = [f"<p>{_text(description)}</p>"]
+    first = findings.head(SHOWN)
+    if len(first):
+        columns = [name for name in _COLUMNS if first[name].notna().any()]
         rows = [f"<tr>{_cells('th', columns)}</tr>"]
-        rows += [f"<tr>{_cells('td', map(_shown, row))}</tr>" for row in findings[columns].itertuples(index=False)]
+        rows += [f"<tr>{_cells('td', map(_shown, row))}</tr>" for row in first[columns].itertuples(index=False)]
         parts.append(f"<table>{''.join(rows)}</table>")
-    if len(result.findings) > SHOWN:
-        parts.append(f"<p>The first {SHOWN} of {len(result.findings):,} findings; all of them are in <code>findings</code>.</p>")
+    if len(findings) > SHOWN:
+        parts.append(f"<p>The first {SHOWN} of {len(findings):,} findings; all of them are in <code>findings</code>.</p>")
     return "\n".join(parts)
 
 

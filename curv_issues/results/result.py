@@ -182,7 +182,7 @@ class AuditResult:
         return f"<AuditResult {self}>"
 
     def _repr_html_(self) -> str:
-        return render_html(self)
+        return render_html(str(self), self.findings)
 
     def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result into a folder; all files appear, or none.
