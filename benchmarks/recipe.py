@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import load, make_cells, plant, stratified, ten_classes
-from curv_issues.auditing.audit import evidence_of_run
+from curv_issues.auditing.assembly import evidence_of_run
 from curv_issues.bench.metrics import detection
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.judgement import judge

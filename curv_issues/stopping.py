@@ -25,8 +25,10 @@ class StopFlag:
 
     def unless_stopped(self, work: Callable[[], T]) -> T | None:
         """Return what `work` returns; None if the user has asked to stop, before it or during it, which ends it at once."""
-        if self.is_set:
-            return None
+        return None if self.is_set else self.interruptible(work)
+
+    def interruptible(self, work: Callable[[], T]) -> T | None:
+        """Return what `work` returns; None if Ctrl-C ended it, at once. It is begun whether or not the flag is set."""
         self._may_end = True
         try:
             return work()

@@ -86,3 +86,12 @@ def test_other_handlers_and_threads_are_left_alone() -> None:
     thread.start()
     thread.join()
     assert seen == ["own", False]
+
+
+def test_what_is_interruptible_begins_after_a_stop_too() -> None:
+    with stop_flag() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.unless_stopped(lambda: "not begun") is None
+        assert stop.interruptible(lambda: "done") == "done"
+        assert stop.interruptible(lambda: signal.raise_signal(signal.SIGINT)) is None
+        assert stop.is_set

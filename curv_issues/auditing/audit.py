@@ -5,32 +5,23 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from PIL import Image
 
+from curv_issues.auditing.assembly import make_result
 from curv_issues.auditing.leakage import compare_with_split
-from curv_issues.auditing.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
+from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.data.base import LabeledData, check_auditable
-from curv_issues.duplicates.table import KEPT_FROM, pairs_table
-from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
-from curv_issues.findings.samples import evidence_of_data
 from curv_issues.memory import peak_memory
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.progress_bar import default_progress
-from curv_issues.report.contact_sheet import contact_sheet
-from curv_issues.results.arrow import text_column
 from curv_issues.results.interrupted import AuditInterrupted
-from curv_issues.results.kinds import KINDS
 from curv_issues.results.result import AuditResult
-from curv_issues.results.tables import SCORES
 from curv_issues.stopping import StopFlag, stop_flag
-from curv_issues.training.recipe import standard_epochs
 
 if TYPE_CHECKING:
     import datasets
@@ -39,9 +30,6 @@ if TYPE_CHECKING:
     from curv_issues.duplicates.search import ComparedImages
     from curv_issues.trackers.base import Tracker
     from curv_issues.training.run import ProbeRun
-
-SHEET_IMAGES = 50
-NOT_COMPARED = "The search for duplicates did not end, so images under different labels are not reported; run the audit again."
 
 
 def audit(
@@ -139,7 +127,7 @@ def audit(
     Raises:
         UsageError: an option is wrong.
         DatasetError: the dataset is missing or unreadable, or its columns or labels cannot be used.
-        AuditError: the loss became NaN, or there is no disk space for the images.
+        AuditError: the loss became NaN, or the disk is full.
         AuditInterrupted: Ctrl-C; carries the ranking so far.
     """
     training = TrainingOptions(
@@ -174,6 +162,11 @@ def audit(
         choose_device(device)  # report a device that is missing before hours of loading
 
     with default_progress(progress) as report:
+
+        def loading(done: int, total: int) -> None:
+            if report:
+                report(Progress("load", done, total))
+
         data = load_data(
             dataset,
             split=split,
@@ -192,7 +185,7 @@ def audit(
             skip_unlabelled=skip_unlabelled,
             value_range=value_range,
             max_pixels=max_pixels,
-            progress=report and (lambda done, total: report(Progress("load", done, total))),
+            progress=loading,
         )
         others = None
         if against is not None:
@@ -209,7 +202,7 @@ def audit(
                 skip_unreadable=skip_unreadable,
                 skip_unlabelled=skip_unlabelled,
                 max_pixels=max_pixels,
-                progress=report and (lambda done, total: report(Progress("load", done, total))),
+                progress=loading,
             )
         seconds = {"load": time.perf_counter() - start}
         return audit_data(
@@ -293,15 +286,12 @@ def audit_data(
 
 def _add_sheet(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditResult:
     """Return the result with its contact sheet; Ctrl-C or a failure, which leaves a note, costs only the sheet."""
-    was_set, stop.is_set = stop.is_set, False  # a ranking that was cut short has its sheet too
     try:
-        sheet = stop.unless_stopped(lambda: draw_sheet(data, result.scores))
+        sheet = stop.interruptible(lambda: draw_sheet(data, result.scores))  # a ranking that was cut short has its sheet too
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         note = f"There is no contact sheet, because it could not be drawn ({reason})."
         return result.with_extras(notes=[*result.summary["notes"], note])
-    finally:
-        stop.is_set |= was_set
     return result.with_extras(contact_sheet=sheet)
 
 
@@ -319,99 +309,3 @@ def compare_images(
             progress(Progress("compare", done, total))
 
     return compare_within(data, features=features, threshold=threshold, device=run.device, on_step=report)
-
-
-def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
-    """Return the evidence of a run, and `more` fields of `Evidence`."""
-    return evidence_of_data(
-        data,
-        suggested=run.suggested,
-        scores=run.scores,
-        directions={name: metadata["direction"] for name, metadata in run.score_metadata.items()},
-        margins=run.trajectories["margin"],
-        reference_margin=run.reference_margin,
-        standard_epochs=standard_epochs(len(data)),
-        pred_probs=run.pred_probs,
-        features=run.embeddings,
-        **more,
-    )
-
-
-def make_result(
-    data: LabeledData,
-    run: ProbeRun,
-    training: TrainingOptions,
-    finding: FindingOptions,
-    looking: DuplicateOptions,
-    compared: ComparedImages | None = None,
-    others: OtherSplit | None = None,
-) -> AuditResult:
-    """Return the result of a run; kinds of findings without evidence are not judged."""
-    evidence = evidence_of_run(data, run, compared=compared, other_split=others)
-    judged = judge(evidence, finding)
-    suggested = text_column(np.array(data.class_names, dtype=object)[run.suggested])
-    columns = dict.fromkeys(SCORES.names[len(evidence.samples.columns) + 1 :])  # where they belong
-    scores = evidence.samples.assign(suggested=suggested, **columns, **run.scores).assign(**judged.columns)
-    images = pd.DataFrame(
-        {
-            "row": data.rows,
-            "height": data.sizes[:, 0],
-            "width": data.sizes[:, 1],
-            "file_sha256": data.file_sha256,
-            "image_sha256": data.image_sha256,
-        }
-    )
-    findings = findings_table(evidence, judged, judged.columns["suspicion"])
-    counts = findings["kind"].value_counts()
-    pairs = None if compared is None else pairs_table(compared, data.rows)
-    summary = {
-        "complete": run.complete,
-        "epochs_done": run.epochs_done,
-        "dataset": describe_dataset(data),
-        "options": {**plain_options(training), **asdict(finding), **asdict(looking)},
-        "recipe": asdict(run.recipe),
-        "seed": training.seed,
-        "versions": versions(),
-        "device": run.device,
-        "compute_type": run.compute_type,
-        "num_findings": {kind: int(counts.get(kind, 0)) for kind, info in KINDS.items() if info.has_findings},
-        "duplicates": None,
-        **judged.summary,
-        "reference_margin": run.reference_margin,
-        "notes": [*notes_on(data), *judged.notes, *([NOT_COMPARED] if looking.duplicates and compared is None else [])],
-    }
-    if compared is not None:
-        summary["duplicates"].update(pairs_compared=len(compared), pairs_kept_from=min(KEPT_FROM, compared.threshold))
-    return AuditResult(
-        scores=scores,
-        findings=findings,
-        trajectories=run.trajectories,
-        pred_probs=run.pred_probs,
-        embeddings=run.embeddings,
-        images=images,
-        score_metadata={**run.score_metadata, **judged.metadata},
-        summary=summary,
-        tables={**judged.tables, "pairs": pairs, "left_out": left_out_table(data.source.files)},
-    )
-
-
-def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
-    """Return a contact sheet (PNG) of the most suspect samples, flagged or not."""
-    top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_IMAGES)
-    name = " ".join(part for part in (data.source.source, data.source.split) if part)
-    return contact_sheet(
-        (_image_or_none(data, index) for index in top.index),  # one at a time: each may take hundreds of megabytes
-        list(zip(top["given"], top["suggested"], top["suspicion"], strict=True)),
-        title=f"Most suspect labels of {name}",
-        subtitle=f"{int(scores['flagged'].sum()):,} of {len(scores):,} labels flagged (framed); given, suggested class, suspicion",
-        rows=top["row"].tolist(),
-        marked=top["flagged"].tolist(),
-    )
-
-
-def _image_or_none(data: LabeledData, index: int) -> Image.Image | None:
-    """Return an image, or None if it can no longer be read: the findings are worth more than their images."""
-    try:
-        return data.image(index)
-    except Exception:
-        return None

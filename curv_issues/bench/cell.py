@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.auditing.audit import evidence_of_run
+from curv_issues.auditing.assembly import evidence_of_run
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.costs import cost_of_score, measure_passes
 from curv_issues.bench.methods import DEFAULT, Methods

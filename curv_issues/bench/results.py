@@ -106,7 +106,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool, sources: Sequen
     Raises:
         UsageError: the folder contains cells, and neither `resume` nor `overwrite` is set; both are set; or the folder is not
             writable, or is inside a source.
-        AuditError: there is no disk space.
+        AuditError: the disk is full.
     """
     if resume and overwrite:
         raise UsageError("--resume keeps finished cells and --overwrite replaces them; use only one of them.")

@@ -86,11 +86,11 @@ def _explain_hub(cause: BaseException, source: str) -> DatasetError | None:
         return DatasetError(f"This revision of {source} does not exist on the Hub; expected one of its branches, tags or commits.")
     if isinstance(cause, hub.RepositoryNotFoundError):
         return DatasetError(
-            f"There is no dataset {source} on the Hugging Face Hub, and no local file or folder has that name; "
+            f"Dataset {source} does not exist on the Hugging Face Hub, and no local file or folder has that name; "
             "if it is private, log in with `hf auth login` or HF_TOKEN."
         )
     if isinstance(cause, hub.HFValidationError):
-        return DatasetError(f"There is no file or folder {source!r}, and it is not a Hub id such as org/name either.")
+        return DatasetError(f"File or folder {source!r} does not exist, and it is not a Hub id such as org/name.")
     if isinstance(cause, hub.HfHubHTTPError) and cause.response is not None:
         return DatasetError(f"The Hugging Face Hub responded with status {cause.response.status_code} to the request for {source}.")
     out_of_reach = isinstance(cause, hub.HTTPError | ConnectionError | TimeoutError)

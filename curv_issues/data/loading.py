@@ -89,7 +89,7 @@ def load_data(
     Raises:
         DatasetError: the dataset, its columns, labels or images are missing or cannot be used.
         UsageError: an option is invalid or does not apply to this kind of dataset.
-        AuditError: there is no disk space, or the Hugging Face cache cannot be written.
+        AuditError: the disk is full, or the Hugging Face cache cannot be written.
     """
     if isinstance(dataset, LabeledData):
         places = (split, config_name, revision, image_column, label_column, labels, file_column, splits, class_level)

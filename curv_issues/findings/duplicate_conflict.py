@@ -245,7 +245,6 @@ def section(result: AuditResult, limit: int, longest_path: int | None) -> Sectio
     return Section(
         "Duplicate images with conflicting labels:",
         pd.DataFrame(lines, columns=["similarity", "test", "right", "suspect"], dtype=object),
-        total,
         f"The first {limit} of {total:,} groups of duplicate images" if total > limit else None,
         "conflicts.parquet",
     )

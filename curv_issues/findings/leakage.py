@@ -66,7 +66,7 @@ def section(result: AuditResult, limit: int, _: int | None) -> Section | None:
     else:
         remark = f"Images that also appear in {split}: {found['rows']:,}, with a different label: {found['differing_rows']:,}"
         file = "leakage.parquet"
-    return Section("Images that also appear in the other split, with a different label:", shown, len(differing), remark, file)
+    return Section("Images that also appear in the other split, with a different label:", shown, remark, file)
 
 
 _OTHER = {name: f"other_{name}" for name in ("row", "split", "path", "given")}

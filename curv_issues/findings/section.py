@@ -14,13 +14,11 @@ class Section:
     Attributes:
         title: line above the table.
         rows: the rows shown: unsanitised text, numbers or missing values; may be empty.
-        total: number of rows that could be shown.
         remark: sentence without its full stop; None: no remark.
         file: file with all rows, which the remark names.
     """
 
     title: str
     rows: pd.DataFrame
-    total: int
     remark: str | None = None
     file: str | None = None

@@ -6,15 +6,11 @@ its head: the attribute `head` if there is one, else its last `nn.Linear`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from curv_issues.errors import UsageError
 from curv_issues.inputs.base import ProbeSpec
-
-ProbeFactory = Callable[[ProbeSpec], nn.Module]
 
 
 class Normalise(nn.Module):

@@ -66,7 +66,7 @@ def check_output(directory: str | Path, *, overwrite: bool, sources: Sequence[st
     Raises:
         UsageError: the folder already contains a result (and `overwrite` is False), or other files with the names of a
             result's files, or it is a file, is not writable, or is inside a source.
-        AuditError: there is no disk space.
+        AuditError: the disk is full.
     """
     check_current_directory()
     directory = output_folder(directory)
@@ -99,7 +99,7 @@ def check_writable(directory: Path) -> None:
 
     Raises:
         UsageError: it is not writable, or cannot be created.
-        AuditError: there is no disk space.
+        AuditError: the disk is full.
     """
     check_current_directory()
     created: list[Path] = []
@@ -210,7 +210,7 @@ def claimed_output(directory: str | Path, *, overwrite: bool, sources: Sequence[
 
     Raises:
         UsageError: see `check_output`, or another run is writing to the folder.
-        AuditError: there is no disk space.
+        AuditError: the disk is full.
     """
     directory = output_folder(directory)
     check_output(directory, overwrite=overwrite, sources=sources)
@@ -238,7 +238,7 @@ def staged_result(directory: str | Path, *, overwrite: bool) -> Iterator[Path]:
 
     Raises:
         UsageError: see `check_output`, or another run is writing to the folder.
-        AuditError: there is no disk space, or the files cannot be written.
+        AuditError: the disk is full, or the files cannot be written.
     """
     directory = output_folder(directory)
     try:

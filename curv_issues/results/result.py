@@ -198,7 +198,7 @@ class AuditResult:
 
         Raises:
             UsageError: the folder already contains a result, is a file or is not writable.
-            AuditError: there is no disk space, or the files cannot be written.
+            AuditError: the disk is full, or the files cannot be written.
         """
         start = time.perf_counter()
         schema = scores_schema(self.score_names, self.score_metadata)
@@ -255,7 +255,7 @@ class AuditResult:
         """
         folder = output_folder(directory)
         if not os.path.isdir(folder):
-            raise UsageError(f"There is no folder {folder}; expected the output folder of an audit.")
+            raise UsageError(f"Folder {folder} does not exist; expected the output folder of an audit.")
         try:
             with opened_result(folder) as files:
                 summary = _read_summary(folder, files)

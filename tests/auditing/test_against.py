@@ -14,7 +14,7 @@ from tests.small import make_data
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An image folder of two splits; two images of test stand in train, one of them under another label."""
+    """An image folder of two splits; two images of test appear in train, one of them under another label."""
     images = textured(26)
     for split, rows in (("train", range(20)), ("test", (3, 20, 21, 22, 23, 24, 8))):
         for row in rows:

@@ -1,4 +1,4 @@
-"""What an audit tells of images that show the same."""
+"""Duplicates in audits."""
 
 from __future__ import annotations
 

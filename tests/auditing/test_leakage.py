@@ -40,7 +40,7 @@ def test_images_of_both_with_both_labels(ours: LabeledData, theirs: LabeledData)
     table, threshold = find_leakage(ours, theirs, device="cpu")
     assert list(table.columns) == RESULT_TABLES["leakage"].names
     assert threshold == 0.9
-    # row 4 and its two copies under other labels all stand in the other, where both copies carry one label and count once
+    # row 4 and its two copies under other labels all appear in the other split, where both copies carry one label and count once
     copies = {(4, 21, "dog", "cat", False), (30, 21, "dog", "cat", False), (31, 21, "cat", "cat", True)}
     near = {(9, 23, "cat", "owl", False), (11, 24, "owl", "owl", True)}
     assert listed(table) == {(7, 20, "dog", "dog", True), *copies, *near}

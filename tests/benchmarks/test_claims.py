@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from benchmarks import figures
+from benchmarks import figures, tables
 from benchmarks.figures import MNIST, OTHERS, UNIFORM, flags, is_all_human, is_asymmetric_40, is_duplicates
 from benchmarks.study_tables import NAMES
 from tests.benchmarks import needs_results
+from tests.documents import ROOT
 
 LIKE_CLASSES = ("asymmetric:", "instance:", "file:")
 pytestmark = needs_results
@@ -80,3 +83,18 @@ def test_where_curvature_makes_the_mean_of_ranks_the_best() -> None:
             above.append(setting)
         assert gains[setting] < 0.003 or before < alone, setting
     assert above == ["softplus"]
+
+
+def test_the_times_that_readme_states() -> None:
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    (whole,) = re.findall(r"audit of the 50,000 images of CIFAR-10 takes about (\d+) minutes on two CPU cores", text)
+    (row,) = figures.read("command")
+    assert row["made_by"]["machine"]["cores"] == 2
+    assert abs(row["runs"]["audit"]["whole_command_seconds"] / 60 - int(whole)) <= 0.5
+    stated = re.findall(r"(\d+) (seconds|minutes) for (\d[\d,]*\d)", text)
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in tables.time_table().splitlines()[2:]]
+    measured = {n: int(mean) for dataset, n, _, mean in table if dataset == "CIFAR-10"}
+    assert len(stated) == 4
+    for number, unit, n in stated:
+        seconds = int(number) * (60 if unit == "minutes" else 1)
+        assert abs(measured[n] - seconds) <= 0.1 * seconds

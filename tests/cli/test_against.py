@@ -17,7 +17,7 @@ QUICK = ("--epochs", "1", "--device", "cpu")
 
 @pytest.fixture
 def shots(here: Path) -> Path:
-    """Two splits; images 3 and 8 stand in both, 3 under another label."""
+    """Two splits; images 3 and 8 appear in both, 3 under another label."""
     images = textured(24)
     for split, rows in (("train", range(20)), ("test", (3, 8, 20, 21, 22, 23))):
         for row in rows:

@@ -119,7 +119,7 @@ def test_a_full_disk_keeps_finished_cells(data: Path, monkeypatch: pytest.Monkey
         return real(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "write_text", write_text)
-    line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "none", "--output", "out", "-q")  # a slow run tells of it
+    line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "none", "--output", "out", "-q")  # a slow run prints progress
     check_error(run(*line), 4, "cannot be written (No space left on device). Finished cells are kept: free some space")
     assert [path.name.partition("-seed")[0] for path in Path("out/cells").iterdir()] == ["uniform-0.1"]
 

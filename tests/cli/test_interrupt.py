@@ -25,7 +25,7 @@ from tests.cli.running import audit, environment, run, said, scores_of, strict_j
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None = None) -> None:
-    """Ctrl-C as soon as progress tells of this stage and epoch."""
+    """Ctrl-C as soon as progress reports this stage and epoch."""
 
     @contextlib.contextmanager
     def live_progress(*, quiet: bool = False) -> Iterator[ProgressCallback]:
@@ -119,7 +119,7 @@ def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
     [
         ("curv_issues.training.run", "ProbeRun", False),
         ("curv_issues.training.run", "embed_mirrored", False),
-        ("curv_issues.auditing.audit", "judge", True),
+        ("curv_issues.auditing.assembly", "judge", True),
         ("curv_issues.auditing.audit", "peak_memory", True),
         ("numpy", "save", True),
         ("curv_issues.results.folder", "put_in_place", True),

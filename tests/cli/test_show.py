@@ -62,7 +62,7 @@ def test_raw_scores_are_shown_with_verbose(folder: Path) -> None:
 
 
 def test_what_cannot_be_shown(folder: Path, tmp_path: Path) -> None:
-    check_error(run("show", tmp_path / "nowhere"), 2, "There is no folder")
+    check_error(run("show", tmp_path / "nowhere"), 2, "does not exist")
     check_error(run("show", tmp_path), 2, "is not a result folder")
     check_error(run("show", folder, "--kind", "fog"), 2, "Unknown kind of finding 'fog'")
     check_error(run("show", folder, "--format", "fog"), 2, "Unknown format 'fog'")

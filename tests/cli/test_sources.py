@@ -103,7 +103,7 @@ def test_the_hub(hub: Hub, tmp_path: Path, here: Path) -> None:
 
 def test_the_hub_says_no(hub: Hub, tmp_path: Path, here: Path) -> None:
     hub.add_dataset("someone/secret", like_a_hub_dataset(tmp_path / "repository")[0], gated=True)
-    for name, words in (("someone/nothing", "There is no dataset someone/nothing"), ("someone/secret", "gated dataset")):
+    for name, words in (("someone/nothing", "Dataset someone/nothing does not exist"), ("someone/secret", "gated dataset")):
         check_error(command("audit", name, *TINY, cwd=here, env=hub.environment()), 3, words)
     away = {**hub.environment(), "HF_ENDPOINT": "http://127.0.0.1:9"}
     check_error(command("audit", "someone/pets", *TINY, cwd=here, env=away), 3, "cannot be reached", "someone/pets")

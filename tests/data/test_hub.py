@@ -147,7 +147,7 @@ def test_errors_of_the_hub_are_one_line_each(hub: Hub, tmp_path):
     hub.add_dataset("org/gated", pets, gated=True)
     hub.add_dataset("org/private", pets, private=True)
     unknown = (
-        "There is no dataset {} on the Hugging Face Hub, and no local file or folder has that name; "
+        "Dataset {} does not exist on the Hugging Face Hub, and no local file or folder has that name; "
         "if it is private, log in with `hf auth login` or HF_TOKEN."
     )
     expected = [
@@ -178,7 +178,7 @@ def test_errors_of_the_hub_are_one_line_each(hub: Hub, tmp_path):
         ),
         (("org/configured", {"config_name": "x"}), "org/configured has no configuration 'x'; it has large, small."),
         (("org/pets", {"split": "test"}), "org/pets has no split 'test'; its splits are train."),
-        (("a name", {}), "There is no file or folder 'a name', and it is not a Hub id such as org/name either."),
+        (("a name", {}), "File or folder 'a name' does not exist, and it is not a Hub id such as org/name."),
     ]
     (tmp_path / "nowhere").mkdir()
     found = load(hub.environment(), *[call for call, _ in expected], folder=tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""The issue type `duplicate_conflict`: what it tells of planted copies, and how it shares a training with `curvature`."""
+"""The issue type `duplicate_conflict`: planted copies are found, and how it shares a training with `curvature`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def message_of_load(folder: Path) -> str:
 
 def test_loading_what_is_no_result(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    assert message_of_load(missing) == "There is no folder DIR; expected the output folder of an audit."
+    assert message_of_load(missing) == "Folder DIR does not exist; expected the output folder of an audit."
     assert message_of_load(tmp_path) == "DIR is not a result folder: it has no summary.json."
 
 

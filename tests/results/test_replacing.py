@@ -57,7 +57,7 @@ def loaded(folder: Path) -> str:
 def is_there(folder: Path, prepare: Callable[[Path], None]) -> bool:
     """Whether the old or the new result is in the folder, whole, and the user's notes."""
     allowed = {
-        nothing: {"new", "There is no folder DIR; expected the output folder of an audit."},
+        nothing: {"new", "Folder DIR does not exist; expected the output folder of an audit."},
         notes: {"new", "DIR is not a result folder: it has no summary.json."},
     }.get(prepare, {"old", "new"})
     has_notes = (folder / "notes.txt").exists()

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-ROOT = Path(__file__).parents[1]
-PAGES = tuple(sorted(path for path in (ROOT / "docs").rglob("*.md") if not {"generated", "_build"} & set(path.parts)))
-DOCUMENTS = (ROOT / "README.md", *PAGES)
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+GUIDE = DOCS / "guide"
+PAGES = tuple(sorted(path for path in DOCS.rglob("*.md") if not {"generated", "_build"} & set(path.parts)))
+DOCUMENTS = (README, *PAGES)
 """What users read; pages that the build generates are not among them."""
 
 OTHERS = tuple(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "benchmarks/README.md"))
@@ -58,3 +61,8 @@ def anchors(path: Path) -> set[str]:
     tokens = MarkdownIt().parse(text_of(path))
     titles = [tokens[number + 1].content for number, token in enumerate(tokens) if token.type == "heading_open"]
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+SHELL = shell_lines(*DOCUMENTS)
+RUN = [path for path in DOCUMENTS if blocks(path, "python")]
+"""The documents whose code the tests run."""

@@ -1,0 +1,101 @@
+"""Put data, run and judgement together as the result of an audit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from curv_issues.auditing.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
+from curv_issues.data.base import LabeledData
+from curv_issues.duplicates.table import KEPT_FROM, pairs_table
+from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
+from curv_issues.findings.samples import evidence_of_data
+from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.results.arrow import text_column
+from curv_issues.results.kinds import KINDS
+from curv_issues.results.result import AuditResult
+from curv_issues.results.tables import SCORES
+from curv_issues.training.recipe import standard_epochs
+
+if TYPE_CHECKING:
+    from curv_issues.duplicates.search import ComparedImages
+    from curv_issues.training.run import ProbeRun
+
+NOT_COMPARED = "The search for duplicates did not end, so images under different labels are not reported; run the audit again."
+
+
+def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
+    """Return the evidence of a run, and `more` fields of `Evidence`."""
+    return evidence_of_data(
+        data,
+        suggested=run.suggested,
+        scores=run.scores,
+        directions={name: metadata["direction"] for name, metadata in run.score_metadata.items()},
+        margins=run.trajectories["margin"],
+        reference_margin=run.reference_margin,
+        standard_epochs=standard_epochs(len(data)),
+        pred_probs=run.pred_probs,
+        features=run.embeddings,
+        **more,
+    )
+
+
+def make_result(
+    data: LabeledData,
+    run: ProbeRun,
+    training: TrainingOptions,
+    finding: FindingOptions,
+    looking: DuplicateOptions,
+    compared: ComparedImages | None = None,
+    others: OtherSplit | None = None,
+) -> AuditResult:
+    """Return the result of a run; kinds of findings without evidence are not judged."""
+    evidence = evidence_of_run(data, run, compared=compared, other_split=others)
+    judged = judge(evidence, finding)
+    suggested = text_column(np.array(data.class_names, dtype=object)[run.suggested])
+    columns = dict.fromkeys(SCORES.names[len(evidence.samples.columns) + 1 :])  # where they belong
+    scores = evidence.samples.assign(suggested=suggested, **columns, **run.scores).assign(**judged.columns)
+    images = pd.DataFrame(
+        {
+            "row": data.rows,
+            "height": data.sizes[:, 0],
+            "width": data.sizes[:, 1],
+            "file_sha256": data.file_sha256,
+            "image_sha256": data.image_sha256,
+        }
+    )
+    findings = findings_table(evidence, judged, judged.columns["suspicion"])
+    counts = findings["kind"].value_counts()
+    pairs = None if compared is None else pairs_table(compared, data.rows)
+    summary = {
+        "complete": run.complete,
+        "epochs_done": run.epochs_done,
+        "dataset": describe_dataset(data),
+        "options": {**plain_options(training), **asdict(finding), **asdict(looking)},
+        "recipe": asdict(run.recipe),
+        "seed": training.seed,
+        "versions": versions(),
+        "device": run.device,
+        "compute_type": run.compute_type,
+        "num_findings": {kind: int(counts.get(kind, 0)) for kind, info in KINDS.items() if info.has_findings},
+        "duplicates": None,
+        **judged.summary,
+        "reference_margin": run.reference_margin,
+        "notes": [*notes_on(data), *judged.notes, *([NOT_COMPARED] if looking.duplicates and compared is None else [])],
+    }
+    if compared is not None:
+        summary["duplicates"].update(pairs_compared=len(compared), pairs_kept_from=min(KEPT_FROM, compared.threshold))
+    return AuditResult(
+        scores=scores,
+        findings=findings,
+        trajectories=run.trajectories,
+        pred_probs=run.pred_probs,
+        embeddings=run.embeddings,
+        images=images,
+        score_metadata={**run.score_metadata, **judged.metadata},
+        summary=summary,
+        tables={**judged.tables, "pairs": pairs, "left_out": left_out_table(data.source.files)},
+    )

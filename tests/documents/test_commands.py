@@ -1,0 +1,75 @@
+"""The shell lines of README.md and docs/ are understood by the commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curv_issues import errors
+from tests.cli.running import run
+from tests.documents import (
+    ROOT,
+    SHELL,
+)
+
+LINES = {command: sorted({line for line in SHELL if line.startswith(f"curv-issues {command} ")}) for command in ("audit", "bench")}
+
+
+@pytest.mark.parametrize("line", LINES["audit"])
+def test_lines_of_the_command_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, dict[str, Any]]] = []
+
+    def note(dataset: Any, **options: Any) -> None:
+        asked.append((dataset, options))
+        raise errors.DatasetError("far enough.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curv_issues.auditing.audit.audit", note)
+    words = shlex.split(line, comments=True)[1:]
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
+    ((dataset, options),) = asked
+    assert dataset == words[1] or dataset == [word for word in words if word.endswith(".parquet")]
+    for flag in re.findall(r"--([a-z-]+)", line):
+        assert options[flag.replace("-", "_")] is not None
+
+
+@pytest.mark.parametrize("line", LINES["bench"])
+def test_lines_of_bench_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def note(dataset: Any, **_: Any) -> None:
+        asked.append(dataset)
+        raise errors.DatasetError("far enough.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curv_issues.data.loading.load_data", note)
+    words = shlex.split(line, comments=True)[1:]
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
+    assert asked == [words[1]]
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("python")])
+def test_programs_that_are_named_exist(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    path = words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1]
+    assert (ROOT / path).is_file()
+
+
+def test_all_kinds_of_lines_are_there() -> None:
+    assert len(LINES["audit"]) >= 8
+    assert len(LINES["bench"]) >= 4
+    others = {line.split()[1] for line in SHELL if line.startswith("curv-issues")} - {*LINES, "show", "demo"}
+    assert others == set()
+
+
+def test_show_finds_the_folder_that_audit_has_written() -> None:
+    from curv_issues.cli.shared import folder_name
+
+    (line,) = (line for line in SHELL if line.startswith("curv-issues show"))
+    assert shlex.split(line, comments=True)[2] == folder_name(["./photos"], None)
