@@ -346,19 +346,19 @@ def _flush(folder: Path) -> None:
             os.fsync(file.fileno())  # so that "no space" errors occur before the old result is replaced
 
 
-def _result_state(directory: Path) -> list[tuple[int, ...] | None]:
-    """Return device, inode, size and time of each file, which change if a file is replaced."""
+def _result_state(directory: Path) -> list[tuple[Path | None, *tuple[int, ...]]]:
+    """Return path, device, inode, size and time of each file, which change if a file is replaced or moved into place."""
     return [_file_state(current_file(directory, name)) for name in KNOWN_FILES]
 
 
-def _file_state(path: Path | None) -> tuple[int, ...] | None:
+def _file_state(path: Path | None) -> tuple[Path | None, *tuple[int, ...]]:
     if path is None:
-        return None
+        return (None,)
     try:
         found = path.stat()
     except OSError:
-        return ()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        return (path,)
+    return (path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _is_deep(value: Any) -> bool:

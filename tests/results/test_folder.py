@@ -20,7 +20,7 @@ from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import FILES, TABLES
 from tests.made_up import WRITTEN, make_result
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:

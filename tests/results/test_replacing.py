@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pytest
 
 from curv_issues.errors import AuditError, UsageError
+from curv_issues.results import folder as folder_module
 from curv_issues.results import replacing
 from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import FILES
@@ -209,6 +211,23 @@ def test_a_reader_beside_a_writer_gets_one_of_the_results(tmp_path: Path, prepar
         finish(writer)
     assert found <= {"old", "new", "The result in DIR is being replaced; try again."}
     assert found & {"old", "new"}
+
+
+def test_a_reader_that_meets_the_move_into_place_reads_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, new = OLD.save(tmp_path / "out"), NEW.save(tmp_path / "new")
+    (new / "findings.png.absent").touch()
+    new.rename(folder / replacing.READY)
+    open_regular, calls = folder_module.open_regular, []
+
+    def meanwhile(path: Path) -> BinaryIO:
+        if not calls:
+            replacing.finish_move(folder, folder_module.KNOWN_FILES)
+        calls.append(path)
+        return open_regular(path)
+
+    monkeypatch.setattr(folder_module, "open_regular", meanwhile)
+    assert loaded(folder) == "new"
+    assert not calls[0].exists()
 
 
 def test_a_reader_that_always_meets_a_replacement_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
