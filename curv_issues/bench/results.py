@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curv_issues.errors import AuditError, UsageError
+from curv_issues.results.atomic_files import write_files
 from curv_issues.results.folder import check_outside, check_writable
 
 SCHEMA_VERSION = 2
@@ -70,16 +71,9 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         AuditError: the disk is full, or the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise
+        write_files(path.parent, {path.name: text.encode()})
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from curv_issues.errors import AuditError, CurvIssuesError, UsageError
 from curv_issues.regular_files import open_regular, read_bounded
+from curv_issues.results.atomic_files import remove_partial_files, write_files
 from curv_issues.results.lock import HIDDEN, dead_work_folders, locked_output
 from curv_issues.results.older import OLDER_FILES
 from curv_issues.results.replacing import READY, current_file, discard, finish_move, put_in_place
@@ -259,7 +260,7 @@ def staged_result(directory: str | Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def replace_files(directory: str | Path, contents: Mapping[str, bytes]) -> None:
-    """Add or replace files of the result in a folder, each atomically.
+    """Add or replace files of the result in a folder; see `write_files`.
 
     Raises:
         UsageError: another run is writing to the folder.
@@ -269,16 +270,7 @@ def replace_files(directory: str | Path, contents: Mapping[str, bytes]) -> None:
     resolved = resolve(directory)
     try:
         with locked_output(resolved):
-            staged = resolved / f"{HIDDEN}-{secrets.token_hex(4)}"
-            try:
-                staged.mkdir()
-                for name, content in contents.items():
-                    (staged / name).write_bytes(content)
-                _flush(staged)
-                for name in contents:
-                    os.replace(staged / name, resolved / name)
-            finally:
-                discard(staged, resolved, KNOWN_FILES)
+            write_files(resolved, contents)
     except OSError as error:
         raise AuditError(f"Cannot write {' and '.join(contents)} to {directory} ({_reason(error)}).") from error
 
@@ -309,6 +301,7 @@ def _clean_up(directory: Path, work: Path) -> None:
     """Finish or remove what killed runs have left behind."""
     if directory.is_dir():
         finish_move(directory, KNOWN_FILES)
+        remove_partial_files(directory, KNOWN_FILES)
         for folder in directory.glob(f"{HIDDEN}-*"):
             if folder.name != READY:
                 discard(folder, directory, KNOWN_FILES)

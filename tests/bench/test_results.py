@@ -64,16 +64,14 @@ def test_only_whole_cells_are_read(tmp_path: Path, how: str) -> None:
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_text(tmp_path / "file", "old")
-    monkeypatch.setattr(Path, "write_text", full_disk)
+    monkeypatch.setattr("curv_issues.results.atomic_files.os.fsync", full_disk)
     with pytest.raises(AuditError, match=r"file cannot be written \(No space left on device\)\. Finished cells are kept"):
         write_text(tmp_path / "file", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
 
 
-def full_disk(path: Path, *_arguments: object, **_options: object) -> None:
-    """`Path.write_text` as it ends on a full disk: with the start of the file written."""
-    path.touch()
+def full_disk(_file: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -111,14 +111,14 @@ def test_ctrl_c_keeps_finished_cells(data: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_full_disk_keeps_finished_cells(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Path.write_text
+    real = os.replace
 
-    def write_text(path: Path, *arguments: Any, **options: Any) -> int:
-        if "none-" in path.name:
+    def replace(source: Path, target: Path) -> None:
+        if "none-" in target.name:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real(path, *arguments, **options)
+        real(source, target)
 
-    monkeypatch.setattr(Path, "write_text", write_text)
+    monkeypatch.setattr("curv_issues.results.atomic_files.os.replace", replace)
     line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "none", "--output", "out", "-q")  # a slow run prints progress
     check_error(run(*line), 4, "cannot be written (No space left on device). Finished cells are kept: free some space")
     assert [path.name.partition("-seed")[0] for path in Path("out/cells").iterdir()] == ["uniform-0.1"]
@@ -187,7 +187,7 @@ def test_bad_input(data: Path, arguments: list[str], code: int, text: str) -> No
 @pytest.mark.parametrize("output", [("--output", "data/bench"), ("--output", "data"), ()])
 def test_results_never_go_into_the_dataset(here: Path, monkeypatch: pytest.MonkeyPatch, output: tuple[str, ...]) -> None:
     write_image_folder(here / "data", {"cat": 4, "dog": 4})
-    monkeypatch.setattr("curv_issues.data.loading.load_data", lambda *_args, **_options: pytest.fail("read the data"))
+    monkeypatch.setattr("curv_issues.data.loading.load", lambda *_args, **_options: pytest.fail("read the data"))
     if not output:
         monkeypatch.chdir(here / "data")
     dataset = "data" if output else "."

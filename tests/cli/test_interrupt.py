@@ -173,11 +173,7 @@ def test_a_sheet_that_cannot_be_saved_costs_the_sheet_alone(pets: Path, monkeypa
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("curv_issues.results.folder.secrets.token_hex", lambda _: "new")
-    flush = curv_issues.results.folder._flush
-    monkeypatch.setattr(
-        "curv_issues.results.folder._flush", lambda folder: full() if folder.parent.name == "out" else flush(folder)
-    )
+    monkeypatch.setattr("curv_issues.results.atomic_files.os.replace", full)
     result = audit(pets, "--output", "out")
     assert result.exit_code == 0
     assert (
