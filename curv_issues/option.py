@@ -1,48 +1,104 @@
-"""Describe one option: its default, its help, and its command-line form."""
+"""Describe one option: its default, its help, its check, and its command-line form. Groups of options are frozen dataclasses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, field, fields
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_type_hints
+
+Check = Callable[[str, Any], Any]
+"""Takes name and value of an option and returns the value to store; raises UsageError if it is wrong."""
 
 
 @dataclass(frozen=True)
 class OptionInfo:
-    """What the command line needs to know about an option.
+    """What the command line and the documentation need to know about an option.
 
     Attributes:
         name: name in Python.
         default: default in Python and on the command line.
+        hint: type in Python.
         kind: type of the value on the command line.
         help: one or two sentences.
+        python_help: what only Python users need to know: other types, the range of a number.
         flags: flags to use instead of --name; (): use --name.
         metavar: name of the value in the help; None: its type.
     """
 
     name: str
     default: Any
+    hint: Any
     kind: Any
     help: str
+    python_help: str
     flags: tuple[str, ...]
     metavar: str | None
 
+    @property
+    def documentation(self) -> str:
+        """The line of the option in a docstring."""
+        return " ".join(f"{self.name}: {self.help} {self.python_help}".split())
 
-def option(default: Any, help: str, *, kind: Any = None, flags: tuple[str, ...] = (), metavar: str | None = None) -> Any:
-    """Return a dataclass field that is an option; `kind` is its type on the command line if that differs from the field's."""
-    return field(default=default, metadata={"help": help, "kind": kind, "flags": flags, "metavar": metavar})
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    check: Check | None = None,
+    python_help: str = "",
+    kind: Any = None,
+    flags: tuple[str, ...] = (),
+    metavar: str | None = None,
+) -> Any:
+    """Return a dataclass field that is an option; see `OptionInfo`.
+
+    Args:
+        default: valid as it is, or after its check.
+        help: ends with a full stop.
+        check: what the value must be; None: anything, or what the group itself checks.
+        python_help: a sentence, or "".
+        kind: type on the command line if that differs from the field's.
+        flags: such as ("--flip/--no-flip",).
+        metavar: such as "FILE".
+    """
+    texts = {"help": help, "python_help": python_help or getattr(check, "python_help", "")}
+    return field(default=default, metadata={**texts, "check": check, "kind": kind, "flags": flags, "metavar": metavar})
+
+
+class Options:
+    """Base of the groups of options: checks every option on construction, and documents them as attributes of the class.
+
+    Subclasses are frozen dataclasses whose fields were created by `option`.
+    """
+
+    def __init_subclass__(cls) -> None:
+        """Append the options, which the dataclass does not know yet, to the docstring."""
+        lines = [f"    {name}: {_texts(item)}" for name, item in vars(cls).items() if isinstance(item, Field)]
+        head, raises, tail = inspect.cleandoc(cls.__doc__ or "").partition("\n\nRaises:")
+        cls.__doc__ = "\n".join([f"{head}\n\nAttributes:", *lines]) + raises + tail
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            if (check := item.metadata["check"]) is not None:
+                object.__setattr__(self, item.name, check(item.name, getattr(self, item.name)))
 
 
 def list_options(group: type) -> Iterator[OptionInfo]:
-    """Yield the options of a dataclass whose fields were created by `option`."""
+    """Yield the options of a group."""
     hints = get_type_hints(group)
     for item in fields(group):
         assert item.default is not MISSING
         given = item.metadata
-        kind = hints[item.name] if given["kind"] is None else given["kind"]
-        yield OptionInfo(item.name, item.default, kind, given["help"], given["flags"], given["metavar"])
+        hint = hints[item.name]
+        kind = hint if given["kind"] is None else given["kind"]
+        yield OptionInfo(item.name, item.default, hint, kind, given["help"], given["python_help"], given["flags"], given["metavar"])
 
 
 def option_names(group: type) -> tuple[str, ...]:
-    """Return the names of the options of a dataclass."""
+    """Return the names of the options of a group."""
     return tuple(item.name for item in fields(group))
+
+
+def _texts(item: Field) -> str:
+    return " ".join(f"{item.metadata['help']} {item.metadata['python_help']}".split())

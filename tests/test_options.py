@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 from dataclasses import asdict
 from fractions import Fraction
@@ -13,24 +12,27 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-import curv_issues
 from curv_issues.bench.methods import parse_methods
 from curv_issues.errors import UsageError
 from curv_issues.option import list_options, option_names
 from curv_issues.options import (
     AUTO,
-    WHOLE_NUMBERS,
     DuplicateOptions,
     FindingOptions,
-    SourceOptions,
     TrainingOptions,
     parse_cut_off,
-    whole_option,
 )
 from curv_issues.probes import PROBES
 from curv_issues.trackers import SCORES
 
-WHOLE = ("epochs", "batch_size", "curvature_epochs", "num_matvecs", "shift", "resolution")
+WHOLE = {
+    "epochs": (1, 10_000),
+    "batch_size": (2, 1_000_000),
+    "curvature_epochs": (1, 10_000),
+    "num_matvecs": (1, 1_000),
+    "shift": (0, 512),
+    "resolution": (8, 512),
+}
 
 
 def training(**options: Any) -> TrainingOptions:
@@ -78,27 +80,19 @@ def test_options_are_frozen() -> None:
 def test_invalid_integers(name: str, value: Any) -> None:
     with pytest.raises(UsageError) as caught:
         training(**{name: value})
-    least, most = WHOLE_NUMBERS[name]
+    least, most = WHOLE[name]
     assert str(caught.value) == f"{name} must be an integer from {least} to {most}, got {value!r}."
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_bounds_of_whole_numbers(name: str) -> None:
-    least, most = WHOLE_NUMBERS[name]
+    least, most = WHOLE[name]
     assert getattr(training(**{name: least}), name) == least
     assert getattr(training(**{name: most}), name) == most
     assert getattr(training(**{name: None}), name) is None
     for value in (least - 1, most + 1, 10**30):
         with pytest.raises(UsageError, match=f"{name} must be an integer from {least} to {most}, got {value}"):
             training(**{name: value})
-
-
-def test_bounds_that_are_no_slip_of_the_keyboard() -> None:
-    assert WHOLE_NUMBERS["epochs"][1] <= 10_000
-    assert WHOLE_NUMBERS["num_matvecs"][1] <= 1_000
-    assert set(WHOLE_NUMBERS) == {*WHOLE, "seed", "max_samples", "seeds"}
-    with pytest.raises(UsageError, match="seeds must be an integer from 1 to 1000, got 99999999999999999999999"):
-        whole_option("seeds", 99999999999999999999999)
 
 
 @pytest.mark.parametrize("value", [-1, 2**32, True, None, 0.0, "0"])
@@ -116,13 +110,11 @@ def test_numpy_integers_are_whole_numbers(dtype: type[np.integer]) -> None:
 
 
 @pytest.mark.parametrize(("name", "bound"), [("learning_rate", ">"), ("step", ">"), ("weight_decay", ">=")])
-@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, "0.1", True, 1j, 10**400])
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, "0.1", True, 1j, 1e308, 10**400])
 def test_invalid_numbers(name: str, bound: str, value: Any) -> None:
     with pytest.raises(UsageError) as caught:
         training(**{name: value})
-    assert str(caught.value) == f"{name} must be a finite number {bound} 0, got {value!r}."
-    with pytest.raises(UsageError, match=rf"^{name} must be a number <= 1e\+30, got 1e\+308\.$"):
-        training(**{name: 1e308})
+    assert str(caught.value) == f"{name} must be a number {bound} 0 and <= 1e+30, got {value!r}."
 
 
 def test_numbers_that_are_some() -> None:
@@ -131,9 +123,9 @@ def test_numbers_that_are_some() -> None:
     assert (options.learning_rate, options.weight_decay, options.step) == (0.5, 0.0, 0.25)
     assert all(type(value) is float for value in (options.learning_rate, options.weight_decay, options.step))
     for name in ("learning_rate", "step"):
-        with pytest.raises(UsageError, match=f"{name} must be a finite number > 0, got 0"):
+        with pytest.raises(UsageError, match=rf"{name} must be a number > 0 and <= 1e\+30, got 0"):
             training(**{name: 0})
-    with pytest.raises(UsageError, match="step must be a finite number > 0, got None"):
+    with pytest.raises(UsageError, match=r"step must be a number > 0 and <= 1e\+30, got None"):
         TrainingOptions(step=None)  # type: ignore[arg-type]
 
 
@@ -146,7 +138,7 @@ def test_numbers_that_are_some() -> None:
         ({"probe": "vgg"}, f"Unknown probe 'vgg'; choose one of: {', '.join(PROBES)}."),
         ({"probe": 3}, "probe must be a name, an nn.Module or a function that returns one, got 3."),
         ({"flip": 1}, "flip must be True, False or None (from the data), got 1."),
-        ({"form": "cubed"}, "form must be 'squared' or 'norm', got 'cubed'."),
+        ({"form": "cubed"}, "Unknown form 'cubed'; choose one of: squared, norm."),
     ],
 )
 def test_other_training_options(options: dict[str, Any], message: str) -> None:
@@ -268,17 +260,11 @@ def test_the_search_for_duplicates() -> None:
         DuplicateOptions(duplicates=1)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("group", [SourceOptions, TrainingOptions, FindingOptions, DuplicateOptions])
-def test_audit_takes_every_option_with_its_default(group: type) -> None:
-    taken = inspect.signature(curv_issues.audit).parameters
-    assert {name: taken[name].default for name in option_names(group)} == {info.name: info.default for info in list_options(group)}
-    documented = (curv_issues.audit.__doc__ or "").partition("Args:")[2].partition("Returns:")[0]
-    assert [name for name in option_names(group) if f"\n        {name}: " not in documented] == []
+@pytest.mark.parametrize("group", [TrainingOptions, FindingOptions, DuplicateOptions])
+def test_every_option_is_documented_with_its_range(group: type) -> None:
+    documented = group.__doc__ or ""
+    assert [info.name for info in list_options(group) if f"\n    {info.name}: {info.help}" not in documented] == []
     assert all(info.help.endswith(".") for info in list_options(group))
-
-
-def test_load_data_takes_every_option_of_the_source_with_its_default() -> None:
-    taken = inspect.signature(curv_issues.load_data).parameters
-    expected = {info.name: info.default for info in list_options(SourceOptions)}
-    assert {name: taken[name].default for name in expected} == expected
-    assert set(taken) - set(expected) == {"dataset", "resolution", "seed", "progress"}
+    assert documented.index("Attributes:") < documented.index("Raises:")
+    if group is TrainingOptions:
+        assert "default: from the dataset size. 1 to 10,000." in documented.lower()

@@ -15,6 +15,8 @@ from curv_issues.auditing.assembly import make_result
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.data.base import LabeledData, check_auditable
+from curv_issues.data.source_options import SourceOptions
+from curv_issues.keywords import check_keywords, make_options, takes_options
 from curv_issues.memory import peak_memory
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
@@ -24,96 +26,32 @@ from curv_issues.results.result import AuditResult
 from curv_issues.stopping import StopFlag, stop_flag
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     import datasets
 
-    from curv_issues.curvature import CurvatureForm
     from curv_issues.duplicates.search import ComparedImages
+    from curv_issues.keyword_types import AuditKeywords
     from curv_issues.trackers.base import Tracker
     from curv_issues.training.run import ProbeRun
 
 
+@takes_options(SourceOptions, TrainingOptions, FindingOptions, DuplicateOptions)
 def audit(
     dataset: str | Path | Sequence[str | Path] | datasets.Dataset | datasets.DatasetDict | LabeledData,
     *,
-    split: str | None = None,
-    config_name: str | None = None,
-    revision: str | None = None,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: Any = None,
-    file_column: str | None = None,
-    splits: bool | None = None,
-    class_level: int | None = None,
-    max_samples: int | None = None,
-    skip_unreadable: bool = False,
-    skip_unlabelled: bool = False,
-    value_range: tuple[float, float] | None = None,
-    max_pixels: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    preset: str = "standard",
-    probe: Any = "convnet",
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    weight_decay: float = 5e-4,
-    flip: bool | None = None,
-    shift: int | None = None,
-    resolution: int | None = None,
-    curvature_epochs: int | None = None,
-    num_matvecs: int | None = None,
-    step: float = 1e-2,
-    form: CurvatureForm = "squared",
-    measure: str | Sequence[str] = (),
-    score: str = "default",
-    cut_off: str | float = "auto",
-    duplicates: bool = True,
-    duplicate_threshold: float | None = None,
     against: str | Path | datasets.Dataset | LabeledData | None = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | bool | None = None,
     on_result: Callable[[AuditResult], object] | None = None,
+    **options: Unpack[AuditKeywords],
 ) -> AuditResult:
     """Train a probe on a labelled image dataset and find the labels that look wrong.
 
     Args:
         dataset: Hub id, local folder (laid out like a Hub dataset, an image folder, or written by `save_to_disk`), parquet
             files, a `datasets.Dataset` or `DatasetDict`, or `LabeledData` (see `from_arrays`).
-        split: an expression of the datasets library: "train", "train+test", "train[:10%]".
-        config_name: configuration of a Hub dataset.
-        revision: branch, tag or commit of a Hub dataset.
-        image_column: image column; default: detected by type.
-        label_column: label column; default: detected by name, else by type.
-        labels: table of labels for a folder of images, or "folders"; see `load_data`, as for all options down to `class_level`.
-        file_column: column of the file names in tables of labels.
-        splits: whether top-level folders called train, test, ... are splits.
-        class_level: which folder below the split names the class, 1 for the topmost.
-        max_samples: audit a stratified sample of this size.
-        skip_unreadable: leave out images that cannot be decoded, and list them, instead of raising.
-        skip_unlabelled: leave out samples without a label, and count them, instead of raising.
-        value_range: the values shown as black and white in images of more than 8 bits per channel, such as (0, 4095);
-            default: one range for all of them, from the images.
-        max_pixels: images with more pixels count as unreadable; default: 64 million, or fewer on a machine with little memory.
-        seed: of sampling and training. The same seed gives the same result on the same machine.
-        device: see `TrainingOptions`, as for all options down to `measure`.
-        preset: "quick", "standard" or "thorough".
-        probe: name, `nn.Module`, function from `ProbeSpec` to a module, or "module:function".
-        epochs: passes over the data.
-        batch_size: samples per step.
-        learning_rate: peak of the schedule.
-        weight_decay: of SGD.
-        flip: mirror at random in training.
-        shift: largest random shift in training, pixels.
-        resolution: of the probe's input, pixels.
-        curvature_epochs: number of epochs after which curvature is measured.
-        num_matvecs: Hutchinson directions per measurement.
-        step: finite-difference step, [0, 1] pixels.
-        form: of curvature, "squared" or "norm".
-        measure: names of scores that make the run longer, or "all"; the score named by `score` is always measured.
-        score: "default" or the name of one score to rank by.
-        cut_off: "auto", a minimum suspicion, or a fraction such as "5%".
-        duplicates: search for duplicate images with conflicting labels.
-        duplicate_threshold: minimum similarity (0-1) at which two images count as duplicates; default: from the data.
+        **options: see `SourceOptions`, `TrainingOptions`, `FindingOptions` and `DuplicateOptions`.
         against: also report images that appear in this other split of the dataset (text, as `split`) or other dataset.
         trackers: tracker classes of your own; their scores join the table.
         progress: called with `Progress` along the way; True or False: show progress on stderr or do not; None: show it on a
@@ -130,92 +68,61 @@ def audit(
         AuditError: the loss became NaN, or the disk is full.
         AuditInterrupted: Ctrl-C; carries the ranking so far.
     """
-    training = TrainingOptions(
-        seed=seed,
-        device=device,
-        preset=preset,
-        probe=probe,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        flip=flip,
-        shift=shift,
-        resolution=resolution,
-        curvature_epochs=curvature_epochs,
-        num_matvecs=num_matvecs,
-        step=step,
-        form=form,
-        measure=measure,
-    )
+    check_keywords("audit", options, SourceOptions, TrainingOptions, FindingOptions, DuplicateOptions)
     own_scores = [str(getattr(tracker, "name", "")) for tracker in trackers]
-    finding = FindingOptions(score=score, cut_off=cut_off, own_scores=own_scores)
-    training = training.with_score(finding.score)
-    looking = DuplicateOptions(duplicates=duplicates, duplicate_threshold=duplicate_threshold)
-    start = time.perf_counter()
-    from curv_issues.auditing.leakage import load_against
-    from curv_issues.data.loading import load_data  # imports datasets, which errors above need not wait for
-
-    if device not in ("auto", "cpu"):
-        from curv_issues.device import choose_device  # imports torch
-
-        choose_device(device)  # report a device that is missing before hours of loading
-
     with default_progress(progress) as report:
-
-        def loading(done: int, total: int) -> None:
-            if report:
-                report(Progress("load", done, total))
-
-        data = load_data(
+        return load_and_audit(
             dataset,
-            split=split,
-            config_name=config_name,
-            revision=revision,
-            image_column=image_column,
-            label_column=label_column,
-            labels=labels,
-            file_column=file_column,
-            splits=splits,
-            class_level=class_level,
-            max_samples=max_samples,
-            seed=seed,
-            resolution=resolution,
-            skip_unreadable=skip_unreadable,
-            skip_unlabelled=skip_unlabelled,
-            value_range=value_range,
-            max_pixels=max_pixels,
-            progress=loading,
-        )
-        others = None
-        if against is not None:
-            others = load_against(
-                against,
-                data,
-                dataset=dataset,
-                config_name=config_name,
-                revision=revision,
-                labels=labels,
-                file_column=file_column,
-                splits=splits,
-                class_level=class_level,
-                skip_unreadable=skip_unreadable,
-                skip_unlabelled=skip_unlabelled,
-                max_pixels=max_pixels,
-                progress=loading,
-            )
-        seconds = {"load": time.perf_counter() - start}
-        return audit_data(
-            data,
-            training,
-            finding,
-            looking,
-            others=others,
+            make_options(SourceOptions, options),
+            make_options(TrainingOptions, options),
+            make_options(FindingOptions, options, own_scores=own_scores),
+            make_options(DuplicateOptions, options),
+            against=against,
             trackers=trackers,
             progress=report,
             on_result=on_result,
-            seconds=seconds,
         )
+
+
+def load_and_audit(
+    dataset: Any,
+    source: SourceOptions,
+    training: TrainingOptions,
+    finding: FindingOptions,
+    looking: DuplicateOptions,
+    *,
+    against: Any = None,
+    trackers: Sequence[type[Tracker]] = (),
+    progress: ProgressCallback | None = None,
+    on_result: Callable[[AuditResult], object] | None = None,
+) -> AuditResult:
+    """Audit a dataset with options that are already checked; see `audit`."""
+    start = time.perf_counter()
+    from curv_issues.auditing.leakage import load_against
+    from curv_issues.data.loading import load  # imports datasets, which wrong options need not wait for
+
+    if training.device not in ("auto", "cpu"):
+        from curv_issues.device import choose_device  # imports torch
+
+        choose_device(training.device)  # report a device that is missing before hours of loading
+
+    def loading(done: int, total: int) -> None:
+        if progress:
+            progress(Progress("load", done, total))
+
+    data = load(dataset, source, seed=training.seed, resolution=training.resolution, progress=loading)
+    others = None if against is None else load_against(against, data, dataset, source, progress=loading)
+    return audit_data(
+        data,
+        training,
+        finding,
+        looking,
+        others=others,
+        trackers=trackers,
+        progress=progress,
+        on_result=on_result,
+        seconds={"load": time.perf_counter() - start},
+    )
 
 
 def audit_data(
@@ -244,6 +151,7 @@ def audit_data(
         seconds: seconds of earlier stages, for the summary.
     """
     looking = looking or DuplicateOptions()
+    training = training.with_score(finding.score)
     check_auditable(data)
     from curv_issues.training.run import run_probe  # imports torch, which errors above need not wait for
 

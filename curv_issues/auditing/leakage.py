@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from curv_issues.data.base import LabeledData, check_type
 from curv_issues.data.decoding import Progress
-from curv_issues.data.loading import load_data
+from curv_issues.data.loading import load
+from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import UsageError
 from curv_issues.findings.judgement import OtherSplit
 from curv_issues.findings.leakage import leakage_table
@@ -17,20 +19,7 @@ from curv_issues.options import DuplicateOptions
 
 
 def load_against(
-    against: Any,
-    data: LabeledData,
-    *,
-    dataset: Any,
-    config_name: str | None,
-    revision: str | None,
-    labels: Any = None,
-    file_column: str | None = None,
-    splits: bool | None = None,
-    class_level: int | None = None,
-    skip_unreadable: bool,
-    skip_unlabelled: bool,
-    max_pixels: int | None = None,
-    progress: Progress | None,
+    against: Any, data: LabeledData, dataset: Any, options: SourceOptions, *, progress: Progress | None = None
 ) -> LabeledData:
     """Load the data to compare an audited dataset with, at the same resolution and range of values.
 
@@ -38,15 +27,7 @@ def load_against(
         against: text is a split expression of the same dataset; anything else is another dataset, as `load_data` takes it.
         data: the audited samples.
         dataset: what they were loaded from.
-        config_name: configuration of a Hub dataset. This and the options below are those of the audited dataset.
-        revision: of a Hub dataset.
-        labels: of a folder of images, as are the next three.
-        file_column: column of the file names.
-        splits: whether top-level folders are splits.
-        class_level: which folder names the class.
-        skip_unreadable: leave out images that cannot be decoded.
-        skip_unlabelled: leave out samples without a label.
-        max_pixels: images with more pixels are unreadable.
+        options: with which they were loaded.
         progress: see `load_data`.
 
     Raises:
@@ -59,25 +40,15 @@ def load_against(
         is_split = isinstance(against, str)
         if is_split and isinstance(dataset, LabeledData):
             raise UsageError(f"against={against!r} names a split, but the dataset is LabeledData; give other LabeledData.")
-        others = load_data(
-            dataset if is_split else against,
-            split=against if is_split else None,
-            config_name=config_name if is_split else None,
-            revision=revision if is_split else None,
-            image_column=data.source.image_column if is_split else None,
-            label_column=data.source.label_column if is_split else None,
-            labels=labels if is_split else None,
-            file_column=file_column if is_split else None,
-            splits=splits if is_split else None,
-            class_level=class_level if is_split else None,
-            resolution=data.images.shape[1],
-            skip_unreadable=skip_unreadable,
-            skip_unlabelled=skip_unlabelled,
-            value_range=data.source.value_ranges,
-            max_pixels=max_pixels,
-            progress=progress,
-        )
-        if is_split and others.source.split == data.source.split:
+        found = data.source
+        if is_split:
+            wanted = replace(options, split=against, image_column=found.image_column, label_column=found.label_column)
+        else:
+            of_any_data = {name: getattr(options, name) for name in ("skip_unreadable", "skip_unlabelled", "max_pixels")}
+            dataset, wanted = against, SourceOptions(**of_any_data)
+        wanted = replace(wanted, max_samples=None, value_range=found.value_ranges)
+        others = load(dataset, wanted, resolution=data.images.shape[1], progress=progress)
+        if is_split and others.source.split == found.split:
             raise UsageError(f"The split {against!r} is the one that is audited; compare it with another one.")
     check_comparable(data, others)
     return others

@@ -12,7 +12,8 @@ from curv_issues.baselines.fresh import FreshProbes
 from curv_issues.baselines.seeds import child_generator, child_seed
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.folds import stratified_folds
-from curv_issues.options import TrainingOptions, whole_number
+from curv_issues.option_checks import Whole
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import ProgressCallback
 
 
@@ -48,7 +49,7 @@ def confident_learning(
 
     start = time.perf_counter()
     check_auditable(data)
-    whole_number("folds", folds, 2, len(data))
+    Whole(2, len(data), optional=False)("folds", folds)
     fold = stratified_folds(data.labels, folds, generator=child_generator(options.seed, 0))
     probes = FreshProbes(data, options, to_train=(folds - 1) * len(data), progress=progress)
     logits = np.full((len(data), data.num_classes), np.nan)

@@ -14,7 +14,8 @@ from curv_issues.baselines.seeds import child_generator, child_seed
 from curv_issues.baselines.splits import balanced_subsets
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.errors import UsageError
-from curv_issues.options import TrainingOptions, whole_number
+from curv_issues.option_checks import Whole
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import ProgressCallback
 
 
@@ -88,7 +89,7 @@ def memorization_scores(is_correct: np.ndarray, is_trained: np.ndarray) -> np.nd
 
 def _subset_size(num_samples: int, num_models: int, ratio: float) -> int:
     """Return the samples per subset; balanced subsets must include and exclude each sample at least once."""
-    whole_number("num_models", num_models, 2, None)
+    Whole(2, None, optional=False)("num_models", num_models)
     if isinstance(ratio, bool) or not isinstance(ratio, numbers.Real) or not 0 < ratio < 1:
         raise UsageError(f"ratio must be a number between 0 and 1, got {ratio!r}.")
     size = round(ratio * num_samples)

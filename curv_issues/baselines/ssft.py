@@ -12,7 +12,8 @@ from curv_issues.baselines.fresh import FreshProbes
 from curv_issues.baselines.seeds import child_generator, child_seed
 from curv_issues.data.base import LabeledData
 from curv_issues.data.folds import stratified_folds
-from curv_issues.options import TrainingOptions, whole_number
+from curv_issues.option_checks import Whole
+from curv_issues.options import TrainingOptions
 from curv_issues.progress import ProgressCallback
 
 
@@ -45,7 +46,7 @@ def second_split_forgetting(
         AuditError: the loss or the logits became NaN.
     """
     start = time.perf_counter()
-    whole_number("seeds", seeds, 1, None)
+    Whole(1, None, optional=False)("seeds", seeds)
     probes = FreshProbes(data, options, to_train=2 * len(data) * seeds, progress=progress)
     epochs = probes.recipe.epochs
     times, learned = np.zeros(len(data)), np.zeros(len(data))

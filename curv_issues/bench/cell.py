@@ -17,7 +17,7 @@ from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, DatasetError
 from curv_issues.findings.judgement import judge
 from curv_issues.noise.spec import NoiseSpec, apply_noise
-from curv_issues.options import WHOLE_NUMBERS, FindingOptions, TrainingOptions
+from curv_issues.options import MOST_EPOCHS, FindingOptions, TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
 from curv_issues.results.kinds import LABEL_ISSUE
@@ -26,7 +26,7 @@ from curv_issues.trackers.base import Need
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training.run import ProbeRun, run_probe
 
-EVERY_EPOCH = WHOLE_NUMBERS["curvature_epochs"][1]  # reduced to the number of epochs of the run
+EVERY_EPOCH = MOST_EPOCHS  # reduced to the number of epochs of the run
 
 
 def measure_cell(

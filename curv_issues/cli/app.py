@@ -19,14 +19,16 @@ import typer
 
 from curv_issues.cli.bench import bench
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
-from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, check_source, part_of, with_options
+from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
 from curv_issues.cli.saving import ResultSaver
-from curv_issues.cli.shared import Debug, debug_is_on, exit_codes, folder_name
+from curv_issues.cli.shared import Debug, Ending, debug_is_on, exit_codes, folder_name
 from curv_issues.cli.streams import protect_streams, stdout_failure
 from curv_issues.cli.unexpected import report_unexpected
 from curv_issues.counting import counted
+from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import AuditError
-from curv_issues.options import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions
+from curv_issues.keywords import make_options
+from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.plugins import look_up
 from curv_issues.progress_bar import live_progress
 from curv_issues.report import FORMATS, render
@@ -139,29 +141,31 @@ def audit(
     Trains a small network on the images and ranks the labels by how well it learns them. Prints the first findings, most suspect
     first, and saves all of them, every score and a contact sheet in a folder. The dataset is not changed.
     """
-    with exit_codes():
+    with exit_codes() as ending:
         look_up(FORMATS, format, "format")
         printing = _Printing(format, quiet, verbose)
         values["measure"] = "all" if values["measure"] == ["all"] else values["measure"] or ()
         allow_local_probe(values)
         # wrong options end the command before anything slow is imported or read
-        for group in (TrainingOptions, FindingOptions, DuplicateOptions):
-            group(**part_of(values, group))
-        check_source(values)
+        source, training = make_options(SourceOptions, values), make_options(TrainingOptions, values)
+        finding, looking = make_options(FindingOptions, values), make_options(DuplicateOptions, values)
         folder = output_folder(output if output is not None else folder_name(dataset, values["split"]))
         sources = [name for name in dataset if name]
-        with _saving(folder, overwrite, sources, printing) as saver, live_progress(quiet=quiet) as progress:
-            from curv_issues.auditing.audit import audit as run_audit
+        with _saving(folder, overwrite, sources, printing, ending) as saver, live_progress(quiet=quiet) as progress:
+            from curv_issues.auditing.audit import load_and_audit
 
-            result = run_audit(
+            result = load_and_audit(
                 dataset[0] if len(dataset) == 1 else dataset,
+                source,
+                training,
+                finding,
+                looking,
                 against=against,
-                progress=progress or False,
+                progress=progress,
                 on_result=saver.save,
-                **values,
             )
             saver.add_sheet(result)
-        _deliver(result, saver.folder, printing)
+        _print_result(result, saver.folder, printing)
 
 
 @add_command(app, "curv-issues scores", "curv-issues scores --format json")
@@ -244,7 +248,7 @@ def demo(
     Plants wrong labels and copies under another label, audits the images, and reports how many of the planted errors are among the
     findings. Takes about a minute on two CPU cores.
     """
-    with exit_codes():
+    with exit_codes() as ending:
         look_up(FORMATS, format, "format")
         printing = _Printing(format, quiet, verbose)
         folder = output_folder(output)
@@ -253,10 +257,10 @@ def demo(
         from curv_issues.noise.demo import COPIES, digits_with_errors
 
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
-        with _saving(folder, True, [], printing) as saver, live_progress(quiet=quiet) as progress:
+        with _saving(folder, True, [], printing, ending) as saver, live_progress(quiet=quiet) as progress:
             result = run_audit(data, progress=progress or False, on_result=saver.save)
             saver.add_sheet(result)
-        _deliver(result, saver.folder, printing)
+        _print_result(result, saver.folder, printing)
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
         planted = f"{int(is_flipped.sum())} wrong labels were planted"
@@ -265,14 +269,6 @@ def demo(
         groups = result.conflicts["group"].nunique()
         planted = f"{COPIES} copies of images under another label were planted"
         _tell(f"{planted}; {pairs} of them are in the {groups} groups.", printing)
-
-
-def _deliver(result: AuditResult, folder: Path, printing: _Printing) -> None:
-    """Print the findings of a saved result and the folder it is in."""
-    try:
-        _print_result(result, folder, printing)
-    except KeyboardInterrupt:
-        raise _interrupted_after_saving(folder) from None
 
 
 def _print_result(result: AuditResult, folder: Path, printing: _Printing, *, is_saved: bool = True) -> None:
@@ -303,21 +299,16 @@ def _tell(text: str, printing: _Printing) -> None:
 
 
 @contextlib.contextmanager
-def _saving(folder: Path, overwrite: bool, sources: Sequence[str], printing: _Printing) -> Iterator[ResultSaver]:
-    """Hold the output folder, for a result that is saved as soon as there is one; after Ctrl-C show that and end with 130."""
+def _saving(folder: Path, overwrite: bool, sources: Sequence[str], printing: _Printing, ending: Ending) -> Iterator[ResultSaver]:
+    """Lock the output folder for a result that is saved as soon as it exists; after Ctrl-C show the ranking so far and end."""
     with claimed_output(folder, overwrite=overwrite, sources=sources):
         check_space(folder, LEAST_SPACE)
-        saver = ResultSaver(folder, overwrite=overwrite)
+        saver = ResultSaver(folder, overwrite=overwrite, ending=ending)
         try:
-            try:
-                yield saver
-            except AuditInterrupted as interrupted:
-                _show_interrupted(interrupted.result, saver, printing)
-                raise typer.Exit(AuditInterrupted.exit_code) from None
-        except KeyboardInterrupt:
-            if saver.result is None:
-                raise
-            raise _interrupted_after_saving(saver.folder) from None
+            yield saver
+        except AuditInterrupted as interrupted:
+            _show_interrupted(interrupted.result, saver, printing)
+            raise typer.Exit(AuditInterrupted.exit_code) from None
 
 
 def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: _Printing) -> None:
@@ -330,9 +321,4 @@ def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: 
     partly = " (complete: false)" if not summary["complete"] else "; images were not compared" if missing else ""
     typer.echo(f"Interrupted; this is the ranking after {done} of {counted(epochs, 'epoch')}{partly}.", err=True)
     saver.add_sheet(result)
-    _deliver(result, saver.folder, printing)
-
-
-def _interrupted_after_saving(folder: Path) -> typer.Exit:
-    typer.echo(f"Interrupted; the result is in {folder}.", err=True)
-    return typer.Exit(AuditInterrupted.exit_code)
+    _print_result(result, saver.folder, printing)

@@ -8,14 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from curv_issues.cli.help import BENCHMARK, OUTPUT
-from curv_issues.cli.options import Dataset, Output, Quiet, allow_local_probe, check_source, part_of, with_options
+from curv_issues.cli.options import Dataset, Output, Quiet, allow_local_probe, with_options
 from curv_issues.cli.shared import Debug, exit_codes, folder_name
+from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import UsageError
+from curv_issues.keywords import make_options
 from curv_issues.noise.spec import noise_forms, parse_noise
-from curv_issues.options import FindingOptions, SourceOptions, TrainingOptions, whole_option
+from curv_issues.option_checks import Whole
+from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.progress_bar import live_progress
 from curv_issues.results.folder import output_folder
+from curv_issues.stopping import stop_flag
 from curv_issues.visible import visible
+
+_SEEDS = Whole(1, 1_000, optional=False)
 
 
 @with_options(SourceOptions, TrainingOptions, FindingOptions, without=("seed", "measure", "score"))
@@ -52,11 +58,11 @@ def bench(
         if format not in ("table", "md", "json"):
             raise UsageError(f"Unknown format {format!r}; choose one of: table, md, json.")
         noises = tuple(dict.fromkeys(parse_noise(text) for text in noise or ["uniform:0.1"]))
-        whole_option("seeds", seeds)
-        check_source(values)
-        finding = FindingOptions(**part_of(values, FindingOptions))
+        _SEEDS("seeds", seeds)
+        source = make_options(SourceOptions, values)
+        finding = make_options(FindingOptions, values)
         allow_local_probe(values)
-        options = TrainingOptions(**part_of(values, TrainingOptions))
+        options = make_options(TrainingOptions, values)
         from curv_issues.bench.methods import parse_methods
 
         parse_methods(methods or ["all"], num_samples=0)  # a wrong name ends the command before anything is read
@@ -67,33 +73,29 @@ def bench(
         with live_progress(quiet=quiet) as progress:
             from curv_issues.auditing.summary import notes_on
             from curv_issues.bench.run import Plan, check_noises, finished_cells, run_bench
-            from curv_issues.data.loading import load_data
+            from curv_issues.data.loading import load
             from curv_issues.device import choose_device
             from curv_issues.progress import Progress
 
             choose_device(options.device)
-            data = load_data(
+            data = load(
                 dataset[0] if len(dataset) == 1 else dataset,
-                seed=0,
+                source,
                 resolution=options.resolution,
-                **part_of(values, SourceOptions),
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
             plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, finding)
             check_noises(data, plan)
             if overwrite:
                 remove_cells(folder)
-            interrupted = False
-            try:
-                run_bench(data, plan, folder, progress=progress)
-            except KeyboardInterrupt:
-                interrupted = True
+            with stop_flag() as stop:
+                stop.interruptible(lambda: run_bench(data, plan, folder, progress=progress))
         results = finished_cells(data, plan, folder)
         for note in [] if quiet else notes_on(data):
             typer.echo(visible(f"Note: {note}"), err=True)
         if results:
             _deliver(results, folder, format=format, quiet=quiet)
-        if interrupted:
+        if stop.is_set:
             total = len(plan.cells())
             typer.echo(f"Interrupted; {len(results)} of {total} cells are finished; go on with --resume.", err=True)
             raise typer.Exit(130)

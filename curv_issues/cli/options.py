@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from curv_issues.cli.help import DATA, FINDINGS, OUTPUT, TRAINING
-from curv_issues.data.value_range import check_max_pixels, parse_value_range
-from curv_issues.option import OptionInfo, list_options, option_names
-from curv_issues.options import DuplicateOptions, FindingOptions, SourceOptions, TrainingOptions, whole_option
+from curv_issues.data.source_options import SourceOptions
+from curv_issues.option import OptionInfo, list_options
+from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.report import FORMATS
 
 Dataset = Annotated[
@@ -63,27 +63,10 @@ def with_options(*groups: type, without: Collection[str] = ()) -> Callable[[Call
     return decorate
 
 
-def part_of(values: Values, group: type) -> Values:
-    """Return the values of the options of one dataclass, as far as they are there."""
-    return {name: values[name] for name in option_names(group) if name in values}
-
-
 def allow_local_probe(values: Values) -> None:
     """Let `--probe module:function` name a module in the current folder, as `python -m` would."""
     if ":" in values["probe"] and (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
-
-
-def check_source(values: Values) -> None:
-    """Check the options of a source that need not be read for it, and parse the value range.
-
-    Raises:
-        UsageError: one is wrong.
-    """
-    whole_option("max_samples", values["max_samples"])
-    if values["value_range"] is not None:
-        values["value_range"] = parse_value_range(values["value_range"])
-    check_max_pixels(values["max_pixels"])
 
 
 def _parameter(info: OptionInfo, panel: str) -> inspect.Parameter:

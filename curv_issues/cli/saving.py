@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from curv_issues.cli.shared import Ending
 from curv_issues.errors import CurvIssuesError, UsageError
 from curv_issues.results.folder import check_output, read_summary, resolve
 
@@ -28,8 +29,9 @@ class ResultSaver:
         result: the result, once it is saved.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool) -> None:
+    def __init__(self, folder: Path, *, overwrite: bool, ending: Ending) -> None:
         self.folder = folder
+        self._ending = ending
         self.result: AuditResult | None = None
         self._overwrite = overwrite
         self._tried = False
@@ -42,7 +44,7 @@ class ResultSaver:
         overwrite = self._overwrite or self._tried  # what is there then is our own, as the folder is locked
         self._tried = True
         result.save(self.folder, overwrite=overwrite)
-        self.result = result
+        self.result, self._ending.saved_in = result, self.folder
 
     def add_sheet(self, result: AuditResult) -> None:
         """Save the contact sheet of the result, which was drawn after it was saved; a failure costs only the sheet."""

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -41,19 +42,32 @@ Debug = Annotated[
 """An option of the command line and of every command, so that it may be given anywhere."""
 
 
+@dataclass
+class Ending:
+    """What the user learns if Ctrl-C ends a command.
+
+    Attributes:
+        saved_in: folder of the result, once it is saved.
+    """
+
+    saved_in: Path | None = None
+
+
 @contextlib.contextmanager
-def exit_codes() -> Iterator[None]:
-    """Turn the errors of this package into one line on stderr and their exit code."""
+def exit_codes() -> Iterator[Ending]:
+    """Turn the errors of this package, and Ctrl-C, into one line on stderr and their exit code."""
+    ending = Ending()
     try:
         _check_working_directory()
-        yield
+        yield ending
     except CurvIssuesError as error:
         typer.echo(visible(f"Error: {' '.join(str(error).split())}"), err=True)  # one line, whatever a path holds
         raise typer.Exit(error.exit_code) from None
     except BrokenPipeError as error:  # not of stdout, which never raises; typer would end without a word
         raise RuntimeError(f"a pipe or connection to another process broke ({error})") from error
     except KeyboardInterrupt:
-        typer.echo("Interrupted; nothing was written.", err=True)
+        kept = f"the result is in {ending.saved_in}" if ending.saved_in is not None else "nothing was written"
+        typer.echo(visible(f"Interrupted; {kept}."), err=True)
         raise typer.Exit(130) from None
 
 

@@ -26,7 +26,7 @@ from curv_issues.data.image import (
 )
 from curv_issues.data.pixel_storage import allocate_pixels
 from curv_issues.data.range_finder import RangeFinder
-from curv_issues.data.value_range import Range, ValueRanges, as_ranges, check_max_pixels, is_outside
+from curv_issues.data.value_range import Range, ValueRanges, as_ranges, is_outside
 
 Progress = Callable[[int, int], None]
 
@@ -176,10 +176,9 @@ def decode_all(
 
     Raises:
         AuditError: there is no space for the pixels.
-        UsageError: the value range or the pixel limit is invalid.
+        UsageError: the value range is invalid.
     """
     n = len(images)
-    check_max_pixels(max_pixels)
     work = _Pass(images, allocate_pixels((n, resolution, resolution, 3)), RangeFinder(as_ranges(value_range)), max_pixels)
     with _silent_pillow(), ThreadPoolExecutor(workers or count_processors(), thread_name_prefix="decode") as executor:
         try:

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -22,37 +22,33 @@ from curv_issues.data.joined_labels import find_selected_columns, read_labels
 from curv_issues.data.label_names import alike_names, note_unnamed, several_labels
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.sampling import stratified_sample
+from curv_issues.data.source_options import SourceOptions
 from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
 from curv_issues.data.split_classes import notes_on_splits
 from curv_issues.data.splits import Selection, select_split
 from curv_issues.data.table import IMAGE, FileTable, RecordTable
-from curv_issues.data.value_range import Range, ValueRanges
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.keywords import check_keywords, make_options, takes_options
+from curv_issues.option import list_options
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from curv_issues.keyword_types import SourceKeywords
 
 _LOGGER = logging.getLogger("curv_issues")
 _MIN_RESOLUTION = 8
+_ON_DISK = ("config_name", "revision", "file_column", "splits", "class_level")
 
 
+@takes_options(SourceOptions)
 def load_data(
     dataset: Any,
     *,
-    split: str | None = None,
-    config_name: str | None = None,
-    revision: str | None = None,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: Any = None,
-    file_column: str | None = None,
-    splits: bool | None = None,
-    class_level: int | None = None,
-    max_samples: int | None = None,
     seed: int = 0,
     resolution: int | None = None,
-    skip_unreadable: bool = False,
-    skip_unlabelled: bool = False,
-    value_range: Range | ValueRanges | None = None,
-    max_pixels: int | None = None,
     progress: Progress | None = None,
+    **options: Unpack[SourceKeywords],
 ) -> LabeledData:
     """Load a dataset and decode its images.
 
@@ -60,25 +56,9 @@ def load_data(
         dataset: Hub id ("mnist", "org/name"), local folder laid out like a Hub dataset, image folder, parquet file or
             list of them, `save_to_disk` folder, `datasets.Dataset`, `DatasetDict`, a DataFrame with a column of paths or
             images, a torchvision dataset, a list of image files (with `labels`), or LabeledData (returned unchanged).
-        split: split expression of the datasets library ("train+test", "train[:10%]"); None: "train", or the only split.
-        config_name: configuration of a Hub dataset.
-        revision: branch, tag or commit of a Hub dataset.
-        image_column: image column; None: detected by type.
-        label_column: label column; None: detected by name (label, class, target, category, y), else by type.
-        labels: a table of labels for an image folder (a .csv, .tsv, .jsonl or .parquet file, or a DataFrame), or "folders"
-            for folder names; None: metadata.csv or a similar table in the folder, else folder names. For a list of image
-            files: a list of labels.
-        file_column: column of file names in tables of labels; None: detected.
-        splits: whether top-level folders named train, test, ... are splits; None: if all top-level folders have such names.
-        class_level: which folder below the split names the class; 1 is the topmost; None: 1.
-        max_samples: decode at most this many samples, drawn at random in proportion to the classes; None: all.
-        seed: random seed of that draw.
+        **options: see `SourceOptions`.
+        seed: random seed of the sample that `max_samples` draws.
         resolution: side of the decoded images in pixels, >= 8; None: 32 for thumbnails, else 48.
-        skip_unreadable: leave out images that cannot be decoded, and list them in the source.
-        skip_unlabelled: leave out samples without a label, and count them in the source.
-        value_range: values mapped to black and white in images with more than 8 bits per channel, such as (0, 4095); None:
-            determined once from all images.
-        max_pixels: images with more pixels are unreadable; None: 64 million, or fewer on a machine with little memory.
         progress: called as `progress(done, total)` while images are decoded; if given, and stderr is a terminal, downloads
             show the progress bars of the Hugging Face libraries.
 
@@ -91,10 +71,18 @@ def load_data(
         UsageError: an option is invalid or does not apply to this kind of dataset.
         AuditError: the disk is full, or the Hugging Face cache cannot be written.
     """
+    check_keywords("load_data", options, SourceOptions)
+    source = make_options(SourceOptions, options)
+    return load(dataset, source, seed=seed, resolution=resolution, progress=progress)
+
+
+def load(
+    dataset: Any, options: SourceOptions, *, seed: int = 0, resolution: int | None = None, progress: Progress | None = None
+) -> LabeledData:
+    """Load a dataset as `load_data` does, with options that are already checked."""
     if isinstance(dataset, LabeledData):
-        places = (split, config_name, revision, image_column, label_column, labels, file_column, splits, class_level)
-        given = (*places, max_samples, resolution, value_range, max_pixels)
-        if any(option is not None for option in given) or skip_unreadable or skip_unlabelled:
+        changed = [info.name for info in list_options(SourceOptions) if getattr(options, info.name) is not info.default]
+        if changed or resolution is not None:
             raise UsageError(
                 "Loading options (split, columns, max_samples, ...) do not apply to LabeledData; pass them to load_data."
             )
@@ -102,17 +90,16 @@ def load_data(
     if resolution is not None and resolution < _MIN_RESOLUTION:
         raise UsageError(f"resolution must be an integer >= {_MIN_RESOLUTION} (pixels), got {resolution}.")
 
-    opened = open_object(dataset, labels, image_column=image_column, label_column=label_column)
+    image_column, label_column = options.image_column, options.label_column
+    opened = open_object(dataset, options.labels, image_column=image_column, label_column=label_column)
     if opened is None:
-        folder = FolderOptions(splits, class_level, _table_of(labels), file_column, label_column)
+        folder = FolderOptions(options.splits, options.class_level, _table_of(options.labels), options.file_column, label_column)
         bars = progress is not None and sys.stderr.isatty()
-        opened = open_source(dataset, config_name=config_name, revision=revision, folder=folder, bars=bars)
-    elif any(option is not None for option in (config_name, revision, file_column, splits, class_level)):
-        raise UsageError(
-            f"config_name, revision, file_column, splits and class_level are for data on disk or the Hub; this is {opened.name}."
-        )
+        opened = open_source(dataset, config_name=options.config_name, revision=options.revision, folder=folder, bars=bars)
+    elif any(getattr(options, name) is not None for name in _ON_DISK):
+        raise UsageError(f"{', '.join(_ON_DISK[:-1])} and {_ON_DISK[-1]} are for data on disk or the Hub; this is {opened.name}.")
     try:
-        selection = select_split(opened.splits, split, source=opened.name, aliases=opened.aliases)
+        selection = select_split(opened.splits, options.split, source=opened.name, aliases=opened.aliases)
     except DatasetError as error:  # the notes may explain it
         raise DatasetError(" ".join([str(error), *opened.notes])) from error
     is_named = is_chosen = label_column is not None
@@ -127,10 +114,14 @@ def load_data(
                 )
         image_column, label_column, is_chosen = None, None, True  # the columns were chosen when the tables were opened
     columns = find_selected_columns(selection, image_column=image_column, label_column=label_column)
-    encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=skip_unlabelled)
+    encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=options.skip_unlabelled)
     is_found = not is_named and columns.class_names is None and not isinstance(selection.pieces[0].table, FileTable)
     labelled = np.flatnonzero(~encoded.unlabelled)
-    rows = labelled if max_samples is None else labelled[stratified_sample(encoded.codes[labelled], max_samples, seed=seed)]
+    rows = (
+        labelled
+        if options.max_samples is None
+        else labelled[stratified_sample(encoded.codes[labelled], options.max_samples, seed=seed)]
+    )
     account = _account(opened, selection)
     files = _files_of_rows(selection) if account is not None else None
     if account is not None and files is not None:
@@ -146,13 +137,13 @@ def load_data(
         images,
         resolution=choose_resolution(sizes) if resolution is None else resolution,
         workers=choose_workers(sizes),
-        value_range=value_range,
-        max_pixels=max_pixels,
+        value_range=options.value_range,
+        max_pixels=options.max_pixels,
         progress=progress,
     )
     unreadable = _list_unreadable(decoded, rows)
-    if unreadable and (not skip_unreadable or len(unreadable) == len(rows)):
-        _raise_unreadable(unreadable, len(rows), opened.name, skip_unreadable)
+    if unreadable and (not options.skip_unreadable or len(unreadable) == len(rows)):
+        _raise_unreadable(unreadable, len(rows), opened.name, options.skip_unreadable)
     if account is not None and files is not None:
         account = account.without(files[rows[list(decoded.unreadable)]].tolist(), "cannot be decoded")
         if unreadable:
@@ -164,7 +155,7 @@ def load_data(
     def open_image(index: int) -> Image.Image:
         position = int(keep[index])
         (image,) = images.read(range(position, position + 1))
-        return decode_image(image.content, value_ranges=decoded.value_ranges, max_pixels=max_pixels)
+        return decode_image(image.content, value_ranges=decoded.value_ranges, max_pixels=options.max_pixels)
 
     names = selection.splits[rows] if opened.has_split_names else np.full(len(rows), None, dtype=object)
     return LabeledData(
@@ -179,7 +170,7 @@ def load_data(
         sizes=decoded.sizes,
         source=DataSource(
             source=opened.name,
-            split=selection.expression if opened.has_split_names or split is not None else None,
+            split=selection.expression if opened.has_split_names or options.split is not None else None,
             revision=opened.revision,
             config_name=opened.config_name,
             image_column=columns.image,

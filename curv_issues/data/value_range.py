@@ -71,12 +71,6 @@ def check_value_range(value_range: Range) -> Range:
     return low, high
 
 
-def check_max_pixels(max_pixels: int | None) -> None:
-    """Raise UsageError if a pixel limit is given and below 1."""
-    if max_pixels is not None and max_pixels < 1:
-        raise UsageError(f"--max-pixels (max_pixels) must be an integer >= 1, got {max_pixels}.")
-
-
 def as_ranges(value_range: Range | ValueRanges | None) -> ValueRanges:
     """Return the ranges for None (not fixed), one range for all kinds of images, or the ranges of another dataset."""
     if isinstance(value_range, ValueRanges):

@@ -52,5 +52,5 @@ def test_an_audit_finds_the_same_groups() -> None:
 
 def test_threshold() -> None:
     assert find_duplicates(copied(), threshold=0.95, device="cpu").threshold == 0.95
-    with pytest.raises(UsageError, match="duplicate_threshold must be a finite number > 0, got 0"):
+    with pytest.raises(UsageError, match="duplicate_threshold must be a number > 0 and <= 1, got 0"):
         find_duplicates(copied(), threshold=0)

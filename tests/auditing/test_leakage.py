@@ -89,7 +89,7 @@ def test_nothing_in_common(ours: LabeledData) -> None:
 def test_errors(ours: LabeledData, theirs: LabeledData) -> None:
     with pytest.raises(UsageError, match="decoded at 32 pixels, those to compare them with at 16; load both"):
         find_leakage(ours, replace(theirs, images=np.ascontiguousarray(theirs.images[:, ::2, ::2])))
-    with pytest.raises(UsageError, match="duplicate_threshold must be above 0 and at most 1, got 3"):
+    with pytest.raises(UsageError, match="duplicate_threshold must be a number > 0 and <= 1, got 3"):
         find_leakage(ours, theirs, threshold=3)
 
 

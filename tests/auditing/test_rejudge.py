@@ -141,7 +141,7 @@ class TestAnotherThreshold:
             UsageError, match=r"duplicate_threshold must be at least 0\.5 here, as less similar pairs were not kept"
         ):
             rejudge(copied, duplicate_threshold=0.4)
-        with pytest.raises(UsageError, match="duplicate_threshold must be above 0 and at most 1, got 2"):
+        with pytest.raises(UsageError, match="duplicate_threshold must be a number > 0 and <= 1, got 2"):
             rejudge(copied, duplicate_threshold=2)
 
     def test_an_audit_without_search(self, result: AuditResult) -> None:

@@ -31,11 +31,11 @@ def nothing_is_written(here: Path) -> Iterator[None]:
         (["--epochs", "0"], "epochs must be an integer from 1 to 10000, got 0"),
         (["--epochs", "-3"], "epochs must be an integer from 1 to 10000, got -3"),
         (["--batch-size", "1"], "batch_size must be an integer from 2 to 1000000, got 1"),
-        (["--learning-rate", "0"], "learning_rate must be a finite number > 0"),
-        (["--learning-rate", "1e308"], "learning_rate must be a number <= 1e+30, got 1e+308"),
+        (["--learning-rate", "0"], "learning_rate must be a number > 0 and <= 1e+30"),
+        (["--learning-rate", "1e308"], "learning_rate must be a number > 0 and <= 1e+30, got 1e+308"),
         (["--epochs", "1000000000"], "epochs must be an integer from 1 to 10000, got 1000000000"),
-        (["--learning-rate", "nan"], "learning_rate must be a finite number > 0, got nan"),
-        (["--learning-rate", "inf"], "learning_rate must be a finite number > 0, got inf"),
+        (["--learning-rate", "nan"], "learning_rate must be a number > 0 and <= 1e+30, got nan"),
+        (["--learning-rate", "inf"], "learning_rate must be a number > 0 and <= 1e+30, got inf"),
         (["--resolution", "7"], "resolution must be an integer from 8 to 512, got 7"),
         (["--resolution", "1000"], "resolution must be an integer from 8 to 512, got 1000"),
         (["--curvature-epochs", "0"], "curvature_epochs must be an integer from 1 to 10000, got 0"),
@@ -218,7 +218,7 @@ def test_no_space_for_the_result(pets: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_space_is_told_before_the_training(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curv_issues.auditing.audit.audit", lambda *_args, **_options: pytest.fail("worked"))
+    monkeypatch.setattr("curv_issues.auditing.audit.load_and_audit", lambda *_args, **_options: pytest.fail("worked"))
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
     check_error(audit(pets), 4, "Not enough disk space for the result in curv-issues-pets-train")

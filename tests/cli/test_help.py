@@ -12,8 +12,9 @@ from typer.main import get_command
 
 from curv_issues.cli.app import app
 from curv_issues.cli.help import examples_of
+from curv_issues.data.source_options import SourceOptions
 from curv_issues.option import option_names
-from curv_issues.options import FindingOptions, SourceOptions, TrainingOptions
+from curv_issues.options import FindingOptions, TrainingOptions
 from tests.cli.running import command, environment, run
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]

@@ -119,7 +119,7 @@ def test_an_older_result_stays_unless_overwritten(pets: Path, monkeypatch: pytes
     assert audit(pets, "--output", "out").exit_code == 0
     before = (Path("out") / "scores.parquet").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr("curv_issues.auditing.audit.audit", lambda *_args, **_options: pytest.fail("worked before it asked"))
+        patch.setattr("curv_issues.auditing.audit.load_and_audit", lambda *_, **__: pytest.fail("worked before it asked"))
         check_error(audit(pets, "--output", "out", "--seed", "1"), 2, "out already contains a result", "--overwrite")
     assert (Path("out") / "scores.parquet").read_bytes() == before
     assert audit(pets, "--output", "out", "--seed", "1", "--overwrite").exit_code == 0
@@ -166,7 +166,7 @@ def test_a_name_that_is_not_utf8(pets: Path, here: Path) -> None:
 def test_paths_that_cannot_be_are_refused_before_training(
     pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, output: str, words: str
 ) -> None:
-    monkeypatch.setattr("curv_issues.auditing.audit.audit", lambda *_args, **_options: pytest.fail("worked before it asked"))
+    monkeypatch.setattr("curv_issues.auditing.audit.load_and_audit", lambda *_, **__: pytest.fail("worked before it asked"))
     (here / "loop").symlink_to(here / "loop")
     for command in (("audit", pets), ("demo",)):
         check_error(run(*command, "--output", output), 2, words)
@@ -189,7 +189,7 @@ def test_a_second_audit_into_a_new_folder_is_refused_before_it_trains(pets: Path
         deadline = time.monotonic() + 60
         while not Path(".curv-issues-out", "lock").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
-        monkeypatch.setattr("curv_issues.auditing.audit.audit", lambda *_args, **_options: pytest.fail("worked before it asked"))
+        monkeypatch.setattr("curv_issues.auditing.audit.load_and_audit", lambda *_, **__: pytest.fail("worked before it asked"))
         check_error(audit(pets, "--output", "out", "--overwrite"), 2, "Another run is writing to the output folder")
     finally:
         os.kill(first, signal.SIGKILL)

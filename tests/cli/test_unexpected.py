@@ -31,7 +31,7 @@ def run_main(error: BaseException, pets: Path, monkeypatch: pytest.MonkeyPatch, 
     def fail(*_arguments: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr(curv_issues.auditing.audit, "audit", fail)
+    monkeypatch.setattr(curv_issues.auditing.audit, "load_and_audit", fail)
     monkeypatch.setattr("sys.argv", ["curv-issues", "audit", str(pets), "-q", *options])
     with pytest.raises(SystemExit) as left:
         main()

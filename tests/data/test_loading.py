@@ -146,7 +146,7 @@ def test_max_samples_takes_labelled_samples_only(tmp_path):
 
 
 def test_max_samples_below_one(tmp_path):
-    with pytest.raises(UsageError, match=r"^--max-samples \(max_samples\) must be an integer >= 1, got 0\.$"):
+    with pytest.raises(UsageError, match=r"^max_samples must be an integer from 2 to 1000000000, got 0\.$"):
         load_data(write_parquet(tmp_path / "a.parquet", [0, 1]), max_samples=0)
 
 

@@ -10,7 +10,8 @@ from curv_issues.auditing.leakage import load_against
 from curv_issues.auditing.summary import notes_on
 from curv_issues.data.loading import load_data
 from curv_issues.data.range_finder import RangeFinder
-from curv_issues.data.value_range import ValueRanges, as_ranges, check_max_pixels, parse_value_range, to_bytes
+from curv_issues.data.source_options import SourceOptions
+from curv_issues.data.value_range import ValueRanges, as_ranges, parse_value_range, to_bytes
 from curv_issues.errors import UsageError
 
 
@@ -76,13 +77,6 @@ def test_wrong_ranges_from_python(value):
         as_ranges(value)
 
 
-def test_limit_of_pixels():
-    check_max_pixels(None)
-    check_max_pixels(1)
-    with pytest.raises(UsageError, match="must be an integer >= 1, got 0"):
-        check_max_pixels(0)
-
-
 def test_values_are_mapped_linearly_and_clipped():
     assert to_bytes(np.array([[-5, 0, 2048, 4095, 9999]]), (0, 4095)).tolist() == [[0, 0, 128, 255, 255]]
     assert to_bytes(np.array([[np.nan, -np.inf, 0.0, np.inf]]), (-1, 1)).tolist() == [[0, 0, 128, 255]]
@@ -127,7 +121,7 @@ def test_the_range_of_the_user(tmp_path):
 def test_data_to_compare_with_is_read_with_the_same_range(tmp_path):
     data = load_data(str(write_12_bit_folder(tmp_path / "one")), resolution=40)
     darker = str(write_12_bit_folder(tmp_path / "other", brightest=300))
-    options = {"dataset": "one", "config_name": None, "revision": None, "skip_unreadable": False, "skip_unlabelled": False}
-    others = load_against(Path(darker), data, progress=None, **options)
+    others = load_against(Path(darker), data, "one", SourceOptions(max_samples=2, split="none"))
+    assert len(others) == 6  # only what holds for any data is taken over
     assert np.array_equal(others.images[:, 5, 5], data.images[:, 5, 5])
     assert others.image_sha256[0] == data.image_sha256[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ LINES = {command: sorted({line for line in SHELL if line.startswith(f"curv-issue
 def test_lines_of_the_command_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, dict[str, Any]]] = []
 
-    def note(dataset: Any, **options: Any) -> None:
-        asked.append((dataset, options))
+    def note(dataset: Any, *groups: Any, **options: Any) -> None:
+        asked.append((dataset, {**options, **{name: value for group in groups for name, value in asdict(group).items()}}))
         raise errors.DatasetError("far enough.")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("curv_issues.auditing.audit.audit", note)
+    monkeypatch.setattr("curv_issues.auditing.audit.load_and_audit", note)
     words = shlex.split(line, comments=True)[1:]
     result = run(*words)
     assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
@@ -42,12 +43,12 @@ def test_lines_of_the_command_are_understood(line: str, tmp_path: Path, monkeypa
 def test_lines_of_bench_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def note(dataset: Any, **_: Any) -> None:
+    def note(dataset: Any, *_: Any, **__: Any) -> None:
         asked.append(dataset)
         raise errors.DatasetError("far enough.")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("curv_issues.data.loading.load_data", note)
+    monkeypatch.setattr("curv_issues.data.loading.load", note)
     words = shlex.split(line, comments=True)[1:]
     result = run(*words)
     assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")

@@ -1,0 +1,80 @@
+"""The options of `load_data`: which samples of a dataset are read, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from curv_issues.data.value_range import Range, ValueRanges, check_value_range, parse_value_range
+from curv_issues.option import Options, option
+from curv_issues.option_checks import Boolean, Whole
+
+
+def _value_range(name: str, value: Any) -> Range | ValueRanges | None:
+    if value is None or isinstance(value, ValueRanges):
+        return value
+    return parse_value_range(value) if isinstance(value, str) else check_value_range(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions(Options):
+    """Which samples of a dataset are read, and how.
+
+    Raises:
+        UsageError: an option has a wrong type or value; the message names it.
+    """
+
+    split: str | None = option(
+        None, "Split to read, such as train, train+test, train[:10%] (an expression of the datasets library). Default: train."
+    )
+    config_name: str | None = option(None, "Configuration of a Hub dataset.")
+    revision: str | None = option(None, "Branch, tag or commit of a Hub dataset.")
+    image_column: str | None = option(None, "Image column. Default: detected.")
+    label_column: str | None = option(None, "Label column. Default: detected.")
+    labels: Any = option(
+        None,
+        "Label table for a folder of images (.csv, .tsv, .jsonl, .parquet), or 'folders' to use folder names. Default: "
+        "metadata.csv, else folder names.",
+        python_help="Also a DataFrame; for a list of image files, the list of their labels.",
+        kind=str | None,
+        metavar="FILE",
+    )
+    file_column: str | None = option(None, "File name column of a label table. Default: detected.")
+    splits: bool | None = option(
+        None,
+        "Whether to read top-level folders named train, test, ... as splits. Default: if all top-level folders have such names.",
+        check=Boolean(none="if all top-level folders have such names"),
+        flags=("--splits/--no-splits",),
+    )
+    class_level: int | None = option(None, "Level of the folder below the split that names the class. Default: 1, the topmost.")
+    max_samples: int | None = option(
+        None, "Read only a stratified sample of this size. Default: all samples.", check=Whole(2, 1_000_000_000)
+    )
+    skip_unreadable: bool = option(
+        False,
+        "Skip images that cannot be decoded.",
+        check=Boolean(),
+        python_help="They are listed in the source of the data. Otherwise an error is raised.",
+        flags=("--skip-unreadable",),
+    )
+    skip_unlabelled: bool = option(
+        False,
+        "Skip samples without a label.",
+        check=Boolean(),
+        python_help="They are counted in the source of the data. Otherwise an error is raised.",
+        flags=("--skip-unlabelled",),
+    )
+    value_range: Any = option(
+        None,
+        "Pixel values of black and white in images with more than 8 bits per channel, such as 0:4095 or just 4095. Default: "
+        "detected, one range for the dataset.",
+        check=_value_range,
+        python_help="Also a pair such as (0, 4095).",
+        kind=str | None,
+        metavar="LOW:HIGH",
+    )
+    max_pixels: int | None = option(
+        None,
+        "Treat images with more pixels as unreadable. Default: 64 million, or fewer if memory is small.",
+        check=Whole(1, None),
+    )
