@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 from cleanlab.datalab.internal.issue_manager import IssueManager
 
-from curv_issues.datalab.kept_run import mark_served
-from curv_issues.datalab.shared_run import join_run
+from curv_issues.datalab.shared_run import join_run, mark_served
 from curv_issues.errors import UsageError
 from curv_issues.option import option, option_names
 from curv_issues.options import TrainingOptions

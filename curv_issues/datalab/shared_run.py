@@ -1,29 +1,37 @@
-"""The probe run that all our issue types of one `find_issues` call share.
+"""The probe run that all our issue types share, within one `find_issues` call and from one call to the next.
 
 Datalab constructs all issue managers of a call before it runs any. Each registers its options on construction, so the first one
-that runs knows the options of all.
+that runs knows the options of all. The Datalab's statistics keep the finished run until an input of it changes.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from curv_issues.data.base import LabeledData
-from curv_issues.datalab.kept_run import find_run, keep_run, types_served
 from curv_issues.datalab.samples import LabSamples, difference, load_samples, read_lab
 from curv_issues.errors import UsageError
+from curv_issues.option import option_names
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.probes.identity import identify_probe
 from curv_issues.progress_bar import live_progress
-from curv_issues.results.result import AuditResult
+from curv_issues.results.arrow import json_ready
+from curv_issues.results.result import SCHEMA_VERSION, AuditResult
+from curv_issues.version import __version__
 
 if TYPE_CHECKING:
     from cleanlab import Datalab
 
-_plans: weakref.WeakKeyDictionary[Datalab, weakref.ref[PlannedRun]] = weakref.WeakKeyDictionary()
+STATISTIC = "curv_issues_run"
+"""Key of the run in `lab.info["statistics"]`."""
+
+_current_runs: weakref.WeakKeyDictionary[Datalab, weakref.ref[SharedRun]] = weakref.WeakKeyDictionary()
 
 
-class PlannedRun:
+class SharedRun:
     """A run shared by the issue types of one `find_issues` call.
 
     Attributes:
@@ -127,7 +135,7 @@ class PlannedRun:
         return self._loaded[1]
 
 
-def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: str = "default") -> PlannedRun:
+def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: str = "default") -> SharedRun:
     """Return the run that an issue type shares with the types constructed before it in the same call.
 
     Args:
@@ -141,13 +149,61 @@ def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: s
         DatasetError: images, labels or their columns are missing or cannot be used.
         AuditError: the disk has no space for the images.
     """
-    reference = _plans.pop(lab, None)  # if anything fails, the next call starts from scratch
-    plan = None if reference is None else reference()
-    if plan is None or not plan.takes(issue_type):
-        plan = PlannedRun(lab)
-    plan.join(issue_type, options, score)
-    _plans[lab] = weakref.ref(plan)
-    return plan
+    reference = _current_runs.pop(lab, None)  # if anything fails, the next call starts from scratch
+    run = None if reference is None else reference()
+    if run is None or not run.takes(issue_type):
+        run = SharedRun(lab)
+    run.join(issue_type, options, score)
+    _current_runs[lab] = weakref.ref(run)
+    return run
+
+
+def find_run(
+    lab: Datalab, samples: LabSamples, training: TrainingOptions, *, names: Sequence[str] | None = None
+) -> AuditResult | None:
+    """Return the run kept in a Datalab if images, labels, classes, options and scores match; else None.
+
+    Args:
+        lab: where it may be kept.
+        samples: of that Datalab.
+        training: the options.
+        names: the options that must match; default: all.
+    """
+    kept = lab.info["statistics"].get(STATISTIC)
+    if kept is None or not isinstance(kept.get("key"), dict):
+        return None
+    found, wanted = dict(kept["key"]), _key(samples, training)
+    if names is not None:
+        found["options"], wanted["options"] = ({name: key["options"].get(name) for name in names} for key in (found, wanted))
+    if found != wanted:
+        return None
+    result = AuditResult(**kept["result"])
+    if not set(training.score_names) <= set(result.score_names):
+        return None
+    return result if difference(result, samples) is None else None
+
+
+def keep_run(lab: Datalab, samples: LabSamples, training: TrainingOptions, result: AuditResult) -> None:
+    """Keep a run in the Datalab, replacing an older one, as dicts, arrays and DataFrames, which unpickle anywhere."""
+    plain = {field.name: getattr(result, field.name) for field in fields(AuditResult)}
+    lab.info["statistics"][STATISTIC] = {
+        "key": _key(samples, training),
+        "result": {**plain, "contact_sheet": None},
+        "served": {},
+    }
+
+
+def mark_served(lab: Datalab, issue_type: str) -> None:
+    """Record that an issue type has results from the kept run."""
+    kept = lab.info["statistics"].get(STATISTIC)
+    if kept is not None:
+        kept.setdefault("served", {})[issue_type] = True
+
+
+def types_served(lab: Datalab) -> set[str]:
+    """Return the issue types that have results from the kept run."""
+    kept = lab.info["statistics"].get(STATISTIC) or {}
+    return set(kept.get("served", {})) & set(lab.issue_summary["issue_type"])
 
 
 def check_result(result: Any, samples: LabSamples, training_options: dict[str, Any]) -> None:
@@ -168,6 +224,17 @@ def check_type(result: Any) -> None:
     """Raise a UsageError unless this is an AuditResult."""
     if not isinstance(result, AuditResult):
         raise UsageError(f"result must be an AuditResult (a saved one: AuditResult.load(folder)), got {result!r}.")
+
+
+def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
+    """Return what a run depends on, except images and labels, which are compared with the result."""
+    options = {name: getattr(training, name) for name in option_names(TrainingOptions) if name != "measure"}
+    return {
+        "classes": list(samples.class_names),
+        "schema_version": SCHEMA_VERSION,
+        "options": json_ready({**options, "probe": identify_probe(training.probe)}),
+        "version": __version__,
+    }
 
 
 def _train(lab: Datalab, data: LabeledData, training: TrainingOptions) -> AuditResult:

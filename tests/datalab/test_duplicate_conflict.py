@@ -16,7 +16,7 @@ from PIL import Image
 import curv_issues
 from curv_issues import AuditError, UsageError
 from curv_issues.datalab.duplicate_conflict import DuplicateConflictIssueManager
-from curv_issues.datalab.kept_run import STATISTIC
+from curv_issues.datalab.shared_run import STATISTIC
 from tests.datalab.labs import NAMES, OPTIONS, N, digits, make_lab
 
 COPIED = {60: (3, 1), 61: (5, 0), 62: (8, 2), 63: (8, 0), 64: (11, 0)}

@@ -16,8 +16,8 @@ from cleanlab.datalab.internal.adapter.constants import DEFAULT_CLEANVISION_ISSU
 from cleanlab.datalab.internal.issue_manager_factory import REGISTRY
 
 import curv_issues
-from curv_issues.datalab.kept_run import STATISTIC
 from curv_issues.datalab.register import CurvatureIssueManager
+from curv_issues.datalab.shared_run import STATISTIC
 from tests.datalab.labs import NAMES, WRONG_ROW, N, class_label_dataset, digits, find, make_lab
 
 BUILT_IN = sorted({name for task in REGISTRY.values() for name in task} - {"curvature"}) + sorted(DEFAULT_CLEANVISION_ISSUES)

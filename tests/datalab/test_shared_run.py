@@ -12,10 +12,9 @@ import torch
 from cleanlab import Datalab
 from torch import nn
 
-from curv_issues.datalab import kept_run
-from curv_issues.datalab.kept_run import STATISTIC, identify_probe
+from curv_issues.datalab import shared_run
 from curv_issues.datalab.samples import read_lab
-from curv_issues.datalab.shared_run import join_run
+from curv_issues.datalab.shared_run import STATISTIC, join_run
 from curv_issues.errors import AuditError, UsageError
 from tests.datalab.labs import NAMES, N, class_label_dataset, digits, find, make_lab
 
@@ -122,7 +121,7 @@ def test_what_another_version_has_kept_is_not_read(trained: Datalab, trainings: 
 
 
 def test_a_new_version_of_the_package_trains_anew(trained: Datalab, trainings: list[int], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(kept_run, "__version__", "99.0")
+    monkeypatch.setattr(shared_run, "__version__", "99.0")
     find(trained)
     assert trainings == [N]
 
@@ -150,13 +149,13 @@ def test_the_run_can_be_found_by_a_second_type(trained: Datalab):
     from tests.datalab.labs import OPTIONS
 
     samples = read_lab(trained)
-    found = kept_run.find_run(trained, samples, TrainingOptions(**OPTIONS))
+    found = shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS))
     assert found is not None
     np.testing.assert_array_equal(found.labels, trained.labels)
     assert found.embeddings.shape[0] == N
     assert found.images["image_sha256"].nunique() > 1
-    assert kept_run.find_run(trained, samples, TrainingOptions(**OPTIONS, num_matvecs=3)) is None
-    assert kept_run.find_run(trained, samples, TrainingOptions(**OPTIONS, measure=["label_contrast"])) is None
+    assert shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS, num_matvecs=3)) is None
+    assert shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS, measure=["label_contrast"])) is None
 
 
 def test_a_run_with_more_scores_serves_those_who_want_fewer(trainings: list[int]):
@@ -190,30 +189,6 @@ def test_own_probes(trainings: list[int]):
     find(lab, probe=small_network)
     find(lab, probe=small_network, cut_off="20%")
     assert trainings == [N] * 3
-
-
-class Unhashable:
-    __hash__ = None  # type: ignore[assignment]
-
-    def __call__(self, spec):
-        return small_network(spec)
-
-
-def test_identity_of_probes():
-    assert identify_probe("convnet") == "convnet"
-    network = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1), nn.BatchNorm1d(2))
-    assert identify_probe(network) == identify_probe(network)
-    assert identify_probe(network) != identify_probe(copy.deepcopy(network))
-    before = identify_probe(network)
-    network[1].p = 0.5
-    assert identify_probe(network) != before
-    before = identify_probe(network)
-    network[2].num_batches_tracked += 1
-    assert identify_probe(network) != before
-    assert identify_probe(small_network) == identify_probe(small_network)
-    assert identify_probe(small_network) != identify_probe(lambda spec: small_network(spec))
-    own = Unhashable()
-    assert identify_probe(own) != identify_probe(own)
 
 
 def test_global_generators_are_neither_used_nor_changed():
