@@ -16,7 +16,7 @@ class ReferenceMargin(Quantity):
     """Margin of a random other class in the training pass; the margins of given labels are compared with it.
 
     The sample is not trained on that class, so this is the margin of a uniformly wrong label that the probe has not
-    memorised. Only sums over the epochs are kept, and what `yardstick` returns by epoch.
+    memorised. Only sums over the epochs are kept, and what `null_distribution` returns by epoch.
     """
 
     name = "reference_margin"
@@ -27,7 +27,7 @@ class ReferenceMargin(Quantity):
         self._draw = torch.rand(num_samples, generator=torch.Generator().manual_seed(num_samples))
         self._given: Tensor | None = None  # margins of the given labels in the epoch in progress
         self._sums = np.zeros((2, num_samples))  # sums of the margins of given and random labels
-        self._yardstick = np.empty((0, 3))  # (e, 3): "p90", "p99", "predicted"
+        self._null_distribution = np.empty((0, 3))  # (e, 3): "p90", "p99", "predicted"
 
     def measure(self, batch: Observation) -> Tensor:
         """Return the logit of the sample's random other class minus the largest of the remaining logits, (b,)."""
@@ -51,15 +51,17 @@ class ReferenceMargin(Quantity):
             (other,) = self._columns.values()
             self._sums += np.stack([self._given.cpu().numpy(), other])
             self._given = None
-            self._yardstick = np.vstack([self._yardstick, _compare(self._sums[0], self._sums[1], other, len(self._yardstick) + 1)])
+            self._null_distribution = np.vstack(
+                [self._null_distribution, _compare(self._sums[0], self._sums[1], other, len(self._null_distribution) + 1)]
+            )
 
     def keep_epochs(self, epochs: int) -> None:
         """Drop all but the first `epochs` epochs; the quantity is read-only afterwards."""
         self._given = None if self._open is None or self._open[0] >= epochs else self._given
         super().keep_epochs(epochs)
-        self._yardstick = self._yardstick[:epochs]
+        self._null_distribution = self._null_distribution[:epochs]
 
-    def yardstick(self) -> dict[str, list[float]]:
+    def null_distribution(self) -> dict[str, list[float]]:
         """Return the null distribution of the margin by epoch, e values each.
 
         Samples whose random label has the higher margin sum are excluded, because the random label may be the correct one. With
@@ -69,16 +71,16 @@ class ReferenceMargin(Quantity):
         below "p90" that the probe predicts in that epoch.
         """
         self.end_epoch()
-        return {name: self._yardstick[:, column].tolist() for column, name in enumerate(("p90", "p99", "predicted"))}
+        return {name: self._null_distribution[:, column].tolist() for column, name in enumerate(("p90", "p99", "predicted"))}
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the full state after a finished epoch as plain arrays."""
-        return {**super().state_dict(), "sums": self._sums.copy(), "yardstick": self._yardstick}
+        return {**super().state_dict(), "sums": self._sums.copy(), "null_distribution": self._null_distribution}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Load a state with the same number of samples."""
         super().load_state_dict(state)
-        self._given, self._sums, self._yardstick = None, state["sums"].copy(), state["yardstick"]
+        self._given, self._sums, self._null_distribution = None, state["sums"].copy(), state["null_distribution"]
 
     def merge(self, other: Quantity) -> None:
         """Raise NotImplementedError, because the percentiles of shards do not give those of the whole."""

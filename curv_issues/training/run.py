@@ -48,7 +48,7 @@ class ProbeRun:
         trajectories: tracked quantities by name, float32 (n, epochs), NaN where not measured.
         pred_probs: float16 (n, k), on un-augmented images after the last epoch; in-sample.
         suggested: int64 (n,), the most probable class other than the given one after the last epoch.
-        reference_margin: null distribution of the margin by epoch; see `ReferenceMargin.yardstick`.
+        reference_margin: null distribution of the margin by epoch; see `ReferenceMargin.null_distribution`.
         embeddings: float16 (n, d), inputs of the probe's last layer.
         mirrored_embeddings: float16 (n, d), of the mirror images; None if not requested, or after Ctrl-C.
         recipe: the hyper-parameters of the run.
@@ -193,7 +193,7 @@ def run_probe(
         trajectories={q.trajectory: q.by_epoch(q.num_epochs) for q in [*quantities.values(), *own] if q.trajectory},
         pred_probs=pred_probs,
         suggested=suggested,
-        reference_margin=reference.yardstick(),
+        reference_margin=reference.null_distribution(),
         embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
         mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
         recipe=recipe,

@@ -68,14 +68,14 @@ def show(tracker: ReferenceMargin, history: np.ndarray, margins: np.ndarray, epo
     return tracker
 
 
-def yardstick(history: np.ndarray, margins: np.ndarray) -> dict[str, list[float]]:
-    return show(Given(*history.shape), history, margins, range(history.shape[1])).yardstick()
+def null_distribution(history: np.ndarray, margins: np.ndarray) -> dict[str, list[float]]:
+    return show(Given(*history.shape), history, margins, range(history.shape[1])).null_distribution()
 
 
-def test_the_yardstick_is_that_of_a_slow_twin() -> None:
+def test_the_null_distribution_is_that_of_a_slow_twin() -> None:
     rng = np.random.default_rng(0)
     history, margins = rng.normal(-1, 1, (50, 3)).astype(np.float32), rng.normal(0, 1, (50, 3)).astype(np.float32)
-    found = yardstick(history, margins)
+    found = null_distribution(history, margins)
     assert set(found) == {"p90", "p99", "predicted"}
     for epoch in range(3):
         given, other = ([float(np.mean(row[: epoch + 1], dtype=float)) for row in rows] for rows in (margins, history))
@@ -96,20 +96,20 @@ def test_it_goes_on_from_a_saved_state() -> None:
     later = Given(50, 4)
     later.load_state_dict(begun.state_dict())
     show(later, history, margins, (2, 3))
-    assert later.yardstick() == whole.yardstick()
+    assert later.null_distribution() == whole.null_distribution()
     later.keep_epochs(3)
-    assert later.yardstick() == {name: values[:3] for name, values in whole.yardstick().items()}
+    assert later.null_distribution() == {name: values[:3] for name, values in whole.null_distribution().items()}
 
 
-def test_random_labels_that_are_the_right_ones_do_not_move_the_yardstick() -> None:
+def test_random_labels_that_are_the_right_ones_do_not_move_the_null_distribution() -> None:
     margins, history = np.full((100, 2), 5.0), np.tile(np.linspace(-9, -1, 100)[:, None], (1, 2))
     margins[:20], history[:20] = -5.0, 5.0  # as of two classes, of which a fifth of the labels is wrong
-    found = yardstick(history, margins)
-    assert found == yardstick(history[20:], margins[20:])
+    found = null_distribution(history, margins)
+    assert found == null_distribution(history[20:], margins[20:])
     assert found["p90"][1] < found["p99"][1] < 0
 
 
 def test_all_random_labels_count_where_none_does_worse_than_the_given_one() -> None:
-    found = yardstick(np.arange(101.0)[:, None], np.full((101, 1), -1.0))
+    found = null_distribution(np.arange(101.0)[:, None], np.full((101, 1), -1.0))
     assert found == {"p90": [90.0], "p99": [99.0], "predicted": [pytest.approx(89 / 90)]}
-    assert yardstick(np.full((4, 1), 2.0), np.zeros((4, 1)))["predicted"] == [0.0]
+    assert null_distribution(np.full((4, 1), 2.0), np.zeros((4, 1)))["predicted"] == [0.0]
