@@ -65,15 +65,15 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     margins = run.trajectories["margin"]
     wrong = compare_with_null(margins, run.reference_margin)
     final = run.scores["final_margin"]
-    memorised = float((final[wrong.mask] > 0).mean()) if wrong.mask.any() else None
+    memorised = float((final[wrong.below_null] > 0).mean()) if wrong.below_null.any() else None
     found = ways(margins, run.trajectories["loss"], final, epochs=wrong.unmemorised_epochs, memorised=memorised)
     return {
         "n": len(data),
-        "wrong": int(planted.truth.sum()),
+        "wrong": int(planted.is_error.sum()),
         "epochs": run.recipe.epochs,
         "unmemorised_epochs": wrong.unmemorised_epochs,
         "memorised_share": memorised,
-        "ways": {name: detection(planted.truth, suspect) for name, suspect in found.items()},
+        "ways": {name: detection(planted.is_error, suspect) for name, suspect in found.items()},
         "seconds": run.seconds,
     }
 

@@ -32,7 +32,7 @@ class CutOff:
     note: str | None = None
 
 
-MOST_LOOKED_WRONG = 0.5
+MOST_BELOW_NULL = 0.5  # fraction of all labels
 
 
 def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
@@ -41,7 +41,7 @@ def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
 
 
 def flag(
-    suspicion: np.ndarray, looked_wrong: NullComparison, *, cut_off: ParsedCutOff = AUTO, undertrained: bool = False
+    suspicion: np.ndarray, comparison: NullComparison, *, cut_off: ParsedCutOff = AUTO, undertrained: bool = False
 ) -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
@@ -51,7 +51,7 @@ def flag(
 
     Args:
         suspicion: (n,) in [0, 1].
-        looked_wrong: the labels that looked wrong in training.
+        comparison: the labels that looked wrong in training.
         cut_off: see `FindingOptions.parsed_cut_off`.
         undertrained: see `is_undertrained`.
 
@@ -59,19 +59,19 @@ def flag(
         bool (n,), and the decision. Ties at the threshold are flagged together.
     """
     rule, value = cut_off
-    learned = bool(looked_wrong.mask.mean() <= MOST_LOOKED_WRONG) and not undertrained
+    learned = bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
     if rule == "suspicion":
         threshold = value
     else:
-        count = int(looked_wrong.mask.sum()) * learned if rule == "auto" else round(value * len(suspicion))
+        count = int(comparison.below_null.sum()) * learned if rule == "auto" else round(value * len(suspicion))
         threshold = _threshold_for(suspicion, count)
     flagged = suspicion >= threshold
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
     if rule == "auto":
         decision = replace(
             decision,
-            epochs=looked_wrong.epochs,
-            margin_threshold=looked_wrong.margin_threshold,
+            epochs=comparison.epochs,
+            margin_threshold=comparison.margin_threshold,
         )
     return flagged, decision
 
@@ -82,17 +82,17 @@ LEAST_CLEAR = 0.95
 
 
 def reliability_note(
-    looked_wrong: NullComparison, *, memorised_fraction: float | None, epochs_done: int, standard_epochs: float
+    comparison: NullComparison, *, memorised_fraction: float | None, epochs_done: int, standard_epochs: float
 ) -> str | None:
     """Return why the automatic cut-off may flag too many or too few samples and what to do; None if there is no sign of it.
 
     Args:
-        looked_wrong: the labels that looked wrong in training.
+        comparison: the labels that looked wrong in training.
         memorised_fraction: fraction of these labels that the trained probe predicts, if known.
         epochs_done: number of epochs trained.
         standard_epochs: default number of epochs for this dataset size.
     """
-    if looked_wrong.mask.mean() > MOST_LOOKED_WRONG:
+    if comparison.below_null.mean() > MOST_BELOW_NULL:
         return (
             "More than half of the labels look wrong to the probe: it has not learned these classes, so nothing is "
             "flagged automatically. Train longer (--epochs), or set --cut-off."
@@ -102,15 +102,15 @@ def reliability_note(
             f"The probe is under-trained ({epochs_done} of the usual {standard_epochs:.0f} epochs): labels not learned yet look "
             "wrong too, so nothing is flagged automatically. Inspect the ranking, train longer (--epochs), or set --cut-off."
         )
-    if not looked_wrong.mask.any() and looked_wrong.epochs > epochs_done / 2:
+    if not comparison.below_null.any() and comparison.epochs > epochs_done / 2:
         return (
-            f"No label looks wrong to the probe, but it needed {looked_wrong.epochs} of {counted(epochs_done, 'epoch')} to "
+            f"No label looks wrong to the probe, but it needed {comparison.epochs} of {counted(epochs_done, 'epoch')} to "
             "learn these classes and may have memorised wrong labels meanwhile. Inspect the top of the ranking, or set --cut-off."
         )
-    if memorised_fraction is not None and memorised_fraction >= MUCH_MEMORISED and looked_wrong.fraction_above < LEAST_CLEAR:
+    if memorised_fraction is not None and memorised_fraction >= MUCH_MEMORISED and comparison.fraction_above < LEAST_CLEAR:
         return (
             f"The probe memorises labels: after training it predicts {memorised_fraction:.0%} of those that looked wrong in the "
-            f"first {counted(looked_wrong.epochs, 'epoch')}, when it had not learned these classes well. Many flagged labels may "
+            f"first {counted(comparison.epochs, 'epoch')}, when it had not learned these classes well. Many flagged labels may "
             "be correct, and wrong ones may be missed. Inspect the ranking, or set --cut-off."
         )
     return None

@@ -70,25 +70,28 @@ def find_label_issues(
         scores: raw scores by name, each (n,).
         directions: "high" or "low" by score name.
         margins: (n, e), margin of the given label in the training pass by epoch.
-        reference: null distribution of the margin (random labels) by epoch; see `ReferenceMargin.yardstick`.
+        reference: null distribution of the margin (random labels) by epoch; see `ReferenceMargin.null_distribution`.
         options: score to rank by, and cut-off.
         standard_epochs: default number of epochs for this dataset size.
 
     Raises:
         UsageError: the requested score was not measured.
     """
-    wrong = compare_with_null(margins, reference)
+    comparison = compare_with_null(margins, reference)
     if options.score == "default":
-        ranking = rank_by_margins(margins, wrong.unmemorised_epochs)
+        ranking = rank_by_margins(margins, comparison.unmemorised_epochs)
     else:
         ranking = rank_by_score(scores, directions, options.score)
     flagged, cut_off = flag(
-        ranking.suspicion, wrong, cut_off=options.parsed_cut_off, undertrained=is_undertrained(margins.shape[1], standard_epochs)
+        ranking.suspicion,
+        comparison,
+        cut_off=options.parsed_cut_off,
+        undertrained=is_undertrained(margins.shape[1], standard_epochs),
     )
-    memorised = _memorised_fraction(scores, wrong.mask)
+    memorised = _memorised_fraction(scores, comparison.below_null)
     if cut_off.rule == "auto":
         note = reliability_note(
-            wrong,
+            comparison,
             memorised_fraction=memorised,
             epochs_done=margins.shape[1],
             standard_epochs=standard_epochs,
@@ -103,7 +106,7 @@ def describe_decision(errors: LabelIssues) -> dict[str, Any]:
     return {"ranking": ranking, "cut_off": asdict(errors.cut_off)}
 
 
-def _memorised_fraction(scores: Mapping[str, np.ndarray], looked_wrong: np.ndarray) -> float | None:
-    if not looked_wrong.any() or not is_measured(scores, "final_margin"):
+def _memorised_fraction(scores: Mapping[str, np.ndarray], below_null: np.ndarray) -> float | None:
+    if not below_null.any() or not is_measured(scores, "final_margin"):
         return None
-    return float((scores["final_margin"][looked_wrong] > 0).mean())
+    return float((scores["final_margin"][below_null] > 0).mean())

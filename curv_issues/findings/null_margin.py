@@ -17,7 +17,7 @@ class NullComparison:
     """The labels that looked wrong in training.
 
     Attributes:
-        mask: bool (n,), whether the label looked wrong.
+        below_null: bool (n,), whether the label looked wrong: its mean margin is below `margin_threshold`.
         epochs: number of epochs whose margins were averaged.
         unmemorised_epochs: number of epochs before the probe memorises labels that look wrong; at least `epochs`.
         margin_threshold: mean margin over the first `epochs` epochs below which a label looks wrong.
@@ -25,7 +25,7 @@ class NullComparison:
             `fractions_above_null`.
     """
 
-    mask: np.ndarray
+    below_null: np.ndarray
     epochs: int
     unmemorised_epochs: int
     margin_threshold: float
@@ -37,17 +37,17 @@ def compare_with_null(margins: np.ndarray, reference: Mapping[str, Sequence[floa
 
     A label looks wrong if its mean margin is below the 90th percentile of the margins of random other labels. Margins are
     averaged up to the first epoch whose fraction of clear labels is within 0.01 of the maximum: by then the labels are
-    learned, hardly any is in doubt, and later epochs could only memorise. See `fractions_above_null`.
+    learned, hardly any is undecided, and later epochs could only memorise. See `fractions_above_null`.
 
     Args:
         margins: (n, e), margin of the given label in the training pass by epoch.
-        reference: "p90", "p99" and "predicted" by epoch; see `ReferenceMargin.yardstick`.
+        reference: "p90", "p99" and "predicted" by epoch; see `ReferenceMargin.null_distribution`.
     """
     fractions_above = fractions_above_null(margins, reference)
     epoch = int(np.argmax(fractions_above >= fractions_above.max() - NEAR_BEST))
     threshold = float(reference["p90"][epoch])
-    mask = margins[:, : epoch + 1].mean(axis=1, dtype=np.float64) < threshold
-    return NullComparison(mask, epoch + 1, len(fractions_above), threshold, float(fractions_above[epoch]))
+    below_null = margins[:, : epoch + 1].mean(axis=1, dtype=np.float64) < threshold
+    return NullComparison(below_null, epoch + 1, len(fractions_above), threshold, float(fractions_above[epoch]))
 
 
 def fractions_above_null(margins: np.ndarray, reference: Mapping[str, Sequence[float]]) -> np.ndarray:

@@ -85,7 +85,7 @@ def test_the_result_keeps_the_contract() -> None:
     wrong = compare_with_null(result.trajectories["margin"], result.summary["reference_margin"])
     ranking = rank_by_margins(result.trajectories["margin"], wrong.unmemorised_epochs)
     np.testing.assert_allclose(scores["suspicion"], ranking.suspicion)
-    memorised = (scores["final_margin"][wrong.mask] > 0).mean()
+    memorised = (scores["final_margin"][wrong.below_null] > 0).mean()
     assert result.summary["ranking"] == {"score": "default", "epochs": ranking.epochs, "memorised_fraction": memorised}
 
     assert result.findings["suspicion"].is_monotonic_decreasing

@@ -13,7 +13,7 @@ def constant(p90: float, p99: float, epochs: int, *, predicted: float = 0.0) -> 
 def test_labels_below_the_90th_percentile_look_wrong() -> None:
     margins = np.array([[-2.0, -4.0], [1.0, -4.0], [0.0, 0.5], [-2.0, 4.5]])  # means -3, -1.5, 0.25, 1.25
     found = compare_with_null(margins, {"p90": [-9.0, -1.0], "p99": [8.0, 1.0], "predicted": [0.0, 0.0]})
-    assert found.mask.tolist() == [True, True, False, False]
+    assert found.below_null.tolist() == [True, True, False, False]
     assert (found.epochs, found.margin_threshold, found.fraction_above) == (2, -1.0, 0.5)
 
 
@@ -24,7 +24,7 @@ def test_counting_stops_once_the_labels_are_learned() -> None:
     margins = np.concatenate([right, wrong])
     found = compare_with_null(margins, constant(-1.0, 1.0, 5))
     assert (found.epochs, found.fraction_above) == (2, 1.0)
-    assert found.mask.tolist() == [False] * 95 + [True] * 5
+    assert found.below_null.tolist() == [False] * 95 + [True] * 5
     assert (margins.mean(axis=1) > -1).all()  # all epochs together would show nothing
 
 
@@ -44,7 +44,7 @@ def test_epochs_in_which_wrong_labels_are_memorised_do_not_count(predicted: floa
     reference = constant(0.0, 1.0, 3, predicted=predicted)
     found = compare_with_null(np.concatenate([right, wrong]), reference)
     assert found.epochs == found.unmemorised_epochs == epochs
-    assert found.mask.tolist() == [False] * 90 + [True] * 10
+    assert found.below_null.tolist() == [False] * 90 + [True] * 10
 
 
 def test_unmemorised_epochs_go_on_after_the_labels_are_learned() -> None:
@@ -90,7 +90,7 @@ def test_one_right_label_is_all_that_can_be_clear() -> None:
 
 def test_where_no_label_is_ever_learned_all_look_wrong() -> None:
     found = compare_with_null(np.full((10, 4), -5.0), constant(0.0, 1.0, 4))
-    assert found.mask.all()
+    assert found.below_null.all()
     assert found.fraction_above == 0
 
 
@@ -99,4 +99,4 @@ def test_the_percentiles_of_each_epoch_are_compared_with_the_mean_up_to_it() -> 
     reference = {"p90": [-1.0, -1.0], "p99": [0.5, 1.5], "predicted": [0.0, 0.0]}
     found = compare_with_null(margins, reference)
     assert found.epochs == 2
-    assert found.mask.tolist() == [False] * 9 + [True]
+    assert found.below_null.tolist() == [False] * 9 + [True]
