@@ -5,7 +5,7 @@
 
 For each setting and each form of curvature: AUROC and average precision; AUROC within 20 equal bins of the best free score
 (chance is 0.5); and what it adds to the fusion of the free scores, as one more rank in the mean, and at best, in a logistic
-regression fitted to the truth about four fifths of the samples. The forms are chosen on seed 100 and reported on 0, 1, 2.
+regression fitted to the known errors of four fifths of the samples. The forms are chosen on seed 100 and reported on 0, 1, 2.
 """
 
 from __future__ import annotations
@@ -99,11 +99,11 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
         run = run_probe(planted.data, options)
     assert run is not None
     suspect = all_scores(run)
-    described = {"n": len(planted.data), "wrong": int(planted.truth.sum()), "epochs": run.recipe.epochs, "seconds": run.seconds}
-    if not planted.truth.any():
-        truth = memorization(planted.data, TrainingOptions(seed=seed)).scores["memorization"]
-        return {**described, "spearman": {name: float(spearmanr(values, truth).statistic) for name, values in suspect.items()}}
-    return {**described, **compare(suspect, planted.truth), "rare": _rare(suspect, planted.truth, planted.data.labels)}
+    described = {"n": len(planted.data), "wrong": int(planted.is_error.sum()), "epochs": run.recipe.epochs, "seconds": run.seconds}
+    if not planted.is_error.any():
+        memorized = memorization(planted.data, TrainingOptions(seed=seed)).scores["memorization"]
+        return {**described, "spearman": {name: float(spearmanr(values, memorized).statistic) for name, values in suspect.items()}}
+    return {**described, **compare(suspect, planted.is_error), "rare": _rare(suspect, planted.is_error, planted.data.labels)}
 
 
 def all_scores(run: ProbeRun) -> dict[str, np.ndarray]:
@@ -117,61 +117,61 @@ def all_scores(run: ProbeRun) -> dict[str, np.ndarray]:
     return found
 
 
-def compare(suspect: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]:
+def compare(suspect: dict[str, np.ndarray], is_error: np.ndarray) -> dict[str, Any]:
     """Return the metrics of the free scores, of their fusion, and of each form of curvature combined with them."""
-    found = {name: detection(truth, values) for name, values in suspect.items()}
+    found = {name: detection(is_error, values) for name, values in suspect.items()}
     best = max(FREE, key=lambda name: found[name]["auroc"])  # type: ignore[index]
-    bins = (rankdata(suspect[best], method="ordinal") - 1) * BINS // len(truth)
+    bins = (rankdata(suspect[best], method="ordinal") - 1) * BINS // len(is_error)
     fused = [suspect[name] for name in FUSED]
-    before, informed = ranked(fused, truth), taught([suspect[name] for name in FREE], truth)
+    before, informed = ranked(fused, is_error), taught([suspect[name] for name in FREE], is_error)
     forms = {}
     for name in FORMS:
-        after = ranked([*fused, suspect[name]], truth)
-        fitted = taught([*(suspect[free] for free in FREE), suspect[name]], truth)
+        after = ranked([*fused, suspect[name]], is_error)
+        fitted = taught([*(suspect[free] for free in FREE), suspect[name]], is_error)
         forms[name] = {
-            "within_bins": within_bins(suspect[name], truth, bins),
+            "within_bins": within_bins(suspect[name], is_error, bins),
             "gain_in_rank_mean": {key: after[key] - before[key] for key in before},
             "gain_at_best": {key: fitted[key] - informed[key] for key in informed},
         }
     return {"detection": found, "best_free": best, "fusion": before, "fusion_at_best": informed, "forms": forms}
 
 
-def within_bins(values: np.ndarray, truth: np.ndarray, bins: np.ndarray) -> float | None:
+def within_bins(values: np.ndarray, is_error: np.ndarray, bins: np.ndarray) -> float | None:
     """Return the mean AUROC within bins that contain correct and wrong samples, weighted by the number of wrong samples."""
     aurocs, weights = [], []
     for number in range(BINS):
         members = bins == number
-        if truth[members].any() and not truth[members].all():
-            aurocs.append(roc_auc_score(truth[members], values[members]))
-            weights.append(truth[members].sum())
+        if is_error[members].any() and not is_error[members].all():
+            aurocs.append(roc_auc_score(is_error[members], values[members]))
+            weights.append(is_error[members].sum())
     return float(np.average(aurocs, weights=weights)) if aurocs else None
 
 
-def ranked(scores: list[np.ndarray], truth: np.ndarray) -> dict[str, float]:
+def ranked(scores: list[np.ndarray], is_error: np.ndarray) -> dict[str, float]:
     """Return AUROC and average precision of the mean of the ranks."""
-    return _found(truth, np.mean([rankdata(values) for values in scores], axis=0))
+    return _found(is_error, np.mean([rankdata(values) for values in scores], axis=0))
 
 
-def taught(scores: list[np.ndarray], truth: np.ndarray) -> dict[str, float]:
+def taught(scores: list[np.ndarray], is_error: np.ndarray) -> dict[str, float]:
     """Return AUROC and average precision of a cross-validated (5 folds) logistic regression on normal scores."""
     features = np.stack([norm.ppf((rankdata(values) - 0.5) / len(values)) for values in scores], axis=1)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     model = LogisticRegression(C=100.0, max_iter=1_000)
-    return _found(truth, cross_val_predict(model, features, truth, cv=folds, method="decision_function"))
+    return _found(is_error, cross_val_predict(model, features, is_error, cv=folds, method="decision_function"))
 
 
-def _found(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
-    return {"auroc": float(roc_auc_score(truth, values)), "average_precision": float(average_precision_score(truth, values))}
+def _found(is_error: np.ndarray, values: np.ndarray) -> dict[str, float]:
+    return {"auroc": float(roc_auc_score(is_error, values)), "average_precision": float(average_precision_score(is_error, values))}
 
 
-def _rare(suspect: dict[str, np.ndarray], truth: np.ndarray, labels: np.ndarray) -> dict[str, float] | None:
+def _rare(suspect: dict[str, np.ndarray], is_error: np.ndarray, labels: np.ndarray) -> dict[str, float] | None:
     """Return the AUROC of wrong samples against correct ones of classes below a tenth of the largest; None if there are none."""
     sizes = np.bincount(labels)
     rare = sizes[labels] < sizes.max() / 10
-    members = truth | rare
-    if not rare.any() or truth[members].all():
+    members = is_error | rare
+    if not rare.any() or is_error[members].all():
         return None
-    return {name: float(roc_auc_score(truth[members], values[members])) for name, values in suspect.items()}
+    return {name: float(roc_auc_score(is_error[members], values[members])) for name, values in suspect.items()}
 
 
 def _with_activation(name: str) -> Any:

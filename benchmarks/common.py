@@ -62,9 +62,9 @@ def _of_classes(data: LabeledData, classes: Sequence[int] | np.ndarray) -> Label
 
 
 def plant(data: LabeledData, rate: float, seed: int) -> tuple[LabeledData, np.ndarray]:
-    """Return the data with a fraction of each class flipped uniformly at random, and the truth."""
+    """Return the data with a fraction of each class flipped uniformly at random, and a mask of the flipped labels."""
     planted = uniform.plant(data, rate, seed=seed)
-    return planted.data, planted.truth
+    return planted.data, planted.is_error
 
 
 def make_cells(

@@ -62,13 +62,13 @@ def cell(dataset: str, rate: float, seed: int, *, size: int | None = None, long_
 
 
 def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Plant errors, audit, and compare with the truth."""
+    """Plant errors, audit, and compare the findings with the errors."""
     data, seed = _load_once(configuration["dataset"], root), configuration["seed"]
     if configuration["size"] != "full":
         data = stratified(data, configuration["size"], seed)
     if configuration["long_tail"] != "balanced":
         data = long_tailed(data, configuration["long_tail"], seed=seed)
-    noisy, truth = plant(data, configuration["rate"], seed)
+    noisy, is_error = plant(data, configuration["rate"], seed)
     result = audit_data(noisy, TrainingOptions(seed=seed), FindingOptions(), DuplicateOptions(duplicates=False))
 
     suspicion = result.scores["suspicion"].to_numpy()
@@ -80,12 +80,12 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     fused = {name: np.mean([rankdata(parts[part]) for part in members], axis=0) for name, members in FUSIONS.items()}
     return {
         "n": len(data),
-        "wrong": int(truth.sum()),
-        "suspicion": detection(truth, suspicion),
-        "scores": {name: detection(truth, values) for name, values in suspect.items()},
-        "fusions": {name: detection(truth, values) for name, values in fused.items()},
-        "by_class": auroc_by_class(truth, suspicion, noisy.labels, noisy.class_names) if truth.any() else None,
-        "flagged": flagging(truth, result.scores["flagged"].to_numpy()),
+        "wrong": int(is_error.sum()),
+        "suspicion": detection(is_error, suspicion),
+        "scores": {name: detection(is_error, values) for name, values in suspect.items()},
+        "fusions": {name: detection(is_error, values) for name, values in fused.items()},
+        "by_class": auroc_by_class(is_error, suspicion, noisy.labels, noisy.class_names) if is_error.any() else None,
+        "flagged": flagging(is_error, result.scores["flagged"].to_numpy()),
         "cut_off": result.summary["cut_off"],
         "ranking": result.summary["ranking"],
         "recipe": result.summary["recipe"],

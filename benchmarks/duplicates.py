@@ -249,7 +249,7 @@ def measure_protocol(
     near_pairs = {pair for pair in near if planted.data.labels[pair[0]] != planted.data.labels[pair[1]]}
     return {
         "n": len(planted.data),
-        "methods": {name: detection(planted.truth, values) for name, values in suspects.items()},
+        "methods": {name: detection(planted.is_error, values) for name, values in suspects.items()},
         "pairs": {
             name: {
                 "found": len(found),

@@ -64,7 +64,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     """Return AUROC and average precision of every variant, by scored epoch and of its mean over them."""
     data, seed = _source(cell["dataset"], root), cell["seed"]
     data = ten_classes(data, seed) if data.num_classes > 10 else data
-    noisy, truth = plant(stratified(data, cell["size"], seed), cell["rate"], seed)
+    noisy, is_error = plant(stratified(data, cell["size"], seed), cell["rate"], seed)
     plain: dict[str, Any] = {} if cell["augmentation"] else {"flip": False, "shift": 0}
     probes = FreshProbes(noisy, TrainingOptions(seed=seed, weight_decay=cell["weight_decay"], **plain))
     scored = spread_epochs(probes.recipe.epochs, min(SCORED, probes.recipe.epochs))
@@ -83,8 +83,8 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
         "epochs": probes.recipe.epochs,
         "variants": {
             name: {
-                "mean": detection(truth, np.mean(values, axis=0)),
-                "by_epoch": [detection(truth, value) for value in values],
+                "mean": detection(is_error, np.mean(values, axis=0)),
+                "by_epoch": [detection(is_error, value) for value in values],
             }
             for name, values in by_epoch.items()
         },

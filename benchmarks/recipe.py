@@ -60,7 +60,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     data, seed = _source(cell["dataset"], root), cell["seed"]
     if cell["size"] != FULL:
         data = stratified(ten_classes(data, seed), cell["size"], seed)
-    noisy, truth = plant(data, cell["rate"], seed)
+    noisy, is_error = plant(data, cell["rate"], seed)
     run = run_probe(noisy, TrainingOptions(seed=seed, epochs=cell["epochs"], batch_size=cell["batch_size"]))
     assert run is not None
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
@@ -68,7 +68,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     names = ("cumulative_loss", "margin", "final_margin", "input_curvature")
     suspicion = {name: rank_by_score(run.scores, directions, name).suspicion for name in names}
     return {
-        **{name: detection(truth, values) for name, values in {"default": judged.columns["suspicion"], **suspicion}.items()},
+        **{name: detection(is_error, values) for name, values in {"default": judged.columns["suspicion"], **suspicion}.items()},
         "memorised_share": judged.summary["ranking"]["memorised_fraction"],
         "seconds": run.seconds,
     }

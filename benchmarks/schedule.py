@@ -35,18 +35,19 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     seed = cell["seed"]
     data = load(cell["dataset"], root)
     data = ten_classes(data, seed) if cell.get("classes") == 10 else data
-    noisy, truth = plant(stratified(data, cell["size"], seed), cell["rate"], seed)
+    noisy, is_error = plant(stratified(data, cell["size"], seed), cell["rate"], seed)
     run = run_probe(noisy, TrainingOptions(seed=seed, curvature_epochs=100, num_matvecs=cell["num_matvecs"]))
     assert run is not None
     history = run.trajectories["input_curvature"]
     epochs = run.recipe.epochs
     return {
-        "by_epoch": [detection(truth, history[:, epoch]) for epoch in range(epochs)],
+        "by_epoch": [detection(is_error, history[:, epoch]) for epoch in range(epochs)],
         "by_schedule": {
-            str(count): detection(truth, history[:, list(spread_epochs(epochs, count))].mean(1)) for count in range(1, epochs + 1)
+            str(count): detection(is_error, history[:, list(spread_epochs(epochs, count))].mean(1))
+            for count in range(1, epochs + 1)
         },
-        "sum_of_logarithms": detection(truth, np.log(history + 1e-12).sum(1)),
-        "cumulative_loss": detection(truth, run.scores["cumulative_loss"]),
+        "sum_of_logarithms": detection(is_error, np.log(history + 1e-12).sum(1)),
+        "cumulative_loss": detection(is_error, run.scores["cumulative_loss"]),
         "recipe_epochs": epochs,
         "seconds": run.seconds,
     }

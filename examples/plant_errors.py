@@ -38,13 +38,13 @@ def plant(source: str, output: Path, *, rate: float, label_column: str, split: s
 def compare(planted: Path, folder: Path) -> None:
     """Print how well the suspicion of a result separates the planted labels from the rest."""
     table = pq.read_table(planted, columns=["label", "was"]).to_pandas()
-    truth = (table["label"].astype(str) != table["was"]).to_numpy()
+    is_error = (table["label"].astype(str) != table["was"]).to_numpy()
     scores = curv_issues.AuditResult.load(folder).scores
-    truth = truth[scores["row"]]
+    is_error = is_error[scores["row"]]
     flagged, suspicion = scores["flagged"].to_numpy(), scores["suspicion"].to_numpy()
-    hits = (truth & flagged).sum()
-    print(f"AUROC {roc_auc_score(truth, suspicion):.4f}, average precision {average_precision_score(truth, suspicion):.3f}")
-    print(f"{flagged.sum()} flagged: precision {hits / max(1, flagged.sum()):.3f}, recall {hits / truth.sum():.3f}")
+    hits = (is_error & flagged).sum()
+    print(f"AUROC {roc_auc_score(is_error, suspicion):.4f}, average precision {average_precision_score(is_error, suspicion):.3f}")
+    print(f"{flagged.sum()} flagged: precision {hits / max(1, flagged.sum()):.3f}, recall {hits / is_error.sum():.3f}")
 
 
 def main() -> None:

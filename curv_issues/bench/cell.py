@@ -41,7 +41,7 @@ def measure_cell(
     measure: Callable[[LabeledData, TrainingOptions], dict[Need, float]] = measure_passes,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
-    """Plant errors with a seed, train once, run the baselines, and compare all methods with the truth.
+    """Plant errors with a seed, train once, run the baselines, and compare all methods with the planted errors.
 
     Unless the options say otherwise, the scores are measured after every epoch, as published.
 
@@ -64,22 +64,22 @@ def measure_cell(
     """
     finding = finding or FindingOptions()
     planted = apply_noise(data, noise, seed=seed)
-    noisy, truth = planted.data, planted.truth
+    noisy, is_error = planted.data, planted.is_error
     options = replace(options, seed=seed, measure=methods.scores, curvature_epochs=options.curvature_epochs or EVERY_EPOCH)
     run = run_probe(noisy, options, progress=progress)
     if run is None or run.interrupted:
         raise KeyboardInterrupt
     passes = passes or measure(noisy, options)
-    found = _of_the_run(run, noisy, truth, methods, finding, passes)
+    found = _of_the_run(run, noisy, is_error, methods, finding, passes)
     decision = found.pop("decision")
     plain_seconds = run.seconds["train"] / (1 + passes_added(options, passes))
     for name in methods.baselines:
-        found.update(_of_a_baseline(name, run, noisy, truth, options, plain_seconds, progress))
+        found.update(_of_a_baseline(name, run, noisy, is_error, options, plain_seconds, progress))
     return {
         "n": len(noisy),
-        "wrong": int(truth.sum()),
+        "wrong": int(is_error.sum()),
         "methods": found,
-        "curvature_by_epoch": _curvature_by_epoch(run, truth),
+        "curvature_by_epoch": _curvature_by_epoch(run, is_error),
         "recipe": {
             "epochs": run.recipe.epochs,
             "batch_size": run.recipe.batch_size,
@@ -98,18 +98,18 @@ def passes_added(options: TrainingOptions, passes: dict[Any, float]) -> float:
 
 
 def _of_the_run(
-    run: ProbeRun, data: LabeledData, truth: np.ndarray, methods: Methods, finding: FindingOptions, passes: dict[Any, float]
+    run: ProbeRun, data: LabeledData, is_error: np.ndarray, methods: Methods, finding: FindingOptions, passes: dict[Any, float]
 ) -> dict[str, Any]:
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
     judged = judge(evidence_of_run(data, run), finding, kinds=[LABEL_ISSUE]).kinds[LABEL_ISSUE]
     epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
     costs = {name: cost_of_score(name, passes, epochs=epochs, scored_epochs=scored) for name in SCORES}
     found: dict[str, Any] = {
-        DEFAULT: _measured(data, truth, judged.columns["suspicion"], "high", costs["margin"], judged.columns["flagged"]),
+        DEFAULT: _measured(data, is_error, judged.columns["suspicion"], "high", costs["margin"], judged.columns["flagged"]),
         "decision": dict(judged.summary),
     }
     for name in methods.scores:
-        found[name] = _measured(data, truth, run.scores[name], directions[name], costs[name], None)
+        found[name] = _measured(data, is_error, run.scores[name], directions[name], costs[name], None)
     return found
 
 
@@ -117,7 +117,7 @@ def _of_a_baseline(
     name: str,
     run: ProbeRun,
     data: LabeledData,
-    truth: np.ndarray,
+    is_error: np.ndarray,
     options: TrainingOptions,
     plain_seconds: float,
     progress: ProgressCallback | None,
@@ -133,7 +133,7 @@ def _of_a_baseline(
     return {
         score: _measured(
             data,
-            truth,
+            is_error,
             result.scores[score],
             info.scores[score].direction,
             seconds / plain_seconds,
@@ -144,7 +144,7 @@ def _of_a_baseline(
 
 
 def _measured(
-    data: LabeledData, truth: np.ndarray, values: np.ndarray, direction: str, cost: float, flagged: np.ndarray | None
+    data: LabeledData, is_error: np.ndarray, values: np.ndarray, direction: str, cost: float, flagged: np.ndarray | None
 ) -> dict[str, Any]:
     """Return the results of one method, which failed if values are not finite; `cost` is a multiple of the plain training."""
     missing = int((~np.isfinite(values)).sum())
@@ -153,12 +153,12 @@ def _measured(
     suspect = np.asarray(values, dtype=np.float64) * (1 if direction == "high" else -1)
     return {
         "direction": direction,
-        "detection": detection(truth, suspect),
-        "auroc_within_classes": mean_auroc_within_classes(truth, suspect, data.labels),
-        "flagged": None if flagged is None else flagging(truth, flagged),
+        "detection": detection(is_error, suspect),
+        "auroc_within_classes": mean_auroc_within_classes(is_error, suspect, data.labels),
+        "flagged": None if flagged is None else flagging(is_error, flagged),
         "cost": round(cost, 3),
-        "curves": curves(truth, suspect),
-        "histogram": histogram(truth, np.asarray(values, dtype=np.float64)),
+        "curves": curves(is_error, suspect),
+        "histogram": histogram(is_error, np.asarray(values, dtype=np.float64)),
     }
 
 
@@ -168,14 +168,14 @@ def _failed(direction: str, reason: str) -> dict[str, Any]:
     return {"direction": direction, **empty, "failed": reason}
 
 
-def _curvature_by_epoch(run: ProbeRun, truth: np.ndarray) -> dict[str, list[float | None]]:
+def _curvature_by_epoch(run: ProbeRun, is_error: np.ndarray) -> dict[str, list[float | None]]:
     """Return the mean input curvature of correct and wrong samples by epoch, and its AUROC; None where not measured."""
     history = run.trajectories["input_curvature"]
     found: dict[str, list[float | None]] = {"right": [], "wrong": [], "auroc": []}
     for values in history.T:
         measured = bool(np.isfinite(values).all())
-        ranked = detection(truth, values) if measured else None
-        found["right"].append(float(values[~truth].mean()) if measured and not truth.all() else None)
-        found["wrong"].append(float(values[truth].mean()) if measured and truth.any() else None)
+        ranked = detection(is_error, values) if measured else None
+        found["right"].append(float(values[~is_error].mean()) if measured and not is_error.all() else None)
+        found["wrong"].append(float(values[is_error].mean()) if measured and is_error.any() else None)
         found["auroc"].append(ranked["auroc"] if ranked else None)
     return found

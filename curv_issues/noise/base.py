@@ -15,11 +15,11 @@ class Planted:
 
     Attributes:
         data: n samples with planted errors.
-        truth: bool (n,), True for samples that a detector should find.
+        is_error: bool (n,), True for samples that a detector should find.
         pairs: int64 (p, 2), for duplicates: the sample whose image was replaced, and the sample whose image it got;
             None for other kinds.
     """
 
     data: LabeledData
-    truth: np.ndarray
+    is_error: np.ndarray
     pairs: np.ndarray | None = None

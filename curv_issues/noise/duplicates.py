@@ -25,7 +25,7 @@ def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0
         seed: seed of pairs and labels, an integer >= 0.
 
     Returns:
-        The data, in which a keeps its row, split and path; the truth, True for the 2 p samples; and the pairs (a, b).
+        The data, in which a keeps its row, split and path; `is_error`, True for the 2 p samples; and the pairs (a, b).
 
     Raises:
         UsageError: `pairs` is not an integer from 1 to n / 2, there are fewer than 2 classes, or the seed is not an
@@ -37,7 +37,7 @@ def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0
         >>> images = np.random.default_rng(0).integers(0, 256, (100, 8, 8)).astype(np.uint8)
         >>> planted = plant_conflicting_duplicates(from_arrays(images, np.arange(100) % 4), 10, seed=0)
         >>> replaced, source = planted.pairs.T
-        >>> bool((planted.data.images[replaced] == planted.data.images[source]).all()), int(planted.truth.sum())
+        >>> bool((planted.data.images[replaced] == planted.data.images[source]).all()), int(planted.is_error.sum())
         (True, 20)
     """
     check_type(data)
@@ -60,7 +60,7 @@ def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0
         values[replaced] = values[source]
     image_of = np.arange(len(data))
     image_of[replaced] = source
-    truth = np.zeros(len(data), dtype=bool)
-    truth[chosen] = True
+    is_error = np.zeros(len(data), dtype=bool)
+    is_error[chosen] = True
     changed = replace(data, labels=labels, **copied, open_image=images_at(data.open_image, image_of))
-    return Planted(changed, truth, chosen)
+    return Planted(changed, is_error, chosen)

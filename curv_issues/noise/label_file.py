@@ -1,4 +1,4 @@
-"""Take labels from a file, such as human annotations; the dataset's own labels are the truth."""
+"""Take labels from a file, such as human annotations; the dataset's own labels count as correct."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROW = "row"
 
 
 def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: str) -> Planted:
-    r"""Return data with the labels in a column of a file; the dataset's own labels are the truth.
+    r"""Return data with the labels in a column of a file; the dataset's own labels count as correct.
 
     Rows are matched with images by a column of file names (`file_name`, `path`, ...) if `data` has paths, else by a column
     `row` with the dataset's row numbers. A file with neither must have one row per row of the dataset, in the same order
@@ -37,7 +37,7 @@ def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: st
         column: name of the label column.
 
     Returns:
-        The data with the labels of the file, and the truth: True where they differ from the dataset's own.
+        The data with the labels of the file, and `is_error`: True where they differ from the dataset's own.
 
     Raises:
         DatasetError: the file cannot be read, has no such column or a wrong number of rows, names files although `data` has no
@@ -52,7 +52,7 @@ def labels_from_file(data: LabeledData, path: str | os.PathLike[str], column: st
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "labels.csv")
         ...     written = path.write_text("mine,yours\ncat,0\ncat,1\ndog,1\ncat,0\n")
-        ...     labels_from_file(data, path, "mine").truth.tolist()
+        ...     labels_from_file(data, path, "mine").is_error.tolist()
         [False, True, False, False]
     """
     check_type(data)

@@ -92,7 +92,7 @@ def apply_noise(data: LabeledData, spec: NoiseSpec, *, seed: int) -> Planted:
         seed: an integer >= 0.
 
     Returns:
-        The data with errors (fewer samples after a long tail), the truth, and the pairs of duplicates.
+        The data with errors (fewer samples after a long tail), the mask of errors, and the pairs of duplicates.
 
     Raises:
         UsageError: this noise does not fit the data (too few classes, or more pairs than half of the samples).

@@ -88,10 +88,10 @@ def test_scores_are_those_of_the_one_run_against_the_truth(cell: dict[str, Any])
     assert run is not None
     for name, info in SCORES.items():
         sign = 1 if info.direction == "high" else -1
-        assert cell["methods"][name]["detection"] == detection(planted.truth, sign * run.scores[name]), name
+        assert cell["methods"][name]["detection"] == detection(planted.is_error, sign * run.scores[name]), name
     assert cell["recipe"]["scored_epochs"] == cell["recipe"]["epochs"] == 3  # after every epoch, as published
     by_epoch = cell["curvature_by_epoch"]
-    np.testing.assert_allclose(by_epoch["wrong"], run.trajectories["input_curvature"][planted.truth].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(by_epoch["wrong"], run.trajectories["input_curvature"][planted.is_error].mean(0), rtol=1e-5)
 
 
 def test_costs_are_multiples_of_the_plain_training(cell: dict[str, Any]) -> None:

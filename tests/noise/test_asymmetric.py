@@ -93,7 +93,7 @@ def test_planting_uses_the_names_of_the_data() -> None:
     planted = plant(data, 0.1, seed=2)
     expected, truth = flip_labels_asymmetric(data.labels, 0.1, num_classes=3, seed=2)
     np.testing.assert_array_equal(planted.data.labels, expected)
-    np.testing.assert_array_equal(planted.truth, truth)
+    np.testing.assert_array_equal(planted.is_error, truth)
     assert planted.data.images is data.images
 
 

@@ -43,9 +43,9 @@ def test_properties(half: int, pairs: int, k: int, seed: int) -> None:
         assert getattr(noisy, name).dtype == before[name].dtype
 
     assert planted.pairs is not None
-    assert (planted.pairs.shape, planted.pairs.dtype, planted.truth.dtype) == ((pairs, 2), np.int64, bool)
+    assert (planted.pairs.shape, planted.pairs.dtype, planted.is_error.dtype) == ((pairs, 2), np.int64, bool)
     assert len(np.unique(planted.pairs)) == 2 * pairs  # no sample twice
-    assert set(np.flatnonzero(planted.truth)) == set(planted.pairs.ravel())
+    assert set(np.flatnonzero(planted.is_error)) == set(planted.pairs.ravel())
     source_of = dict(planted.pairs.tolist())
     for i in range(n):
         source = source_of.get(i, i)

@@ -162,7 +162,7 @@ def test_planting() -> None:
     planted = plant(data, 0.1, seed=2)
     expected, truth = flip_labels_by_instance(data.images, data.labels, 0.1, num_classes=3, seed=2)
     np.testing.assert_array_equal(planted.data.labels, expected)
-    np.testing.assert_array_equal(planted.truth, truth)
+    np.testing.assert_array_equal(planted.is_error, truth)
     assert planted.data.images is data.images
 
 

@@ -56,8 +56,8 @@ def test_the_column_is_given_and_the_own_label_the_truth(tmp_path: Path, ending:
     planted = labels_from_file(data, path, column)
     assert planted.data.labels.tolist() == GIVEN
     assert planted.data.labels.dtype == np.int64
-    assert planted.truth.tolist() == WRONG
-    assert planted.truth.dtype == bool
+    assert planted.is_error.tolist() == WRONG
+    assert planted.is_error.dtype == bool
     assert planted.pairs is None
     assert data.labels.tolist() == CODES
     assert planted.data.images is data.images
@@ -103,7 +103,7 @@ def test_a_part_of_the_dataset_takes_its_own_rows(tmp_path: Path, ending: str) -
     part = data_of().take(np.array([1, 4, 5]))
     planted = labels_from_file(part, path, "label")
     assert planted.data.labels.tolist() == [2, 1, 0]
-    assert planted.truth.tolist() == [True, False, True]
+    assert planted.is_error.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])
@@ -315,6 +315,6 @@ def test_a_column_with_another_name_decides_if_it_names_the_images(tmp_path: Pat
     data = replace(data_of(), paths=np.array(names, dtype=object))
     order = [3, 5, 0, 1, 4, 2]
     columns = {"photo": [names[place] for place in order], "label": [NAMES[CODES[place]] for place in order]}
-    assert not labels_from_file(data, write(tmp_path / "labels.csv", columns), "label").truth.any()
+    assert not labels_from_file(data, write(tmp_path / "labels.csv", columns), "label").is_error.any()
     numbered = write(tmp_path / "numbered.csv", {"Unnamed": list(range(6)), **columns})
-    assert not labels_from_file(data, numbered, "label").truth.any()
+    assert not labels_from_file(data, numbered, "label").is_error.any()

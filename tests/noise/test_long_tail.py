@@ -47,8 +47,8 @@ def test_nothing_is_planted() -> None:
     data = make_data(300, 3)
     planted = plant(data, 10, seed=1)
     np.testing.assert_array_equal(planted.data.rows, long_tailed(data, 10, seed=1).rows)
-    assert planted.truth.shape == (len(planted.data),)
-    assert not planted.truth.any()
+    assert planted.is_error.shape == (len(planted.data),)
+    assert not planted.is_error.any()
 
 
 @pytest.mark.parametrize("ratio", [0.5, 0, -1, float("nan"), float("inf"), "100", True, None])

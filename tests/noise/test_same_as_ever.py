@@ -64,7 +64,7 @@ def test_long_tails(ratio: float, seed: int, expected: str) -> None:
 def test_a_long_tail_with_flips() -> None:
     expected = "01bfef25ca8ad9266c874d6799bbb184fd34ce258b75e5a230fbc421733c4c60"
     planted = apply_noise(make_data(1200, 4), parse_noise("longtail:100+uniform:0.1"), seed=5)
-    assert sha256(planted.data.rows, planted.data.labels, planted.truth) == expected
+    assert sha256(planted.data.rows, planted.data.labels, planted.is_error) == expected
     noisy, truth = common.plant(long_tailed(make_data(1200, 4), 100, seed=5), 0.1, 5)
     assert sha256(noisy.rows, noisy.labels, truth) == expected
 

@@ -65,24 +65,24 @@ class TestContract:
         before = {name: getattr(data, name).copy() for name in PER_SAMPLE}
         planted = apply_noise(data, parse_noise(texts[kind]), seed=3)
         assert isinstance(planted, Planted)
-        assert planted.truth.dtype == bool
-        assert planted.truth.shape == (len(planted.data),)
-        assert planted.truth.sum() == EXPECTED[kind]
+        assert planted.is_error.dtype == bool
+        assert planted.is_error.shape == (len(planted.data),)
+        assert planted.is_error.sum() == EXPECTED[kind]
         for name in PER_SAMPLE:
             np.testing.assert_array_equal(getattr(data, name), before[name])
             assert len(getattr(planted.data, name)) == len(planted.data)
         own = before["labels"][planted.data.rows]
         wrong = planted.data.labels != own
-        assert (wrong <= planted.truth).all()  # every wrong label is in the truth
+        assert (wrong <= planted.is_error).all()  # every wrong label is in the truth
         assert (planted.pairs is not None) == (kind == "duplicates")
         if kind != "duplicates":
-            np.testing.assert_array_equal(wrong, planted.truth)
+            np.testing.assert_array_equal(wrong, planted.is_error)
 
     def test_the_seed_decides(self, kind: str, data: LabeledData, texts: dict[str, str]) -> None:
         spec = parse_noise(texts[kind])
         first, again, other = (apply_noise(data, spec, seed=seed) for seed in (1, 1, 2))
         np.testing.assert_array_equal(again.data.labels, first.data.labels)
-        np.testing.assert_array_equal(again.truth, first.truth)
+        np.testing.assert_array_equal(again.is_error, first.is_error)
         if kind != "file":
             same_rows = np.array_equal(first.data.rows, other.data.rows)
             assert not same_rows or not np.array_equal(first.data.labels, other.data.labels)
@@ -96,8 +96,8 @@ class TestContract:
         assert np.bincount(data.labels[both.data.rows]).tolist() == [40, 20, 10]
         np.testing.assert_array_equal(both.data.rows, tail.data.rows)
         np.testing.assert_array_equal(both.data.labels, alone.data.labels)
-        np.testing.assert_array_equal(both.truth, alone.truth)
-        assert both.truth.any()
+        np.testing.assert_array_equal(both.is_error, alone.is_error)
+        assert both.is_error.any()
 
     def test_the_text_is_read_and_named_in_the_forms(self, kind: str, texts: dict[str, str]) -> None:
         spec = parse_noise(texts[kind])
@@ -117,7 +117,7 @@ def test_none_plants_nothing(data: LabeledData) -> None:
     assert spec == NoiseSpec(())
     assert spec.text == "none"
     assert planted.data is data
-    assert planted.truth.tolist() == [False] * 120
+    assert planted.is_error.tolist() == [False] * 120
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_planting_knows_classes_without_samples() -> None:
     expected, truth = flip_labels(data.labels, 0.5, num_classes=4, seed=2)
     assert 3 in expected
     np.testing.assert_array_equal(planted.data.labels, expected)
-    np.testing.assert_array_equal(planted.truth, truth)
+    np.testing.assert_array_equal(planted.is_error, truth)
     assert planted.pairs is None
     assert planted.data.images is data.images
 
