@@ -114,7 +114,7 @@ def natural_table(results: Results) -> str:
     return "\n".join(lines)
 
 
-def overlap_table(results: Results) -> str:
+def leakage_table(results: Results) -> str:
     """Return the training images that also appear in the test set."""
     cells = of_group(results, "against")
     if not cells:

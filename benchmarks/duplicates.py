@@ -81,8 +81,8 @@ def cells() -> list[dict[str, Any]]:
     natural = [natural_cell(name) for name in ("cifar10", "cifar100", "mnist")]
     protocol = [{"group": "protocol", "dataset": "cifar10", "pairs": 250, "seed": seed} for seed in SEEDS]
     highest = [{"group": "highest", "dataset": "cifar100", "setting": setting, "seed": 0} for setting in SETTINGS]
-    against = {"group": "against", "dataset": "cifar10"}
-    return [*natural[:1], *planted[:3], against, *natural[1:], *protocol[:1], *highest, *planted[3:], *protocol[1:]]
+    leakage = {"group": "against", "dataset": "cifar10"}
+    return [*natural[:1], *planted[:3], leakage, *natural[1:], *protocol[:1], *highest, *planted[3:], *protocol[1:]]
 
 
 def natural_cell(dataset: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     if cell["group"] == "natural":
         return measure_natural(load(cell["dataset"], root), cell)
     if cell["group"] == "against":
-        return measure_against(root, cell)
+        return measure_leakage(root, cell)
     if cell["group"] == "protocol":
         known = run_natural(cell, root)
         return measure_protocol(load(cell["dataset"], root), known, cell["pairs"], cell["seed"], epochs=cell.get("epochs"))
@@ -201,7 +201,7 @@ def measure_natural(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure_against(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
+def measure_leakage(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
     """Return training images that also appear in the test set, at the threshold of a search within the training set."""
     data = load(cell["dataset"], root)
     test = load_data(str(root / cell["dataset"]), split="test", label_column=data.source.label_column)

@@ -211,7 +211,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "planted-precision": lambda: duplicate_tables.precision_table(read("duplicates")),
     "duplicate-protocol": lambda: duplicate_tables.protocol_table(read("duplicates")),
     "natural-duplicates": lambda: duplicate_tables.natural_table(read("duplicates")),
-    "overlap": lambda: duplicate_tables.overlap_table(read("duplicates")),
+    "leakage": lambda: duplicate_tables.leakage_table(read("duplicates")),
     "highest": lambda: duplicate_tables.highest_table(read("duplicates")),
     "scale": lambda: duplicate_tables.scale_table(read("duplicates")),
     "estimator": lambda: study_tables.estimator_table(read("estimator")),

@@ -98,7 +98,7 @@ def load_and_audit(
 ) -> AuditResult:
     """Audit a dataset with options that are already checked; see `audit`."""
     start = time.perf_counter()
-    from curv_issues.auditing.leakage import load_against
+    from curv_issues.auditing.leakage import load_other_split
     from curv_issues.data.loading import load  # imports datasets, which wrong options need not wait for
 
     if training.device not in ("auto", "cpu"):
@@ -111,7 +111,7 @@ def load_and_audit(
             progress(Progress("load", done, total))
 
     data = load(dataset, source, seed=training.seed, resolution=training.resolution, progress=loading)
-    others = None if against is None else load_against(against, data, dataset, source, progress=loading)
+    others = None if against is None else load_other_split(against, data, dataset, source, progress=loading)
     return audit_data(
         data,
         training,

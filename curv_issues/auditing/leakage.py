@@ -18,7 +18,7 @@ from curv_issues.findings.samples import evidence_of_data, other_split
 from curv_issues.options import DuplicateOptions
 
 
-def load_against(
+def load_other_split(
     against: Any, data: LabeledData, dataset: Any, options: SourceOptions, *, progress: Progress | None = None
 ) -> LabeledData:
     """Load the data to compare an audited dataset with, at the same resolution and range of values.

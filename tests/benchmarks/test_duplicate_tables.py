@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks import duplicate_tables
-from benchmarks.duplicate_tables import by_eye, natural_table, overlap_table, scale_table
+from benchmarks.duplicate_tables import by_eye, leakage_table, natural_table, scale_table
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_pairs_across_splits() -> None:
         "sample": [[8, 3, 0.99, False]],
         "recall_by_judgment": {"1": [0.916, 249]},
     }
-    assert overlap_table([cell]).splitlines()[2:] == [
+    assert leakage_table([cell]).splitlines()[2:] == [
         "| pairs found (threshold 0.900) | 1,500 |",
         "| test images among them | 1,200 |",
         "| pairs with differing labels | 0 |",

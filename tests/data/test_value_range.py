@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curv_issues.auditing.leakage import load_against
+from curv_issues.auditing.leakage import load_other_split
 from curv_issues.auditing.summary import notes_on
 from curv_issues.data.loading import load_data
 from curv_issues.data.range_finder import RangeFinder
@@ -121,7 +121,7 @@ def test_the_range_of_the_user(tmp_path):
 def test_data_to_compare_with_is_read_with_the_same_range(tmp_path):
     data = load_data(str(write_12_bit_folder(tmp_path / "one")), resolution=40)
     darker = str(write_12_bit_folder(tmp_path / "other", brightest=300))
-    others = load_against(Path(darker), data, "one", SourceOptions(max_samples=2, split="none"))
+    others = load_other_split(Path(darker), data, "one", SourceOptions(max_samples=2, split="none"))
     assert len(others) == 6  # only what holds for any data is taken over
     assert np.array_equal(others.images[:, 5, 5], data.images[:, 5, 5])
     assert others.image_sha256[0] == data.image_sha256[0]
