@@ -1,4 +1,4 @@
 """Issue types for cleanlab's Datalab, one per file, and the probe run that they share."""
 
-# first of all: it makes `curv_issues.datalab.register` import the managers, which must not be half imported themselves by then
+# Must come first: it triggers the import of `register`, which fails if one of our modules is only partly imported by then.
 import cleanlab.datalab.internal.issue_manager_factory  # noqa: F401

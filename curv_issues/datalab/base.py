@@ -1,6 +1,6 @@
-"""Base of our issue types: it checks options before anything runs, and judges a shared run.
+"""Base class of our issue types: check options before anything runs, and judge a shared run.
 
-Datalab 2.9 swallows what `find_issues` raises, so everything that can be checked before the training is checked in `__init__`.
+Datalab 2.9 catches the exceptions of `find_issues`, so `__init__` checks everything that can be checked before the training.
 """
 
 from __future__ import annotations
@@ -26,44 +26,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LabOptions:
-    """The options of every issue type beside those of the training; `samples` and `shared_run` check them."""
+    """Options of every issue type besides those of the training; `samples` and `shared_run` check them."""
 
     image_key: str | None = option(None, "Image column. Default: the only one.")
     result: AuditResult | None = option(None, "A finished audit of the same samples, used instead of a training.")
 
 
 SHARED = (*option_names(TrainingOptions), *option_names(LabOptions))
-"""Options that every type takes and that hold for all types of a call."""
+"""Options that every type takes and that apply to all types of a call."""
 
 SUMMARY = ("options", "recipe", "seed", "complete", "epochs_done", "seconds", "device", "versions")
 """Entries of the summary that every type copies to `info`."""
 
 
 class RunIssueManager(IssueManager, ABC):
-    """An issue type that judges the run of a probe on the images and labels of a Datalab.
+    """Issue type that judges the run of a probe on the images and labels of a Datalab.
 
     Attributes:
-        own_options: dataclass of its options beside the shared ones.
-        columns: of `lab.issues`: whether it is an issue, the score in [0, 1] (low = worse), the evidence. For a type, Datalab
-            shows all columns whose names contain its name, so no other type's columns may.
+        own_options: dataclass of its options besides the shared ones.
+        columns: its columns of `lab.issues`: whether it is an issue, the score in [0, 1] (low = worse), the evidence. Datalab
+            shows all columns whose names contain the name of a type, so no column of another type may contain it.
     """
 
-    issue_name: ClassVar[str] = ""  # Datalab wants one of every subclass
+    issue_name: ClassVar[str] = ""  # Datalab requires a name of every subclass
     own_options: ClassVar[type]
     columns: ClassVar[tuple[str, ...]]
 
     def __init__(self, datalab: Datalab, **options: Any) -> None:
-        """Check the options and the data, and decode the images unless a finished run will do.
+        """Check the options and the data, and decode the images if a training is needed.
 
         Args:
-            datalab: of the task classification, with labels.
-            options: those of `TrainingOptions`, `own_options`; `image_key`, the column of the images (default: the only one);
-                or `result`, an AuditResult of these very samples, to be used instead of a training. What is given to one type
-                of a call holds for all.
+            datalab: a Datalab with labels, of the task classification.
+            options: those of `TrainingOptions` and `own_options`; `image_key`, the image column (default: the only one);
+                or `result`, an AuditResult of the same samples, used instead of a training. A shared option that is given to
+                one type of a call applies to all.
 
         Raises:
             UsageError: an option has a wrong name, type or value or differs from another type's, the probe does not fit, or the
-                result is of other data.
+                result is from other data.
             DatasetError: images, labels or their columns are missing or cannot be used.
             AuditError: the disk has no space for the images.
         """
@@ -79,11 +79,11 @@ class RunIssueManager(IssueManager, ABC):
         self._samples = self._run.samples
 
     def find_issues(self, **_: Any) -> None:
-        """Train, unless a finished run will do, and judge.
+        """Judge the shared run, after a training if one is needed.
 
         Raises:
-            AuditError: the loss became NaN. Datalab prints this and goes on, without results of this type.
-            AuditInterrupted: Ctrl-C; carries the ranking so far, which `add_to_datalab` takes.
+            AuditError: the loss became NaN. Datalab prints this and continues without results of this type.
+            AuditInterrupted: Ctrl-C; carries the ranking so far, which `add_to_datalab` accepts.
         """
         _forget_results(self.datalab, self.issue_name, self.columns)
         result = self._judge(self._run.result())
@@ -128,7 +128,7 @@ class RunIssueManager(IssueManager, ABC):
 
 
 def _forget_results(lab: Datalab, name: str, columns: tuple[str, ...]) -> None:
-    """Remove the results of an earlier run, so that none stay if this run fails."""
+    """Remove the results of an earlier run, so that none remain if this run fails."""
     lab.issues = lab.issues.drop(columns=list(columns), errors="ignore")
     lab.info.pop(name, None)
     summary = lab.issue_summary

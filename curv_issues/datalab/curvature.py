@@ -11,6 +11,7 @@ from curv_issues.results.result import AuditResult
 
 
 def _columns(name: str) -> tuple[str, ...]:
+    """Return the issue columns of the type with this name."""
     return f"is_{name}_issue", f"{name}_score", f"{name}_given_class", f"{name}_suggested_class"
 
 
@@ -55,7 +56,7 @@ class CurvatureIssueManager(RunIssueManager):
 
     def _judge(self, result: AuditResult) -> AuditResult:
         if self._run.given is not None and not self._own:
-            return result  # with the judgement it has
+            return result  # keep its own judgement
         finding = FindingOptions(**self._own)
         return rejudge(result, score=finding.score, cut_off=finding.cut_off)
 
@@ -68,9 +69,9 @@ class CurvatureIssueManager(RunIssueManager):
 
 
 class TrainingDynamicsIssueManager(CurvatureIssueManager):
-    """The same findings under a name that says how they are made: by default, curvature does not rank them.
+    """The issue type `curvature` under a more accurate name: by default, the findings are not ranked by curvature.
 
-    Its columns have its own name in place of `curvature`, as Datalab demands. In one call, both names share one training.
+    Its columns contain its own name, as Datalab requires. Both types share one training if requested in one call.
     """
 
     issue_name: ClassVar[str] = "training_dynamics"

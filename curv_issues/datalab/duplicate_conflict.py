@@ -95,7 +95,7 @@ class DuplicateConflictIssueManager(RunIssueManager):
         return "default"
 
     def _judge(self, result: AuditResult) -> AuditResult:
-        _check_searched(result)  # it may have been given to another type after this one was made
+        _check_searched(result)  # another type may have brought it after `__init__`
         threshold = self._own.get("threshold")
         return result if threshold is None else rejudge(result, duplicate_threshold=threshold)
 

@@ -23,7 +23,7 @@ ISSUE_MANAGERS = (CurvatureIssueManager, TrainingDynamicsIssueManager, Duplicate
 
 
 def register_issue_types() -> None:
-    """Register the issue types with Datalab, for classification; calling this again changes nothing."""
+    """Register the issue types with Datalab, for classification; a second call changes nothing."""
     registered = REGISTRY[Task.CLASSIFICATION]
     for manager in ISSUE_MANAGERS:
         known = registered.get(manager.issue_name)
@@ -51,7 +51,7 @@ def add_to_datalab(lab: Datalab, result: AuditResult) -> None:
         raise UsageError(f"Expected a cleanlab Datalab to put the result into, got {type(lab).__name__}.")
     if not lab.task.is_classification:
         raise UsageError(f"Expected a Datalab of the task classification, got one of {lab.task.value}.")
-    check_type(result)  # Datalab would drop a None, and we would train
+    check_type(result)  # Datalab drops options that are None, so we would train
     names = [CurvatureIssueManager.issue_name]
     if result.summary.get("duplicates") is not None:
         names.append(DuplicateConflictIssueManager.issue_name)

@@ -36,12 +36,12 @@ class LabSamples:
     """The n labelled images of a Datalab, not yet decoded.
 
     Attributes:
-        dataset: its dataset; row i is sample i.
-        image_column: column of the images.
-        label_column: column of the labels.
-        labels: int64, (n,): a copy of the Datalab's own codes, indices into the classes.
-        classes: (k,): the class names as the Datalab shows them: text, or numbers for a plain integer column.
-        class_names: the same as text.
+        dataset: dataset of the Datalab; row i is sample i.
+        image_column: image column.
+        label_column: label column.
+        labels: int64 (n,), copy of the Datalab's codes, which are indices into the classes.
+        classes: (k,), class names as the Datalab shows them: text, or numbers for a plain integer column.
+        class_names: class names as text.
     """
 
     dataset: datasets.Dataset
@@ -56,11 +56,11 @@ def read_lab(lab: Datalab, *, image_key: str | None = None) -> LabSamples:
     """Return the samples of a Datalab without reading its images.
 
     Args:
-        lab: made with labels.
-        image_key: column of the images; None: the only one there is.
+        lab: a Datalab with labels.
+        image_key: image column; None: the only one.
 
     Raises:
-        DatasetError: it has no labels, samples without one, of one class only, or no column of images.
+        DatasetError: it has no labels, unlabelled samples, only one class, or no image column.
     """
     if lab.label_name is None:
         raise DatasetError("This Datalab has no labels; make it with Datalab(data, label_name=...) to find wrong ones.")
@@ -79,15 +79,15 @@ def read_lab(lab: Datalab, *, image_key: str | None = None) -> LabSamples:
 
 
 def load_samples(samples: LabSamples, *, resolution: int | None, progress: ProgressCallback | None = None) -> LabeledData:
-    """Decode the images.
+    """Return the samples with decoded images.
 
     Args:
-        samples: of `read_lab`.
-        resolution: side of the decoded images in pixels; None: from their sizes.
+        samples: from `read_lab`.
+        resolution: side of the decoded images in pixels; None: chosen from their sizes.
         progress: called after every step.
 
     Raises:
-        DatasetError: an image cannot be read: as every row of a Datalab needs a score, none may be left out.
+        DatasetError: an image cannot be read. Every row of a Datalab needs a score, so no image can be left out.
         AuditError: the disk is full.
     """
     data = load_data(
@@ -110,7 +110,7 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
 
 
 def difference(result: AuditResult, samples: LabSamples) -> str | None:
-    """Return how the data of a result differ from these samples, in a few words; None if they are the same.
+    """Return a clause that says how the data of a result differ from these samples; None if they are the same.
 
     Images are the same if their files or their decoded pixels are identical.
     """
@@ -136,6 +136,7 @@ def difference(result: AuditResult, samples: LabSamples) -> str | None:
 
 
 def _is_image(image: EncodedImage, file_sha256: str, image_sha256: str) -> bool:
+    """Return whether the file or the decoded pixels of an image have this hash."""
     if hashlib.sha256(image.content).hexdigest() == file_sha256:
         return True
     try:
@@ -145,13 +146,14 @@ def _is_image(image: EncodedImage, file_sha256: str, image_sha256: str) -> bool:
 
 
 def _class_names(classes: list[Any]) -> tuple[str, ...]:
-    """Return the classes as text, in the Datalab's order: that of a ClassLabel, else sorted."""
+    """Return the classes as text, in the order of the Datalab: that of its ClassLabel, otherwise sorted."""
     if not all(isinstance(name, str) for name in classes):
         classes = list(encode_labels(classes, origin="the classes of this Datalab").class_names)
     return tuple(clean_text(str(name)) for name in classes)
 
 
 def _check_labels(codes: Any, names: tuple[str, ...], *, column: str) -> np.ndarray:
+    """Return the codes as int64 (n,); raise DatasetError if a sample has no label, or all have the same."""
     labels = np.array(codes, dtype=np.int64)
     unnamed = [code for code, name in enumerate(names) if is_missing(name)]
     unlabelled = np.flatnonzero((labels < 0) | (labels >= len(names)) | np.isin(labels, unnamed))
@@ -170,6 +172,7 @@ def _check_labels(codes: Any, names: tuple[str, ...], *, column: str) -> np.ndar
 
 
 def _find_images(features: datasets.Features, image_key: str | None, *, label_column: str) -> str:
+    """Return the name of the image column; raise DatasetError if it is missing or ambiguous."""
     if image_key is None:
         found = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
         if len(found) > 1:

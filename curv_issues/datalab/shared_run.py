@@ -35,7 +35,7 @@ class SharedRun:
     """A run shared by the issue types of one `find_issues` call.
 
     Attributes:
-        samples: of the Datalab.
+        samples: samples of the Datalab.
     """
 
     def __init__(self, lab: Datalab) -> None:
@@ -56,11 +56,11 @@ class SharedRun:
         return self._options.get("result")
 
     def takes(self, issue_type: str) -> bool:
-        """Return whether this type may still join."""
+        """Return whether this type can still join."""
         return not self._begun and issue_type not in self._types
 
     def join(self, issue_type: str, options: dict[str, Any], score: str) -> None:
-        """Add an issue type: check its options with those of the others, and decode the images unless a finished run will do."""
+        """Add an issue type: check its options with those of the others, and decode the images if a training is needed."""
         own = {name: value for name, value in options.items() if name not in ("image_key", "result")}
         checked = TrainingOptions(**own).with_score(score)
         for name, value in options.items():
@@ -74,14 +74,14 @@ class SharedRun:
         self._source = self.given or self._find_kept() or self._load()
 
     def result(self) -> AuditResult:
-        """Return the result: given, kept in the Datalab, or from a training that begins now, once.
+        """Return the result: the given one, the one kept in the Datalab, or that of a training, which runs once.
 
         Raises:
             AuditError: the loss became NaN.
             AuditInterrupted: Ctrl-C; carries the ranking so far.
         """
         self._begun = True
-        if self._error is not None:  # a second type would fail in the same way, after the same training
+        if self._error is not None:  # training again for a second type would fail in the same way
             raise self._error
         assert self._source is not None
         if isinstance(self._source, LabeledData):
@@ -90,12 +90,13 @@ class SharedRun:
             except Exception as error:
                 self._error = error
                 raise
-            # before any judgement: whatever happens to that, and whoever asks next, training is done
+            # keep it before any judgement, so that an error there does not lose the training
             keep_run(self._lab, self.samples, self._training(), result)
             self._source = result
         return self._source
 
     def _add(self, issue_type: str, name: str, value: Any) -> None:
+        """Record an option; raise UsageError if another type has another value of it."""
         before = self._options.setdefault(name, value)
         other = self._given_by.setdefault(name, issue_type)
         if before is value or (name != "result" and before == value):
@@ -107,26 +108,31 @@ class SharedRun:
         )
 
     def _training_options(self) -> dict[str, Any]:
+        """Return the training options that were given, except `measure`."""
         return {name: value for name, value in self._options.items() if name not in ("image_key", "result")}
 
     def _training(self) -> TrainingOptions:
+        """Return all training options, with the scores that the types need."""
         return TrainingOptions(**self._training_options(), measure=self._measure)
 
     def _find_kept(self) -> AuditResult | None:
-        """Return a kept run with the same options; with those given now, if it served a type that is not requested now."""
+        """Return the run kept in the Datalab if its options match, else None.
+
+        If the kept run has served a type that is not requested now, only the options given now must match.
+        """
         others = types_served(self._lab) - set(self._types)
         names = tuple(self._training_options()) if others else None
         return find_run(self._lab, self.samples, self._training(), names=names)
 
     def _load(self) -> LabeledData:
-        """Return the decoded images; raise early what the training would raise about device and probe."""
-        from curv_issues.device import choose_device  # imports torch, which errors above need not wait for
+        """Return the decoded images; check device and probe now rather than in the training."""
+        from curv_issues.device import choose_device  # imports torch, so only after the checks above
 
         training = self._training()
         choose_device(training.device)
         wanted = (self.samples.image_column, training.resolution)
         if self._loaded is None or self._loaded[0] != wanted:
-            if self._lab.verbosity:  # as Datalab reports its own work
+            if self._lab.verbosity:  # as Datalab does for its own issue types
                 print(f"Reading {len(self.samples.labels):,} images for a probe to train on ...")
             with live_progress(quiet=not self._lab.verbosity, messages=False) as progress:
                 self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
@@ -139,13 +145,13 @@ def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: s
     """Return the run that an issue type shares with the types constructed before it in the same call.
 
     Args:
-        lab: of the task classification, with labels.
-        issue_type: its name.
-        options: training options, `image_key` and `result`, as far as they were given.
-        score: the one it ranks by.
+        lab: a Datalab with labels, of the task classification.
+        issue_type: name of the issue type.
+        options: the given ones of the training options, `image_key` and `result`.
+        score: score that the type ranks by.
 
     Raises:
-        UsageError: an option is wrong or differs from another type's, the probe does not fit, or the result is of other data.
+        UsageError: an option is wrong or differs from another type's, the probe does not fit, or the result is from other data.
         DatasetError: images, labels or their columns are missing or cannot be used.
         AuditError: the disk has no space for the images.
     """
@@ -164,10 +170,10 @@ def find_run(
     """Return the run kept in a Datalab if images, labels, classes, options and scores match; else None.
 
     Args:
-        lab: where it may be kept.
-        samples: of that Datalab.
-        training: the options.
-        names: the options that must match; default: all.
+        lab: Datalab that may have kept a run.
+        samples: samples of that Datalab.
+        training: training options.
+        names: names of the options that must match; None: all.
     """
     kept = lab.info["statistics"].get(STATISTIC)
     if kept is None or not isinstance(kept.get("key"), dict):
@@ -184,7 +190,10 @@ def find_run(
 
 
 def keep_run(lab: Datalab, samples: LabSamples, training: TrainingOptions, result: AuditResult) -> None:
-    """Keep a run in the Datalab, replacing an older one, as dicts, arrays and DataFrames, which unpickle anywhere."""
+    """Keep a run in the Datalab, replacing an older one.
+
+    It is stored as dicts, arrays and DataFrames, which can be unpickled without this package.
+    """
     plain = {field.name: getattr(result, field.name) for field in fields(AuditResult)}
     lab.info["statistics"][STATISTIC] = {
         "key": _key(samples, training),
@@ -207,7 +216,7 @@ def types_served(lab: Datalab) -> set[str]:
 
 
 def check_result(result: Any, samples: LabSamples, training_options: dict[str, Any]) -> None:
-    """Raise a UsageError unless the result is of these samples, and no training was asked for beside it."""
+    """Raise UsageError if the result is from other samples, has an invalid suspicion, or training options were given too."""
     check_type(result)
     if training_options:
         raise UsageError(
@@ -221,13 +230,13 @@ def check_result(result: Any, samples: LabSamples, training_options: dict[str, A
 
 
 def check_type(result: Any) -> None:
-    """Raise a UsageError unless this is an AuditResult."""
+    """Raise UsageError if this is not an AuditResult."""
     if not isinstance(result, AuditResult):
         raise UsageError(f"result must be an AuditResult (a saved one: AuditResult.load(folder)), got {result!r}.")
 
 
 def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
-    """Return what a run depends on, except images and labels, which are compared with the result."""
+    """Return everything that a run depends on, except images and labels, which `difference` compares."""
     options = {name: getattr(training, name) for name in option_names(TrainingOptions) if name != "measure"}
     return {
         "classes": list(samples.class_names),
@@ -245,6 +254,7 @@ def _train(lab: Datalab, data: LabeledData, training: TrainingOptions) -> AuditR
 
 
 def _check_probe(training: TrainingOptions, data: LabeledData) -> None:
+    """Raise UsageError if a user-supplied probe does not fit the data; global random state is not changed."""
     import torch
 
     from curv_issues.inputs.images import ImageInputs
