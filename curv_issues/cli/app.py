@@ -41,11 +41,11 @@ from curv_issues.visible import visible
 if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
 
-LEAST_SPACE = 10_000_000  # bytes; the smallest result with its contact sheet takes less
+LEAST_SPACE = 10_000_000  # bytes; more than the smallest result with its contact sheet takes
 
 
 class _Printing(NamedTuple):
-    """How a result is printed: its format, whether without notes, and whether with raw scores."""
+    """How to print a result: in which format, whether without notes (quiet), whether with raw scores (verbose)."""
 
     format: str
     quiet: bool
@@ -63,12 +63,12 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point of the command."""
-    # Threads that wait must sleep: spinning ones make a shared machine several times slower. Read when torch is imported.
+    """Run the command and exit with its code."""
+    # Waiting threads must sleep: spinning ones slow a shared machine down several times. torch reads this on import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    warnings.filterwarnings("ignore", module="PIL")  # damaged metadata of an image that can be read all the same
+    warnings.filterwarnings("ignore", module="PIL")  # about damaged metadata of images that can be read
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: batch systems end jobs with it
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, because batch systems end jobs with it
     stdout = protect_streams()
     code = _run()
     failure = stdout_failure(stdout)
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run the command line and return its exit code; whatever is raised ends in a message on stderr."""
+    """Run the command line and return its exit code; print every error on stderr."""
     try:
         return app(standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
@@ -92,9 +92,10 @@ def _run() -> int:
 
 
 def _show_usage_error(error: Any) -> int:
+    """Print a usage error of click, and return its exit code."""
     text = io.StringIO()
     error.show(file=text)
-    typer.echo("\n".join(map(visible, text.getvalue().splitlines())), err=True)  # it repeats arguments, such as file names
+    typer.echo("\n".join(map(visible, text.getvalue().splitlines())), err=True)  # it quotes arguments, such as file names
     return error.exit_code
 
 
@@ -146,9 +147,9 @@ def audit(
         printing = _Printing(format, quiet, verbose)
         values["measure"] = "all" if values["measure"] == ["all"] else values["measure"] or ()
         allow_local_probe(values)
-        # wrong options end the command before anything slow is imported or read
+        # check the options before slow imports and reading
         source, training = make_options(SourceOptions, values), make_options(TrainingOptions, values)
-        finding, looking = make_options(FindingOptions, values), make_options(DuplicateOptions, values)
+        finding, duplicate_options = make_options(FindingOptions, values), make_options(DuplicateOptions, values)
         folder = output_folder(output if output is not None else folder_name(dataset, values["split"]))
         sources = [name for name in dataset if name]
         with _saving(folder, overwrite, sources, printing, ending) as saver, live_progress(quiet=quiet) as progress:
@@ -159,7 +160,7 @@ def audit(
                 source,
                 training,
                 finding,
-                looking,
+                duplicate_options,
                 against=against,
                 progress=progress,
                 on_result=saver.save,
@@ -264,43 +265,44 @@ def demo(
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
         planted = f"{int(is_flipped.sum())} wrong labels were planted"
-        _tell(f"{planted}; {found} of them are among the {int(flagged.sum())} suspect labels.", printing)
+        _print_line(f"{planted}; {found} of them are among the {int(flagged.sum())} suspect labels.", printing)
         pairs = int(result.scores["row"][is_copy].isin(result.conflicts["row"]).sum())
         groups = result.conflicts["group"].nunique()
         planted = f"{COPIES} copies of images under another label were planted"
-        _tell(f"{planted}; {pairs} of them are in the {groups} groups.", printing)
+        _print_line(f"{planted}; {pairs} of them are in the {groups} groups.", printing)
 
 
 def _print_result(result: AuditResult, folder: Path, printing: _Printing, *, is_saved: bool = True) -> None:
+    """Print the findings, then the remarks and notes about them."""
     from curv_issues.report.text import TOP, merged_findings, sections  # imports pandas
 
     text = render(result, printing.format, verbose=printing.verbose)
-    typer.echo(text, color=True)  # else names would lose what looks like colour off a terminal
+    typer.echo(text, color=True)  # otherwise typer strips what looks like colour codes from names when piped
     total = len(merged_findings(result))
     if printing.format in ("table", "md") and total > TOP:
         place = f"; all of them are in {folder / 'findings.parquet'}" if is_saved else ""
-        _tell(f"The first {TOP} of {total:,} findings{place}.", printing)
+        _print_line(f"The first {TOP} of {total:,} findings{place}.", printing)
     for section in sections(result):
         if section.remark is not None:
             place = f"; all of them are in {folder / section.file}" if section.file else ""
-            _tell(f"{section.remark}{place}.", printing)
+            _print_line(f"{section.remark}{place}.", printing)
     if not printing.quiet:
         for note in result.summary["notes"]:
             typer.echo(visible(f"Note: {note}"), err=True)
         seconds = sum(result.summary["seconds"].values())
         typer.echo(visible(f"{result}, in {seconds:.0f} s."), err=True)
-    _tell(f"Results: {folder}", printing)
+    _print_line(f"Results: {folder}", printing)
 
 
-def _tell(text: str, printing: _Printing) -> None:
-    """Print a line for people: below the table, or on stderr where stdout is for programs."""
+def _print_line(text: str, printing: _Printing) -> None:
+    """Print a line for people: on stdout below a table, on stderr if another format is on stdout."""
     if printing.format == "table" or not printing.quiet:
         typer.echo(visible(text), err=printing.format != "table")
 
 
 @contextlib.contextmanager
 def _saving(folder: Path, overwrite: bool, sources: Sequence[str], printing: _Printing, ending: Ending) -> Iterator[ResultSaver]:
-    """Lock the output folder for a result that is saved as soon as it exists; after Ctrl-C show the ranking so far and end."""
+    """Lock the output folder and yield a `ResultSaver`; after Ctrl-C, print the ranking so far and exit."""
     with claimed_output(folder, overwrite=overwrite, sources=sources):
         check_space(folder, LEAST_SPACE)
         saver = ResultSaver(folder, overwrite=overwrite, ending=ending)
@@ -312,6 +314,7 @@ def _saving(folder: Path, overwrite: bool, sources: Sequence[str], printing: _Pr
 
 
 def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: _Printing) -> None:
+    """Print how far the audit came before Ctrl-C, and the ranking so far."""
     if result is None:
         typer.echo("Interrupted before the first epoch was finished; nothing to save.", err=True)
         return

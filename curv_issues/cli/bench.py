@@ -65,7 +65,7 @@ def bench(
         options = make_options(TrainingOptions, values)
         from curv_issues.bench.methods import parse_methods
 
-        parse_methods(methods or ["all"], num_samples=0)  # a wrong name ends the command before anything is read
+        parse_methods(methods or ["all"], num_samples=0)  # reports wrong names before the data is read
         folder = output_folder(output if output is not None else folder_name(dataset, values["split"], prefix="curv-issues-bench"))
         from curv_issues.bench.results import check_folder, remove_cells
 
@@ -94,14 +94,15 @@ def bench(
         for note in [] if quiet else notes_on(data):
             typer.echo(visible(f"Note: {note}"), err=True)
         if results:
-            _deliver(results, folder, format=format, quiet=quiet)
+            _print_and_save(results, folder, format=format, quiet=quiet)
         if stop.is_set:
             total = len(plan.cells())
             typer.echo(f"Interrupted; {len(results)} of {total} cells are finished; go on with --resume.", err=True)
             raise typer.Exit(130)
 
 
-def _deliver(results: list[dict], folder: Path, *, format: str, quiet: bool) -> None:
+def _print_and_save(results: list[dict], folder: Path, *, format: str, quiet: bool) -> None:
+    """Print the results on stdout, and save them as Markdown with plots."""
     import json
 
     from curv_issues.bench.plots import can_draw, draw_plots

@@ -21,10 +21,10 @@ _ORDER = (ARGUMENTS, DATA, BENCHMARK, TRAINING, FINDINGS, OUTPUT, OTHER)
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose help shows its options by `rich_help_panel`, which plain help ignores otherwise."""
+    """A command whose help groups its options by `rich_help_panel`, which plain help would ignore."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write one section per group."""
+        """Write one section of the help per group of options."""
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in _ORDER}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -38,17 +38,17 @@ class GroupedCommand(TyperCommand):
 
 
 def add_command(app: typer.Typer, *examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add a function as a command: the first line of its docstring is shown in the list of commands, the examples in its help."""
+    """Return a decorator that adds a function as a command; its help ends with the examples."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         summary = (function.__doc__ or "").partition("\n")[0]
         lines = "\n".join(f"  {example}" for example in examples)
-        epilog = f"\b\nExamples:\n{lines}"  # \b: not wrapped
+        epilog = f"\b\nExamples:\n{lines}"  # after \b, click does not wrap lines
         return app.command(cls=GroupedCommand, short_help=summary, epilog=epilog)(function)
 
     return decorate
 
 
 def examples_of(command: Any) -> list[str]:
-    """Return the examples of a command that `add_command` has added."""
+    """Return the examples in the help of a command."""
     return [line.strip() for line in (command.epilog or "").splitlines()[2:]]

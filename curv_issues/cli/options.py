@@ -1,4 +1,4 @@
-"""The options of the commands: those of the dataclasses in `options`, and those that only the command line has."""
+"""Options of the commands: those of the dataclasses in `options`, and those that only the command line has."""
 
 from __future__ import annotations
 
@@ -39,15 +39,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, he
 _PANELS = {SourceOptions: DATA, TrainingOptions: TRAINING, FindingOptions: FINDINGS, DuplicateOptions: FINDINGS}
 
 Values = dict[str, Any]
-"""Option -> value, as a command gets it."""
+"""Values of a command's options, by option name."""
 
 
 def with_options(*groups: type, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of dataclasses, after its first parameter; it takes their values as `**values`.
+    """Return a decorator that adds the options of dataclasses to a command, which gets their values as `**values`.
+
+    They follow the command's first parameter.
 
     Args:
-        groups: dataclasses of options; their help is grouped by them.
-        without: options that the command does not take.
+        groups: dataclasses of options.
+        without: names of options to omit.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +57,7 @@ def with_options(*groups: type, without: Collection[str] = ()) -> Callable[[Call
         own = [parameter for parameter in own if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
         taken = [_parameter(info, _PANELS[group]) for group in groups for info in list_options(group) if info.name not in without]
         parameters = [first, *taken, *own]
-        # typer reads both
+        # typer reads both attributes
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return command
@@ -64,12 +66,13 @@ def with_options(*groups: type, without: Collection[str] = ()) -> Callable[[Call
 
 
 def allow_local_probe(values: Values) -> None:
-    """Let `--probe module:function` name a module in the current folder, as `python -m` would."""
+    """Make modules in the current folder importable for `--probe module:function`, as `python -m` does."""
     if ":" in values["probe"] and (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
 
 
 def _parameter(info: OptionInfo, panel: str) -> inspect.Parameter:
+    """Return an option as a parameter that typer understands."""
     described = typer.Option(*info.flags, help=info.help, metavar=info.metavar, rich_help_panel=panel)
     default = None if info.default == () else info.default
     return inspect.Parameter(info.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[info.kind, described])

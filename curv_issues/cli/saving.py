@@ -1,4 +1,4 @@
-"""Save the result of a command as soon as there is one, where it replaces nothing that it was not asked to replace."""
+"""Save the result of a command early, and never replace a complete older result by an interrupted one."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from curv_issues.results.folder import check_output, read_summary, resolve
 if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
 
-_LONGEST_NAME = 200  # bytes, of the 255 that file systems allow; an ending follows
+_LONGEST_NAME = 200  # bytes; file systems allow 255, and a suffix is added
 
 
 class ResultSaver:
     """Saves the result of one audit.
 
     Attributes:
-        folder: where the result lies or will lie. One that was cut short goes to another folder than a complete older one.
-        result: the result, once it is saved.
+        folder: folder of the result. If it contains a complete older result, an incomplete one is saved beside it.
+        result: the saved result; None until it is saved.
     """
 
     def __init__(self, folder: Path, *, overwrite: bool, ending: Ending) -> None:
@@ -37,17 +37,17 @@ class ResultSaver:
         self._tried = False
 
     def save(self, result: AuditResult) -> None:
-        """Save the result; may be called again after Ctrl-C has cut it short."""
-        is_cut_short = not result.complete or _lacks_duplicates(result.summary)
-        if is_cut_short and not self._tried and (read_summary(self.folder) or {}).get("complete"):
+        """Save the result; a second call replaces the result of the first."""
+        is_incomplete = not result.complete or _lacks_duplicates(result.summary)
+        if is_incomplete and not self._tried and (read_summary(self.folder) or {}).get("complete"):
             self.folder, self._overwrite = folder_for_interrupted(self.folder), False
-        overwrite = self._overwrite or self._tried  # what is there then is our own, as the folder is locked
+        overwrite = self._overwrite or self._tried  # the folder is locked, so after a first try its content is ours
         self._tried = True
         result.save(self.folder, overwrite=overwrite)
         self.result, self._ending.saved_in = result, self.folder
 
     def add_sheet(self, result: AuditResult) -> None:
-        """Save the contact sheet of the result, which was drawn after it was saved; a failure costs only the sheet."""
+        """Save the contact sheet, which is drawn after the result is saved; a failure only prints a note."""
         if self.result is None:
             return
         try:
@@ -62,14 +62,14 @@ def _lacks_duplicates(summary: Mapping[str, Any]) -> bool:
 
 
 def folder_for_interrupted(folder: Path) -> Path:
-    """Return a folder that can take an incomplete result and does not exist: NAME-interrupted, NAME-interrupted-2, ...
+    """Return a new folder for an incomplete result: NAME-interrupted, NAME-interrupted-2, ...
 
-    It lies beside the folder, or within it where nothing can be written beside it.
+    It is beside the folder, or inside it if the parent folder is not writable.
 
     Raises:
         UsageError: neither place is writable.
     """
-    beside = folder if folder.name not in ("", "..") else resolve(folder)  # such as for "."
+    beside = folder if folder.name not in ("", "..") else resolve(folder)  # a folder such as "." has no name
     name = os.fsdecode(os.fsencode(beside.name)[:_LONGEST_NAME])
     for start in (beside.with_name(f"{name}-interrupted"), folder / "interrupted"):
         numbered = (start.with_name(f"{start.name}-{number}") for number in itertools.count(2))

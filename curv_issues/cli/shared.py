@@ -16,7 +16,7 @@ import typer
 from curv_issues.errors import CurvIssuesError, UsageError
 from curv_issues.visible import visible
 
-LONGEST_NAME = 200  # bytes; file systems allow 255 for a name, and files are written beside the folder
+LONGEST_NAME = 200  # bytes; file systems allow 255, and temporary files beside the folder have longer names
 _debug = False
 
 
@@ -39,15 +39,15 @@ Debug = Annotated[
         expose_value=False,
     ),
 ]
-"""An option of the command line and of every command, so that it may be given anywhere."""
+"""The option --debug, which every command has too, so that it can be anywhere on the command line."""
 
 
 @dataclass
 class Ending:
-    """What the user learns if Ctrl-C ends a command.
+    """What `exit_codes` reports if Ctrl-C ends a command.
 
     Attributes:
-        saved_in: folder of the result, once it is saved.
+        saved_in: folder of the saved result; None until it is saved.
     """
 
     saved_in: Path | None = None
@@ -55,15 +55,15 @@ class Ending:
 
 @contextlib.contextmanager
 def exit_codes() -> Iterator[Ending]:
-    """Turn the errors of this package, and Ctrl-C, into one line on stderr and their exit code."""
+    """Convert errors of this package and Ctrl-C to one line on stderr and an exit code."""
     ending = Ending()
     try:
         _check_working_directory()
         yield ending
     except CurvIssuesError as error:
-        typer.echo(visible(f"Error: {' '.join(str(error).split())}"), err=True)  # one line, whatever a path holds
+        typer.echo(visible(f"Error: {' '.join(str(error).split())}"), err=True)  # paths may contain line breaks
         raise typer.Exit(error.exit_code) from None
-    except BrokenPipeError as error:  # not of stdout, which never raises; typer would end without a word
+    except BrokenPipeError as error:  # not of stdout, which never raises; typer would exit silently
         raise RuntimeError(f"a pipe or connection to another process broke ({error})") from error
     except KeyboardInterrupt:
         kept = f"the result is in {ending.saved_in}" if ending.saved_in is not None else "nothing was written"
@@ -72,7 +72,7 @@ def exit_codes() -> Iterator[Ending]:
 
 
 def _check_working_directory() -> None:
-    """Raise UsageError if the current folder is gone: libraries may abort the process there."""
+    """Raise UsageError if the current folder does not exist any more, because libraries may abort the process there."""
     try:
         os.getcwd()
     except OSError as error:
@@ -82,13 +82,13 @@ def _check_working_directory() -> None:
 def folder_name(dataset: Sequence[str], split: str | None, *, prefix: str = "curv-issues") -> str:
     """Return the name of the results folder: dataset and split, in characters that every file system accepts."""
     name = dataset[0].rstrip("/\\")
-    if os.path.exists(name):  # unlike Path.exists, also for a name that is too long
+    if os.path.exists(name):  # Path.exists raises an error if the name is too long
         name = Path(name).resolve().name.removesuffix(".parquet")
     if len(dataset) > 1:
         name += f"-and-{len(dataset) - 1}-more"
-    part = (split or "train").replace(":", "to").replace("%", "pct")  # train[:10%] and train[10:] are not the same
+    part = (split or "train").replace(":", "to").replace("%", "pct")  # keeps train[:10%] and train[10:] apart
     words = re.sub(r"[^\w.+-]+", "-", f"{name}-{part}").strip("-.")
     if len(words.encode()) > LONGEST_NAME:
-        digest = hashlib.sha256(words.encode()).hexdigest()[:8]  # of different audits different
+        digest = hashlib.sha256(words.encode()).hexdigest()[:8]  # keeps different audits apart
         words = f"{words.encode()[:LONGEST_NAME].decode(errors='ignore')}-{digest}"
     return f"{prefix}-{words}"

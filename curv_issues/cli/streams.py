@@ -1,4 +1,4 @@
-"""Standard streams of the command. Writing to them never raises; the first failure is kept and reported once, at the end."""
+"""Standard streams of the command. Writing to them never raises; the first failure is recorded and reported once, at exit."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class TolerantFile(io.RawIOBase):
     """A binary file that accepts every write and keeps the first error.
 
     Args:
-        raw: the unbuffered file to write to; None stands for one that was closed before the command started.
+        raw: the unbuffered file to write to; None if it was closed before the command started.
 
     Attributes:
-        error: why writing failed; None so far. Everything after the first failure is dropped.
+        error: the first error; None if there was none. Data written after it is dropped.
     """
 
     def __init__(self, raw: Any) -> None:
@@ -24,7 +24,7 @@ class TolerantFile(io.RawIOBase):
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int | None:
-        """Write some of the data and return the number of bytes taken; all of them after a failure."""
+        """Write data and return the number of bytes written; after a failure, drop the data and return its size."""
         if self._raw is None:
             self.error = OSError(errno.EBADF, "it is closed")
         if self.error is None:
@@ -48,10 +48,10 @@ class TolerantFile(io.RawIOBase):
 
 
 def protect_streams() -> TolerantFile | None:
-    """Replace this process's stdout and stderr by tolerant ones that can print any text.
+    """Replace this process's stdout and stderr by tolerant streams that can print any text.
 
     Returns:
-        The file below stdout; None where stdout is not the one that the process started with.
+        The file below stdout; None if stdout is not the one that the process started with.
     """
     _occupy_closed_descriptors()
     if sys.stderr is sys.__stderr__:
@@ -72,7 +72,7 @@ def stdout_failure(file: TolerantFile | None) -> str | None:
 
 
 def _occupy_closed_descriptors() -> None:
-    """Keep the numbers 0 to 2 from the files opened later: what a library prints would end up in them."""
+    """Open the null device on closed descriptors 0 to 2, so that no file gets these numbers and the output of libraries."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -81,13 +81,14 @@ def _occupy_closed_descriptors() -> None:
 
 
 def _raw(stream: Any) -> Any:
+    """Return the unbuffered file of a text stream; None if there is no stream."""
     if stream is None:
         return None
     stream.flush()
-    return getattr(stream.buffer, "raw", stream.buffer)  # no buffer below it with python -u
+    return getattr(stream.buffer, "raw", stream.buffer)  # with python -u, `buffer` is unbuffered itself
 
 
 def _text(file: TolerantFile, old: Any, *, line_buffering: bool) -> io.TextIOWrapper:
-    """Names that the encoding lacks are escaped."""
+    """Return a text stream on a file, with the encoding of the old stream; characters that it lacks are escaped."""
     encoding = "utf-8" if old is None else old.encoding
     return io.TextIOWrapper(io.BufferedWriter(file), encoding, "backslashreplace", line_buffering=line_buffering)

@@ -1,4 +1,4 @@
-"""Errors that nothing else handles: one line for the user, and the traceback in a file."""
+"""Report errors that nothing else handles: one line for the user, and the traceback in a file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import traceback
 
 from curv_issues.visible import visible
 
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # of torch, which raises RuntimeErrors
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # messages of torch, which raises RuntimeError
 
 
 def describe_unexpected(error: BaseException) -> str:
-    """Return what happened and, where that is known, what to do, as one sentence or two."""
+    """Return what happened and, if known, what to do, in one or two sentences."""
     if isinstance(error, MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY):
         return "Out of memory. Use fewer samples (--max-samples), smaller batches (--batch-size) or a lower --resolution."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -25,7 +25,7 @@ def describe_unexpected(error: BaseException) -> str:
 
 
 def save_traceback(error: BaseException) -> str:
-    """Write the traceback, versions and arguments into a new temporary file, and return its path.
+    """Write the traceback, versions and arguments to a new temporary file, and return its path.
 
     Raises:
         OSError: the file cannot be written.
@@ -41,7 +41,7 @@ def save_traceback(error: BaseException) -> str:
 
 
 def report_unexpected(error: BaseException, *, debug: bool) -> str:
-    """Return what the command prints: one line that names the file with the traceback, or with `debug` the traceback itself."""
+    """Return what the command prints: one line with the path of the traceback file; with `debug`, the traceback itself."""
     if debug:
         return "\n".join(map(visible, "".join(traceback.format_exception(error)).splitlines()))
     try:
