@@ -1,6 +1,6 @@
 """Output formats for results, one per file. To add one, add it to the table below.
 
-A format is a function `render(result, *, limit=None, verbose=False) -> str` without a final line end: data only, no notes.
+A format is a function `render(result, *, limit=None, verbose=False) -> str`. Its text has no notes and no trailing newline.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def render(result: AuditResult, format: str = "table", *, limit: int | None = No
     Args:
         result: a finished or interrupted audit.
         format: a key of `FORMATS`: "table" (for people), "json" (the summary with the findings), "csv" or "md".
-        limit: at most that many findings; None leaves it to the format: 20 in a table or Markdown, all in JSON and CSV.
+        limit: maximum number of findings; None: 20 in a table or Markdown, all in JSON and CSV.
         verbose: also show some raw scores in a table or Markdown: cumulative loss, margin, training gradient.
 
     Raises:

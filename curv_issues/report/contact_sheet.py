@@ -1,4 +1,4 @@
-"""One image of the most suspect images, each with its given and its suggested class."""
+"""Draw the contact sheet: one image that shows the most suspect images with their given and suggested classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INK, _FAINT, _GIVEN, _SUGGESTED = "#1b2026", "#6b7580", "#b3261e", "#14693a"
 _MARGIN, _GAP, _PAD = 20, 10, 6
 _TEXT, _SMALL, _TITLE = 13, 11, 20
 _ARROW = "\N{RIGHTWARDS ARROW} "
-_LONGEST = 200  # characters looked at in a name; no cell is that wide
+_LONGEST = 200  # characters of a name that are measured; no cell is wider
 
 
 def contact_sheet(
@@ -32,25 +32,25 @@ def contact_sheet(
 ) -> bytes:
     """Return a PNG of the images in rows, each with its given class, suggested class and suspicion.
 
-    Small images are enlarged by a whole factor with sharp pixels, big ones reduced. Names that do not fit are
-    shortened; characters no font of the machine has are written as `U+1F600`. Without images the sheet says so.
+    Small images are enlarged by an integer factor without interpolation; large ones are reduced. Names that do not fit are
+    shortened; characters that no installed font has are written as `U+1F600`. Without images, the sheet says "No findings".
 
     Args:
-        images: any size and mode, most suspect first; None if one could not be read. Each is reduced before
-            the next one is asked for, so that an iterator never needs memory for more than one.
+        images: any size and mode, most suspect first; None for one that could not be read. Each is reduced before
+            the next one is requested, so that an iterator needs memory for one image only.
         captions: for each image its given class, suggested class and suspicion in [0, 1].
         title: first line, such as the name of the dataset.
         subtitle: second line, such as the number of findings.
-        rows: row numbers of the images in the dataset, to be shown too.
-        marked: which images get a red frame.
-        columns: images in a row, at least 1.
-        cell: width and height in pixels that an image is fitted into, at least 32.
+        rows: row numbers of the images in the dataset, which are shown too; None: not shown.
+        marked: whether each image gets a red frame; None: none does.
+        columns: maximum number of images per row, at least 1.
+        cell: side of the square that each image is fitted into, in pixels, at least 32.
 
     Returns:
         The bytes of the PNG.
 
     Raises:
-        UsageError: numbers of images, captions and rows differ, or columns or cell are too small.
+        UsageError: the numbers of images, captions, rows and marks differ, or `columns` or `cell` is too small.
     """
     if columns < 1 or cell < 32:
         raise UsageError(f"The contact sheet got columns={columns} and cell={cell}; expected at least 1 and 32.")
@@ -84,7 +84,7 @@ def contact_sheet(
         upper += cell + _PAD
         pen.write((left, upper), given, pen.text, _GIVEN, cell)
         upper += _TEXT + 4
-        arrow = pen.width(_ARROW, pen.text)  # written apart, as a name may run from right to left
+        arrow = pen.width(_ARROW, pen.text)  # drawn separately, because a name may be written from right to left
         pen.write((left, upper), _ARROW, pen.text, _SUGGESTED, cell)
         pen.write((left + arrow, upper), suggested, pen.text, _SUGGESTED, cell - arrow)
         upper += _TEXT + 6
@@ -102,7 +102,7 @@ def _fit_or_none(image: Image.Image | None, *, cell: int) -> Image.Image | None:
 
 
 def fit_image(image: Image.Image, cell: int) -> Image.Image:
-    """Return the image as RGB, enlarged by a whole factor or reduced so that it fits a square of `cell` pixels."""
+    """Return the image as RGB, enlarged by an integer factor or reduced to fit a square of `cell` pixels."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -118,20 +118,23 @@ def fit_image(image: Image.Image, cell: int) -> Image.Image:
 
 
 class _Pen:
-    """Draws on one sheet: text with a font that has its characters, cut to a width."""
+    """Draws cards and text on a sheet."""
 
     def __init__(self, sheet: Image.Image) -> None:
         self._draw = ImageDraw.Draw(sheet)
         self.title, self.text, self.small = FontSet(_TITLE), FontSet(_TEXT), FontSet(_SMALL)
 
     def card(self, edges: tuple[int, int, int, int], *, marked: bool) -> None:
+        """Draw the background of one image, with a red frame if marked."""
         self._draw.rounded_rectangle(edges, radius=5, fill=_CARD, outline=_GIVEN if marked else _LINE, width=2 if marked else 1)
 
     def width(self, text: str, fonts: FontSet) -> int:
+        """Return the width of a text in pixels."""
         text, font = fonts.fit(text)
         return round(self._draw.textlength(text, font=font))
 
     def write(self, place: tuple[int, int], text: str, fonts: FontSet, color: str, width: int) -> None:
+        """Draw a text in a font that has its characters, cut to a width in pixels."""
         text, font = fonts.fit(text[:_LONGEST])
         self._draw.text(place, self._shorten(text, font, width), fill=color, font=font)
 

@@ -1,4 +1,4 @@
-"""Comma-separated values, as RFC 4180 has them, for spreadsheets and programs."""
+"""The format `csv`: comma-separated values (RFC 4180), for spreadsheets and programs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from curv_issues.results.result import AuditResult
 from curv_issues.visible import visible
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Starts of a cell that a spreadsheet runs as a formula (also in full width), and the apostrophe, so that programs can undo it."""
+"""First characters of cells that spreadsheets run as formulas (also full-width), and the apostrophe that disarms them."""
 
 
 def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
     """Return the columns of findings.parquet, with a header; text is quoted; missing text is empty.
 
-    Text that a spreadsheet would take for a formula has an apostrophe in front, and so has text that begins with one:
-    a program gets the original by removing one leading apostrophe. On a terminal, text is `visible`.
+    An apostrophe is put before text that a spreadsheet would run as a formula, and before text that begins with an apostrophe:
+    programs get the original by removing one leading apostrophe. On a terminal, text is `visible`.
 
     Args:
         result: the audit.
-        limit: at most that many findings; None means all.
-        verbose: ignored, as all columns are there.
+        limit: maximum number of findings; None: all.
+        verbose: ignored, because all columns are included.
     """
     findings = first_findings(result, limit)
     show = visible if sys.stdout.isatty() else str
@@ -36,4 +36,5 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
 
 
 def _defuse(text: str) -> str:
+    """Return text that no spreadsheet runs as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

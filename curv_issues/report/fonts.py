@@ -1,4 +1,4 @@
-"""Fonts for text in images: for each text the first font of this machine that has all its characters."""
+"""Choose fonts for text in images: the first installed font that has all characters of the text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from curv_issues.visible import visible
 
 Font = ImageFont.FreeTypeFont
 
-# Searched by name in the system's font folders, broad and common ones first.
+# File names, searched for in the system's font folders; common fonts with many characters come first.
 _NAMES = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -42,11 +42,11 @@ _NAMES = (
     "unifont.ttf",
     "unifont.otf",
 )
-_NO_CHARACTER = "\uffff"  # guaranteed to be none, so every font draws its "missing" box
+_NO_CHARACTER = "\uffff"  # guaranteed not to be a character, so every font draws its "missing" box
 
 
 class FontSet:
-    """The fonts of this machine at one size, loaded as texts need them.
+    """The installed fonts at one size, loaded when needed.
 
     Args:
         size: height of the letters in pixels.
@@ -59,7 +59,7 @@ class FontSet:
         self._covered: dict[tuple[Font, str], bool] = {}
 
     def fit(self, text: str) -> tuple[str, Font]:
-        """Return the text and a font to draw it with; characters no font has are written as `U+1F600` in the text."""
+        """Return the text and a font to draw it with; characters that no font has are replaced by text such as `U+1F600`."""
         text = visible(unicodedata.normalize("NFC", text))
         candidates: list[tuple[Font, set[str]]] = []
         for font in self._fonts():
@@ -72,16 +72,18 @@ class FontSet:
         return "".join(spelled), font
 
     def _fonts(self) -> Iterator[Font]:
+        """Yield all fonts: those loaded before, then the others as they are loaded."""
         yield from tuple(self._found)
         for font in self._more:
             self._found.append(font)
             yield font
 
     def _search(self) -> Iterator[Font]:
+        """Load and yield the installed fonts; the last one is a font that Pillow includes."""
         for name in (*_bundled_with_matplotlib(), *_NAMES):
             try:
                 yield ImageFont.truetype(name, self._size)
-            except OSError:  # not on this machine
+            except OSError:  # not installed
                 continue
         yield cast(Font, ImageFont.load_default(self._size))  # with a size, this is not a bitmap font
 
@@ -93,13 +95,15 @@ class FontSet:
 
 
 def _draws(font: Font, character: str) -> bool:
-    if font.layout_engine != ImageFont.Layout.BASIC:  # it would set a lone combining mark on a dotted circle
+    """Return whether a font has a character, that is, does not draw its "missing" box for it."""
+    if font.layout_engine != ImageFont.Layout.BASIC:  # other engines draw a lone combining mark on a dotted circle
         font = font.font_variant(layout_engine=ImageFont.Layout.BASIC)
     mask, missing = font.getmask(character), font.getmask(_NO_CHARACTER)
     return mask.size != missing.size or bytes(mask) != bytes(missing)
 
 
 def _bundled_with_matplotlib() -> list[str]:
-    spec = importlib.util.find_spec("matplotlib")  # where it is, without importing it
+    """Return the path of the font that matplotlib includes, as a list; empty if matplotlib is not installed."""
+    spec = importlib.util.find_spec("matplotlib")  # finds matplotlib without importing it
     folders = spec.submodule_search_locations if spec is not None else None
     return [str(Path(folder) / "mpl-data/fonts/ttf/DejaVuSans.ttf") for folder in folders or []]

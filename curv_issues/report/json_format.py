@@ -1,4 +1,4 @@
-"""Strict JSON for programs: the summary, and the findings as a list."""
+"""The format `json`, for programs: the summary and the findings as strict JSON."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from curv_issues.results.tables import TABLES
 def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
     """Return the summary with the lists `findings`, most suspect first, `conflicts`, and `leakage` if another split was compared.
 
-    Missing is null, only ASCII unescaped.
+    Missing values are null; characters other than ASCII are escaped.
 
     Args:
         result: the audit.
-        limit: at most that many findings; None means all; conflicts and leakage are always all there.
-        verbose: ignored, as all columns are there.
+        limit: maximum number of findings; None: all. Conflicts and leakage are always complete.
+        verbose: ignored, because all columns are included.
     """
     tables = {name: result.tables[name] for name, table in TABLES.items() if table.is_listed}
     lists = {name: _records(table) for name, table in tables.items() if table is not None}
@@ -29,4 +29,5 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as JSON values."""
     return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -1,4 +1,4 @@
-"""A table in GitHub's Markdown, for issues, pull requests and job summaries."""
+"""The format `md`: tables in GitHub's Markdown, for issues, pull requests and job summaries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
 
     Args:
         result: the audit.
-        limit: at most that many findings; None means 20.
+        limit: maximum number of findings; None: 20.
         verbose: also show the main raw scores.
     """
     more = [f"{section.title}\n\n{_table(section.rows)}" for section in sections(result, limit) if len(section.rows)]

@@ -1,4 +1,4 @@
-"""List all scores: which end is suspect, cost and source."""
+"""List all scores, with the suspect direction, cost and source of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from curv_issues.trackers import SCORES
 
 
 def list_scores() -> list[dict[str, Any]]:
-    """Return one entry per score; `measured` is "always", "on demand", or by which baseline of `bench`."""
+    """Return one entry per score; `measured` is "always", "on demand", or "bench: " and a baseline."""
     return [
         {
             "score": name,
@@ -41,7 +41,7 @@ def render_scores(format: str) -> str:
     """Return the list as "table" or "json".
 
     Raises:
-        UsageError: another format.
+        UsageError: the format is unknown.
     """
     if format == "json":
         return json.dumps(list_scores(), indent=2)
@@ -51,7 +51,7 @@ def render_scores(format: str) -> str:
 
 
 def _row(entry: dict[str, str]) -> list[str]:
-    """Return the cells of a row: long texts share one column, so that the table fits 100 characters."""
+    """Return the cells of a row; long texts share one column, so that the table fits 100 characters."""
     measured, _, baseline = entry["measured"].partition(": ")
     lines = [entry["description"], *([f"baseline: {baseline}"] if baseline else []), f"cost: {entry['cost']}", entry["source"]]
     return [entry["score"], entry["suspect"], measured, "\n".join(lines)]

@@ -1,4 +1,4 @@
-"""A table for people, in colour on a terminal and plain elsewhere."""
+"""The format `table`, for people: in colour on a terminal, plain elsewhere."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from curv_issues.report.text import TEXT_COLUMNS, sections, summary_rows
 from curv_issues.results.result import AuditResult
 from curv_issues.visible import cut_middle, visible
 
-_SHORTEST_PATH = 12  # cells that paths are not cut below
-_BESIDE_CONFLICTS = 36  # cells of a line of conflicts beside its two columns with paths: similarity, test, commas
+_SHORTEST_PATH = 12  # minimum width of a path in cells
+_BESIDE_CONFLICTS = 36  # cells of a line of conflicts without its two columns with paths: similarity, test, commas
 _BETWEEN = 2  # cells between columns
 _STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "green", "path": "dim"}
 
@@ -32,11 +32,11 @@ def render(
 
     Args:
         result: the audit.
-        limit: at most that many findings, and groups; None means 20.
+        limit: maximum number of findings, and of groups; None: 20.
         verbose: also show the main raw scores.
-        width: characters per line; a wider table loses raw scores, then paths are cut in the middle, then other cells are folded.
-            None: the width of the terminal; unlimited if stdout is not a terminal.
-        color: whether to use colour; None: if stdout is a terminal and NO_COLOR is not set.
+        width: characters per line. If the table is wider, raw scores are omitted, then paths are cut in the middle, then other
+            cells are wrapped. None: the width of the terminal; unlimited if stdout is not a terminal.
+        color: whether to use colour; None: only if stdout is a terminal and NO_COLOR is not set.
     """
     terminal = sys.stdout.isatty()
     if width is None:
@@ -59,7 +59,7 @@ def render(
 
 
 def _fitted(rows: pd.DataFrame, width: int, spare: Sequence[str]) -> pd.DataFrame:
-    """Make rows narrower until they fit side by side: kinds on several lines, fewer of the `spare` columns, shorter paths."""
+    """Return the rows, made narrower until they fit: kinds on several lines, fewer `spare` columns, shorter paths."""
     if len(rows) == 0:
         return rows
     if "kind" in rows.columns and _least_width(rows) > width:
@@ -69,7 +69,7 @@ def _fitted(rows: pd.DataFrame, width: int, spare: Sequence[str]) -> pd.DataFram
             rows = rows.drop(columns=name)
     paths = sorted((name for name in rows.columns if _is_path(name)), key=lambda name: _cells(rows, name))
     room = width - _least_width(rows) + sum(min(_cells(rows, name), _SHORTEST_PATH) for name in paths)
-    for number, name in enumerate(paths):  # the shorter column first: what it does not need is left to the other
+    for number, name in enumerate(paths):  # narrower column first, so that the other gets the width it does not need
         longest = max(_SHORTEST_PATH, room // (len(paths) - number))
         rows = rows.assign(**{name: [cut_middle(path, longest) for path in rows[name]]})
         room -= _cells(rows, name)
@@ -77,12 +77,13 @@ def _fitted(rows: pd.DataFrame, width: int, spare: Sequence[str]) -> pd.DataFram
 
 
 def _least_width(rows: pd.DataFrame) -> int:
-    """Return the width of a line, in cells, with the shortest paths allowed and nothing folded."""
+    """Return the width of a line in cells, with paths as short as allowed and nothing wrapped."""
     widths = [min(_cells(rows, name), _SHORTEST_PATH) if _is_path(name) else _cells(rows, name) for name in rows.columns]
     return sum(widths) + _BETWEEN * (len(widths) - 1)
 
 
 def _cells(rows: pd.DataFrame, name: str) -> int:
+    """Return the width of a column in cells, with its header."""
     lines = [*visible(name).split("_"), *(line for text in rows[name] for line in text.split("\n"))]
     return max(map(cell_len, lines))
 
@@ -96,12 +97,12 @@ def _table(rows: pd.DataFrame, width: int, *, color: bool, spare: Sequence[str] 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     for name in rows.columns:
         text = name in TEXT_COLUMNS
-        header = Text(visible(name).replace("_", "\n"))  # narrow, so that a terminal of 80 columns has room for the names
+        header = Text(visible(name).replace("_", "\n"))  # one word per line, to leave room for names on 80 columns
         style = _STYLES.get(name, "")
-        one_line = not text or _is_path(name)  # other text is folded first
+        one_line = not text or _is_path(name)  # other text is wrapped first
         table.add_column(header, justify="left" if text else "right", overflow="fold", no_wrap=one_line, style=style)
     for cells in rows.itertuples(index=False):
-        table.add_row(*(Text(cell) for cell in cells))  # Text, so that nobody's class name is read as markup
+        table.add_row(*(Text(cell) for cell in cells))  # Text is not parsed as markup, which a class name may contain
     stream = io.StringIO()
     console = Console(
         file=stream,

@@ -1,4 +1,4 @@
-"""Helpers shared by the text formats: the findings as rows of text."""
+"""Convert the findings to rows of text, for the text formats."""
 
 from __future__ import annotations
 
@@ -14,46 +14,49 @@ from curv_issues.results.result import AuditResult
 from curv_issues.visible import visible
 
 TOP = 20
-"""Findings shown by the formats for people unless another limit is given."""
+"""Default number of findings in the formats for people."""
 
 TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested", "test", "right", "suspect", "other_path", "other_given"}
 
-_TELLING = ("cumulative_loss", "margin", "training_gradient")
+_MAIN_SCORES = ("cumulative_loss", "margin", "training_gradient")  # shown with `verbose`
 
 
 def first_findings(result: AuditResult, limit: int | None) -> pd.DataFrame:
-    """Return the first findings (all if limit is None) as Python types; None is missing."""
+    """Return the first findings (all if `limit` is None) as Python objects; missing values are None."""
     findings = result.findings.head(len(result.findings) if limit is None else limit).astype(object)
     return findings.where(findings.notna(), None)
 
 
 def summary_rows(result: AuditResult, limit: int | None, *, verbose: bool = False) -> pd.DataFrame:
-    """Return the first findings as text, for people: only columns that say something.
+    """Return the first findings as text, for people, without uninformative columns.
 
-    A row is listed once, whatever is found of it (`merged_findings`). Left out are a path nobody has, the split if there is one
-    only, and the kind if there are label errors only.
+    Each row is listed once, with all its kinds; see `merged_findings`. Some columns are omitted: the path if no sample has one,
+    the split if there is only one, and the kind if all findings are label issues.
 
     Args:
         result: the audit.
-        limit: at most that many findings; None means `TOP`.
-        verbose: add the most telling raw scores.
+        limit: maximum number of findings; None: `TOP`.
+        verbose: also show the main raw scores.
 
     Returns:
-        A frame of `visible` text; column names are raw.
+        A frame of `visible` text; its column names are not escaped.
     """
     findings = merged_findings(result)
-    telling = [name for name in _TELLING if name in result.score_names] or list(result.score_names[:3]) if verbose else []
+    raw_scores = [name for name in _MAIN_SCORES if name in result.score_names] or list(result.score_names[:3]) if verbose else []
     columns = ["row"]
     columns += ["split"] if findings["split"].nunique() > 1 else []
     columns += ["kind"] if set(findings["kind"]) - {LABEL_ISSUE} else []
     columns += ["path"] if findings["path"].notna().any() else []
-    columns += ["given", "suggested", "suspicion", *telling]
-    shown = findings.head(TOP if limit is None else limit).merge(result.scores[["row", *telling]], on="row", how="left")
+    columns += ["given", "suggested", "suspicion", *raw_scores]
+    shown = findings.head(TOP if limit is None else limit).merge(result.scores[["row", *raw_scores]], on="row", how="left")
     return _as_text(shown[columns])
 
 
 def merged_findings(result: AuditResult) -> pd.DataFrame:
-    """Return the findings with one line per sample and its kinds joined; of conflicts only suspects, whose suggestion wins."""
+    """Return one row per sample, with its kinds joined.
+
+    Of conflicting duplicates, only the suspect ones are included; their suggested class takes precedence.
+    """
     findings = result.findings
     is_conflict = findings["kind"] == DUPLICATE_CONFLICT
     suspects = result.conflicts.loc[result.conflicts["suspect"], "row"]
@@ -64,12 +67,13 @@ def merged_findings(result: AuditResult) -> pd.DataFrame:
 
 
 def sections(result: AuditResult, limit: int | None = None, *, longest_path: int | None = None) -> list[Section]:
-    """Return what each kind of finding shows beside the list of findings, as `visible` text.
+    """Return the sections that kinds of findings add to the list of findings, as `visible` text.
 
     Args:
         result: the audit.
-        limit: at most that many rows per kind; None means `TOP`.
-        longest_path: cells on a terminal; longer paths within a text are cut in the middle. None: never.
+        limit: maximum number of rows per kind; None: `TOP`.
+        longest_path: maximum width of a path within text, in terminal cells; longer ones are cut in the middle. None: no
+            maximum.
     """
     makers = [getattr(importlib.import_module(info.module), "section", None) for info in KINDS.values()]
     found = [maker(result, TOP if limit is None else limit, longest_path) for maker in makers if maker is not None]
