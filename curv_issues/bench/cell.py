@@ -1,4 +1,4 @@
-"""One cell of a benchmark: plant errors, run all methods, and measure how well each one finds the errors."""
+"""Measure one cell of a benchmark: plant errors, run all methods, and compare how well they find the errors."""
 
 from __future__ import annotations
 
@@ -52,12 +52,13 @@ def measure_cell(
         options: training options; their seed is replaced.
         methods: methods to compare.
         finding: cut-off of the default ranking; None: "auto".
-        passes: costs of each kind of pass, see `measure_passes`; None: measure them.
-        measure: function that measures them.
+        passes: cost of each kind of pass, see `measure_passes`; None: measured.
+        measure: function that measures the costs.
         progress: called after every step.
 
     Returns:
-        JSON values: `n`, `wrong`, `methods` by name, `curvature_by_epoch`, `recipe`, `seconds`, `passes`, `decision`.
+        JSON values: `n`, `wrong` (number of errors), `methods` by name, `curvature_by_epoch`, `recipe`, `seconds`,
+            `passes`, `decision`.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, at any point.
@@ -70,11 +71,11 @@ def measure_cell(
     if run is None or run.interrupted:
         raise KeyboardInterrupt
     passes = passes or measure(noisy, options)
-    found = _of_the_run(run, noisy, is_error, methods, finding, passes)
+    found = _results_of_run(run, noisy, is_error, methods, finding, passes)
     decision = found.pop("decision")
     plain_seconds = run.seconds["train"] / (1 + passes_added(options, passes))
     for name in methods.baselines:
-        found.update(_of_a_baseline(name, run, noisy, is_error, options, plain_seconds, progress))
+        found.update(_results_of_baseline(name, run, noisy, is_error, options, plain_seconds, progress))
     return {
         "n": len(noisy),
         "wrong": int(is_error.sum()),
@@ -97,23 +98,26 @@ def passes_added(options: TrainingOptions, passes: dict[Any, float]) -> float:
     return max((passes[need] for need in needs if need.in_training), default=0.0)
 
 
-def _of_the_run(
+def _results_of_run(
     run: ProbeRun, data: LabeledData, is_error: np.ndarray, methods: Methods, finding: FindingOptions, passes: dict[Any, float]
 ) -> dict[str, Any]:
+    """Return the results of the default ranking and of the scores, by name, and the `decision` of the default."""
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
     judged = judge(evidence_of_run(data, run), finding, kinds=[LABEL_ISSUE]).kinds[LABEL_ISSUE]
     epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
     costs = {name: cost_of_score(name, passes, epochs=epochs, scored_epochs=scored) for name in SCORES}
     found: dict[str, Any] = {
-        DEFAULT: _measured(data, is_error, judged.columns["suspicion"], "high", costs["margin"], judged.columns["flagged"]),
+        DEFAULT: _results_of_method(
+            data, is_error, judged.columns["suspicion"], "high", costs["margin"], judged.columns["flagged"]
+        ),
         "decision": dict(judged.summary),
     }
     for name in methods.scores:
-        found[name] = _measured(data, is_error, run.scores[name], directions[name], costs[name], None)
+        found[name] = _results_of_method(data, is_error, run.scores[name], directions[name], costs[name], None)
     return found
 
 
-def _of_a_baseline(
+def _results_of_baseline(
     name: str,
     run: ProbeRun,
     data: LabeledData,
@@ -122,16 +126,17 @@ def _of_a_baseline(
     plain_seconds: float,
     progress: ProgressCallback | None,
 ) -> dict[str, Any]:
+    """Return the results of the scores of a baseline, by name."""
     info = BASELINES[name]
     settings = {"features": run.embeddings.astype(np.float32)} if info.takes_features else {}
     try:
         result = load_attribute(info.target)(data, options, progress=progress, **settings)
-    except (AuditError, DatasetError) as error:  # such as too few samples of a class; run the other methods anyway
+    except (AuditError, DatasetError) as error:  # such as too few samples of a class; the other methods run anyway
         return {score: _failed(found.direction, str(error)) for score, found in info.scores.items()}
     plain_seconds = result.plain_seconds or plain_seconds  # preferably measured during the baseline
     seconds = result.seconds + (plain_seconds if info.takes_features else 0.0)  # the features come from the main training
     return {
-        score: _measured(
+        score: _results_of_method(
             data,
             is_error,
             result.scores[score],
@@ -143,10 +148,10 @@ def _of_a_baseline(
     }
 
 
-def _measured(
+def _results_of_method(
     data: LabeledData, is_error: np.ndarray, values: np.ndarray, direction: str, cost: float, flagged: np.ndarray | None
 ) -> dict[str, Any]:
-    """Return the results of one method, which failed if values are not finite; `cost` is a multiple of the plain training."""
+    """Return the results of one method; it has failed if a value is not finite. `cost` is a multiple of the plain training."""
     missing = int((~np.isfinite(values)).sum())
     if missing:
         return _failed(direction, f"it has no value for {missing:,} of {len(values):,} samples; train longer (--epochs)")
@@ -163,7 +168,7 @@ def _measured(
 
 
 def _failed(direction: str, reason: str) -> dict[str, Any]:
-    """Return the results of a method that failed on these data."""
+    """Return the results of a method that failed on this data."""
     empty = dict.fromkeys(("detection", "auroc_within_classes", "flagged", "cost", "curves", "histogram"))
     return {"direction": direction, **empty, "failed": reason}
 

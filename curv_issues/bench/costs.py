@@ -26,12 +26,12 @@ from curv_issues.training.run import build_probe, isolated_rng
 from curv_issues.training.scoring import scoring_pass
 from curv_issues.training.state import TrainingState
 
-PART = 2_048
+PART = 2_048  # maximum number of samples
 REPEATS = 5
 
 
 class PassCosts:
-    """Cache of the costs of passes by number of samples, as noise and seed do not change them."""
+    """Cache of the costs of passes by number of samples; noise and seed do not change them."""
 
     def __init__(self) -> None:
         self._known: dict[int, dict[Need, float]] = {}
@@ -48,7 +48,7 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
 
     `Need.TRAINING_GRADIENT` is the extra time of input gradients in the epoch; the others are separate passes, and
     `Need.TRAINING` is 0. Each is the median of five ratios, on at most 2,048 samples. A plain epoch is timed right before
-    each pass, so that other programs slow down both.
+    each pass, so that other programs slow both down.
     """
     device = choose_device(options.device)
     resolution, channels = data.images.shape[1], data.images.shape[3]
@@ -107,6 +107,7 @@ def cost_of_score(score: str, passes: dict[Need, float], *, epochs: int, scored_
 
 
 def _quantity_of(need: Need, num_samples: int) -> Quantity:
+    """Return a quantity that needs this kind of pass."""
     return next(quantity for quantity in QUANTITIES.values() if quantity.needs is need)(num_samples, 1)
 
 
@@ -118,6 +119,7 @@ def _train(
     device: torch.device,
     quantities: list[Quantity],
 ) -> None:
+    """Train for one epoch with a tiny learning rate."""
     slow = replace(recipe, learning_rate=1e-6)  # only the time matters, and the weights must not diverge
     train_probe(TrainingState(probe, slow, seed=0, quantities=quantities), inputs, labels, device=device)
 
@@ -133,6 +135,7 @@ def _median_ratios(run_pass: Callable[[Need], None]) -> dict[Need, float]:
 
 
 def _seconds(run_pass: Callable[[Need], None], need: Need) -> float:
+    """Return the duration of a pass in seconds."""
     start = time.perf_counter()
     run_pass(need)
     return time.perf_counter() - start

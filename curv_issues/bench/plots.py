@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_LINES = 8
-COLUMNS = 4
+COLUMNS = 4  # of histograms
 COLOURS = {"right": "tab:blue", "wrong": "tab:red"}
 LEGENDS = {"right": "correct labels", "wrong": "planted errors"}
 SUSPECT = {"high": ("suspect \N{RIGHTWARDS ARROW}", 0.98, "right"), "low": ("\N{LEFTWARDS ARROW} suspect", 0.02, "left")}
@@ -160,13 +160,14 @@ def _by_kind(results: Sequence[dict[str, Any]]) -> dict[str, dict[float, list[di
 
 
 def _draw_histogram(axis: Axes, method: dict[str, Any], name: str) -> None:
+    """Draw the histogram of one score."""
     edges = np.array(method["histogram"]["edges"])
     for kind, color in COLOURS.items():
         counts = np.array(method["histogram"][kind], dtype=float)
         heights = counts / max(1.0, counts.max())
         axis.stairs(heights, edges, fill=True, alpha=0.5, color=color, label=LEGENDS[kind])
     if edges[-1] - edges[-2] > 1.01 * (edges[1] - edges[0]):
-        axis.set_xscale("log")  # like the bins
+        axis.set_xscale("log")  # the bins are logarithmic
     mark, place, alignment = SUSPECT[method["direction"]]
     axis.text(place, 0.97, mark, transform=axis.transAxes, ha=alignment, va="top", fontsize=7)
     axis.set_ylim(0, 1.25)  # room for the mark
@@ -176,6 +177,7 @@ def _draw_histogram(axis: Axes, method: dict[str, Any], name: str) -> None:
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:
+    """Return the values with NaN for None."""
     return [float("nan") if value is None else value for value in values]
 
 
@@ -192,6 +194,7 @@ def _legend_beside(figure: Figure, axis: Axes) -> None:
 
 
 def _titled(figure: Figure, cell: dict[str, Any]) -> Figure:
+    """Add dataset, noise and seed as the title, and return the figure."""
     title = f"{_short(cell['cell']['dataset']['source'])}, {_short(cell['cell']['noise'])}, seed {cell['cell']['seed']}"
     figure.suptitle(visible(title), fontsize=10, parse_math=False)  # a dollar sign in a name does not start a formula
     return figure
@@ -206,6 +209,7 @@ def _short(text: str) -> str:
 
 
 def _save(figure: Figure, path: Path) -> Path:
+    """Write a figure, and return its path."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=120)

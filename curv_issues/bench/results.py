@@ -32,7 +32,7 @@ def configuration_hash(configuration: dict[str, Any]) -> str:
 
 
 def read_cell(path: Path) -> dict[str, Any] | None:
-    """Return a finished cell; None if it does not exist, is corrupt or has another version."""
+    """Return a finished cell; None if the file does not exist, is corrupt or has another schema version."""
     if not path.is_file():  # reading a pipe might never end
         return None
     try:

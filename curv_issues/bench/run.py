@@ -111,7 +111,7 @@ def run_bench(
 
 
 def check_noises(data: LabeledData, plan: Plan) -> None:
-    """Plant every noise once, so that one that does not fit the data is reported before hours of training.
+    """Plant every noise once, to report a noise that does not fit the data before hours of training.
 
     Raises:
         UsageError: one of the noises does not fit the data.
@@ -151,7 +151,7 @@ def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) ->
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, cores, threads and load, as far as the system reports them."""
+    """Return processor, cores, threads and load; the load is None if the system does not report it."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -161,6 +161,7 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
+    """Return the name of the processor; "" if unknown."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

@@ -66,7 +66,7 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Return remarks on failed methods and on the default's flags (manual cut-off or reliability note), with their seeds."""
+    """Return remarks on failed methods and on the flags of the default (manual cut-off, reliability note), with their seeds."""
     seeds: dict[str, list[str]] = defaultdict(list)
     for result in results:
         found = [f"{name} failed: {method['failed']}" for name, method in result["methods"].items() if method.get("failed")]
@@ -94,7 +94,8 @@ def markdown(results: Sequence[dict[str, Any]], plots: Sequence[tuple[str | None
 
     Args:
         results: the cells.
-        plots: noise, title and relative path of each image, which is shown below the table of its noise; at the end if None.
+        plots: noise, title and relative path of each plot. It is shown below the table of its noise; at the end if the noise is
+            None.
     """
     first = results[0]
     dataset, machine = first["cell"]["dataset"], first["made_by"]["machine"]

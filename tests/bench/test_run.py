@@ -59,7 +59,7 @@ def test_costs_are_multiples_of_the_training_without_input_gradients(monkeypatch
         plain.append(others[-2] / run.seconds["train"])
         return {}
 
-    monkeypatch.setattr(bench_cell, "_of_a_baseline", of_a_baseline)
+    monkeypatch.setattr(bench_cell, "_results_of_baseline", of_a_baseline)
     passes = {**dict.fromkeys(Need, 1.0), Need.TRAINING: 0.0, Need.TRAINING_GRADIENT: 0.5}
     measure_cell(
         DATA, parse_noise("uniform:0.1"), 0, options=OPTIONS, methods=parse_methods("margin,ssft", num_samples=0), passes=passes
