@@ -1,1 +1,1 @@
-"""The public verbs: they put the other rooms together and hold no rule of their own."""
+"""The public functions. They combine the other folders and contain no detection rules."""

@@ -1,4 +1,4 @@
-"""Put data, run and judgement together as the result of an audit."""
+"""Combine data, run and judgement into the result of an audit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_COMPARED = "The search for duplicates did not end, so images under different
 
 
 def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
-    """Return the evidence of a run, and `more` fields of `Evidence`."""
+    """Return the evidence of a run, with `more` fields of `Evidence`."""
     return evidence_of_data(
         data,
         suggested=run.suggested,
@@ -48,7 +48,7 @@ def make_result(
     run: ProbeRun,
     training: TrainingOptions,
     finding: FindingOptions,
-    looking: DuplicateOptions,
+    duplicate_options: DuplicateOptions,
     compared: ComparedImages | None = None,
     others: OtherSplit | None = None,
 ) -> AuditResult:
@@ -56,7 +56,7 @@ def make_result(
     evidence = evidence_of_run(data, run, compared=compared, other_split=others)
     judged = judge(evidence, finding)
     suggested = text_column(np.array(data.class_names, dtype=object)[run.suggested])
-    columns = dict.fromkeys(SCORES.names[len(evidence.samples.columns) + 1 :])  # where they belong
+    columns = dict.fromkeys(SCORES.names[len(evidence.samples.columns) + 1 :])  # fixes the order of the columns
     scores = evidence.samples.assign(suggested=suggested, **columns, **run.scores).assign(**judged.columns)
     images = pd.DataFrame(
         {
@@ -74,7 +74,7 @@ def make_result(
         "complete": run.complete,
         "epochs_done": run.epochs_done,
         "dataset": describe_dataset(data),
-        "options": {**plain_options(training), **asdict(finding), **asdict(looking)},
+        "options": {**plain_options(training), **asdict(finding), **asdict(duplicate_options)},
         "recipe": asdict(run.recipe),
         "seed": training.seed,
         "versions": versions(),
@@ -84,7 +84,7 @@ def make_result(
         "duplicates": None,
         **judged.summary,
         "reference_margin": run.reference_margin,
-        "notes": [*notes_on(data), *judged.notes, *([NOT_COMPARED] if looking.duplicates and compared is None else [])],
+        "notes": [*notes_on(data), *judged.notes, *([NOT_COMPARED] if duplicate_options.duplicates and compared is None else [])],
     }
     if compared is not None:
         summary["duplicates"].update(pairs_compared=len(compared), pairs_kept_from=min(KEPT_FROM, compared.threshold))

@@ -1,4 +1,4 @@
-"""From a dataset to findings, in one call: wiring only."""
+"""Audit a dataset: load, train, judge. No detection rules."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def audit(
             files, a `datasets.Dataset` or `DatasetDict`, or `LabeledData` (see `from_arrays`).
         **options: see `SourceOptions`, `TrainingOptions`, `FindingOptions` and `DuplicateOptions`.
         against: also report images that appear in this other split of the dataset (text, as `split`) or other dataset.
-        trackers: tracker classes of your own; their scores join the table.
-        progress: called with `Progress` along the way; True or False: show progress on stderr or do not; None: show it on a
-            terminal or in a notebook.
-        on_result: called with the result before the contact sheet is drawn, such as to save it; also after Ctrl-C, or if the
-            search for duplicates fails.
+        trackers: user-supplied tracker classes; their scores are added to the table.
+        progress: called with `Progress` events; True: show progress on stderr; False: do not; None: show it on a terminal or
+            in a notebook.
+        on_result: called with the result before the contact sheet is drawn, for example to save it; also after Ctrl-C, or if
+            the search for duplicates fails.
 
     Returns:
-        Scores, findings and all that `rejudge` needs.
+        Scores, findings and everything that `rejudge` needs.
 
     Raises:
         UsageError: an option is wrong.
@@ -89,7 +89,7 @@ def load_and_audit(
     source: SourceOptions,
     training: TrainingOptions,
     finding: FindingOptions,
-    looking: DuplicateOptions,
+    duplicate_options: DuplicateOptions,
     *,
     against: Any = None,
     trackers: Sequence[type[Tracker]] = (),
@@ -99,24 +99,24 @@ def load_and_audit(
     """Audit a dataset with options that are already checked; see `audit`."""
     start = time.perf_counter()
     from curv_issues.auditing.leakage import load_other_split
-    from curv_issues.data.loading import load  # imports datasets, which wrong options need not wait for
+    from curv_issues.data.loading import load  # imports datasets, so only after the options are checked
 
     if training.device not in ("auto", "cpu"):
         from curv_issues.device import choose_device  # imports torch
 
-        choose_device(training.device)  # report a device that is missing before hours of loading
+        choose_device(training.device)  # report a missing device before hours of loading
 
-    def loading(done: int, total: int) -> None:
+    def report_loading(done: int, total: int) -> None:
         if progress:
             progress(Progress("load", done, total))
 
-    data = load(dataset, source, seed=training.seed, resolution=training.resolution, progress=loading)
-    others = None if against is None else load_other_split(against, data, dataset, source, progress=loading)
+    data = load(dataset, source, seed=training.seed, resolution=training.resolution, progress=report_loading)
+    others = None if against is None else load_other_split(against, data, dataset, source, progress=report_loading)
     return audit_data(
         data,
         training,
         finding,
-        looking,
+        duplicate_options,
         others=others,
         trackers=trackers,
         progress=progress,
@@ -129,7 +129,7 @@ def audit_data(
     data: LabeledData,
     training: TrainingOptions,
     finding: FindingOptions,
-    looking: DuplicateOptions | None = None,
+    duplicate_options: DuplicateOptions | None = None,
     *,
     others: LabeledData | None = None,
     trackers: Sequence[type[Tracker]] = (),
@@ -143,59 +143,60 @@ def audit_data(
         data: at least two samples, of two classes.
         training: options of the training.
         finding: options of the findings.
-        looking: options of the search for duplicates.
+        duplicate_options: options of the search for duplicates; None: the default.
         others: also report images that appear in this data.
         trackers: user-supplied tracker classes.
         progress: called after every step.
-        on_result: called with the result before its contact sheet is drawn; see `audit`.
-        seconds: seconds of earlier stages, for the summary.
+        on_result: called with the result before the contact sheet is drawn; see `audit`.
+        seconds: duration of earlier stages in seconds, for the summary.
     """
-    looking = looking or DuplicateOptions()
+    duplicate_options = duplicate_options or DuplicateOptions()
     training = training.with_score(finding.score)
     check_auditable(data)
-    from curv_issues.training.run import run_probe  # imports torch, which errors above need not wait for
+    from curv_issues.training.run import run_probe  # imports torch, so only after the checks above
 
     with stop_flag() as stop:
-        run = run_probe(data, training, trackers=trackers, mirrored=looking.duplicates, progress=progress, stop=stop)
+        run = run_probe(data, training, trackers=trackers, mirrored=duplicate_options.duplicates, progress=progress, stop=stop)
         if run is None:
             raise AuditInterrupted(None)
         if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
-            finding = replace(finding, score="default")  # stopped before the first measurement: rank by what there is
+            finding = replace(finding, score="default")  # the score was not measured before Ctrl-C
         start = time.perf_counter()
         compared, other = None, None
+        threshold = duplicate_options.duplicate_threshold
         try:
-            if looking.duplicates:
-                compared = stop.unless_stopped(lambda: compare_images(data, run, looking.duplicate_threshold, progress=progress))
+            if duplicate_options.duplicates:
+                compared = stop.unless_stopped(lambda: compare_images(data, run, threshold, progress=progress))
             if others is not None:
-                threshold = looking.duplicate_threshold if compared is None else compared.threshold  # one rule for all images
-                compare = functools.partial(compare_with_split, data, others, threshold=threshold, device=run.device)
+                other_threshold = threshold if compared is None else compared.threshold  # the same for all images
+                compare = functools.partial(compare_with_split, data, others, threshold=other_threshold, device=run.device)
                 other = stop.unless_stopped(compare)
         except Exception:
             if on_result:
-                on_result(make_result(data, run, training, finding, looking))
+                on_result(make_result(data, run, training, finding, duplicate_options))
             raise
         compared_at = time.perf_counter()
 
-        def measured(result: AuditResult) -> AuditResult:
-            """The result with seconds and memory up to now."""
+        def with_costs(result: AuditResult) -> AuditResult:
+            """Return the result with the seconds and the peak memory so far."""
             searched = compared is not None or other is not None
             own = {**({"compare": compared_at - start} if searched else {}), "find": time.perf_counter() - compared_at}
             spent = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
             return result.with_extras(seconds={**result.summary.get("seconds", {}), **spent}, peak_memory=peak_memory())
 
-        result = measured(make_result(data, run, training, finding, looking, compared, other))
+        result = with_costs(make_result(data, run, training, finding, duplicate_options, compared, other))
         if on_result:
             on_result(result)
-        result = measured(_add_sheet(result, data, stop))
+        result = with_costs(_add_sheet(result, data, stop))
         if stop.is_set:
             raise AuditInterrupted(result)
         return result
 
 
 def _add_sheet(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditResult:
-    """Return the result with its contact sheet; Ctrl-C or a failure, which leaves a note, costs only the sheet."""
+    """Return the result with its contact sheet; without it after Ctrl-C; with a note instead if it cannot be drawn."""
     try:
-        sheet = stop.interruptible(lambda: draw_sheet(data, result.scores))  # a ranking that was cut short has its sheet too
+        sheet = stop.interruptible(lambda: draw_sheet(data, result.scores))  # an interrupted ranking gets its sheet too
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         note = f"There is no contact sheet, because it could not be drawn ({reason})."
@@ -206,10 +207,10 @@ def _add_sheet(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditR
 def compare_images(
     data: LabeledData, run: ProbeRun, threshold: float | None = None, *, progress: ProgressCallback | None = None
 ) -> ComparedImages:
-    """Search for duplicates, using the probe's features of the images and of their mirror images."""
+    """Search for duplicates, with the probe's features of the images and of their mirror images."""
     from curv_issues.duplicates.search import compare_within
 
-    assert run.mirrored_embeddings is not None  # there after a complete run
+    assert run.mirrored_embeddings is not None  # set by a complete run
     features = run.embeddings.astype(np.float32) + run.mirrored_embeddings
 
     def report(done: int, total: int) -> None:

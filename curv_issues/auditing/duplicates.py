@@ -1,4 +1,4 @@
-"""find_duplicates(): groups of duplicate images, without training."""
+"""Find groups of duplicate images, without training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Duplicates:
     Attributes:
         conflicts: one row per member of a group whose labels differ, columns as in conflicts.parquet: `group`, `row`, `split`,
             `path`, `given`, `suspect`, `suggested`, `similarity`, `test`, `majority`, `probability`, `neighbours`.
-        same_label: the same for groups under one label, columns as in duplicates.parquet.
+        same_label: one row per member of a group with one label, columns as in duplicates.parquet.
         pairs: one row per compared pair with a similarity >= 0.5, columns as in pairs.parquet.
         threshold: minimum similarity at which two images count as duplicates.
     """
@@ -47,7 +47,7 @@ def find_duplicates(
 
     Args:
         data: n samples; see `from_arrays` and `load_data`.
-        pred_probs: float (n, k), class probabilities from your own model; without them the suspect members are found from the
+        pred_probs: float (n, k), class probabilities from your own model; without them, the suspect members are found from the
             majority of the group and from `features`.
         features: float (n, d) from your own model, for more candidate pairs and for the labels of similar images.
         threshold: minimum similarity of aligned pixels at which two images count as duplicates, in (0, 1]; None: from the data.
@@ -58,7 +58,7 @@ def find_duplicates(
     """
     check_type(data)
     wanted = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
-    from curv_issues.duplicates.search import compare_within  # imports torch, which errors above need not wait for
+    from curv_issues.duplicates.search import compare_within  # imports torch, so only after the checks above
 
     compared = compare_within(data, features=features, threshold=wanted, device=device)
     evidence = evidence_of_data(data, compared=compared, pred_probs=pred_probs, features=features)

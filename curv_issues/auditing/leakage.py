@@ -1,4 +1,4 @@
-"""Leakage: compare an audited dataset with another split or another dataset."""
+"""Search for leakage: compare an audited dataset with another split or another dataset."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def load_other_split(
     Args:
         against: text is a split expression of the same dataset; anything else is another dataset, as `load_data` takes it.
         data: the audited samples.
-        dataset: what they were loaded from.
-        options: with which they were loaded.
+        dataset: the dataset that they were loaded from.
+        options: the options that they were loaded with.
         progress: see `load_data`.
 
     Raises:
-        UsageError: it is the audited split itself, at another resolution, or the dataset has no splits.
-        DatasetError: it is missing or unreadable, or its columns or labels cannot be used.
+        UsageError: `against` is the audited split itself or has another resolution, or the dataset has no splits.
+        DatasetError: the data is missing or unreadable, or its columns or labels cannot be used.
     """
     if isinstance(against, LabeledData):
         others = against
@@ -55,7 +55,7 @@ def load_other_split(
 
 
 def check_comparable(data: LabeledData, others: LabeledData) -> None:
-    """Raise a UsageError unless the images of two datasets are decoded at the same resolution."""
+    """Raise UsageError if the images of two datasets are decoded at different resolutions."""
     if data.images.shape[1:3] != others.images.shape[1:3]:
         raise UsageError(
             f"The images are decoded at {data.images.shape[1]} pixels, those to compare them with at {others.images.shape[1]}; "
@@ -66,11 +66,11 @@ def check_comparable(data: LabeledData, others: LabeledData) -> None:
 def find_leakage(
     data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
 ) -> tuple[pd.DataFrame, float]:
-    """List the images of one dataset that also appear in another, identical or nearly so.
+    """Return the images of one dataset that also appear in another, identical or nearly so.
 
     Args:
         data: n samples.
-        others: m samples, at the same resolution; classes are the same if their names are.
+        others: m samples, at the same resolution; classes with the same name are the same.
         threshold: minimum similarity at which two images count as duplicates, in (0, 1]; None: from the data.
         device: as in `TrainingOptions`.
 
@@ -93,9 +93,9 @@ def find_leakage(
 def compare_with_split(data: LabeledData, others: LabeledData, *, threshold: float | None, device: str) -> OtherSplit:
     """Compare the images of two datasets; see `find_leakage`."""
     check_comparable(data, others)
-    from curv_issues.duplicates.search import compare_between  # imports torch, which errors above need not wait for
+    from curv_issues.duplicates.search import compare_between  # imports torch, so only after the checks above
 
     return other_split(others, compare_between(data, others, threshold=threshold, device=device))
 
 
-find_overlap = find_leakage  # its name before; goes with the next release
+find_overlap = find_leakage  # deprecated name; to be removed in the next release

@@ -1,4 +1,4 @@
-"""Other findings from the scores of a finished audit, without training."""
+"""Judge the scores of a finished audit again, without training."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ def rejudge(
         score: "default" or the name of one of its scores.
         cut_off: "auto", a minimum suspicion, or a fraction such as "5%".
         duplicate_threshold: minimum similarity at which two images count as duplicates, at least
-            `result.summary["duplicates"]["pairs_kept_from"]` (0.5, if nothing lower was asked for); None: as in the result.
+            `result.summary["duplicates"]["pairs_kept_from"]` (0.5, or the threshold of the audit if lower); None: as in
+            the result.
 
     Returns:
-        A new result with other suspicion, flags and findings; without a contact sheet, as it holds no images.
+        A new result with new suspicion, flags and findings. It has no contact sheet, because a result contains no images.
 
     Raises:
-        UsageError: an option is wrong, or a threshold is given and the audit did not look for duplicates, or the result lacks
-            what an audit records for this.
+        UsageError: an option is wrong, a threshold is given but the audit did not search for duplicates, or the result lacks
+            entries that an audit records for this.
     """
     _check_records(result)
     options = FindingOptions(score=score, cut_off=cut_off, own_scores=result.score_names)
-    compared = None if duplicate_threshold is None else _compared_again(result, duplicate_threshold)
+    compared = None if duplicate_threshold is None else _pairs_with_threshold(result, duplicate_threshold)
     evidence = _evidence(result, compared)
     judged = judge(evidence, options, kinds=[LABEL_ISSUE] if compared is None else [LABEL_ISSUE, DUPLICATE_CONFLICT])
     suspicion, flagged = judged.columns["suspicion"], judged.columns["flagged"]
@@ -69,7 +70,7 @@ def rejudge(
 
 
 def only_kind(result: AuditResult, kind: str) -> AuditResult:
-    """Return a result with the findings and tables of one kind.
+    """Return a result with the findings and tables of one kind only.
 
     Args:
         result: from an audit, or loaded.
@@ -90,6 +91,7 @@ def only_kind(result: AuditResult, kind: str) -> AuditResult:
 
 
 def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
+    """Return the evidence that a result contains, with `compared` if duplicates are judged again."""
     codes = {name: code for code, name in enumerate(result.class_names)}
     return Evidence(
         samples=result.scores[[*PLACE, "given"]],
@@ -109,7 +111,7 @@ def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
 
 
 def _check_records(result: AuditResult) -> None:
-    """Raise UsageError unless the result has the margins, reference margins and summary entries that are needed."""
+    """Raise UsageError if the result lacks the margins, reference margins or summary entries that are needed."""
     if not isinstance(result, AuditResult):
         raise UsageError(f"Expected an AuditResult, as audit(...) returns it, but got {type(result).__name__}.")
     margins, summary = result.trajectories.get("margin"), result.summary
@@ -129,13 +131,14 @@ def _check_records(result: AuditResult) -> None:
 
 
 def _is_list_of(values: object, types: tuple[type, ...], *, length: int | None = None) -> bool:
+    """Return whether this is a list of values of these types; `length` None: of any length."""
     if not isinstance(values, list) or length not in (None, len(values)):
         return False
     return all(isinstance(value, types) for value in values)
 
 
-def _compared_again(result: AuditResult, threshold: float) -> ComparedImages:
-    """Return the pairs that an audit has kept, with another threshold."""
+def _pairs_with_threshold(result: AuditResult, threshold: float) -> ComparedImages:
+    """Return the pairs that an audit has kept, compared with another threshold."""
     given = DuplicateOptions(duplicate_threshold=threshold).duplicate_threshold
     assert given is not None
     before = result.summary.get("duplicates")
@@ -151,4 +154,4 @@ def _compared_again(result: AuditResult, threshold: float) -> ComparedImages:
     return compared_images(result.pairs, result.scores["row"].to_numpy(), given)
 
 
-find_again = rejudge  # its name before; goes with the next release
+find_again = rejudge  # deprecated name; to be removed in the next release

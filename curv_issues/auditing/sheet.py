@@ -1,4 +1,4 @@
-"""The contact sheet of an audit."""
+"""Draw the contact sheet of an audit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
     top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_IMAGES)
     name = " ".join(part for part in (data.source.source, data.source.split) if part)
     return contact_sheet(
-        (_image_or_none(data, index) for index in top.index),  # one at a time: each may take hundreds of megabytes
+        (_image_or_none(data, index) for index in top.index),  # one at a time, as an image may take hundreds of megabytes
         list(zip(top["given"], top["suggested"], top["suspicion"], strict=True)),
         title=f"Most suspect labels of {name}",
         subtitle=f"{int(scores['flagged'].sum()):,} of {len(scores):,} labels flagged (framed); given, suggested class, suspicion",
@@ -26,7 +26,7 @@ def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
 
 
 def _image_or_none(data: LabeledData, index: int) -> Image.Image | None:
-    """Return an image, or None if it can no longer be read: the findings are worth more than their images."""
+    """Return an image; None if it cannot be read any more, which must not fail the audit."""
     try:
         return data.image(index)
     except Exception:

@@ -1,4 +1,4 @@
-"""Entries of the summary: dataset, options, versions and notes."""
+"""Make entries of the summary: dataset, options, versions and notes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from curv_issues.results.arrow import text_column
 from curv_issues.version import installed_version
 
 NO_LABEL_NAME = "-1"  # a class name that often means a missing label
-FEW_SAMPLES = 500  # the smallest number that the benchmarks measure
+FEW_SAMPLES = 500  # size of the smallest dataset in the benchmarks
 PACKAGES = ("curv-issues", "torch", "datasets", "cleanlab", "numpy", "pandas", "scikit-learn", "pyarrow", "pillow")
 
 
@@ -45,14 +45,14 @@ def describe_dataset(data: LabeledData) -> dict[str, Any]:
 
 
 def left_out_table(files: FileAccount | None) -> pd.DataFrame | None:
-    """Return one row per file of the folder that was not read; None if there is no folder."""
+    """Return one row per file of the folder that was not read; None if the dataset is not a folder."""
     if files is None:
         return None
     return pd.DataFrame({name: text_column([getattr(file, name) for file in files.left_out]) for name in ("path", "reason")})
 
 
 def notes_on(data: LabeledData) -> list[str]:
-    """Return notes on this dataset for readers of the findings, one line each."""
+    """Return notes on the dataset for readers of the findings, one line each."""
     notes = list(data.source.notes)
     sizes = np.bincount(data.labels, minlength=data.num_classes)
     if len(data) < FEW_SAMPLES:
@@ -86,7 +86,7 @@ def versions() -> dict[str, str]:
 
 
 def plain_options(training: TrainingOptions) -> dict[str, Any]:
-    """Return the training options as JSON values; a user-supplied probe by its name."""
+    """Return the training options as JSON values; a user-supplied probe is replaced by its name."""
     options = {name: getattr(training, name) for name in TrainingOptions.__dataclass_fields__}
     options["measure"] = list(training.measure)
     if not isinstance(training.probe, str):
