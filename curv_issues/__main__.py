@@ -1,4 +1,4 @@
-"""`python -m curv_issues`: the command, also where its script is not on the path."""
+"""Run the command as `python -m curv_issues`, for example if its script is not on the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose the device, compute type and threads of a run, for CPU, CUDA and MPS."""
+"""Choose the device, compute type and threads of a run, on CPU, CUDA or MPS."""
 
 from __future__ import annotations
 

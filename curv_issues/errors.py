@@ -1,11 +1,11 @@
-"""Exceptions of this package, and the exit code of a command that each one ends.
+"""Exceptions of this package, with the exit code of a command that raises one.
 
 CurvIssuesError
 |-- UsageError        2  an option is wrong, or the output folder cannot be used
 |-- DatasetError      3  the dataset is missing, unreadable, or its columns or labels cannot be used
 `-- AuditError        4  the run failed: the loss became NaN, the disk is full, ...
 
-`results.interrupted.AuditInterrupted`, a KeyboardInterrupt, is raised after Ctrl-C and ends a command with 130.
+`results.interrupted.AuditInterrupted`, a KeyboardInterrupt, is raised after Ctrl-C; its exit code is 130.
 """
 
 from __future__ import annotations

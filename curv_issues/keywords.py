@@ -1,6 +1,6 @@
-"""Functions that take the options of groups as keywords: their signature, their documentation, and the groups made of them.
+"""Functions that take the options of several groups as keywords: signature, documentation, conversion to groups.
 
-For type checkers and editors the keywords are in `keyword_types.pyi`, which `python docs/keywords.py` writes.
+For type checkers and editors, the keywords are in `keyword_types.pyi`, which `python docs/keywords.py` writes.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from curv_issues.option import list_options, option_names
 F = TypeVar("F", bound=Callable[..., Any])
 G = TypeVar("G")
 
-_WIDTH, _MARGIN = 128, 8  # of docstrings, characters
-_LINE = "**options: "  # begins the line of the docstring that stands for all options
+_WIDTH, _MARGIN = 128, 8  # of docstrings, in characters
+_LINE = "**options: "  # start of the docstring line that the options replace
 
 
 def takes_options(*groups: type) -> Callable[[F], F]:
-    """Give a function with `**options` the signature and the documentation of groups of options, as `help` and Sphinx show them.
+    """Return a decorator that gives a function with `**options` the signature and documentation of groups of options.
 
-    In its docstring, the line `**options: ...` is replaced by one entry per option.
+    `help` and Sphinx show them. In the docstring, the line `**options: ...` is replaced by one entry per option.
     """
 
     def decorate(function: F) -> F:
@@ -45,7 +45,7 @@ def takes_options(*groups: type) -> Callable[[F], F]:
 
 
 def check_keywords(function: str, options: Mapping[str, Any], *groups: type) -> None:
-    """Raise TypeError, as Python words it, if a function was called with a keyword that is no option of these groups."""
+    """Raise TypeError, with the message of Python, if a keyword is not an option of these groups."""
     known = {name for group in groups for name in option_names(group)}
     for name in options:
         if name not in known:
@@ -53,10 +53,11 @@ def check_keywords(function: str, options: Mapping[str, Any], *groups: type) -> 
 
 
 def make_options(group: type[G], options: Mapping[str, Any], **further: Any) -> G:
-    """Return the options of a group from those of several groups; missing ones have their defaults."""
+    """Return the options of one group, taken from those of several groups; missing ones have their defaults."""
     return group(**{name: options[name] for name in option_names(group) if name in options}, **further)
 
 
 def _wrapped(text: str) -> list[str]:
+    """Return an entry of a docstring as indented lines."""
     margin = " " * _MARGIN
     return textwrap.wrap(text, _WIDTH, initial_indent=margin, subsequent_indent=margin + "    ", break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""How much memory this process has taken, and may take."""
+"""Memory use and memory limit of this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def total_memory() -> int | None:
     sizes = []
     with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
         sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):  # of a container
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):  # limit of a container
         with suppress(OSError, ValueError):  # ValueError: "max"
             sizes.append(int(Path(limit).read_text()))
     return min((size for size in sizes if size > 0), default=None)

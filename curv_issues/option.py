@@ -1,4 +1,4 @@
-"""Describe one option: its default, its help, its check, and its command-line form. Groups of options are frozen dataclasses."""
+"""Describe options: default, help, check and command-line form. Groups of options are frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 Check = Callable[[str, Any], Any]
-"""Takes name and value of an option and returns the value to store; raises UsageError if it is wrong."""
+"""Takes name and value of an option and returns the value to store; raises UsageError if the value is wrong."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class OptionInfo:
         hint: type in Python.
         kind: type of the value on the command line.
         help: one or two sentences.
-        python_help: what only Python users need to know: other types, the range of a number.
-        flags: flags to use instead of --name; (): use --name.
+        python_help: information for Python users only: other types, the range of a number.
+        flags: flags on the command line; (): --name.
         metavar: name of the value in the help; None: its type.
     """
 
@@ -37,7 +37,7 @@ class OptionInfo:
 
     @property
     def documentation(self) -> str:
-        """The line of the option in a docstring."""
+        """Return the line of the option in a docstring."""
         return " ".join(f"{self.name}: {self.help} {self.python_help}".split())
 
 
@@ -54,11 +54,11 @@ def option(
     """Return a dataclass field that is an option; see `OptionInfo`.
 
     Args:
-        default: valid as it is, or after its check.
-        help: ends with a full stop.
-        check: what the value must be; None: anything, or what the group itself checks.
-        python_help: a sentence, or "".
-        kind: type on the command line if that differs from the field's.
+        default: default value; `check` is applied to it too.
+        help: one or two sentences, with a full stop.
+        check: function that checks the value; None: none, or the group checks it.
+        python_help: a sentence, or ""; default: that of `check`.
+        kind: type on the command line; None: the type of the field.
         flags: such as ("--flip/--no-flip",).
         metavar: such as "FILE".
     """
@@ -67,13 +67,13 @@ def option(
 
 
 class Options:
-    """Base of the groups of options: checks every option on construction, and documents them as attributes of the class.
+    """Base class of groups of options: checks all options on construction, and lists them in the docstring of the class.
 
     Subclasses are frozen dataclasses whose fields were created by `option`.
     """
 
     def __init_subclass__(cls) -> None:
-        """Append the options, which the dataclass does not know yet, to the docstring."""
+        """Append the options to the docstring; they are not dataclass fields yet."""
         lines = [f"    {name}: {_texts(item)}" for name, item in vars(cls).items() if isinstance(item, Field)]
         head, raises, tail = inspect.cleandoc(cls.__doc__ or "").partition("\n\nRaises:")
         cls.__doc__ = "\n".join([f"{head}\n\nAttributes:", *lines]) + raises + tail
@@ -101,4 +101,5 @@ def option_names(group: type) -> tuple[str, ...]:
 
 
 def _texts(item: Field) -> str:
+    """Return the help of an option, for the command line and for Python, as one text."""
     return " ".join(f"{item.metadata['help']} {item.metadata['python_help']}".split())

@@ -1,4 +1,4 @@
-"""What the value of an option must be. A check takes name and value, and returns the value to store or raises UsageError."""
+"""Checks of option values. A check takes name and value, and returns the value to store or raises UsageError."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from curv_issues.errors import UsageError
 from curv_issues.plugins import look_up
 
-LARGEST_NUMBER = 1e30  # float32 cannot hold much more
+LARGEST_NUMBER = 1e30  # float32 ends at 3e38
 
 
 @dataclass(frozen=True)
 class Whole:
-    """An integer, also of numpy (which overflows and is not valid JSON), as an `int`.
+    """Check for an integer. Integers of numpy, which overflow and are not valid JSON, are converted to `int`.
 
     Attributes:
         least: minimum.
-        most: maximum, which catches typing errors that would run for years; None: no maximum.
+        most: maximum, which catches typing errors that would take years to run; None: no maximum.
         optional: whether None is allowed.
     """
 
@@ -31,7 +31,7 @@ class Whole:
 
     @property
     def python_help(self) -> str:
-        """The range, for the documentation."""
+        """Return the range, for the documentation."""
         return f"At least {self.least}." if self.most is None else f"{self.least:,} to {self.most:,}."
 
     def __call__(self, name: str, value: Any) -> int | None:
@@ -47,11 +47,11 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """A finite number >= 0, of any numeric type, as a `float`.
+    """Check for a finite number >= 0, of any numeric type, which is converted to `float`.
 
     Attributes:
         most: maximum.
-        positive: whether 0 is wrong.
+        positive: whether 0 is an error.
         optional: whether None is allowed.
     """
 
@@ -61,7 +61,7 @@ class Number:
 
     @property
     def python_help(self) -> str:
-        """The range, for the documentation."""
+        """Return the range, for the documentation."""
         return f"{self._bounds}."
 
     def __call__(self, name: str, value: Any) -> float | None:
@@ -83,10 +83,10 @@ class Number:
 
 @dataclass(frozen=True)
 class Boolean:
-    """True or False.
+    """Check for True or False.
 
     Attributes:
-        none: what None stands for; "": None is wrong.
+        none: meaning of None, for messages; "": None is an error.
     """
 
     none: str = ""
@@ -101,10 +101,10 @@ class Boolean:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the names in a table.
+    """Check for a name in a table.
 
     Attributes:
-        table: its keys are the names.
+        table: table whose keys are the names.
     """
 
     table: Mapping[str, Any]

@@ -43,6 +43,7 @@ PRESETS: dict[str, PresetEffort] = {
 
 
 def _probe(name: str, value: Any) -> Any:
+    """Return the value if it is a name, a network or a function that makes one."""
     if isinstance(value, str) and ":" not in value:
         look_up(PROBES, value, name)
         return value
@@ -177,11 +178,11 @@ class FindingOptions(Options):
             object.__setattr__(self, "score", canonical_score(self.score))
         if self.score != "default":
             look_up(dict.fromkeys(("default", *SCORES, *own_scores)), self.score, "score")
-        _ = self.parsed_cut_off  # raises an error if it is wrong
+        _ = self.parsed_cut_off  # raises UsageError if it is invalid
 
     @cached_property
     def parsed_cut_off(self) -> ParsedCutOff:
-        """The cut-off as a rule and its value; parsed once, on construction."""
+        """Return the cut-off as a rule and its value; parsed once, on construction."""
         return parse_cut_off(self.cut_off)
 
 
@@ -196,10 +197,10 @@ AUTO = ParsedCutOff("auto", 0.0)
 
 
 def parse_cut_off(cut_off: str | float) -> ParsedCutOff:
-    """Return the rule and the value that a cut-off names.
+    """Return a cut-off as a rule and its value.
 
     Raises:
-        UsageError: it names none.
+        UsageError: the cut-off is invalid.
     """
     if isinstance(cut_off, str) and cut_off == "auto":
         return AUTO

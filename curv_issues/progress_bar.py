@@ -1,4 +1,4 @@
-"""Progress of a run on stderr, and, for the commands, the messages that the package logs."""
+"""Show progress on stderr and, for the commands, the messages that the package logs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from curv_issues.visible import visible
 LOGGER = "curv_issues"
 
 SECONDS_WITHOUT_LINES, SECONDS_BETWEEN_LINES = 10, 30
-"""Off a terminal."""
+"""If stderr is not a terminal."""
 
 SECONDS_BETWEEN_UPDATES = 0.2
 """In a notebook."""
@@ -35,11 +35,11 @@ STAGES = {
 
 @contextmanager
 def live_progress(*, quiet: bool = False, messages: bool = True) -> Iterator[ProgressCallback | None]:
-    """Give a callback that shows progress on stderr, or None if `quiet` is set.
+    """Yield a callback that shows progress on stderr; None if `quiet` is set.
 
-    On a terminal that is a live line; elsewhere a line at the start of each stage and every 30 seconds, from the tenth second, so
-    that logs show that the run is alive.
-    With `messages`, those of the logger "curv_issues" at INFO and above go to stderr too, one line each, unless `quiet` is set.
+    On a terminal, progress is a live line. Elsewhere, a line is printed at the start of each stage and every 30 seconds, after the
+    first 10 seconds, so that logs show that the run is alive. With `messages`, messages of the logger "curv_issues" at INFO and
+    above are printed on stderr too, one line each, unless `quiet` is set.
     """
     if quiet:
         yield None
@@ -62,7 +62,7 @@ def live_progress(*, quiet: bool = False, messages: bool = True) -> Iterator[Pro
 
 
 def default_progress(progress: ProgressCallback | bool | None) -> AbstractContextManager[ProgressCallback | None]:
-    """Return what `audit(progress=...)` stands for in Python, as a context that gives a callback or None.
+    """Return a context that yields the progress callback of `audit(progress=...)`, or None.
 
     Args:
         progress: a callback; True: show progress on stderr; False: do not; None: show it on a terminal or in a notebook.
@@ -83,7 +83,7 @@ def _in_notebook() -> bool:
 
 @contextmanager
 def _notebook_line() -> Iterator[ProgressCallback]:
-    """Give a callback that rewrites one line on stderr; rich would need ipywidgets for it."""
+    """Yield a callback that rewrites one line on stderr; rich would need ipywidgets for this."""
     width, shown = 0, 0.0
 
     def show(progress: Progress) -> None:
@@ -106,6 +106,7 @@ def _percent(progress: Progress) -> str:
 
 
 def _describe(progress: Progress) -> str:
+    """Return the stage, with epoch and loss during training."""
     text = STAGES[progress.stage]
     if progress.epoch is None:
         return text
@@ -113,7 +114,7 @@ def _describe(progress: Progress) -> str:
 
 
 class _LinePrinter:
-    """Print a line at the start of each stage, and when the last one is 30 seconds old; nothing of short runs."""
+    """Print a line at the start of each stage and every 30 seconds, but nothing in the first 10 seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -145,7 +146,7 @@ def _bars(console: Console) -> Bars:
 
 
 class _ConsoleHandler(logging.Handler):
-    """Write each log record as one visible line; rich keeps it above the live line."""
+    """Log handler that prints each record as one `visible` line, which rich keeps above the live line."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
@@ -157,6 +158,7 @@ class _ConsoleHandler(logging.Handler):
 
 @contextmanager
 def _log_to(console: Console) -> Iterator[None]:
+    """Print the messages of the package on a console within this context."""
     logger, handler = logging.getLogger(LOGGER), _ConsoleHandler(console)
     before = logger.level
     logger.addHandler(handler)

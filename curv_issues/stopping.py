@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, in one place: what may be cut short ends at once, what must not be is finished first."""
+"""Handle Ctrl-C and SIGTERM: interruptible work ends at once, other work is finished first."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class StopFlag:
-    """Whether the user has asked to stop.
+    """Flag that is set when the user stops the run.
 
     Attributes:
-        is_set: True from the first Ctrl-C on; a second one raises KeyboardInterrupt wherever it comes.
+        is_set: True after the first Ctrl-C. A second one always raises KeyboardInterrupt.
     """
 
     def __init__(self) -> None:
@@ -24,11 +24,11 @@ class StopFlag:
         self._may_end = False
 
     def unless_stopped(self, work: Callable[[], T]) -> T | None:
-        """Return what `work` returns; None if the user has asked to stop, before it or during it, which ends it at once."""
+        """Return the result of `work`; None if the user stops before it, or during it, which ends it at once."""
         return None if self.is_set else self.interruptible(work)
 
     def interruptible(self, work: Callable[[], T]) -> T | None:
-        """Return what `work` returns; None if Ctrl-C ended it, at once. It is begun whether or not the flag is set."""
+        """Return the result of `work`; None if Ctrl-C ended it. It is started even if the flag is set."""
         self._may_end = True
         try:
             return work()
@@ -46,9 +46,9 @@ class StopFlag:
 
 @contextmanager
 def stop_flag() -> Iterator[StopFlag]:
-    """Inside, signals that would raise KeyboardInterrupt set the flag, and raise it only in `unless_stopped`.
+    """Yield a flag; signals set it, and raise KeyboardInterrupt only within its methods.
 
-    Outside of the main thread, where no signals arrive, and for signals with another handler than Python's own nothing changes.
+    Nothing changes outside the main thread, which gets all signals, and for signals whose handler is not Python's default.
     """
     flag = StopFlag()
     replaced = []

@@ -1,4 +1,4 @@
-"""The version of this package; imported only where it is needed, since the look-up is slow."""
+"""The version of this package. Imported only where needed, because the look-up is slow."""
 
 from __future__ import annotations
 
