@@ -143,7 +143,7 @@ def _pairs_with_threshold(result: AuditResult, threshold: float) -> ComparedImag
     assert given is not None
     before = result.summary.get("duplicates")
     if before is None:
-        raise UsageError("This result was made without looking for duplicates; audit again with duplicates=True.")
+        raise UsageError("This result was made without a search for duplicates; audit again with duplicates=True.")
     if not isinstance(before.get("pairs_kept_from"), int | float):
         raise UsageError("The summary of this result lacks `pairs_kept_from` of its duplicates; run the audit again.")
     if given < before["pairs_kept_from"]:

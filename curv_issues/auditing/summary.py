@@ -62,7 +62,7 @@ def notes_on(data: LabeledData) -> list[str]:
         shown = ", ".join(single[:5]) + (", ..." if len(single) > 5 else "")
         notes.append(
             f"{len(single)} of {data.num_classes} classes {'has' if len(single) == 1 else 'have'} one sample only ({shown}): "
-            "nothing can be learned of such a class, so its sample looks suspect whatever its label."
+            "such a class cannot be learned, so its sample looks suspect even if its label is correct."
         )
     if NO_LABEL_NAME in data.class_names and (count := int(sizes[data.class_names.index(NO_LABEL_NAME)])):
         verb = "carries" if count == 1 else "carry"

@@ -102,7 +102,7 @@ def _show_usage_error(error: Any) -> int:
 @app.callback(invoke_without_command=True)
 def _global_options(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     debug: Debug = False,
 ) -> None:
     if version:

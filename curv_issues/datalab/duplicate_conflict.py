@@ -122,4 +122,4 @@ class DuplicateConflictIssueManager(RunIssueManager):
 
 def _check_searched(result: AuditResult) -> None:
     if result.summary.get("duplicates") is None:
-        raise UsageError("result was made without looking for duplicates; audit again with duplicates=True.")
+        raise UsageError("result was made without a search for duplicates; audit again with duplicates=True.")

@@ -261,8 +261,8 @@ def test_a_class_with_one_sample_is_audited_with_a_note() -> None:
     assert len(result) == 31
     assert result.summary["notes"][:-1] == [
         FEW.format(31),
-        "1 of 3 classes has one sample only (lynx): nothing can be learned of such a class, so its sample looks suspect "
-        "whatever its label.",
+        "1 of 3 classes has one sample only (lynx): such a class cannot be learned, so its sample looks suspect even if its "
+        "label is correct.",
     ]
     assert labelled([0, 2] * 15, class_names=["cat", "unused", "dog"]).summary["notes"][:-1] == [FEW.format(30)]
     many = labelled(["cat"] * 20 + [f"c{i}" for i in range(7)])

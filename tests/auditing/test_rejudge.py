@@ -147,7 +147,7 @@ class TestAnotherThreshold:
     def test_an_audit_without_search(self, result: AuditResult) -> None:
         changed = copy.deepcopy(result)
         changed.summary["duplicates"] = None
-        with pytest.raises(UsageError, match="made without looking for duplicates; audit again with duplicates=True"):
+        with pytest.raises(UsageError, match="made without a search for duplicates; audit again with duplicates=True"):
             rejudge(changed, duplicate_threshold=0.9)
 
 

@@ -34,7 +34,7 @@ def test_a_result_without_a_search_for_duplicates(trainings: list[int]):
     lab = make_lab()
     add_to_datalab(lab, result)
     assert lab.issue_summary["issue_type"].tolist() == ["curvature"]
-    text = re.escape("result was made without looking for duplicates; audit again with duplicates=True.")
+    text = re.escape("result was made without a search for duplicates; audit again with duplicates=True.")
     with pytest.raises(UsageError, match=text):
         lab.find_issues(issue_types={"duplicate_conflict": {"result": result}})
     assert trainings == [N]  # that of the audit
