@@ -1,1 +1,1 @@
-"""Measurements behind the figures of README.md; each file says how to run it and how long it takes."""
+"""Scripts that measure the figures in the documents; each says how to run it and how long it takes."""

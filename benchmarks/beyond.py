@@ -1,10 +1,10 @@
-"""What curvature adds to the free scores where it might: late in training, on duplicates, human noise, rare classes, ...
+"""What curvature adds to the free scores where it might help: late in training, duplicates, human noise, rare classes, ...
 
     python -m benchmarks.beyond DATASETS           about 3 hours on 2 idle cores
     python -m benchmarks.beyond DATASETS --smoke   the same code on digits: under a minute
 
 For each setting and each form of curvature: AUROC and average precision; AUROC within 20 equal bins of the best free score
-(chance is 0.5); and what it adds to the fusion of the free scores, as one more rank in the mean, and at best, in a logistic
+(0.5 is chance); and the gain over the fusion of the free scores, as one more rank in the mean and, at best, in a logistic
 regression fitted to the known errors of four fifths of the samples. The forms are chosen on seed 100 and reported on 0, 1, 2.
 """
 
@@ -188,7 +188,7 @@ def _with_activation(name: str) -> Any:
 
 @contextlib.contextmanager
 def _directions(blocks: int | None) -> Iterator[None]:
-    """Return directions that are constant over blocks of this many pixels; None: one value per pixel, as published."""
+    """Use directions that are constant over blocks of this many pixels; None: one value per pixel, as published."""
     if blocks is None:
         yield
         return

@@ -106,7 +106,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def run_natural(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Return the findings in the unmodified dataset of a cell; the first process measures them."""
+    """Return the findings in the unmodified dataset of a cell; measure and store them if they are missing."""
     natural = natural_cell(cell["dataset"]) | {name: value for name, value in cell.items() if name == "epochs"}
     return run_cell(f"smoke/{STUDY}" if cell["dataset"] == "digits" else STUDY, natural, lambda: measure(natural, root))
 

@@ -3,9 +3,8 @@
     python -m benchmarks.duplicates_scale DATASETS            about 20 minutes on one idle core, 6 GB of memory
     python -m benchmarks.duplicates_scale DATASETS --smoke    the same code on 2,000 images
 
-The images are random fields with the spectrum of photos, all distinct; one in a hundred is replaced by an altered copy of
-another.
-No probe is trained: the search uses the images only. DATASETS is not read.
+The images are random fields with the spectrum of photos, all distinct. One in a hundred is replaced by an altered copy of
+another. No probe is trained, as the search uses only the images. DATASETS is not read.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ def plant_copies(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def measure(cell: dict[str, Any], _root: Path) -> dict[str, Any]:
-    """Return seconds by stage, the copies found, and what the approximate search misses of the exact one."""
+    """Return seconds by stage, the recall of the copies, and the recall of the approximate search relative to the exact one."""
     images = generate(cell["n"], cell["seed"])
     pairs, kinds = plant_copies(images, cell["seed"])
     searches = {name: search(images, approximate=name == "approximate") for name in cell["searches"]}

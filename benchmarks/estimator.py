@@ -61,7 +61,7 @@ def _source(name: str, root: Path) -> LabeledData:
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Return AUROC and average precision of every variant, by scored epoch and of its mean over them."""
+    """Return AUROC and average precision of every variant, for each scored epoch and for the mean over them."""
     data, seed = _source(cell["dataset"], root), cell["seed"]
     data = ten_classes(data, seed) if data.num_classes > 10 else data
     noisy, is_error = plant(stratified(data, cell["size"], seed), cell["rate"], seed)

@@ -129,7 +129,7 @@ def gradient_cost() -> float:
 
 
 def extent(values: Iterable[float], digits: int) -> str:
-    """Return the least and the greatest value as text."""
+    """Return the smallest and the largest value as text."""
     found = list(values)
     return f"{min(found):.{digits}f} to {max(found):.{digits}f}"
 

@@ -35,7 +35,7 @@ def cell(dataset: str, noise: str, size: int | str = 10_000, *, seed: int = SEED
 
 
 def cells() -> list[dict[str, Any]]:
-    """Return cells with kinds of noise on hard classes, memorised datasets, easy ones, and all samples."""
+    """Return cells with several kinds of noise on hard datasets, with memorised and easy datasets, and with all samples."""
     return [
         *(cell("cifar100", noise) for noise in ("uniform:0.1", "asymmetric:0.2", "instance:0.2")),
         *(cell("cifar10", noise) for noise in ("uniform:0.01", "uniform:0.4", "asymmetric:0.3", "instance:0.3", "duplicates:50")),
@@ -88,7 +88,7 @@ def ways(
         losses: (n, e), losses by epoch.
         final_margin: (n,).
         epochs: number of epochs before the probe memorises labels that look wrong.
-        memorised: fraction of the labels that looked wrong that the trained probe predicts, if known.
+        memorised: fraction of the labels below the null threshold that the trained probe predicts; None if no label is below.
     """
     weights = np.arange(1, epochs + 1)
     default, counted = -late_margin(margins, epochs), margins[:, :epochs]

@@ -22,7 +22,7 @@ from curv_issues.training.run import run_probe
 
 
 def cells() -> list[dict[str, Any]]:
-    """Return cells with all classes, whose wrong labels are hardly memorised, and with ten classes of 3,000 samples, whose are."""
+    """Return cells with all classes, where wrong labels are hardly memorised, and with ten classes, where they are."""
     all_classes = {"dataset": "cifar100", "size": 10_000, "rate": 0.1}
     ten = {"dataset": "cifar100", "size": 3_000, "rate": 0.1}
     return [{**all_classes, "seed": seed, "num_matvecs": num_matvecs} for seed in (100, 101) for num_matvecs in (1, 4)] + [
