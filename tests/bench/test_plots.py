@@ -63,7 +63,7 @@ def test_every_method_has_a_histogram() -> None:
     assert titles == list(cell["methods"])
 
 
-def test_histograms_mark_the_suspect_end_and_follow_the_scale_of_their_bins() -> None:
+def test_histograms_mark_the_suspect_end_and_use_the_scale_of_their_bins() -> None:
     cell = make_cell()
     truth, values = np.arange(200) < 20, np.geomspace(1e-4, 10, 200)
     cell["methods"]["margin"] |= {"direction": "low", "histogram": histogram(truth, values)}
