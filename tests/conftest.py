@@ -1,4 +1,4 @@
-"""For all tests: a Hugging Face cache of their own, no network, and a Hub of their own where one is needed."""
+"""Shared by all tests: a temporary Hugging Face cache, no network, and a local Hub server on request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ for _name in [name for name in os.environ if name.startswith("HF_")]:
     del os.environ[_name]
 os.environ["HF_HOME"] = _CACHE.name
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Tests run side by side: threads beyond the cores only wait for one another. Read by torch when it is imported.
+# Tests run in parallel, so more threads than cores would only wait. Read by torch when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.hub_server import HubServer  # noqa: E402
@@ -27,19 +27,19 @@ hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, d
 hypothesis.settings.load_profile("tests")
 
 
-# As in a terminal; a process in the background of a shell ignores Ctrl-C, and tests send it.
+# Tests send Ctrl-C, which background processes of a shell ignore by default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Hub(HubServer):
-    """A Hub server with the environment in which a subprocess uses it."""
+    """A local Hub server, with the environment for subprocesses that use it."""
 
     def __init__(self, home: Path) -> None:
         super().__init__()
         self.home = home
 
     def environment(self, *, offline: bool = False) -> dict[str, str]:
-        """Environment of a subprocess: this Hub, a cache of its own, and this source tree."""
+        """Return the environment of a subprocess: this Hub, a separate cache, and this source tree."""
         root = str(Path(__file__).parents[1])
         return {
             **os.environ,
@@ -52,14 +52,14 @@ class Hub(HubServer):
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
-    """A running Hub without datasets; add some with `hub.add_dataset("org/name", folder)`."""
+    """A running local Hub without datasets; add some with `hub.add_dataset("org/name", folder)`."""
     with Hub(tmp_path / "hf_home") as server:
         yield server
 
 
 @pytest.fixture
 def set_threads() -> Iterator[Callable[[int], None]]:
-    """Sets torch's number of threads, for one test."""
+    """A function that sets torch's number of threads for one test."""
     import torch
 
     before = torch.get_num_threads()
@@ -68,5 +68,5 @@ def set_threads() -> Iterator[Callable[[int], None]]:
 
 
 def pytest_unconfigure() -> None:
-    """Remove the cache, of xdist's workers too."""
+    """Remove the cache, also in xdist workers."""
     _CACHE.cleanup()

@@ -1,7 +1,7 @@
-"""A Hugging Face Hub of one's own: answers what the Hugging Face libraries ask when a dataset is loaded.
+"""A local Hugging Face Hub: it answers the requests that the Hugging Face libraries make to load a dataset.
 
 Serves dataset repositories made of local folders on a free port of this machine: dataset info, file tree, paths-info,
-and resolve with commit, ETag and ranges; unknown, private and gated repositories answer as the Hub does.
+and resolve with commit, ETag and ranges; unknown, private and gated repositories are answered as by the Hub.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class _Repository:
 
 
 class HubServer:
-    """The server; a context manager that runs it in a thread.
+    """A local Hub server; a context manager that runs it in a thread.
 
     Attributes:
-        url: what HF_ENDPOINT must be.
-        requests: "METHOD path" of everything that was asked.
+        url: the value for HF_ENDPOINT.
+        requests: "METHOD path" of every request.
     """
 
     def __init__(self) -> None:
@@ -59,13 +59,13 @@ class HubServer:
 
         Args:
             repo: "org/name".
-            folder: its files; they must stay as they are.
+            folder: its files, which must not change.
             revision: the branch or tag that points to them.
-            gated: files may not be read, as if the terms had not been accepted.
-            private: there is no such repository for people who are not logged in.
+            gated: files cannot be read, as if the terms had not been accepted.
+            private: the repository does not exist for users who are not logged in.
 
         Returns:
-            The commit hash, made from the content.
+            The commit hash, derived from the content.
         """
         digest = hashlib.sha1(repo.encode(), usedforsecurity=False)
         for path in _files(folder):

@@ -1,4 +1,4 @@
-"""Small made-up results for tests of everything that comes after an audit."""
+"""Small made-up results for tests of everything after an audit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METADATA = {
 
 
 WRITTEN = tuple(name for name in FILES if name != "leakage.parquet")
-"""The files of a result that was compared with no other split, such as `make_result`'s."""
+"""The files of a result without another split, such as that of `make_result`."""
 
 
 def result_parts(
@@ -32,7 +32,7 @@ def result_parts(
     paths: Sequence[str | None] | None = None,
     contact_sheet: bytes | None = b"\x89PNG",
 ) -> dict[str, Any]:
-    """Arguments of an AuditResult: sample i has row 10 i, class i mod k, the next suggested, suspicion i / (n - 1)."""
+    """Return arguments of an AuditResult: sample i has row 10 i, class i mod k, the next class suggested, suspicion i / (n - 1)."""
     k, index = len(names), np.arange(n)
     rng = np.random.default_rng(0)
     is_flagged = np.isin(index, flagged)
@@ -82,7 +82,7 @@ def result_parts(
 
 
 def result_of(parts: dict[str, Any]) -> AuditResult:
-    """An AuditResult of parts in which further tables, such as conflicts, stand by their names."""
+    """Return an AuditResult of parts, which may contain further tables such as conflicts under their names."""
     tables = {name: parts[name] for name in TABLES if name in parts}
     return AuditResult(**{name: part for name, part in parts.items() if name not in TABLES}, tables=tables)
 
@@ -96,6 +96,6 @@ def make_result(
     paths: Sequence[str | None] | None = None,
     contact_sheet: bytes | None = b"\x89PNG",
 ) -> AuditResult:
-    """An AuditResult of `result_parts`."""
+    """Return an AuditResult of `result_parts`."""
     parts = result_parts(names=names, flagged=flagged, n=n, split=split, paths=paths, contact_sheet=contact_sheet)
     return AuditResult(**parts)

@@ -2,7 +2,7 @@
 
     python -m tests.mutation [--number 100] [--seed 0] [--only findings]
 
-Each mutant runs the tests of its part in a process of its own, which begins with the libraries imported.
+Each mutant runs the tests of its part in a separate process, which starts with the libraries already imported.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ TESTS = {
     "training": ["tests/training"],
     "curvature.py": ["tests/test_curvature.py", "tests/test_contrast.py", "tests/training/test_scoring.py"],
 }
-"""File or folder of the package -> what tests it, the quickest first."""
+"""File or folder of the package -> its tests, the fastest first."""
 SECONDS = 240
-"""A mutant that takes longer counts as noticed: most of them run for ever."""
+"""A mutant that takes longer counts as noticed, as most of them run forever."""
 
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq},
@@ -42,7 +42,7 @@ _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     **{ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult, ast.FloorDiv: ast.Mult},
 }
 _NAMES = {"max": "min", "min": "max", "amax": "amin", "any": "all", "all": "any", "argmax": "argmin", "ones": "zeros"}
-# Numbers that change the speed or a message, and nothing else.
+# Numbers that only change the speed or a message.
 _SPEED_ONLY = ("BATCH", "CHUNK", "EXACT_UP_TO", "SHOWN")
 
 
@@ -57,12 +57,12 @@ class Mutant:
     after: str
 
     def __str__(self) -> str:
-        """File, line, and both versions of what is changed."""
+        """Return file, line, and both versions of the changed code."""
         return f"{self.path.relative_to(ROOT)}:{self.line}  {self.before}  ->  {self.after}"
 
 
 def list_mutants(path: Path) -> list[Mutant]:
-    """Return all mutants of a file, in the order of its text."""
+    """Return all mutants of a file, in source order."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = []
     for number, (node, changed) in enumerate(_changes(tree)):
@@ -81,7 +81,7 @@ def source_of(mutant: Mutant) -> str:
 
 
 def is_noticed(mutant: Mutant) -> bool:
-    """Run the tests of a mutant's part."""
+    """Return whether the tests of a mutant's part fail."""
     process = multiprocessing.get_context("fork").Process(target=_run_tests, args=(mutant,))
     process.start()
     process.join(SECONDS)
@@ -109,7 +109,7 @@ def _run_tests(mutant: Mutant) -> None:
 
 
 class _MutantFinder(importlib.abc.MetaPathFinder):
-    """Imports one module from its changed text."""
+    """Import one module from its changed source."""
 
     def __init__(self, name: str, mutant: Mutant) -> None:
         self._name = name
@@ -133,7 +133,7 @@ class _MutantLoader(importlib.abc.Loader):
 
 
 def _changes(tree: ast.AST) -> Iterator[tuple[Any, Any]]:
-    """Each node that is changed, and what it becomes."""
+    """Yield each node that can be changed, and its changed version."""
     for node in _walk(tree):
         changed = copy.copy(node)
         if isinstance(node, ast.Compare) and type(node.ops[0]) in _SWAPPED:
@@ -159,7 +159,7 @@ def _changes(tree: ast.AST) -> Iterator[tuple[Any, Any]]:
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Nodes whose change matters: no annotations, messages of errors, decorators or numbers that only the speed depends on."""
+    """Yield nodes whose change matters: no annotations, error messages, decorators, or numbers that only affect the speed."""
     yield node
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "exc"):
@@ -202,7 +202,7 @@ def sample_mutants(number: int, seed: int, only: str | None = None) -> list[Muta
 
 def survivors(mutants: Sequence[Mutant], *, report: bool = False) -> list[Mutant]:
     """Return the mutants that no test notices."""
-    import hypothesis  # noqa: F401 - what all children need
+    import hypothesis  # noqa: F401 - needed by all children
     import pandas  # noqa: F401
     import scipy.stats  # noqa: F401
     import sklearn.linear_model  # noqa: F401
@@ -219,7 +219,7 @@ def survivors(mutants: Sequence[Mutant], *, report: bool = False) -> list[Mutant
 
 
 def main() -> None:
-    """Print the mutants, those that survive in capitals, and their number."""
+    """Print each mutant with its outcome, and the number noticed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--number", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)

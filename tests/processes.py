@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 
 STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "open"}
-"""Audit events that count as steps; `os.replace` is an "os.rename" too."""
+"""Audit events that count as steps; `os.replace` is also an "os.rename"."""
 
 
 def start(work: Callable[[], object], signals: Sequence[tuple[int, int]] = (), *, steps: set[str] = STEPS) -> int:
     """Run `work` in a child process that sends itself signals; return its process id.
 
     Args:
-        work: what to do.
+        work: what the child does.
         signals: pairs of the number of a step, from 1, and the signal that the child gets before that step.
         steps: the audit events that are counted.
     """

@@ -1,4 +1,4 @@
-"""Slow, obvious twins of the numerical core: one sample at a time, in plain Python where that is possible."""
+"""Slow, obvious versions of the numerical core: one sample at a time, in plain Python where possible."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def softmax(logits: Sequence[float]) -> list[float]:
 
 
 def loss(logits: Sequence[float], label: int) -> float:
-    """Cross-entropy of one sample."""
+    """Return the cross-entropy of one sample."""
     largest = max(logits)
     return largest + math.log(sum(math.exp(value - largest) for value in logits)) - logits[label]
 
 
 def margin(logits: Sequence[float], label: int) -> float:
-    """Given-class logit minus the largest other one."""
+    """Return the logit of the given class minus the largest other logit."""
     return logits[label] - max(value for k, value in enumerate(logits) if k != label)
 
 
 def residual(logits: Sequence[float], label: int) -> float:
-    """Norm of softmax minus one-hot."""
+    """Return the norm of softmax minus one-hot."""
     return math.sqrt(sum((p - (k == label)) ** 2 for k, p in enumerate(softmax(logits))))
 
 
@@ -37,51 +37,51 @@ Quantity = Callable[[Sequence[float], int], float]
 
 
 def over_epochs(quantity: Quantity, logits: np.ndarray, labels: np.ndarray) -> list[list[float]]:
-    """A quantity of (epochs, n, k) logits: for each sample the list of its values by epoch."""
+    """Return the values of a quantity by epoch for each sample, from logits (epochs, n, k)."""
     return [[quantity(epoch[i].tolist(), int(labels[i])) for epoch in logits] for i in range(len(labels))]
 
 
 def cumulative_loss(logits: np.ndarray, labels: np.ndarray) -> list[float]:
-    """CSL from the (epochs, n, k) logits of the training passes."""
+    """Return CSL from the logits of the training passes, (epochs, n, k)."""
     return [sum(values) for values in over_epochs(loss, logits, labels)]
 
 
 def area_under_margin(logits: np.ndarray, labels: np.ndarray) -> list[float]:
-    """AUM from the (epochs, n, k) logits of the training passes."""
+    """Return AUM from the logits of the training passes, (epochs, n, k)."""
     return [sum(values) / len(values) for values in over_epochs(margin, logits, labels)]
 
 
 def sample_loss(model: nn.Module, label: int) -> Callable[[Tensor], Tensor]:
-    """Loss of one image (c, h, w) as a function of it."""
+    """Return the loss as a function of one image (c, h, w)."""
     return lambda image: functional.cross_entropy(model(image[None]), torch.tensor([label]))
 
 
 def sample_gradient(model: nn.Module, image: Tensor, label: int) -> Tensor:
-    """Input gradient of one image, (c, h, w)."""
+    """Return the input gradient of one image, (c, h, w)."""
     return torch.autograd.functional.jacobian(sample_loss(model, label), image)
 
 
 def sample_hessian(model: nn.Module, image: Tensor, label: int) -> Tensor:
-    """Input Hessian of one image, (d, d), by automatic differentiation."""
+    """Return the input Hessian of one image, (d, d), by automatic differentiation."""
     size = image.numel()
     return torch.autograd.functional.hessian(sample_loss(model, label), image).reshape(size, size)
 
 
 def trace_of_square(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
-    """tr(H^2) of each sample, (b,)."""
+    """Return tr(H^2) of each sample, (b,)."""
     hessians = [sample_hessian(model, x, int(y)) for x, y in zip(inputs, labels, strict=True)]
     return torch.stack([(h @ h).trace() for h in hessians])
 
 
 def softmax_hessian(model: nn.Module, image: Tensor) -> Tensor:
-    """J^T (diag p - p p^T) J: the input Hessian where the logits are linear in the image."""
+    """Return J^T (diag p - p p^T) J, the input Hessian if the logits are linear in the image."""
     jacobian = torch.autograd.functional.jacobian(lambda x: model(x[None])[0], image).reshape(-1, image.numel())
     p = model(image[None])[0].softmax(0).detach()
     return jacobian.T @ (torch.diag(p) - torch.outer(p, p)) @ jacobian
 
 
 def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, directions: Tensor, step: float, form: str) -> Tensor:
-    """The estimator, sample by sample and direction by direction, every gradient anew."""
+    """Return the estimator, computed by sample and direction, with a new gradient each time."""
     scores = []
     for image, label in zip(inputs, labels.tolist(), strict=True):
         terms = []
@@ -94,7 +94,7 @@ def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, directions: Tens
 
 
 def rank_mean(scores: Mapping[str, Sequence[float]], directions: Mapping[str, str]) -> list[float]:
-    """Mean over the scores of a sample's place in the sorted order, 1/2 in the middle; ties share their mean place."""
+    """Return each sample's rank in (0, 1), averaged over the scores; ties share their mean rank."""
     n = len(next(iter(scores.values())))
     totals = [0.0] * n
     for name, values in scores.items():
@@ -107,7 +107,7 @@ def rank_mean(scores: Mapping[str, Sequence[float]], directions: Mapping[str, st
 
 
 def shifted(image: np.ndarray, *, rows: int, columns: int, mirror: bool) -> np.ndarray:
-    """One image (h, w, c), mirrored first, then seen `rows` further down and `columns` further right, edges repeated."""
+    """Return one image (h, w, c), mirrored first, then shifted by `rows` and `columns`, with repeated edges."""
     height, width = image.shape[:2]
     if mirror:
         image = image[:, ::-1]

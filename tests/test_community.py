@@ -35,15 +35,15 @@ def test_actions_are_pinned_to_major_versions(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
-def test_jobs_have_a_time_limit_and_may_only_read(path: Path) -> None:
+def test_jobs_have_a_time_limit_and_read_permission_only(path: Path) -> None:
     workflow = load(path)
     assert workflow["permissions"] == {"contents": "read"}
     assert all(job["timeout-minutes"] <= 120 for job in workflow["jobs"].values())
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
-def test_jobs_run_what_the_readme_says(path: Path) -> None:
-    """The script of CI, or one of the README's commands: with its extra, and what follows the installation."""
+def test_jobs_run_the_commands_of_the_readme(path: Path) -> None:
+    """A job runs the CI script, or a README command with its extra and its check."""
     readme = text_of(ROOT / "README.md")
     (test_command,) = re.findall(r"^<!-- test -->\n```sh\n(.*)\n```$", readme, flags=re.MULTILINE)
     install, _, check = test_command.partition(" && ")
@@ -55,7 +55,7 @@ def test_jobs_run_what_the_readme_says(path: Path) -> None:
         assert ".ci/run" in commands or build_docs in commands or (extra in text and commands[-1].endswith(check)), text
 
 
-def test_supported_versions_are_tested_everywhere() -> None:
+def test_supported_versions_are_tested_on_every_system() -> None:
     matrix = load(ROOT / ".github" / "workflows" / "tests.yml")["jobs"]["all-checks"]["strategy"]["matrix"]
     classified = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)]
     assert matrix["python"] == classified
@@ -76,7 +76,7 @@ def test_pre_commit_runs_the_linters_of_ci() -> None:
     assert all(re.fullmatch(r"v\d+\.\d+\.\d+", entry["rev"]) for entry in repos.values())
 
 
-def test_the_citation_is_of_this_version() -> None:
+def test_citation_is_of_this_version() -> None:
     """Keys and types of the Citation File Format 1.2.0."""
     found = load(CITATION)
     allowed = {"authors", "cff-version", "keywords", "license", "message", "references", "repository-code", "title", "type"}
@@ -91,7 +91,7 @@ def test_the_citation_is_of_this_version() -> None:
         assert all({"family-names", "given-names"} == set(author) for author in entry["authors"])
 
 
-def test_urls_name_files_that_exist() -> None:
+def test_urls_lead_to_existing_files() -> None:
     for url in PROJECT["urls"].values():
         assert url.startswith(REPOSITORY)
         if "/blob/main/" in url:
@@ -99,7 +99,7 @@ def test_urls_name_files_that_exist() -> None:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_the_script_of_ci_finds_the_commands(tmp_path: Path) -> None:
+def test_ci_script_finds_the_commands(tmp_path: Path) -> None:
     script = text_of(ROOT / ".ci" / "run")
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     function = re.search(r"^command_from_readme\(\) \{.*?^\}", script, flags=re.MULTILINE | re.DOTALL)

@@ -14,7 +14,7 @@ def gen(seed: int = 0) -> torch.Generator:
 
 
 @pytest.mark.parametrize("form", ["squared", "norm"])
-def test_equals_the_slow_twin_under_either_label(form: str) -> None:
+def test_matches_the_reference_for_both_labels(form: str) -> None:
     network, (inputs, labels) = smooth_net(), inputs_and_labels(6)
     directions = rademacher_directions(3, (1, 2, 4), generator=gen(7), dtype=torch.float64)
     got = label_contrast_curvature(network, inputs, labels, step=0.1, form=form, directions=directions)  # type: ignore[arg-type]
@@ -26,10 +26,10 @@ def test_equals_the_slow_twin_under_either_label(form: str) -> None:
     torch.testing.assert_close(got.curvature, expected, rtol=1e-7, atol=1e-12)
     expected = reference.curvature(network, inputs, torch.tensor(rivals), directions, 0.1, form)
     torch.testing.assert_close(got.rival_curvature, expected, rtol=1e-7, atol=1e-12)
-    assert len({tuple(pair) for pair in zip(labels.tolist(), rivals, strict=True)}) > 2  # the twin saw several cases
+    assert len({tuple(pair) for pair in zip(labels.tolist(), rivals, strict=True)}) > 2  # several cases are covered
 
 
-def test_the_part_under_the_given_label_is_the_published_estimate() -> None:
+def test_part_of_the_given_label_is_the_published_estimate() -> None:
     network, (inputs, labels) = smooth_net(), inputs_and_labels()
     got = label_contrast_curvature(network, inputs, labels, num_matvecs=4, step=1e-2, generator=gen(3))
     plain = input_loss_curvature(network, inputs, labels, num_matvecs=4, step=1e-2, generator=gen(3))
@@ -38,7 +38,7 @@ def test_the_part_under_the_given_label_is_the_published_estimate() -> None:
     torch.testing.assert_close(got.logits, plain.logits)
 
 
-def test_softmax_regression_has_the_same_curvature_under_every_label() -> None:
+def test_softmax_regression_has_the_same_curvature_for_every_label() -> None:
     """Its logits are linear in the image, so there is no kink term, and the exact Hessian does not contain the label."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(8, 3)).double().eval()
     inputs, labels = inputs_and_labels()
@@ -56,7 +56,7 @@ def test_one_forward_pass_serves_both_labels(num_matvecs: int) -> None:
     assert len(calls) == 1 + num_matvecs
 
 
-def test_one_sample_alone_equals_the_same_in_a_batch() -> None:
+def test_single_sample_equals_the_same_sample_in_a_batch() -> None:
     network, (inputs, labels) = smooth_net(), inputs_and_labels()
     directions = rademacher_directions(2, (1, 2, 4), generator=gen(), dtype=torch.float64)
     whole = label_contrast_curvature(network, inputs, labels, directions=directions)
@@ -65,12 +65,12 @@ def test_one_sample_alone_equals_the_same_in_a_batch() -> None:
         torch.testing.assert_close(alone.rival_curvature, whole.rival_curvature[i : i + 1], rtol=1e-9, atol=0)
 
 
-def test_the_strongest_other_class_is_never_the_given_one() -> None:
+def test_strongest_other_class_is_never_the_given_one() -> None:
     logits = torch.tensor([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0], [-5.0, -6.0, -7.0], [0.0, 0.0, 9.0]])
     assert strongest_others(logits, torch.tensor([0, 1, 0, 2])).tolist() == [1, 0, 1, 0]
 
 
-def test_evaluation_mode_is_demanded() -> None:
+def test_evaluation_mode_is_required() -> None:
     network, (inputs, labels) = smooth_net().train(), inputs_and_labels()
     with pytest.raises(ValueError, match=r"needs a model in evaluation mode; call model\.eval\(\) first"):
         label_contrast_curvature(network, inputs, labels, generator=gen())

@@ -22,7 +22,7 @@ EVERY_SIGN = torch.tensor(list(itertools.product([-1.0, 1.0], repeat=8)), dtype=
 
 
 class Quadratic(nn.Module):
-    """Class 0 is hopeless by 200, so the loss of label 0 is 200 + x^T A x / 2 to the last bit of float64."""
+    """The logit of class 0 is lower by about 200, so the loss of label 0 is exactly 200 + x^T A x / 2 in float64."""
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def small_conv(dtype: torch.dtype = torch.float32) -> nn.Module:
     return seeded(0, lambda: ConvNet(spec)).to(dtype).eval()
 
 
-def test_a_quadratic_loss_gives_the_norm_of_a_v_at_any_step() -> None:
+def test_quadratic_loss_gives_the_norm_of_a_v_at_any_step() -> None:
     matrix = symmetric(8)
     inputs, _ = inputs_and_labels(3)
     directions = rademacher_directions(4, (1, 2, 4), generator=gen(), dtype=torch.float64)
@@ -102,7 +102,7 @@ def test_full_hessian_of_a_smooth_network(seed: int) -> None:
 
 @pytest.mark.parametrize("form", ["squared", "norm"])
 @pytest.mark.parametrize("step", [1e-3, 0.3])
-def test_equals_the_slow_twin(form: str, step: float) -> None:
+def test_matches_the_reference(form: str, step: float) -> None:
     network, (inputs, labels) = smooth_net(), inputs_and_labels(4)
     directions = rademacher_directions(3, (1, 2, 4), generator=gen(7), dtype=torch.float64)
     got = input_loss_curvature(network, inputs, labels, step=step, form=form, generator=gen(7), num_matvecs=3)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ def test_error_falls_with_the_root_of_the_number_of_directions() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(order=st.permutations(range(6)), cut=st.integers(1, 5))
-def test_a_score_depends_on_no_batch_mate_no_order_and_no_batch_size(order: list[int], cut: int) -> None:
+def test_curvature_does_not_depend_on_the_batch_or_order(order: list[int], cut: int) -> None:
     network = small_conv(torch.float64)
     inputs, labels = inputs_and_labels(6, 4, shape=(3, 16, 16))
     whole = input_loss_curvature(network, inputs, labels, num_matvecs=2, generator=gen())
@@ -155,7 +155,7 @@ def test_gradient_is_that_of_the_summed_loss() -> None:
 
 
 @pytest.mark.parametrize("num_matvecs", [1, 5])
-def test_the_unperturbed_gradient_is_computed_once(num_matvecs: int) -> None:
+def test_unperturbed_gradient_is_computed_once(num_matvecs: int) -> None:
     network = Counted(smooth_net()).eval()
     inputs, labels = inputs_and_labels()
     input_loss_curvature(network, inputs, labels, num_matvecs=num_matvecs, generator=gen())
@@ -163,7 +163,7 @@ def test_the_unperturbed_gradient_is_computed_once(num_matvecs: int) -> None:
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])
-def test_weights_inputs_and_global_random_state_are_left_alone(requires_grad: bool) -> None:
+def test_weights_inputs_and_global_random_state_are_unchanged(requires_grad: bool) -> None:
     network, (inputs, labels) = smooth_net(), inputs_and_labels()
     inputs.requires_grad_(requires_grad)
     before, state = inputs.detach().clone(), torch.get_rng_state()
@@ -179,7 +179,7 @@ def test_weights_inputs_and_global_random_state_are_left_alone(requires_grad: bo
         assert torch.equal(weight, old)
 
 
-def test_without_a_kink_in_reach_a_relu_network_gives_the_label_free_form() -> None:
+def test_relu_network_without_a_near_kink_gives_the_label_free_form() -> None:
     network = seeded(3, lambda: nn.Sequential(nn.Flatten(), nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 3))).double().eval()
     inputs, _ = inputs_and_labels(4)
     hessians = [reference.softmax_hessian(network, x) for x in inputs]
@@ -188,11 +188,11 @@ def test_without_a_kink_in_reach_a_relu_network_gives_the_label_free_form() -> N
         got = input_loss_curvature(network, inputs, torch.full((4,), label), step=1e-7, directions=EVERY_SIGN)
         torch.testing.assert_close(got.curvature, expected, rtol=1e-4, atol=0)
     far = [input_loss_curvature(network, inputs, torch.full((4,), y), step=1.0, directions=EVERY_SIGN) for y in range(3)]
-    assert (far[0].curvature - far[1].curvature).abs().max() > 0.01 * far[0].curvature.max()  # kinks see the label
+    assert (far[0].curvature - far[1].curvature).abs().max() > 0.01 * far[0].curvature.max()  # kinks depend on the label
 
 
 @pytest.mark.skipif(not has_bfloat16(CPU), reason="this processor has no bfloat16")
-def test_bfloat16_ranks_as_float32_does_at_a_step_that_it_resolves() -> None:
+def test_bfloat16_ranks_like_float32_at_a_large_enough_step() -> None:
     network = small_conv()
     inputs, labels = inputs_and_labels(128, 4, shape=(3, 16, 16))
     exact = input_loss_curvature(network, inputs.float(), labels, num_matvecs=4, step=1e-2, generator=gen())
@@ -212,7 +212,7 @@ def test_directions_are_signs_and_follow_the_generator() -> None:
     assert rademacher_directions(1, (2,), generator=gen(), dtype=torch.float64).dtype == torch.float64
 
 
-def test_evaluation_mode_is_demanded_of_every_part() -> None:
+def test_evaluation_mode_is_required_of_every_module() -> None:
     inputs, labels = inputs_and_labels()
     network: Any = smooth_net()
     for part in (network, network[2]):
@@ -235,7 +235,7 @@ def test_evaluation_mode_is_demanded_of_every_part() -> None:
         ({"directions": torch.ones(0, 1, 2, 4)}, r"directions must have shape .* got \(0, 1, 2, 4\)"),
     ],
 )
-def test_wrong_arguments(options: dict, message: str) -> None:
+def test_invalid_arguments_are_refused(options: dict, message: str) -> None:
     inputs, labels = inputs_and_labels()
     with pytest.raises(ValueError, match=message):
         input_loss_curvature(smooth_net(), inputs, labels, **options)

@@ -14,31 +14,31 @@ from curv_issues.errors import UsageError
 CPU = torch.device("cpu")
 
 
-def test_a_device_by_name() -> None:
+def test_device_by_name() -> None:
     assert choose_device("cpu") == CPU
 
 
 @pytest.mark.parametrize(("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
-def test_auto_takes_the_best_there_is(cuda: bool, mps: bool, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_uses_the_best_available_device(cuda: bool, mps: bool, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert choose_device("auto") == torch.device(expected)
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "meta", "cpu:x"])
-def test_a_device_that_is_not_there(name: str) -> None:
+def test_unavailable_devices_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match=f"Device '{name}' cannot be used here; try 'auto' or 'cpu'") as caught:
         choose_device(name)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-def test_cuda_without_cuda() -> None:
+def test_cuda_is_refused_without_cuda() -> None:
     with pytest.raises(UsageError, match="Device 'cuda' cannot be used here; try 'auto' or 'cpu'"):
         choose_device("cuda")
 
 
-def test_bfloat16_only_where_it_is_there_and_the_step_survives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_used_if_available_and_the_step_is_large_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "has_bfloat16", lambda device: True)
     assert compute_type(CPU) == torch.bfloat16
     assert compute_type(CPU, step=BFLOAT16_LEAST_STEP) == torch.bfloat16
@@ -51,14 +51,14 @@ def test_bfloat16_only_where_it_is_there_and_the_step_survives_it(monkeypatch: p
     ("capabilities", "expected"),
     [({}, False), ({"avx512_bf16": True}, True), ({"avx512_bf16": False, "amx_bf16": True}, True), ({"avx2": True}, False)],
 )
-def test_what_the_processor_says(capabilities: dict, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_follows_the_processor_capabilities(capabilities: dict, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert has_bfloat16(CPU) is expected
     assert has_bfloat16(torch.device("mps")) is False
 
 
 @pytest.mark.parametrize("supported", [True, False])
-def test_what_the_processor_says_to_an_older_torch(supported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_follows_the_processor_with_an_older_torch(supported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported, raising=False)
     assert has_bfloat16(CPU) is supported
@@ -72,9 +72,9 @@ def test_autocast() -> None:
         assert (weight @ weight).dtype == torch.float32
 
 
-def test_side_by_side_keeps_the_order_and_every_thread_computes_by_itself(set_threads: Callable[[int], None]) -> None:
+def test_parallel_map_keeps_the_order_and_uses_one_thread_per_item(set_threads: Callable[[int], None]) -> None:
     set_threads(2)
-    both = Barrier(2)  # nobody passes unless two work at once
+    both = Barrier(2)  # opens only if two items run at the same time
 
     def work(item: int) -> tuple[int, int]:
         both.wait(timeout=60)
@@ -87,7 +87,7 @@ def test_side_by_side_keeps_the_order_and_every_thread_computes_by_itself(set_th
 
 
 @pytest.mark.parametrize(("threads", "device"), [(1, CPU), (2, torch.device("cuda"))])
-def test_side_by_side_with_one_thread_or_off_the_cpu_is_a_loop(
+def test_parallel_map_with_one_thread_or_off_the_cpu_is_a_loop(
     threads: int, device: torch.device, set_threads: Callable[[int], None]
 ) -> None:
     set_threads(threads)
@@ -96,7 +96,7 @@ def test_side_by_side_with_one_thread_or_off_the_cpu_is_a_loop(
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_side_by_side_passes_errors_on_and_restores(
+def test_parallel_map_raises_errors_and_restores_the_threads(
     threads: int, error: type[BaseException], set_threads: Callable[[int], None]
 ) -> None:
     set_threads(threads)

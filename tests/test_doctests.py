@@ -1,4 +1,4 @@
-"""The examples in docstrings, of every module that has some."""
+"""The examples in docstrings, of every module that has any."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_examples_of(module: str) -> None:
+def test_examples_of_a_module(module: str) -> None:
     result = doctest.testmod(importlib.import_module(module))
     assert result.attempted > 0
     assert result.failed == 0
 
 
-def test_there_are_examples() -> None:
+def test_examples_are_found() -> None:
     assert {"curv_issues.curvature", "curv_issues.noise.uniform"} <= set(MODULES)

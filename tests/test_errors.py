@@ -22,11 +22,11 @@ def test_exit_codes(error: type[BaseException], code: int) -> None:
     assert getattr(curv_issues, error.__name__) is error
 
 
-def test_one_base_for_all_but_the_interruption() -> None:
+def test_all_errors_but_the_interruption_have_one_base() -> None:
     for error in (errors.UsageError, errors.DatasetError, errors.AuditError):
         assert issubclass(error, errors.CurvIssuesError)
         assert str(error("one line")) == "one line"
     assert issubclass(AuditInterrupted, KeyboardInterrupt)
-    assert not issubclass(AuditInterrupted, Exception)  # nobody swallows it by accident
+    assert not issubclass(AuditInterrupted, Exception)  # `except Exception` does not swallow it
     assert AuditInterrupted(None).result is None
     assert str(AuditInterrupted(None)) == "the audit was interrupted"

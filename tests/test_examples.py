@@ -1,4 +1,4 @@
-"""The examples run as they are."""
+"""The examples run unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run_example(name: str, cwd: Path) -> str:
     return done.stdout
 
 
-def test_datalab(tmp_path: Path) -> None:
+def test_datalab_example(tmp_path: Path) -> None:
     shown = run_example("datalab_curvature.py", tmp_path)
     found = re.search(r"^(\d+) wrong labels planted, (\d+) flagged, (\d+) of them wrong$", shown, flags=re.MULTILINE)
     assert found is not None, shown
@@ -44,18 +44,18 @@ def test_datalab(tmp_path: Path) -> None:
     assert 20 <= int(found[2]) <= 30
 
 
-def test_python(tmp_path: Path) -> None:
+def test_python_example(tmp_path: Path) -> None:
     shown = run_example("python_audit.py", tmp_path)
     found = {name: (int(n), int(hits)) for name, n, hits in re.findall(r"^(.*): (\d+) flagged, (\d+) of them wrong$", shown, re.M)}
     assert set(found) == {"default", "2%", "by curvature"}
     assert found["by curvature"][0] == 90
-    assert 36 <= found["2%"][0] < 40  # equal suspicions are flagged together
+    assert 36 <= found["2%"][0] < 40  # ties are flagged together
     assert found["default"][1] > 45
     assert found["2%"][1] > 25
     assert "scikit-learn digits" in shown
 
 
-def test_own_score(tmp_path: Path) -> None:
+def test_own_score_example(tmp_path: Path) -> None:
     shown = run_example("own_score.py", tmp_path)
     found = re.search(r"^(\d+) of 90 planted errors are among the (\d+) samples the probe doubts most\.$", shown, flags=re.M)
     assert found is not None, shown
@@ -79,7 +79,7 @@ def call(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: object
 
 
 @pytest.mark.parametrize("plain", [False, True])
-def test_plant_audit_compare(
+def test_plant_errors_example(
     plain: bool,
     plant_errors: ModuleType,
     tmp_path: Path,

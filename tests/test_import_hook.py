@@ -17,7 +17,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_action_follows_the_import(folder: Path) -> None:
+def test_action_follows_the_import(folder: Path) -> None:
     (folder / "watched.py").write_text("value = 3")
     seen: list[int] = []
     before = list(sys.meta_path)
@@ -30,7 +30,7 @@ def test_the_action_follows_the_import(folder: Path) -> None:
     assert seen == [3, 4]
 
 
-def test_other_modules_and_absent_ones_are_left_alone(folder: Path) -> None:
+def test_other_and_missing_modules_do_not_run_the_action(folder: Path) -> None:
     (folder / "other.py").write_text("")
     seen: list[int] = []
     when_imported("not_installed", lambda: seen.append(1))
@@ -43,7 +43,7 @@ def test_other_modules_and_absent_ones_are_left_alone(folder: Path) -> None:
     assert seen == []
 
 
-def test_an_import_that_failed_may_be_tried_again(folder: Path) -> None:
+def test_failed_import_may_be_tried_again(folder: Path) -> None:
     (folder / "fragile.py").write_text("import sys\nif not hasattr(sys, 'repaired'): raise ImportError('broken')")
     seen: list[int] = []
     when_imported("fragile", lambda: seen.append(1))
@@ -58,7 +58,7 @@ def test_an_import_that_failed_may_be_tried_again(folder: Path) -> None:
     assert seen == [1]
 
 
-def test_several_may_watch_one_module(folder: Path) -> None:
+def test_one_module_may_have_several_actions(folder: Path) -> None:
     (folder / "shared_module.py").write_text("")
     seen: list[int] = []
     when_imported("shared_module", lambda: seen.append(1))

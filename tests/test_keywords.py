@@ -1,4 +1,4 @@
-"""The options as keywords of `audit` and `load_data`: written once, in the groups of options."""
+"""The options as keywords of `audit` and `load_data`, defined once in the groups of options."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def test_keywords_become_options() -> None:
         ),
     ],
 )
-def test_public_functions_take_every_option(function: Callable[..., Any], groups: list[type], own: set[str]) -> None:
-    taken = inspect.signature(function).parameters
+def test_public_functions_accept_every_option(function: Callable[..., Any], groups: list[type], own: set[str]) -> None:
+    accepted = inspect.signature(function).parameters
     expected = {info.name: info.default for group in groups for info in list_options(group)}
-    assert {name: taken[name].default for name in expected} == expected
-    assert set(taken) - set(expected) == own
+    assert {name: accepted[name].default for name in expected} == expected
+    assert set(accepted) - set(expected) == own
     documented = (inspect.getdoc(function) or "").partition("Args:")[2].partition("Returns:")[0]
-    assert [name for name in taken if f"\n    {name}: " not in documented] == []
+    assert [name for name in accepted if f"\n    {name}: " not in documented] == []
     with pytest.raises(TypeError, match=f"{function.__name__}.*unexpected keyword argument 'epoch'"):
         function("nothing", epoch=3)
 

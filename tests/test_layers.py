@@ -1,4 +1,4 @@
-"""Data flows down and imports point up: no room of the package imports one above it, and no files import each other in a circle."""
+"""Layers of the package: no folder imports one above it, and no files import each other in a cycle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import curv_issues
 
 ROOT = Path(curv_issues.__file__).parent
 LAYERS = (
-    "ground",  # the files beside the rooms
+    "ground",  # the files beside the folders
     "results",
     "inputs",
     "data",
@@ -29,7 +29,7 @@ LAYERS = (
     "datalab",
     "cli",
 )
-"""From the bottom to the top; `options` is a file."""
+"""From bottom to top; `options` is a file."""
 
 FILES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path for path in ROOT.rglob("*.py")
@@ -37,7 +37,7 @@ FILES = {
 
 
 def imported(node: ast.AST) -> Iterator[str]:
-    """The modules that a file imports at run time, also within functions."""
+    """Yield the modules that a file imports at run time, also within functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
             continue
@@ -52,24 +52,22 @@ def imported(node: ast.AST) -> Iterator[str]:
 IMPORTS = {name: {other for other in imported(ast.parse(path.read_text())) if other in FILES} for name, path in FILES.items()}
 
 
-def room(name: str) -> str:
+def layer_of(name: str) -> str:
     second = name.split(".")[1]
     return second if second in LAYERS else "ground"
 
 
-def test_no_import_runs_up() -> None:
+def test_no_import_points_to_a_higher_layer() -> None:
     ours = {
         name: others - {"curv_issues"} for name, others in IMPORTS.items() if name not in ("curv_issues", "curv_issues.__main__")
     }
-    up = [
+    upward = [
         f"{name} imports {other}"
         for name, others in ours.items()
         for other in others
-        if LAYERS.index(room(name)) < LAYERS.index(room(other))
+        if LAYERS.index(layer_of(name)) < LAYERS.index(layer_of(other))
     ]
-    assert up == []
-    arrows = {(room(name), room(other)) for name, others in ours.items() for other in others if room(name) != room(other)}
-    print(f"{len(LAYERS)} rooms, {len(arrows)} arrows between them, {len(FILES)} files, no circle")
+    assert upward == []
 
 
 def test_every_folder_is_a_layer() -> None:
@@ -77,19 +75,19 @@ def test_every_folder_is_a_layer() -> None:
     assert folders == set(LAYERS) - {"ground", "options"}
 
 
-def test_no_files_import_each_other() -> None:
+def test_no_import_cycles() -> None:
     list(graphlib.TopologicalSorter(IMPORTS).static_order())  # raises CycleError
 
 
-def test_nobody_imports_the_package_itself() -> None:
+def test_no_module_imports_the_package_itself() -> None:
     assert [name for name, others in IMPORTS.items() if "curv_issues" in others] == []
 
 
-def test_only_the_room_of_datalab_imports_that_of_cleanlab() -> None:
+def test_only_the_datalab_folder_imports_cleanlab_datalab() -> None:
     found = {
         name
         for name, path in FILES.items()
         for other in imported(ast.parse(path.read_text()))
         if other.startswith("cleanlab.datalab")
     }
-    assert {room(name) for name in found} == {"datalab"}
+    assert {layer_of(name) for name in found} == {"datalab"}

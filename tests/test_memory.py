@@ -18,7 +18,7 @@ def test_peak_memory_is_bytes_and_rises() -> None:
     before = peak_memory()
     assert before is not None
     assert 10 * MIB < before < 1 << 40
-    block = np.ones(before // 8 + 8 * MIB)  # as much again
+    block = np.ones(before // 8 + 8 * MIB)  # as much memory again
     after = peak_memory()
     assert after is not None
     assert after >= before + 32 * MIB
@@ -27,7 +27,7 @@ def test_peak_memory_is_bytes_and_rises() -> None:
 
 
 @pytest.mark.parametrize(("system", "factor"), [("Linux", 1024), ("Darwin", 1)])
-def test_units_of_the_system(system: str, factor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_of_the_operating_system(system: str, factor: int, monkeypatch: pytest.MonkeyPatch) -> None:
     import resource
 
     class Usage:
@@ -50,7 +50,7 @@ def test_peak_memory_is_none_without_the_resource_module(monkeypatch: pytest.Mon
     assert peak_memory() is None
 
 
-def test_total_memory_is_that_of_the_machine_or_of_its_container(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_total_memory_of_the_machine_or_container(monkeypatch: pytest.MonkeyPatch) -> None:
     contents = {"/sys/fs/cgroup/memory.max": "max\n"}
 
     def read_text(path: Path) -> str:

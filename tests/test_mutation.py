@@ -1,4 +1,4 @@
-"""The tests notice most small changes of the code that decides."""
+"""The tests notice most small changes to the numerical code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.mutation import ROOT, TESTS, list_mutants, sample_mutants, source_of,
 
 
 @pytest.mark.parametrize("part", TESTS)
-def test_every_mutant_is_another_program(part: str) -> None:
+def test_every_mutant_differs_from_the_program(part: str) -> None:
     mutants = sample_mutants(20, 1, part)
     assert len(mutants) >= 6
     for mutant in mutants:
@@ -19,7 +19,7 @@ def test_every_mutant_is_another_program(part: str) -> None:
         compile(source_of(mutant), str(mutant.path), "exec")
 
 
-def test_what_is_tested_is_there() -> None:
+def test_mutated_parts_and_their_tests_exist() -> None:
     assert [part for part in TESTS if not (ROOT / "curv_issues" / part).exists()] == []
     assert [path for tests in TESTS.values() for path in tests if not (ROOT / path).exists()] == []
     assert len(list_mutants(ROOT / "curv_issues" / "training" / "recipe.py")) > 20

@@ -1,4 +1,4 @@
-"""What the values of options must be."""
+"""Checks of the values of options."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def message(check: Any, value: Any) -> str:
 
 
 @pytest.mark.parametrize("value", [1, 12, 3, np.int8(3), np.uint64(3), None])
-def test_whole_numbers(value: Any) -> None:
+def test_valid_integers(value: Any) -> None:
     found = Whole(1, 12)("speed", value)
     assert found == value
     assert type(found) in (int, type(None))
 
 
 @pytest.mark.parametrize("value", [0, 13, 2.0, "3", True, np.bool_(True), [1], math.nan, 10**30])
-def test_whole_numbers_that_are_wrong(value: Any) -> None:
+def test_invalid_integers_are_refused(value: Any) -> None:
     assert message(Whole(1, 12), value) == f"speed must be an integer from 1 to 12, got {value!r}."
 
 
-def test_whole_numbers_without_a_maximum_or_none() -> None:
+def test_integers_without_a_maximum_or_none() -> None:
     assert Whole(1, None)("speed", 10**30) == 10**30
     assert message(Whole(1, None), 0) == "speed must be an integer >= 1, got 0."
     assert message(Whole(1, 2, optional=False), None) == "speed must be an integer from 1 to 2, got None."

@@ -49,7 +49,7 @@ def test_defaults_and_names() -> None:
 ON_DEMAND = [name for name, info in SCORES.items() if info.on_demand]
 
 
-def test_scores_on_demand_are_measured_only_if_asked_for() -> None:
+def test_scores_on_demand_are_measured_only_if_requested() -> None:
     assert training().score_names == tuple(name for name in SCORES if name not in ON_DEMAND)
     assert training(measure="all").score_names == tuple(SCORES)
     one = training(measure=["margin", ON_DEMAND[1], ON_DEMAND[1]])
@@ -60,7 +60,7 @@ def test_scores_on_demand_are_measured_only_if_asked_for() -> None:
 
 
 @pytest.mark.parametrize("value", ["margin", 3, None, [3], {"margin"}])
-def test_scores_to_measure_that_are_none(value: Any) -> None:
+def test_invalid_scores_to_measure_are_refused(value: Any) -> None:
     with pytest.raises(UsageError) as caught:
         training(measure=value)
     assert str(caught.value) == f"measure must be 'all' or a list of score names, got {value!r}."
@@ -77,7 +77,7 @@ def test_options_are_frozen() -> None:
 
 @pytest.mark.parametrize("name", WHOLE)
 @pytest.mark.parametrize("value", [-1, 2.0, 1.5, "3", True, [1], math.nan, np.bool_(True)])
-def test_invalid_integers(name: str, value: Any) -> None:
+def test_invalid_integers_are_refused(name: str, value: Any) -> None:
     with pytest.raises(UsageError) as caught:
         training(**{name: value})
     least, most = WHOLE[name]
@@ -85,7 +85,7 @@ def test_invalid_integers(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_bounds_of_whole_numbers(name: str) -> None:
+def test_bounds_of_integers(name: str) -> None:
     least, most = WHOLE[name]
     assert getattr(training(**{name: least}), name) == least
     assert getattr(training(**{name: most}), name) == most
@@ -103,7 +103,7 @@ def test_seed_bounds(value: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, np.uint64])
-def test_numpy_integers_are_whole_numbers(dtype: type[np.integer]) -> None:
+def test_numpy_integers_are_accepted(dtype: type[np.integer]) -> None:
     options = training(seed=dtype(5), epochs=dtype(2), shift=dtype(0), resolution=dtype(32))
     assert (options.seed, options.epochs, options.shift, options.resolution) == (5, 2, 0, 32)
     assert all(type(value) is int for value in (options.seed, options.epochs, options.shift, options.resolution))
@@ -111,13 +111,13 @@ def test_numpy_integers_are_whole_numbers(dtype: type[np.integer]) -> None:
 
 @pytest.mark.parametrize(("name", "bound"), [("learning_rate", ">"), ("step", ">"), ("weight_decay", ">=")])
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, "0.1", True, 1j, 1e308, 10**400])
-def test_invalid_numbers(name: str, bound: str, value: Any) -> None:
+def test_invalid_numbers_are_refused(name: str, bound: str, value: Any) -> None:
     with pytest.raises(UsageError) as caught:
         training(**{name: value})
     assert str(caught.value) == f"{name} must be a number {bound} 0 and <= 1e+30, got {value!r}."
 
 
-def test_numbers_that_are_some() -> None:
+def test_valid_numbers() -> None:
     given: dict[str, Any] = {"learning_rate": np.float32(0.5), "weight_decay": 0, "step": Fraction(1, 4)}
     options = TrainingOptions(**given)
     assert (options.learning_rate, options.weight_decay, options.step) == (0.5, 0.0, 0.25)
@@ -141,13 +141,13 @@ def test_numbers_that_are_some() -> None:
         ({"form": "cubed"}, "Unknown form 'cubed'; choose one of: squared, norm."),
     ],
 )
-def test_other_training_options(options: dict[str, Any], message: str) -> None:
+def test_other_invalid_training_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         TrainingOptions(**options)
     assert str(caught.value) == message
 
 
-def test_probes_of_the_users_pass() -> None:
+def test_user_supplied_probes_are_accepted() -> None:
     network = nn.Linear(2, 2)
     assert TrainingOptions(probe=network).probe is network
     assert TrainingOptions(probe=len).probe is len
@@ -172,7 +172,7 @@ def test_curvature_is_short_for_input_curvature() -> None:
         (3, "score must be the name of a score, got 3."),
     ],
 )
-def test_unknown_scores(score: Any, message: str) -> None:
+def test_unknown_scores_are_refused(score: Any, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         FindingOptions(score=score)
     assert str(caught.value) == message
@@ -189,14 +189,14 @@ def test_a_number_is_a_suspicion(value: float) -> None:
 
 @given(st.floats(0, 100))
 @example(100.0)
-def test_a_per_cent_is_a_share(value: float) -> None:
-    kind, share = parse_cut_off(f"{value!r}%")
+def test_a_percentage_is_a_fraction(value: float) -> None:
+    kind, fraction = parse_cut_off(f"{value!r}%")
     assert kind == "fraction"
-    assert share == pytest.approx(value / 100)
-    assert parse_cut_off(f" {value!r} % ") == (kind, share)
+    assert fraction == pytest.approx(value / 100)
+    assert parse_cut_off(f" {value!r} % ") == (kind, fraction)
 
 
-def test_auto_and_whole_numbers() -> None:
+def test_auto_and_integers() -> None:
     assert parse_cut_off("auto") == ("auto", 0.0)
     assert parse_cut_off(0) == ("suspicion", 0.0)
     assert parse_cut_off("1") == ("suspicion", 1.0)
@@ -226,7 +226,7 @@ def test_auto_and_whole_numbers() -> None:
 @example(math.nan)
 @example(10**400)
 @example(1j)
-def test_everything_else_is_refused_in_one_line(cut_off: Any) -> None:
+def test_other_cut_offs_are_refused_with_one_line(cut_off: Any) -> None:
     for use in (parse_cut_off, lambda value: FindingOptions(cut_off=value)):
         with pytest.raises(UsageError) as caught:
             use(cut_off)
@@ -235,7 +235,7 @@ def test_everything_else_is_refused_in_one_line(cut_off: Any) -> None:
         )
 
 
-def test_the_cut_off_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cut_off_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = []
     monkeypatch.setattr("curv_issues.options.parse_cut_off", lambda value: parsed.append(value) or parse_cut_off(value))
     options = FindingOptions(cut_off="5%")
@@ -245,12 +245,12 @@ def test_the_cut_off_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asdict(options) == {"score": "default", "cut_off": "5%"}
 
 
-def test_an_own_score_can_rank() -> None:
+def test_user_supplied_score_can_rank() -> None:
     options = FindingOptions(score="mine", own_scores=["mine"])
     assert asdict(options) == {"score": "mine", "cut_off": "auto"}
 
 
-def test_the_search_for_duplicates() -> None:
+def test_duplicate_options() -> None:
     assert (DuplicateOptions().duplicates, DuplicateOptions().duplicate_threshold) == (True, None)
     assert DuplicateOptions(duplicate_threshold=np.float32(0.5)).duplicate_threshold == 0.5
     for threshold in (0, -0.1, 1.01, float("nan"), "0.9", True):

@@ -24,18 +24,18 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def terminal_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
 
 
-def plain(text: str) -> str:
+def without_escapes(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
-def test_a_line_each_stage_and_every_half_minute_off_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_line_per_stage_and_half_minute_when_piped(monkeypatch: pytest.MonkeyPatch) -> None:
     stream, now = io.StringIO(), [100.0]
     monkeypatch.setattr("curv_issues.progress_bar.time.monotonic", lambda: now[0])
     with contextlib.redirect_stderr(stream), live_progress() as progress:
@@ -52,7 +52,7 @@ def test_a_line_each_stage_and_every_half_minute_off_a_terminal(monkeypatch: pyt
     ]
 
 
-def test_nothing_if_quiet() -> None:
+def test_quiet_prints_nothing() -> None:
     terminal = Terminal()
     with contextlib.redirect_stderr(terminal), live_progress(quiet=True) as progress:
         assert progress is None
@@ -66,7 +66,7 @@ def test_stage_epoch_loss_and_time_left() -> None:
         progress(Progress("load", 50, 100))
         progress(Progress("train", 30, 120, 2, 12, 0.4567))
         progress(Progress("score", 5, 10))
-    shown = plain(terminal.getvalue())
+    shown = without_escapes(terminal.getvalue())
     assert "loading images" in shown
     assert "training, epoch 2 of 12, loss 0.457" in shown  # whole in 80 columns
     assert "measuring curvature" in shown
@@ -80,18 +80,18 @@ def test_every_stage_has_a_text() -> None:
         assert progress is not None
         for stage in curv_issues.progress_bar.STAGES:
             progress(Progress(stage, 1, 2))
-    shown = plain(terminal.getvalue())
+    shown = without_escapes(terminal.getvalue())
     assert all(text in shown for text in curv_issues.progress_bar.STAGES.values())
 
 
-def test_no_colour_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_turns_off_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
     with contextlib.redirect_stderr(terminal), live_progress() as progress:
         assert progress is not None
         progress(Progress("train", 30, 120, 2, 12, 0.4567))
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.getvalue())
-    assert "epoch 2 of 12" in plain(terminal.getvalue())
+    assert "epoch 2 of 12" in without_escapes(terminal.getvalue())
 
 
 LOG = logging.getLogger("curv_issues.data.anything")
@@ -99,26 +99,26 @@ HOSTILE = "left out: a\nb\x1b[31m\u202egnp.png [red]x[/] :smile: " + "long " * 3
 SHOWN = "left out: a\\nb\\x1b[31m\\u202egnp.png [red]x[/] :smile: " + "long " * 30
 
 
-def test_a_log_message_is_one_visible_line_off_a_terminal() -> None:
+def test_log_message_is_one_escaped_line_when_piped() -> None:
     stream = io.StringIO()
     with contextlib.redirect_stderr(stream), live_progress():
         LOG.info("%s", HOSTILE)
-        LOG.debug("too small to be told")
+        LOG.debug("below the level")
     LOG.info("after the run")
     assert stream.getvalue() == SHOWN + "\n"
 
 
-def test_a_log_message_stands_above_the_live_line() -> None:
+def test_log_message_is_printed_above_the_progress_line() -> None:
     terminal = Terminal()
     with contextlib.redirect_stderr(terminal), live_progress() as progress:
         assert progress is not None
         progress(Progress("train", 30, 120, 2, 12, 0.4567))
         LOG.info("%s", HOSTILE)
         progress(Progress("train", 60, 120, 2, 12, 0.4567))
-    assert SHOWN + "\n" in plain(terminal.getvalue())
+    assert SHOWN + "\n" in without_escapes(terminal.getvalue())
 
 
-def test_no_log_message_if_quiet_or_without_a_command() -> None:
+def test_no_log_message_if_quiet_or_outside_a_command() -> None:
     stream = io.StringIO()
     with contextlib.redirect_stderr(stream), live_progress(quiet=True):
         LOG.warning("a message")
@@ -128,39 +128,39 @@ def test_no_log_message_if_quiet_or_without_a_command() -> None:
     assert done.stderr == ""
 
 
-def lines_of(progress: Any, stream: io.StringIO) -> str:
-    """What an audit of 24 tiny images prints on that stderr."""
+def output_of_audit(progress: Any, stream: io.StringIO) -> str:
+    """Return what an audit of 24 tiny images prints on this stderr."""
     with contextlib.redirect_stderr(stream):
         curv_issues.audit(make_data(24), epochs=1, duplicates=False, probe=linear_probe, progress=progress)
-    return plain(stream.getvalue())
+    return without_escapes(stream.getvalue())
 
 
-def test_audit_shows_progress_on_a_terminal_unless_it_is_turned_off() -> None:
-    assert "training, epoch 1 of 1" in lines_of(None, Terminal())
-    assert "training, epoch 1 of 1" in lines_of(True, Terminal())
-    assert lines_of(False, Terminal()) == ""
+def test_audit_shows_progress_on_a_terminal_unless_turned_off() -> None:
+    assert "training, epoch 1 of 1" in output_of_audit(None, Terminal())
+    assert "training, epoch 1 of 1" in output_of_audit(True, Terminal())
+    assert output_of_audit(False, Terminal()) == ""
 
 
-def test_audit_prints_nothing_off_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_audit_prints_nothing_when_piped(capfd: pytest.CaptureFixture[str]) -> None:
     for progress in (None, False):
-        assert lines_of(progress, io.StringIO()) == ""
+        assert output_of_audit(progress, io.StringIO()) == ""
     assert capfd.readouterr() == ("", "")
 
 
-def test_audit_calls_a_function_and_shows_nothing_else() -> None:
+def test_audit_calls_a_progress_function_and_prints_nothing() -> None:
     stages = []
-    assert lines_of(lambda step: stages.append(step.stage), Terminal()) == ""
+    assert output_of_audit(lambda step: stages.append(step.stage), Terminal()) == ""
     assert {"train", "score"} <= set(stages)
 
 
-def test_in_a_notebook_one_line_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notebook_shows_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
     monkeypatch.setitem(sys.modules, "IPython", notebook)
     monkeypatch.setattr("curv_issues.progress_bar.SECONDS_BETWEEN_UPDATES", 0)
-    shown = lines_of(None, io.StringIO())
+    shown = output_of_audit(None, io.StringIO())
     assert "\rtraining, epoch 1 of 1, loss" in shown
     assert "\n" not in shown
-    assert shown.endswith(" \r")  # it is cleared in the end
-    assert lines_of(False, io.StringIO()) == ""
+    assert shown.endswith(" \r")  # cleared at the end
+    assert output_of_audit(False, io.StringIO()) == ""
     monkeypatch.setattr(notebook, "get_ipython", lambda: SimpleNamespace())  # IPython in a terminal, its output redirected
-    assert lines_of(None, io.StringIO()) == ""
+    assert output_of_audit(None, io.StringIO()) == ""

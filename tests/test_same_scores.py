@@ -1,6 +1,6 @@
-"""One small run gives the same scores to the bit as before the code is moved (issue 23). Deleted after the move.
+"""One small run gives scores identical to those before the code was moved (issue 23). To be deleted after the move.
 
-python -m tests.test_same_scores    # writes the hashes again
+python -m tests.test_same_scores    # update the hashes
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def run() -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def test_the_scores_of_a_small_run_are_what_they_were() -> None:
+def test_scores_of_a_small_run_are_unchanged() -> None:
     expected = json.loads(HASHES.read_text())
     if machine() != expected["machine"]:
         pytest.skip("the hashes are of another machine or another version of torch or numpy")

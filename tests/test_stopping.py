@@ -18,17 +18,17 @@ def _default_handlers() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_must_be_finished_is_finished(number: signal.Signals) -> None:
+def test_uninterruptible_work_is_finished(number: signal.Signals) -> None:
     done = []
     with stop_flag() as stop:
         signal.raise_signal(number)
         done.append(stop.is_set)
-        assert stop.unless_stopped(lambda: done.append(False)) is None  # not begun
+        assert stop.unless_stopped(lambda: done.append(False)) is None  # not started
     assert done == [True]
     assert signal.getsignal(number) is signal.default_int_handler
 
 
-def test_what_may_be_cut_short_ends_at_once() -> None:
+def test_interruptible_work_stops_at_once() -> None:
     done: list[str] = []
 
     def work() -> str:
@@ -44,7 +44,7 @@ def test_what_may_be_cut_short_ends_at_once() -> None:
     assert done == ["begun"]
 
 
-def test_a_second_one_ends_everything() -> None:
+def test_second_signal_stops_everything() -> None:
     def twice() -> None:
         with stop_flag():
             signal.raise_signal(signal.SIGINT)
@@ -55,7 +55,7 @@ def test_a_second_one_ends_everything() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_callback_that_raises_counts_too() -> None:
+def test_interrupt_from_a_callback_sets_the_flag() -> None:
     def stopping() -> None:
         raise KeyboardInterrupt
 
@@ -64,13 +64,13 @@ def test_a_callback_that_raises_counts_too() -> None:
     assert flag.is_set
 
 
-def test_errors_pass_through() -> None:
+def test_errors_are_raised() -> None:
     with stop_flag() as stop, pytest.raises(ZeroDivisionError):
         stop.unless_stopped(lambda: 1 / 0)
     assert not stop.is_set
 
 
-def test_other_handlers_and_threads_are_left_alone() -> None:
+def test_other_handlers_and_threads_are_unaffected() -> None:
     seen: list[object] = []
     signal.signal(signal.SIGINT, lambda *_: seen.append("own"))
     with stop_flag() as stop:
@@ -88,7 +88,7 @@ def test_other_handlers_and_threads_are_left_alone() -> None:
     assert seen == ["own", False]
 
 
-def test_what_is_interruptible_begins_after_a_stop_too() -> None:
+def test_interruptible_work_may_start_after_a_stop() -> None:
     with stop_flag() as stop:
         signal.raise_signal(signal.SIGINT)
         assert stop.unless_stopped(lambda: "not begun") is None

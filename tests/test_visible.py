@@ -8,10 +8,10 @@ def test_control_characters_are_escaped() -> None:
     assert visible("\u2028\udcff") == "\\u2028\\udcff"
 
 
-def test_marks_that_reorder_a_line_are_escaped() -> None:
+def test_direction_marks_are_escaped() -> None:
     for mark in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
         assert visible(f"a{mark}b") == f"a\\u{ord(mark):04x}b"
 
 
-def test_other_text_is_left_alone() -> None:
+def test_other_text_is_unchanged() -> None:
     assert visible("naïve 日本 😀 👩\u200d🔬") == "naïve 日本 😀 👩\u200d🔬"

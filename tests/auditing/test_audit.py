@@ -32,7 +32,7 @@ MODULE = importlib.import_module("curv_issues.auditing.audit")  # the attribute 
 
 @functools.cache
 def digits() -> tuple[AuditResult, np.ndarray, np.ndarray]:
-    """Digits with 5% wrong labels, a quick audit of them, the truth, and the labels before."""
+    """Return a quick audit of digits with 5% wrong labels, which labels are wrong, and the original labels."""
     loaded = load_digits()
     noisy, is_flipped = flip_labels(loaded.target, 0.05, seed=0)
     data = from_arrays((loaded.images * 255 / 16).round().astype(np.uint8), noisy, resolution=8)
@@ -49,8 +49,8 @@ def test_planted_errors_are_found() -> None:
 
 
 @pytest.mark.parametrize(("classes", "rate"), [((3, 8), 0.2), ((1, 4, 7, 9), 0.2)])
-def test_the_automatic_flags_are_the_wrong_labels(classes: Sequence[int], rate: float) -> None:
-    # so few easy samples are memorised in the end; of two classes the random label of a wrong sample is always the right one
+def test_automatic_flags_are_the_wrong_labels(classes: Sequence[int], rate: float) -> None:
+    # so few easy samples are memorised in the end; with two classes, the random label of a wrong sample is always right
     loaded = load_digits()
     part = np.isin(loaded.target, classes)
     noisy, is_flipped = flip_labels(loaded.target[part], rate, seed=0)
@@ -62,14 +62,14 @@ def test_the_automatic_flags_are_the_wrong_labels(classes: Sequence[int], rate: 
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_every_score_points_at_planted_errors(name: str) -> None:
+def test_every_score_ranks_planted_errors_high(name: str) -> None:
     result, is_flipped, _ = digits()
     sign = 1 if result.score_metadata[name]["direction"] == "high" else -1
-    floor = 0.65 if name == "learning_time" else 0.85  # it knows two scored epochs here
+    floor = 0.65 if name == "learning_time" else 0.85  # only two epochs are scored here
     assert roc_auc_score(is_flipped, sign * result.scores[name]) > floor
 
 
-def test_the_result_keeps_the_contract() -> None:
+def test_contents_of_the_result() -> None:
     result, _, _ = digits()
     noisy = flip_labels(load_digits().target, 0.05, seed=0)[0]
     scores, n = result.scores, 1797
@@ -108,13 +108,13 @@ def test_the_result_keeps_the_contract() -> None:
     assert result.contact_sheet.startswith(b"\x89PNG")
 
 
-def test_the_summary_tells_how_it_was_done() -> None:
+def test_contents_of_the_summary() -> None:
     result, _, _ = digits()
     summary = result.summary
     assert result.complete is True
     assert summary["epochs_done"] == summary["recipe"]["epochs"] == summary["options"]["epochs"] == 5
-    looking = {"duplicates", "duplicate_threshold"}
-    assert set(summary["options"]) == set(option_names(TrainingOptions)) | set(option_names(FindingOptions)) | looking
+    duplicate_options = {"duplicates", "duplicate_threshold"}
+    assert set(summary["options"]) == set(option_names(TrainingOptions)) | set(option_names(FindingOptions)) | duplicate_options
     assert summary["options"]["probe"] == "convnet"
     assert summary["seed"] == 0
     kinds = result.findings["kind"].value_counts()
@@ -136,7 +136,7 @@ def test_the_summary_tells_how_it_was_done() -> None:
     assert len(dataset["fingerprint"]) == 64
 
 
-def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
+def test_saved_result_is_loaded_unchanged(tmp_path: Path) -> None:
     result, _, _ = digits()
     result.save(tmp_path / "out")
     loaded = AuditResult.load(tmp_path / "out")
@@ -145,7 +145,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     assert loaded.summary == result.summary
 
 
-def test_the_same_seed_gives_the_same_tables() -> None:
+def test_same_seed_gives_the_same_tables() -> None:
     data = make_data(40)
     first, second = audit(data, epochs=2, seed=np.int64(7)), audit(data, epochs=2, seed=7)  # type: ignore[arg-type]
     pd.testing.assert_frame_equal(first.scores, second.scores)
@@ -162,7 +162,7 @@ def test_ranking_by_one_score() -> None:
 
 
 class MyLoss(Tracker):
-    """A score of the user's: not one of the table."""
+    """A user-supplied score, which is not in the table of scores."""
 
     name, needs, trajectory = "my_loss", Need.TRAINING, "my_loss"
     info = ScoreInfo(direction="high", description="d", cost="none", source="me")
@@ -174,7 +174,7 @@ class MyLoss(Tracker):
         return history.sum(axis=1)
 
 
-def test_trackers_of_the_users_join_the_table() -> None:
+def test_user_supplied_trackers_add_scores() -> None:
     result = audit(make_data(40), epochs=2, trackers=[MyLoss])
     np.testing.assert_allclose(result.scores["my_loss"], result.scores["cumulative_loss"])
     assert result.score_metadata["my_loss"] == {"direction": "high", "description": "d", "cost": "none", "source": "me"}
@@ -182,18 +182,18 @@ def test_trackers_of_the_users_join_the_table() -> None:
 
 
 @pytest.mark.parametrize("probe", [mlp_probe, nn.Sequential(nn.Flatten(), nn.Linear(64, 3))])
-def test_probes_of_the_users(probe: Any) -> None:
+def test_user_supplied_probes_are_accepted(probe: Any) -> None:
     result = audit(make_data(40), epochs=2, probe=probe)
     assert result.summary["options"]["probe"] in ("mlp_probe", "Sequential")
     assert result.scores["cumulative_loss"].notna().all()
 
 
 def interrupt(epoch: int) -> Callable[[Progress], None]:
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         if progress.stage == "train" and progress.epoch == epoch:
             raise KeyboardInterrupt
 
-    return tell
+    return report
 
 
 def test_ctrl_c_carries_the_ranking_so_far(tmp_path: Path) -> None:
@@ -212,13 +212,13 @@ def test_ctrl_c_carries_the_ranking_so_far(tmp_path: Path) -> None:
     assert AuditResult.load(tmp_path / "out").complete is False
 
 
-def test_ctrl_c_in_the_first_epoch_has_nothing_to_tell() -> None:
+def test_ctrl_c_in_the_first_epoch_has_no_result() -> None:
     with pytest.raises(AuditInterrupted) as caught:
         audit(make_data(40), epochs=3, progress=interrupt(1))
     assert caught.value.result is None
 
 
-def test_ctrl_c_before_the_score_asked_for_was_measured_ranks_by_what_there_is() -> None:
+def test_ctrl_c_before_the_chosen_score_is_measured_uses_the_default() -> None:
     with pytest.raises(AuditInterrupted) as caught:
         audit(make_data(40), epochs=4, curvature_epochs=1, score="input_curvature", progress=interrupt(2))
     result = caught.value.result
@@ -237,13 +237,13 @@ def test_few_samples_are_noted() -> None:
 
 
 def test_a_class_that_may_mean_no_label_is_noted() -> None:
-    result = labelled(["-1", "dog"] * 15)
+    result = audit_labels(["-1", "dog"] * 15)
     assert result.summary["notes"][1:-1] == [
         "15 samples carry the label '-1', taken as a class; if it means no label, leave them out."
     ]
 
 
-def test_a_class_in_place_of_a_network_is_told() -> None:
+def test_class_in_place_of_a_network_is_refused() -> None:
     class Net(nn.Module):
         pass
 
@@ -251,25 +251,25 @@ def test_a_class_in_place_of_a_network_is_told() -> None:
         audit(make_data(40), probe=Net, epochs=1)
 
 
-def labelled(labels: Sequence[Any], **options: Any) -> AuditResult:
+def audit_labels(labels: Sequence[Any], **options: Any) -> AuditResult:
     images = make_arrays(len(labels), 3)[0]
     return audit(from_arrays(images, labels, resolution=8, **options), epochs=2)
 
 
 def test_a_class_with_one_sample_is_audited_with_a_note() -> None:
-    result = labelled(["cat", "dog"] * 15 + ["lynx"])
+    result = audit_labels(["cat", "dog"] * 15 + ["lynx"])
     assert len(result) == 31
     assert result.summary["notes"][:-1] == [
         FEW.format(31),
         "1 of 3 classes has one sample only (lynx): such a class cannot be learned, so its sample looks suspect even if its "
         "label is correct.",
     ]
-    assert labelled([0, 2] * 15, class_names=["cat", "unused", "dog"]).summary["notes"][:-1] == [FEW.format(30)]
-    many = labelled(["cat"] * 20 + [f"c{i}" for i in range(7)])
+    assert audit_labels([0, 2] * 15, class_names=["cat", "unused", "dog"]).summary["notes"][:-1] == [FEW.format(30)]
+    many = audit_labels(["cat"] * 20 + [f"c{i}" for i in range(7)])
     assert many.summary["notes"][1].startswith("7 of 8 classes have one sample only (c0, c1, c2, c3, c4, ...): ")
 
 
-def test_what_was_left_out_is_noted() -> None:
+def test_left_out_samples_are_noted() -> None:
     data = make_data(10)
     source = data.source.__class__(source="x", unreadable=({"row": 3, "path": None, "reason": "bad"},), num_unlabelled=2)
     changed = data.__class__(**{**vars(data), "source": source})
@@ -280,18 +280,18 @@ def test_what_was_left_out_is_noted() -> None:
     ]
 
 
-def test_one_class_or_no_samples_are_no_dataset() -> None:
+def test_one_class_or_no_samples_are_refused() -> None:
     with pytest.raises(DatasetError, match="All 9 samples of arrays have the label 'cat'; an audit needs samples of"):
-        labelled(["cat"] * 9)
+        audit_labels(["cat"] * 9)
     with pytest.raises(DatasetError, match="All 3 samples of arrays have the label 'b'"):
-        labelled([1, 1, 1], class_names=["a", "b"])
+        audit_labels([1, 1, 1], class_names=["a", "b"])
     empty = from_arrays(np.zeros((0, 8, 8), np.uint8), [], class_names=["a", "b"], resolution=8)
     with pytest.raises(DatasetError, match="arrays has no samples to audit; expected samples of at least two classes"):
         audit(empty)
 
 
 @pytest.mark.parametrize("n", [2, 3, 17])
-def test_fewer_samples_than_a_batch_and_a_last_one_alone(n: int) -> None:
+def test_small_datasets_and_a_single_sample_in_the_last_batch(n: int) -> None:
     result = audit(make_data(n, 2), epochs=2, batch_size=16, measure="all")
     assert len(result) == n
     assert result.scores[list(SCORES)].notna().all().all()
@@ -304,7 +304,7 @@ def test_a_thousand_classes() -> None:
     assert (result.scores["given"] != result.scores["suggested"]).all()
 
 
-def test_two_identical_rows_are_two_rows() -> None:
+def test_identical_images_are_separate_samples() -> None:
     images, labels = make_arrays(30)
     images[7], labels[7] = images[4], labels[4]
     result = audit(from_arrays(images, labels, resolution=8), epochs=2)
@@ -323,7 +323,7 @@ def test_two_identical_rows_are_two_rows() -> None:
         ["None", "nan", "1.0"],
     ],
 )
-def test_odd_class_names(names: list[str], tmp_path: Path) -> None:
+def test_unusual_class_names(names: list[str], tmp_path: Path) -> None:
     images, labels = make_arrays(30)
     result = audit(from_arrays(images, labels, class_names=names, resolution=8), epochs=1, cut_off="50%")
     shown = [name.encode("utf-8", "backslashreplace").decode() for name in names]
@@ -336,12 +336,12 @@ def test_odd_class_names(names: list[str], tmp_path: Path) -> None:
 
 def test_labels_with_gaps_and_below_zero() -> None:
     labels = [-3, 10, 7] * 10
-    result = labelled(labels)
+    result = audit_labels(labels)
     assert list(result.class_names) == ["-3", "7", "10"]
     assert result.scores["given"].tolist() == [str(label) for label in labels]
 
 
-def test_the_fingerprint_is_of_content_only() -> None:
+def test_fingerprint_depends_on_content_only() -> None:
     images, labels = make_arrays(30)
     one = from_arrays(images, labels, description="one", resolution=8).fingerprint
     assert from_arrays(images.copy(), labels.copy(), description="two", resolution=8).fingerprint == one
@@ -350,8 +350,8 @@ def test_the_fingerprint_is_of_content_only() -> None:
     assert from_arrays(images, labels, resolution=8).fingerprint != one
 
 
-def test_wrong_options_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MODULE, "audit_data", lambda *_args, **_options: pytest.fail("worked"))
+def test_invalid_options_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MODULE, "audit_data", lambda *_args, **_options: pytest.fail("started"))
     for options, message in (
         ({"epochs": 0}, "epochs must be an integer from 1 to 10000, got 0"),
         ({"score": "luck"}, "Unknown score 'luck'"),
@@ -362,14 +362,14 @@ def test_wrong_options_are_refused_before_any_work(monkeypatch: pytest.MonkeyPat
             audit(make_data(6), **options)
 
 
-def test_training_tells_its_progress() -> None:
-    told: list[Progress] = []
-    audit(make_data(20), epochs=2, progress=told.append)
-    assert {p.stage for p in told} == {"train", "score", "compare"}
-    assert all(0 < p.done <= p.total for p in told)
+def test_progress_of_an_audit() -> None:
+    events: list[Progress] = []
+    audit(make_data(20), epochs=2, progress=events.append)
+    assert {p.stage for p in events} == {"train", "score", "compare"}
+    assert all(0 < p.done <= p.total for p in events)
 
 
-def test_versions_leave_out_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_leave_out_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curv_issues.auditing.summary.PACKAGES", ("torch", "no-such-package"))
     found = versions()
     assert set(found) == {"python", "torch"}

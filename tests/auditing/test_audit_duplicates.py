@@ -24,7 +24,7 @@ MODULE = importlib.import_module("curv_issues.auditing.audit")  # the attribute 
 DIFFERENT = 90
 NAMES = ["dog", "cat", "bird"]
 
-# What follows the different images: which of them each shows, changed or not, and how far its label is from that one's.
+# Copies that follow the different images: index of the original, whether it is altered, and the shift of its label.
 COPIES = [
     (4, False, 1),
     (10, False, 0),
@@ -35,7 +35,7 @@ COPIES = [
     (42, False, 2),
 ]
 CONFLICTS = {(4, 90), (20, 92), (42, 94, 95, 96)}
-ALIKE = {(10, 91), (31, 93)}
+SAME_LABEL = {(10, 91), (31, 93)}
 
 
 @functools.cache
@@ -45,8 +45,8 @@ def planted_data() -> LabeledData:
     originals = textured(DIFFERENT, seed=5) - 50
     originals[np.arange(DIFFERENT), :, :, labels] += 60
     images = list(originals)
-    for shown, is_changed, _ in COPIES:
-        images.append(recompressed(brighter(originals[shown]))[:, ::-1] if is_changed else originals[shown])
+    for source, is_changed, _ in COPIES:
+        images.append(recompressed(brighter(originals[source]))[:, ::-1] if is_changed else originals[source])
     given = [*labels, *((labels[i] + step) % 3 for i, _, step in COPIES)]
     return from_arrays(np.stack(images), np.array(given), class_names=NAMES, resolution=32)
 
@@ -60,10 +60,10 @@ def groups_of(table: pd.DataFrame) -> set[tuple[int, ...]]:
     return {tuple(group["row"]) for _, group in table.groupby("group")}
 
 
-def test_copies_under_other_labels_are_conflicts_and_those_under_the_same_are_not() -> None:
+def test_copies_with_another_label_are_conflicts() -> None:
     result = planted()
     assert groups_of(result.conflicts) == CONFLICTS
-    assert groups_of(result.duplicates) == ALIKE
+    assert groups_of(result.duplicates) == SAME_LABEL
     tests = result.conflicts.set_index("row")["test"]
     assert tests[[4, 90, 42, 94, 95, 96]].tolist() == [PIXELS] * 6
     assert tests[[20, 92]].tolist() == [NEAR] * 2
@@ -72,7 +72,7 @@ def test_copies_under_other_labels_are_conflicts_and_those_under_the_same_are_no
     assert result.duplicates["group"].tolist() == [0, 0, 1, 1]
 
 
-def test_members_carry_what_the_scores_table_says_of_them() -> None:
+def test_members_have_the_columns_of_the_scores_table() -> None:
     result = planted()
     for table in (result.conflicts, result.duplicates):
         own = result.scores.set_index("row").loc[table["row"]].reset_index()
@@ -86,7 +86,7 @@ def test_members_carry_what_the_scores_table_says_of_them() -> None:
     assert (conflicts.loc[[20, 92], "similarity"] < 1).all()
 
 
-def test_the_label_that_its_class_speaks_for_is_suggested() -> None:
+def test_label_supported_by_the_evidence_is_suggested() -> None:
     conflicts = planted().conflicts.set_index("row")
     copies = conflicts.loc[[4, 90, 42, 94, 95, 96]]
     assert copies.index[copies["suspect"]].tolist() == [90, 96]
@@ -94,7 +94,7 @@ def test_the_label_that_its_class_speaks_for_is_suggested() -> None:
     assert (copies["probability"] > 0.5).tolist() == (~copies["suspect"]).tolist()
 
 
-def test_conflicts_are_findings_beside_the_label_errors() -> None:
+def test_conflicts_are_findings_beside_the_label_issues() -> None:
     result = planted()
     findings, scores = result.findings, result.scores
     errors, conflicts = (findings[findings["kind"] == kind] for kind in ("label_issue", "duplicate_conflict"))
@@ -110,13 +110,13 @@ def test_conflicts_are_findings_beside_the_label_errors() -> None:
     assert conflicts["image_sha256"].tolist() == hashes[conflicts["row"]].tolist()
 
 
-def test_flags_and_suspicion_are_those_of_an_audit_that_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comparison_does_not_change_flags_and_suspicion(monkeypatch: pytest.MonkeyPatch) -> None:
     result = planted()
     monkeypatch.setattr(MODULE, "compare_images", lambda *_, **__: None)
     without = audit(planted_data(), epochs=3, cut_off="10%", duplicates=True)
     pd.testing.assert_frame_equal(without.scores, result.scores.drop(columns=SCORE))
     flagged = result.scores.set_index("row").loc[result.conflicts["row"], "flagged"]
-    assert not flagged.all()  # a conflict alone is no label error
+    assert not flagged.all()  # a conflict alone is not a label issue
     assert (len(without.conflicts), len(without.duplicates), without.summary["duplicates"]) == (0, 0, None)
 
 
@@ -135,19 +135,19 @@ def test_conflict_similarity_is_a_score_like_others() -> None:
     assert (values[~in_conflict] > 0).any()  # images that were compared and found to differ
 
 
-def test_the_summary_counts_them() -> None:
+def test_summary_counts_the_duplicates() -> None:
     result = planted()
     flagged = int(result.scores["flagged"].sum())
     assert 9 <= flagged <= 13  # a tenth; copies may tie
     assert result.summary["num_findings"] == {"label_issue": flagged, "duplicate_conflict": 8}
-    told = dict(result.summary["duplicates"])
-    assert told.pop("threshold") >= 0.9
-    assert told.pop("pairs_compared") >= DIFFERENT
-    assert told == {"conflict_groups": 3, "same_label_groups": 2, "same_label_rows": 4, "pairs_kept_from": 0.5}
+    counts = dict(result.summary["duplicates"])
+    assert counts.pop("threshold") >= 0.9
+    assert counts.pop("pairs_compared") >= DIFFERENT
+    assert counts == {"conflict_groups": 3, "same_label_groups": 2, "same_label_rows": 4, "pairs_kept_from": 0.5}
     assert result.summary["seconds"]["compare"] > 0
 
 
-def test_saved_loaded_and_judged_anew_they_are_the_same(tmp_path: Path) -> None:
+def test_loading_and_rejudging_keep_the_duplicates(tmp_path: Path) -> None:
     result = planted()
     result.save(tmp_path / "out")
     loaded = AuditResult.load(tmp_path / "out")
@@ -162,19 +162,19 @@ def test_saved_loaded_and_judged_anew_they_are_the_same(tmp_path: Path) -> None:
     assert again.findings["kind"].value_counts().to_dict() == {"label_issue": more, "duplicate_conflict": 8}
 
 
-def test_images_that_all_differ_are_told_to() -> None:
+def test_different_images_have_no_duplicates() -> None:
     data = from_arrays(textured(40, seed=6), np.arange(40) % 2, class_names=["a", "b"], resolution=32)
     result = audit(data, epochs=1, cut_off="10%", duplicates=True)
     assert (len(result.conflicts), len(result.duplicates)) == (0, 0)
     assert (result.findings["kind"] == "label_issue").all()
     assert result.summary["num_findings"] == {"label_issue": len(result.findings), "duplicate_conflict": 0}
-    told = result.summary["duplicates"]
-    assert [told[kind] for kind in ("conflict_groups", "same_label_groups", "same_label_rows")] == [0, 0, 0]
-    assert (result.scores[SCORE] < told["threshold"]).all()
+    counts = result.summary["duplicates"]
+    assert [counts[kind] for kind in ("conflict_groups", "same_label_groups", "same_label_rows")] == [0, 0, 0]
+    assert (result.scores[SCORE] < counts["threshold"]).all()
 
 
 def check_without_comparison(result: AuditResult | None, folder: Path) -> AuditResult:
-    """A result that tells nothing of duplicates and can be saved."""
+    """Check that a result holds nothing on duplicates and can be saved; return it."""
     assert result is not None
     assert (len(result.conflicts), len(result.duplicates)) == (0, 0)
     assert (result.findings["kind"] == "label_issue").all()
@@ -187,7 +187,7 @@ def check_without_comparison(result: AuditResult | None, folder: Path) -> AuditR
     return result
 
 
-def test_ctrl_c_in_the_comparison_carries_the_ranking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_ctrl_c_in_the_comparison_keeps_the_ranking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -201,18 +201,18 @@ def test_ctrl_c_in_the_comparison_carries_the_ranking(monkeypatch: pytest.Monkey
 
 
 def test_after_ctrl_c_in_training_nothing_is_compared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         if progress.stage == "train" and progress.epoch == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(MODULE, "compare_images", lambda *_, **__: pytest.fail("compared"))
     with pytest.raises(AuditInterrupted) as caught:
-        audit(make_data(40), epochs=4, cut_off="10%", duplicates=True, progress=tell)
+        audit(make_data(40), epochs=4, cut_off="10%", duplicates=True, progress=report)
     result = check_without_comparison(caught.value.result, tmp_path / "out")
     assert result.complete is False
 
 
-def test_another_split_is_compared_with_the_threshold_of_the_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_split_uses_the_threshold_of_the_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[float | None] = []
     compare_with_split = MODULE.compare_with_split
 

@@ -18,7 +18,7 @@ def copied() -> curv_issues.LabeledData:
     return from_arrays(images, labels)
 
 
-def test_groups_without_a_training() -> None:
+def test_groups_without_training() -> None:
     found = find_duplicates(copied(), device="cpu")
     assert sorted(found.conflicts.groupby("group")["row"].apply(list)) == [[3, 60], [8, 62, 63]]
     assert found.same_label["row"].tolist() == [5, 61]
@@ -27,12 +27,12 @@ def test_groups_without_a_training() -> None:
     assert list(found.same_label.columns) == RESULT_TABLES["duplicates"].names
     assert list(found.pairs.columns) == RESULT_TABLES["pairs"].names
     by_row = found.conflicts.set_index("row")
-    assert by_row["suspect"].to_dict() == {3: True, 60: True, 8: False, 62: False, 63: True}  # one against one: nobody knows
+    assert by_row["suspect"].to_dict() == {3: True, 60: True, 8: False, 62: False, 63: True}  # a tie: both are suspect
     assert by_row["suggested"][63] == "2"
     assert by_row["probability"].isna().all()
 
 
-def test_what_a_model_knows_tells_which_label_is_wrong() -> None:
+def test_predicted_probabilities_decide_which_label_is_wrong() -> None:
     data = copied()
     pred_probs = np.full((64, 3), 0.05)
     pred_probs[np.arange(64), data.labels] = 0.9
@@ -41,7 +41,7 @@ def test_what_a_model_knows_tells_which_label_is_wrong() -> None:
     assert found.conflicts.set_index("row")["suspect"].to_dict() == {3: False, 60: True, 8: False, 62: False, 63: True}
 
 
-def test_an_audit_finds_the_same_groups() -> None:
+def test_audit_finds_the_same_groups() -> None:
     data = copied()
     found = find_duplicates(data, device="cpu")
     result = curv_issues.audit(data, epochs=1, device="cpu")

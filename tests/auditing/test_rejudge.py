@@ -24,12 +24,12 @@ def result() -> AuditResult:
 
 @pytest.fixture(autouse=True)
 def _no_training(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    request.getfixturevalue("result")  # it alone may train
+    request.getfixturevalue("result")  # only this audit may train
     for target in ("run.train_probe", "run.run_probe", "loop.train_probe", "scoring.scoring_pass"):
-        monkeypatch.setattr(f"curv_issues.training.{target}", lambda *_args, **_options: pytest.fail("nothing was to be computed"))
+        monkeypatch.setattr(f"curv_issues.training.{target}", lambda *_args, **_options: pytest.fail("computed"))
 
 
-def test_the_same_options_give_the_same_result(result: AuditResult) -> None:
+def test_same_options_give_the_same_result(result: AuditResult) -> None:
     again = rejudge(result, cut_off="10%")
     pd.testing.assert_frame_equal(again.scores, result.scores)
     pd.testing.assert_frame_equal(again.findings, result.findings)
@@ -52,11 +52,11 @@ def test_another_cut_off_changes_flags_and_findings_only(result: AuditResult, cu
     assert again.summary["num_findings"]["label_issue"] == count
     assert again.summary["options"] == {**before["options"], "cut_off": cut_off}
     assert again.summary["cut_off"]["num_flagged"] == count
-    assert result.summary == before  # the old one is left alone
+    assert result.summary == before  # the original is unchanged
     assert result.scores["flagged"].sum() == 5
 
 
-def test_another_score_ranks_anew(result: AuditResult) -> None:
+def test_another_score_changes_the_ranking(result: AuditResult) -> None:
     again = rejudge(result, score="final_loss", cut_off="10%")
     loss = again.scores["final_loss"]
     assert (again.scores["suspicion"].rank() == loss.rank()).all()
@@ -67,7 +67,7 @@ def test_another_score_ranks_anew(result: AuditResult) -> None:
     pd.testing.assert_frame_equal(again.scores[[*FIXED, *result.score_names]], result.scores[[*FIXED, *result.score_names]])
 
 
-def test_a_loaded_result_is_as_good(result: AuditResult, tmp_path: Path) -> None:
+def test_loaded_result_is_rejudged_alike(result: AuditResult, tmp_path: Path) -> None:
     result.save(tmp_path / "out")
     loaded = rejudge(AuditResult.load(tmp_path / "out"), score="residual", cut_off=0.7)
     direct = rejudge(result, score="residual", cut_off=0.7)
@@ -75,14 +75,14 @@ def test_a_loaded_result_is_as_good(result: AuditResult, tmp_path: Path) -> None
     pd.testing.assert_frame_equal(loaded.scores, direct.scores)
 
 
-def test_wrong_options(result: AuditResult) -> None:
+def test_invalid_options_are_refused(result: AuditResult) -> None:
     with pytest.raises(UsageError, match="Unknown score 'luck'; choose one of: default"):
         rejudge(result, score="luck")
     with pytest.raises(UsageError, match="cut_off must be 'auto'"):
         rejudge(result, cut_off=2)
 
 
-def test_doubts_come_and_go_with_the_automatic_cut_off(result: AuditResult) -> None:
+def test_reliability_note_belongs_to_the_automatic_cut_off(result: AuditResult) -> None:
     automatic = rejudge(result)
     note = automatic.summary["cut_off"]["note"]
     assert note.startswith(("The probe is under-trained (2 of the usual 40 epochs)", "More than half of the labels"))
@@ -93,7 +93,7 @@ def test_doubts_come_and_go_with_the_automatic_cut_off(result: AuditResult) -> N
 
 @pytest.fixture(scope="module")
 def copied() -> AuditResult:
-    """Two copies under another label, one exact, one with a little noise, and a threshold that takes neither or both."""
+    """Two copies with another label, one exact and one noisy; only the exact one reaches the threshold."""
     data = make_data(50)
     images = np.concatenate([data.images, data.images[[3, 8]]])
     images[51] = np.clip(images[51].astype(int) + np.random.default_rng(0).integers(-6, 7, images[51].shape), 0, 255)
@@ -111,7 +111,7 @@ class TestAnotherThreshold:
         pair = result.pairs[(result.pairs["first"] == 8) & (result.pairs["second"] == 51)]
         return float(pair["similarity"].iloc[0])
 
-    def test_more_images_are_the_same_below_it(self, copied: AuditResult) -> None:
+    def test_lower_threshold_adds_conflicts(self, copied: AuditResult) -> None:
         before = copy.deepcopy(copied.summary)
         again = rejudge(copied, cut_off="10%", duplicate_threshold=self.similarity(copied) - 1e-6)
         assert {3, 8, 50, 51} <= set(again.conflicts["row"])
@@ -127,16 +127,16 @@ class TestAnotherThreshold:
         pd.testing.assert_frame_equal(back.conflicts, copied.conflicts)
         pd.testing.assert_frame_equal(back.findings, copied.findings)
 
-    def test_without_one_the_groups_stay(self, copied: AuditResult) -> None:
+    def test_without_a_threshold_the_groups_are_kept(self, copied: AuditResult) -> None:
         pd.testing.assert_frame_equal(rejudge(copied, cut_off="50%").conflicts, copied.conflicts)
 
-    def test_it_works_on_a_saved_result(self, copied: AuditResult, tmp_path: Path) -> None:
+    def test_saved_result_can_be_rejudged(self, copied: AuditResult, tmp_path: Path) -> None:
         copied.save(tmp_path)
         threshold = self.similarity(copied) - 1e-6
         again = rejudge(AuditResult.load(tmp_path), duplicate_threshold=threshold)
         pd.testing.assert_frame_equal(again.conflicts, rejudge(copied, duplicate_threshold=threshold).conflicts)
 
-    def test_pairs_that_were_not_kept_are_not_guessed(self, copied: AuditResult) -> None:
+    def test_threshold_below_the_kept_pairs_is_refused(self, copied: AuditResult) -> None:
         with pytest.raises(
             UsageError, match=r"duplicate_threshold must be at least 0\.5 here, as less similar pairs were not kept"
         ):
@@ -144,14 +144,14 @@ class TestAnotherThreshold:
         with pytest.raises(UsageError, match="duplicate_threshold must be a number > 0 and <= 1, got 2"):
             rejudge(copied, duplicate_threshold=2)
 
-    def test_an_audit_without_search(self, result: AuditResult) -> None:
+    def test_audit_without_a_search_is_refused(self, result: AuditResult) -> None:
         changed = copy.deepcopy(result)
         changed.summary["duplicates"] = None
         with pytest.raises(UsageError, match="made without a search for duplicates; audit again with duplicates=True"):
             rejudge(changed, duplicate_threshold=0.9)
 
 
-def test_the_findings_of_one_kind(copied: AuditResult) -> None:
+def test_findings_of_one_kind(copied: AuditResult) -> None:
     both = rejudge(copied, cut_off="10%")
     count = dict(both.findings["kind"].value_counts())
     assert count.keys() == {"label_issue", "duplicate_conflict"}
@@ -179,19 +179,19 @@ def test_the_findings_of_one_kind(copied: AuditResult) -> None:
         ("duplicates", {"threshold": 0.9}),
     ],
 )
-def test_a_summary_that_lacks_what_is_needed(result: AuditResult, name: str, value: object) -> None:
+def test_incomplete_summary_is_refused(result: AuditResult, name: str, value: object) -> None:
     hostile = result.with_extras(**{name: value})
     with pytest.raises(UsageError, match=r"^(This result|The summary of this result) lacks .*run the audit again"):
         rejudge(hostile, duplicate_threshold=0.95 if name == "duplicates" else None)
 
 
-def test_a_result_without_margins(result: AuditResult) -> None:
+def test_result_without_margins_is_refused(result: AuditResult) -> None:
     hostile = dataclasses.replace(result, trajectories={"loss": result.trajectories["loss"]})
     with pytest.raises(UsageError, match="lacks the margins"):
         rejudge(hostile)
 
 
 @pytest.mark.parametrize("wrong", [None, 5, b"out", "out"])
-def test_what_is_not_a_result_is_named(wrong: object) -> None:
+def test_other_objects_are_refused(wrong: object) -> None:
     with pytest.raises(UsageError, match=rf"^Expected an AuditResult, .* but got {type(wrong).__name__}\.$"):
         rejudge(wrong)  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ def test_threshold_samples_are_two_disjoint_sets_of_the_papers_size(n: int, k: i
 
 
 def slow_percentile(values: list[float], percentile: float) -> float:
-    """Straight line between the two nearest in order."""
+    """Interpolate linearly between the two nearest values."""
     ordered = sorted(values)
     place = (len(ordered) - 1) * percentile / 100
     low = int(place)
@@ -40,7 +40,7 @@ def slow_percentile(values: list[float], percentile: float) -> float:
 
 
 @given(st.integers(3, 40), st.integers(2, 4), st.sampled_from([50.0, 99.0, 100.0]), st.integers(0, 99))
-def test_joined_trainings_equal_their_slow_twin(n: int, k: int, percentile: float, seed: int) -> None:
+def test_joined_trainings_match_the_reference(n: int, k: int, percentile: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = max(n, k + 1)
     aums, chosen = rng.normal(size=(2, n)), threshold_samples(n, k, generator=rng)
@@ -54,7 +54,7 @@ def test_joined_trainings_equal_their_slow_twin(n: int, k: int, percentile: floa
         assert flagged[i] == all(aums[training, i] < cut_offs[training] for training in own)
 
 
-def test_each_training_has_a_class_more_and_other_threshold_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_training_has_an_extra_class_and_its_own_threshold_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[torch.Tensor, torch.Tensor, int]] = []
 
     def watched(state: Any, inputs: Any, labels: torch.Tensor, *, samples: torch.Tensor, **more: Any) -> None:
@@ -81,6 +81,6 @@ def test_threshold_samples_have_a_low_margin_and_give_the_cut_off() -> None:
     assert result.flagged.mean() < 0.2  # these data have no wrong labels
 
 
-def test_a_finished_network_is_refused() -> None:
+def test_network_instances_are_refused() -> None:
     with pytest.raises(UsageError, match="needs a probe with one class more than the data; pass its name or a function"):
         aum_with_threshold_samples(DATA, TrainingOptions(probe=torch.nn.Linear(64, 3)))

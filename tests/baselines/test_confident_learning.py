@@ -19,8 +19,8 @@ DATA = make_data(60)
 OPTIONS = TrainingOptions(epochs=2, probe=linear_probe)
 
 
-class Rote(nn.Module):
-    """Knows every image it was trained on by heart: +9 for the label it was shown with, 0 everywhere for others."""
+class Memoriser(nn.Module):
+    """Memorise the training images: logit 9 for the label of a seen image, 0 everywhere else."""
 
     def __init__(self, spec: ProbeSpec, answers: dict[bytes, int]) -> None:
         super().__init__()
@@ -39,14 +39,14 @@ class Rote(nn.Module):
         return logits + 0 * self.head(torch.ones(len(keys), 1))
 
 
-def rote_for(data: LabeledData) -> Any:
+def memoriser_for(data: LabeledData) -> Any:
     keys = [np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes() for image in data.images]
     answers = dict(zip(keys, data.labels.tolist(), strict=True))
-    return lambda spec: Rote(spec, answers)
+    return lambda spec: Memoriser(spec, answers)
 
 
-def test_no_network_has_seen_what_it_predicts() -> None:
-    result = confident_learning(DATA, TrainingOptions(epochs=1, probe=rote_for(DATA), shift=0), folds=4)
+def test_predictions_are_out_of_sample() -> None:
+    result = confident_learning(DATA, TrainingOptions(epochs=1, probe=memoriser_for(DATA), shift=0), folds=4)
     np.testing.assert_allclose(result.info["pred_probs"], 1 / 3)  # in-sample it would be nearly one-hot
 
 
@@ -83,7 +83,7 @@ def test_classes_smaller_than_the_number_of_folds_and_without_samples() -> None:
     assert result.scores["cl_self_confidence"][59] < np.median(result.scores["cl_self_confidence"])
 
 
-def test_what_is_refused() -> None:
+def test_invalid_folds_and_data_are_refused() -> None:
     for folds in (1, 61, 2.0, True):
         with pytest.raises(UsageError, match=f"folds must be an integer from 2 to 60, got {folds}"):
             confident_learning(DATA, OPTIONS, folds=folds)  # type: ignore[arg-type]

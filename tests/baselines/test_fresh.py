@@ -33,7 +33,7 @@ def weights(probe: nn.Module) -> list[float]:
 
 
 @pytest.mark.parametrize("probe", ["convnet", mlp_probe])
-def test_trained_on_everything_it_is_the_probe_of_an_audit_bit_by_bit(probe: Any) -> None:
+def test_training_on_all_data_is_identical_to_an_audit(probe: Any) -> None:
     chosen = options(probe=probe, seed=5, epochs=3)
     run = run_probe(DATA, chosen)
     assert run is not None
@@ -47,7 +47,7 @@ def test_trained_on_everything_it_is_the_probe_of_an_audit_bit_by_bit(probe: Any
     assert fresh.recipe == run.recipe
 
 
-def test_the_recipe_is_that_of_all_data_not_of_the_part() -> None:
+def test_recipe_follows_all_data_not_the_subset() -> None:
     data = make_data(3000)
     chosen = TrainingOptions(probe=linear_probe, preset="quick")
     fresh = FreshProbes(data, chosen)
@@ -59,7 +59,7 @@ def test_the_recipe_is_that_of_all_data_not_of_the_part() -> None:
     assert seen == list(range(whole.epochs))
 
 
-def test_only_the_part_is_trained_on_and_positions_are_those_of_all_data() -> None:
+def test_only_the_subset_is_trained_on_by_position_in_all_data() -> None:
     part = np.array([3, 8, 9, 20, 41, 44, 47])
     margin = Margin(50, 2)
     FreshProbes(DATA, options()).train(part, seed=0, quantities=[margin])
@@ -67,7 +67,7 @@ def test_only_the_part_is_trained_on_and_positions_are_those_of_all_data() -> No
     assert np.isnan(np.delete(margin.history, part, axis=0)).all()
 
 
-def test_what_is_left_out_cannot_change_the_network() -> None:
+def test_left_out_samples_do_not_change_the_network() -> None:
     part = np.flatnonzero(ALL % 3 != 0)
     labels = torch.from_numpy(DATA.labels).clone()
     plain = FreshProbes(DATA, options()).train(part, seed=1, labels=labels)
@@ -77,7 +77,7 @@ def test_what_is_left_out_cannot_change_the_network() -> None:
     assert weights(FreshProbes(DATA, options()).train(part, seed=1, labels=labels)) != weights(plain)
 
 
-def test_each_training_starts_afresh_and_the_seed_decides() -> None:
+def test_each_training_starts_from_its_seed() -> None:
     fresh = FreshProbes(DATA, options())
     first, other, again = (weights(fresh.train(ALL, seed=seed)) for seed in (0, 1, 0))
     assert first == again
@@ -95,7 +95,7 @@ def test_a_network_can_be_trained_further() -> None:
     assert weights(network) != before
 
 
-def test_a_module_of_the_users_is_copied_each_time() -> None:
+def test_user_supplied_module_is_copied_each_time() -> None:
     fresh = FreshProbes(DATA, options())
     mine = seeded(0, lambda: mlp_probe(fresh.spec))
     before = weights(mine)
@@ -115,14 +115,14 @@ def test_logits_are_of_clean_images_in_evaluation_mode() -> None:
     with torch.no_grad():
         inputs = torch.from_numpy(DATA.images[part]).permute(0, 3, 1, 2) / 255
         expected = network.eval()(inputs)
-    np.testing.assert_allclose(got, expected.numpy(), rtol=0.02, atol=0.05)  # bfloat16 where there is some
+    np.testing.assert_allclose(got, expected.numpy(), rtol=0.02, atol=0.05)  # bfloat16 if available
     np.testing.assert_allclose(fresh.logits(network, ALL)[part], got, rtol=0.02, atol=0.05)  # another batch size
     assert fresh.is_correct(network, part).tolist() == [
         bool(row.argmax() == DATA.labels[i]) for row, i in zip(got, part, strict=True)
     ]
 
 
-def test_more_classes_give_more_logits_and_a_missing_class_keeps_its_own() -> None:
+def test_extra_and_missing_classes_have_logits() -> None:
     more = FreshProbes(DATA, options(), extra_classes=2)
     assert more.logits(more.train(ALL, seed=0), ALL).shape == (50, 5)
     fresh = FreshProbes(DATA, options())
@@ -130,7 +130,7 @@ def test_more_classes_give_more_logits_and_a_missing_class_keeps_its_own() -> No
     assert fresh.logits(fresh.train(without, seed=0), ALL).shape == (50, 3)
 
 
-def test_progress_goes_from_the_first_step_to_all_of_them() -> None:
+def test_progress_counts_all_steps() -> None:
     events: list[Progress] = []
     fresh = FreshProbes(DATA, options(batch_size=7), to_train=20 + 30, progress=events.append)
     fresh.train(ALL[:20], seed=0)
@@ -144,7 +144,7 @@ def test_progress_goes_from_the_first_step_to_all_of_them() -> None:
     assert all(step.loss is not None and np.isfinite(step.loss) for step in events)
 
 
-def test_the_callers_random_state_and_threads_are_left_alone_even_when_stopped() -> None:
+def test_random_state_and_threads_are_restored_even_if_stopped() -> None:
     def states() -> tuple[Any, ...]:
         numpy_state: Any = np.random.get_state()
         return torch.get_rng_state().tolist(), numpy_state[1].tolist(), torch.get_num_threads()
@@ -160,7 +160,7 @@ def test_the_callers_random_state_and_threads_are_left_alone_even_when_stopped()
     assert states() == before
 
 
-def test_what_cannot_be_trained_is_refused() -> None:
+def test_invalid_data_and_probes_are_refused() -> None:
     with pytest.raises(DatasetError, match=r"would train a network on 1 sample; expected two or more\."):
         FreshProbes(DATA, options()).train(ALL[:1], seed=0)
     with pytest.raises(DatasetError, match="an audit needs samples of at least two classes"):
@@ -171,7 +171,7 @@ def test_what_cannot_be_trained_is_refused() -> None:
         FreshProbes(DATA, options(probe=lambda _spec: nn.Sequential(nn.Flatten(), nn.Linear(64, 9)))).train(ALL, seed=0)
 
 
-def test_the_plain_training_is_timed_without_what_hangs_on_its_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_training_time_excludes_epoch_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
 
     def train_probe(*_: Any, on_epoch: Any, samples: torch.Tensor, **__: Any) -> None:

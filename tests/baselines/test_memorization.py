@@ -18,7 +18,7 @@ OPTIONS = TrainingOptions(epochs=1, probe=linear_probe)
 
 
 @given(st.data(), st.integers(2, 8), st.integers(1, 9))
-def test_scores_equal_their_slow_twin(data: st.DataObject, m: int, n: int) -> None:
+def test_scores_match_the_reference(data: st.DataObject, m: int, n: int) -> None:
     is_correct, is_trained = (data.draw(arrays(np.bool_, (m, n))) for _ in range(2))
     is_trained[0], is_trained[1] = True, False
     scores = memorization_scores(is_correct, is_trained)
@@ -35,7 +35,7 @@ def test_scores_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("num_models", "ratio"), [(4, 0.7), (10, 0.9), (2, 0.5), (5, 0.2)])
-def test_every_sample_is_in_and_out_at_least_once(num_models: int, ratio: float) -> None:
+def test_every_sample_is_included_and_excluded_at_least_once(num_models: int, ratio: float) -> None:
     result = memorization(DATA, OPTIONS, num_models=num_models, ratio=ratio)
     is_trained = result.info["is_trained"]
     assert is_trained.sum(axis=1).tolist() == [round(ratio * 30)] * num_models
@@ -45,7 +45,7 @@ def test_every_sample_is_in_and_out_at_least_once(num_models: int, ratio: float)
     np.testing.assert_array_equal(result.scores["memorization"], memorization_scores(result.info["is_correct"], is_trained))
 
 
-def test_a_wrong_label_among_images_that_can_be_told_apart_is_memorised() -> None:
+def test_wrong_labels_of_separable_images_are_memorised() -> None:
     labels = DATA.labels.copy()
     labels[[4, 11]] = (labels[[4, 11]] + 1) % 3
     data = replace(DATA, labels=labels)
@@ -61,7 +61,7 @@ def test_a_ratio_out_of_range_is_refused(ratio: float) -> None:
         memorization(DATA, OPTIONS, ratio=ratio)
 
 
-def test_too_few_networks_are_refused_and_told_how_many_are_needed() -> None:
+def test_too_few_networks_are_refused_with_the_number_needed() -> None:
     with pytest.raises(UsageError, match="num_models must be an integer >= 2, got 1"):
         memorization(DATA, OPTIONS, num_models=1)
     with pytest.raises(

@@ -8,14 +8,14 @@ PATHS = [(0,), (1,), (0, 0), (0, 1), (1, 0), (1, 0, 0)]
 SEEDS = (0, 1, 2**32 - 1)
 
 
-def test_each_place_and_each_seed_has_a_seed_of_its_own() -> None:
+def test_each_path_and_seed_has_its_own_seed() -> None:
     seeds = {child_seed(seed, *path) for seed in SEEDS for path in PATHS}
     assert len(seeds) == len(SEEDS) * len(PATHS)
     assert all(0 <= seed < 2**32 for seed in seeds)
     assert child_seed(7, 1, 2) == child_seed(7, 1, 2)
 
 
-def test_each_place_has_a_generator_of_its_own_and_none_is_that_of_the_seed_itself() -> None:
+def test_each_path_and_seed_has_its_own_generator() -> None:
     drawn = {child_generator(seed, *path).random() for seed in SEEDS for path in PATHS}
     drawn |= {np.random.default_rng(seed).random() for seed in SEEDS}
     assert len(drawn) == len(SEEDS) * (len(PATHS) + 1)

@@ -11,7 +11,7 @@ from curv_issues.data.folds import stratified_folds
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 99))
-def test_folds_are_even_in_all_and_in_each_class(labels: list[int], num_folds: int, seed: int) -> None:
+def test_folds_are_balanced_overall_and_in_each_class(labels: list[int], num_folds: int, seed: int) -> None:
     folds = stratified_folds(np.array(labels), num_folds, generator=np.random.default_rng(seed))
     assert folds.shape == (len(labels),)
     assert set(folds.tolist()) <= set(range(num_folds))
@@ -32,7 +32,7 @@ def test_folds_are_random_and_follow_the_generator() -> None:
 
 
 @given(st.integers(1, 30), st.integers(1, 12), st.data())
-def test_subsets_are_of_one_size_and_each_sample_is_equally_often_in_one(n: int, m: int, data: st.DataObject) -> None:
+def test_subsets_have_one_size_and_use_samples_equally_often(n: int, m: int, data: st.DataObject) -> None:
     size = data.draw(st.integers(0, n))
     members = balanced_subsets(n, m, size, generator=np.random.default_rng(0))
     assert members.shape == (m, n)

@@ -16,7 +16,7 @@ from curv_issues.training.loop import train_probe
 from tests.small import linear_probe, make_data, mlp_probe
 
 
-def slow_forgetting_time(learned: bool, is_correct: list[bool]) -> int:
+def reference_forgetting_time(learned: bool, is_correct: list[bool]) -> int:
     states = [learned, *is_correct]
     for epoch in range(len(states)):
         if not any(states[epoch:]):
@@ -29,11 +29,11 @@ def curves(epochs: int) -> st.SearchStrategy[tuple[bool, list[bool]]]:
 
 
 @given(st.integers(1, 6).flatmap(lambda epochs: st.lists(curves(epochs), min_size=1, max_size=9)))
-def test_forgetting_time_equals_its_slow_twin(samples: list[tuple[bool, list[bool]]]) -> None:
+def test_forgetting_time_matches_the_reference(samples: list[tuple[bool, list[bool]]]) -> None:
     learned, is_correct = (np.array(part) for part in zip(*samples, strict=True))
     times = forgetting_time(learned, is_correct)
     assert times.dtype == np.int64
-    assert times.tolist() == [slow_forgetting_time(*sample) for sample in samples]
+    assert times.tolist() == [reference_forgetting_time(*sample) for sample in samples]
 
 
 def test_forgetting_time_by_hand() -> None:
@@ -43,7 +43,7 @@ def test_forgetting_time_by_hand() -> None:
 
 
 class Watch:
-    """Which positions each call of the training loop was given, and whether it went on with the same network."""
+    """Record the samples and the network of each call of the training loop."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.parts: list[list[int]] = []
@@ -59,7 +59,7 @@ class Watch:
         monkeypatch.setattr(curv_issues.baselines.fresh, "train_probe", watched)
 
 
-def test_each_half_is_followed_while_the_other_one_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_half_is_tracked_while_the_other_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = Watch(monkeypatch)
     data = make_data(31)
     result = second_split_forgetting(data, TrainingOptions(epochs=2, probe=linear_probe), seeds=2)
@@ -87,7 +87,7 @@ def test_seeds_are_averaged() -> None:
     assert set(two.info["learned"].tolist()) <= {0.0, 0.5, 1.0}
 
 
-def test_what_is_refused() -> None:
+def test_invalid_seeds_and_data_are_refused() -> None:
     for seeds in (0, 1.5, True):
         with pytest.raises(UsageError, match="seeds must be an integer >= 1, got"):
             second_split_forgetting(make_data(20), TrainingOptions(), seeds=seeds)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Every entry of the table of baselines keeps the contract."""
+"""Every baseline in the table meets the contract."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TRAININGS = {"confident_learning": 5, "knn_label_score": 1, "ssft": 2, "aum_thre
 
 
 def planted() -> tuple[LabeledData, np.ndarray]:
-    """240 images of three classes that can be told apart, a tenth under a wrong label."""
+    """Return 240 separable images of three classes, a tenth of them with wrong labels, and which labels are wrong."""
     data = make_data(240)
     labels, truth = flip_labels(data.labels, 0.1, num_classes=3, seed=0)
     return replace(data, labels=labels), truth
@@ -50,14 +50,14 @@ def found(name: str) -> BaselineResult:
     return find(name, planted()[0])
 
 
-def test_the_table_imports_nothing() -> None:
+def test_table_imports_nothing_slow() -> None:
     heavy = {"torch", "cleanlab", "sklearn", "scipy", "numpy"}
     code = f"import sys, curv_issues.baselines; print(sorted({heavy} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 
 
-def test_names_of_scores_are_those_of_no_other_score() -> None:
+def test_score_names_are_unique() -> None:
     names = [score for info in BASELINES.values() for score in info.scores] + list(SCORES)
     assert len(names) == len(set(names))
 
@@ -77,7 +77,7 @@ class TestContract:
             assert metadata["direction"] in ("high", "low")
             assert all(isinstance(text, str) and text for text in metadata.values())
 
-    def test_what_comes_back(self, name: str) -> None:
+    def test_result_is_complete(self, name: str) -> None:
         info, result = BASELINES[name], found(name)
         assert list(result.scores) == list(info.scores)
         for values in result.scores.values():
@@ -91,7 +91,7 @@ class TestContract:
         assert result.trainings == TRAININGS[name]
         assert result.seconds > 0
 
-    def test_the_same_seed_gives_the_same_result_and_another_one_does_not(self, name: str) -> None:
+    def test_result_depends_on_the_seed(self, name: str) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (120, 8, 8, 1)).astype(np.uint8)
         data = from_arrays(noise, np.arange(120) % 3, class_names=["a", "b", "c"], resolution=8)  # what fits is chance
         first, again, other = (find(name, data, seed=seed) for seed in (0, 0, 1))
@@ -113,7 +113,7 @@ class TestContract:
             assert truth[result.flagged].mean() > 0.5
             assert result.flagged[truth].mean() > 0.5
 
-    def test_data_and_random_states_are_left_alone(self, name: str) -> None:
+    def test_data_and_random_states_are_unchanged(self, name: str) -> None:
         def states() -> tuple[Any, ...]:
             numpy_state: Any = np.random.get_state()
             return torch.get_rng_state().tolist(), numpy_state[1].tolist(), numpy_state[2], torch.get_num_threads()
@@ -136,7 +136,7 @@ class TestContract:
         cost = {"memorization": 6 * 0.7}.get(name, BASELINES[name].cost)
         assert events[-1].total == pytest.approx(cost * 240 * 2)
 
-    def test_an_interruption_passes_through(self, name: str) -> None:
+    def test_an_interruption_is_raised(self, name: str) -> None:
         def stop(step: Progress) -> None:
             if step.done > 100:
                 raise KeyboardInterrupt
@@ -157,8 +157,8 @@ class TestContract:
 
 
 @pytest.mark.parametrize("name", ["confident_learning", "knn_label_score", "ssft", "memorization"])
-def test_outputs_that_became_nan_in_the_last_step_are_not_scored(name: str) -> None:
-    """The loss is checked before each step; AUM looks at nothing after the last one."""
+def test_nan_outputs_after_the_last_step_are_an_error(name: str) -> None:
+    """The loss is checked before each step. AUM uses no outputs after the last step."""
     options = TrainingOptions(epochs=1, batch_size=64, learning_rate=1e10, device="cpu")
     with pytest.raises(AuditError, match=r"^The outputs of a trained network became nan at learning rate 1e\+10; train again"):
         load_attribute(BASELINES[name].target)(make_data(40, 2), options)

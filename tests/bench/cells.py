@@ -13,7 +13,7 @@ from curv_issues.bench.results import SCHEMA_VERSION
 def make_cell(
     noise: str = "uniform:0.1", seed: int = 0, *, methods: tuple[str, ...] = ("default", "margin"), n: int = 200
 ) -> dict[str, Any]:
-    """A cell as `run_bench` writes it, in which every method is a little worse than the one before."""
+    """Return a cell as `run_bench` writes it; each method is a little worse than the previous one."""
     rng = np.random.default_rng(seed)
     truth = np.arange(n) < (0 if noise == "none" else n // 10)
     found = {}

@@ -13,7 +13,7 @@ from curv_issues.trackers.base import Need
 from tests.small import make_data
 
 
-def test_every_kind_of_pass_is_measured_and_nothing_else_changes() -> None:
+def test_every_kind_of_pass_is_measured_without_side_effects() -> None:
     state = torch.get_rng_state()
     passes = measure_passes(make_data(200, side=16, channels=3), TrainingOptions(epochs=2))
     assert set(passes) == set(Need)
@@ -22,7 +22,7 @@ def test_every_kind_of_pass_is_measured_and_nothing_else_changes() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_costs() -> None:
+def test_costs_of_scores() -> None:
     passes = {
         Need.TRAINING: 0.0,
         Need.TRAINING_GRADIENT: 0.1,
@@ -40,8 +40,8 @@ def test_costs() -> None:
     assert found["label_contrast"] == pytest.approx(2.0)
 
 
-def test_other_programs_slow_a_pass_and_the_epoch_before_it_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine becomes ten times as slow for good, and one pass takes very long."""
+def test_ratios_are_robust_to_a_slower_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine becomes ten times slower, and one pass takes very long."""
     now, slowness, done = 0.0, 1.0, 0
     lengths = {need: 1.0 + 0.25 * need for need in Need}
 
@@ -56,7 +56,7 @@ def test_other_programs_slow_a_pass_and_the_epoch_before_it_alike(monkeypatch: p
     assert found == {need: pytest.approx(lengths[need]) for need in Need if need is not Need.TRAINING}
 
 
-def test_passes_are_measured_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passes_are_measured_once_per_dataset_size(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
     def measure(data: Any, _options: TrainingOptions) -> dict[Need, float]:

@@ -15,7 +15,7 @@ SUSPECT = np.array([0.9, 0.8, 0.7, 0.1, 0.0])
 
 
 def pair_auroc(truth: np.ndarray, suspect: np.ndarray) -> float:
-    """The share of pairs of a wrong and a right sample in the right order; a tie is half a pair."""
+    """Return the fraction of (wrong, right) pairs in the right order; a tie counts half."""
     pairs = [(w, r) for w in suspect[truth] for r in suspect[~truth]]
     return sum(1.0 if w > r else 0.5 if w == r else 0.0 for w, r in pairs) / len(pairs)
 
@@ -24,7 +24,7 @@ def pair_auroc(truth: np.ndarray, suspect: np.ndarray) -> float:
     hnp.arrays(bool, 12),
     hnp.arrays(np.float64, 12, elements=st.integers(-5, 5).map(float)),
 )
-def test_auroc_is_the_share_of_pairs_in_order(truth: np.ndarray, suspect: np.ndarray) -> None:
+def test_auroc_is_the_fraction_of_pairs_in_order(truth: np.ndarray, suspect: np.ndarray) -> None:
     found = detection(truth, suspect)
     if truth.all() or not truth.any():
         assert found is None
@@ -36,7 +36,7 @@ def test_auroc_is_the_share_of_pairs_in_order(truth: np.ndarray, suspect: np.nda
         assert np.trapezoid(roc[:, 1], roc[:, 0]) == pytest.approx(found["auroc"], abs=1e-4)
 
 
-def test_by_hand() -> None:
+def test_detection_by_hand() -> None:
     found = detection(TRUTH, SUSPECT)
     assert found == pytest.approx({"auroc": 5 / 6, "average_precision": (1 + 2 / 3) / 2, "precision_at_k": 0.5})
 
@@ -78,7 +78,7 @@ def test_flagging() -> None:
     assert flagging(nothing, flagged)["recall"] is None
 
 
-def test_histograms_count_everybody() -> None:
+def test_histograms_count_every_sample() -> None:
     values = np.concatenate([np.linspace(0, 1, 900), [1e6]])
     truth = np.arange(901) % 3 == 0
     found = histogram(truth, values)
@@ -89,13 +89,13 @@ def test_histograms_count_everybody() -> None:
     assert sum(histogram(truth, np.ones(901))["right"]) == (~truth).sum()
 
 
-def test_the_precision_recall_curve_begins_with_the_most_suspect_samples() -> None:
+def test_precision_recall_curve_starts_with_the_most_suspect_samples() -> None:
     found = curves(np.array([True, False, True, False]), np.array([2.0, 2.0, 1.0, 0.0]))
     assert found is not None
     assert found["precision_recall"] == [[0.5, 0.5], [1.0, 0.66667], [1.0, 0.5]]
 
 
-def test_histograms_are_logarithmic_where_the_values_are_crowded_at_the_low_end() -> None:
+def test_histograms_are_logarithmic_if_most_values_are_small() -> None:
     truth = np.arange(1_000) < 100
     for values, logarithmic in (
         (np.geomspace(1e-4, 10, 1_000), True),

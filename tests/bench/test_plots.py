@@ -15,7 +15,7 @@ from curv_issues.errors import AuditError
 from tests.bench.cells import make_cell
 
 
-def test_files(tmp_path: Path) -> None:
+def test_files_of_plots(tmp_path: Path) -> None:
     cells = [make_cell("uniform:0.1"), make_cell("uniform:0.2"), make_cell("none"), make_cell("longtail:10+uniform:0.1")]
     plots = draw_plots(cells, tmp_path / "plots")
     assert [plot.noise for plot in plots] == ["uniform:0.1"] * 3 + ["uniform:0.2"] * 3 + ["longtail:10+uniform:0.1"] * 3 + [None]
@@ -48,8 +48,8 @@ def test_curves_show_what_was_measured() -> None:
     assert margin.get_drawstyle() == "steps-pre"
 
 
-def test_tied_scores_have_no_curve_where_nothing_can_be_told_apart() -> None:
-    """Two values: all that can be had is precision 1/2 at recall 1/2, not precision 1 at a lower recall."""
+def test_tied_scores_give_one_point_per_value() -> None:
+    """With two values, the first point is precision 1/2 at recall 1/2, not precision 1 at a lower recall."""
     truth, values = np.arange(8) < 4, np.array([1.0, 1, 0, 0, 1, 1, 0, 0])
     cell = make_cell()
     cell["methods"]["default"]["curves"] = curves(truth, values)
@@ -57,13 +57,13 @@ def test_tied_scores_have_no_curve_where_nothing_can_be_told_apart() -> None:
     assert line.get_xydata().tolist() == [[0.5, 0.5], [1.0, 0.5]]
 
 
-def test_a_histogram_for_every_method() -> None:
+def test_every_method_has_a_histogram() -> None:
     cell = make_cell(methods=("default", "margin", "el2n", "forgetting", "residual"))
     titles = [axis.get_title() for axis in draw_histograms(cell).axes if axis.get_title()]
     assert titles == list(cell["methods"])
 
 
-def test_histograms_mark_the_suspect_end_and_follow_the_scale_of_their_bins() -> None:
+def test_histograms_mark_the_suspect_end_and_use_the_scale_of_their_bins() -> None:
     cell = make_cell()
     truth, values = np.arange(200) < 20, np.geomspace(1e-4, 10, 200)
     cell["methods"]["margin"] |= {"direction": "low", "histogram": histogram(truth, values)}
@@ -96,7 +96,7 @@ def test_rates_are_means_over_the_seeds() -> None:
     assert axis.get_title() == "digits, mean ± standard deviation over 2 seeds"
 
 
-def test_a_path_is_no_formula_and_a_failed_method_no_line(tmp_path: Path) -> None:
+def test_paths_with_dollar_signs_and_failed_methods_are_drawn(tmp_path: Path) -> None:
     cells = [make_cell(f"uniform:{rate}") for rate in (0.1, 0.2, 0.3)]
     cells[1]["methods"]["margin"] |= dict.fromkeys(("detection", "curves", "histogram"))
     for cell in cells:
@@ -104,7 +104,7 @@ def test_a_path_is_no_formula_and_a_failed_method_no_line(tmp_path: Path) -> Non
     assert len(draw_plots(cells, tmp_path / "plots")) == 3 * 3 + 1
 
 
-def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+def test_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "plots").write_text("in the way")
     with pytest.raises(AuditError, match="cannot be written"):
         draw_plots([make_cell()], tmp_path / "plots")

@@ -14,7 +14,7 @@ from tests.bench.cells import make_cell
 CONFIGURATION = {"noise": "file:/data/labels.parquet:worst", "seed": 2, "n": 10}
 
 
-def test_names_tell_noise_seed_and_configuration(tmp_path: Path) -> None:
+def test_file_names_hold_noise_seed_and_configuration(tmp_path: Path) -> None:
     path = cell_path(tmp_path, CONFIGURATION)
     assert path.parent == tmp_path / "cells"
     assert path.name.startswith("file-data-labels.parquet-worst-seed2-")
@@ -22,40 +22,40 @@ def test_names_tell_noise_seed_and_configuration(tmp_path: Path) -> None:
     assert cell_path(tmp_path, dict(reversed(CONFIGURATION.items()))) == path
 
 
-def damage(path: Path, how: str) -> None:
-    """Put something in the place of a cell's file."""
+def damage(path: Path, kind: str) -> None:
+    """Replace the file of a cell."""
     whole = path.read_bytes()
     path.unlink()
-    if how == "truncated":
+    if kind == "truncated":
         path.write_bytes(whole[: len(whole) // 2])
-    elif how == "wrong types":
+    elif kind == "wrong types":
         path.write_text(whole.decode().replace('"n": 200', '"n": "many"'))
-    elif how == "another version":
+    elif kind == "another version":
         path.write_text(whole.decode().replace('"schema_version": 2', '"schema_version": 1'))
-    elif how == "binary":
+    elif kind == "binary":
         path.write_bytes(bytes(range(256)))
-    elif how == "nested":
+    elif kind == "nested":
         path.write_text("[" * 100_000)
-    elif how == "no object":
+    elif kind == "no object":
         path.write_text("[]")
-    elif how == "a folder":
+    elif kind == "a folder":
         path.mkdir()
-    elif how == "a pipe":
+    elif kind == "a pipe":
         os.mkfifo(path)
 
 
 DAMAGES = ("truncated", "wrong types", "another version", "binary", "nested", "no object", "a folder", "a pipe")
 
 
-@pytest.mark.parametrize("how", DAMAGES)
-def test_only_whole_cells_are_read(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_only_complete_cells_are_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "cells" / "cell.json"
     assert read_cell(path) is None
     cell = make_cell()
     write_cell(path, cell)
     assert read_cell(path) == json.loads(json.dumps(cell))
     assert [file.name for file in path.parent.iterdir()] == ["cell.json"]
-    damage(path, how)
+    damage(path, kind)
     assert read_cell(path) is None
     assert set_aside(path).name == "cell.json.damaged"
     write_cell(path, cell)
@@ -92,7 +92,7 @@ def test_a_folder_with_results_is_refused(tmp_path: Path) -> None:
     check_folder(tmp_path / "new", resume=False, overwrite=False)
 
 
-def test_a_file_in_the_way(tmp_path: Path) -> None:
+def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"The output folder .*file is not writable \((File exists|Not a directory)\)"):
         check_folder(tmp_path / "file", resume=False, overwrite=False)

@@ -52,7 +52,7 @@ def test_every_method_is_measured(cell: dict[str, Any]) -> None:
 
 
 def test_costs_are_multiples_of_the_training_without_input_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run whose training gradient made it 1.5 times as long: a baseline that took as long as that run costs 1.5."""
+    """Input gradients make the run 1.5 times as long, so a baseline of the same length costs 1.5."""
     plain: list[float] = []
 
     def of_a_baseline(name: str, run: Any, *others: Any) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def test_costs_are_multiples_of_the_training_without_input_gradients(monkeypatch
     assert plain == [pytest.approx(1 / 1.5)]
 
 
-def test_the_plain_training_is_that_within_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The main run may be the first of the process, or have had the machine for itself."""
+def test_cost_of_a_baseline_uses_its_own_plain_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main run may be slower (the first in the process) or faster (alone on the machine)."""
     values = np.linspace(0, 1, len(DATA))
     result = BaselineResult({"ssft": values}, flagged=None, trainings=2, seconds=10.0, plain_seconds=4.0)
     monkeypatch.setattr("curv_issues.baselines.ssft.second_split_forgetting", lambda *_arguments, **_options: result)
@@ -82,7 +82,7 @@ def test_cells_of_one_run_share_the_costs_of_passes(tmp_path: Path, monkeypatch:
     assert [set(cell["passes"].values()) for cell in cells] == [{1.0}, {1.0}]
 
 
-def test_scores_are_those_of_the_one_run_against_the_truth(cell: dict[str, Any]) -> None:
+def test_scores_are_those_of_one_run_compared_with_the_truth(cell: dict[str, Any]) -> None:
     planted = apply_noise(DATA, parse_noise("uniform:0.1"), seed=0)
     run = run_probe(planted.data, replace(OPTIONS, measure="all", curvature_epochs=3))
     assert run is not None
@@ -104,7 +104,7 @@ def test_costs_are_multiples_of_the_plain_training(cell: dict[str, Any]) -> None
     assert cost["training_gradient"] == pytest.approx(1 + passes["TRAINING_GRADIENT"], abs=1e-3)
 
 
-def test_only_the_methods_asked_for() -> None:
+def test_only_requested_methods_are_measured() -> None:
     found = measured(Methods(scores=("margin",), baselines=()), "none")
     assert list(found["methods"]) == ["default", "margin"]
     assert found["methods"]["margin"]["detection"] is None
@@ -112,14 +112,14 @@ def test_only_the_methods_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("cut_off", "expected"), [("10%", 12), (0.0, 120)])
-def test_the_default_flags_at_the_cut_off_asked_for(cut_off: str | float, expected: int) -> None:
+def test_default_uses_the_chosen_cut_off(cut_off: str | float, expected: int) -> None:
     noise, methods = parse_noise("uniform:0.1"), Methods(scores=(), baselines=())
     found = measure_cell(DATA, noise, 0, options=OPTIONS, methods=methods, finding=FindingOptions(cut_off=cut_off))
     assert found["methods"]["default"]["flagged"]["flagged"] == expected
     assert found["decision"]["cut_off"]["note"] is None
 
 
-def test_a_baseline_that_cannot_run_is_told_and_the_others_go_on() -> None:
+def test_failed_baseline_is_reported_and_others_continue() -> None:
     few = make_data(9, 3)
     found = measure_cell(
         few,
@@ -138,7 +138,7 @@ PLAN = Plan(tuple(map(parse_noise, ("uniform:0.1", "none"))), 2, Methods(("margi
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Cells that were made, with made-up results."""
+    """The (noise, seed) of each measured cell; the results are made up."""
     calls: list[tuple[str, int]] = []
 
     def measure(data: Any, noise: Any, seed: int, **_: Any) -> dict[str, Any]:
@@ -149,20 +149,20 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return calls
 
 
-def test_every_noise_with_a_seed_before_the_next_seed(made: list[tuple[str, int]], tmp_path: Path) -> None:
-    told: list[Progress] = []
-    results = run_bench(DATA, PLAN, tmp_path, progress=told.append)
+def test_cells_are_ordered_by_seed_then_noise(made: list[tuple[str, int]], tmp_path: Path) -> None:
+    events: list[Progress] = []
+    results = run_bench(DATA, PLAN, tmp_path, progress=events.append)
     assert made == [("uniform:0.1", 0), ("none", 0), ("uniform:0.1", 1), ("none", 1)]
     assert [(result["cell"]["noise"], result["cell"]["seed"]) for result in results] == made
     assert len(list((tmp_path / "cells").glob("*.json"))) == 4
-    assert [(p.stage, p.done, p.total) for p in told] == [("cells", done, 4) for done in range(5)]
+    assert [(p.stage, p.done, p.total) for p in events] == [("cells", done, 4) for done in range(5)]
     for result in results:
         assert {"torch", "numpy"} <= set(result["made_by"]["versions"])
         assert result["cell"]["dataset"]["fingerprint"] == DATA.fingerprint
         assert result["cell"]["options"]["probe"] == "linear_probe"
 
 
-def test_finished_cells_are_not_made_again(made: list[tuple[str, int]], tmp_path: Path) -> None:
+def test_finished_cells_are_not_measured_again(made: list[tuple[str, int]], tmp_path: Path) -> None:
     first = run_bench(DATA, PLAN, tmp_path)
     next(iter((tmp_path / "cells").glob("none-seed1-*.json"))).unlink()
     made.clear()
@@ -185,8 +185,8 @@ def test_a_damaged_cell_is_measured_again_with_a_note(
     assert len(finished_cells(DATA, PLAN, tmp_path)) == 4
 
 
-def test_scores_without_values_are_not_measured_and_the_others_are() -> None:
-    """A change between epochs needs two of them."""
+def test_scores_without_values_fail_alone() -> None:
+    """A change between epochs needs two epochs."""
     options = replace(OPTIONS, epochs=1)
     methods = Methods(("margin", "training_gradient_change"), ())
     found = measure_cell(DATA, parse_noise("uniform:0.1"), 0, options=options, methods=methods)["methods"]
@@ -204,7 +204,7 @@ def test_scores_without_values_are_not_measured_and_the_others_are() -> None:
         {"finding": FindingOptions(cut_off="5%")},
     ],
 )
-def test_other_options_are_other_cells(made: list[tuple[str, int]], tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_other_options_give_other_cells(made: list[tuple[str, int]], tmp_path: Path, changes: dict[str, Any]) -> None:
     run_bench(DATA, PLAN, tmp_path)
     made.clear()
     changed = replace(PLAN, **changes)

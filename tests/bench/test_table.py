@@ -22,7 +22,7 @@ def test_spread() -> None:
     assert spread([None]) == spread([]) == "n/a"
 
 
-def test_rows_are_means_over_the_seeds_the_best_first() -> None:
+def test_rows_are_means_over_seeds_sorted_by_auroc() -> None:
     cells = [make_cell(seed=seed, methods=("margin", "default", "el2n")) for seed in (0, 1, 2)]
     rows = rows_of(cells)
     assert [row[0] for row in rows] == ["margin", "default", "el2n"]
@@ -34,7 +34,7 @@ def test_rows_are_means_over_the_seeds_the_best_first() -> None:
     assert dict(zip(HEADER, rows[0], strict=True))["flagged: recall"] == ""  # it only ranks
 
 
-def test_where_nothing_was_planted() -> None:
+def test_no_planted_errors() -> None:
     (row, _) = rows_of([make_cell("none")])
     assert row[1:4] == ("n/a", "n/a", "n/a")
     assert title_of([make_cell("none")]) == "none: 0 errors in 200 samples, 1 seed"
@@ -45,22 +45,22 @@ def test_a_method_that_some_cells_lack_is_left_out() -> None:
     assert [row[0] for row in rows] == ["default"]
 
 
-def test_remarks_tell_what_failed_and_why_nothing_is_flagged() -> None:
+def test_remarks_explain_failures_and_missing_flags() -> None:
     cells = [make_cell(seed=seed) for seed in (0, 1, 2)]
     assert remarks(cells) == []
     cells[1]["decision"]["cut_off"]["note"] = "More than half look wrong."
     for cell in cells:
         cell["methods"]["margin"]["failed"] = "too few of \x1b[31m"
-    doubt = "Flags of the default: More than half look wrong. (Only with seed 1.)"
-    assert remarks(cells) == ["margin failed: too few of \x1b[31m", doubt]
-    assert {r"margin failed: too few of \x1b[31m", doubt} <= set(render(cells).splitlines())
-    assert {r"margin failed: too few of &#92;x1b\[31m", doubt} <= set(markdown(cells).splitlines())
+    note = "Flags of the default: More than half look wrong. (Only with seed 1.)"
+    assert remarks(cells) == ["margin failed: too few of \x1b[31m", note]
+    assert {r"margin failed: too few of \x1b[31m", note} <= set(render(cells).splitlines())
+    assert {r"margin failed: too few of &#92;x1b\[31m", note} <= set(markdown(cells).splitlines())
 
 
 HOSTILE = "a`b`|\n# *c* <b>&amp;</b> [d](e) :smile: @me https://f www.g.com $h$ \x1b[31m\u202e\udcff"
 
 
-def test_text_from_strangers_is_no_markup() -> None:
+def test_foreign_text_is_not_markup() -> None:
     cell = make_cell(f"file:{HOSTILE}:label")
     cell["cell"]["dataset"]["source"] = HOSTILE
     cell["made_by"]["machine"]["processor"] = HOSTILE
@@ -78,13 +78,13 @@ def test_text_from_strangers_is_no_markup() -> None:
     assert not {"\x1b", "\u202e"} & set(render([cell]))
 
 
-def test_a_cut_off_by_hand_is_told() -> None:
+def test_chosen_cut_off_is_reported() -> None:
     cell = make_cell()
     cell["cell"]["cut_off"] = "5%"
     assert remarks([cell]) == ["Flags of the default: cut-off 5%."]
 
 
-def test_a_table_a_noise() -> None:
+def test_one_table_per_noise() -> None:
     cells = [make_cell("uniform:0.1"), make_cell("asymmetric:0.2"), make_cell("uniform:0.1", seed=1)]
     assert {noise: len(found) for noise, found in by_noise(cells).items()} == {"uniform:0.1": 2, "asymmetric:0.2": 1}
     tokens = MarkdownIt().enable("table").parse(markdown(cells))
@@ -113,7 +113,7 @@ def test_plots_are_shown_with_the_table_of_their_noise() -> None:
     assert "![" not in markdown(cells)
 
 
-def test_a_table_fits_100_columns_and_a_narrower_terminal_without_deviations(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_fits_100_columns_and_narrow_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("default", "margin", max(SCORES, key=len), max((score for b in BASELINES.values() for score in b.scores), key=len))
     cells = [make_cell(seed=seed, methods=names) for seed in (0, 1, 2)]
     cells[0]["methods"]["margin"]["cost"] = 99.0

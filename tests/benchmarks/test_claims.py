@@ -1,4 +1,4 @@
-"""What the documents conclude from the results without a figure; a test that fails here means that a sentence is wrong."""
+"""Conclusions in the documents that have no figure of their own. A failing test means that a sentence is wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.study_tables import NAMES
 from tests.benchmarks import needs_results
 from tests.documents import ROOT
 
-LIKE_CLASSES = ("asymmetric:", "instance:", "file:")
+SIMILAR_CLASSES = ("asymmetric:", "instance:", "file:")
 pytestmark = needs_results
 
 
@@ -22,30 +22,30 @@ def false_flags(found: dict[str, float]) -> float:
 
 
 @pytest.mark.parametrize("method", OTHERS)
-def test_others_flag_many_more_right_labels_with_random_errors_except_on_mnist(method: str) -> None:
+def test_others_flag_more_right_labels_with_random_errors_except_mnist(method: str) -> None:
     ours, theirs = flags(UNIFORM, "default", false_flags), flags(UNIFORM, method, false_flags)
     assert len(ours) > 10
     assert min(theirs[key] / ours[key] for key in ours if key[0] != MNIST) > 2
 
 
 @pytest.mark.parametrize("method", OTHERS)
-def test_the_default_has_lower_recall_with_errors_towards_a_like_class(method: str) -> None:
-    for noise in LIKE_CLASSES:
+def test_default_has_lower_recall_with_errors_to_similar_classes(method: str) -> None:
+    for noise in SIMILAR_CLASSES:
         ours, theirs = (flags(noise, name, lambda found: found["recall"]) for name in ("default", method))
         assert ours
         assert all(ours[key] < theirs[key] for key in ours)
 
 
 @pytest.mark.parametrize("method", OTHERS)
-def test_the_default_has_higher_precision_with_errors_towards_a_like_class_except_with_40_percent_asymmetric(method: str) -> None:
+def test_default_has_higher_precision_except_with_40_percent_asymmetric(method: str) -> None:
     lower = set()
-    for noise in LIKE_CLASSES:
+    for noise in SIMILAR_CLASSES:
         ours, theirs = (flags(noise, name, lambda found: found["precision"]) for name in ("default", method))
         lower |= {key[2] for key in ours if ours[key] < theirs[key]}
     assert lower == {"asymmetric:0.4"}
 
 
-def test_where_another_method_is_ahead_of_the_default() -> None:
+def test_settings_in_which_another_method_beats_the_default() -> None:
     leads = figures.leads()
     assert {name for key, (_, name) in leads.items() if is_all_human(key)} == {"final_margin"}
     assert {name for key, (gap, name) in leads.items() if is_duplicates(key) and key[1] == "full" and gap > 0} == {
@@ -67,14 +67,14 @@ def test_curvature_always_lowers_the_default() -> None:
     assert min(loss for losses in lowered.values() for loss in losses) > 0
 
 
-def test_where_curvature_adds_something_at_best() -> None:
+def test_settings_in_which_curvature_helps_at_best() -> None:
     gains = figures.gains("gain_at_best")
     adds = {setting for setting, gain in gains.items() if gain > figures.ADDS}
     assert adds == {"instance-dependent 20%", "softplus", "uniform 10%, memorised", "conflicting duplicates"}
 
 
-def test_where_curvature_makes_the_mean_of_ranks_the_best() -> None:
-    """Much is added only where a free score spoils the mean; only with softplus is the mean then above everything else."""
+def test_settings_in_which_curvature_makes_the_rank_mean_best() -> None:
+    """Curvature adds much only where a free score lowers the mean; the mean is then the best only with softplus."""
     gains, above = figures.gains("gain_in_rank_mean"), []
     for setting, (free, _, rows) in figures.settings().items():
         before = np.mean([row["fusion"]["auroc"] for row in rows])
@@ -85,7 +85,7 @@ def test_where_curvature_makes_the_mean_of_ranks_the_best() -> None:
     assert above == ["softplus"]
 
 
-def test_the_times_that_readme_states() -> None:
+def test_times_stated_in_the_readme() -> None:
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     (whole,) = re.findall(r"audit of the 50,000 images of CIFAR-10 takes about (\d+) minutes on two CPU cores", text)
     (row,) = figures.read("command")

@@ -55,7 +55,7 @@ def test_pairs_across_splits() -> None:
     ]
 
 
-def test_searches_are_told_as_a_multiple_of_the_same_among_the_fewest_images() -> None:
+def test_search_times_are_relative_to_the_smallest_dataset() -> None:
     def cell(n: int, **seconds: float) -> dict[str, Any]:
         stages = {name: {"details": value, "candidates": value, "comparison": 0.0} for name, value in seconds.items()}
         searches = {name: {"processor_seconds": found} for name, found in stages.items()}

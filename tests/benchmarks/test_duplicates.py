@@ -28,7 +28,7 @@ def test_altered_copies_are_images(kind: str) -> None:
     assert not np.shares_memory(copy, image)
 
 
-def test_planted_pairs_take_turns_at_the_kinds() -> None:
+def test_planted_pairs_cycle_through_the_kinds() -> None:
     kinds = ["exact", "mirror", "grey"]
     changed, pairs, kind = duplicates.plant_altered(DATA, kinds, 9, 0)
     assert kind.tolist() == kinds * 3
@@ -43,15 +43,15 @@ def test_planted_pairs_take_turns_at_the_kinds() -> None:
             np.testing.assert_array_equal(changed.images[copy], DATA.images[source][:, ::-1])
 
 
-def test_what_counts_as_a_wrong_conflict() -> None:
+def test_pairs_that_count_as_wrong_conflicts() -> None:
     found = [
         (1, 2),  # planted
-        (1, 5),  # the copy and a twin of its source
+        (1, 5),  # the copy and a duplicate of its source
         (6, 7),  # of the unmodified dataset
         (3, 9),  # neither
-        (1, 9),  # planted image, but nobody's twin
+        (1, 9),  # a planted image and an unrelated one
         (1, 4),  # two copies of the same source
-        (1, 8),  # the copy and a twin of its source's twin
+        (1, 8),  # the copy and a duplicate of a duplicate of its source
     ]
     natural = [[2, 5], [6, 7], [5, 8]]
     planted = np.array([[1, 2], [4, 2]])
@@ -67,7 +67,7 @@ def test_cleanlab_finds_the_same_rows() -> None:
     assert (7, 30) in pairs
 
 
-def test_the_cells_are_those_of_the_issue() -> None:
+def test_cells_cover_all_kinds_and_seeds() -> None:
     cells = duplicates.cells()
     assert len({json.dumps(cell, sort_keys=True) for cell in cells}) == len(cells)
     kinds = {kind for cell in cells if cell["group"] == "planted" for kind in cell["kinds"].split("+")}
@@ -76,7 +76,7 @@ def test_the_cells_are_those_of_the_issue() -> None:
 
 
 @pytest.mark.slow
-def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr("sys.argv", ["duplicates", str(tmp_path), "--smoke"])
     duplicates.main()
@@ -89,7 +89,7 @@ def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(duplicates.SCORES) < set(protocol["methods"])
 
 
-def test_contact_sheets_lie_beside_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contact_sheets_are_saved_beside_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     duplicates.draw([(DATA.images[0], DATA.images[1])] * 7, "natural-some")
     with Image.open(tmp_path / "natural-some.jpg") as sheet:

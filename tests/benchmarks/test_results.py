@@ -1,4 +1,4 @@
-"""What the benchmarks measure with, and that their figures can be made again."""
+"""The tools of the benchmarks, and whether their figures can be reproduced."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.benchmarks import needs_results
 from tests.small import make_data
 
 
-def test_stratified_keeps_the_shares() -> None:
+def test_stratified_keeps_the_fractions() -> None:
     data = make_data(90)
     part = common.stratified(data, 30, 0)
     assert np.bincount(part.labels).tolist() == [10, 10, 10]
@@ -30,7 +30,7 @@ def test_stratified_keeps_the_shares() -> None:
     assert part.rows.tolist() != common.stratified(data, 30, 1).rows.tolist()
 
 
-def test_ten_classes_are_numbered_anew() -> None:
+def test_ten_classes_are_renumbered() -> None:
     data = make_data(120, 20)
     part = common.ten_classes(data, 1)
     assert len(part.class_names) == part.num_classes == len(np.unique(part.labels)) == 10
@@ -39,7 +39,7 @@ def test_ten_classes_are_numbered_anew() -> None:
         assert 0 <= label < 10
 
 
-def test_plant_tells_the_truth() -> None:
+def test_plant_marks_the_flipped_labels() -> None:
     data = make_data(100, 4)
     noisy, truth = common.plant(data, 0.2, 5)
     np.testing.assert_array_equal(noisy.labels != data.labels, truth)
@@ -51,7 +51,7 @@ def test_plant_tells_the_truth() -> None:
 CELL = {"dataset": "digits", "size": "full", "rate": 0.05, "seed": 0}
 
 
-def test_a_cell_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cell_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     made: list[int] = []
 
@@ -74,7 +74,7 @@ def test_a_cell_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert rows.read("some") == [result, other]
 
 
-def test_a_cell_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_cell_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
 
     def fail() -> dict[str, Any]:
@@ -96,12 +96,12 @@ def test_a_row_of_the_same_configuration_is_replaced(tmp_path: Path, monkeypatch
     for seed in (1, 0):
         common.run_cell("some", {**CELL, "seed": seed}, lambda: {"n": 7})
     first, second = rows.read("some")
-    assert (first["cell"]["seed"], second["cell"]["seed"]) == (0, 1)  # whatever the order in which they were made
+    assert (first["cell"]["seed"], second["cell"]["seed"]) == (0, 1)  # sorted, in whatever order they were made
     rows.put("some", {**second, "n": 8})
     assert rows.read("some") == [first, {**second, "n": 8}]
 
 
-def test_processes_that_write_at_the_same_time_lose_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_writers_lose_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = """
 import pathlib, sys
 from benchmarks import rows
@@ -117,7 +117,7 @@ for seed in range(int(sys.argv[2]), 300, 3):
     assert [path.name for path in tmp_path.iterdir()] == ["some.jsonl.gz"]
 
 
-def test_cells_are_all_different_and_cover_the_seeds() -> None:
+def test_cells_are_unique_and_cover_the_seeds() -> None:
     listed = detection_benchmark.cells()
     assert len({json.dumps(cell) for cell in listed}) == len(listed)
     for name, rate in (("cifar10", 0.1), ("cifar100", 0.1), ("mnist", 0.01), ("digits", 0.05), ("clothing", 0.05)):
@@ -128,7 +128,7 @@ def test_cells_are_all_different_and_cover_the_seeds() -> None:
     assert {c["dataset"] for c in listed} == set(tables.NAMES)
 
 
-def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr(detection_benchmark, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
     monkeypatch.setattr("sys.argv", ["detection", str(tmp_path), "--smoke"])
@@ -146,7 +146,7 @@ def test_the_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "'auroc'" in capsys.readouterr().out
 
 
-def test_the_parts_of_the_cells_are_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_cover_all_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[dict[str, Any]] = []
     nothing = {"suspicion": None, "flagged": None, "seconds": None}
     monkeypatch.setattr(common, "run_cell", lambda _study, cell, _make: made.append(cell) or nothing)
@@ -160,7 +160,7 @@ def test_the_parts_of_the_cells_are_all_of_them(tmp_path: Path, monkeypatch: pyt
     assert [cell["dataset"] for cell in made] == ["mnist"] * 6
 
 
-def made_up(dataset: str, rate: float, seed: int, auroc: float, *, long_tail: object = "balanced") -> None:
+def put_made_up_result(dataset: str, rate: float, seed: int, auroc: float, *, long_tail: object = "balanced") -> None:
     found = {"auroc": auroc, "average_precision": 0.5, "precision_at_k": 0.4}
     configuration = {"dataset": dataset, "size": "full", "long_tail": long_tail, "rate": rate, "seed": seed}
     result = {
@@ -180,9 +180,9 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     assert all(make() for make in tables.TABLES.values())  # also without results
     for seed, auroc in enumerate((0.9, 0.92)):
-        made_up("cifar10", 0.1, seed, auroc)
-        made_up("cifar10", 0.1, seed, auroc - 0.1, long_tail=100)
-    made_up("mnist", 0.0, 0, 0.5)
+        put_made_up_result("cifar10", 0.1, seed, auroc)
+        put_made_up_result("cifar10", 0.1, seed, auroc - 0.1, long_tail=100)
+    put_made_up_result("mnist", 0.0, 0, 0.5)
     assert "| CIFAR-10, 10% flipped | 1,000 | 2 | 0.9100 ± 0.0141 | 0.500 ± 0.000 " in tables.detection_table()
     assert "| CIFAR-10, long tail, 10% flipped | 1,000 | 2 | 0.8100 ± 0.0141 " in tables.detection_table()
     assert "MNIST" not in tables.detection_table()
@@ -207,7 +207,7 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("duplicates", [duplicates, duplicates_scale]),
     ],
 )
-def test_committed_results_are_of_the_cells_of_the_script(study: str, modules: list[ModuleType]) -> None:
+def test_committed_results_match_the_cells_of_the_script(study: str, modules: list[ModuleType]) -> None:
     cells = [cell for module in modules for cell in module.cells()]
     committed = rows.read(study)
     assert len(committed) == len(cells)
@@ -230,8 +230,8 @@ def test_the_folder_of_results_is_small() -> None:
 
 @needs_results
 @pytest.mark.slow
-def test_a_cheap_cell_made_anew_is_as_committed() -> None:
-    """Digits, seed 0: the figure in the README can be had again."""
+def test_repeated_cell_matches_the_committed_result() -> None:
+    """Digits, seed 0: the figure in the README can be reproduced."""
     configuration = detection_benchmark.cell("digits", 0.05, 0)
     found = [row for row in rows.read("detection") if row["cell"] == configuration]
     again = detection_benchmark.measure(configuration, Path())

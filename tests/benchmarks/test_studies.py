@@ -1,4 +1,4 @@
-"""The studies: their arithmetic against twins, their settings, and a small run of each."""
+"""The studies: their arithmetic against references, their settings, and a small run of each."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_every_variant_has_a_value_for_every_sample() -> None:
         torch.testing.assert_close(values, found[name], msg=name)
 
 
-def test_within_bins_is_chance_for_a_copy_of_what_made_the_bins() -> None:
+def test_within_bins_is_chance_for_a_copy_of_the_binned_score() -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(20_000) < 0.2
     free = rng.normal(size=20_000) + 2 * truth
@@ -75,15 +75,15 @@ def test_within_bins_is_chance_for_a_copy_of_what_made_the_bins() -> None:
     assert beyond.within_bins(free, np.zeros(20_000, dtype=bool), bins) is None
 
 
-def test_a_teacher_finds_what_a_mean_of_ranks_does_not() -> None:
+def test_fitted_combination_beats_a_mean_of_ranks() -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(2_000) < 0.3
     good, noise = rng.normal(size=2_000) + 3 * truth, rng.normal(size=2_000)
     assert beyond.taught([good, noise], truth)["auroc"] > beyond.ranked([good, noise], truth)["auroc"] + 0.02
-    assert beyond.taught([noise], truth)["auroc"] < 0.6  # it is asked about samples that it was not told of
+    assert beyond.taught([noise], truth)["auroc"] < 0.6  # it predicts samples that it was not trained on
 
 
-def test_rare_samples_are_told_from_wrong_ones() -> None:
+def test_rare_samples_are_distinguished_from_wrong_ones() -> None:
     labels = np.repeat([0, 1], [100, 5])
     truth = np.arange(105) < 10
     suspect = {"good": truth * 1.0, "takes rare for wrong": (labels == 1) * 1.0}
@@ -91,7 +91,7 @@ def test_rare_samples_are_told_from_wrong_ones() -> None:
     assert beyond._rare(suspect, truth, np.arange(105) % 2) is None
 
 
-def test_ways_to_rank_differ_in_what_they_average() -> None:
+def test_ranking_variants_average_different_values() -> None:
     margins, losses = np.array([[4.0, 1.0, -9.0], [1.0, 4.0, 9.0]]), np.array([[0.0, 3.0, 0.0], [3.0, 0.0, 0.0]])
     final = np.array([-7.0, 7.0])
     found = ranking.ways(margins, losses, final, epochs=2, memorised=0.1)
@@ -147,7 +147,7 @@ def test_settings_can_be_run() -> None:
         assert methods.baselines == ((*baselines, "ssft") if with_ssft else baselines)
 
 
-def test_the_tables_of_the_papers_are_covered() -> None:
+def test_settings_of_the_papers_are_covered() -> None:
     listed = comparison.cells()
     assert len({json.dumps(cell) for cell in listed}) == len(listed)
     for name in ("mnist", "cifar10", "cifar100"):
@@ -160,11 +160,11 @@ def test_the_tables_of_the_papers_are_covered() -> None:
 
 
 @pytest.mark.slow
-def test_decided_anew_is_what_the_whole_cell_would_say(
+def test_decisions_made_again_match_a_full_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(comparison, "TrainingOptions", functools.partial(TrainingOptions, epochs=2))
-    monkeypatch.setattr("curv_issues.findings.cutoff.LEAST_TRAINING", 0.0)  # else nothing is flagged after two epochs
+    monkeypatch.setattr("curv_issues.findings.cutoff.LEAST_TRAINING", 0.0)  # otherwise nothing is flagged after two epochs
     monkeypatch.setattr(comparison, "METHODS", "cumulative_loss,margin,final_margin,residual")
     monkeypatch.setattr(decide_anew, "provenance", lambda: {"commit": "later"})
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
@@ -175,9 +175,9 @@ def test_decided_anew_is_what_the_whole_cell_would_say(
     rows.put("comparison", old)
     monkeypatch.setattr("sys.argv", ["decide_anew", str(tmp_path)])
     decide_anew.main()
-    (anew,) = rows.read("comparison")
-    assert anew.pop("decided_by") == {"commit": "later"}
-    assert anew == json.loads(json.dumps(whole))
+    (updated,) = rows.read("comparison")
+    assert updated.pop("decided_by") == {"commit": "later"}
+    assert updated == json.loads(json.dumps(whole))
     assert whole["methods"]["default"]["flagged"]["flagged"] > 0
     old["methods"]["margin"]["detection"]["auroc"] -= 1e-9
     rows.put("comparison", old)

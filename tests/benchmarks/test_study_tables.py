@@ -34,7 +34,7 @@ CELLS = [
 ]
 
 
-def test_the_methods_that_people_know() -> None:
+def test_comparison_table() -> None:
     lines = comparison_table(CELLS).splitlines()
     assert lines[0].startswith("|  | seeds | inconfidence | Confident Learning |")
     assert lines[2].startswith("| CIFAR-10, human, worst, n = 10,000 | 1 | n/a | n/a |")
@@ -47,14 +47,14 @@ def test_the_methods_that_people_know() -> None:
     assert comparison_table([worse]).endswith("| 0.899 |")
 
 
-def test_the_rates_in_between_have_a_table_of_their_own() -> None:
+def test_other_rates_have_their_own_table() -> None:
     assert comparison_table([*CELLS, compared("mnist", "uniform:0.04", 0, 0.7)]) == comparison_table(CELLS)
     assert "| **0.700** |" in rates_table([compared("mnist", "uniform:0.04", 0, 0.7)])
     photos = compared("clothing", "uniform:0.05", 0, 0.7, group="photos")  # one rate only, which stands for all
     assert comparison_table([*CELLS, photos]).splitlines()[-1].startswith("| clothing photos, uniform:0.05, n = 10,000 | 1 |")
 
 
-def test_rates_side_by_side() -> None:
+def test_rates_table() -> None:
     cells = [*CELLS[:3], compared("cifar10", "uniform:0.02", 0, 0.7), compared("mnist", "uniform:0.02", 0, 0.6, size="full")]
     lines = rates_table(cells).splitlines()
     assert lines[0] == "|  | 2% | 10% |"
@@ -69,10 +69,10 @@ def test_rates_side_by_side() -> None:
     assert "| **0.350** | **0.425 ± 0.035** |" in rates_table(cells, "average_precision")
 
 
-def test_what_is_flagged() -> None:
+def test_flags_table() -> None:
     def flags(seed: int, hits: int, flagged: int) -> dict[str, Any]:
-        told = {"wrong": 20, "flagged": flagged, "precision": hits / flagged if flagged else None, "recall": hits / 20}
-        methods = {"default": {"flagged": told}, "cl_self_confidence": {"flagged": None}, "knn_label_score": {"flagged": told}}
+        counts = {"wrong": 20, "flagged": flagged, "precision": hits / flagged if flagged else None, "recall": hits / 20}
+        methods = {"default": {"flagged": counts}, "cl_self_confidence": {"flagged": None}, "knn_label_score": {"flagged": counts}}
         return compared("mnist", "uniform:0.1", seed, 0.9) | {"methods": methods}
 
     assert flags_table([flags(0, 10, 20)]).splitlines()[2:] == [
@@ -82,7 +82,7 @@ def test_what_is_flagged() -> None:
     assert two.startswith("| MNIST, uniform:0.1, n = 10,000 | 2 | 0.500 / 0.250 ± 0.354 (0.5) |")
 
 
-def test_all_methods() -> None:
+def test_all_methods_table() -> None:
     lines = all_methods_table(CELLS).splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == ["default", "inconfidence"]
     assert lines[2].endswith("| 0.850 ± 0.071 / 0.43 ± 0.04 | 0.900 / 0.45 | 2.0 |")
@@ -94,7 +94,7 @@ def test_a_delayed_cell_does_not_change_the_cost() -> None:
     assert all_methods_table([*CELLS, delayed]).splitlines()[2].endswith("| 2.0 |")
 
 
-def test_a_method_of_some_cells_only() -> None:
+def test_method_of_some_cells_only() -> None:
     more = compared("mnist", "uniform:0.1", 1, 0.7)
     more["methods"]["ssft"] = {"detection": {"auroc": 0.6, "average_precision": 0.5}, "cost": 4.0}
     lines = all_methods_table([*CELLS, more]).splitlines()
@@ -124,11 +124,11 @@ def test_variants_by_epoch() -> None:
 
 def studied(seed: int, free: tuple[float, float], forms: tuple[float, float]) -> dict[str, Any]:
     detection = dict(zip(("margin", "residual", "sharp", "flat", "training_gradient"), (*free, *forms, 0.95), strict=True))
-    told = {"within_bins": 0.5, "gain_in_rank_mean": {"auroc": 0.01}, "gain_at_best": {"auroc": 0.02, "average_precision": 0.03}}
+    counts = {"within_bins": 0.5, "gain_in_rank_mean": {"auroc": 0.01}, "gain_at_best": {"auroc": 0.02, "average_precision": 0.03}}
     return {
         "cell": {"setting": "late", "seed": seed},
         "detection": {name: {"auroc": auroc, "average_precision": auroc / 2} for name, auroc in detection.items()},
-        "forms": {"sharp": told, "flat": told, "training_gradient": told},
+        "forms": {"sharp": counts, "flat": counts, "training_gradient": counts},
     }
 
 
@@ -155,7 +155,7 @@ def test_memorization() -> None:
     assert memorization_table(cells).splitlines()[2:] == ["| b | 0.500 |", "| a | 0.100 |"]
 
 
-def test_what_is_not_measured_is_said() -> None:
+def test_tables_without_results() -> None:
     for made in (
         comparison_table,
         flags_table,
@@ -170,7 +170,7 @@ def test_what_is_not_measured_is_said() -> None:
         assert made([]) == NOTHING
 
 
-def test_ways_to_rank() -> None:
+def test_ranking_table() -> None:
     def ranked(noise: str, seed: int, auroc: float) -> dict[str, Any]:
         ways = {"one": {"auroc": auroc, "average_precision": auroc / 2}, "other": {"auroc": 0.5, "average_precision": 0.25}}
         return {"cell": {"dataset": "digits", "size": 500, "noise": noise, "seed": seed}, "n": 500, "ways": ways}

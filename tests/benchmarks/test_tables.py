@@ -13,11 +13,11 @@ MADE = {("table", "one"): "\n| 1 |\n", ("figure", "two"): "2.0"}
 TEXT = "<!-- table: one -->\n| 1 |\n<!-- end -->\nIt is <!-- figure: two -->2.0<!-- end --> times.\n"
 
 
-def test_what_is_up_to_date_stays_as_it_is() -> None:
+def test_current_documents_are_unchanged() -> None:
     assert tables.fill({"a.md": TEXT, "b.md": "no markers"}, MADE) == ({"a.md": TEXT, "b.md": "no markers"}, [])
 
 
-def test_what_differs_is_written_and_named() -> None:
+def test_outdated_documents_are_updated_and_listed() -> None:
     old = TEXT.replace("| 1 |", "| 7 |").replace("2.0", "2.1")
     filled, changed = tables.fill({"a.md": old, "b.md": TEXT}, MADE)
     assert filled == {"a.md": TEXT, "b.md": TEXT}
@@ -39,7 +39,7 @@ def test_what_differs_is_written_and_named() -> None:
         ),
     ],
 )
-def test_wrong_markers_are_refused(old: str, new: str, message: str) -> None:
+def test_invalid_markers_are_refused(old: str, new: str, message: str) -> None:
     assert old in TEXT
     with pytest.raises(SystemExit, match=message):
         tables.fill({"a.md": TEXT.replace(old, new, 1)}, MADE)
@@ -68,7 +68,7 @@ def test_check_covers_all_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @needs_results
-def test_the_documents_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_match_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(monkeypatch, "--check") == 0
 
 

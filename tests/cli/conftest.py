@@ -9,7 +9,7 @@ from tests.cli.running import tiny_parquet
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory: empty, apart from the data, so that what a command writes is all there is in it."""
+    """The current folder. It is empty, so that it holds only what a command writes."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

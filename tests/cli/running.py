@@ -1,4 +1,4 @@
-"""The command in this process (quick once torch is imported) and in one of its own (as a user has it)."""
+"""Run the command in this process (fast once torch is imported) or in a separate one (as users do)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TINY = ("--epochs", "1", "--resolution", "8", "--device", "cpu")
 
 
 def run(*arguments: object) -> Any:
-    """`curv-issues ARGUMENTS` here; whatever but an exit code comes out of it is a bug."""
+    """Run `curv-issues ARGUMENTS` in this process; raise any exception that it does not handle."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -30,36 +30,36 @@ def run(*arguments: object) -> Any:
 
 
 def audit(*arguments: object) -> Any:
-    """`curv-issues audit` of one epoch at 8 pixels; later options overrule."""
+    """Run `curv-issues audit` for one epoch at 8 pixels; later options win."""
     return run("audit", *TINY, *arguments)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Of a subprocess: this source tree, one thread, a terminal of 80 columns."""
+    """Return the environment of a subprocess: this source tree, one thread, 80 columns."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     plain = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING")}
     return {**plain, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "80", "TERM": "xterm", **(extra or {})}
 
 
 def command(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """`curv-issues ARGUMENTS` in a process of its own."""
+    """Run `curv-issues ARGUMENTS` in a separate process."""
     line = [sys.executable, "-m", "curv_issues", *map(str, arguments)]
     return subprocess.run(line, cwd=cwd, env=environment(env), capture_output=True, text=True, encoding="utf-8", timeout=240)
 
 
-def said(result: Any) -> list[str]:
-    """The lines on stderr but for those that say what was read."""
+def messages_of(result: Any) -> list[str]:
+    """Return the lines on stderr, without those on the files and labels read."""
     return [line for line in result.stderr.splitlines() if not line.startswith(("files: ", "labels: "))]
 
 
 def check_error(result: Any, code: int, *words: str) -> str:
-    """Nothing on stdout, one error line on stderr that holds all the words, and the exit code; gives the line.
+    """Check the exit code, empty stdout and one error line on stderr that contains the words; return that line.
 
-    The lines that say what was read may come before it.
+    Lines on the files and labels read may come before it.
     """
     returned = result.returncode if isinstance(result, subprocess.CompletedProcess) else result.exit_code
     assert (returned, result.stdout) == (code, ""), result.stderr
-    lines = said(result)
+    lines = messages_of(result)
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("Error: ")
     assert lines[0].endswith((".", ")")), lines[0]
@@ -69,10 +69,10 @@ def check_error(result: Any, code: int, *words: str) -> str:
 
 
 def strict_json(text: str) -> Any:
-    """JSON without NaN and Infinity."""
+    """Parse JSON; refuse NaN and Infinity."""
 
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no JSON")
+        raise ValueError(f"{constant} is not JSON")
 
     return json.loads(text, parse_constant=refuse)
 

@@ -1,4 +1,4 @@
-"""What the command says of the files of a folder, before training and in the result."""
+"""The account of the files of a folder, before training and in the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_file_is_accounted_for(tmp_path):
         "files: 21 found, 19 read, 2 left out: 1 not an image (.txt) (cat/notes.txt); 1 not in a class folder (preview.jpg)."
     )
     assert lines[1] == "labels: folder names, level 1."
-    assert lines[2] == (  # once the images are decoded
+    assert lines[2] == (  # after decoding
         "files: 21 found, 18 read, 3 left out: 1 cannot be decoded (cat/broken.png); 1 not an image (.txt) (cat/notes.txt); "
         "1 not in a class folder (preview.jpg)."
     )
@@ -52,12 +52,12 @@ def test_every_file_is_accounted_for(tmp_path):
     assert len(curv_issues.rejudge(loaded, cut_off="5%").left_out) == 3
 
 
-def test_quiet_says_nothing(tmp_path):
+def test_quiet_prints_nothing_on_stderr(tmp_path):
     done = audit(photos(tmp_path / "photos"), "--output", tmp_path / "out", "--skip-unreadable", "--quiet", "--format", "json")
     assert (done.exit_code, done.stderr) == (0, "")
 
 
-def test_a_table_of_labels(tmp_path):
+def test_user_supplied_label_table(tmp_path):
     folder = tmp_path / "photos"
     write_image_folder(folder, {"a": 8, "b": 8})
     rows = [f"{name}/{number}.png;{'N A' if number % 2 else '007'}" for name in "ab" for number in range(8)]
@@ -69,7 +69,7 @@ def test_a_table_of_labels(tmp_path):
     assert dict(zip(scores["path"], scores["given"], strict=True)) == dict(row.split(";") for row in rows)
 
 
-def test_levels_and_splits(tmp_path):
+def test_class_levels_and_splits(tmp_path):
     folder = tmp_path / "photos"
     for place in ("train/x", "train/y", "bus/x", "bus/y"):
         write_image_folder(folder, {place: 5})
@@ -82,7 +82,7 @@ def test_levels_and_splits(tmp_path):
     check_error(audit(folder, "--class-level", "0", "--output", tmp_path / "four"), 2, "--class-level")
 
 
-def test_bench_takes_the_same_options(tmp_path):
+def test_bench_accepts_the_same_options(tmp_path):
     folder = photos(tmp_path / "photos")
     options = ("--epochs", "1", "--seeds", "1", "--methods", "default", "--device", "cpu", "--skip-unreadable")
     done = run("bench", folder, *options, "--class-level", "1", "--no-splits", "--labels", "folders", "--output", tmp_path / "out")
@@ -90,7 +90,7 @@ def test_bench_takes_the_same_options(tmp_path):
     assert "labels: folder names, level 1." in done.stderr
 
 
-def test_machine_formats_carry_names_as_they_are(tmp_path):
+def test_csv_and_json_keep_names_unchanged(tmp_path):
     folder = tmp_path / "photos"
     write_image_folder(folder, {"\x1b[31mred": 9, "blue": 9})
     for format in ("csv", "json"):
@@ -99,5 +99,5 @@ def test_machine_formats_carry_names_as_they_are(tmp_path):
         assert ("\x1b[31mred" if format == "csv" else "\\u001b[31mred") in done.stdout
 
 
-def test_an_empty_name_of_the_output_is_not_the_current_folder(tmp_path):
+def test_empty_output_name_is_refused(tmp_path):
     check_error(audit(photos(tmp_path / "photos"), "--output", ""), 2, "The name of the output folder is empty")

@@ -1,4 +1,4 @@
-"""curv-issues audit --against: images of one split in another."""
+"""curv-issues audit --against: images that also appear in another split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUICK = ("--epochs", "1", "--device", "cpu")
 
 @pytest.fixture
 def shots(here: Path) -> Path:
-    """Two splits; images 3 and 8 appear in both, 3 under another label."""
+    """Two splits; images 3 and 8 appear in both, 3 with another label."""
     images = textured(24)
     for split, rows in (("train", range(20)), ("test", (3, 8, 20, 21, 22, 23))):
         for row in rows:
@@ -27,7 +27,7 @@ def shots(here: Path) -> Path:
     return here / "shots"
 
 
-def test_the_table_and_the_file(shots: Path) -> None:
+def test_table_and_saved_file(shots: Path) -> None:
     result = run("audit", str(shots), "--against", "test", *QUICK)
     assert result.exit_code == 0, result.stderr
     title = "Images that also appear in the other split, with a different label:"
@@ -56,13 +56,13 @@ def test_other_formats(shots: Path) -> None:
     assert not Path("curv-issues-shots-train/leakage.parquet").exists()  # of the result that was replaced
 
 
-def test_errors(shots: Path) -> None:
+def test_invalid_splits_are_refused(shots: Path) -> None:
     check_error(run("audit", str(shots), "--against", "train", *QUICK), 2, "The split 'train' is the one that is audited")
     check_error(run("audit", str(shots), "--against", "nowhere", *QUICK), 3, "nowhere")
     assert not Path("curv-issues-shots-train").exists()
 
 
-def test_nothing_in_common(shots: Path) -> None:
+def test_no_image_in_both_splits(shots: Path) -> None:
     for name in ("03.png", "08.png"):
         next((shots / "test").glob(f"*/{name}")).unlink()
     result = run("audit", str(shots), "--against", "test", *QUICK)

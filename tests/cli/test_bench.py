@@ -44,7 +44,7 @@ def test_bench_md_shows_the_plots(data: Path) -> None:
     assert len(shown) == 7
 
 
-def test_without_matplotlib_all_but_the_plots_is_there_with_a_note(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_only_the_plots_are_missing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--output", "out")
     with monkeypatch.context() as blocked:
         for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
@@ -77,7 +77,7 @@ def test_resume_runs_the_missing_cells_only(data: Path, monkeypatch: pytest.Monk
     assert before.stat().st_mtime_ns > stamp
 
 
-def test_the_default_flags_at_the_cut_off_asked_for(data: Path) -> None:
+def test_default_uses_the_chosen_cut_off(data: Path) -> None:
     line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--cut-off", "20%", "--output", "out", "--format", "json")
     (cell,) = json.loads(run(*line).stdout)
     assert cell["cell"]["cut_off"] == "20%"
@@ -85,7 +85,7 @@ def test_the_default_flags_at_the_cut_off_asked_for(data: Path) -> None:
     assert "Flags of the default: cut-off 20%." in Path("out/bench.md").read_text().splitlines()
 
 
-def test_a_noise_that_the_data_cannot_take_is_told_before_anything_is_trained_or_removed(data: Path) -> None:
+def test_noise_that_does_not_fit_is_refused_before_training(data: Path) -> None:
     assert run("bench", data, *FEW, "--noise", "none", "--output", "out").exit_code == 0
     before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
     line = ("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "duplicates:31", "--output", "out", "--overwrite")
@@ -138,7 +138,7 @@ def test_a_damaged_cell_is_measured_again(data: Path) -> None:
     assert json.loads(cell.read_text())["methods"]["margin"]["direction"] == before["methods"]["margin"]["direction"]
 
 
-def test_one_epoch_and_methods_named_twice(data: Path) -> None:
+def test_one_epoch_and_a_repeated_method(data: Path) -> None:
     few = ("--methods", "training_gradient_change,margin,margin", "--epochs", "1", "--seeds", "1", "--device", "cpu")
     result = run("bench", data, *few, "--output", "out")
     assert result.exit_code == 0
@@ -146,7 +146,7 @@ def test_one_epoch_and_methods_named_twice(data: Path) -> None:
     assert result.stdout.count("\nmargin ") == 1
 
 
-def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -> None:
+def test_unusable_samples_can_be_left_out_as_advised(tmp_path: Path) -> None:
     labels = ["cat", "dog", None] * 8
     path = write_parquet(tmp_path / "broken.parquet", labels, images=[b"no image", *pngs(23)])
     line = ("bench", path, *FEW, "--output", "out")
@@ -179,13 +179,13 @@ def test_what_cannot_be_used_can_be_left_out_as_the_error_says(tmp_path: Path) -
         (["--label-column", "name"], 3, "name"),
     ],
 )
-def test_bad_input(data: Path, arguments: list[str], code: int, text: str) -> None:
+def test_invalid_input_is_refused(data: Path, arguments: list[str], code: int, text: str) -> None:
     check_error(run("bench", data, *FEW, *arguments, "--output", "out"), code, text)
     assert not Path("out").exists()
 
 
 @pytest.mark.parametrize("output", [("--output", "data/bench"), ("--output", "data"), ()])
-def test_results_never_go_into_the_dataset(here: Path, monkeypatch: pytest.MonkeyPatch, output: tuple[str, ...]) -> None:
+def test_output_inside_the_dataset_is_refused(here: Path, monkeypatch: pytest.MonkeyPatch, output: tuple[str, ...]) -> None:
     write_image_folder(here / "data", {"cat": 4, "dog": 4})
     monkeypatch.setattr("curv_issues.data.loading.load", lambda *_args, **_options: pytest.fail("read the data"))
     if not output:

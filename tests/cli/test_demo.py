@@ -11,8 +11,8 @@ from curv_issues.results.tables import FILES
 from tests.cli.running import command, run
 
 
-def test_the_demo_finds_what_was_planted(here: Path) -> None:
-    """For real, and in a process of its own."""
+def test_demo_finds_planted_errors(here: Path) -> None:
+    """The complete demo, in a separate process."""
     done = command("demo", cwd=here)
     assert done.returncode == 0, done.stderr
     *table, where, labels, copies = done.stdout.splitlines()
@@ -33,8 +33,8 @@ def test_the_demo_finds_what_was_planted(here: Path) -> None:
     assert int(found[2]) == result.conflicts["group"].nunique() <= 25
 
 
-def test_the_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it prints; the audit is cut short."""
+def test_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the output is tested: the audit runs for one epoch."""
     import curv_issues.auditing.audit
 
     whole = curv_issues.auditing.audit.audit

@@ -1,4 +1,4 @@
-"""Ctrl-C and the live line: patched in this process, and a true signal to a process on a terminal."""
+"""Ctrl-C and the progress line: simulated in this process, and with a real signal to a process on a terminal."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ import curv_issues.results.folder
 from curv_issues import AuditResult, UsageError
 from curv_issues.cli.saving import folder_for_interrupted
 from curv_issues.progress import Progress, ProgressCallback
-from tests.cli.running import audit, environment, run, said, scores_of, strict_json, summary_of
+from tests.cli.running import audit, environment, messages_of, run, scores_of, strict_json, summary_of
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None = None) -> None:
-    """Ctrl-C as soon as progress reports this stage and epoch."""
+    """Simulate Ctrl-C when progress reports this stage and epoch."""
 
     @contextlib.contextmanager
     def live_progress(*, quiet: bool = False) -> Iterator[ProgressCallback]:
-        def tell(progress: Progress) -> None:
+        def report(progress: Progress) -> None:
             if (progress.stage, progress.epoch) == (stage, epoch):
                 raise KeyboardInterrupt
 
-        yield tell
+        yield report
 
     monkeypatch.setattr(curv_issues.cli.app, "live_progress", live_progress)
 
 
-def test_the_ranking_so_far_is_kept(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranking_so_far_is_kept(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt_at(monkeypatch, "train", 3)
     result = audit(pets, "--epochs", "5", "--format", "json", "--output", "out")
     assert result.exit_code == 130
-    assert said(result)[0] == "Interrupted; this is the ranking after 2 of 5 epochs (complete: false)."
+    assert messages_of(result)[0] == "Interrupted; this is the ranking after 2 of 5 epochs (complete: false)."
     assert strict_json(result.stdout)["complete"] is False
     summary = summary_of(Path("out"))
     assert (summary["complete"], summary["epochs_done"]) == (False, 2)
     assert scores_of(Path("out"))["suspicion"].nunique() > 5
 
 
-def test_while_the_contact_sheet_is_drawn_only_that_is_lost(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_drawing_loses_only_the_contact_sheet(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> bytes:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys.modules["curv_issues.auditing.audit"], "draw_sheet", interrupted)
     result = audit(pets, "--epochs", "2", "--output", "out")
     assert result.exit_code == 130
-    assert said(result)[0] == "Interrupted; this is the ranking after 2 of 2 epochs."
+    assert messages_of(result)[0] == "Interrupted; this is the ranking after 2 of 2 epochs."
     assert summary_of(Path("out"))["complete"] is True
     assert not Path("out", "findings.png").exists()
 
 
-def test_half_a_ranking_does_not_replace_a_whole_one(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partial_ranking_does_not_replace_a_complete_one(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert audit(pets, "--output", "out").exit_code == 0
     before = Path("out", "scores.parquet").read_bytes()
     with monkeypatch.context() as patched:
@@ -74,7 +74,7 @@ def test_half_a_ranking_does_not_replace_a_whole_one(pets: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("output", ["out", ".", "x" * 250])
-def test_an_interrupted_result_replaces_nothing(pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+def test_interrupted_results_get_their_own_folders(pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
     assert audit(pets, "--output", output).exit_code == 0
     interrupt_at(monkeypatch, "train", 3)
     where = []
@@ -87,9 +87,7 @@ def test_an_interrupted_result_replaces_nothing(pets: Path, here: Path, monkeypa
     assert [summary_of(path)["complete"] for path in (Path(output), *where)] == [True, False, False, False]
 
 
-def test_an_interrupted_result_goes_within_the_folder_where_nothing_can_be_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_result_goes_inside_the_folder_if_not_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def check(folder: Path, **_: object) -> None:
         if folder.parent == tmp_path:
             raise UsageError("not writable.")
@@ -101,8 +99,8 @@ def test_an_interrupted_result_goes_within_the_folder_where_nothing_can_be_besid
         folder_for_interrupted(tmp_path / "out")
 
 
-def once(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
-    """Ctrl-C in the first call of a function."""
+def interrupt_first_call(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
+    """Simulate Ctrl-C in the first call of a function."""
     original, calls = getattr(sys.modules[module], name), []
 
     def interrupted(*arguments: object, **options: object) -> object:
@@ -132,10 +130,10 @@ def test_ctrl_c_in_the_last_stages_keeps_the_ranking(
     import curv_issues.auditing.audit
     import curv_issues.training.run  # noqa: F401
 
-    once(monkeypatch, module, name)
+    interrupt_first_call(monkeypatch, module, name)
     result = run("audit", pets, "--epochs", "2", "--device", "cpu", "--output", "out")
     assert result.exit_code == 130
-    assert said(result)[0].startswith(
+    assert messages_of(result)[0].startswith(
         "Interrupted; the result is in out." if name == "render" else "Interrupted; this is the ranking"
     )
     saved = AuditResult.load("out")
@@ -144,7 +142,7 @@ def test_ctrl_c_in_the_last_stages_keeps_the_ranking(
     assert [path.name for path in here.iterdir()] == ["out"]
 
 
-def test_the_result_is_saved_before_its_sheet_is_drawn(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_result_is_saved_before_the_contact_sheet_is_drawn(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def draw(*_: object) -> bytes:
         assert AuditResult.load("out").contact_sheet is None
         return b"\x89PNG drawn"
@@ -155,7 +153,7 @@ def test_the_result_is_saved_before_its_sheet_is_drawn(pets: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("avif:\n no planes")])
-def test_a_sheet_that_cannot_be_drawn_costs_the_sheet_alone(pets: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_failed_drawing_loses_only_the_contact_sheet(pets: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def draw(*_: object) -> bytes:
         raise error
 
@@ -169,7 +167,7 @@ def test_a_sheet_that_cannot_be_drawn_costs_the_sheet_alone(pets: Path, monkeypa
     assert not Path("out", "findings.png").exists()
 
 
-def test_a_sheet_that_cannot_be_saved_costs_the_sheet_alone(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_saving_loses_only_the_contact_sheet(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -184,7 +182,7 @@ def test_a_sheet_that_cannot_be_saved_costs_the_sheet_alone(pets: Path, monkeypa
     assert not any(path.name.startswith(".") for path in Path("out").iterdir())
 
 
-def test_a_comparison_that_fails_leaves_the_ranking(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_comparison_keeps_the_ranking(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
@@ -195,29 +193,29 @@ def test_a_comparison_that_fails_leaves_the_ranking(pets: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("stage", "epoch"), [("load", None), ("train", 1)])
-def test_before_the_first_epoch_nothing_is_written(
+def test_ctrl_c_before_the_end_of_the_first_epoch_writes_nothing(
     pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int | None
 ) -> None:
     interrupt_at(monkeypatch, stage, epoch)
     result = audit(pets, "--epochs", "3")
     assert (result.exit_code, result.stdout) == (130, "")
-    assert len(said(result)) == 1
-    assert said(result)[0].startswith("Interrupted")
+    assert len(messages_of(result)) == 1
+    assert messages_of(result)[0].startswith("Interrupted")
     assert list(here.iterdir()) == []
 
 
-def test_while_the_result_is_written_nothing_is_left(pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_ctrl_c_while_writing_leaves_nothing(pets: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_args: object, **_options: object) -> None:
         signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)  # the second one does not wait
+        signal.raise_signal(signal.SIGINT)  # the second signal stops at once
 
     monkeypatch.setattr("numpy.save", stop)
     result = audit(pets)
-    assert (result.exit_code, result.stdout, said(result)) == (130, "", ["Interrupted; nothing was written."])
+    assert (result.exit_code, result.stdout, messages_of(result)) == (130, "", ["Interrupted; nothing was written."])
     assert list(here.iterdir()) == []
 
 
-def test_the_demo_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_the_demo(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt_at(monkeypatch, "train", 1)
     result = run("demo")
     assert (result.exit_code, result.stdout) == (130, "")
@@ -225,8 +223,8 @@ def test_the_demo_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path, sent: signal.Signals) -> None:
-    """The live line shows the epochs; a true signal after some of them keeps the ranking."""
+def test_signal_to_a_process_on_a_terminal(pets: Path, here: Path, sent: signal.Signals) -> None:
+    """The progress line shows the epochs; a real signal after some of them keeps the ranking."""
     terminal, other_end = pty.openpty()
     line = [sys.executable, "-m", "curv_issues", "audit", str(pets), "--epochs", "10000", "--resolution", "8", "--output", "out"]
     process = subprocess.Popen(
@@ -237,11 +235,11 @@ def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path, sent: signa
         stdout=subprocess.PIPE,
         stderr=other_end,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it, and so would this
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs of a shell ignore SIGINT
     )
     os.close(other_end)
     seen, limit, interrupted = b"", time.monotonic() + 240, False
-    with contextlib.suppress(OSError):  # how a terminal ends
+    with contextlib.suppress(OSError):  # raised when the terminal closes
         while time.monotonic() < limit:
             if select.select([terminal], [], [], 1)[0]:
                 part = os.read(terminal, 65536)
@@ -266,10 +264,10 @@ def test_a_signal_to_a_process_on_a_terminal(pets: Path, here: Path, sent: signa
     assert summary["epochs_done"] >= 1
     assert len(scores_of(here / "out")) == 24
     assert stdout.splitlines()[-1] == "Results: out"
-    assert "\x1b" not in stdout  # stdout is no terminal
+    assert "\x1b" not in stdout  # stdout is not a terminal
 
 
-def test_while_images_are_compared_the_ranking_is_whole(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_comparing_keeps_the_complete_ranking(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_args: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
@@ -283,7 +281,7 @@ def test_while_images_are_compared_the_ranking_is_whole(pets: Path, monkeypatch:
     assert any(note.startswith("The search for duplicates did not end") for note in saved.summary["notes"])
 
 
-def test_a_ranking_without_comparison_replaces_no_whole_result(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranking_without_comparison_does_not_replace_a_complete_result(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_args: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
@@ -296,5 +294,5 @@ def test_a_ranking_without_comparison_replaces_no_whole_result(pets: Path, monke
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (130, "Results: out-interrupted")
     assert AuditResult.load("out").summary["duplicates"] is not None
     assert AuditResult.load("out-interrupted").summary["duplicates"] is None
-    assert run(*options, "--overwrite", "--no-duplicates").exit_code == 0  # which was asked for
+    assert run(*options, "--overwrite", "--no-duplicates").exit_code == 0  # chosen by the user
     assert AuditResult.load("out").summary["duplicates"] is None

@@ -1,4 +1,4 @@
-"""Options that change the result, and data that is odd but fine."""
+"""Options that change the result, and unusual but valid data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scores(*arguments: object, output: str = "out") -> pd.DataFrame:
     return scores_of(Path(output))
 
 
-def test_a_sample_keeps_the_row_numbers(tmp_path: Path) -> None:
+def test_subset_keeps_the_row_numbers(tmp_path: Path) -> None:
     data = tiny_parquet(tmp_path / "data.parquet", n=60, names=("a", "b", "c"))
     found = scores(data, "--max-samples", "12")
     rows = found["row"].to_numpy()
@@ -48,12 +48,12 @@ def test_16_bit_images_and_their_range(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("option", "value"), [("--value-range", "9:1"), ("--value-range", "x"), ("--max-pixels", "0")])
-def test_wrong_options_of_decoding_end_before_anything_is_read(option: str, value: str) -> None:
+def test_invalid_decoding_options_are_refused_before_reading(option: str, value: str) -> None:
     for command in ("audit", "bench"):
         check_error(run(command, "nowhere", option, value), 2, "must be")
 
 
-def test_images_with_too_many_pixels_are_left_out(pets: Path) -> None:
+def test_max_pixels_is_applied(pets: Path) -> None:
     check_error(audit(pets, "--max-pixels", "10", "--output", "none"), 3, "the limit is 10 (--max-pixels, max_pixels)")
 
 
@@ -68,7 +68,7 @@ def test_scores_on_demand(pets: Path) -> None:
     assert (wrong.exit_code, wrong.stderr.partition(";")[0]) == (2, "Error: Unknown score 'depth'")
 
 
-def test_the_seed_decides(pets: Path) -> None:
+def test_result_depends_on_the_seed(pets: Path) -> None:
     for output, seed in (("one", "7"), ("two", "7"), ("other", "8")):
         scores(pets, "--seed", seed, "--epochs", "2", output=output)
     for name in ("scores.parquet", "trajectories.parquet", "pred_probs.npy", "embeddings.npy"):
@@ -77,7 +77,7 @@ def test_the_seed_decides(pets: Path) -> None:
         assert one != other, name
 
 
-def test_the_cut_off_changes_flags_only(pets: Path) -> None:
+def test_cut_off_changes_flags_only(pets: Path) -> None:
     ranked = ("--score", "cumulative_loss")  # no two samples are equally suspect
     default = scores(pets, *ranked, output="auto")
     for number, (cut_off, expected) in enumerate(
@@ -103,7 +103,7 @@ def test_ranking_by_one_score(pets: Path, name: str) -> None:
     assert summary_of(Path("out"))["options"]["score"] == name
 
 
-def test_options_of_the_training_reach_it(pets: Path) -> None:
+def test_training_options_are_applied(pets: Path) -> None:
     line = "--epochs 3 --batch-size 4 --learning-rate 0.01 --resolution 12 --flip --curvature-epochs 2 --num-matvecs 3"
     line += " --weight-decay 0.001 --shift 1 --step 0.02 --form norm"
     scores(pets, *line.split(), "--preset", "quick", "--probe", "resnet18")
@@ -130,7 +130,7 @@ def test_options_of_the_training_reach_it(pets: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("format", ["table", "md"])
-def test_labels_that_are_odd_but_fine(tmp_path: Path, labels: list[Any], classes: list[str], format: str) -> None:
+def test_unusual_labels(tmp_path: Path, labels: list[Any], classes: list[str], format: str) -> None:
     data = write_parquet(tmp_path / "data.parquet", labels * 4)
     result = audit(data, "--output", "out", "--format", format, "--cut-off", "100%")
     assert result.exit_code == 0, result.stderr
@@ -143,10 +143,10 @@ def test_labels_that_are_odd_but_fine(tmp_path: Path, labels: list[Any], classes
             assert name.replace("\n", "\\n").replace("\x1b", "\\x1b") in result.stdout
 
 
-def test_images_that_are_odd_but_fine(tmp_path: Path) -> None:
+def test_unusual_images(tmp_path: Path) -> None:
     frames = [Image.new("P", (5, 4), color) for color in (1, 2, 3)]
     animated = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    odd = [
+    contents = [
         encode(Image.new("RGB", (1, 1), (9, 200, 3))),
         animated,
         encode(Image.new("RGBA", (3, 30), (1, 2, 3, 40))),
@@ -154,8 +154,8 @@ def test_images_that_are_odd_but_fine(tmp_path: Path) -> None:
         encode(Image.fromarray(np.full((4, 4), 40_000, np.uint16))),
         encode(Image.new("L", (300, 2), 77)),
     ]
-    odd.append(odd[0])  # two identical rows
-    data = write_parquet(tmp_path / "odd.parquet", [0, 1] * 7, images=[*odd, *pngs(7)])
+    contents.append(contents[0])  # two identical rows
+    data = write_parquet(tmp_path / "odd.parquet", [0, 1] * 7, images=[*contents, *pngs(7)])
     found = scores(data, "--max-samples", "14")
     assert len(found) == 14
     assert found[list(TrainingOptions().score_names)].notna().all().all()
@@ -164,7 +164,7 @@ def test_images_that_are_odd_but_fine(tmp_path: Path) -> None:
     assert images["image_sha256"][0] == images["image_sha256"][6]
 
 
-def test_a_class_with_one_sample_and_fewer_samples_than_a_batch(tmp_path: Path) -> None:
+def test_class_with_one_sample_and_fewer_samples_than_a_batch(tmp_path: Path) -> None:
     data = write_image_folder(tmp_path / "data", {"cat": 3, "dog": 2, "lynx": 1})
     result = audit(data, "--output", "out", "--batch-size", "64")
     assert result.exit_code == 0
@@ -182,7 +182,7 @@ def test_a_thousand_classes(tmp_path: Path) -> None:
     assert np.load("out/pred_probs.npy").shape == (1100, 1000)
 
 
-def test_a_probe_from_a_module_in_this_folder(pets: Path, here: Path) -> None:
+def test_probe_from_a_module_in_the_current_folder(pets: Path, here: Path) -> None:
     (here / "own_nets.py").write_text(
         "from torch import nn\n\n"
         "def linear(spec):\n"

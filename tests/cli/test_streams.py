@@ -15,14 +15,14 @@ LINES = (["scores"], ["--help"], ["audit", "--help"])
 
 
 def shell(arguments: list[str], redirection: str, here: Path) -> subprocess.CompletedProcess[str]:
-    """`curv-issues ARGUMENTS REDIRECTION` by a shell."""
+    """Run `curv-issues ARGUMENTS REDIRECTION` in a shell."""
     script = f'"$@" {redirection}'
     line = ["bash", "-c", script, "bash", sys.executable, "-m", "curv_issues", *arguments]
     return subprocess.run(line, cwd=here, env=environment(), capture_output=True, text=True, timeout=240)
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_reader_that_has_closed_is_no_error(line: list[str], here: Path) -> None:
+def test_closed_pipe_is_not_an_error(line: list[str], here: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     whole = [sys.executable, "-m", "curv_issues", *line]
@@ -34,7 +34,7 @@ def test_a_reader_that_has_closed_is_no_error(line: list[str], here: Path) -> No
 @pytest.mark.parametrize(
     ("redirection", "reason"), [(">/dev/full", "No space left on device"), (">&-", "it is closed"), (">&- <&-", "it is closed")]
 )
-def test_a_stdout_that_cannot_be_written_is_one_line(redirection: str, reason: str, here: Path) -> None:
+def test_unwritable_stdout_gives_a_one_line_error(redirection: str, reason: str, here: Path) -> None:
     for line in LINES[:2]:
         done = shell(line, redirection, here)
         error = f"Error: Cannot write to stdout ({reason}). Files that the command saved are complete.\n"
@@ -42,7 +42,7 @@ def test_a_stdout_that_cannot_be_written_is_one_line(redirection: str, reason: s
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
-def test_a_stderr_that_cannot_be_written_changes_nothing(redirection: str, here: Path) -> None:
+def test_unwritable_stderr_is_ignored(redirection: str, here: Path) -> None:
     done = shell(["scores"], redirection, here)
     assert done.returncode == 0
     assert "input_curvature" in done.stdout
@@ -50,7 +50,7 @@ def test_a_stderr_that_cannot_be_written_changes_nothing(redirection: str, here:
     assert shell(["audit", "no.parquet"], f"{redirection} >&-", here).returncode == 3
 
 
-def test_the_result_is_saved_though_stdout_is_full(pets: Path, here: Path) -> None:
+def test_result_is_saved_even_if_stdout_is_full(pets: Path, here: Path) -> None:
     done = shell(["audit", *TINY, str(pets), "--output", "out"], ">/dev/full", here)
     assert done.returncode == 4
     assert "Cannot write to stdout (No space left on device)" in done.stderr.splitlines()[-1]
@@ -58,7 +58,7 @@ def test_the_result_is_saved_though_stdout_is_full(pets: Path, here: Path) -> No
     assert summary_of(here / "out")["complete"] is True
 
 
-def test_no_file_takes_the_number_of_a_closed_stream(here: Path) -> None:
+def test_files_do_not_get_the_number_of_a_closed_stream(here: Path) -> None:
     script = """
 import os, sys
 from curv_issues.cli.streams import protect_streams

@@ -1,4 +1,4 @@
-"""Errors that nothing handles: one line, exit code 4, and the traceback in a file or on stderr."""
+"""Unhandled errors: one line, exit code 4, and the traceback in a file or on stderr."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_main(error: BaseException, pets: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> int | str | None:
-    """Exit code of `curv-issues audit`, whose audit raises the error."""
+    """Return the exit code of `curv-issues audit` if the audit raises an error."""
 
     def fail(*_arguments: object, **_options: object) -> None:
         raise error
@@ -62,7 +62,7 @@ def recursion_error() -> RecursionError:
         ),
     ],
 )
-def test_one_line_that_names_the_file(
+def test_one_line_with_the_traceback_file(
     error: BaseException,
     text: str,
     pets: Path,
@@ -93,7 +93,7 @@ def test_debug_prints_the_traceback(
     assert list(temporary.iterdir()) == []
 
 
-def test_no_room_for_the_traceback(
+def test_traceback_that_cannot_be_saved(
     pets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
@@ -101,11 +101,11 @@ def test_no_room_for_the_traceback(
     assert capsys.readouterr().err == "Error: Unexpected ValueError: no. Use --debug to print the traceback.\n"
 
 
-def test_ctrl_c_stays_an_interruption(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_is_reported_as_interruption(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_main(KeyboardInterrupt(), pets, monkeypatch) == 130
 
 
-def test_usage_errors_repeat_arguments_visibly(here: Path) -> None:
+def test_usage_errors_escape_arguments(here: Path) -> None:
     done = command("--debug", "audit", "--x\x1b[31m\u202e", cwd=here)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == r"Error: No such option: --x\x1b[31m\u202e"

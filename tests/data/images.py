@@ -16,7 +16,7 @@ from PIL import Image
 
 
 def colour_image(value: int, *, height: int = 6, width: int = 6) -> Image.Image:
-    """A noisy colour image, another one for each value."""
+    """A noisy colour image, different for each value."""
     rng = np.random.default_rng(value)
     return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
@@ -27,7 +27,7 @@ def encode(image: Image.Image, file_format: str = "PNG", **options: Any) -> byte
     return buffer.getvalue()
 
 
-def wide_png(values: np.ndarray, colour_type: int) -> bytes:
+def png_of_16_bits(values: np.ndarray, colour_type: int) -> bytes:
     """A PNG with 16 bits per channel, which Pillow cannot write."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:

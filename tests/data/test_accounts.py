@@ -34,7 +34,7 @@ def test_describe():
     assert described["left_out"]["not an image (.txt)"] == {"count": 7, "examples": [f"{number}.txt" for number in range(5)]}
 
 
-def test_notes_are_about_what_looks_like_an_image():
+def test_notes_list_files_that_look_like_images():
     assert ACCOUNT.notes() == [
         "1 file that looks like an image was left out: broken link (a.png).",
         "6 files that look like images were left out: not in a class folder (0.png, 1.png, 2.png, 3.png, 4.png, ...).",
@@ -42,7 +42,7 @@ def test_notes_are_about_what_looks_like_an_image():
     assert FileAccount(3).notes() == []
 
 
-def test_archives_get_a_note_of_their_own():
+def test_archives_get_their_own_note():
     one, two = LeftOut("a.zip", ARCHIVE), LeftOut("b.7z", ARCHIVE)
     assert FileAccount(3, (one,)).notes() == ["1 archive was left out (a.zip); if it holds images of the dataset, unpack it."]
     assert FileAccount(3, (one, two)).notes() == [

@@ -1,4 +1,4 @@
-"""Addresses where the paths of files are expected: none is taken for a file, and the messages say so."""
+"""URLs in place of file paths are never opened, and the messages say so."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PATHS = ("cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png")
 
 
 @pytest.mark.parametrize("text", ["https://x.org/1.png", "S3://bucket/1.png", "file:///1.png", " http://x", "https:\\\\x\\1.png"])
-def test_addresses(text):
+def test_urls_are_recognised(text):
     assert is_address(text)
 
 
 @pytest.mark.parametrize("text", ["cat/1.png", "C://cat/1.png", "//server/1.png", "a:b/1.png", "https:/1.png", "", None, 3])
-def test_what_is_no_address(text):
+def test_other_text_is_not_a_url(text):
     assert not is_address(text)
 
 
-def test_a_column_of_addresses():
+def test_url_column_is_found():
     assert column_of_addresses({"a": ["x", "y"], "b": ["https://x", "https://y", "z", None, ""]}) == "b"
     assert column_of_addresses({"a": ["x", "y", "https://x"], "b": [None, 1]}) is None
 
@@ -40,7 +40,7 @@ def write(folder: Path, *header: str, prefix: str = "https://x.org/photos/", pat
 
 @pytest.mark.parametrize("prefix", ["https://x.org/photos/", "s3://bucket/", "https://"])
 @pytest.mark.parametrize("column", ["file", "url", "any"])
-def test_addresses_are_not_matched_by_their_ends(tmp_path, prefix, column):
+def test_urls_are_not_matched_by_their_file_names(tmp_path, prefix, column):
     table = write(tmp_path, column, "label", prefix=prefix)
     with pytest.raises(DatasetError) as caught:
         load_data(tmp_path, labels=table)
@@ -51,14 +51,14 @@ def test_addresses_are_not_matched_by_their_ends(tmp_path, prefix, column):
     )
 
 
-def test_paths_beside_addresses_are_taken(tmp_path):
+def test_path_column_is_preferred_to_url_column(tmp_path):
     table = write(tmp_path, "image", "name", "label")
     assert len(load_data(tmp_path, labels=table)) == 4
     with pytest.raises(DatasetError, match=r"^The cells of column 'image' .* are URLs"):
         load_data(tmp_path, labels=table, file_column="image")
 
 
-def test_a_few_addresses_get_a_note(tmp_path):
+def test_few_urls_get_a_note(tmp_path):
     table = write(tmp_path, "file", "label", prefix="", paths=(*PATHS, "https://x.org/cat/0.png"))
     data = load_data(tmp_path, labels=table)
     assert len(data) == 4
@@ -69,7 +69,7 @@ def test_a_few_addresses_get_a_note(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["image", "url"])
-def test_addresses_in_frames_and_lists(column):
+def test_urls_in_data_frames_and_lists_are_refused(column):
     addresses = ["https://x.org/1.png", "https://x.org/2.png"]
     with pytest.raises(DatasetError, match=rf"^The cells of column '{column}' of the DataFrame are URLs \(https://\.\.\.\); "):
         records_of_object(pd.DataFrame({column: addresses, "label": [0, 1]}))

@@ -15,17 +15,17 @@ from tests.data.images import pngs, write_image_folder
         *("train-images-idx3-ubyte.gz", "1.png.gz", "csv.gz", "photos.csv.tar.gz"),
     ],
 )
-def test_archives(name):
+def test_archive_names(name):
     assert is_archive_name(name)
 
 
 @pytest.mark.parametrize("name", ["labels.csv.gz", "scan.nii.gz", "a.json.xz", "zip", ".zip", "a.npz", "a.zip.txt", "1.png"])
-def test_other_names(name):
+def test_other_names_are_not_archives(name):
     assert not is_archive_name(name)
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tgz", "a.7z", "a.rar", "download"])
-def test_archives_beside_images_are_named(tmp_path, name):
+def test_archives_beside_images_are_reported(tmp_path, name):
     content = b"PK\x03\x04"
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "1.png").write_bytes(pngs(1)[0])

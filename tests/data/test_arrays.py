@@ -31,7 +31,7 @@ def test_images_of_the_right_size_are_not_copied():
     assert np.shares_memory(data.images, square)
 
 
-def test_others_are_squashed_to_the_resolution():
+def test_other_sizes_are_squashed_to_the_resolution():
     data = from_arrays(np.full((2, 5, 9, 3), 70, dtype=np.uint8), [0, 1], resolution=16)
     assert data.images.shape == (2, 16, 16, 3)
     assert (data.images == 70).all()
@@ -49,19 +49,19 @@ def test_string_labels():
     assert from_arrays(GREY, ["b", "a", "b", "b"]).class_names == ("a", "b")
 
 
-def test_grey_and_its_colour_copy_have_one_hash():
+def test_grey_image_and_its_rgb_copy_have_the_same_hash():
     colour = np.repeat(GREY[..., np.newaxis], 3, axis=-1)
     assert from_arrays(GREY, [0] * 4).image_sha256.tolist() == from_arrays(colour, [0] * 4).image_sha256.tolist()
 
 
-def test_the_fingerprint_is_of_pixels_and_class_names():
+def test_fingerprint_depends_on_pixels_and_class_names():
     data = from_arrays(GREY, [0, 1, 0, 1])
     assert data.fingerprint == from_arrays(GREY.copy(), ["0", "1", "0", "1"], description="other").fingerprint
     assert data.fingerprint != from_arrays(GREY, [0, 1, 1, 1]).fingerprint
     assert data.fingerprint != from_arrays(GREY[::-1], [0, 1, 0, 1]).fingerprint
 
 
-def test_floats_are_refused_with_the_way_out():
+def test_float_images_are_refused_with_advice():
     with pytest.raises(DatasetError) as caught:
         from_arrays(GREY / 255, [0, 1, 0, 1])
     assert str(caught.value) == (
@@ -81,7 +81,7 @@ def test_lists_are_refused():
         from_arrays(GREY.tolist(), [0, 1, 0, 1])
 
 
-def test_lengths_must_agree():
+def test_lengths_must_match():
     with pytest.raises(DatasetError, match=r"^Expected one label per image, but got 4 images and 3 labels\.$"):
         from_arrays(GREY, [0, 1, 0])
 

@@ -11,7 +11,7 @@ from curv_issues.data.dataset_table import types_of
 PLAIN = ["int8", "uint64", "bool", "string", "large_string", "binary", "large_binary", "float16", "float32", "float64", "null"]
 
 
-def test_what_the_datasets_library_writes_is_read_as_its_features():
+def test_schema_of_the_datasets_library_gives_its_features():
     features = datasets.Features(
         {
             "image": datasets.Image(),
@@ -34,11 +34,11 @@ def test_what_the_datasets_library_writes_is_read_as_its_features():
         (pa.date32(), ValueType("date32[day]")),
     ],
 )
-def test_types_of_arrow(type_, expected):
+def test_arrow_types(type_, expected):
     assert read_types(pa.schema([("x", type_)])) == {"x": expected}
 
 
-def test_what_is_not_a_class_or_an_image_is_not_believed():
+def test_features_that_contradict_the_arrow_types_are_ignored():
     schema = pa.schema(
         [("image", pa.string()), ("label", pa.string())],
         metadata={
@@ -49,7 +49,7 @@ def test_what_is_not_a_class_or_an_image_is_not_believed():
     assert read_types(schema) == {"image": ValueType("string"), "label": ValueType("string")}
 
 
-def test_images_and_classes_that_are_declared():
+def test_declared_images_and_classes_are_used():
     struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     schema = pa.schema(
         [("image", struct), ("label", pa.int8())],

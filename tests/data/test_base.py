@@ -14,7 +14,7 @@ from curv_issues.errors import DatasetError, UsageError
 from tests.small import make_data
 
 
-def test_take_takes_every_array() -> None:
+def test_take_selects_from_every_array() -> None:
     data = make_data(30)
     data = replace(
         data,
@@ -34,11 +34,11 @@ def test_take_takes_every_array() -> None:
     assert part.class_names == data.class_names
     assert part.source is data.source
     sized = {name for name in LabeledData.__dataclass_fields__ if len(np.shape(getattr(data, name))) > 0}
-    assert sized - {"class_names"} == set(PER_SAMPLE)  # a new array must be taken too
+    assert sized - {"class_names"} == set(PER_SAMPLE)  # PER_SAMPLE lists every array with one entry per sample
     assert not np.shares_memory(part.images, data.images)
 
 
-def test_the_images_of_the_source_follow() -> None:
+def test_take_selects_the_source_images() -> None:
     data = LabeledData(**{**vars(make_data(30)), "open_image": lambda index: f"image {index}"})  # type: ignore[arg-type]
     index = np.array([3, 7, 20])
     part = data.take(index)
@@ -55,7 +55,7 @@ def test_the_images_of_the_source_follow() -> None:
     np.testing.assert_array_equal(np.asarray(without.image(1)), data.images[7, ..., 0])
 
 
-def test_all_and_nothing() -> None:
+def test_take_all_or_none() -> None:
     data = make_data(6)
     everything = data.take(np.arange(6))
     assert everything.fingerprint == data.fingerprint
@@ -75,7 +75,7 @@ def test_all_and_nothing() -> None:
         (np.array([2, 2]), r"index must be strictly increasing within \[0, 6\)\."),
     ],
 )
-def test_other_indices_are_refused(index: Any, message: str) -> None:
+def test_invalid_indices_are_refused(index: Any, message: str) -> None:
     with pytest.raises(UsageError, match=f"^{message}$"):
         make_data(6).take(index)
 
@@ -92,7 +92,7 @@ def test_other_indices_are_refused(index: Any, message: str) -> None:
         lambda data: curv_issues.long_tailed(data, 3),
     ],
 )
-def test_what_is_not_loaded_yet_is_named(use: Any, wrong: Any) -> None:
+def test_data_that_is_not_loaded_is_refused(use: Any, wrong: Any) -> None:
     with pytest.raises(
         UsageError, match=rf"^Expected LabeledData, as returned by load_data\(\.\.\.\), but got {type(wrong).__name__}\.$"
     ):
@@ -100,7 +100,7 @@ def test_what_is_not_loaded_yet_is_named(use: Any, wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 5, 2.5, b"folder", ["folder"]])
-def test_what_is_not_a_path_is_named(wrong: Any) -> None:
+def test_other_types_than_paths_are_refused(wrong: Any) -> None:
     with pytest.raises(UsageError, match=rf"^Expected the path of a folder, got {type(wrong).__name__}\.$"):
         curv_issues.AuditResult.load(wrong)
     with pytest.raises(DatasetError, match=rf"^Expected the path of a table of labels, but got {type(wrong).__name__}\.$"):
@@ -109,7 +109,7 @@ def test_what_is_not_a_path_is_named(wrong: Any) -> None:
         curv_issues.load_data(wrong if not isinstance(wrong, list) else {})
 
 
-def test_a_part_of_a_memory_map_stays_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_part_of_a_memory_map_stays_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pixel_storage, "_MEMORY_LIMIT", 100)
     monkeypatch.setattr(pixel_storage, "_CHUNK", 1000)  # two images
     data = make_data(40)

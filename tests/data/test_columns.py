@@ -29,31 +29,31 @@ def test_kinds_of_image_columns(image):
 
 
 @pytest.mark.parametrize("kind", ["int8", "int64", "uint16", "bool", "string", "large_string", "float32", "float64"])
-def test_kinds_of_plain_labels(kind):
+def test_kinds_of_label_columns(kind):
     assert find_columns(types_of({"x": Image(), "y": Value(kind)})) == Columns("x", "y", None)
 
 
-def test_better_kinds_go_first():
+def test_preferred_types_win():
     features = Features({"raw": Value("binary"), "s": STRUCT, "x": Image(), "id": Value("int64"), "y": ANIMALS})
     assert find_columns(types_of(features)) == Columns("x", "y", ("zebra", "ant"))
     assert find_columns(types_of({"raw": Value("binary"), "s": STRUCT, "label": Value("int64")})).image == "s"
 
 
 @pytest.mark.parametrize("name", ["label", "labels", "Label", "class", "TARGETS", "category", "y"])
-def test_a_column_whose_name_says_so_goes_first(name):
+def test_column_with_a_label_name_wins(name):
     assert find_columns(types_of({"x": Image(), "id": Value("int64"), name: Value("string")})).label == name
     assert find_columns(types_of({"x": Image(), "camera": ANIMALS, name: Value("string")})).label == name
     assert find_columns(types_of({"x": Image(), "camera": ANIMALS, name: ANIMALS})).label == name
 
 
-def test_a_column_called_label_of_another_type_is_not_passed_over():
+def test_column_named_label_of_another_type_is_not_ignored():
     features = Features({"x": Image(), "camera": ANIMALS, "label": List(ANIMALS)})
     with pytest.raises(DatasetError, match=r"^Column 'label' holds List, which cannot be read as labels; .*multi-label data"):
         find_columns(types_of(features))
 
 
 @pytest.mark.parametrize("kind", ["list<item: string>", "large_list<item: int64>", "fixed_size_list<item: bool>[3]"])
-def test_lists_of_labels_are_called_multi_label_data(kind):
+def test_list_labels_are_reported_as_multi_label_data(kind):
     types = {"x": ImageType(), "label": OtherType(kind)}
     with pytest.raises(DatasetError, match=r"Several labels per image \(multi-label data\) are not supported: give one class"):
         find_columns(types)
@@ -63,17 +63,17 @@ def test_lists_of_labels_are_called_multi_label_data(kind):
 
 
 @pytest.mark.parametrize("name", ["__key__", "__url__", "__index_level_0__"])
-def test_columns_of_libraries_are_not_labels(name):
+def test_columns_added_by_libraries_are_not_labels(name):
     with pytest.raises(DatasetError, match=r"^No label column found"):
         find_columns(types_of({"x": Image(), name: Value("string")}))
 
 
-def test_the_index_of_pandas_is_no_label():
+def test_pandas_index_is_not_a_label():
     features = Features({"x": Image(), "y": Value("int64"), "__index_level_0__": Value("int64")})
     assert find_columns(types_of(features)).label == "y"
 
 
-def test_several_label_columns_are_listed_with_the_flag():
+def test_several_label_columns_are_listed_with_the_option():
     features = Features({"img": Image(), "fine_label": ANIMALS, "coarse_label": ANIMALS})
     with pytest.raises(DatasetError) as caught:
         find_columns(types_of(features))
@@ -84,19 +84,19 @@ def test_several_label_columns_are_listed_with_the_flag():
     assert find_columns(types_of(features), label_column="coarse_label").label == "coarse_label"
 
 
-def test_two_names_that_say_so_are_several():
+def test_two_label_names_are_ambiguous():
     with pytest.raises(
         DatasetError, match="Several columns may hold the labels: class, target; choose one with --label-column class or"
     ):
         find_columns(types_of({"x": Image(), "class": ANIMALS, "target": Value("string")}))
 
 
-def test_both_label_and_labels_is_several():
+def test_label_and_labels_are_ambiguous():
     with pytest.raises(DatasetError, match="Several columns may hold the labels: label, labels;"):
         find_columns(types_of({"x": Image(), "label": ANIMALS, "labels": ANIMALS}))
 
 
-def test_several_image_columns_are_listed_with_the_flag():
+def test_several_image_columns_are_listed_with_the_option():
     features = Features({"image": Image(), "mask": Image(), "label": ANIMALS})
     with pytest.raises(DatasetError) as caught:
         find_columns(types_of(features))
@@ -106,7 +106,7 @@ def test_several_image_columns_are_listed_with_the_flag():
     assert find_columns(types_of(features), image_column="mask").image == "mask"
 
 
-def test_named_columns_win():
+def test_chosen_columns_win():
     features = Features({"x": Image(), "raw": Value("binary"), "label": ANIMALS, "id": Value("string")})
     assert find_columns(types_of(features), image_column="raw", label_column="id") == Columns("raw", "id", None)
 
@@ -129,7 +129,7 @@ def test_no_label_column():
     )
 
 
-def test_a_named_column_that_is_not_there():
+def test_chosen_column_does_not_exist():
     features = Features({"x": Image(), "y": ANIMALS})
     with pytest.raises(DatasetError) as caught:
         find_columns(types_of(features), label_column="label")
@@ -140,7 +140,7 @@ def test_a_named_column_that_is_not_there():
         find_columns(types_of(features), image_column="img")
 
 
-def test_a_named_column_of_another_type():
+def test_chosen_column_has_another_type():
     features = Features({"x": Image(), "y": ANIMALS, "tags": List(Value("string"))})
     with pytest.raises(DatasetError, match=r"^Column 'tags' holds List, which cannot be read as labels; expected classes"):
         find_columns(types_of(features), label_column="tags")

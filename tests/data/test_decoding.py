@@ -14,11 +14,11 @@ from curv_issues.data.base import hash_pixels
 from curv_issues.data.decoding import EncodedImage, choose_resolution, choose_workers, decode_all, sample_sizes
 from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import AuditError
-from tests.data.images import colour_image, encode, pngs, wide_png
+from tests.data.images import colour_image, encode, png_of_16_bits, pngs
 
 
 class Stored:
-    """Images in a list; counts what was read."""
+    """Images in a list; counts the reads."""
 
     def __init__(self, contents: Sequence[bytes | EncodedImage]) -> None:
         self.images = [item if isinstance(item, EncodedImage) else EncodedImage(item) for item in contents]
@@ -39,7 +39,7 @@ def test_pixels_sizes_and_both_hashes():
     decoded = decode_all(Stored(contents), resolution=8)
     assert decoded.images.shape == (3, 8, 8, 3)
     assert decoded.images.dtype == np.uint8
-    assert np.array_equal(decoded.images[0], np.asarray(originals[0]))  # Already 8 x 8: as it is.
+    assert np.array_equal(decoded.images[0], np.asarray(originals[0]))  # already 8 x 8: unchanged
     assert decoded.sizes.tolist() == [[8, 8], [9, 8], [10, 8]]
     assert decoded.sizes.dtype == np.int32
     assert decoded.image_sha256.tolist() == [hash_pixels(np.asarray(image)) for image in originals]
@@ -48,7 +48,7 @@ def test_pixels_sizes_and_both_hashes():
     assert decoded.unreadable == {}
 
 
-def test_each_image_is_in_its_place_with_many_workers():
+def test_order_is_kept_with_many_workers():
     contents = pngs(301)
     decoded = decode_all(Stored(contents), resolution=6, workers=7)
     for index in range(301):
@@ -70,7 +70,7 @@ def test_resizing_is_antialiased_and_squashes(size):
         assert np.abs(decoded.images[0].astype(int) - 127).max() <= 2
 
 
-def test_resizing_keeps_places():
+def test_resizing_keeps_positions():
     image = np.zeros((40, 90, 3), dtype=np.uint8)
     image[:20, :45, 0] = 255
     pixels = decode_all(Stored([encode(Image.fromarray(image))]), resolution=10).images[0]
@@ -114,7 +114,7 @@ def grey_png(values, dtype=np.uint16) -> bytes:
     return encode(Image.fromarray(np.array(values, dtype=dtype)))
 
 
-def test_16_bit_images_with_small_values_stay_apart():
+def test_16_bit_images_with_small_values_remain_distinct():
     contents = [grey_png(np.full((8, 8), value)) for value in range(200)]
     decoded = decode_all(Stored(contents), resolution=8, workers=3)
     assert decoded.images[:, 0, 0, 0].tolist() == list(range(200))
@@ -124,7 +124,7 @@ def test_16_bit_images_with_small_values_stay_apart():
 
 
 @pytest.mark.parametrize("brightest_at", [0, 57, 99])
-def test_one_range_for_all_images_wherever_the_brightest_is(brightest_at):
+def test_all_images_share_one_range(brightest_at):
     values = np.repeat(np.arange(100)[:, None, None], 8, axis=1).repeat(8, axis=2) * 10
     values[brightest_at] = 4000
     stored = Stored([grey_png(value) for value in values])
@@ -132,11 +132,11 @@ def test_one_range_for_all_images_wherever_the_brightest_is(brightest_at):
     expected = np.rint(values / 4095 * 255)
     assert np.array_equal(decoded.images[..., 0], expected)
     assert decoded.value_ranges == ValueRanges(integers=(0, 4095))
-    assert stored.num_read <= 200  # at most once more each
+    assert stored.num_read <= 200  # each image is read at most twice
     assert decoded.unreadable == {}
 
 
-def test_hashes_are_of_the_original_values_whatever_the_range():
+def test_hashes_do_not_depend_on_the_range():
     contents = [grey_png([[value] * 4] * 4) for value in (1000, 1001)]
     narrow, wide = (decode_all(Stored(contents), resolution=4, value_range=(0, high)) for high in (1023, 65535))
     assert narrow.image_sha256.tolist() == wide.image_sha256.tolist()
@@ -144,7 +144,7 @@ def test_hashes_are_of_the_original_values_whatever_the_range():
     assert wide.images[0, 0, 0, 0] == wide.images[1, 0, 0, 0] == 4
 
 
-def test_8_bit_images_are_left_alone_by_the_range():
+def test_range_does_not_change_8_bit_images():
     plain, floats = encode(Image.new("L", (4, 4), 200)), Image.fromarray(np.full((4, 4), 0.5, np.float32))
     decoded = decode_all(Stored([plain, grey_png([[2047] * 4] * 4), encode(floats, "TIFF")]), resolution=4)
     assert decoded.images[:, 0, 0, 0].tolist() == [200, round(2047 / 4095 * 255), 128]
@@ -154,16 +154,16 @@ def test_8_bit_images_are_left_alone_by_the_range():
     assert decode_all(Stored([plain]), resolution=4).value_note is None
 
 
-def test_colours_that_appear_only_in_the_range_of_the_dataset():
+def test_colour_that_only_shows_in_the_dataset_range():
     nearly_grey = np.full((1, 1, 3), 1000, np.uint16) + np.array([0, 0, 20], np.uint16)
-    contents = [wide_png(np.array([[[0, 0, 65535]]], np.uint16), 2), wide_png(nearly_grey, 2)]
+    contents = [png_of_16_bits(np.array([[[0, 0, 65535]]], np.uint16), 2), png_of_16_bits(nearly_grey, 2)]
     decoded = decode_all(Stored(contents), resolution=1, value_range=(900, 1100))
     assert decoded.images.shape == (2, 1, 1, 3)
     alone = decode_all(Stored(contents[1:]), resolution=1)
     assert alone.images.shape == (1, 1, 1, 3)
 
 
-def test_a_file_that_changes_before_it_is_decoded_once_more():
+def test_file_that_changes_between_two_reads():
     class Changing(Stored):
         def read(self, indices: range) -> Iterator[EncodedImage]:
             for encoded in super().read(indices):
@@ -183,7 +183,7 @@ def test_images_with_too_many_pixels_are_unreadable():
     assert decoded.unreadable == {1: "it has 11 x 10 pixels; the limit is 100 (--max-pixels, max_pixels)"}
 
 
-def test_images_being_decoded_have_a_bounded_number_of_pixels(monkeypatch):
+def test_number_of_pixels_decoded_at_once_is_limited(monkeypatch):
     now, most = [], []
 
     def decode(encoded: bytes, *, max_pixels, reserve) -> np.ndarray:
@@ -197,20 +197,20 @@ def test_images_being_decoded_have_a_bounded_number_of_pixels(monkeypatch):
 
     monkeypatch.setattr(decoding, "decode_values", decode)
     monkeypatch.setattr(decoding, "default_max_pixels", lambda: 100)
-    sides = [7, 7, 20, 1, 10, 5] * 100  # 20 x 20 is more than the whole budget: alone
+    sides = [7, 7, 20, 1, 10, 5] * 100  # 20 x 20 exceeds the limit: decoded alone
     decode_all(Stored([b"x" * side for side in sides]), resolution=1, workers=6)
     assert len(most) == len(sides)
     assert all(pixels <= 100 or count == 1 for pixels, count in most)
     assert max(count for _, count in most) > 1
 
 
-def test_warnings_of_pillow_are_silent(recwarn):
+def test_pillow_warnings_are_suppressed(recwarn):
     contents = [encode(colour_image(1), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")]
     assert decode_all(Stored(contents), resolution=8).unreadable == {}
     assert not list(recwarn)
 
 
-def test_paths_are_handed_on():
+def test_paths_are_passed_on():
     contents = [EncodedImage(content, f"{index}.png") for index, content in enumerate(pngs(3))]
     assert decode_all(Stored(contents), resolution=8).paths.tolist() == ["0.png", "1.png", "2.png"]
 
@@ -221,7 +221,7 @@ def test_no_images():
     assert decoded.unreadable == {}
 
 
-def test_progress_counts_up_to_all_in_the_calling_thread():
+def test_progress_is_reported_in_the_calling_thread():
     seen: list[tuple[int, int, str]] = []
     decode_all(
         Stored(pngs(100)),
@@ -233,7 +233,7 @@ def test_progress_counts_up_to_all_in_the_calling_thread():
     assert {(total, thread) for _, total, thread in seen} == {(100, threading.current_thread().name)}
 
 
-def test_ctrl_c_stops_the_pass():
+def test_ctrl_c_stops_decoding():
     images = Stored(pngs(20) * 200)
 
     def interrupt(done: int, total: int) -> None:
@@ -241,11 +241,11 @@ def test_ctrl_c_stops_the_pass():
 
     with pytest.raises(KeyboardInterrupt):
         decode_all(images, resolution=6, workers=2, progress=interrupt)
-    assert images.num_read < 2000  # Of 4,000: what was not begun is never read.
+    assert images.num_read < 2000  # of 4,000: images not begun are never read
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
 
 
-def test_errors_of_a_reader_are_not_swallowed():
+def test_reader_errors_are_raised():
     class Broken(Stored):
         def read(self, indices: range) -> Iterator[EncodedImage]:
             raise ZeroDivisionError("a bug")
@@ -255,7 +255,7 @@ def test_errors_of_a_reader_are_not_swallowed():
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_large_sets_lie_in_a_nameless_file(monkeypatch, tmp_path, grey):
+def test_large_datasets_are_stored_in_an_unnamed_file(monkeypatch, tmp_path, grey):
     monkeypatch.setattr(pixel_storage, "_MEMORY_LIMIT", 100)
     monkeypatch.setattr(pixel_storage.tempfile, "tempdir", str(tmp_path))
     contents = [encode(Image.new("L", (6, 6), value)) for value in range(50)] if grey else pngs(50)
@@ -269,7 +269,7 @@ def test_large_sets_lie_in_a_nameless_file(monkeypatch, tmp_path, grey):
     assert decoded.images.shape == (50, 6, 6, 1 if grey else 3)
 
 
-def test_no_space_for_a_large_set(monkeypatch, tmp_path):
+def test_no_disk_space_for_a_large_dataset(monkeypatch, tmp_path):
     def refuse(file: int, start: int, size: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -295,11 +295,11 @@ def test_no_space_for_a_large_set(monkeypatch, tmp_path):
         ([], 32),
     ],
 )
-def test_resolution_follows_the_median_of_the_shorter_side(sizes, expected):
+def test_resolution_follows_the_median_shorter_side(sizes, expected):
     assert choose_resolution(sizes) == expected
 
 
-def test_sizes_are_sampled_evenly_and_unreadable_images_left_out():
+def test_sizes_are_sampled_evenly_from_readable_images():
     contents = [encode(Image.new("L", (1 + index, 2))) for index in range(50)]
     contents[10] = b"nothing"
     assert sample_sizes(Stored(contents)) == [(2, 1 + index) for index in range(50) if index != 10]

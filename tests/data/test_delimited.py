@@ -21,10 +21,10 @@ ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-1
     st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=6),
     SEPARATORS,
     ENCODINGS,
-    # Python's writer quotes cells with "\n" only if its own lines end so.
+    # Python's writer quotes cells with "\n" only if that is its own line terminator.
     st.sampled_from([("\n", csv.QUOTE_ALL), ("\r\n", csv.QUOTE_MINIMAL), ("\r\n", csv.QUOTE_ALL), ("\r", csv.QUOTE_ALL)]),
 )
-def test_every_text_comes_back(rows: list[tuple[str, ...]], separator: str, encoding: str, style: tuple[str, int]) -> None:
+def test_any_text_is_read_back(rows: list[tuple[str, ...]], separator: str, encoding: str, style: tuple[str, int]) -> None:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=separator, lineterminator=style[0], quoting=style[1])
     writer.writerow(["file name", "label", "note"])
@@ -39,9 +39,9 @@ def test_every_text_comes_back(rows: list[tuple[str, ...]], separator: str, enco
 @pytest.mark.parametrize(
     ("text", "header", "rows"),
     [
-        ("file,label\na.jpg,x;y\n", ["file", "label"], [["a.jpg", "x;y"]]),  # a separator in the rows alone
-        ("file;a,b\na.jpg;c\n", ["file", "a,b"], [["a.jpg", "c"]]),  # the one that splits all lines evenly
-        ('file,"a;b;c"\nx,y\n', ["file", "a;b;c"], [["x", "y"]]),  # one inside quotes
+        ("file,label\na.jpg,x;y\n", ["file", "label"], [["a.jpg", "x;y"]]),  # a separator in the rows only
+        ("file;a,b\na.jpg;c\n", ["file", "a,b"], [["a.jpg", "c"]]),  # the separator that splits all lines evenly
+        ('file,"a;b;c"\nx,y\n', ["file", "a;b;c"], [["x", "y"]]),  # separators inside quotes
         ("sep=|\r\nfile|a,b\r\n1|2,3\r\n", ["file", "a,b"], [["1", "2,3"]]),  # Excel's hint
         ("label\nbig cat\n", ["label"], [["big cat"]]),  # one column
         ("file, label\na.jpg, cat\n", ["file", "label"], [["a.jpg", "cat"]]),  # spaces after commas
@@ -55,18 +55,18 @@ def test_separators(text: str, header: list[str], rows: list[list[str]]) -> None
     assert (read.header, read.rows) == (header, rows)
 
 
-def test_tabs_and_spaces_where_the_ending_says_so() -> None:
+def test_tabs_and_spaces_by_file_extension() -> None:
     text = "file\ta, b, c\nx\ty, z, w\n"
     assert read_delimited(text, "x.tsv", prefer_tabs=True).rows == [["x", "y, z, w"]]
     assert read_delimited("file label\na.jpg 0\n", "x.txt", allow_spaces=True).rows == [["a.jpg", "0"]]
     assert read_delimited("label\nbig cat\n", "x.txt", allow_spaces=True).rows == [["big cat"]]
 
 
-def test_cells_of_any_length() -> None:
+def test_long_cells() -> None:
     assert read_delimited(f"a,b\n{'x' * 200_000},1\n", "x.csv").rows == [["x" * 200_000, "1"]]
 
 
-def test_lines_count_those_inside_quotes_and_the_hint() -> None:
+def test_line_numbers_include_quoted_lines_and_the_hint() -> None:
     assert read_delimited('a,b\n"1\n2",3\n4,5\n', "x.csv").lines == [3, 4]
     assert read_delimited("sep=,\na,b\n1,2\n", "x.csv").lines == [3]
 
@@ -89,7 +89,7 @@ def test_lines_count_those_inside_quotes_and_the_hint() -> None:
         ('a,b\n1,"2\n', "x.csv cannot be read as a table: unexpected end of data; check for a quote that is not closed."),
     ],
 )
-def test_texts_that_are_no_table(text: str, message: str) -> None:
+def test_text_that_is_not_a_table_is_refused(text: str, message: str) -> None:
     with pytest.raises(DatasetError) as caught:
         read_delimited(text, "x.csv")
     assert str(caught.value) == message
@@ -108,13 +108,13 @@ def test_texts_that_are_no_table(text: str, message: str) -> None:
         ),
     ],
 )
-def test_other_encodings(content: bytes, message: str) -> None:
+def test_other_encodings_are_refused(content: bytes, message: str) -> None:
     with pytest.raises(DatasetError) as caught:
         decode_text(content, "x.csv")
     assert str(caught.value) == message
 
 
-def test_rows_without_a_visible_character_are_skipped():
+def test_blank_rows_are_skipped():
     found = read_delimited('file;label;\n1.jpg;cat;\n;;\n" ";\t;\n2.jpg;dog;\n;;;;\n', "labels.csv")
     assert [row[:2] for row in found.rows] == [["1.jpg", "cat"], ["2.jpg", "dog"]]
     assert found.lines == [2, 5]

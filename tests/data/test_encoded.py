@@ -24,7 +24,7 @@ def read_all(dataset, *, rows=None, folder=None) -> list[EncodedImage]:
     return list(images.read(range(len(rows))))
 
 
-def of_paths(paths) -> Dataset:
+def dataset_of_paths(paths) -> Dataset:
     return Dataset.from_dict({"x": [{"bytes": None, "path": str(path)} for path in paths]}, features=Features({"x": STRUCT}))
 
 
@@ -61,13 +61,13 @@ def test_null_images():
     assert read_all(dataset) == [EncodedImage(b"", None, "it is missing (null)")] * 2
 
 
-def test_files_are_named_relative_to_the_folder_they_lie_in(tmp_path):
+def test_paths_are_relative_to_the_dataset_folder(tmp_path):
     (tmp_path / "in" / "cat").mkdir(parents=True)
     inside, outside = tmp_path / "in" / "cat" / "1.png", tmp_path / "out.png"
     inside.write_bytes(b"inside")
     outside.write_bytes(b"outside")
-    assert read_all(of_paths([inside, "cat/1.png"]), folder=tmp_path / "in") == [EncodedImage(b"inside", "cat/1.png")] * 2
-    assert read_all(of_paths([inside, outside])) == [
+    assert read_all(dataset_of_paths([inside, "cat/1.png"]), folder=tmp_path / "in") == [EncodedImage(b"inside", "cat/1.png")] * 2
+    assert read_all(dataset_of_paths([inside, outside])) == [
         EncodedImage(b"inside", str(inside)),
         EncodedImage(b"outside", str(outside)),
     ]
@@ -79,21 +79,21 @@ def test_files_outside_the_folder_are_not_read(tmp_path, monkeypatch):
     outside.write_bytes(b"outside")
     (tmp_path / "in" / "link.png").symlink_to(outside)
     paths = [str(outside), "../out.png", "cat/../../out.png"]
-    for image, path in zip(read_all(of_paths(paths), folder=tmp_path / "in"), paths, strict=True):
+    for image, path in zip(read_all(dataset_of_paths(paths), folder=tmp_path / "in"), paths, strict=True):
         assert image == EncodedImage(b"", path, "the file is outside the dataset folder; only files inside it are read")
-    (linked,) = read_all(of_paths(["link.png"]), folder=tmp_path / "in")
+    (linked,) = read_all(dataset_of_paths(["link.png"]), folder=tmp_path / "in")
     assert linked == EncodedImage(b"outside", "link.png")  # the user's own link
     os.chown(tmp_path / "in" / "link.png", 12345, 12345, follow_symlinks=False) if os.geteuid() == 0 else None
     monkeypatch.setattr("os.geteuid", lambda: 54321)
-    (linked,) = read_all(of_paths(["link.png"]), folder=tmp_path / "in")
+    (linked,) = read_all(dataset_of_paths(["link.png"]), folder=tmp_path / "in")
     assert linked.content == b""
 
 
-def test_zero_byte_missing_and_special_files(tmp_path):
+def test_empty_missing_and_special_files(tmp_path):
     (tmp_path / "empty.png").touch()
-    os.mkfifo(tmp_path / "pipe.png")  # Reading it would wait for ever.
+    os.mkfifo(tmp_path / "pipe.png")  # reading it would wait forever
     paths = [tmp_path / "empty.png", tmp_path / "none.png", tmp_path / "pipe.png", tmp_path]
-    assert read_all(of_paths(paths), folder=tmp_path) == [
+    assert read_all(dataset_of_paths(paths), folder=tmp_path) == [
         EncodedImage(b"", "empty.png"),
         EncodedImage(b"", "none.png", "the file does not exist"),
         EncodedImage(b"", "pipe.png", "it is not a regular file"),
@@ -108,7 +108,7 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("os.open", refuse)
-    (image,) = read_all(of_paths([tmp_path / "a.png"]), folder=tmp_path)
+    (image,) = read_all(dataset_of_paths([tmp_path / "a.png"]), folder=tmp_path)
     assert image == EncodedImage(b"", "a.png", "the file cannot be read (Permission denied)")
 
 
@@ -117,7 +117,7 @@ def test_images_in_archives(tmp_path):
         archive.writestr("cat/1.png", b"one")
     (tmp_path / "bad.zip").write_bytes(b"no archive")
     known, *others = (f"zip://cat/{name}::{tmp_path}/{file}.zip" for name, file in _IN_ARCHIVES)
-    first, *rest = read_all(of_paths([known, *others]))
+    first, *rest = read_all(dataset_of_paths([known, *others]))
     assert first == EncodedImage(b"one", known)
     for image, path in zip(rest, others, strict=True):
         assert (image.content, image.path) == (b"", path)
@@ -126,6 +126,6 @@ def test_images_in_archives(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["https://127.0.0.1:9/a.png", "hf://datasets/a/b.png", "zip://a.png::https://127.0.0.1:9/a.zip"])
-def test_addresses_are_not_asked(path):
+def test_urls_are_not_downloaded(path):
     expected = EncodedImage(b"", path, "it is a URL, not a file on this machine")
-    assert read_all(of_paths([path])) == [expected]
+    assert read_all(dataset_of_paths([path])) == [expected]

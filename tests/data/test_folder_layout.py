@@ -40,13 +40,13 @@ def test_whole_names_of_top_level_folders_are_splits(folders, names):
 
 
 @pytest.mark.parametrize("word", ["freight-train", "passenger_train", "train2", "trainer", "my-test", "devices", "test set"])
-def test_words_in_longer_names_mean_nothing(word):
+def test_split_words_in_longer_names_are_ignored(word):
     found = layout(f"{word}/1.png", "bus/toy-train-1.png", "bus/test.png")
     assert not found.has_split_names
     assert splits(found) == {"train": ["bus/test.png", "bus/toy-train-1.png", f"{word}/1.png"]}
 
 
-def test_a_folder_called_train_beside_class_folders_is_a_class():
+def test_folder_named_train_beside_class_folders_is_a_class():
     found = layout("bus/1.png", "train/1.png")
     assert not found.has_split_names
     assert len(found.splits["train"]) == 2
@@ -71,7 +71,7 @@ def test_two_folders_for_one_split_get_a_note():
     assert found.notes == ("Several folders have names for the same split; each is read as its own split: Train, train.",)
 
 
-def test_the_user_overrules():
+def test_splits_option_overrides_detection():
     paths = ("bus/1.png", "train/1.png")
     assert splits(layout(*paths, splits=True)) == {"train": ["train/1.png"]}
     both = ("train/cat/1.png", "test/cat/1.png")
@@ -81,7 +81,7 @@ def test_the_user_overrules():
 
 
 @pytest.mark.parametrize("wrapper", ["images", "Data", "pets"])
-def test_one_folder_around_all_others_is_no_class(wrapper):
+def test_single_outer_folder_is_not_a_class(wrapper):
     found = layout(f"{wrapper}/cat/1.png", f"{wrapper}/dog/1.png", "preview.png")
     assert (found.base, found.depth) == ((wrapper,), 1)
     assert left_out(found) == {"preview.png": NO_CLASS_FOLDER}
@@ -89,7 +89,7 @@ def test_one_folder_around_all_others_is_no_class(wrapper):
     assert tuple(layout(f"{wrapper}/train/cat/1.png", f"{wrapper}/test/cat/1.png").splits) == ("train", "test")
 
 
-def test_a_folder_with_another_name_is_a_class():
+def test_single_folder_with_another_name_is_a_class():
     assert layout("cat/indoor/1.png", "cat/outdoor/1.png").base == ()
     assert layout("images/1.png", "images/2.png").base == ()
 
@@ -98,7 +98,7 @@ def classes(*paths: str, depth: int = 0, level: int = 1):
     return find_classes([tuple(path.split("/")) for path in paths], depth=depth, class_level=level)
 
 
-def test_the_class_is_the_topmost_folder():
+def test_class_is_the_top_level_folder():
     found = classes("cat/in/1.png", "cat/2.png", "dog/out/1.png", "1.png")
     assert found.names == ("cat", "dog")
     assert found.labels == [0, 0, 1]
@@ -108,14 +108,14 @@ def test_the_class_is_the_topmost_folder():
     assert below.names == ("cat",)
 
 
-def test_another_level():
+def test_class_level_option():
     found = classes("a/cat/1.png", "b/dog/1.png", "b/2.png", level=2)
     assert found.names == ("cat", "dog")
     assert found.outside == [("b", "2.png")]
     assert found.deeper == ()
 
 
-def test_a_class_folder_that_is_no_text_is_named():
+def test_class_folder_name_that_is_not_utf8_is_reported():
     with pytest.raises(DatasetError, match=r"^The name of the class folder caf\\xe9 is not UTF-8 text; rename the folder\.$"):
         classes("caf\udce9/1.png")
 
@@ -123,13 +123,13 @@ def test_a_class_folder_that_is_no_text_is_named():
 @pytest.mark.parametrize(
     ("paths", "expected"),
     [
-        # two hold class folders, whatever is beside them
+        # two hold class folders: other folders do not matter
         (("train/cat/1.png", "val/cat/1.png", "test/1.png", "sample_images/1.png"), ("train", "validation", "test")),
         (("train/cat/1.png", "train/dog/1.png", "train/stray.png", "test/cat/1.png", "docs/1.png"), ("train", "test")),
-        # one does, and the others say no class
+        # one does, and the other names are not class names
         (("train/cat/1.png", "train/dog/1.png", "unlabeled/1.png"), ("train",)),
         (("Train/0/1.png", "Train/1/1.png", "Test/1.png", "Meta/1.png"), ("train", "test")),
-        # one does, and there are classes
+        # one does, and the other folders are classes
         (("train/steam/1.png", "train/diesel/1.png", "bus/1.png", "car/1.png"), None),
         (("train/steam/1.png", "bus/1.png"), None),
         (("train/1.png", "test/1.png", "bus/1.png"), None),

@@ -4,7 +4,7 @@ import pytest
 
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
-from tests.data.test_image_folder import write
+from tests.data.folders import write
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from tests.data.test_image_folder import write
         ("inputs", "targets"),
     ],
 )
-def test_folders_whose_names_say_no_class_are_not_classes(tmp_path, folders):
+def test_folders_not_named_after_classes_are_refused(tmp_path, folders):
     write(tmp_path, *(f"{folder}/{number}.png" for folder in folders for number in range(2)))
     names = sorted({folder.split("/")[0] for folder in folders})
     with pytest.raises(DatasetError, match=rf"in folders that are not named after classes: {', '.join(names)}[.;]"):
@@ -38,7 +38,7 @@ def test_folders_whose_names_say_no_class_are_not_classes(tmp_path, folders):
     assert load_data(tmp_path, splits=False).class_names == tuple(names)
 
 
-def test_what_to_do_about_folders_whose_names_say_no_class(tmp_path):
+def test_advice_for_folders_not_named_after_classes(tmp_path):
     write(tmp_path, "train_images/1.png", "test_images/2.png", "train_images/deep/3.png")
     (tmp_path / "train.csv").write_text("id,label\n1,x\n")
     with pytest.raises(
@@ -69,5 +69,5 @@ def test_what_to_do_about_folders_whose_names_say_no_class(tmp_path):
         ("rgb", "rgb_cat"),
     ],
 )
-def test_classes_with_such_words_in_their_names(tmp_path, names):
+def test_class_names_may_contain_such_words(tmp_path, names):
     assert load_data(write(tmp_path, *(f"{name}/{number}.png" for name in names for number in "12"))).num_classes == 2

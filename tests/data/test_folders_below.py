@@ -1,21 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
-from tests.data.images import pngs
+from tests.data.folders import write
 
 CLASSES = ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")
-
-
-def write(root: Path, *paths: str) -> Path:
-    for path, content in zip(paths, pngs(len(paths)), strict=True):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(content)
-    return root
 
 
 def below(*folders: str) -> list[str]:
@@ -32,7 +23,7 @@ def below(*folders: str) -> list[str]:
         (below("data/x/train", "data/x/test"), "data/x"),
     ],
 )
-def test_a_folder_around_splits_is_named(tmp_path, paths, inner):
+def test_inner_folder_with_the_splits_is_reported(tmp_path, paths, inner):
     write(tmp_path, *paths)
     with pytest.raises(DatasetError) as caught:
         load_data(tmp_path)
@@ -40,14 +31,14 @@ def test_a_folder_around_splits_is_named(tmp_path, paths, inner):
     assert load_data(tmp_path / inner).class_names == ("cat", "dog")
 
 
-def test_the_level_of_the_classes_is_found_at_once(tmp_path):
+def test_level_of_the_classes_is_proposed(tmp_path):
     write(tmp_path, *below("x/y"))
     with pytest.raises(DatasetError, match=r"in one folder, 'x/y', .* its subfolders are cat, dog: use --class-level 3 \(class_"):
         load_data(tmp_path)
     assert load_data(tmp_path, class_level=3).class_names == ("cat", "dog")
 
 
-def test_splits_that_the_user_denies_are_not_proposed(tmp_path):
+def test_splits_are_not_proposed_with_splits_false(tmp_path):
     write(tmp_path, *below("x/train", "x/test"))
     with pytest.raises(DatasetError, match=r"its subfolders are test, train: use --class-level 2"):
         load_data(tmp_path, splits=False)
@@ -63,20 +54,20 @@ def test_splits_that_the_user_denies_are_not_proposed(tmp_path):
         ),
     ],
 )
-def test_splits_in_class_folders_are_not_said_to_be_classes(tmp_path, paths, expected):
+def test_split_folders_inside_class_folders_are_noted(tmp_path, paths, expected):
     (note,) = load_data(write(tmp_path, *paths)).source.notes
     assert "subfolders with split names (test, train)" in note
     assert note.endswith(expected.format(root=tmp_path))
 
 
-def test_classes_that_are_called_like_splits(tmp_path):
+def test_classes_named_like_splits_are_noted(tmp_path):
     write(tmp_path, "x/train/1.png", "x/train/2.png", "x/test/1.png", "x/test/2.png")
     (note,) = load_data(tmp_path, class_level=2).source.notes
     assert note == ("The classes at level 2 have split names (test, train); if they are splits, audit the folder that holds them.")
     assert load_data(tmp_path, class_level=2, splits=False).source.notes == ()
 
 
-def test_folders_of_a_kind_are_skipped_on_the_way_to_the_classes(tmp_path):
+def test_folders_such_as_images_are_skipped_in_the_proposed_level(tmp_path):
     office = write(tmp_path / "office", *below("amazon/images", "webcam/images"))
     (note,) = load_data(office).source.notes
     assert note.endswith("they have subfolders (cat, dog): use --class-level 3 if those are the classes.")

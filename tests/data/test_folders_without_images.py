@@ -4,7 +4,7 @@ from curv_issues.data.loading import load_data
 from tests.data.images import write_image_folder
 
 
-def test_folders_without_an_image_are_named_with_what_they_hold(tmp_path):
+def test_folders_without_images_are_noted_with_their_extensions(tmp_path):
     write_image_folder(tmp_path, {"cat": 1, "dog": 1})
     for path in ("bat/1.npy", "bat/deep/2.npy", "bat/x.mat", "cow/1.mp4", "cow/2.webm", "cow/.DS_Store", "cat/sub/1.h5"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -14,7 +14,7 @@ def test_folders_without_an_image_are_named_with_what_they_hold(tmp_path):
     assert note == ("These folders contain no readable image: bat (.npy, .mat), cat/sub (.h5), cow (.mp4, .webm), emu (no files).")
 
 
-def test_an_image_of_a_format_that_is_not_read_is_noted(tmp_path):
+def test_image_of_an_unsupported_format_is_noted(tmp_path):
     write_image_folder(tmp_path, {"cat": 1, "dog": 1})
     (tmp_path / "cow").mkdir()
     (tmp_path / "cow" / "scan.dcm").write_bytes(b"\0" * 128 + b"DICM")
@@ -24,7 +24,7 @@ def test_an_image_of_a_format_that_is_not_read_is_noted(tmp_path):
     )
 
 
-def test_folders_that_only_a_dot_hides_get_a_note(tmp_path):
+def test_folders_starting_with_a_dot_are_noted(tmp_path):
     write_image_folder(tmp_path, {".NET": 2, "java": 2, "python": 2})
     write_image_folder(tmp_path, {"java/.thumbnails": 1, ".ipynb_checkpoints": 1})
     data = load_data(tmp_path)

@@ -1,4 +1,4 @@
-"""Datasets of the Hub, downloaded from a Hub of our own by a process of its own, as users do."""
+"""Hub datasets, downloaded from a local Hub server by a separate process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ for name, options in json.loads(sys.argv[1]):
 
 
 def load(environment: dict[str, str], *calls: tuple[str, dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """What load_data gives for each call, in one new process with `folder` as its current folder."""
+    """Return the results of load_data for each call, from one new process started in `folder`."""
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, json.dumps(calls)],
         env=environment,
@@ -57,7 +57,7 @@ def hashes(values) -> list[str]:
     return [hash_pixels(np.asarray(colour_image(value))) for value in values]
 
 
-def test_a_dataset_is_downloaded_read_and_its_revision_recorded(hub: Hub, tmp_path):
+def test_dataset_is_downloaded_and_its_revision_recorded(hub: Hub, tmp_path):
     old = write_parquet(tmp_path / "old" / "data" / "train-00000-of-00001.parquet", [0, 1]).parents[1]
     new = write_parquet(tmp_path / "new" / "data" / "train-00000-of-00001.parquet", [0, 1, 0, 1]).parents[1]
     write_parquet(new / "data" / "test-00000-of-00001.parquet", [1])
@@ -96,7 +96,7 @@ def test_a_dataset_is_downloaded_read_and_its_revision_recorded(hub: Hub, tmp_pa
         ("org/pets", {"revision": "v9"}),
         folder=tmp_path / "elsewhere",
     )
-    assert last["revision"] == old["revision"] == old_commit  # The copy made last.
+    assert last["revision"] == old["revision"] == old_commit  # the latest copy
     assert last["image_sha256"] == old["image_sha256"] == hashes([0, 1])
     assert new["revision"] == short["revision"] == new_commit
     assert new["image_sha256"] == hashes([0, 0, 1, 2, 3])
@@ -113,7 +113,7 @@ def test_a_dataset_is_downloaded_read_and_its_revision_recorded(hub: Hub, tmp_pa
     assert hub.requests == []
 
 
-def test_an_image_folder_of_the_hub_names_the_files_of_the_repository(hub: Hub, tmp_path):
+def test_image_folder_on_the_hub_gives_repository_paths(hub: Hub, tmp_path):
     folder = write_image_folder(tmp_path / "pets", {"dog": 2, "cat": 1}, split="train")
     commit = hub.add_dataset("org/pets", folder)
     (found,) = load(hub.environment(), ("org/pets", {}), folder=tmp_path)
@@ -126,14 +126,14 @@ def test_an_image_folder_of_the_hub_names_the_files_of_the_repository(hub: Hub, 
     assert offline == found
 
 
-def test_local_folders_go_before_the_hub(hub: Hub, tmp_path):
+def test_local_folders_win_over_the_hub(hub: Hub, tmp_path):
     write_image_folder(tmp_path / "org" / "pets", {"dog": 2, "cat": 1})
     (found,) = load(hub.environment(), ("org/pets", {}), folder=tmp_path)
     assert (found["revision"], found["paths"][0]) == (None, "cat/0.png")
     assert hub.requests == []
 
 
-def test_errors_of_the_hub_are_one_line_each(hub: Hub, tmp_path):
+def test_hub_errors_are_one_line(hub: Hub, tmp_path):
     pets = write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
     (tmp_path / "script").mkdir()
     (tmp_path / "script" / "script.py").write_text("import datasets")
@@ -210,7 +210,7 @@ def test_configurations_in_the_cache(hub: Hub, tmp_path):
     assert unknown["text"] == "org/pets has no configuration 'c' in the Hugging Face cache; it has a, b there."
 
 
-def test_missing_files_are_not_asked_of_the_hub(hub: Hub, tmp_path):
+def test_missing_local_files_are_not_requested_from_the_hub(hub: Hub, tmp_path):
     (found,) = load(hub.environment(), ("./pets.parquet", {}), folder=tmp_path)
     assert found == {"error": "DatasetError", "text": "File or folder ./pets.parquet does not exist."}
     assert hub.requests == []

@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from curv_issues.data import image
 from curv_issues.data.image import UnreadableImageError, decode_image, decode_values, read_size
 from curv_issues.data.value_range import ValueRanges
-from tests.data.images import colour_image, encode, wide_png
+from tests.data.images import colour_image, encode, png_of_16_bits
 
 COLOUR = colour_image(1, height=4, width=7)
 
@@ -120,7 +120,7 @@ def test_float_grey_is_read_by_its_range(values, expected):
     assert as_grey(decode(grey(values, np.float32), "TIFF")) == expected
 
 
-def wide_tiff(values: np.ndarray, order: str) -> bytes:
+def tiff_of_16_bits(values: np.ndarray, order: str) -> bytes:
     """A colour TIFF with 16 bits per channel."""
     height, width, channels = values.shape
     start, tags = 8, 10
@@ -139,23 +139,23 @@ def wide_tiff(values: np.ndarray, order: str) -> bytes:
 @pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (4, 2), (6, 4)])
 def test_png_with_several_channels_of_16_bits(colour_type, channels):
     values = np.random.default_rng(1).integers(0, 65536, (5, 7, channels)).astype(np.uint16)
-    assert np.array_equal(decode_values(wide_png(values, colour_type)), values)
+    assert np.array_equal(decode_values(png_of_16_bits(values, colour_type)), values)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_tiff_with_several_channels_of_16_bits(order):
     values = np.random.default_rng(1).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
-    assert np.array_equal(decode_values(wide_tiff(values, order)), values)
+    assert np.array_equal(decode_values(tiff_of_16_bits(values, order)), values)
 
 
-def test_wide_channels_become_rgb_on_white():
+def test_16_bit_channels_become_rgb_on_white():
     colour = np.array([[[0, 2048, 4095]]], np.uint16)
-    assert np.asarray(decode_image(wide_png(colour, 2))).tolist() == [[[0, 128, 255]]]
+    assert np.asarray(decode_image(png_of_16_bits(colour, 2))).tolist() == [[[0, 128, 255]]]
     grey = np.array([[[1000, 65535], [4095, 0], [0, 13107]]], np.uint16)  # opaque, transparent, one fifth
-    assert as_grey(np.asarray(decode_image(wide_png(grey, 4)))) == [[62, 255, 204]]
+    assert as_grey(np.asarray(decode_image(png_of_16_bits(grey, 4)))) == [[62, 255, 204]]
 
 
-def test_original_values_are_the_same_whatever_type_the_file_has():
+def test_original_values_do_not_depend_on_the_file_type():
     values = np.array([[0, 300, 65535]])
     files = [encode(grey(values, dtype), "TIFF") for dtype in (np.uint16, np.int32)] + [encode(grey(values, np.uint16))]
     for content in files:
@@ -163,7 +163,7 @@ def test_original_values_are_the_same_whatever_type_the_file_has():
         assert decode_values(content)[..., 0].tolist() == values.tolist()
 
 
-def test_the_range_of_the_dataset_is_used():
+def test_dataset_range_is_used():
     dark = encode(grey([[0, 128, 255]], np.uint16))
     assert as_grey(np.asarray(decode_image(dark))) == [[0, 128, 255]]
     assert as_grey(np.asarray(decode_image(dark, value_ranges=ValueRanges(integers=(0, 1023))))) == [[0, 32, 64]]
@@ -181,14 +181,14 @@ def test_large_images_are_converted_in_strips(monkeypatch, mode):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(file_format, orientation):
     upright = np.zeros((16, 32, 3), dtype=np.uint8)
-    upright[:8, :16] = 255  # The upper left quarter is white.
+    upright[:8, :16] = 255  # the upper left quarter is white
     to_stored = {
         1: lambda a: a,
         2: np.fliplr,
         3: lambda a: np.rot90(a, 2),
         4: np.flipud,
         5: lambda a: a.transpose(1, 0, 2),
-        6: lambda a: np.rot90(a, 1),  # A viewer turns it clockwise.
+        6: lambda a: np.rot90(a, 1),  # a viewer rotates it clockwise
         7: lambda a: np.rot90(a.transpose(1, 0, 2), 2),
         8: lambda a: np.rot90(a, -1),
     }
@@ -207,7 +207,7 @@ def test_damaged_exif_is_ignored(exif):
 
 
 @pytest.mark.parametrize(("file_format", "options"), [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {})])
-def test_of_an_animation_the_first_frame_is_taken(file_format, options):
+def test_first_frame_of_an_animation_is_used(file_format, options):
     frames = [Image.new("RGB", (5, 3), colour) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
     pixels = decode(frames[0], file_format, save_all=True, append_images=frames[1:], duration=10, **options)
     assert pixels.tolist() == [[[255, 0, 0]] * 5] * 3
@@ -222,22 +222,22 @@ def reason(content: bytes) -> str:
     return text
 
 
-def test_no_bytes():
+def test_empty_file():
     assert reason(b"") == "it is empty (0 bytes)"
 
 
-def test_no_image():
+def test_file_that_is_not_an_image():
     assert reason(b"hello, world") == "its format is not a known image format"
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
 def test_truncated_files(file_format):
     whole = encode(colour_image(3, height=64, width=64), file_format)
-    for share in (0.3, 0.6, 0.9):
-        reason(whole[: int(len(whole) * share)])
+    for fraction in (0.3, 0.6, 0.9):
+        reason(whole[: int(len(whole) * fraction)])
 
 
-def test_truncated_text():
+def test_reason_of_a_truncated_file():
     whole = encode(colour_image(3, height=64, width=64), "JPEG")
     assert "truncated" in reason(whole[: len(whole) // 2])
 
@@ -251,7 +251,7 @@ def test_decompression_bomb():
     assert reason(bomb) == "it has 100,000 x 100,000 pixels; the limit is 64,000,000 (--max-pixels, max_pixels)"
 
 
-def test_the_limit_of_pixels_is_read_from_the_header():
+def test_pixel_limit_is_checked_from_the_header():
     encoded = encode(colour_image(1, height=30, width=40))
     assert decode_values(encoded, max_pixels=1200).shape == (30, 40, 3)
     for content in (encoded, encoded[:100]):
@@ -259,7 +259,7 @@ def test_the_limit_of_pixels_is_read_from_the_header():
             decode_values(content, max_pixels=1199)
 
 
-def test_the_limit_of_pillow_does_not_count(monkeypatch):
+def test_pillow_limit_is_ignored_and_unchanged(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     encoded = encode(colour_image(1, height=30, width=40))
     assert decode_image(encoded).size == (40, 30)
@@ -278,7 +278,7 @@ def test_the_limit_of_pillow_does_not_count(monkeypatch):
         (type("AnyError", (Exception,), {})("line\none " + 200 * "x"), "line one " + 108 * "x" + "..."),
     ],
 )
-def test_whatever_a_decoder_raises_is_the_reason(monkeypatch, error, expected):
+def test_any_decoder_error_is_the_reason(monkeypatch, error, expected):
     def fail(self):
         raise error
 
@@ -286,14 +286,14 @@ def test_whatever_a_decoder_raises_is_the_reason(monkeypatch, error, expected):
     assert reason(encode(COLOUR)) == expected
 
 
-def test_the_limit_is_what_an_eighth_of_the_memory_holds(monkeypatch):
+def test_default_pixel_limit_is_an_eighth_of_the_memory(monkeypatch):
     for memory, expected in ((None, 64_000_000), (64e9, 64_000_000), (2e9, 31_250_000)):
         monkeypatch.setattr(image, "total_memory", lambda memory=memory: memory and int(memory))
         assert image.default_max_pixels.__wrapped__() == expected
 
 
 @pytest.mark.parametrize("tag", [{254: 1}, {50706: b"\1\4\0\0"}])
-def test_the_thumbnail_in_a_camera_raw_file_is_not_taken_for_the_image(tag):
+def test_thumbnail_of_a_camera_raw_file_is_not_read(tag):
     info = TiffImagePlugin.ImageFileDirectory_v2()
     info.update(tag)
     assert "camera raw" in reason(encode(COLOUR, "TIFF", tiffinfo=info))
@@ -308,7 +308,7 @@ def test_the_thumbnail_in_a_camera_raw_file_is_not_taken_for_the_image(tag):
         (b"8BPS\0\1" + b"\0" * 60, "Photoshop"),
     ],
 )
-def test_what_looks_like_an_image_but_is_not_one(content, expected):
+def test_files_that_resemble_images(content, expected):
     assert reason(content).startswith(expected)
 
 

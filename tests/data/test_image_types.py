@@ -36,7 +36,7 @@ def write(folder: Path, content: bytes, name: str = "file") -> Path:
     return place
 
 
-def test_endings_are_lower_case_and_every_format_is_one_of_pillow():
+def test_extensions_are_lower_case_and_formats_known_to_pillow():
     Image.init()
     assert {".jpg", ".png", ".avif", ".tif", ".jp2"} <= IMAGE_ENDINGS
     assert not {".pdf", ".eps", ".wmf", ".mpg", ".h5", ".psd", ".svg", ".nef"} & IMAGE_ENDINGS
@@ -45,7 +45,7 @@ def test_endings_are_lower_case_and_every_format_is_one_of_pillow():
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000"])
-def test_images_are_known_by_their_first_bytes(tmp_path, file_format):
+def test_images_are_recognised_by_their_first_bytes(tmp_path, file_format):
     place = write(tmp_path, encode(colour_image(1), file_format), "image.txt")
     assert is_image(place)
     assert unsupported(place) is None
@@ -58,7 +58,7 @@ def test_images_are_known_by_their_first_bytes(tmp_path, file_format):
     ("mode", "file_format"),
     [*(("RGB", name) for name in ("PPM", "QOI", "DDS", "SGI")), ("L", "PPM"), ("1", "PPM"), ("F", "PPM"), ("L", "SGI")],
 )
-def test_rarer_formats_are_known_without_an_ending_and_read(tmp_path, mode, file_format):
+def test_rarer_formats_are_recognised_without_extension(tmp_path, mode, file_format):
     content = encode(colour_image(1).convert(mode), file_format)
     assert is_image(write(tmp_path, content, "image"))
     assert look_at_file(tmp_path / "image") == (True, None)
@@ -69,7 +69,7 @@ def test_rarer_formats_are_known_without_an_ending_and_read(tmp_path, mode, file
 @pytest.mark.parametrize(
     "rest", [b"\n2 2\n255\n", b"\r\n2\n2\n255\n", b"\n# by a camera\n# of mine\n2 2\n255\n", b"\n#" + b"x" * 200]
 )
-def test_headers_of_netpbm(tmp_path, magic, rest):
+def test_netpbm_headers(tmp_path, magic, rest):
     assert is_image(write(tmp_path, magic + rest, "image"))
 
 
@@ -104,14 +104,14 @@ def test_text_and_other_files_are_not_images(tmp_path, content):
 
 
 def test_only_regular_files_are_opened(tmp_path):
-    os.mkfifo(tmp_path / "pipe")  # would wait for ever
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait forever
     (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
     for place in (tmp_path / "pipe", tmp_path, tmp_path / "broken", tmp_path / "missing", "a\0b", "/dev/zero"):
         assert not is_image(place)
         assert unsupported(place) is None
 
 
-def test_heic_is_an_image_where_it_can_be_read(tmp_path, heif):
+def test_heic_is_an_image_if_it_can_be_read(tmp_path, heif):
     place = write(tmp_path, HEIC)
     assert is_image(place) is heif
     for what in (place, "a.HEIC", ".heif"):
@@ -144,7 +144,7 @@ def test_camera_raw_is_not_read_as_its_thumbnail(tmp_path, ending):
         (b"\n<svg xmlns='http://www.w3.org/2000/svg'>", ["a.svg", "a.svgz"], "SVG"),
     ],
 )
-def test_what_looks_like_an_image_but_is_not_read(tmp_path, content, names, expected):
+def test_unsupported_image_formats_have_a_reason(tmp_path, content, names, expected):
     place = write(tmp_path, content)
     assert not is_image(place)
     for what in (place, *names):

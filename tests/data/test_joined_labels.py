@@ -18,7 +18,7 @@ from tests.data.images import pngs, write_image_folder, write_parquet
 
 
 def save(path: Path, values: list[Any], names: list[str] | None = None, *, column: str = "label") -> Path:
-    """A parquet file as the datasets library writes it, with a ClassLabel column where there are names."""
+    """A parquet file as the datasets library writes it, with a ClassLabel column if there are names."""
     rows = datasets.Dataset.from_dict({"image": pngs(len(values)), column: values})
     rows = rows.cast_column("image", datasets.Image())
     if names is not None:
@@ -75,7 +75,7 @@ def test_missing_labels(tmp_path):
         (([0, 2], ["cat", "dog", "emu"]), ([0, 1], None), r"expected class names in all parts"),
     ],
 )
-def test_parts_that_do_not_say_the_same(tmp_path, first, second, expected):
+def test_incompatible_labels_of_parts_are_refused(tmp_path, first, second, expected):
     files = save(tmp_path / "1.parquet", *first), save(tmp_path / "2.parquet", *second)
     with pytest.raises(DatasetError, match=f"^The parts cannot be audited together: .*{expected}"):
         load_data(list(files))
@@ -102,14 +102,14 @@ def test_splits_that_are_sorted_by_class_have_common_classes(tmp_path):
     assert load_data(tmp_path, split="train[:50%]+test[50%:]").labels.tolist() == [0, 0, 1, 1]
 
 
-def test_parts_of_one_split_may_hold_a_class_each(tmp_path):
+def test_each_part_of_a_split_may_hold_one_class(tmp_path):
     for number, name in enumerate(("cat", "dog")):
         save(tmp_path / f"train-0000{number}-of-00002.parquet", [name, name])
     assert load_data(tmp_path).labels.tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("order", [["cat", "dog"], ["dog", "cat"]])
-def test_against_compares_names(tmp_path, order):
+def test_leakage_compares_class_names(tmp_path, order):
     train = [row % 2 for row in range(20)]
     save(tmp_path / "train.parquet", train, ["cat", "dog"])
     save(tmp_path / "test.parquet", train if order[0] == "cat" else [1 - code for code in train], order)
@@ -119,7 +119,7 @@ def test_against_compares_names(tmp_path, order):
 
 
 @pytest.mark.parametrize("column", ["image_id", "caption", "label"])
-def test_ids_and_captions_are_not_taken_silently(tmp_path, column):
+def test_ids_and_captions_are_used_as_labels_only_if_chosen(tmp_path, column):
     values = [f"text {row}" for row in range(30)]
     file = save(tmp_path / "a.parquet", values, column=column)
     frame = pd.DataFrame({"image": pngs(30), column: values})
@@ -131,12 +131,12 @@ def test_ids_and_captions_are_not_taken_silently(tmp_path, column):
         assert load_data(source, label_column=column).num_classes == 30
 
 
-def test_a_part_with_few_images_of_a_class_is_judged_by_its_whole_file(tmp_path):
+def test_ids_are_detected_from_the_whole_file(tmp_path):
     file = save(tmp_path / "a.parquet", list(range(30)) * 4, column="species")
     assert load_data(file, split="train[:30]").num_classes == 30
 
 
-def test_where_labels_come_from(tmp_path):
+def test_label_origin(tmp_path):
     one, two = save(tmp_path / "1.parquet", ["a", "b"]), save(tmp_path / "2.parquet", ["a", "b"])
     assert load_data(one).source.label_origin == f"column 'label' of {one}"
     assert load_data([one, two]).source.label_origin == f"column 'label' of {one} and 1 more"
@@ -144,7 +144,7 @@ def test_where_labels_come_from(tmp_path):
     assert load_data(folder).source.label_origin == "folder names, level 1"
 
 
-def test_a_part_without_the_column(tmp_path):
+def test_part_without_the_label_column(tmp_path):
     one, two = save(tmp_path / "1.parquet", ["a", "b"]), save(tmp_path / "2.parquet", ["a", "b"], column="kind")
     with pytest.raises(
         DatasetError, match=r"2\.parquet has no column 'label', which .*1\.parquet has; its columns are image, kind\."
@@ -152,7 +152,7 @@ def test_a_part_without_the_column(tmp_path):
         load_data([one, two])
 
 
-def test_an_image_column_for_a_folder_of_images(tmp_path):
+def test_image_column_is_refused_for_image_folders(tmp_path):
     folder = write_image_folder(tmp_path, {"cat": 1, "dog": 1})
     with pytest.raises(
         curv_issues.UsageError, match=r"^--image-column \(image_column\) is for tables of images; .* folder of image"
@@ -194,7 +194,7 @@ def test_ids_and_captions_are_not_proposed_as_labels(tmp_path):
     assert load_data(tmp_path / "one.parquet", label_column="breed").class_names == ("x", "y")
 
 
-def test_a_column_that_is_not_called_label_is_noted(tmp_path):
+def test_label_column_with_another_name_is_noted(tmp_path):
     path = write_parquet(tmp_path / "x.parquet", ["a", "a", "b", "b"])
     pq.write_table(pq.read_table(path).rename_columns(["image", "width"]), path)
     assert load_data(path).source.notes == (

@@ -46,7 +46,7 @@ def pixels_or_reason(encoded: bytes) -> np.ndarray | str:
 
 
 @pytest.mark.parametrize(("mode", "size", "subsampling", "options"), KINDS)
-def test_pixels_are_those_of_pillow(mode, size, subsampling, options):
+def test_pixels_equal_those_of_pillow(mode, size, subsampling, options):
     encoded = encode(photo(size, mode), "JPEG", subsampling=subsampling, **options)
     pixels = fast(encoded)
     assert pixels is not None
@@ -54,7 +54,7 @@ def test_pixels_are_those_of_pillow(mode, size, subsampling, options):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_turned_images_are_the_same_too(orientation):
+def test_rotated_images_equal_those_of_pillow(orientation):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     encoded = encode(photo((40, 30)), "JPEG", exif=exif)
@@ -62,7 +62,7 @@ def test_turned_images_are_the_same_too(orientation):
     assert np.array_equal(decode_values(encoded), with_pillow(encoded))
 
 
-def test_pillow_decides_where_the_other_does_not_apply():
+def test_other_files_are_left_to_pillow():
     whole = encode(photo((64, 48)), "JPEG")
     for encoded in (encode(photo((64, 48), "CMYK"), "JPEG"), whole[: len(whole) * 2 // 3], encode(photo((64, 48)))):
         assert fast(encoded) is None
@@ -70,13 +70,13 @@ def test_pillow_decides_where_the_other_does_not_apply():
     assert np.array_equal(fast(several), with_pillow(several))
 
 
-def test_another_library_below_pillow_is_never_mixed_with_it(monkeypatch):
+def test_fast_decoder_needs_the_same_library_as_pillow(monkeypatch):
     monkeypatch.setattr(jpeg, "_same_library", lambda: False)
     assert fast(encode(photo((8, 8)), "JPEG")) is None
 
 
 @given(st.data())
-def test_damaged_files_end_alike(data):
+def test_damaged_files_give_the_same_result_as_pillow(data):
     options = data.draw(st.sampled_from([{}, {"progressive": True}, {"subsampling": 0}]))
     content = bytearray(encode(photo((60, 50), data.draw(st.sampled_from(["RGB", "L"]))), "JPEG", **options))
     for place in data.draw(st.lists(st.integers(2, len(content) - 1), max_size=3)):

@@ -8,12 +8,12 @@ from curv_issues.data.label_names import LABEL_NAMES, alike_names, is_label_name
 
 
 @pytest.mark.parametrize("name", [*LABEL_NAMES, "Label", "CLASS", " target "])
-def test_names_of_labels(name: str) -> None:
+def test_label_names(name: str) -> None:
     assert is_label_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "label2", "my_label", "id", "caption", "x", "__key__"])
-def test_other_names(name: str) -> None:
+def test_other_names_are_not_label_names(name: str) -> None:
     assert not is_label_name(name)
 
 
@@ -38,11 +38,11 @@ def test_ids_have_nearly_as_many_values_as_rows(values: list[Any], expected: boo
 
 
 @pytest.mark.parametrize("other", ["cat ", " cat", "Cat", "CAT\t"])
-def test_names_that_look_alike(other: str) -> None:
+def test_nearly_equal_names(other: str) -> None:
     assert alike_names(["cat", "dog", other]) == [("cat", other)]
 
 
-def test_alike_names_by_unicode_and_inner_spaces() -> None:
+def test_nearly_equal_names_by_unicode_and_inner_spaces() -> None:
     assert alike_names(["\u00e9", "e\u0301"]) == [("\u00e9", "e\u0301")]
     assert alike_names(["big  cat", "big\u00a0cat", "big cat"]) == [("big  cat", "big\u00a0cat"), ("big  cat", "big cat")]
     assert alike_names(["STRASSE", "straße"]) == [("STRASSE", "straße")]
@@ -66,7 +66,7 @@ def test_several_labels_in_one(names, expected):
     assert several_labels(names) == expected
 
 
-def test_characters_without_width_do_not_tell_names_apart():
+def test_zero_width_characters_do_not_distinguish_names():
     assert alike_names(["a", "a\u200b", "b"]) == [("a", "a\u200b")]
 
 

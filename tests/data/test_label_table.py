@@ -17,7 +17,7 @@ from curv_issues.data import parquet_table
 from curv_issues.data.label_table import LabelTable, is_metadata_name, label_column_of, plain_labels, read_table
 from curv_issues.errors import DatasetError
 
-ODD_NAMES = ["None", "NA", "null", "NaN", "007", "1e3", "True", " cat", "cat "]
+UNUSUAL_NAMES = ["None", "NA", "null", "NaN", "007", "1e3", "True", " cat", "cat "]
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -39,10 +39,10 @@ def refused(path: Path) -> str:
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("ending", [".csv", ".TSV", ".txt"])
-def test_text_stays_text(tmp_path: Path, separator: str, ending: str) -> None:
-    rows = [f"{number}.jpg{separator}{name}" for number, name in enumerate([*ODD_NAMES, ""])]
+def test_text_is_not_converted(tmp_path: Path, separator: str, ending: str) -> None:
+    rows = [f"{number}.jpg{separator}{name}" for number, name in enumerate([*UNUSUAL_NAMES, ""])]
     table = read_table(write(tmp_path / f"labels{ending}", "\n".join([f"file{separator}label", *rows])))
-    assert table.columns["label"] == [*ODD_NAMES, None]
+    assert table.columns["label"] == [*UNUSUAL_NAMES, None]
     assert table.is_text
     assert list(table.columns) == ["file", "label"]
     assert table.name == str(tmp_path / f"labels{ending}")
@@ -50,7 +50,7 @@ def test_text_stays_text(tmp_path: Path, separator: str, ending: str) -> None:
     assert (len(table), table.where(0)) == (10, "line 2")
 
 
-def test_names_of_columns(tmp_path: Path) -> None:
+def test_column_names(tmp_path: Path) -> None:
     table = read_table(write(tmp_path / "x.csv", ", label ,label,,note,\n0,a,b,,c,\n1,d,e,,f,\n"))
     assert table.columns == {
         "(column 1)": ["0", "1"],
@@ -70,7 +70,7 @@ def test_names_of_columns(tmp_path: Path) -> None:
     st.booleans(),
     st.booleans(),
 )
-def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], escape: bool, lines: bool) -> None:
+def test_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], escape: bool, lines: bool) -> None:
     texts = [json.dumps(row, ensure_ascii=escape) for row in rows]
     content = ("\r\n".join(texts) if lines else f"[{','.join(texts)}]").encode("utf-8", "surrogatepass")
     path = tmp_path_factory.getbasetemp() / ("x.jsonl" if lines else "x.json")
@@ -86,7 +86,7 @@ def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: list[di
     assert not table.is_text
 
 
-def test_json_files_of_lines(tmp_path: Path) -> None:
+def test_json_lines(tmp_path: Path) -> None:
     table = read_table(write(tmp_path / "x.json", '\ufeff{"file": "a", "label": "007"}\n\n{"file": "b\u2028", "label": 7}\n'))
     assert table.columns == {"file": ["a", "b\u2028"], "label": ["007", 7]}
     assert table.where(1) == "line 3"
@@ -122,7 +122,7 @@ def test_json_files_of_lines(tmp_path: Path) -> None:
         ("x.npz", "", "Expected a table of labels (.csv, .tsv, .txt, .jsonl, .ndjson, .json, .parquet), but got PATH."),
     ],
 )
-def test_files_that_are_no_table(tmp_path: Path, name: str, content: str, start: str) -> None:
+def test_files_that_are_not_tables_are_refused(tmp_path: Path, name: str, content: str, start: str) -> None:
     assert refused(write(tmp_path / name, content)).startswith(start)
 
 
@@ -160,7 +160,7 @@ def test_parquet_values_are_as_stored(tmp_path: Path) -> None:
     assert table.where(2) == "row 2"
 
 
-def test_parquet_columns_with_one_name(tmp_path: Path) -> None:
+def test_parquet_columns_with_the_same_name(tmp_path: Path) -> None:
     columns = pa.Table.from_arrays([pa.array([1]), pa.array([b"1"]), pa.array([2]), pa.array([3])], names=["a", "b.c", "a", "b.c"])
     pq.write_table(columns, tmp_path / "x.parquet")
     assert read_table(tmp_path / "x.parquet").columns == {"a (column 1)": [1], "a (column 2)": [2], "b.c": [3]}
@@ -182,7 +182,7 @@ def test_codes_of_a_class_label_become_names(tmp_path: Path) -> None:
     assert read_table(tmp_path / "x.parquet").columns["label"] == [0, 2, 0, 0]
 
 
-def test_parquet_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_sizes_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pq.write_table(
         pa.table({"a.b": [f"{number:050}" for number in range(1000)], "raw": [b"0" * 10**4] * 1000}), tmp_path / "x.parquet"
     )
@@ -212,7 +212,7 @@ def test_text_of_integers_becomes_integers(values: list[Any], expected: list[Any
     assert plain_labels(values) == expected
 
 
-def test_names_of_metadata_files() -> None:
+def test_metadata_file_names() -> None:
     assert all(is_metadata_name(name) for name in ["metadata.csv", "METADATA.jsonl", "metadata.parquet"])
     assert not any(is_metadata_name(name) for name in ["metadata.json", "metadata.csv.bak", "my_metadata.csv", "metadata"])
 
@@ -227,7 +227,7 @@ def test_names_of_metadata_files() -> None:
         (["Unnamed: 0", "file", "species"], "species"),
     ],
 )
-def test_the_label_column(columns: list[str], expected: str) -> None:
+def test_label_column(columns: list[str], expected: str) -> None:
     table = table_of(**{column: ["a", "a", "b", "b"] for column in columns})
     assert label_column_of(table, file_column="file") == expected
     assert label_column_of(table, label_column="file", file_column="file") == "file"
@@ -257,7 +257,7 @@ def test_the_label_column(columns: list[str], expected: str) -> None:
         ),
     ],
 )
-def test_label_columns_that_are_not_clear(columns: list[str], options: dict[str, str], message: str) -> None:
+def test_ambiguous_label_columns_are_refused(columns: list[str], options: dict[str, str], message: str) -> None:
     table = table_of(**{column: ["a", "a", "b", "b"] for column in columns})
     with pytest.raises(DatasetError) as caught:
         label_column_of(table, file_column="file", **options)
@@ -265,7 +265,7 @@ def test_label_columns_that_are_not_clear(columns: list[str], options: dict[str,
 
 
 @pytest.mark.parametrize(("zero", "one"), [("0", "1"), (0, 1), (False, True), ("0.0", "1.0")])
-def test_one_column_per_class(zero: Any, one: Any) -> None:
+def test_one_column_per_class_is_refused(zero: Any, one: Any) -> None:
     columns = {"file": list("abcd"), "cat": [one, zero, zero, one], "dog": [zero, one, one, zero]}
     start = "The columns cat, dog of labels.csv hold zeros and ones, as in a table with one column per class"
     for more, end in ({}, ". Expected"), ({"bird": [one, zero, zero, zero]}, " (1 rows have several ones, 0 have none). Expected"):
@@ -288,7 +288,7 @@ def test_columns_of_ids_are_not_proposed_as_labels() -> None:
     )
 
 
-def test_captions_are_not_labels_unless_asked_for() -> None:
+def test_captions_are_labels_only_if_chosen() -> None:
     table = table_of(file=["a", "b", "c"], caption=["x", "y", "z"])
     with pytest.raises(DatasetError, match=r"^The values of column 'caption' of labels\.csv differ in most rows, like ids"):
         label_column_of(table, file_column="file")

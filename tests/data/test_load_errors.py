@@ -53,24 +53,24 @@ def test_a_source_that_cannot_be_read():
     assert str(found) == ("org/name cannot be read as a dataset: [Errno 13] Permission denied: '/data/a.parquet'.")
 
 
-def test_the_innermost_cause_is_told_and_only_its_first_line():
+def test_first_line_of_the_innermost_cause_is_reported():
     assert str(explain(wrapped(ValueError("Bad thing.\nSee the docs")))) == ("org/name cannot be read as a dataset: Bad thing.")
     assert str(explain(KeyError())) == "org/name cannot be read as a dataset: KeyError."
 
 
-def test_other_answers_of_the_hub():
+def test_other_hub_responses():
     response = SimpleNamespace(headers={}, request=None, status_code=503)
     found = explain(errors.HfHubHTTPError("Service Unavailable\nfor url ...", response=response))
     assert type(found) is DatasetError
     assert str(found) == "The Hugging Face Hub responded with status 503 to the request for org/name."
 
 
-def test_gated_datasets_as_the_library_tells_them():
+def test_gated_datasets():
     found = explain(datasets.exceptions.DatasetNotFoundError("Dataset 'org/name' is a gated dataset on the Hub."))
     assert str(found).startswith("org/name is a gated dataset: accept its terms on ")
 
 
-def test_out_of_reach(monkeypatch):
+def test_hub_cannot_be_reached(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     for error in (ConnectionError("Refused"), TimeoutError("Refused")):
         found = explain(error)

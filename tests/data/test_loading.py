@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from curv_issues.data import loading as huggingface
+from curv_issues.data import loading
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import hash_pixels
 from curv_issues.data.loading import load_data
@@ -21,7 +21,7 @@ def pixels_of(value: int) -> np.ndarray:
 
 
 def check_rows(data, values) -> None:
-    """The samples are the images made from these values, in every respect."""
+    """Check that the samples are the images made from these values."""
     assert data.image_sha256.tolist() == [hash_pixels(pixels_of(value)) for value in values]
     for index, value in enumerate(values):
         assert np.array_equal(np.asarray(data.image(index)), pixels_of(value))
@@ -63,7 +63,7 @@ def test_class_names_that_are_not_ascii(tmp_path):
     assert load_data(write_image_folder(tmp_path / "Tiere", {"Käfer": 2, "猫": 2})).class_names == ("Käfer", "猫")
 
 
-def test_saved_and_in_memory_datasets_read_alike(tmp_path):
+def test_saved_and_in_memory_datasets_give_the_same_data(tmp_path):
     features = datasets.Features({"img": datasets.Image(), "y": datasets.ClassLabel(names=["zoo", "ant"])})
     columns = {"img": [colour_image(value) for value in range(4)], "y": [0, 1, 1, 0]}
     dataset = datasets.Dataset.from_dict(columns, features=features)
@@ -88,7 +88,7 @@ def test_a_column_of_encoded_images():
     check_rows(data, range(3))
 
 
-def test_rows_are_those_of_load_dataset(tmp_path):
+def test_rows_match_those_of_load_dataset(tmp_path):
     write_parquet(tmp_path / "train.parquet", list(range(10)) * 2)
     write_parquet(tmp_path / "test.parquet", list(range(5)), images=pngs(25)[20:])
     expression = "train[50%:]+test[-2:]+train[:3]"
@@ -101,7 +101,7 @@ def test_rows_are_those_of_load_dataset(tmp_path):
         assert data.image_sha256[index] == hash_pixels(np.asarray(Image.open(io.BytesIO(stored["image"]["bytes"]))))
 
 
-def test_rows_keep_their_number_whatever_is_left_out(tmp_path):
+def test_row_numbers_count_rows_left_out(tmp_path):
     labels: list[int | None] = [0, 1] * 10
     labels[2] = labels[7] = None
     images: list[bytes | None] = list(pngs(20))
@@ -123,11 +123,11 @@ def test_rows_keep_their_number_whatever_is_left_out(tmp_path):
     )
 
 
-def test_max_samples_is_stratified_seeded_and_decodes_only_those(tmp_path, monkeypatch):
+def test_max_samples_is_stratified_and_seeded(tmp_path, monkeypatch):
     labels = [0] * 60 + [1] * 30 + [2] * 10
     path = write_parquet(tmp_path / "a.parquet", labels)
-    decoded, real = [], huggingface.decode_all
-    monkeypatch.setattr(huggingface, "decode_all", lambda images, **options: decoded.append(len(images)) or real(images, **options))
+    decoded, real = [], loading.decode_all
+    monkeypatch.setattr(loading, "decode_all", lambda images, **options: decoded.append(len(images)) or real(images, **options))
     data = load_data(path, max_samples=20, seed=1)
     assert np.bincount(data.labels).tolist() == [12, 6, 2]
     assert decoded == [20]
@@ -139,13 +139,13 @@ def test_max_samples_is_stratified_seeded_and_decodes_only_those(tmp_path, monke
     assert data.source.num_rows == 100
 
 
-def test_max_samples_takes_labelled_samples_only(tmp_path):
+def test_max_samples_selects_labelled_samples_only(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [0, None, 1, None, 0, None])
     data = load_data(path, max_samples=3, skip_unlabelled=True)
     assert data.rows.tolist() == [0, 2, 4]
 
 
-def test_max_samples_below_one(tmp_path):
+def test_max_samples_below_two_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"^max_samples must be an integer from 2 to 1000000000, got 0\.$"):
         load_data(write_parquet(tmp_path / "a.parquet", [0, 1]), max_samples=0)
 
@@ -168,7 +168,7 @@ def test_missing_labels(tmp_path):
         load_data(path)
 
 
-def test_minus_one_of_a_class_label_is_no_label():
+def test_class_label_minus_one_is_a_missing_label():
     features = datasets.Features({"x": datasets.Value("binary"), "y": datasets.ClassLabel(names=["b", "a"])})
     dataset = datasets.Dataset.from_dict({"x": pngs(3), "y": [1, -1, 0]}, features=features)
     with pytest.raises(DatasetError, match=r"^1 of 3 samples have no label in column 'y' \(row 1\); "):
@@ -177,7 +177,7 @@ def test_minus_one_of_a_class_label_is_no_label():
     assert (data.rows.tolist(), data.labels.tolist(), data.source.num_unlabelled) == ([0, 2], [1, 0], 1)
 
 
-def test_unreadable_files_are_named_with_row_and_path(tmp_path):
+def test_unreadable_files_are_reported_with_row_and_path(tmp_path):
     folder = write_image_folder(tmp_path / "pets", {"cat": 2, "dog": 2})
     (folder / "dog" / "0.png").write_bytes(b"")
     with pytest.raises(DatasetError) as caught:
@@ -208,7 +208,7 @@ def test_embedded_images_have_no_path_in_messages(tmp_path):
         load_data(path)
 
 
-def test_nothing_can_be_read(tmp_path):
+def test_no_image_can_be_read(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [0, 1], images=[b"broken", None])
     with pytest.raises(DatasetError) as caught:
         load_data(path, skip_unreadable=True)
@@ -273,7 +273,7 @@ def test_progress(tmp_path):
 LOADED = from_arrays(np.zeros((3, 8, 8), dtype=np.uint8), [0, 1, 0])
 
 
-def test_labeled_data_is_returned_as_it_is():
+def test_labeled_data_is_returned_unchanged():
     assert load_data(LOADED, seed=3, progress=print) is LOADED
 
 
@@ -291,12 +291,12 @@ def test_labeled_data_is_returned_as_it_is():
         {"skip_unlabelled": True},
     ],
 )
-def test_labeled_data_takes_no_options_of_loading(options):
+def test_labeled_data_refuses_loading_options(options):
     with pytest.raises(UsageError, match=r"^Loading options \(split, columns, max_samples, \.\.\.\) do not apply to Labeled"):
         load_data(LOADED, **options)
 
 
-def test_labels_that_look_like_several_get_a_note(tmp_path):
+def test_labels_that_look_like_several_labels_are_noted(tmp_path):
     data = load_data(write_parquet(tmp_path / "a.parquet", ["cat|dog", "cat", "dog", "cat|bird"]))
     assert data.source.notes == (
         "2 classes look like several labels at once ('cat|bird', 'cat|dog'); each combination is treated as a separate class, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from curv_issues.data.loading import load_data
-from tests.data.test_image_folder import given_classes, left_out, write
+from tests.data.folders import given_classes, left_out, write
 
 IMAGES = ("Covid/images/1.png", "Covid/images/2.png", "Normal/images/1.png", "Normal/images/2.png")
 
@@ -43,6 +43,6 @@ def test_masks_above_the_classes_are_noted(tmp_path):
     assert note == "The images in masks are audited like all others; if they are masks, audit a folder without them."
 
 
-def test_other_images_with_such_names(tmp_path):
+def test_other_images_with_mask_names_are_kept(tmp_path):
     paths = ("cat/masks/1.png", "cat/x/1.png", "dog/2_mask.png", "mask/1.png", "no_mask/1.png", "no_mask/images/gt_2/1.png")
     assert len(load_data(write(tmp_path, *paths))) == 6

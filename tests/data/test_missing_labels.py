@@ -55,7 +55,7 @@ SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_empty_text_is_no_label(tmp_path: Path, source: str) -> None:
+def test_empty_text_is_a_missing_label(tmp_path: Path, source: str) -> None:
     given = SOURCES[source](tmp_path)
     with pytest.raises(DatasetError, match=r"^2 of 4 samples have no label in .* \(rows 1, 3\); label them, or leave them out"):
         load_data(**given)
@@ -70,7 +70,7 @@ def test_empty_names_of_a_class_label_in_joined_parts(tmp_path: Path) -> None:
     assert load_data(parts, skip_unlabelled=True).rows.tolist() == [0, 2, 4, 6]
 
 
-def test_empty_text_in_arrays_a_datalab_and_a_file_of_other_labels(tmp_path: Path) -> None:
+def test_empty_text_in_arrays_datalabs_and_label_files(tmp_path: Path) -> None:
     images = np.zeros((4, 8, 8), np.uint8)
     with pytest.raises(DatasetError, match=r"^2 of 4 samples have no label"):
         from_arrays(images, LABELS)

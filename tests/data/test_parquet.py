@@ -1,4 +1,4 @@
-"""Parquet files that are read in place: rows, blocks, types, and files that they name."""
+"""Parquet files read in place: rows, blocks, types, and the image files they refer to."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_any_row_in_any_order_from_several_threads(tmp_path, monkeypatch, row_gr
             assert found == rows[indices.start : indices.stop].tolist()
 
 
-def test_memory_is_bounded_over_all_files(tmp_path, monkeypatch):
+def test_memory_is_limited_over_all_files(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "_BLOCK_BYTES", 500)
     monkeypatch.setattr(parquet, "count_processors", lambda: 1)
     images = [write_numbered(tmp_path / f"{i}.parquet", 100, row_group_size=100).images("image", np.arange(100)) for i in range(6)]
@@ -80,7 +80,7 @@ def test_more_files_than_a_process_may_open(tmp_path):
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_two_readers_at_a_distance_do_not_begin_again_and_again(tmp_path, monkeypatch):
+def test_two_distant_readers_do_not_restart_each_other(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "_BLOCK_BYTES", 1)
     read = []
     whole = parquet._read_group
@@ -97,7 +97,7 @@ def test_two_readers_at_a_distance_do_not_begin_again_and_again(tmp_path, monkey
     assert len(read) <= 200
 
 
-def test_blocks_need_not_be_as_long_as_batches(tmp_path):
+def test_blocks_of_any_length(tmp_path):
     write_numbered(tmp_path / "a.parquet", 10, row_group_size=10)
     metadata = pq.ParquetFile(tmp_path / "a.parquet").metadata
     blocks = parquet._read_group(tmp_path / "a.parquet", metadata, "label", 0, [4, 3, 1, 2])
@@ -119,7 +119,7 @@ def test_a_corrupt_row_group_is_read_once(tmp_path, monkeypatch):
     assert len(opened) == 1
 
 
-def test_a_corrupt_page_is_the_reason_of_its_images_only(tmp_path, monkeypatch):
+def test_corrupt_page_affects_only_its_images(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "_BLOCK_BYTES", 1000)
     path = tmp_path / "a.parquet"
     content = pngs(12)
@@ -139,7 +139,7 @@ def test_a_corrupt_page_is_the_reason_of_its_images_only(tmp_path, monkeypatch):
         load_data(path)
 
 
-def test_types_of_columns(tmp_path):
+def test_column_types(tmp_path):
     n = 4
     frame = pd.DataFrame(
         {"label": pd.Categorical(["b", "a", "b", "a"]), "when": pd.to_datetime(["2020-01-01"] * n), "image.bytes": pngs(n)},
@@ -161,7 +161,7 @@ def test_types_of_columns(tmp_path):
     assert load_data(tmp_path / "odd.parquet").class_names == ("7", "8")
 
 
-def test_a_column_whose_name_begins_like_another(tmp_path):
+def test_column_name_that_is_a_prefix_of_another(tmp_path):
     table = {"label": ["a", "b"], "label.text": ["x", "y"], "image": pngs(2)}
     pq.write_table(pa.table(table), tmp_path / "a.parquet")
     assert load_data(tmp_path / "a.parquet").class_names == ("a", "b")
@@ -198,7 +198,7 @@ def test_hostile_metadata_is_not_followed(tmp_path, label):
     assert load_data(with_metadata(tmp_path / "b.parquet", [label])).class_names == ("0", "1")
 
 
-def test_image_files_that_a_table_names(tmp_path):
+def test_image_files_listed_in_a_table(tmp_path):
     root = tmp_path / "data"
     write_parquet(root / "train.parquet", ["a", "b", "a"], images=[None] * 3, paths=["x/0.png", "x/1.png", "../secret.png"])
     write_parquet(root / "test.parquet", ["b"], images=[None], paths=["./x/2.png"])
@@ -234,14 +234,14 @@ def test_nothing_is_copied(tmp_path, monkeypatch):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_images_beside_a_binary_column_are_not_named_by_it(tmp_path):
+def test_image_files_beside_a_binary_column_are_left_out(tmp_path):
     pq.write_table(pa.table({"image": pngs(2), "label": ["a", "b"]}), tmp_path / "train.parquet")
     (tmp_path / "preview.png").write_bytes(pngs(1)[0])
     assert load_data(tmp_path).source.files.by_reason() == {"beside tables of images": ["preview.png"]}
 
 
-def test_damaged_files_end_in_one_line(tmp_path):
-    """Whatever byte is changed: a dataset, or one line; and never labels and images of different numbers."""
+def test_damaged_files_give_data_or_a_one_line_error(tmp_path):
+    """Any changed byte gives a dataset or a one-line error."""
     rows = datasets.Dataset.from_dict({"image": pngs(4), "label": [0, 1, 0, 1]}).cast_column("image", datasets.Image())
     rows.to_parquet(tmp_path / "train.parquet")
     whole = (tmp_path / "train.parquet").read_bytes()
@@ -261,7 +261,7 @@ def test_damaged_files_end_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("used", ["image", "label"])
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])
-def test_a_column_that_is_there_twice_is_refused_if_it_is_used(tmp_path, used, ending):
+def test_duplicate_columns_are_refused_if_used(tmp_path, used, ending):
     columns = {"image": pa.array(pngs(4)), "label": pa.array(["a", "b"] * 2), "note": pa.array([[1], [2]] * 2)}
     for twice in (used, "note"):
         table = pa.Table.from_arrays([*columns.values(), columns[twice]], names=[*columns, twice])

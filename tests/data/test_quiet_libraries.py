@@ -10,7 +10,7 @@ from curv_issues.data.quiet_libraries import quiet_libraries
 
 
 @pytest.mark.parametrize("bars", [False, True])
-def test_the_libraries_are_quiet_and_as_before_afterwards(bars):
+def test_libraries_are_quiet_and_then_restored(bars):
     modules = (datasets.utils, huggingface_hub.utils)
     datasets.utils.logging.set_verbosity(logging.INFO)
     try:
@@ -23,7 +23,7 @@ def test_the_libraries_are_quiet_and_as_before_afterwards(bars):
         datasets.utils.logging.set_verbosity_warning()
 
 
-def test_bars_that_the_user_disabled_stay_so():
+def test_progress_bars_disabled_by_the_user_stay_disabled():
     datasets.utils.disable_progress_bars()
     try:
         with quiet_libraries(bars=True):

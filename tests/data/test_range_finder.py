@@ -1,4 +1,4 @@
-"""The range of a dataset: what a few wrong pixels may do to it, and what they may not."""
+"""The value range of a dataset ignores isolated outliers, but not areas or images of bright pixels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def found(arrays: list[np.ndarray]) -> ValueRanges:
 
 
 @pytest.mark.parametrize("at", [0, 5])
-def test_one_hot_pixel_does_not_make_every_image_black(at):
+def test_hot_pixel_does_not_darken_all_images(at):
     arrays = images()
     arrays[at][3, 3] = 65535
     decoded = decode_all(Stored([encode(Image.fromarray(array)) for array in arrays]), resolution=40)
@@ -57,7 +57,7 @@ def test_outliers_of_other_kinds(dtype, high, hot, expected):
     assert found(arrays) == found(arrays[::-1]) == expected
 
 
-def test_bright_pixels_that_are_no_outliers():
+def test_bright_pixels_that_are_not_outliers():
     wider = images()
     wider[0][3, 3] = 4000  # the images keep more than 16 shades
     assert found([*wider, *images(high=300)]) == ValueRanges(integers=(0, 4095))
@@ -69,7 +69,7 @@ def test_bright_pixels_that_are_no_outliers():
     assert found([*mixed, *images(high=60_000)]) == ValueRanges(integers=(0, 65535))
 
 
-def test_stars_are_not_clipped_but_what_they_do_is_noted():
+def test_bright_pixels_in_several_images_are_kept_and_noted():
     arrays = images()
     for number, array in enumerate(arrays[:3]):
         array[number, 3] = 20_000 * (number + 1)
@@ -82,7 +82,7 @@ def test_stars_are_not_clipped_but_what_they_do_is_noted():
     )
 
 
-def test_what_a_range_of_the_user_clips_is_noted():
+def test_values_clipped_by_a_chosen_range_are_noted():
     contents = [encode(Image.fromarray(array)) for array in images()]
     assert decode_all(Stored(contents), resolution=40, value_range=(0, 100)).value_note.endswith(f" 6 images have {OUTSIDE}")
     assert decode_all(Stored(contents), resolution=40, value_range=(0, 200)).num_clipped == 0

@@ -64,7 +64,7 @@ def test_class_names_stay_text_in_the_order_of_their_numbers(tmp_path, names):
 @pytest.mark.parametrize(
     "text", ["", "# no block", "---\nconfigs: x", "---\n- 1\n---\n", "---\nconfigs: 3\ndataset_info: [1, x]\n---\n"]
 )
-def test_cards_that_say_nothing(tmp_path, text):
+def test_cards_without_configurations(tmp_path, text):
     assert read_card(tmp_path) == []
     (tmp_path / CARD).write_text(text)
     assert [configuration.patterns for configuration in read_card(tmp_path)] in ([], [()])
@@ -89,7 +89,7 @@ def test_byte_order_mark_and_windows_line_ends(tmp_path):
     ],
 )
 @pytest.mark.parametrize("form", ["configs: [{{data_files: '{}'}}]", "configs: [{{data_dir: '{}', data_files: a}}]"])
-def test_places_outside_the_folder_are_refused(tmp_path, place, form):
+def test_paths_outside_the_folder_are_refused(tmp_path, place, form):
     card(tmp_path, form.format(place))
     with pytest.raises(DatasetError, match=r"names data files outside the folder .*; only files inside the folder are read\.$"):
         read_card(tmp_path)
@@ -113,7 +113,7 @@ def bomb() -> str:
         "x: \x07",
     ],
 )
-def test_broken_and_hostile_yaml_ends_in_one_line(tmp_path, block):
+def test_broken_and_hostile_yaml_gives_a_one_line_error(tmp_path, block):
     card(tmp_path, block)
     with pytest.raises(
         DatasetError, match=r"^The YAML block of .*README\.md cannot be parsed \([^\n]*\); repair it, or remove it\.$"
@@ -124,17 +124,17 @@ def test_broken_and_hostile_yaml_ends_in_one_line(tmp_path, block):
 @pytest.mark.parametrize(
     "block", ["a: " + ":".join(["59"] * 200_000), "a: " + "9" * 500_000, "a: 2020-99-99", "a: !!python/name:os.x"]
 )
-def test_scalars_are_only_text(tmp_path, block):
+def test_scalars_are_read_as_text(tmp_path, block):
     assert read_card(card(tmp_path, block)) == []
 
 
-def test_a_block_beyond_the_limit_is_no_silent_loss(tmp_path):
+def test_too_large_block_is_refused(tmp_path):
     card(tmp_path, "x: " + "y" * 1_100_000)
     with pytest.raises(DatasetError, match=r"^The YAML block of .*README\.md is larger than 1,000 kB; "):
         read_card(tmp_path)
 
 
-def test_patterns_that_would_take_for_ever(tmp_path):
+def test_expensive_patterns_are_limited(tmp_path):
     assert files_of(tmp_path, "'" + "**/" * 1000 + "*a*a*a*a*a*a*a*b'") == {"train": []}
     with pytest.raises(DatasetError, match=r"too many or too long patterns"):
         files_of(tmp_path, "'" + "**/" * 2000 + "'")

@@ -9,14 +9,14 @@ from curv_issues.data.sampling import stratified_sample
 from curv_issues.errors import UsageError
 
 
-def test_shares_are_proportional():
+def test_class_fractions_are_kept():
     labels = np.repeat([7, 3, 5], [600, 300, 100])
     chosen = stratified_sample(labels, 50, seed=0)
     assert {label: int((labels[chosen] == label).sum()) for label in (7, 3, 5)} == {7: 30, 3: 15, 5: 5}
 
 
 def test_largest_remainders_are_rounded_up():
-    labels = np.repeat([0, 1, 2], [50, 30, 20])  # exact shares of 11: 5.5, 3.3, 2.2
+    labels = np.repeat([0, 1, 2], [50, 30, 20])  # exact quotas of 11: 5.5, 3.3, 2.2
     assert np.bincount(labels[stratified_sample(labels, 11, seed=0)]).tolist() == [6, 3, 2]
 
 
@@ -25,20 +25,20 @@ def test_rare_classes_keep_a_sample_at_the_cost_of_the_largest():
     assert np.bincount(labels[stratified_sample(labels, 10, seed=0)]).tolist() == [7, 1, 1, 1]
 
 
-def test_fewer_than_the_classes():
+def test_fewer_samples_than_classes():
     labels = np.arange(100) % 50
     chosen = stratified_sample(labels, 20, seed=0)
     assert len(chosen) == len(set(labels[chosen])) == 20
 
 
-def test_the_seed_decides():
+def test_sample_depends_on_the_seed():
     labels = np.arange(1000) % 3
     first = stratified_sample(labels, 100, seed=1)
     assert first.tolist() == stratified_sample(labels, 100, seed=1).tolist()
     assert first.tolist() != stratified_sample(labels, 100, seed=2).tolist()
 
 
-def test_no_member_of_a_class_is_preferred():
+def test_samples_are_drawn_uniformly_within_a_class():
     labels = np.zeros(20, dtype=int)
     counts = sum(np.bincount(stratified_sample(labels, 10, seed=seed), minlength=20) for seed in range(400))
     assert (np.abs(counts - 200) < 60).all()  # 6 standard deviations of a binomial(400, 1/2)
@@ -61,6 +61,6 @@ def test_size_order_and_quotas(values, size, seed):
 
 
 @pytest.mark.parametrize("size", [0, -1])
-def test_sizes_below_one(size):
+def test_sizes_below_one_are_refused(size):
     with pytest.raises(UsageError, match=rf"^--max-samples \(max_samples\) must be an integer >= 1, got {size}\.$"):
         stratified_sample(np.zeros(3, dtype=int), size, seed=0)

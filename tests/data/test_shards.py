@@ -1,4 +1,4 @@
-"""Parts of one table: missing, or there twice."""
+"""Shards of one table: missing or repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.data.test_table_folder import write_all
 FIRST, LAST = "data/train-00000-of-00003.parquet", "data/train-00002-of-00003-0a1b.parquet"
 
 
-def test_missing_parts_are_noted(tmp_path):
+def test_missing_shards_are_noted(tmp_path):
     data = load_data(write_all(tmp_path, FIRST, LAST))
     assert len(data) == 4
     assert data.source.notes == ("1 of the 3 files of data/train are missing (00001); only the others are read.",)
@@ -34,7 +34,7 @@ def test_two_exports_of_one_table_are_refused(tmp_path, paths, twice):
         load_data(write_all(tmp_path, *(f"{path}.parquet" for path in paths)))
 
 
-def test_parts_of_several_tables():
+def test_shards_of_several_tables():
     complete = ["a/x-00000-of-00002", "a/x-00001-of-00002", "b/x-00000-of-00001", "x", "y", "y-1", "x-0-of-3"]
     assert check_shards(complete, "D") == []
     assert check_shards(["x-00001-of-00002", "y-00003-of-00004"], "D") == [

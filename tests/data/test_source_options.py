@@ -14,7 +14,7 @@ from curv_issues.option import list_options
     ("given", "expected"),
     [(None, None), ("4095", (0, 4095)), ("-5:5", (-5, 5)), ((0, 9), (0, 9)), (ValueRanges(), ValueRanges())],
 )
-def test_ranges_of_values(given: Any, expected: Any) -> None:
+def test_forms_of_value_range(given: Any, expected: Any) -> None:
     assert SourceOptions(value_range=given).value_range == expected
 
 
@@ -30,7 +30,7 @@ def test_ranges_of_values(given: Any, expected: Any) -> None:
         ({"value_range": "x"}, "--value-range must be a maximum such as 4095, or low:high such as 0:4095, got 'x'."),
     ],
 )
-def test_wrong_options(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         SourceOptions(**options)
     assert str(caught.value) == message

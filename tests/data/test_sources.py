@@ -99,7 +99,7 @@ def test_configurations_of_a_folder(tmp_path):
         *("pets.parquet", "org/pets.PARQUET", "pets.tgz", "pets.7z", "pets.zip.001"),
     ],
 )
-def test_missing_paths_are_said_to_be_missing(name):
+def test_missing_paths_are_reported(name):
     assert looks_like_path(name)
     with pytest.raises(DatasetError) as caught:
         open_source(name)
@@ -107,7 +107,7 @@ def test_missing_paths_are_said_to_be_missing(name):
 
 
 @pytest.mark.parametrize("name", ["mnist", "org/name", "org/name.v2", "my-org/my_set"])
-def test_hub_ids_are_no_paths(name):
+def test_hub_ids_are_not_paths(name):
     assert not looks_like_path(name)
 
 
@@ -124,22 +124,22 @@ def test_a_list_of_image_files_needs_labels(tmp_path, names):
         open_source(places)
 
 
-def test_a_list_of_addresses():
+def test_list_of_urls_is_refused():
     with pytest.raises(DatasetError) as caught:
         open_source(["https://example.org/1.png", "https://example.org/2.png"])
     assert str(caught.value) == "Expected local paths, but got the URL https://example.org/1.png; download the files first."
 
 
-def test_a_folder_among_several(tmp_path):
+def test_folder_among_several_sources_is_refused(tmp_path):
     there = write_parquet(tmp_path / "a.parquet", [0])
     with pytest.raises(DatasetError, match=r"^Expected parquet files, but .* is a folder; audit the datasets one by one\.$"):
         open_source([there, tmp_path])
     write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
     with pytest.raises(DatasetError, match=r"pets/cat is a folder; audit the folder that contains them all \(.*/pets\)\.$"):
-        open_source([tmp_path / "pets" / "cat", tmp_path / "pets" / "dog"])  # the shell makes this of pets/*
+        open_source([tmp_path / "pets" / "cat", tmp_path / "pets" / "dog"])  # the shell expands pets/* to this list
 
 
-def test_a_file_that_is_given_twice(tmp_path):
+def test_file_listed_twice_is_refused(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [0])
     with pytest.raises(DatasetError, match=r"^The file .*a\.parquet is listed more than once; list each file once\.$"):
         open_source([path, tmp_path / "." / "a.parquet"])
@@ -154,14 +154,14 @@ def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "address", ["https://huggingface.co/datasets/org/name", "huggingface.co/datasets/org/name", "hf.co/x", "www.example.org"]
 )
-def test_addresses(address):
+def test_urls_are_refused(address):
     with pytest.raises(DatasetError) as caught:
         open_source(address)
     assert str(caught.value) == f"Expected a Hub id such as org/name or a local path, but got the URL {address}."
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
-def test_a_pointer_of_git_lfs_is_named(tmp_path, name):
+def test_git_lfs_pointer_is_reported(tmp_path, name):
     (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     for source in (tmp_path, tmp_path / name):
         with pytest.raises(DatasetError, match=r"cannot be read.*: it is a Git LFS pointer, .*; run git lfs pull\.$"):
@@ -169,7 +169,7 @@ def test_a_pointer_of_git_lfs_is_named(tmp_path, name):
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.dat", b"x,y\n1,2\n"), ("a.parquet", b"x,y\n1,2\n"), ("b.parquet", b"")])
-def test_files_that_are_no_parquet(tmp_path, name, content):
+def test_files_that_are_not_parquet_are_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(
         DatasetError, match=rf"^Expected parquet files, a folder or a Hub id; .*{name} is not a parquet file[^\n]*\.$"
@@ -194,7 +194,7 @@ def test_files_that_are_no_parquet(tmp_path, name, content):
         ("a.csv", b"x,y", r"a\.csv is a table; audit its image folder with this table: .* --labels .*a\.csv"),
     ],
 )
-def test_files_of_other_kinds_are_named(tmp_path, name, content, expected):
+def test_files_of_other_kinds_give_advice(tmp_path, name, content, expected):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError, match=rf"^Expected parquet files, a folder or a Hub id; [^\n]*{expected}[^\n]*\.$"):
         open_source(tmp_path / name)
@@ -209,7 +209,7 @@ def test_corrupt_parquet(tmp_path):
     (tmp_path / "b" / "x.parquet").write_bytes(b"garbage")
     write_parquet(tmp_path / "b" / "train.parquet", [0, 1])
     with pytest.raises(DatasetError, match=r"^x\.parquet cannot be read as parquet: Parquet [^\n]*\.$"):
-        open_source(tmp_path / "b")  # half of a dataset would be worse
+        open_source(tmp_path / "b")  # an error is better than half a dataset
     write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
     (tmp_path / "pets" / "x.parquet").write_bytes(b"garbage")
     assert lengths(open_source(tmp_path / "pets")) == {"train": 2}
@@ -248,12 +248,12 @@ def test_streaming_datasets(in_memory):
 
 
 @pytest.mark.parametrize(("dataset", "shown"), [(3, "int"), ([], "nothing"), (None, "NoneType"), ([1, 2], "list")])
-def test_other_things_are_no_datasets(dataset, shown):
+def test_other_objects_are_refused(dataset, shown):
     with pytest.raises(DatasetError, match=rf"^Expected a Hub id, a path, .* or LabeledData, but got {shown}\.$"):
         open_source(dataset)
 
 
-def test_options_that_do_not_go_with_the_source(tmp_path, in_memory):
+def test_options_for_other_sources_are_refused(tmp_path, in_memory):
     folder = write_image_folder(tmp_path / "pets", {"dog": 1, "cat": 1})
     file = write_parquet(tmp_path / "a.parquet", [0])
     in_memory.save_to_disk(tmp_path / "saved")
@@ -278,7 +278,7 @@ def test_the_source_is_not_written_to(tmp_path):
     assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
 
 
-def test_local_folders_are_read_without_libraries_that_take_seconds_to_import(tmp_path):
+def test_local_folders_are_read_without_slow_imports(tmp_path):
     write_image_folder(tmp_path / "folder", {"dog": 2, "cat": 2})
     write_parquet(tmp_path / "table.parquet", [0, 1])
     code = (

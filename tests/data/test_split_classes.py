@@ -1,4 +1,4 @@
-"""Splits whose classes differ are noted, and only those."""
+"""Only splits whose classes differ are noted."""
 
 from __future__ import annotations
 

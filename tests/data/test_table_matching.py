@@ -57,14 +57,14 @@ def refused(table: LabelTable, paths: Sequence[str] = PATHS, *, root: Path = ROO
         (["images/cat/1", "images/cat/2"], None, "paths below images without file extension"),
     ],
 )
-def test_modes(files: list[Any], folder: Path | None, mode: str) -> None:
+def test_matching_modes(files: list[Any], folder: Path | None, mode: str) -> None:
     found = match([*files, "other/9.jpg"], folder=folder)
     assert found.row_of_image.tolist() == [0, 1, -1, -1]
     assert found.rows_without_image == ["other/9.jpg"]
     assert (found.file_column, found.mode, found.repeated_rows) == ("file", mode, [])
 
 
-def test_names_of_images_that_were_moved_into_one_folder() -> None:
+def test_images_moved_into_one_folder_match_by_name() -> None:
     found = match(["train/1.jpg", "val/2.jpg"], ["1.jpg", "2.jpg"])
     assert (found.row_of_image.tolist(), found.mode) == ([0, 1], "file names")
 
@@ -77,7 +77,7 @@ def test_a_path_in_another_folder_is_another_image() -> None:
     ).row_of_image.tolist() == [1]
 
 
-def test_a_folder_that_exists_is_not_that_of_the_dataset(tmp_path: Path) -> None:
+def test_paths_to_another_existing_folder_do_not_match(tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     (tmp_path / "train").mkdir()
     for files in (["test/cat/1.jpg"], [f"{tmp_path}/test/cat/1.jpg"]):
@@ -86,7 +86,7 @@ def test_a_folder_that_exists_is_not_that_of_the_dataset(tmp_path: Path) -> None
         assert match(files, ["cat/1.jpg"], root=tmp_path / "test", folder=tmp_path).row_of_image.tolist() == [0]
 
 
-def test_images_in_one_folder_are_found_by_their_names() -> None:
+def test_images_in_one_folder_match_by_name() -> None:
     files = ["/content/drive/x/1.jpg", "/content/drive/x/2.jpg"]
     found = match(files, ["images/2.jpg", "images/1.jpg"])
     assert (found.row_of_image.tolist(), found.mode) == ([1, 0], "file names")
@@ -94,7 +94,7 @@ def test_images_in_one_folder_are_found_by_their_names() -> None:
     assert refused(table_of(["train/1.jpg"]), ["test/1.jpg"]).startswith("No column of labels.csv names the images")
 
 
-def test_a_table_of_one_column_that_is_separated_by_spaces() -> None:
+def test_table_separated_by_spaces_is_refused() -> None:
     table = LabelTable("x.csv", {"#Image label": ["1.jpg 0"]}, is_text=True)
     assert refused(table) == (
         "x.csv has only one column, '#Image label'; if spaces separate its columns, use commas instead, and add a first line "
@@ -102,7 +102,7 @@ def test_a_table_of_one_column_that_is_separated_by_spaces() -> None:
     )
 
 
-def test_links_to_the_dataset(tmp_path: Path) -> None:
+def test_paths_through_links_to_the_dataset(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     for folder in (tmp_path / "real", tmp_path / "link"):
@@ -111,7 +111,7 @@ def test_links_to_the_dataset(tmp_path: Path) -> None:
             assert match(["1.jpg"], ["1.jpg"], root=root, folder=folder).mode == "paths relative to the folder of the table"
 
 
-def test_spelling_is_exact_first() -> None:
+def test_exact_spelling_wins() -> None:
     found = match(["A.jpg", "a.jpg", "B.JPG", "caf\u00e9.jpg ", "a%20b.jpg"], ["a.jpg", "b.jpg", "cafe\u0301.jpg", "a b.jpg"])
     assert found.row_of_image.tolist() == [1, 2, 3, -1]
     assert found.rows_without_image == ["A.jpg", "a%20b.jpg"]
@@ -135,7 +135,7 @@ def test_rows_that_repeat_an_image() -> None:
     )
 
 
-def test_labels_that_are_integers_become_integers_in_text_tables_only() -> None:
+def test_integer_text_becomes_integers_in_text_tables_only() -> None:
     table = table_of(["cat/1.jpg", "cat/2.jpg"], ["10", "2"])
     assert labels_of_images(table, match_rows(table, PATHS, root=ROOT)) == [10, 2, None, None]
     typed = LabelTable("labels.json", table.columns, is_text=False)
@@ -152,12 +152,12 @@ def test_labels_that_are_integers_become_integers_in_text_tables_only() -> None:
         ({"label": ["1", "2", "3", "4"], "Image Path": PATHS}, "Image Path"),
     ],
 )
-def test_the_column_of_files(columns: dict[str, list[Any]], expected: str) -> None:
+def test_file_column(columns: dict[str, list[Any]], expected: str) -> None:
     table = LabelTable("labels.csv", {"label": ["x"] * 4, **columns}, is_text=True)
     assert match_rows(table, PATHS, root=ROOT).file_column == expected
 
 
-def test_the_column_of_files_may_be_given() -> None:
+def test_file_column_may_be_chosen() -> None:
     table = table_of(PATHS, old=list(reversed(PATHS)))
     found = match_rows(table, PATHS, root=ROOT, file_column="old", label_column="file")
     assert found.row_of_image.tolist() == [3, 2, 1, 0]
@@ -165,7 +165,7 @@ def test_the_column_of_files_may_be_given() -> None:
     assert match_rows(table, PATHS, root=ROOT, label_column="file").file_column == "old"
 
 
-def test_numbers_that_are_file_names_by_chance() -> None:
+def test_numbers_that_match_file_names_by_chance() -> None:
     table = LabelTable("labels.csv", {"score": ["1", "9", "8", "7"], "label": ["1", "2", "3", "4"]}, is_text=True)
     assert refused(table) == (
         "No column of labels.csv names the images: 'score' holds 1, 9, 8, but the images are cat/1.jpg, cat/2.jpg, dog/3.jpg; "
@@ -173,7 +173,7 @@ def test_numbers_that_are_file_names_by_chance() -> None:
     )
 
 
-def test_tables_that_do_not_fit() -> None:
+def test_tables_that_do_not_match_are_refused() -> None:
     assert refused(table_of(["a.jpg", "", "b.jpg"]), file_column="file") == (
         "Column 'file' of labels.csv does not name the images: 'file' holds a.jpg, b.jpg, but the images are cat/1.jpg, cat/2.jpg, "
         "dog/3.jpg; choose another column with --file-column (file_column), one of: file, label."
@@ -189,7 +189,7 @@ def test_tables_that_do_not_fit() -> None:
     )
 
 
-def test_a_value_that_fits_several_images() -> None:
+def test_value_that_matches_several_images_is_refused() -> None:
     assert refused(table_of(["1.jpg", "2.jpg"], folder=None), ["cat/1.jpg", "dog/1.jpg", "dog/2.jpg"]) == (
         "Column 'file' in line 2 of labels.csv is '1.jpg', which matches several images: cat/1.jpg and dog/1.jpg; "
         "expected their paths relative to /data/photos, or a folder with only the images of this table."
@@ -236,15 +236,15 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/
 TREES = st.lists(st.tuples(st.lists(NAMES, max_size=2), NAMES, st.sampled_from([".jpg", ".PNG", ""])), min_size=1, max_size=12)
 
 
-def _same(path: str) -> str:
-    """What may be confused: names that differ only in spaces at the end, Unicode normalisation or case."""
+def _folded(path: str) -> str:
+    """Fold names that may be confused: they differ only in outer spaces, Unicode normalisation or case."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path.strip()).casefold())
     return posixpath.normpath(unicodedata.normalize("NFC", folded.strip()))
 
 
 @given(TREES, st.randoms(use_true_random=False), st.sampled_from(["{}", "./{}", "/data/photos/{}", "/else/where/{}"]))
 def test_a_shuffled_table_gives_the_same_labels(tree: list[tuple[list[str], str, str]], chance: random.Random, form: str) -> None:
-    paths = list({_same(path): path for path in ("/".join([*folders, name + ending]) for folders, name, ending in tree)}.values())
+    paths = list({_folded(path): path for path in ("/".join([*folders, name + ending]) for folders, name, ending in tree)}.values())
     rows = [(form.format(path), f"label {number}") for number, path in enumerate(paths)]
     chance.shuffle(rows)
     table = table_of([file for file, _ in rows], [label for _, label in rows])
@@ -255,7 +255,7 @@ def test_a_shuffled_table_gives_the_same_labels(tree: list[tuple[list[str], str,
 
 @given(TREES, st.randoms(use_true_random=False), st.sampled_from(["name", "stem", "path"]))
 def test_no_label_goes_to_another_image(tree: list[tuple[list[str], str, str]], chance: random.Random, form: str) -> None:
-    """Whatever a table lacks, and however it names images: a label is that of the image, or there is none, or an error."""
+    """For any table, each image has its own label, no label, or the table is refused."""
     paths = list(dict.fromkeys("/".join([*folders, name + ending]) for folders, name, ending in tree))
     texts = {"path": paths, "name": list(map(posixpath.basename, paths)), "stem": [posixpath.splitext(path)[0] for path in paths]}[
         form
@@ -269,20 +269,20 @@ def test_no_label_goes_to_another_image(tree: list[tuple[list[str], str, str]], 
         return
     for path, label in zip(paths, labels, strict=True):
         if label is not None:
-            known = {_same(text) for text in (path, posixpath.basename(path), posixpath.splitext(path)[0])}
-            assert _same(str(label)) in known | {posixpath.splitext(name)[0] for name in known} | {
-                _same(posixpath.splitext(posixpath.basename(path))[0])
+            known = {_folded(text) for text in (path, posixpath.basename(path), posixpath.splitext(path)[0])}
+            assert _folded(str(label)) in known | {posixpath.splitext(name)[0] for name in known} | {
+                _folded(posixpath.splitext(posixpath.basename(path))[0])
             }
 
 
-def test_columns_that_name_files() -> None:
+def test_column_of_files() -> None:
     assert column_of_files(table_of(["a.jpg"])) == "file"
     assert column_of_files(table_of(["a.jpg"]), besides="file") is None
     assert column_of_files(LabelTable("x", {"id": ["1"], "label": ["a"], "image": [{}]}, is_text=False)) is None
 
 
 @pytest.mark.parametrize("header", ["file,label,label", "file,label,label,class", "file, label ,LABEL,class"])
-def test_columns_of_labels_with_one_name_are_not_passed_over(tmp_path: Path, header: str) -> None:
+def test_label_columns_with_the_same_name_are_refused(tmp_path: Path, header: str) -> None:
     write_image_folder(tmp_path, {"cat": 2, "dog": 2})
     rows = [f"{label}/{number}.png,a,b{',c' * header.count('class')}" for label in ("cat", "dog") for number in range(2)]
     (tmp_path / "metadata.csv").write_text("\n".join([header, *rows]))
@@ -290,7 +290,7 @@ def test_columns_of_labels_with_one_name_are_not_passed_over(tmp_path: Path, hea
         load_data(tmp_path)
 
 
-def test_columns_of_files_with_one_name_are_not_guessed(tmp_path: Path) -> None:
+def test_file_columns_with_the_same_name_are_refused(tmp_path: Path) -> None:
     write_image_folder(tmp_path, {".": 4})
     rows = [f"{number}.png,{3 - number}.png,{label}" for number, label in enumerate("aabb")]
     (tmp_path / "metadata.csv").write_text("\n".join(["file,file,label", *rows]))
@@ -320,12 +320,12 @@ def match_columns(columns: dict[str, list[Any]], paths: Sequence[str], *, root: 
 
 @pytest.mark.parametrize("column", ["", "id", "row", "image_id"])
 def test_row_numbers_do_not_win_over_file_names(column: str) -> None:
-    """The numbers are the stems of the images too, in another order."""
+    """The numbers are also the stems of the images, in another order."""
     found = match_columns({column: list(range(6)), "photo": NUMBERED[::-1], "label": list("aabaab")}, NUMBERED)
     assert (found.file_column, found.row_of_image.tolist()) == ("photo", [5, 4, 3, 2, 1, 0])
 
 
-def test_a_column_of_file_names_wins_though_it_names_fewer_images() -> None:
+def test_file_name_column_wins_even_if_it_matches_fewer_images() -> None:
     names = ["gone.jpg", *NUMBERED[4::-1]]
     found = match_columns({"index": list(range(6)), "file_name": names, "label": list("aabaab")}, NUMBERED)
     assert (found.file_column, found.rows_without_image) == ("file_name", ["gone.jpg"])
@@ -333,7 +333,7 @@ def test_a_column_of_file_names_wins_though_it_names_fewer_images() -> None:
     assert (found.file_column, found.rows_without_image) == ("photo", ["gone.jpg"])
 
 
-def test_columns_that_name_different_images() -> None:
+def test_columns_that_match_different_images_are_refused() -> None:
     with pytest.raises(
         DatasetError, match=r"^Two columns of labels\.csv name images, but different ones: 'before' and 'after'; choose"
     ):
@@ -342,13 +342,13 @@ def test_columns_that_name_different_images() -> None:
     assert match_columns({"a": NUMBERED, "b": NUMBERED, "label": list("aabaab")}, NUMBERED).file_column == "a"
 
 
-def test_numbers_that_fit_several_images_are_named() -> None:
+def test_numbers_that_match_several_images_are_refused() -> None:
     paths = [f"{number}.{ending}" for number in range(3) for ending in ("jpg", "png")]
     with pytest.raises(DatasetError, match=r"matches several images: 0\.jpg and 0\.png;"):
         match_columns({"id": [0, 1, 2], "label": list("aab")}, paths)
 
 
-def test_paths_of_another_split_are_not_taken() -> None:
+def test_paths_of_another_split_do_not_match() -> None:
     rows = {"file": [f"train/{name}" for name in NUMBERED], "label": list("aabaab")}
     with pytest.raises(DatasetError, match=r"^No column of labels\.csv names the images"):
         match_columns(rows, NUMBERED, root="/data/test")
@@ -357,8 +357,8 @@ def test_paths_of_another_split_are_not_taken() -> None:
 
 
 @pytest.mark.parametrize("column", ["original", "url", "image"])
-def test_numbers_are_not_taken_where_another_column_holds_file_names(column: str) -> None:
-    """The names are of other files, and the row numbers fit the images by chance."""
+def test_numbers_are_not_used_beside_a_column_of_file_names(column: str) -> None:
+    """The names are of other files, and the row numbers match the images by chance."""
     names = [f"{number}.png" for number in (5, 3, 1, 0, 2, 4)]
     with pytest.raises(DatasetError, match=rf"^Column '{column}' of labels\.csv holds names of image files \(5\.png, 3"):
         match_columns({"": list(range(6)), column: names, "label": list("aabaab")}, NUMBERED)

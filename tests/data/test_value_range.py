@@ -26,7 +26,7 @@ def found(*arrays: np.ndarray, decided: ValueRanges | None = None) -> ValueRange
     ("largest", "bits"),
     [(0, 8), (255, 8), (256, 10), (1023, 10), (1024, 12), (4095, 12), (4096, 14), (16383, 14), (16384, 16), (65535, 16)],
 )
-def test_the_fewest_bits_that_hold_the_largest_value_of_all(largest, bits):
+def test_range_has_the_fewest_bits_that_hold_the_maximum(largest, bits):
     ranges = found(np.array([3], np.uint16), np.array([largest], np.uint16), np.array([1], np.uint16))
     assert ranges == ValueRanges(integers=(0, 2**bits - 1))
     assert ranges.describe() == f"0 to {2**bits - 1} ({bits} bits)"
@@ -47,13 +47,13 @@ def test_other_values(values, dtype, expected):
     assert found(np.array(values, dtype)) == expected
 
 
-def test_integers_and_floats_have_ranges_of_their_own():
+def test_integers_and_floats_have_separate_ranges():
     ranges = found(np.array([300], np.uint16), np.array([0.5], np.float32))
     assert ranges == ValueRanges((0, 1023), (0, 1))
     assert ranges.describe() == "0 to 1023 (10 bits) and 0 to 1 (floats)"
 
 
-def test_what_is_decided_is_not_changed():
+def test_chosen_range_is_not_changed():
     decided = as_ranges((0, 100))
     assert found(np.array([3000], np.uint16), decided=decided) == decided == ValueRanges((0, 100), (0, 100))
     assert as_ranges(decided) is decided
@@ -66,13 +66,13 @@ def test_ranges_as_text(text, expected):
 
 
 @pytest.mark.parametrize("text", ["", "a", "1:", ":", "0:4095:1", "5:5", "9:1", "0", "nan", "inf", "0:1e999"])
-def test_wrong_ranges(text):
+def test_invalid_ranges_are_refused(text):
     with pytest.raises(UsageError, match="range must be"):
         parse_value_range(text)
 
 
 @pytest.mark.parametrize("value", [(1,), (2, 1), "ab", 5, (0, float("nan"))])
-def test_wrong_ranges_from_python(value):
+def test_invalid_ranges_from_python_are_refused(value):
     with pytest.raises(UsageError, match="range must be"):
         as_ranges(value)
 
@@ -110,7 +110,7 @@ def test_pixels_contact_sheet_and_note_of_a_folder(tmp_path):
     )
 
 
-def test_the_range_of_the_user(tmp_path):
+def test_chosen_range_is_used(tmp_path):
     data = load_data(str(write_12_bit_folder(tmp_path)), resolution=40, value_range=(0, 255))
     assert data.images[:, 5, 5, 0].tolist() == [0, 100, 200, 50, 150, 250]
     assert data.image(2).getpixel((5, 5)) == (200, 200, 200)
@@ -118,10 +118,10 @@ def test_the_range_of_the_user(tmp_path):
         load_data(data, value_range=(0, 255))
 
 
-def test_data_to_compare_with_is_read_with_the_same_range(tmp_path):
+def test_other_split_is_read_with_the_same_range(tmp_path):
     data = load_data(str(write_12_bit_folder(tmp_path / "one")), resolution=40)
     darker = str(write_12_bit_folder(tmp_path / "other", brightest=300))
     others = load_other_split(Path(darker), data, "one", SourceOptions(max_samples=2, split="none"))
-    assert len(others) == 6  # only what holds for any data is taken over
+    assert len(others) == 6  # only options that apply to any data are reused
     assert np.array_equal(others.images[:, 5, 5], data.images[:, 5, 5])
     assert others.image_sha256[0] == data.image_sha256[0]

@@ -20,7 +20,7 @@ def found(root: Path) -> dict[str, str | None]:
     return {file.path: file.refused for file in walk_folder(root).files}
 
 
-def test_files_in_sorted_order_with_those_of_a_folder_before_its_subfolders(tmp_path):
+def test_files_are_sorted_and_come_before_subfolders(tmp_path):
     touch(tmp_path, "b/2.png", "b/10.png", "a/x/1.png", "a/y.png", "z.png")
     tree = walk_folder(tmp_path)
     assert [file.path for file in tree.files] == ["z.png", "a/y.png", "a/x/1.png", "b/10.png", "b/2.png"]
@@ -28,7 +28,7 @@ def test_files_in_sorted_order_with_those_of_a_folder_before_its_subfolders(tmp_
     assert [file.refused for file in tree.files] == [None] * 5
 
 
-def test_endings_are_in_lower_case(tmp_path):
+def test_extensions_are_lower_case(tmp_path):
     touch(tmp_path, "a.b.PNG", "none")
     assert {file.path: file.ending for file in walk_folder(tmp_path).files} == {"a.b.PNG": ".png", "none": ""}
 
@@ -57,7 +57,7 @@ def test_links_are_followed_and_broken_ones_reported(tmp_path):
     }
 
 
-def test_links_of_another_user_do_not_leave_the_folder(tmp_path, monkeypatch):
+def test_links_of_another_user_out_of_the_folder_are_refused(tmp_path, monkeypatch):
     root, other = tmp_path / "root", tmp_path / "other"
     touch(other, "1.png")
     touch(root, "cat/1.png")
@@ -71,21 +71,21 @@ def test_links_of_another_user_do_not_leave_the_folder(tmp_path, monkeypatch):
     assert found(root) == {"file.png": FOREIGN_LINK, "owl": FOREIGN_LINK, "same.png": None, "cat/1.png": None}
 
 
-def test_a_cycle_of_links_is_named(tmp_path):
+def test_cycle_of_links_is_refused(tmp_path):
     touch(tmp_path, "cat/1.png")
     (tmp_path / "cat" / "again").symlink_to(tmp_path, target_is_directory=True)
     with pytest.raises(DatasetError, match=r"the link cat/again leads back to one of its parent folders; remove it\.$"):
         walk_folder(tmp_path)
 
 
-def test_pipes_and_sockets_are_not_opened(tmp_path):
+def test_pipes_and_devices_are_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "link.png").symlink_to("pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     assert found(tmp_path) == dict.fromkeys(["link.png", "pipe.png", "zero.png"], NOT_REGULAR)
 
 
-def test_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
+def test_folder_that_cannot_be_listed(tmp_path, monkeypatch):
     touch(tmp_path, "cat/1.png", "dog/1.png", ".trash/1.png")
     real = os.scandir
 
@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
     assert found(tmp_path) == {"cat/1.png": None, "dog/1.png": None}
 
 
-def test_very_deep_folders_end_in_one_line(tmp_path):
+def test_too_deep_folders_are_refused(tmp_path):
     deep = tmp_path
     for _ in range(70):
         deep = deep / "d"

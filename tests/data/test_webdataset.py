@@ -8,8 +8,7 @@ import datasets
 import huggingface_hub.utils
 import pytest
 
-from curv_issues.data import loading as huggingface
-from curv_issues.data import webdataset
+from curv_issues.data import loading, webdataset
 from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError
 from tests.data.images import pngs
@@ -34,7 +33,7 @@ def test_tar_files_and_their_splits(tmp_path):
     assert load_data(tmp_path, split="test", label_column="cls").labels.tolist() == [1, 0]
 
 
-def test_a_path_that_would_be_an_address(tmp_path):
+def test_path_that_looks_like_a_url_is_refused(tmp_path):
     folder = tmp_path / "a::http:"
     folder.mkdir()
     write_tar(folder / "a.tar", 0, [0, 1])
@@ -44,7 +43,7 @@ def test_a_path_that_would_be_an_address(tmp_path):
 
 @pytest.mark.parametrize("terminal", [False, True])
 @pytest.mark.parametrize("progress", [None, lambda done, total: None])
-def test_bars_need_a_terminal_and_a_wish(tmp_path, monkeypatch, terminal, progress):
+def test_progress_bars_need_a_terminal_and_progress(tmp_path, monkeypatch, terminal, progress):
     write_tar(tmp_path / "a.tar", 0, [0, 1])
     shown, real = [], datasets.load_dataset
 
@@ -54,12 +53,12 @@ def test_bars_need_a_terminal_and_a_wish(tmp_path, monkeypatch, terminal, progre
         return real(*arguments, **options)
 
     monkeypatch.setattr(webdataset.datasets, "load_dataset", watch)
-    monkeypatch.setattr(huggingface.sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setattr(loading.sys.stderr, "isatty", lambda: terminal)
     load_data(tmp_path, label_column="cls", progress=progress)
     assert shown == [[terminal and progress is not None] * 2]
 
 
-def test_class_folders_in_a_tar_file_are_to_be_unpacked(tmp_path):
+def test_class_folders_in_a_tar_file_give_advice_to_unpack(tmp_path):
     with tarfile.open(tmp_path / "photos.tar", "w") as tar:
         for name in ("cat/1.png", "dog/2.png"):
             member = tarfile.TarInfo(name)

@@ -8,12 +8,12 @@ from cleanlab import Datalab
 
 import curv_issues
 import curv_issues.training.run
-from tests.datalab.labs import find, make_lab, with_run_of
+from tests.datalab.labs import copy_of, find, make_lab
 
 
 @pytest.fixture(scope="package", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Networks this small only lose time to several threads."""
+    """Small networks are faster with one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -30,7 +30,7 @@ def shared_lab() -> Datalab:
 @pytest.fixture
 def trained(shared_lab: Datalab) -> Datalab:
     """A Datalab in which our issues have been found; at least 6 of 60 samples are flagged."""
-    return with_run_of(shared_lab)
+    return copy_of(shared_lab)
 
 
 @pytest.fixture(scope="package")
@@ -43,7 +43,7 @@ def result() -> curv_issues.AuditResult:
 
 @pytest.fixture
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows by one with every training."""
+    """The number of samples of each training so far."""
     counted: list[int] = []
     train = curv_issues.training.run.run_probe
 

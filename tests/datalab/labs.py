@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 
 N = 60
 NAMES = ("zebra", "ant", "moth")
-"""Not in alphabetical order: a ClassLabel keeps it, a string column is sorted by Datalab."""
+"""Not alphabetical: ClassLabel keeps this order, while Datalab sorts the classes of a string column."""
 WRONG_ROW = 7
 """A zero that is labelled as a one."""
 OPTIONS: dict[str, Any] = {"epochs": 2, "resolution": 8, "curvature_epochs": 1, "device": "cpu"}
@@ -26,7 +26,7 @@ TYPE = "curvature"
 
 
 def digits() -> tuple[list[Image.Image], np.ndarray]:
-    """60 images and their labels 0, 1, 2, mixed; those of WRONG_ROW are wrong."""
+    """Return 60 images and their labels 0, 1 and 2; the label of WRONG_ROW is wrong."""
     bunch = load_digits()
     rows = np.flatnonzero(bunch.target < 3)[:N]
     labels = bunch.target[rows].astype(np.int64)
@@ -51,17 +51,17 @@ def make_lab(data: Any = None, *, verbosity: int = 0) -> Datalab:
 
 
 def find(lab: Datalab, **options: Any) -> None:
-    """Find our issues with the small options and these."""
+    """Find our issues with OPTIONS, updated by these options."""
     lab.find_issues(issue_types={TYPE: {**OPTIONS, **options}})
 
 
-def with_run_of(lab: Datalab) -> Datalab:
-    """A copy that may be changed."""
+def copy_of(lab: Datalab) -> Datalab:
+    """Return a copy that may be changed."""
     return copy.deepcopy(lab)
 
 
 def run_python(code: str, *arguments: str | Path) -> str:
-    """Run code in a new process with this source tree; its output."""
+    """Run code in a new process with this source tree; return its output."""
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(

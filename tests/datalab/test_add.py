@@ -1,4 +1,4 @@
-"""A finished audit goes into a Datalab without training, if it is of the same samples."""
+"""A finished audit is attached to a Datalab of the same samples without training."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_add(result: AuditResult, trainings: list[int]):
     lab.report(verbosity=4)
 
 
-def test_a_result_without_a_search_for_duplicates(trainings: list[int]):
+def test_result_without_a_search_for_duplicates(trainings: list[int]):
     result = curv_issues.audit(class_label_dataset(), **OPTIONS, duplicates=False)
     lab = make_lab()
     add_to_datalab(lab, result)
@@ -40,7 +40,7 @@ def test_a_result_without_a_search_for_duplicates(trainings: list[int]):
     assert trainings == [N]  # that of the audit
 
 
-def test_a_saved_result(result: AuditResult, tmp_path: Path):
+def test_saved_result(result: AuditResult, tmp_path: Path):
     result.save(tmp_path / "result")
     lab, other = make_lab(), make_lab()
     add_to_datalab(lab, AuditResult.load(tmp_path / "result", memory_map=True))
@@ -48,7 +48,7 @@ def test_a_saved_result(result: AuditResult, tmp_path: Path):
     assert lab.issues.equals(other.issues)
 
 
-def test_the_result_keeps_its_judgement_unless_asked_anew(result: AuditResult, trainings: list[int]):
+def test_result_keeps_its_judgement_unless_options_are_given(result: AuditResult, trainings: list[int]):
     judged = curv_issues.rejudge(result, score="margin", cut_off="50%")
     lab = make_lab()
     add_to_datalab(lab, judged)
@@ -58,7 +58,7 @@ def test_the_result_keeps_its_judgement_unless_asked_anew(result: AuditResult, t
     assert trainings == []
 
 
-def test_a_string_labelled_datalab_takes_the_result_of_a_class_label_one(result: AuditResult):
+def test_string_labels_match_a_result_of_class_labels(result: AuditResult):
     lab = make_lab({"image": digits()[0], "label": [NAMES[label] for label in digits()[1]]})
     add_to_datalab(lab, result)
     assert lab.issues["curvature_suggested_class"].tolist() == result.scores["suggested"].tolist()
@@ -95,14 +95,14 @@ def other_class_lab() -> Datalab:
         (other_class_lab, "row 0 is labelled 'ant' in it and 'ANT' in the Datalab."),
     ],
 )
-def test_results_of_other_data(result: AuditResult, make, text: str):
+def test_results_of_other_data_are_refused(result: AuditResult, make, text: str):
     lab = make()
     with pytest.raises(UsageError, match=re.escape(f"result is not of this Datalab's data: {text}")):
         add_to_datalab(lab, result)
     assert lab.issue_summary.empty
 
 
-def test_a_result_of_other_images(result: AuditResult):
+def test_result_of_other_images_is_refused(result: AuditResult):
     images, labels = digits()
     same = np.flatnonzero(labels == labels[0])[:2]
     images[same[0]], images[same[1]] = images[same[1]], images[same[0]]
@@ -111,7 +111,7 @@ def test_a_result_of_other_images(result: AuditResult):
         add_to_datalab(lab, result)
 
 
-def test_a_broken_image_is_another_image(result: AuditResult, tmp_path: Path):
+def test_broken_image_counts_as_another_image(result: AuditResult, tmp_path: Path):
     import datasets
 
     file = tmp_path / "broken.png"
@@ -124,24 +124,24 @@ def test_a_broken_image_is_another_image(result: AuditResult, tmp_path: Path):
         add_to_datalab(lab, result)
 
 
-def test_a_suggestion_the_datalab_does_not_know(result: AuditResult):
-    """The audited dataset has a class of which there is no sample, so the Datalab of strings does not know it."""
+def test_suggested_class_unknown_to_the_datalab_is_refused(result: AuditResult):
+    """The audited dataset has a class without samples, which a Datalab of strings does not know."""
     import datasets
 
     data = class_label_dataset().cast_column("label", datasets.ClassLabel(names=[*NAMES, "owl"]))
-    odd = curv_issues.audit(data, **OPTIONS)
-    odd.scores.loc[4, "suggested"] = "owl"
+    unusual = curv_issues.audit(data, **OPTIONS)
+    unusual.scores.loc[4, "suggested"] = "owl"
     lab = make_lab({"image": digits()[0], "label": [NAMES[label] for label in digits()[1]]})
     with pytest.raises(UsageError, match="it suggests the class 'owl', which the Datalab does not have"):
-        add_to_datalab(lab, odd)
+        add_to_datalab(lab, unusual)
 
 
-def test_training_options_do_not_go_with_a_result(result: AuditResult):
+def test_training_options_with_a_result_are_refused(result: AuditResult):
     with pytest.raises(UsageError, match="result and epochs do not go together: with a finished result"):
         make_lab().find_issues(issue_types={"curvature": {"result": result, "epochs": 3}})
 
 
-def test_no_datalab_and_no_result(result: AuditResult):
+def test_other_objects_are_refused(result: AuditResult):
     with pytest.raises(UsageError, match="Expected a cleanlab Datalab to put the result into, got Dataset"):
         add_to_datalab(class_label_dataset(), result)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="result must be an AuditResult"):
@@ -150,14 +150,14 @@ def test_no_datalab_and_no_result(result: AuditResult):
         add_to_datalab(make_lab(), None)  # type: ignore[arg-type]
 
 
-def test_other_tasks(result: AuditResult):
+def test_other_tasks_are_refused(result: AuditResult):
     lab = Datalab({"image": digits()[0], "label": [0.5] * N}, label_name="label", task="regression", verbosity=0)
     with pytest.raises(UsageError, match="Expected a Datalab of the task classification, got one of regression"):
         add_to_datalab(lab, result)
 
 
 @pytest.mark.parametrize("value", [np.nan, -0.1, 1.5])
-def test_a_changed_suspicion_is_refused(result: AuditResult, value: float):
+def test_invalid_suspicion_is_refused(result: AuditResult, value: float):
     import copy
 
     changed = copy.deepcopy(result)
@@ -166,10 +166,10 @@ def test_a_changed_suspicion_is_refused(result: AuditResult, value: float):
         add_to_datalab(make_lab(), changed)
 
 
-def test_a_result_that_datalab_refuses_raises(
+def test_error_inside_datalab_is_raised(
     trained: Datalab, result: AuditResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """Old results lie in the Datalab all the time, so looking for the type alone would not notice."""
+    """The Datalab still holds old results, so its list of issue types does not show the failure."""
 
     def fails(self, **options):
         raise AuditError("no summary today")

@@ -1,4 +1,4 @@
-"""The issue type `duplicate_conflict`: planted copies are found, and how it shares a training with `curvature`."""
+"""The issue type `duplicate_conflict`: it finds planted copies, and shares one training with `curvature`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def copied_lab() -> Datalab:
 
 
 def find(lab: Datalab, **options: dict[str, Any]) -> None:
-    """Find the types that are named, each with its options."""
+    """Find these issue types, each with its options."""
     lab.find_issues(issue_types=options)
 
 
@@ -80,8 +80,8 @@ def test_suspects_and_suggestions(found: Datalab):
     for members in CONFLICTS:
         part = issues.loc[sorted(members)]
         assert part["duplicate_conflict_suspect"].any()
-        blamed = part[part["duplicate_conflict_suspect"]]
-        assert (blamed["duplicate_conflict_suggested_class"] != blamed["duplicate_conflict_given_class"]).all()
+        suspects = part[part["duplicate_conflict_suspect"]]
+        assert (suspects["duplicate_conflict_suggested_class"] != suspects["duplicate_conflict_given_class"]).all()
         assert set(part["duplicate_conflict_suggested_class"]) <= set(part["duplicate_conflict_given_class"])
     outside = issues.drop(sorted(set.union(*CONFLICTS)))
     assert not outside["duplicate_conflict_suspect"].any()
@@ -111,7 +111,7 @@ def test_no_built_in_view_shows_the_columns(found: Datalab):
         assert not [column for column in DuplicateConflictIssueManager.columns if name in column], name
 
 
-def test_the_same_as_an_audit(found: Datalab):
+def test_issues_are_those_of_an_audit(found: Datalab):
     result = curv_issues.audit(found.data, **OPTIONS, duplicate_threshold=0.999)
     lab = copied_lab()
     curv_issues.add_to_datalab(lab, result)
@@ -125,12 +125,12 @@ def test_saving_and_loading(found: Datalab, tmp_path):
 
 
 @pytest.mark.parametrize("threshold", [0, 0.4, 1.1, "0.9", True, float("nan")])
-def test_wrong_thresholds(threshold: Any):
+def test_invalid_thresholds_are_refused(threshold: Any):
     with pytest.raises(UsageError, match=re.escape(f"threshold must be a number from 0.5 to 1, got {threshold!r}.")):
         find(copied_lab(), duplicate_conflict={"threshold": threshold})
 
 
-def test_unknown_options():
+def test_unknown_options_are_refused():
     text = "Unknown option 'treshold' of the issue type 'duplicate_conflict'; did you mean 'threshold'?"
     with pytest.raises(UsageError, match=re.escape(text)):
         find(copied_lab(), duplicate_conflict={"treshold": 0.9})
@@ -148,7 +148,7 @@ class TestOneTraining:
         assert trainings == [len(lab.data)]
         assert [lab.get_info(name)["options"]["epochs"] for name in names] == [OPTIONS["epochs"]] * 2
 
-    def test_the_order_makes_no_difference(self):
+    def test_order_of_the_types_does_not_matter(self):
         one, other = copied_lab(), copied_lab()
         find(one, curvature=OPTIONS, duplicate_conflict={})
         find(other, duplicate_conflict={}, curvature=OPTIONS)
@@ -164,10 +164,10 @@ class TestOneTraining:
         assert lab.get_info(names[1])["options"]["epochs"] == OPTIONS["epochs"]
         find(lab, duplicate_conflict={"threshold": 0.9})
         find(lab, curvature={"cut_off": "20%"})
-        find(lab, **{names[1]: {"epochs": 2}})  # what is given agrees
+        find(lab, **{names[1]: {"epochs": 2}})  # the option given is that of the run
         assert trainings == [len(lab.data)]
 
-    def test_options_given_to_either_hold_for_both(self, trainings: list[int]):
+    def test_options_of_either_type_apply_to_both(self, trainings: list[int]):
         lab = copied_lab()
         find(lab, curvature={"epochs": 1, "measure": ["training_gradient"]}, duplicate_conflict={**OPTIONS, "epochs": 1, "seed": 3})
         assert trainings == [len(lab.data)]
@@ -175,7 +175,7 @@ class TestOneTraining:
             assert {"epochs": 1, "seed": 3, "resolution": 8}.items() <= lab.get_info(name)["options"].items()
 
     @pytest.mark.parametrize("names", [BOTH, BOTH[::-1]])
-    def test_differing_options_raise(self, names: tuple[str, str], trainings: list[int]):
+    def test_conflicting_options_are_refused(self, names: tuple[str, str], trainings: list[int]):
         lab = copied_lab()
         text = (
             f"The issue types {names[0]!r} and {names[1]!r} are given different values of epochs (2 and 3), but share one training"
@@ -184,21 +184,21 @@ class TestOneTraining:
             find(lab, **{names[0]: OPTIONS, names[1]: {"epochs": 3}})
         assert trainings == []
         assert lab.issue_summary.empty
-        find(lab, **{names[1]: {**OPTIONS, "epochs": 3}})  # the call that failed has left nothing behind
+        find(lab, **{names[1]: {**OPTIONS, "epochs": 3}})  # the failed call changed nothing
         assert lab.get_info(names[1])["options"]["epochs"] == 3
 
-    def test_other_options_later_train_anew(self, trainings: list[int]):
+    def test_other_options_train_again(self, trainings: list[int]):
         lab = copied_lab()
         find(lab, curvature=OPTIONS)
         find(lab, duplicate_conflict={**OPTIONS, "epochs": 1})
         assert trainings == [len(lab.data)] * 2
-        find(lab, curvature={})  # in the newest training, as it serves the other type
+        find(lab, curvature={})  # judged by the latest training, also for this type
         assert lab.get_info("curvature")["options"]["epochs"] == 1
         find(lab, curvature={"device": "cpu", "epochs": 2}, duplicate_conflict={"resolution": 8})
         assert trainings == [len(lab.data)] * 3
         assert lab.get_info("duplicate_conflict")["options"]["epochs"] == 2
 
-    def test_a_changed_label_trains_anew(self, trainings: list[int]):
+    def test_changed_label_trains_again(self, trainings: list[int]):
         lab = copied_lab()
         find(lab, curvature=OPTIONS, duplicate_conflict={"threshold": 0.999})
         lab.labels[60] = lab.labels[3]
@@ -220,7 +220,7 @@ class TestOneTraining:
         find(copied_lab(), curvature=OPTIONS, duplicate_conflict={})
         assert read == [len(COPIED) + N]
 
-    def test_a_training_that_fails_is_not_tried_twice(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def test_failed_training_is_not_repeated(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         tried: list[int] = []
 
         def fails(data, *_arguments, **_options):
@@ -235,7 +235,7 @@ class TestOneTraining:
         printed = capsys.readouterr().out
         assert [f"Error in {name}: the loss became NaN" in printed for name in BOTH] == [True, True]
 
-    def test_a_result_given_to_one_serves_both(self, trainings: list[int]):
+    def test_result_given_to_one_type_applies_to_both(self, trainings: list[int]):
         result = curv_issues.audit(copied_lab().data, **OPTIONS)
         trainings.clear()
         lab = copied_lab()

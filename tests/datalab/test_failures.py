@@ -1,4 +1,4 @@
-"""What goes wrong inside find_issues leaves a consistent Datalab: never an old result in the place of a failed run."""
+"""Failures inside find_issues leave a consistent Datalab, without old results of a failed type."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_failed_rerun_leaves_no_old_results(trained: Datalab):
         trained.get_issues("curvature")
 
 
-def test_a_wrong_option_leaves_the_old_results(trained: Datalab):
+def test_invalid_option_keeps_the_old_results(trained: Datalab):
     before = trained.issues.copy()
     with pytest.raises(curv_issues.UsageError, match="Unknown option"):
         find(trained, epoch=3)
@@ -92,7 +92,7 @@ def test_ctrl_c_before_the_first_epoch_ends():
     assert lab.issue_summary["issue_type"].tolist() == ["curvature"]
 
 
-def test_an_interrupted_run_is_not_kept(trainings: list[int]):
+def test_interrupted_run_is_not_reused(trainings: list[int]):
     lab = make_lab()
     probe = Interrupting(at=3)
     for _ in range(2):
@@ -105,7 +105,7 @@ def test_an_interrupted_run_is_not_kept(trainings: list[int]):
     ("content", "reason"), [(b"", "it is empty (0 bytes)"), (b"no image at all", "its format is not a known image format")]
 )
 def test_unreadable_images(tmp_path: Path, content: bytes, reason: str):
-    """Raised, not swallowed: images are read before the host starts to catch errors."""
+    """Raised, not swallowed: images are read before Datalab starts to catch errors."""
     files = []
     for row, image in enumerate(digits()[0]):
         files.append(str(tmp_path / f"{row:02}.png"))
@@ -125,7 +125,7 @@ def test_unreadable_images(tmp_path: Path, content: bytes, reason: str):
 
 
 def test_no_warnings_are_used():
-    """Importing cleanlab switches all warnings off, so nobody would see one of ours."""
+    """Importing cleanlab disables all warnings, so users would not see ours."""
     package = Path(curv_issues.__file__).parent
-    for name in (*(f"datalab/{path.name}" for path in (package / "datalab").glob("*.py")),):
-        assert "warnings" not in (package / name).read_text(encoding="utf-8").replace("`register` would print a warning", "")
+    for path in (package / "datalab").glob("*.py"):
+        assert "warnings" not in path.read_text(encoding="utf-8").replace("`register` would print a warning", "")

@@ -1,4 +1,4 @@
-"""Datalabs made from all kinds of data, alone and beside built-in types."""
+"""Datalabs made from all kinds of data, alone and together with built-in types."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ DATA = {
 
 
 @pytest.mark.parametrize("kind", DATA)
-def test_classes_are_those_the_label_type_shows(kind: str, tmp_path: Path):
+def test_classes_match_those_of_the_label_type(kind: str, tmp_path: Path):
     make = DATA[kind]
     data = make(tmp_path) if kind in ("parquet", "folder") else make()  # type: ignore[operator]
     lab = make_lab(data)
@@ -95,8 +95,8 @@ def test_classes_are_those_the_label_type_shows(kind: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("make", [class_label_dataset, string_data, integer_data])
-def test_suggestions_point_to_the_right_class(make: Any):
-    """With the classes mixed up the wrong label would get another suggestion than its true class."""
+def test_suggested_class_is_the_true_class(make: Any):
+    """If class names were mixed up, the suggestion for the wrong label would not be its true class."""
     lab = make_lab(make())
     find(lab, epochs=12)
     true = {"class_label_dataset": "zebra", "string_data": "zebra", "integer_data": 30}[make.__name__]
@@ -107,7 +107,7 @@ def test_suggestions_point_to_the_right_class(make: Any):
     assert issues["curvature_suggested_class"][7] == true
 
 
-def test_the_order_of_string_classes_is_that_of_the_datalab():
+def test_class_order_is_that_of_the_datalab():
     lab = make_lab(string_data())
     find(lab)
     assert lab.class_names == sorted(NAMES)
@@ -132,7 +132,7 @@ def test_together_with_built_in_types(trainings: list[int]):
     assert lab.info["statistics"]["health_score"] == pytest.approx(scores.mean())
 
 
-def test_a_class_with_one_sample_and_an_empty_class():
+def test_class_with_one_sample_and_empty_class():
     labels = [label % 2 for label in digits()[1].tolist()]
     labels[4] = 2
     data = class_label_dataset(labels=labels).cast_column("label", datasets.ClassLabel(names=[*NAMES, "owl"]))

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with options, labels and columns is raised by find_issues, not swallowed."""
+"""find_issues raises all errors in options, labels and columns instead of swallowing them."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def raises(error: type[Exception], text: str) -> Any:
         ({"result": "folder"}, "result must be an AuditResult (a saved one: AuditResult.load(folder)), got 'folder'."),
     ],
 )
-def test_wrong_options(options: dict[str, Any], text: str):
+def test_invalid_options_are_refused(options: dict[str, Any], text: str):
     lab = make_lab()
     with raises(UsageError, text):
         find(lab, **options)
     assert lab.issue_summary.empty
 
 
-def test_every_option_of_training_and_finding_is_taken(trainings: list[int]):
+def test_every_option_of_training_and_finding_is_accepted(trainings: list[int]):
     values = {field.name: field.default for source in (TrainingOptions, FindingOptions) for field in fields(source)}
     lab = make_lab()
     given = {name: value for name, value in values.items() if value is not None} | OPTIONS
@@ -107,12 +107,12 @@ def relabelled(rows: dict[int, int]) -> list[int]:
         ([1] * N, "All 60 samples of this Datalab carry the label 'ant'; finding wrong labels needs samples of at least"),
     ],
 )
-def test_labels_that_cannot_be_used(labels: list[int], text: str):
+def test_unusable_labels_are_refused(labels: list[int], text: str):
     with raises(DatasetError, text):
         find(make_lab(class_label_dataset(labels=labels)))
 
 
-def test_labels_that_are_no_classes():
+def test_fractional_labels_are_refused():
     images, labels = digits()
     with raises(DatasetError, "is 0.5, which is not a class; expected integers or strings."):
         find(make_lab({"image": images, "label": (labels / 2).tolist()}))
@@ -147,7 +147,7 @@ def test_image_key_chooses_the_column():
 
 
 @pytest.mark.parametrize("task", ["regression", "multilabel"])
-def test_other_tasks_do_not_know_the_type(task: str):
+def test_other_tasks_do_not_have_the_type(task: str):
     label = [0.5] * N if task == "regression" else [[0]] * N
     lab = Datalab({"image": digits()[0], "label": label}, label_name="label", task=task, verbosity=0)
     assert "curvature" not in lab.list_possible_issue_types()
@@ -155,7 +155,7 @@ def test_other_tasks_do_not_know_the_type(task: str):
         find(lab)
 
 
-def test_a_network_that_does_not_fit():
+def test_unsuitable_networks_are_refused():
     from torch import nn
 
     with raises(UsageError, "The probe must return logits of shape (2, 3) for two images, got (2, 7)."):
@@ -166,7 +166,7 @@ def test_a_network_that_does_not_fit():
         find(make_lab(), probe=lambda spec: "network")
 
 
-def test_quiet_and_one_line(capsys: pytest.CaptureFixture[str]):
+def test_verbosity_zero_is_silent_and_one_prints_a_line(capsys: pytest.CaptureFixture[str]):
     CurvatureIssueManager(make_lab(verbosity=0), **OPTIONS)
     assert capsys.readouterr() == ("", "")
     CurvatureIssueManager(make_lab(verbosity=1), **OPTIONS)

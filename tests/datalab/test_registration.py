@@ -1,4 +1,4 @@
-"""How the issue types come into Datalab, and what of the host this stands on."""
+"""How the issue types are registered with Datalab, and the internals of Datalab that this uses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from curv_issues.datalab.register import CurvatureIssueManager, register_issue_t
 from tests.datalab.labs import run_python
 
 
-def test_the_host_is_what_this_plugin_was_written_for():
-    """cleanlab >= 2.9, < 3: the internal names below are no public interface; look here when a version changes them."""
+def test_cleanlab_has_the_expected_internals():
+    """cleanlab >= 2.9, < 3: the internal names below are not public, and a new version may change them."""
     assert Version("2.9") <= Version(version("cleanlab")) < Version("3")
     assert list(inspect.signature(register).parameters) == ["cls", "task"]
     assert inspect.signature(register).parameters["task"].default == "classification"
@@ -31,14 +31,14 @@ def test_the_host_is_what_this_plugin_was_written_for():
     assert {"labels", "class_names", "has_labels", "issues", "issue_summary", "info"} <= set(dir(Datalab))
 
 
-def test_the_requirement_names_the_same_range():
+def test_requirement_has_the_same_version_range():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (wanted,) = [Requirement(line) for line in project["dependencies"] if line.startswith("cleanlab")]
     assert wanted.extras == {"datalab"}
     assert wanted.specifier == SpecifierSet(">=2.9,<3")
 
 
-def test_importing_the_package_loads_nothing_heavy():
+def test_importing_the_package_imports_nothing_slow():
     code = "import curv_issues, sys; print([m for m in ('torch', 'cleanlab', 'datasets', 'pandas') if m in sys.modules])"
     assert run_python(code) == "[]\n"
 
@@ -74,7 +74,7 @@ def test_registering_again_is_silent(capsys: pytest.CaptureFixture[str]):
     assert REGISTRY[Task.CLASSIFICATION]["curvature"] is CurvatureIssueManager
 
 
-def test_importing_anew_is_silent():
+def test_importing_again_is_silent():
     code = """
 from cleanlab import Datalab
 import curv_issues, sys
@@ -89,7 +89,7 @@ print(REGISTRY[Task.CLASSIFICATION]["curvature"] is CurvatureIssueManager)
     assert run_python(code) == "True\n"
 
 
-def test_a_type_of_somebody_else_is_not_replaced_in_silence(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+def test_replacing_the_type_of_another_package_is_reported(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     class Other(IssueManager):
         issue_name = "curvature"
 

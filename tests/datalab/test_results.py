@@ -1,4 +1,4 @@
-"""What a user of Datalab sees: columns, summary, info, views and reports, as of a built-in type."""
+"""What Datalab users see: columns, summary, info, views and reports, as for a built-in type."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_columns(trained: Datalab, result: curv_issues.AuditResult):
     assert not (issues["curvature_given_class"] == issues["curvature_suggested_class"]).any()
 
 
-def test_low_scores_are_the_flagged_ones_and_the_wrong_label_is_among_them():
+def test_flagged_samples_have_low_scores_and_include_the_wrong_label():
     lab = make_lab()
     find(lab, epochs=12, cut_off="10%")
     issues = lab.get_issues("curvature")
@@ -48,19 +48,15 @@ def test_low_scores_are_the_flagged_ones_and_the_wrong_label_is_among_them():
     assert issues.loc[WRONG_ROW, ["curvature_given_class", "curvature_suggested_class"]].tolist() == ["ant", "zebra"]
 
 
-def test_evidence_shows_in_the_view_of_the_type(trained: Datalab):
-    assert tuple(trained.get_issues("curvature").columns) == CurvatureIssueManager.columns
-
-
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_names_leak_into_no_built_in_view(name: str):
-    """Datalab takes for a type all columns whose names contain its name."""
+def test_names_do_not_appear_in_built_in_views(name: str):
+    """Datalab assigns to a type all columns whose names contain its name."""
     assert not [column for column in CurvatureIssueManager.columns if name in column]
     assert "curvature" not in name
     assert name not in "curvature"
 
 
-def test_the_views_of_built_in_types_do_not_show_ours(trained: Datalab):
+def test_views_of_built_in_types_do_not_show_our_columns(trained: Datalab):
     features = np.stack([np.asarray(image).ravel() for image in digits()[0]]).astype(float)
     trained.find_issues(features=features)
     assert "curvature" in set(trained.issue_summary["issue_type"])
@@ -105,26 +101,26 @@ def test_info(trained: Datalab, result: curv_issues.AuditResult):
     assert info["flagged_pairs"]["num_flagged"].is_monotonic_decreasing
 
 
-def plain(value: Any) -> bool:
-    """Whether only Python, numpy and pandas are needed to unpickle it, without numpy scalars that JSON refuses."""
+def is_plain(value: Any) -> bool:
+    """Return whether a value unpickles without this package and holds no numpy scalars, which JSON refuses."""
     if isinstance(value, dict):
-        return all(isinstance(key, str) and plain(entry) for key, entry in value.items())
+        return all(isinstance(key, str) and is_plain(entry) for key, entry in value.items())
     if isinstance(value, list):
-        return all(plain(entry) for entry in value)
+        return all(is_plain(entry) for entry in value)
     return value is None or type(value) in (bool, int, float, str, pd.DataFrame, np.ndarray)
 
 
 def test_info_is_plain(trained: Datalab):
     for name, entry in trained.get_info("curvature").items():
-        assert plain(entry), name
+        assert is_plain(entry), name
         if isinstance(entry, dict):
             json.dumps(entry)
-    assert plain(trained.info["statistics"][STATISTIC])
+    assert is_plain(trained.info["statistics"][STATISTIC])
     assert b"curv_issues." not in pickle.dumps([trained.issues, trained.info])
 
 
 def test_info_holds_no_empty_list(trained: Datalab):
-    """Datalab's report calls itself without end on an empty list or array."""
+    """The report of Datalab recurses forever on an empty list or array."""
     for name, entry in trained.get_info("curvature").items():
         assert not (isinstance(entry, list | np.ndarray) and len(entry) == 0), name
 
@@ -173,7 +169,7 @@ def test_every_key_of_the_verbosity_levels_is_in_info(trained: Datalab):
     assert {key for keys in levels.values() for key in keys} <= set(trained.get_info("curvature"))
 
 
-def test_the_type_runs_only_when_it_is_named(trainings: list[int]):
+def test_type_runs_only_if_requested(trainings: list[int]):
     lab = make_lab()
     lab.find_issues(features=np.random.default_rng(0).normal(size=(N, 4)))
     assert "label" in set(lab.issue_summary["issue_type"])

@@ -1,4 +1,4 @@
-"""Compared pairs by hand."""
+"""Pairs of compared images, made by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compared(links: Sequence[Link], *, threshold: float = 0.9) -> ComparedImages
 
 
 def near(*pairs: tuple[int, int]) -> ComparedImages:
-    """Pairs that show nearly the same."""
+    """Pairs of near-duplicates."""
     return compared([(*pair, 0.95, NEAR) for pair in pairs])
 
 
@@ -38,8 +38,8 @@ def labels_of(*labels: int) -> np.ndarray:
     return np.array(labels, dtype=np.int64)
 
 
-def groups_by_hand(pairs: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
-    """Sets of images, those with one in common made one, in the order of their first members."""
+def reference_groups(pairs: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
+    """Slow groups: merge sets of images that share a member; sorted by first member."""
     found = [{i} for i in range(n)]
     for one, other in pairs:
         touched = [group for group in found if one in group or other in group]

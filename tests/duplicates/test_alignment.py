@@ -23,7 +23,7 @@ from curv_issues.duplicates.alignment import (
     similarity,
 )
 from curv_issues.inputs.images import as_pixels
-from tests.duplicates.images import blown_up, brighter, canvases, cut, paler, recompressed, textured
+from tests.duplicates.images import brighter, canvases, cut, enlarged_crop, paler, recompressed, textured
 from tests.small import CPU
 
 N = 8
@@ -42,34 +42,34 @@ def similarity_of(one: np.ndarray, other: np.ndarray, *, mirrored: bool = False,
     return (quick_similarity if quick else similarity)(details_of(one), details_of(other), pairs, mirrored=flips).numpy()
 
 
-def twin(a: Tensor, b: Tensor) -> float:
-    """`similarity` of one pair: the best factor for both directions, then the best along, then the best across."""
+def reference_similarity(a: Tensor, b: Tensor) -> float:
+    """Slow `similarity` of one pair: the best factor for both axes, then the best along, then the best across."""
     factors = [(1.0, 1.0), *((factor, 1.0) for factor in MAGNIFIED), *((1.0, factor) for factor in MAGNIFIED)]
 
-    def laid(along: tuple[float, float], across: tuple[float, float]) -> float:
+    def aligned(along: tuple[float, float], across: tuple[float, float]) -> float:
         one, other = (magnification(along[i]) @ x @ magnification(across[i]).T for i, x in enumerate((a, b)))
         inner = one[SHIFT : SIDE - SHIFT, SHIFT : SIDE - SHIFT]
         return float(correlation(inner[None], other[None]))
 
-    both = max(factors, key=lambda pair: laid(pair, pair))
-    along = max(factors, key=lambda pair: laid(pair, both))
-    return max(laid(along, pair) for pair in factors)
+    both = max(factors, key=lambda pair: aligned(pair, pair))
+    along = max(factors, key=lambda pair: aligned(pair, both))
+    return max(aligned(along, pair) for pair in factors)
 
 
 class TestSimilarity:
     @pytest.mark.parametrize("quick", [False, True])
-    def test_identical_images_have_1(self, quick: bool) -> None:
+    def test_identical_images_have_similarity_1(self, quick: bool) -> None:
         np.testing.assert_allclose(similarity_of(IMAGES, IMAGES, quick=quick), 1, atol=1e-5)
 
-    def test_brightness_and_contrast_do_not_count(self) -> None:
+    def test_brightness_and_contrast_do_not_matter(self) -> None:
         np.testing.assert_allclose(similarity_of(IMAGES, brighter(IMAGES)), 1, atol=1e-5)
         np.testing.assert_allclose(similarity_of(IMAGES, paler(IMAGES)), 1, atol=0.005)  # pixels are rounded to integers
 
-    def test_a_smooth_background_hardly_counts(self) -> None:
+    def test_smooth_background_hardly_matters(self) -> None:
         ramp = np.linspace(0, 50, 32).astype(np.uint8)[:, None]
         assert similarity_of(IMAGES, IMAGES + ramp).min() > 0.97
 
-    def test_mirror_images_are_told_where_one_is_mirrored(self) -> None:
+    def test_mirror_images_match_if_one_is_mirrored(self) -> None:
         flipped = IMAGES[:, :, ::-1]
         np.testing.assert_allclose(similarity_of(IMAGES, flipped, mirrored=True), 1, atol=1e-5)
         np.testing.assert_allclose(similarity_of(flipped, IMAGES, mirrored=True), 1, atol=1e-5)
@@ -79,36 +79,36 @@ class TestSimilarity:
 
     @pytest.mark.parametrize("quick", [False, True])
     @pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, -1), (-2, 1), (0, 3), (3, -3)])
-    def test_shifted_images_are_the_same(self, rows: int, columns: int, quick: bool) -> None:
+    def test_shifted_images_match(self, rows: int, columns: int, quick: bool) -> None:
         moved = cut(CANVASES, rows, columns)
         assert similarity_of(IMAGES, moved, quick=quick).min() > 0.97
         assert similarity_of(moved, IMAGES, quick=quick).min() > 0.97
 
-    def test_a_shift_beyond_the_largest_is_not_looked_for(self) -> None:
+    def test_larger_shifts_are_not_tried(self) -> None:
         assert similarity_of(IMAGES, cut(CANVASES, 4, 4), quick=True).max() < 0.9
         assert SHIFT == 3
 
     @pytest.mark.parametrize("crop", CROPS)
-    def test_crops_are_the_same_whichever_is_cropped(self, crop: tuple[int, int, int, int]) -> None:
-        crops = np.stack([blown_up(image, *crop) for image in IMAGES])
+    def test_crops_match_in_either_order(self, crop: tuple[int, int, int, int]) -> None:
+        crops = np.stack([enlarged_crop(image, *crop) for image in IMAGES])
         assert similarity_of(IMAGES, crops).min() > 0.9
         assert similarity_of(crops, IMAGES).min() > 0.9
         assert similarity_of(IMAGES, crops, quick=True).max() < 0.9  # so the scales are needed
 
     @pytest.mark.parametrize(("side", "found"), [(26, True), (18, False)])
-    def test_crops_of_26_pixels_are_the_smallest_that_are_found(self, side: int, found: bool) -> None:
-        crops = np.stack([blown_up(image, (32 - side) // 2, (32 - side) // 2, side, side) for image in IMAGES])
+    def test_crops_of_26_pixels_match_but_smaller_ones_do_not(self, side: int, found: bool) -> None:
+        crops = np.stack([enlarged_crop(image, (32 - side) // 2, (32 - side) // 2, side, side) for image in IMAGES])
         assert ((similarity_of(IMAGES, crops) > 0.9) == found).all()
 
-    def test_one_may_be_magnified_along_and_the_other_across(self) -> None:
-        along, across = (np.stack([blown_up(image, *crop) for image in IMAGES]) for crop in ((2, 0, 28, 32), (0, 2, 32, 28)))
+    def test_images_cropped_along_different_axes_match(self) -> None:
+        along, across = (np.stack([enlarged_crop(image, *crop) for image in IMAGES]) for crop in ((2, 0, 28, 32), (0, 2, 32, 28)))
         assert similarity_of(along, across).min() > 0.95
         assert similarity_of(across, along).min() > 0.95
 
-    def test_recompressed_images_are_the_same(self) -> None:
+    def test_recompressed_images_match(self) -> None:
         assert similarity_of(IMAGES, np.stack([recompressed(image) for image in IMAGES])).min() > 0.95
 
-    def test_different_images_are_not(self) -> None:
+    def test_different_images_do_not_match(self) -> None:
         pairs = torch.cartesian_prod(torch.arange(N), torch.arange(N))
         pairs = pairs[pairs[:, 0] != pairs[:, 1]]
         details = details_of(IMAGES)
@@ -116,26 +116,26 @@ class TestSimilarity:
         assert values.max() < 0.6
         assert values.min() > -0.5
 
-    def test_a_negative_is_another_image(self) -> None:
+    def test_negative_does_not_match(self) -> None:
         assert similarity_of(IMAGES, 255 - IMAGES).max() < 0.6
         assert similarity_of(IMAGES, 255 - IMAGES, quick=True).max() < 0.6
 
     @pytest.mark.parametrize("quick", [False, True])
-    def test_images_of_one_colour_have_0(self, quick: bool) -> None:
+    def test_images_of_one_colour_have_similarity_0(self, quick: bool) -> None:
         plain = np.full_like(IMAGES, 130)
         for one, other in ((plain, plain), (plain, IMAGES), (IMAGES, plain)):
             assert similarity_of(one, other, quick=quick).tolist() == [0] * N
 
-    def test_equals_its_twin_that_tries_factor_by_factor(self) -> None:
-        stretched = np.stack([blown_up(image, *crop) for image, crop in zip(IMAGES, CROPS[::-1], strict=False)])
+    def test_matches_the_reference(self) -> None:
+        stretched = np.stack([enlarged_crop(image, *crop) for image, crop in zip(IMAGES, CROPS[::-1], strict=False)])
         one, other = details_of(IMAGES[: len(stretched)]), details_of(stretched)
         pairs = torch.cartesian_prod(torch.arange(len(one)), torch.arange(len(one)))
         values = similarity(one, other, pairs, mirrored=torch.zeros(len(pairs), dtype=torch.bool))
-        expected = [twin(one.values[i].float(), other.values[j].float()) for i, j in pairs.tolist()]
+        expected = [reference_similarity(one.values[i].float(), other.values[j].float()) for i, j in pairs.tolist()]
         torch.testing.assert_close(values, torch.tensor(expected), atol=1e-4, rtol=0)
 
-    def test_the_quick_one_is_a_lower_bound(self) -> None:
-        details = details_of(np.concatenate([IMAGES, cut(CANVASES, 2, 1), np.stack([blown_up(p, *CROPS[0]) for p in IMAGES])]))
+    def test_quick_similarity_is_a_lower_bound(self) -> None:
+        details = details_of(np.concatenate([IMAGES, cut(CANVASES, 2, 1), np.stack([enlarged_crop(p, *CROPS[0]) for p in IMAGES])]))
         pairs = torch.cartesian_prod(torch.arange(len(details)), torch.arange(len(details)))
         flips = torch.arange(len(pairs)) % 3 == 0
         quick = quick_similarity(details, details, pairs, mirrored=flips)
@@ -145,7 +145,7 @@ class TestSimilarity:
         assert thorough.max() <= 1
 
     @pytest.mark.parametrize("threads", [1, 3])
-    def test_batches_the_order_of_the_pairs_and_threads_do_not_matter(
+    def test_batches_order_and_threads_do_not_matter(
         self, threads: int, set_threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pairs = torch.cartesian_prod(torch.arange(N), torch.arange(N))
@@ -164,15 +164,15 @@ class TestSimilarity:
             torch.testing.assert_close(values, expected[order], atol=1e-5, rtol=0)
 
     @pytest.mark.parametrize("measure", [coarse_similarity, quick_similarity, similarity])
-    def test_no_pairs_have_no_values(self, measure: Callable[..., Tensor]) -> None:
-        nobody = torch.empty(0, 2, dtype=torch.int64)
+    def test_no_pairs_give_no_values(self, measure: Callable[..., Tensor]) -> None:
+        nothing = torch.empty(0, 2, dtype=torch.int64)
         details = details_of(IMAGES)
-        values = measure(details, details, nobody, mirrored=torch.empty(0, dtype=torch.bool))
+        values = measure(details, details, nothing, mirrored=torch.empty(0, dtype=torch.bool))
         assert (values.shape, values.dtype) == ((0,), torch.float32)
 
 
 class TestCoarseSimilarity:
-    def test_what_is_the_same_stands_out_from_what_is_not(self) -> None:
+    def test_duplicates_are_separated_from_other_images(self) -> None:
         details = details_of(np.concatenate([IMAGES, cut(CANVASES, 2, -2), np.stack([brighter(p) for p in IMAGES])]))
         pairs = torch.cartesian_prod(torch.arange(len(details)), torch.arange(len(details)))
         values = coarse_similarity(details, details, pairs, mirrored=torch.zeros(len(pairs), dtype=torch.bool))
@@ -180,7 +180,7 @@ class TestCoarseSimilarity:
         assert values[same].min() > 0.9
         assert values[~same].max() < 0.7
 
-    def test_mirror_images_are_told_where_one_is_mirrored(self) -> None:
+    def test_mirror_images_match_if_one_is_mirrored(self) -> None:
         pairs = torch.arange(N)[:, None].repeat(1, 2)
         flipped = details_of(IMAGES[:, :, ::-1])
         values = coarse_similarity(details_of(IMAGES), flipped, pairs, mirrored=torch.ones(N, dtype=torch.bool))
@@ -188,7 +188,7 @@ class TestCoarseSimilarity:
 
 
 class TestDetails:
-    def test_the_index_chooses(self) -> None:
+    def test_index_selects_images(self) -> None:
         index = torch.tensor([7, 2, 2])
         details = Details(as_pixels(IMAGES), index, device=CPU)
         assert (len(details), details.values.shape, details.values.dtype) == (3, (3, SIDE, SIDE), torch.float16)
@@ -200,17 +200,17 @@ class TestDetails:
         small = np.stack([np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)) for image in large])
         assert similarity_of(large, small).min() > 0.98
 
-    def test_grey_images_are_compared_with_colour_ones(self) -> None:
+    def test_grey_images_match_their_colour_copies(self) -> None:
         grey = textured(4, channels=1)
         np.testing.assert_allclose(similarity_of(grey, grey.repeat(3, axis=3)), 1, atol=1e-5)
 
-    def test_they_are_the_band_between_the_blurs_over_its_contrast_around(self) -> None:
+    def test_values_are_band_passed_and_divided_by_local_contrast(self) -> None:
         fine = slow_blur(IMAGES[0] / 255 @ [0.299, 0.587, 0.114], 0.7)
         band = fine - slow_blur(fine, 2.5)
         expected = band / (np.sqrt(slow_blur(band**2, 3.0)) + 0.02)
         np.testing.assert_allclose(details_of(IMAGES[:1]).values[0], expected, atol=2e-3)
 
-    def test_contrast_is_the_same_everywhere(self) -> None:
+    def test_local_contrast_is_uniform(self) -> None:
         rng = np.random.default_rng(0)
         contrasty = np.repeat(np.repeat(rng.integers(0, 256, (4, 16, 16, 1)), 2, axis=1), 2, axis=2)
         contrasty[:, :, 16:] = contrasty[:, :, 16:] // 4 + 90
@@ -246,10 +246,10 @@ def slow_correlation(template: np.ndarray, image: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(("template", "side"), [(26, 32), (5, 9), (6, 6), (3, 4)])
-def test_correlation_equals_a_loop_over_places(template: int, side: int) -> None:
+def test_correlation_equals_a_loop_over_positions(template: int, side: int) -> None:
     generator = torch.Generator().manual_seed(side)
     templates, images = torch.randn(5, template, template, generator=generator), torch.randn(5, side, side, generator=generator)
-    images[1] += 3  # its mean does not count
+    images[1] += 3  # its mean does not matter
     images[2, -template:, :template] = 2 * templates[2] + 1  # found in the corner
     expected = [slow_correlation(one, other) for one, other in zip(templates.numpy(), images.numpy(), strict=True)]
     values = correlation(templates, images)
@@ -257,14 +257,14 @@ def test_correlation_equals_a_loop_over_places(template: int, side: int) -> None
     assert values[2].item() == pytest.approx(1, abs=1e-5)
 
 
-def test_correlation_with_nothing_is_0() -> None:
+def test_correlation_with_a_flat_image_is_0() -> None:
     noise, flat = torch.randn(1, 32, 32, generator=torch.Generator().manual_seed(0)), torch.full((1, 32, 32), 0.7)
     middle = slice(SHIFT, SIDE - SHIFT)
     assert correlation(flat[:, middle, middle], noise).tolist() == [0]
     assert correlation(noise[:, middle, middle], flat).tolist() == [0]
 
 
-def test_a_place_that_is_flat_does_not_hide_the_others() -> None:
+def test_flat_positions_do_not_hide_the_match() -> None:
     generator = torch.Generator().manual_seed(0)
     template = torch.randn(1, 4, 4, generator=generator)
     image = torch.zeros(1, 12, 12)
@@ -282,7 +282,7 @@ def test_magnification_by_1_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("factor", MAGNIFIED)
-def test_magnification_samples_about_the_middle(factor: float) -> None:
+def test_magnification_samples_around_the_middle(factor: float) -> None:
     images = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     theta = torch.tensor([[1 / factor, 0, 0], [0, 1 / factor, 0]]).expand(3, -1, -1)
     grid = functional.affine_grid(theta, [3, 1, SIDE, SIDE], align_corners=True)
@@ -291,10 +291,10 @@ def test_magnification_samples_about_the_middle(factor: float) -> None:
     torch.testing.assert_close(magnification(factor).sum(1), torch.ones(SIDE))
 
 
-def test_magnification_blows_up_the_crop_of_28_pixels() -> None:
+def test_magnification_enlarges_a_crop_of_28_pixels() -> None:
     image = textured(1, channels=1)[0, :, :, 0].astype(np.float32)
     crop = Image.fromarray(image).crop((2, 2, 30, 30)).resize((32, 32), Image.Resampling.BILINEAR)
-    inside = np.s_[1:-1, 1:-1]  # the crop does not know what is around it
+    inside = np.s_[1:-1, 1:-1]  # border pixels of the crop lack their neighbours
     exact, used = (magnified(torch.from_numpy(image)[None], factor)[0].numpy() for factor in (32 / 28, 1.14))
     np.testing.assert_allclose(exact[inside], np.asarray(crop)[inside], atol=1e-2)
     np.testing.assert_allclose(used[inside], np.asarray(crop)[inside], atol=2)

@@ -37,7 +37,7 @@ def nearest_by_cells(
 
 
 def check(rows: torch.Tensor, products: torch.Tensor, queries: torch.Tensor, gallery: torch.Tensor) -> None:
-    """Rows and products are correct and in order."""
+    """Check that rows and products are correct and in order."""
     there = products > float("-inf")
     expected = (queries[:, None] * gallery[rows]).sum(2)
     torch.testing.assert_close(products[there], expected[there], atol=1e-5, rtol=0)
@@ -69,14 +69,14 @@ def test_between_two_sets() -> None:
     assert (rows[:, :, None] == exact[:, None]).any(2).float().mean() > 0.95
 
 
-def test_every_cell_probed_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_searching_every_cell_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "NEAR", 1_000)
     gallery = clustered(300)
     rows, _ = nearest_by_cells(gallery, gallery, 6, itself=torch.arange(300))
     assert torch.equal(rows, nearest(gallery, gallery, 6, device=CPU, itself=torch.arange(300))[0])
 
 
-def test_cells_with_too_few_rows_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_neighbours_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "ROWS_OF_A_CELL", 2)
     monkeypatch.setattr(cells, "NEAR", 1)
     gallery = clustered(40)
@@ -87,7 +87,7 @@ def test_cells_with_too_few_rows_say_so(monkeypatch: pytest.MonkeyPatch) -> None
     check(rows, products, gallery, gallery)
 
 
-def test_where_more_neighbours_are_asked_for_than_there_are_all_are_found() -> None:
+def test_all_rows_are_found_if_fewer_than_requested() -> None:
     gallery = clustered(5)
     for itself, others in ((None, 5), (torch.arange(5), 4)):
         rows, products = nearest_by_cells(gallery, gallery, 9, itself=itself)
@@ -95,7 +95,7 @@ def test_where_more_neighbours_are_asked_for_than_there_are_all_are_found() -> N
         assert torch.equal(rows, nearest(gallery, gallery, 9, device=CPU, itself=itself)[0])
 
 
-def test_the_same_rows_have_the_same_centres() -> None:
+def test_centres_are_deterministic() -> None:
     gallery = clustered(200)
     state = torch.get_rng_state()
     assert torch.equal(find_centres(gallery, 7), find_centres(gallery, 7))
@@ -123,7 +123,7 @@ def test_rounded_products_find_the_same_copies() -> None:
     assert rows[600:, 0].tolist() == list(range(50))
 
 
-def test_cells_by_some_axes_find_what_differs_in_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_on_chosen_axes_ignore_the_other_axes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "NEAR", 1)
     light, colours = clustered(600), torch.randn(600, 6, generator=torch.Generator().manual_seed(5))
     gallery = torch.nn.functional.normalize(torch.cat([light, 0.4 * colours], 1), dim=1)

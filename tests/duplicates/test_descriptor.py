@@ -18,8 +18,8 @@ def described(images: np.ndarray) -> tuple[Tensor, Tensor]:
     return describe(as_pixels(np.ascontiguousarray(images)), torch.arange(len(images)), device=CPU)
 
 
-def twin(image: np.ndarray) -> np.ndarray:
-    """Of one colour image whose sides 6 and 3 divide: mean of each cell by itself."""
+def reference_descriptor(image: np.ndarray) -> np.ndarray:
+    """Slow descriptor of one colour image, whose side is divisible by 6 and 3: one cell at a time."""
     red, green, blue = np.moveaxis(image.astype(float) / 255, 2, 0)
     light = 0.299 * red + 0.587 * green + 0.114 * blue
 
@@ -35,20 +35,20 @@ def twin(image: np.ndarray) -> np.ndarray:
     return whole / np.linalg.norm(whole)
 
 
-def test_equals_its_twin() -> None:
+def test_matches_the_reference() -> None:
     images = textured(5, side=30)
-    np.testing.assert_allclose(described(images)[0], [twin(image) for image in images], atol=0.005)
+    np.testing.assert_allclose(described(images)[0], [reference_descriptor(image) for image in images], atol=0.005)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_rows_have_unit_length_and_one_place_for_each_cell(channels: int) -> None:
+def test_rows_have_unit_length_and_one_value_per_cell(channels: int) -> None:
     for rows in described(textured(6, channels=channels)):
         assert (rows.shape, rows.dtype) == ((6, LIGHT**2 + 2 * COLOUR**2), torch.float32)
         torch.testing.assert_close(rows.norm(dim=1), torch.ones(6))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_second_output_describes_the_mirror_images(channels: int) -> None:
+def test_second_output_describes_the_mirror_images(channels: int) -> None:
     images = textured(6, channels=channels)
     plain, mirrored = described(images)
     torch.testing.assert_close(mirrored, described(images[:, :, ::-1])[0])
@@ -57,19 +57,19 @@ def test_the_second_output_describes_the_mirror_images(channels: int) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_brightness_does_not_count(channels: int) -> None:
+def test_brightness_does_not_matter(channels: int) -> None:
     images = textured(6, channels=channels)
     torch.testing.assert_close(described(brighter(images))[0], described(images)[0], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_contrast_hardly_counts(channels: int) -> None:
+def test_contrast_hardly_matters(channels: int) -> None:
     images = textured(6, channels=channels)
     similar = (described(paler(images))[0] * described(images)[0]).sum(1)
     assert similar.min() > 0.999
 
 
-def test_a_shift_by_a_pixel_hardly_counts_and_another_image_does() -> None:
+def test_shift_by_a_pixel_hardly_matters() -> None:
     canvas = canvases(12)
     plain, _ = described(cut(canvas))
     moved, _ = described(cut(canvas, 1, -1))
@@ -78,14 +78,14 @@ def test_a_shift_by_a_pixel_hardly_counts_and_another_image_does() -> None:
     assert products.fill_diagonal_(-1).max() < products.new_tensor(0.9)
 
 
-def test_grey_is_the_same_with_one_channel_and_with_three() -> None:
+def test_grey_images_with_one_and_three_channels_are_equal() -> None:
     grey = textured(6, channels=1)
     rows, _ = described(grey)
     torch.testing.assert_close(described(grey.repeat(3, axis=3))[0], rows, atol=1e-5, rtol=0)
     assert rows[:, LIGHT**2 :].abs().max() == 0
 
 
-def test_colour_counts() -> None:
+def test_colour_matters() -> None:
     images = textured(6)
     swapped = images[..., ::-1]
     parts = described(images)[0][:, LIGHT**2 :], described(swapped)[0][:, LIGHT**2 :]
@@ -94,7 +94,7 @@ def test_colour_counts() -> None:
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 90), (7,)])
-def test_a_image_of_one_colour_has_no_description(colour: tuple[int, ...]) -> None:
+def test_image_of_one_colour_has_a_zero_descriptor(colour: tuple[int, ...]) -> None:
     images = np.concatenate([np.full((1, 32, 32, len(colour)), colour, np.uint8), textured(1, channels=len(colour))])
     for rows in described(images):
         assert rows[0].abs().max() == 0
@@ -102,14 +102,14 @@ def test_a_image_of_one_colour_has_no_description(colour: tuple[int, ...]) -> No
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_single_pixel_is_of_one_colour_and_no_images_have_no_rows() -> None:
+def test_single_pixels_and_no_images() -> None:
     for images in (np.full((2, 1, 1, 3), 90, np.uint8), textured(3)[:0]):
         for rows in described(images):
             assert torch.equal(rows, torch.zeros(len(images), LIGHT**2 + 2 * COLOUR**2))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_the_index_chooses_and_batches_and_threads_do_not_matter(
+def test_index_selects_images_for_any_batches_and_threads(
     threads: int, set_threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, index = as_pixels(textured(9)), torch.tensor([8, 0, 3, 3, 5])
@@ -120,7 +120,7 @@ def test_the_index_chooses_and_batches_and_threads_do_not_matter(
         torch.testing.assert_close(rows, expected[index])
 
 
-def test_luminance_weighs_the_channels_and_leaves_grey_alone() -> None:
+def test_luminance_weights_the_channels_and_keeps_grey() -> None:
     colours = torch.tensor([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]], dtype=torch.uint8)[None, :, None]
     light = luminance(to_inputs(colours, CPU))
     assert light.shape == (1, 1, 4, 1)

@@ -19,7 +19,7 @@ IMAGES = textured(24)
 
 
 def framed(image: np.ndarray, width: int, colour: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
-    """The image, shrunk, in a frame."""
+    """Shrink an image and put it in a frame."""
     side = image.shape[0] - 2 * width
     inside = torch.from_numpy(image).permute(2, 0, 1)[None].float()
     shrunk = functional.interpolate(inside, size=(side, side), mode="bilinear", antialias=True)
@@ -35,13 +35,13 @@ def inputs_of(*images: np.ndarray) -> torch.Tensor:
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 90)])
 @pytest.mark.parametrize("width", [0, 1, 3, 8])
-def test_width(width: int, colour: tuple[int, int, int]) -> None:
+def test_frame_width(width: int, colour: tuple[int, int, int]) -> None:
     image = framed(IMAGES[0], width, colour) if width else IMAGES[0]
     assert frame_widths(inputs_of(image, IMAGES[1])).tolist() == [[width, width], [0, 0]]
 
 
 def between_bars(image: np.ndarray, width: int) -> np.ndarray:
-    """The image, flattened, between black bars above and below."""
+    """Flatten an image between black bars above and below."""
     side = image.shape[0] - 2 * width
     inputs = torch.from_numpy(image).permute(2, 0, 1)[None].float()
     flattened = functional.interpolate(inputs, size=(side, image.shape[1]), mode="bilinear", antialias=True)
@@ -81,14 +81,14 @@ def test_a_frame_is_as_wide_as_on_its_narrowest_side() -> None:
     assert frame_widths(inputs_of(image)).tolist() == [[3, 3]]
 
 
-def test_nothing_wider_than_a_quarter_is_cut_and_plain_images_stay() -> None:
+def test_at_most_a_quarter_is_cut_and_plain_images_are_kept() -> None:
     wide = framed(IMAGES[0], 11)
     plain = np.full_like(IMAGES[0], 77)
     assert frame_widths(inputs_of(wide, plain)).tolist() == [[8, 8], [0, 0]]
     assert torch.equal(without_frames(inputs_of(plain)), inputs_of(plain))
 
 
-def test_images_without_a_frame_are_left_alone() -> None:
+def test_images_without_a_frame_are_unchanged() -> None:
     inputs = inputs_of(IMAGES[0], framed(IMAGES[1], 8), IMAGES[2])
     before = inputs.clone()
     found = without_frames(inputs)
@@ -105,7 +105,7 @@ def test_grey_and_no_images() -> None:
 
 
 @pytest.mark.parametrize("put", [framed, between_bars])
-def test_images_in_like_frames_are_no_duplicates_and_framed_copies_are(put: Callable[[np.ndarray, int], np.ndarray]) -> None:
+def test_equal_frames_are_not_duplicates_but_framed_copies_are(put: Callable[[np.ndarray, int], np.ndarray]) -> None:
     frames = np.stack([put(image, 8) for image in IMAGES[:12]])
     data = from_arrays(np.concatenate([IMAGES[12:], frames, IMAGES[:2]]), np.arange(26) % 3)
     same = compare_within(data, threshold=0.85, device="cpu").same()

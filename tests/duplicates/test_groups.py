@@ -12,8 +12,8 @@ from curv_issues.duplicates.groups import best_links, group_images
 from tests.duplicates.links import Link, compared, near
 
 
-def joined(pairs: list[tuple[int, int]], n: int) -> list[int]:
-    """The groups, by giving all of one group the number of the other, pair by pair."""
+def reference_groups(pairs: list[tuple[int, int]], n: int) -> list[int]:
+    """Slow groups: for each pair, give all images of one group the number of the other."""
     number = list(range(n))
     for one, other in pairs:
         number = [min(number[one], number[other]) if each in (number[one], number[other]) else each for each in number]
@@ -32,7 +32,7 @@ def test_groups_are_numbered_by_their_first_members() -> None:
     assert numbers.dtype == np.int64
 
 
-def test_the_numbers_do_not_hang_on_those_of_the_components(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_do_not_depend_on_component_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     def backwards(links: coo_matrix, directed: bool) -> tuple[int, np.ndarray]:
         count, component = connected_components(links, directed=directed)
         return count, count - 1 - component
@@ -41,7 +41,7 @@ def test_the_numbers_do_not_hang_on_those_of_the_components(monkeypatch: pytest.
     assert group_images(near((5, 6), (2, 7), (0, 8)), 9).tolist() == [0, -1, 1, -1, -1, 2, 2, 1, 0]
 
 
-def test_no_pairs_no_groups() -> None:
+def test_no_pairs_give_no_groups() -> None:
     assert group_images(near(), 3).tolist() == [-1, -1, -1]
     assert group_images(near(), 0).tolist() == []
 
@@ -49,10 +49,10 @@ def test_no_pairs_no_groups() -> None:
 @given(
     st.integers(2, 14).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)))))
 )
-def test_equals_its_twin(case: tuple[int, list[tuple[int, int]]]) -> None:
+def test_matches_the_reference(case: tuple[int, list[tuple[int, int]]]) -> None:
     n, drawn = case
     pairs = [(min(pair), max(pair)) for pair in drawn if pair[0] != pair[1]]
-    assert group_images(near(*pairs), n).tolist() == joined(pairs, n)
+    assert group_images(near(*pairs), n).tolist() == reference_groups(pairs, n)
 
 
 def test_best_links_are_the_most_similar_and_the_strongest() -> None:
@@ -63,7 +63,7 @@ def test_best_links_are_the_most_similar_and_the_strongest() -> None:
     assert test.tolist() == [BYTES, PIXELS, BYTES, None, NEAR, NEAR, None]
 
 
-def test_without_links_there_is_no_best() -> None:
+def test_no_links_give_no_best_link() -> None:
     similarity, test = best_links(compared([]), 2)
     assert np.isnan(similarity).all()
     assert test.tolist() == [None, None]
@@ -75,7 +75,7 @@ def test_without_links_there_is_no_best() -> None:
         max_size=12,
     )
 )
-def test_best_links_equal_their_twin(links: list[Link]) -> None:
+def test_best_links_match_the_reference(links: list[Link]) -> None:
     similarity, test = best_links(compared(links), 12)
     for i in range(12):
         own = [link for link in links if i in link[:2]]

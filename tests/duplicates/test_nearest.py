@@ -13,8 +13,8 @@ from tests.duplicates.images import rows_of
 from tests.small import CPU
 
 
-def twin(queries: Tensor, gallery: Tensor, k: int, itself: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """All inner products at once, sorted."""
+def reference_nearest(queries: Tensor, gallery: Tensor, k: int, itself: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Slow `nearest`: sort all inner products."""
     products = queries.double().numpy() @ gallery.double().numpy().T
     if itself is not None:
         products[np.arange(len(queries)), itself.numpy()] = -np.inf
@@ -25,7 +25,7 @@ def twin(queries: Tensor, gallery: Tensor, k: int, itself: Tensor | None = None)
 
 def check(queries: Tensor, gallery: Tensor, k: int, itself: Tensor | None = None) -> None:
     rows, products = nearest(queries, gallery, k, device=CPU, itself=itself)
-    expected_rows, expected = twin(queries, gallery, k, itself)
+    expected_rows, expected = reference_nearest(queries, gallery, k, itself)
     assert (rows.dtype, products.dtype) == (torch.int64, torch.float32)
     np.testing.assert_array_equal(rows.numpy(), expected_rows)
     np.testing.assert_allclose(products.numpy(), expected, rtol=1e-4, atol=1e-5)
@@ -43,7 +43,7 @@ SIZES = {"q": st.integers(1, 13), "n": st.integers(1, 17), "k": st.integers(1, 2
 @given(**SIZES)
 @example(q=3, n=5, k=5, block=5)
 @example(q=4, n=6, k=6, block=1)
-def test_equals_its_twin_at_any_size_and_block(q: int, n: int, k: int, block: int) -> None:
+def test_matches_the_reference_for_any_size_and_block(q: int, n: int, k: int, block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "QUERIES", block)
         patch.setattr(module, "GALLERY", 8 - block)
@@ -53,7 +53,7 @@ def test_equals_its_twin_at_any_size_and_block(q: int, n: int, k: int, block: in
 @given(n=SIZES["n"], k=SIZES["k"], block=SIZES["block"])
 @example(n=1, k=3, block=2)
 @example(n=6, k=5, block=3)
-def test_nobody_is_a_neighbour_of_itself(n: int, k: int, block: int) -> None:
+def test_rows_are_not_their_own_neighbours(n: int, k: int, block: int) -> None:
     gallery = rows_of(n, 6, seed=n)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "QUERIES", block)
@@ -65,10 +65,10 @@ def test_nobody_is_a_neighbour_of_itself(n: int, k: int, block: int) -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_itself_may_be_any_row_and_the_same_one_twice() -> None:
+def test_excluded_rows_may_be_any_and_repeated() -> None:
     queries, itself = rows_of(7, 6), torch.tensor([10, 0, 4, 5, 4, 9, 0])
     gallery = rows_of(11, 6, seed=1)
-    gallery[itself] *= 10  # so that most would be found
+    gallery[itself] *= 10  # most would be found otherwise
     check(queries, gallery, 3, itself)
 
 
@@ -78,19 +78,19 @@ def test_inner_products_may_all_be_negative() -> None:
 
 
 @pytest.mark.parametrize(("q", "n"), [(0, 5), (4, 0), (0, 0)])
-def test_nothing_is_found_for_nobody_and_among_nobody(q: int, n: int) -> None:
+def test_empty_queries_and_gallery(q: int, n: int) -> None:
     rows, products = nearest(rows_of(q, 6), rows_of(n, 6), 3, device=CPU)
     assert (len(rows), rows.dtype) == (q, torch.int64)
     assert (rows.numel(), products.shape) == (0, rows.shape)
 
 
-def test_the_gallery_is_left_as_it_is() -> None:
+def test_gallery_is_unchanged() -> None:
     gallery = rows_of(6, 6)
     nearest(gallery, gallery, 3, device=CPU, itself=torch.arange(6))
     assert torch.equal(gallery, rows_of(6, 6))
 
 
-def test_whole_groups_of_columns_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_of_columns_give_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(3)
     queries, gallery = torch.randn(20, 5, generator=generator), torch.randn(300, 5, generator=generator)
     monkeypatch.setattr(module, "GALLERY", 128)  # two blocks of 32 groups of 4, one of a group of 32, and 12 left over
@@ -102,7 +102,7 @@ def test_whole_groups_of_columns_give_the_same(monkeypatch: pytest.MonkeyPatch) 
 
 
 class TestRoundedProducts:
-    def test_what_is_kept_is_compared_exactly(self) -> None:
+    def test_candidates_are_compared_exactly(self) -> None:
         generator = torch.Generator().manual_seed(4)
         gallery = torch.nn.functional.normalize(torch.randn(500, 16, generator=generator), dim=1)
         rows, products = nearest(gallery, gallery, 5, device=CPU, itself=torch.arange(500), dtype=torch.bfloat16)
@@ -110,7 +110,7 @@ class TestRoundedProducts:
         torch.testing.assert_close(products, (gallery[rows] * gallery[:, None]).sum(2), rtol=1e-5, atol=1e-6)
         assert (products.diff(dim=1) <= 0).all()
 
-    def test_they_find_what_exact_ones_find(self) -> None:
+    def test_nearly_all_exact_neighbours_are_found(self) -> None:
         generator = torch.Generator().manual_seed(5)
         gallery = torch.nn.functional.normalize(torch.randn(2_000, 32, generator=generator), dim=1)
         itself = torch.arange(2_000)
@@ -118,7 +118,7 @@ class TestRoundedProducts:
         exact, _ = nearest(gallery, gallery, 10, device=CPU, itself=itself)
         assert (rows[:, :, None] == exact[:, None]).any(2).float().mean() > 0.999
 
-    def test_few_rows_give_all_of_them(self) -> None:
+    def test_few_rows_are_all_found(self) -> None:
         gallery = rows_of(6, 4)
         rows, _ = nearest(gallery, gallery, 10, device=CPU, itself=torch.arange(6), dtype=torch.bfloat16)
         assert [sorted(row) for row in rows.tolist()] == [[j for j in range(6) if j != i] for i in range(6)]

@@ -14,22 +14,22 @@ from curv_issues.duplicates.alignment import Details
 from curv_issues.duplicates.candidates import Candidates
 from curv_issues.duplicates.search import BYTES, NEAR, PIXELS, ComparedImages, compare_between, compare_within
 from curv_issues.errors import UsageError
-from tests.duplicates.images import blown_up, brighter, canvases, cut, recompressed, textured
+from tests.duplicates.images import brighter, canvases, cut, enlarged_crop, recompressed, textured
 
 Pairs = dict[tuple[int, int], tuple[str, bool]]
 DIFFERENT = 300
 CANVASES = canvases(DIFFERENT, seed=1)
 ORIGINALS = cut(CANVASES)
 
-# What follows the different images: which of them each shows, and how it is made of that.
+# Copies that follow the different images: the index of the original, and the copy.
 NEAR_COPIES = [
     (10, ORIGINALS[10][:, ::-1]),
     (11, brighter(ORIGINALS[11])),
     (12, cut(CANVASES[12], 2, -1)),
     (13, recompressed(ORIGINALS[13])),
-    (14, blown_up(ORIGINALS[14], 2, 2, 28, 28)),
+    (14, enlarged_crop(ORIGINALS[14], 2, 2, 28, 28)),
     (15, brighter(ORIGINALS[15])[:, ::-1]),
-    (3, brighter(ORIGINALS[3])),  # of one that has exact copies too
+    (3, brighter(ORIGINALS[3])),  # this original also has exact copies
 ]
 EXACT_COPIES = [0, 1, 2, 3, 3, 3]
 
@@ -40,7 +40,7 @@ def data_of(images: np.ndarray, *, files: Sequence[str] | None = None) -> Labele
 
 
 def found(pairs: ComparedImages) -> Pairs:
-    """Every pair once, or else it fails."""
+    """Return test and orientation of each pair; fail if a pair is repeated."""
     keys = list(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
     assert len(keys) == len(set(keys))
     return dict(zip(keys, zip(pairs.test.tolist(), pairs.mirrored.tolist(), strict=True), strict=True))
@@ -60,7 +60,7 @@ def same_arrays(one: ComparedImages, other: ComparedImages) -> bool:
 
 
 class Planted:
-    """All images in a random order; `sources[i]` is the original that image i shows."""
+    """All images in a random order, and the pairs that must be found."""
 
     def __init__(self) -> None:
         images = np.concatenate([ORIGINALS, ORIGINALS[EXACT_COPIES], np.stack([image for _, image in NEAR_COPIES])])
@@ -78,7 +78,7 @@ class Planted:
         for k, (source, _) in enumerate(NEAR_COPIES):
             copy = self.place[DIFFERENT + len(EXACT_COPIES) + k]
             pairs[min(copy, first[source]), max(copy, first[source])] = (NEAR, k in (0, 5))
-        return {(int(one), int(other)): how for (one, other), how in pairs.items()}
+        return {(int(one), int(other)): kind for (one, other), kind in pairs.items()}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def within(planted: Planted) -> ComparedImages:
 
 @pytest.fixture(scope="module")
 def others() -> np.ndarray:
-    """Images of their own, and copies of the first dataset's."""
+    """Other images, and copies of images of the first dataset."""
     copies = [ORIGINALS[5], *(image for _, image in NEAR_COPIES[:6]), ORIGINALS[5], ORIGINALS[0]]
     return np.concatenate([ORIGINALS[150:], np.stack(copies)])
 
@@ -103,7 +103,7 @@ class TestWithin:
         assert len(planted.expected) == len(EXACT_COPIES) + len(NEAR_COPIES)
         assert found(within.same()) == planted.expected
 
-    def test_every_pair_comes_once_the_smaller_position_first(self, planted: Planted, within: ComparedImages) -> None:
+    def test_pairs_are_unique_with_the_smaller_position_first(self, planted: Planted, within: ComparedImages) -> None:
         check_arrays(within)
         assert (within.first < within.second).all()
         assert within.second.max() < len(planted.data)
@@ -115,7 +115,7 @@ class TestWithin:
         assert not np.isin(copies, near.first).any()
         assert not np.isin(copies, near.second).any()
 
-    def test_similarity_is_1_for_identical_images_and_known_for_all(self, within: ComparedImages) -> None:
+    def test_similarity_is_1_for_identical_images_and_at_most_1_for_all(self, within: ComparedImages) -> None:
         assert (within.similarity[within.test == PIXELS] == 1).all()
         assert (np.abs(within.similarity) <= 1).all()
         near = within.similarity[within.test == NEAR]
@@ -123,11 +123,11 @@ class TestWithin:
         assert 0.9 <= within.threshold < 0.95
         assert (within.similarity >= within.threshold).sum() == len(within.same())
 
-    def test_labels_do_not_count(self, planted: Planted, within: ComparedImages) -> None:
+    def test_labels_do_not_matter(self, planted: Planted, within: ComparedImages) -> None:
         other = replace(planted.data, labels=np.zeros_like(planted.data.labels))
         assert same_arrays(compare_within(other, device="cpu"), within)
 
-    def test_a_threshold_given_is_taken(self, planted: Planted, within: ComparedImages) -> None:
+    def test_chosen_threshold_is_used(self, planted: Planted, within: ComparedImages) -> None:
         pairs = compare_within(planted.data, threshold=0.995, device="cpu")
         assert pairs.threshold == 0.995
         np.testing.assert_array_equal(pairs.similarity, within.similarity)
@@ -141,7 +141,7 @@ class TestWithin:
             level = float(near.similarity[count - 1])
             assert len(replace(near, threshold=level).same()) == (near.similarity >= level).sum() >= count
 
-    def test_the_threshold_is_chosen_by_the_far_pairs(self, planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_threshold_is_chosen_from_far_pairs(self, planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[tuple[np.ndarray, int]] = []
 
         def chosen(background: np.ndarray, num_pairs: int) -> float:
@@ -154,7 +154,7 @@ class TestWithin:
         assert pairs.threshold == 0.96
         assert len(pairs) - len(EXACT_COPIES) <= num_pairs <= 2 * 10 * len(planted.data)
         assert num_pairs / 4 < len(background) < num_pairs
-        assert background.max() < 0.9  # not one of the copies, which come first in a search
+        assert background.max() < 0.9  # no copies, which rank first in a search
         assert (compare_within(planted.data, threshold=0.5, device="cpu").threshold, len(asked)) == (0.5, 1)
 
     @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -165,7 +165,7 @@ class TestWithin:
         assert found(pairs.same()) == planted.expected
 
     def test_features_find_what_descriptors_miss(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """And go with the images of their own positions, copies or not."""
+        """Features belong to images by position, also beside copies."""
         monkeypatch.setattr("curv_issues.duplicates.candidates.NEIGHBOURS", 1)
         described = torch.eye(15)[torch.arange(45) // 3]  # three consecutive descriptions are equal
         monkeypatch.setattr("curv_issues.duplicates.candidates.describe", lambda _, index, device: (described[index],) * 2)
@@ -178,7 +178,7 @@ class TestWithin:
         pairs = compare_within(data_of(images), features=features, device="cpu").same()
         assert found(pairs) == {(0, 1): (PIXELS, False), (20, 40): (NEAR, False)}
 
-    def test_identical_files_are_told_from_identical_pixels(self) -> None:
+    def test_identical_files_are_distinguished_from_identical_pixels(self) -> None:
         images = ORIGINALS[[0, 1, 2, 3, 1, 2, 3, 0, 1]]
         files = ["f0", "f1", "f2", "f3", "f1", "other", "f3", "", "again"]
         pairs = compare_within(data_of(images, files=files), device="cpu").same()
@@ -197,7 +197,7 @@ class TestWithin:
         assert found(pairs) == {**{(7, 20 + i): (PIXELS, False) for i in range(50)}, (7, 70): (NEAR, False)}
 
     def test_many_near_copies_are_one_group(self) -> None:
-        """More than there are neighbours in a search: each finds some of them."""
+        """There are more copies than neighbours in a search, so each finds some of them."""
         copies = np.stack([ORIGINALS[7] + np.uint8(shade) for shade in range(1, 31)])
         pairs = compare_within(data_of(np.concatenate([ORIGINALS[:20], copies])), device="cpu").same()
         members = {7, *range(20, 50)}
@@ -219,7 +219,7 @@ class TestWithin:
 
     @pytest.mark.parametrize("n", [0, 1])
     @pytest.mark.filterwarnings("error")
-    def test_fewer_than_two_samples_make_no_pair(self, n: int) -> None:
+    def test_fewer_than_two_samples_give_no_pairs(self, n: int) -> None:
         pairs = compare_within(data_of(ORIGINALS[:3]).take(np.arange(n)), device="cpu")
         check_arrays(pairs)
         assert (len(pairs), len(pairs.same())) == (0, 0)
@@ -230,7 +230,7 @@ class TestWithin:
         plain[2] += 1
         assert found(compare_within(data_of(plain), device="cpu").same()) == {(1, 3): (PIXELS, False)}
 
-    def test_a_symmetric_image_is_its_own_mirror_image_once(self) -> None:
+    def test_symmetric_images_match_once(self) -> None:
         images = ORIGINALS[:6].copy()
         images[2, :, 16:] = images[2, :, 15::-1]
         images[4] = recompressed(images[2])
@@ -244,7 +244,7 @@ class TestWithin:
         data = from_arrays(images, np.arange(40) % 2, resolution=48)
         assert found(compare_within(data, device="cpu").same()) == {(4, 30): (NEAR, True), (5, 31): (NEAR, False)}
 
-    def test_the_device_is_that_of_the_options(self) -> None:
+    def test_device_option_is_used(self) -> None:
         data = data_of(ORIGINALS[:5])
         with pytest.raises(UsageError, match="Device 'nowhere' cannot be used here"):
             compare_within(data, device="nowhere")
@@ -252,14 +252,14 @@ class TestWithin:
             compare_between(data, data, device="nowhere")
         assert found(compare_within(data)).keys() == found(compare_within(data, device="cpu")).keys()
 
-    def test_a_coarse_likeness_alone_proves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_coarse_similarity_alone_is_not_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
         data = data_of(np.stack([*ORIGINALS[:5], ORIGINALS[2] + 20]))
         assert found(compare_within(data, device="cpu").same()) == {(2, 5): (NEAR, False)}
         monkeypatch.setattr(search, "CLOSEST", 0)
         assert len(compare_within(data, device="cpu").same()) == 0
 
-    def test_how_many_pairs_each_comparison_gets(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Coarse: all. At full resolution: eight per image. With crops: four per image above .3. Aligned: one above .6."""
+    def test_number_of_pairs_in_each_comparison(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Coarse: all pairs. Full resolution: 8 per image. Crops: 4 per image above 0.3. Alignment: 1 per image above 0.6."""
         monkeypatch.setattr(search, "LEAST_ALIGNED", 2)
         compared: dict[str, int] = {}
 
@@ -282,13 +282,13 @@ class TestWithin:
             names = ("coarse_similarity", "quick_similarity", "crop_similarity", "similarity")
             return [compared.get(name, 0) for name in names], {round(value, 2) for value in values.tolist()}
 
-        assert run(0.9, 0.31, 0.61) == ([40, 24, 12, 3], {0.3, 0.31, 0.61, 1.0})  # a coarse value counts as .3 at most
+        assert run(0.9, 0.31, 0.61) == ([40, 24, 12, 3], {0.3, 0.31, 0.61, 1.0})  # coarse values are limited to 0.3
         assert run(0.9, 0.29, 0.61) == ([40, 24, 0, 0], {0.3, 0.29})
         assert run(0.9, 0.31, 0.59) == ([40, 24, 12, 0], {0.3, 0.31, 0.59})
         assert run(0.2, 0.1, 0.59) == ([40, 24, 0, 0], {0.2, 0.1})
 
-    def test_only_the_most_promising_are_aligned_with_all_care(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """At most one an image, though every pair is promising."""
+    def test_only_the_most_promising_pairs_are_fully_aligned(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """At most one pair per image, even if every pair is promising."""
         monkeypatch.setattr(search, "LEAST_ALIGNED", 2)
         monkeypatch.setattr(search, "PROMISING", -1.0)
         aligned: list[int] = []
@@ -299,7 +299,7 @@ class TestWithin:
             return similarity(first, second, pairs, mirrored=mirrored)
 
         monkeypatch.setattr(search, "similarity", counted)
-        pairs = compare_within(data_of(np.stack([*ORIGINALS[:5], blown_up(ORIGINALS[2], 2, 2, 28, 28)])), device="cpu")
+        pairs = compare_within(data_of(np.stack([*ORIGINALS[:5], enlarged_crop(ORIGINALS[2], 2, 2, 28, 28)])), device="cpu")
         assert aligned == [6]
         assert found(pairs.same()) == {(2, 5): (NEAR, False)}
 
@@ -316,22 +316,22 @@ class TestBetween:
         assert 157 not in pairs.second
         assert (pairs.similarity[pairs.test == PIXELS] == 1).all()
 
-    def test_turned_round_it_finds_the_same(self, others: np.ndarray) -> None:
+    def test_result_is_the_same_in_both_directions(self, others: np.ndarray) -> None:
         ours = data_of(ORIGINALS[:150])
         there = found(compare_between(ours, data_of(others), device="cpu").same())
         back = found(compare_between(data_of(others), ours, device="cpu").same())
-        assert {(second, first): how for (first, second), how in back.items()} == there
+        assert {(second, first): kind for (first, second), kind in back.items()} == there
 
-    def test_without_overlap_nothing_is_the_same(self) -> None:
+    def test_no_common_images(self) -> None:
         pairs = compare_between(data_of(ORIGINALS[:100]), data_of(ORIGINALS[100:200]), device="cpu")
         assert len(pairs) >= 1000
         assert len(pairs.same()) == 0
 
     def test_identical_images_need_no_search(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        nobody = Candidates(
+        nothing = Candidates(
             torch.empty(0, 2, dtype=torch.int64), torch.empty(0, dtype=torch.bool), torch.empty(0, dtype=torch.bool)
         )
-        monkeypatch.setattr(search, "candidates_between", lambda *_, device: nobody)
+        monkeypatch.setattr(search, "candidates_between", lambda *_, device: nothing)
         ours, theirs = ORIGINALS[[4, 5, 6, 5, 7]], ORIGINALS[[9, 7, 5, 7, 4, 8]]
         one = data_of(ours, files=["f4", "f5", "f6", "f5", "f7"])
         other = data_of(theirs, files=["f9", "f7", "else", "", "f4", "f8"])
@@ -339,10 +339,10 @@ class TestBetween:
         assert found(pairs) == {(0, 4): (BYTES, False), (1, 2): (PIXELS, False), (4, 1): (BYTES, False)}
         assert len(pairs.same()) == 3
 
-    def test_identical_images_come_once_although_the_search_proposes_them(self) -> None:
+    def test_identical_images_are_listed_once(self) -> None:
         data = data_of(ORIGINALS[:30], files=[f"f{i}" for i in range(30)])
         pairs = compare_between(data, data, device="cpu")
-        assert {pair: how for pair, how in found(pairs).items() if pair[0] == pair[1]} == found(pairs.same())
+        assert {pair: kind for pair, kind in found(pairs).items() if pair[0] == pair[1]} == found(pairs.same())
         assert found(pairs.same()) == {(i, i): (BYTES, False) for i in range(30)}
 
     def test_identical_images_of_one_colour_are_found(self) -> None:
@@ -352,7 +352,7 @@ class TestBetween:
         )
         assert found(pairs.same()) == {(3, 0): (PIXELS, False)}
 
-    def test_a_threshold_given_is_taken(self) -> None:
+    def test_chosen_threshold_is_used(self) -> None:
         data, others = data_of(ORIGINALS[:20]), data_of(np.stack([recompressed(image) for image in ORIGINALS[:5]]))
         low, high = (compare_between(data, others, threshold=value, device="cpu") for value in (0.9, 0.9999))
         assert (low.threshold, high.threshold) == (0.9, 0.9999)
@@ -367,29 +367,29 @@ class TestBetween:
         }
 
     @pytest.mark.filterwarnings("error")
-    def test_a_dataset_without_samples_has_nothing_in_common(self) -> None:
+    def test_empty_datasets_give_no_pairs(self) -> None:
         data = data_of(ORIGINALS[:5])
-        nobody = data.take(np.arange(0))
-        for one, other in ((data, nobody), (nobody, data), (nobody, nobody)):
+        nothing = data.take(np.arange(0))
+        for one, other in ((data, nothing), (nothing, data), (nothing, nothing)):
             pairs = compare_between(one, other, device="cpu")
             check_arrays(pairs)
             assert len(pairs) == 0
 
 
-def test_first_copies_are_the_first_of_their_kind() -> None:
+def test_first_copies() -> None:
     hashes = np.array(["b", "a", "b", "c", "a", "b"], dtype=object)
     assert search.first_copies(hashes).tolist() == [0, 1, 0, 3, 1, 0]
     assert search.first_copies(hashes[:0]).tolist() == []
 
 
-def test_files_without_hash_are_not_known_to_be_identical() -> None:
+def test_files_without_hash_are_not_called_identical() -> None:
     one, other = (np.array(names, dtype=object) for names in (["a", "", "a", ""], ["a", "", "b", "a"]))
     tests = search.tests_of_identical(one, other)
     assert tests.tolist() == [BYTES, PIXELS, PIXELS, PIXELS]
     assert tests.dtype == object
 
 
-def test_progress_counts_the_steps_and_ends_with_the_last() -> None:
+def test_progress_counts_the_steps() -> None:
     steps: list[tuple[int, int]] = []
     compare_within(from_arrays(textured(12), np.arange(12) % 3), device="cpu", on_step=lambda *step: steps.append(step))
     assert steps == [(1, 2), (2, 2)]

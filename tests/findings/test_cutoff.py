@@ -12,29 +12,30 @@ from curv_issues.options import parse_cut_off
 SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
 
 
-def wrong(count: int, n: int = 5, *, clear: float = 0.9) -> NullComparison:
+def comparison(count: int, n: int = 5, *, clear: float = 0.9) -> NullComparison:
+    """Return a comparison in which the first `count` of n labels look wrong."""
     mask = np.zeros(n, dtype=bool)
     mask[:count] = True
     return NullComparison(mask, epochs=4, unmemorised_epochs=4, margin_threshold=-1.5, fraction_above=clear)
 
 
-def test_auto_flags_as_many_as_looked_wrong_but_the_most_suspect() -> None:
-    flagged, decision = flag(SUSPICION, wrong(2))
+def test_auto_flags_the_most_suspect_as_many_as_look_wrong() -> None:
+    flagged, decision = flag(SUSPICION, comparison(2))
     assert flagged.tolist() == [False, True, False, True, False]
     assert decision == CutOff("auto", 0.7, 2, epochs=4, margin_threshold=-1.5)
 
 
-def test_auto_flags_nothing_where_nothing_looked_wrong() -> None:
-    flagged, decision = flag(SUSPICION, wrong(0))
+def test_auto_flags_nothing_if_no_label_looks_wrong() -> None:
+    flagged, decision = flag(SUSPICION, comparison(0))
     assert not flagged.any()
     assert decision.num_flagged == 0
     assert decision.threshold > 1
 
 
-def test_auto_flags_nothing_while_the_classes_are_not_learned() -> None:
-    flagged, _ = flag(SUSPICION, wrong(3))
+def test_auto_flags_nothing_if_the_classes_are_not_learned() -> None:
+    flagged, _ = flag(SUSPICION, comparison(3))
     assert not flagged.any()
-    assert flag(SUSPICION, wrong(3), cut_off=parse_cut_off("40%"))[0].sum() == 2
+    assert flag(SUSPICION, comparison(3), cut_off=parse_cut_off("40%"))[0].sum() == 2
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_auto_flags_nothing_while_the_classes_are_not_learned() -> None:
     ],
 )
 def test_fixed_cut_offs(cut_off: str | float, expected: list[bool]) -> None:
-    flagged, decision = flag(SUSPICION, wrong(4), cut_off=parse_cut_off(cut_off))
+    flagged, decision = flag(SUSPICION, comparison(4), cut_off=parse_cut_off(cut_off))
     assert flagged.tolist() == expected
     assert decision.rule == ("fraction" if str(cut_off).endswith("%") else "suspicion")
     assert decision.num_flagged == sum(expected)
@@ -58,25 +59,27 @@ def test_fixed_cut_offs(cut_off: str | float, expected: list[bool]) -> None:
 
 
 def test_ties_at_the_threshold_are_flagged_together() -> None:
-    flagged, decision = flag(np.array([0.2, 0.8, 0.8, 0.8, 0.1]), wrong(2))
+    flagged, decision = flag(np.array([0.2, 0.8, 0.8, 0.8, 0.1]), comparison(2))
     assert flagged.tolist() == [False, True, True, True, False]
     assert decision.num_flagged == 3
 
 
 @given(st.integers(0, 20), st.integers(0, 2**31))
-def test_more_that_looked_wrong_never_means_fewer_flags(count: int, seed: int) -> None:
+def test_auto_flags_exactly_as_many_as_look_wrong(count: int, seed: int) -> None:
     suspicion = np.random.default_rng(seed).permutation(40) / 40
-    flagged, _ = flag(suspicion, wrong(count, 40))
+    flagged, _ = flag(suspicion, comparison(count, 40))
     assert flagged.sum() == count
     assert not count or suspicion[flagged].min() > suspicion[~flagged].max(initial=-1)
 
 
-def test_nothing_is_flagged_after_half_the_usual_epochs_or_fewer() -> None:
+def test_auto_flags_nothing_after_half_the_usual_epochs_or_fewer() -> None:
     assert [is_undertrained(epochs, 8.4) for epochs in (1, 4, 5, 8)] == [True, True, False, False]
     assert is_undertrained(4, 8.0)
     suspicion = np.array([0.2, 0.8, 0.9, 0.7, 0.1])
-    assert not flag(suspicion, wrong(2), undertrained=True)[0].any()
-    assert flag(suspicion, wrong(2), cut_off=parse_cut_off("40%"), undertrained=True)[0].sum() == 2  # what is asked for is flagged
+    assert not flag(suspicion, comparison(2), undertrained=True)[0].any()
+    assert (
+        flag(suspicion, comparison(2), cut_off=parse_cut_off("40%"), undertrained=True)[0].sum() == 2
+    )  # an explicit fraction is flagged
 
 
 def note_for(looked_wrong: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
@@ -84,20 +87,20 @@ def note_for(looked_wrong: NullComparison, *, memorised: float | None = 0.1, epo
 
 
 def test_reliability_note() -> None:
-    assert note_for(wrong(3)).startswith("More than half of the labels look wrong to the probe")
+    assert note_for(comparison(3)).startswith("More than half of the labels look wrong to the probe")
     assert (
-        note_for(wrong(2))
-        == note_for(wrong(2), memorised=None)
-        == note_for(wrong(2), epochs=5)
-        == note_for(wrong(2), memorised=0.39)
+        note_for(comparison(2))
+        == note_for(comparison(2), memorised=None)
+        == note_for(comparison(2), epochs=5)
+        == note_for(comparison(2), memorised=0.39)
         == ""
     )
-    assert note_for(wrong(2), epochs=4).startswith("The probe is under-trained (4 of the usual 8 epochs)")
-    assert note_for(wrong(2), memorised=0.4).startswith(
+    assert note_for(comparison(2), epochs=4).startswith("The probe is under-trained (4 of the usual 8 epochs)")
+    assert note_for(comparison(2), memorised=0.4).startswith(
         "The probe memorises labels: after training it predicts 40% of those that looked wrong in the first 4 epochs"
     )
-    assert note_for(wrong(0), epochs=5).startswith("No label looks wrong to the probe, but it needed 4 of 5 epochs to learn")
-    assert note_for(wrong(0), epochs=7).startswith("No label looks wrong to the probe, but it needed 4 of 7 epochs to learn")
-    assert note_for(wrong(0), epochs=8) == ""  # half of the epochs is fast enough
+    assert note_for(comparison(0), epochs=5).startswith("No label looks wrong to the probe, but it needed 4 of 5 epochs to learn")
+    assert note_for(comparison(0), epochs=7).startswith("No label looks wrong to the probe, but it needed 4 of 7 epochs to learn")
+    assert note_for(comparison(0), epochs=8) == ""  # half of the epochs is fast enough
     # only the epochs until the classes were learned count, so later memorisation does not matter
-    assert note_for(wrong(2, clear=0.95), memorised=0.9) == ""
+    assert note_for(comparison(2, clear=0.95), memorised=0.9) == ""

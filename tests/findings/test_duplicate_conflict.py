@@ -20,16 +20,14 @@ from curv_issues.findings.duplicate_conflict import (
     DuplicateConflicts,
     find_duplicate_conflicts,
 )
-from tests.duplicates.links import cases, compared, copies, groups_by_hand, labels_of, near
-
-CLASSES = ("dog", "cat", "bird")
+from tests.duplicates.links import cases, compared, copies, labels_of, near, reference_groups
 
 
 def probabilities(*right: Sequence[float]) -> np.ndarray:
     return np.array(right, dtype=np.float16)
 
 
-# --- the slow twin -----------------------------------------------------------------------------------------------------------
+# --- slow reference -----------------------------------------------------------------------------------------------------------
 
 
 def labels_around(i: int, group: Sequence[int], labels: np.ndarray, features: np.ndarray) -> list[int]:
@@ -42,7 +40,9 @@ def labels_around(i: int, group: Sequence[int], labels: np.ndarray, features: np
     return [int(labels[j]) for j in sorted(outside, key=lambda j: -cosine[j])[:20]]
 
 
-def twin(pairs: ComparedImages, labels: np.ndarray, pred_probs: np.ndarray | None, features: np.ndarray | None) -> pd.DataFrame:
+def reference_conflicts(
+    pairs: ComparedImages, labels: np.ndarray, pred_probs: np.ndarray | None, features: np.ndarray | None
+) -> pd.DataFrame:
     """Return the judgement, computed per sample and label: one row per sample, one column per attribute."""
     n, threshold = len(labels), pairs.threshold
     links = list(zip(pairs.first.tolist(), pairs.second.tolist(), pairs.similarity.tolist(), strict=True))
@@ -53,7 +53,9 @@ def twin(pairs: ComparedImages, labels: np.ndarray, pred_probs: np.ndarray | Non
         for one, other, value in links:
             if i in (one, other) and labels[one] != labels[other]:
                 similarity[i] = max(similarity[i], value)
-    for count, group in enumerate(groups_by_hand([link[:2] for link in links if np.float32(link[2]) >= np.float32(threshold)], n)):
+    for count, group in enumerate(
+        reference_groups([link[:2] for link in links if np.float32(link[2]) >= np.float32(threshold)], n)
+    ):
         own = [int(labels[i]) for i in group]
         for i in group:
             number[i] = count
@@ -62,13 +64,13 @@ def twin(pairs: ComparedImages, labels: np.ndarray, pred_probs: np.ndarray | Non
         around = [] if features is None else [label for i in group for label in labels_around(i, group, labels, features)]
         known, evidence = {}, {}
         for label in sorted(set(own)):
-            share, mean, near_by = own.count(label) / len(own), math.nan, math.nan
+            fraction, mean, near_by = own.count(label) / len(own), math.nan, math.nan
             if pred_probs is not None:
                 mean = math.prod(max(1e-3, float(pred_probs[i, label])) ** (1 / len(group)) for i in group)
             if features is not None:
                 near_by = around.count(label) / max(1, len(around))
-            known[label] = share, mean, near_by
-            evidence[label] = share * (1 if math.isnan(mean) else mean) * (1 if math.isnan(near_by) else max(1e-3, near_by))
+            known[label] = fraction, mean, near_by
+            evidence[label] = fraction * (1 if math.isnan(mean) else mean) * (1 if math.isnan(near_by) else max(1e-3, near_by))
         best = [label for label in evidence if math.isclose(evidence[label], max(evidence.values()), rel_tol=1e-9)]
         for i in group:
             conflicts[i] = True
@@ -98,16 +100,16 @@ def check(judged: DuplicateConflicts, expected: pd.DataFrame) -> None:
 
 @settings(max_examples=300)
 @given(cases())
-def test_equals_its_twin(case: tuple[ComparedImages, np.ndarray, np.ndarray | None, np.ndarray | None]) -> None:
+def test_matches_the_reference(case: tuple[ComparedImages, np.ndarray, np.ndarray | None, np.ndarray | None]) -> None:
     pairs, labels, pred_probs, features = case
     judged = find_duplicate_conflicts(pairs, labels, pred_probs=pred_probs, features=features)
-    check(judged, twin(pairs, labels, pred_probs, features))
+    check(judged, reference_conflicts(pairs, labels, pred_probs, features))
 
 
-# --- which images are in conflict -------------------------------------------------------------------------------------------
+# --- which images are in conflict ---------------------------------------------------------------------------------------------
 
 
-def test_a_pair_under_two_labels_is_a_conflict_and_one_under_one_label_is_none() -> None:
+def test_pairs_with_two_labels_are_conflicts() -> None:
     judged = find_duplicate_conflicts(near((0, 1), (2, 4)), labels_of(0, 1, 2, 0, 2))
     assert judged.groups.tolist() == [0, 0, 1, -1, 1]
     assert judged.in_conflict.tolist() == [True, True, False, False, False]
@@ -115,7 +117,7 @@ def test_a_pair_under_two_labels_is_a_conflict_and_one_under_one_label_is_none()
     assert judged.suggested.tolist() == [1, 0, 2, 0, 2]
 
 
-def test_a_chain_is_in_conflict_though_its_ends_were_not_compared() -> None:
+def test_chain_is_a_conflict_even_if_its_ends_were_not_compared() -> None:
     pairs = compared([(0, 1, 0.92, NEAR), (1, 2, 0.97, NEAR), (2, 3, 0.93, NEAR)])
     judged = find_duplicate_conflicts(pairs, labels_of(0, 0, 0, 1))
     assert judged.in_conflict.all()
@@ -124,7 +126,7 @@ def test_a_chain_is_in_conflict_though_its_ends_were_not_compared() -> None:
     np.testing.assert_allclose(judged.similarity, [0, 0, 0.93, 0.93])
 
 
-def test_only_pairs_from_the_threshold_on_make_groups() -> None:
+def test_only_pairs_at_or_above_the_threshold_form_groups() -> None:
     pairs = compared([(0, 1, 0.9, NEAR), (2, 3, 0.8999, NEAR)])
     judged = find_duplicate_conflicts(pairs, labels_of(0, 1, 0, 1))
     assert judged.groups.tolist() == [0, 0, -1, -1]
@@ -132,7 +134,7 @@ def test_only_pairs_from_the_threshold_on_make_groups() -> None:
     np.testing.assert_allclose(judged.similarity, [0.9, 0.9, 0.8999, 0.8999])
 
 
-def test_the_label_of_one_member_makes_many_copies_a_conflict() -> None:
+def test_one_other_label_makes_many_copies_a_conflict() -> None:
     members = list(range(0, 400, 2))
     labels = np.full(400, 2, dtype=np.int64)
     labels[398] = 0
@@ -149,7 +151,7 @@ def test_the_label_of_one_member_makes_many_copies_a_conflict() -> None:
     assert judged.groups[members].tolist() == [0] * 200
 
 
-def test_without_pairs_nothing_is_told() -> None:
+def test_no_pairs_give_no_conflicts() -> None:
     for n in (0, 3):
         judged = find_duplicate_conflicts(
             near(), np.arange(n), pred_probs=np.full((n, 3), 1 / 3), features=np.eye(3, dtype=np.float16)[:n]
@@ -164,7 +166,7 @@ def test_without_pairs_nothing_is_told() -> None:
             assert getattr(judged, name).shape == (n,)
 
 
-def test_the_labels_given_are_left_alone() -> None:
+def test_given_labels_are_unchanged() -> None:
     labels = labels_of(0, 0, 1)
     judged = find_duplicate_conflicts(near((0, 1), (1, 2)), labels)
     assert judged.suggested.tolist() == [0, 0, 0]
@@ -173,7 +175,7 @@ def test_the_labels_given_are_left_alone() -> None:
     assert types == [np.int64, bool, bool, np.int64, *[np.float64] * 4]
 
 
-# --- which label is taken for right -------------------------------------------------------------------------------------------
+# --- which label is judged right ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -181,14 +183,12 @@ def test_the_labels_given_are_left_alone() -> None:
     [
         ([1, 0, 1], [0, 1, 0], [1, 1, 1]),
         ([0, 1, 2, 2], [1, 1, 0, 0], [2, 2, 2, 2]),
-        ([2, 0, 1], [1, 1, 1], [0, 1, 0]),  # three as good: the first other one
+        ([2, 0, 1], [1, 1, 1], [0, 1, 0]),  # a tie of three: the first other label
         ([0, 0, 2, 2], [1, 1, 1, 1], [2, 2, 0, 0]),
-        ([0, 1, 1, 2, 2], [1, 1, 1, 1, 1], [1, 2, 2, 1, 1]),  # the lone label is none of the two that tie
+        ([0, 1, 1, 2, 2], [1, 1, 1, 1, 1], [1, 2, 2, 1, 1]),  # the single label is not one of the two that tie
     ],
 )
-def test_without_a_probe_the_majority_decides_and_ties_are_all_suspect(
-    labels: list[int], suspect: list[int], suggested: list[int]
-) -> None:
+def test_without_a_probe_the_majority_decides(labels: list[int], suspect: list[int], suggested: list[int]) -> None:
     judged = find_duplicate_conflicts(copies(*range(len(labels))), labels_of(*labels))
     assert judged.suspect.tolist() == [bool(each) for each in suspect]
     assert judged.suggested.tolist() == suggested
@@ -198,7 +198,7 @@ def test_without_a_probe_the_majority_decides_and_ties_are_all_suspect(
 
 
 @pytest.mark.parametrize("right", [0, 1])
-def test_between_two_labels_the_probe_decides(right: int) -> None:
+def test_probe_decides_between_two_labels(right: int) -> None:
     sure, unsure = [0.1, 0.1], [0.4, 0.4]
     sure[right], unsure[1 - right] = 0.8, 0.5
     judged = find_duplicate_conflicts(near((0, 1)), labels_of(0, 1), pred_probs=probabilities(sure, unsure))
@@ -208,7 +208,7 @@ def test_between_two_labels_the_probe_decides(right: int) -> None:
     np.testing.assert_allclose(judged.probability, [expected[0], expected[1]], rtol=1e-3)
 
 
-def test_the_probe_can_outweigh_the_majority() -> None:
+def test_probe_can_outweigh_the_majority() -> None:
     labels = labels_of(0, 0, 1)
     for other, suspect in ((0.3, [False, False, True]), (0.7, [True, True, False])):
         judged = find_duplicate_conflicts(copies(0, 1, 2), labels, pred_probs=probabilities(*[[1 - other, other]] * 3))
@@ -216,23 +216,23 @@ def test_the_probe_can_outweigh_the_majority() -> None:
         np.testing.assert_allclose(judged.majority, [2 / 3, 2 / 3, 1 / 3])
 
 
-def test_a_probability_of_nothing_is_not_taken_for_impossible() -> None:
+def test_probability_zero_is_clipped() -> None:
     judged = find_duplicate_conflicts(near((0, 1)), labels_of(0, 1), pred_probs=probabilities([0, 1], [1, 0.5]))
     np.testing.assert_allclose(judged.probability, [math.sqrt(1e-3), math.sqrt(0.5)])
     assert judged.suspect.tolist() == [True, False]
 
 
 def around_a_pair(side: int, other: int, *, group: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Features and labels: a group under the labels 1, 0, ..., 0; `side` images around it, `other` ones opposite."""
+    """Return features and labels: a group with labels 1, 0, ..., 0, `side` images near it and `other` images far away."""
     features = np.array([4.0] * (group + side) + [-4.0] * other) + np.random.default_rng(0).normal(0, 0.05, group + side + other)
     labels = [1] + [0] * (group - 1) + [1] * side + [0] * other
     return features[:, None], labels_of(*labels)
 
 
-def test_the_neighbours_decide_between_two() -> None:
+def test_neighbours_decide_between_two_labels() -> None:
     features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS)
     judged = find_duplicate_conflicts(near((0, 1)), labels, features=features)
-    assert judged.neighbours[:2].tolist() == [1, 0]  # the 20 at its side alone are asked
+    assert judged.neighbours[:2].tolist() == [1, 0]  # only the 20 images near it are used
     assert np.isnan(judged.neighbours[2:]).all()
     assert judged.suspect[:2].tolist() == [False, True]
     assert judged.suggested[:2].tolist() == [1, 1]
@@ -242,16 +242,16 @@ def test_the_neighbours_decide_between_two() -> None:
     assert judged.suspect[:2].tolist() == [True, True]
 
 
-def test_neighbours_without_a_label_do_not_take_it_for_impossible() -> None:
+def test_label_without_neighbours_is_not_impossible() -> None:
     features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS)
-    for of_other, suspect in ((0.0, [True, True]), (0.01, [False, True])):  # at 0, either label has one witness against it
+    for of_other, suspect in ((0.0, [True, True]), (0.01, [False, True])):  # at 0, one piece of evidence is against each label
         pred_probs = np.tile([1.0, of_other], (len(labels), 1))
         judged = find_duplicate_conflicts(near((0, 1)), labels, pred_probs=pred_probs, features=features)
         assert judged.suspect[:2].tolist() == suspect
 
 
 @pytest.mark.parametrize("group", [2, 3, 30, 99, 100, 250])
-def test_members_of_the_own_group_are_no_neighbours(group: int) -> None:
+def test_members_of_the_same_group_are_not_neighbours(group: int) -> None:
     features, labels = around_a_pair(NEIGHBOURS, NEIGHBOURS, group=group)
     judged = find_duplicate_conflicts(copies(*range(group)), labels, features=features)
     assert judged.neighbours[:group].tolist() == [1, *[0] * (group - 1)]
@@ -263,19 +263,19 @@ def test_members_of_other_groups_are_neighbours() -> None:
     assert judged.neighbours[:2].tolist() == [1, 0]
 
 
-def test_of_fewer_than_twenty_images_all_are_neighbours() -> None:
+def test_all_images_are_neighbours_if_fewer_than_twenty() -> None:
     features, labels = around_a_pair(3, 1)
     judged = find_duplicate_conflicts(near((0, 1)), labels, features=features)
     assert judged.neighbours[:2].tolist() == [0.75, 0.25]
     features, labels = around_a_pair(0, 0)
     judged = find_duplicate_conflicts(near((0, 1)), labels, features=features)
-    assert judged.neighbours.tolist() == [0, 0]  # there are none to ask
+    assert judged.neighbours.tolist() == [0, 0]  # there are no neighbours
     assert judged.suspect.all()
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("large", [1, 3, LARGE])
-def test_neighbours_equal_their_twin_among_many(large: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neighbours_match_the_reference_for_many_images(large: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicate_conflict, "LARGE", large)  # a group of eight, and pairs
     rng = np.random.default_rng(seed)
     n, k = 150, 4
@@ -287,11 +287,11 @@ def test_neighbours_equal_their_twin_among_many(large: int, seed: int, monkeypat
     pred_probs = rng.dirichlet(np.ones(k), n).astype(np.float16)
     judged = find_duplicate_conflicts(pairs, labels, pred_probs=pred_probs, features=features)
     assert np.unique(judged.neighbours[judged.in_conflict]).size > 5
-    check(judged, twin(pairs, labels, pred_probs, features))
+    check(judged, reference_conflicts(pairs, labels, pred_probs, features))
 
 
 @pytest.mark.parametrize("others", [0, 7, 500])
-def test_many_copies_do_not_ask_for_as_many_neighbours_each(others: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_copies_do_not_request_as_many_neighbours(others: int, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     search = nearest.nearest
 
@@ -304,20 +304,20 @@ def test_many_copies_do_not_ask_for_as_many_neighbours_each(others: int, monkeyp
     labels = rng.integers(0, 2, 1000 + others)
     features = np.concatenate([np.ones((1000, 3)), rng.normal(size=(others, 3))])
     judged = find_duplicate_conflicts(copies(*range(1000)), labels, features=features)
-    shares = [judged.neighbours[:1000][labels[:1000] == label][0] for label in (0, 1)]
-    assert sum(shares) == pytest.approx(1.0 if others else 0.0)
+    fractions = [judged.neighbours[:1000][labels[:1000] == label][0] for label in (0, 1)]
+    assert sum(fractions) == pytest.approx(1.0 if others else 0.0)
     assert max(asked) < NEIGHBOURS + LARGE
 
 
 # --- similarity ---------------------------------------------------------------------------------------------------------------
 
 
-def test_similarity_is_the_largest_to_a_compared_image_under_another_label() -> None:
+def test_similarity_is_the_largest_to_an_image_with_another_label() -> None:
     pairs = compared(
         [
             (0, 1, 0.4, NEAR),
             (0, 2, 0.6, NEAR),
-            (0, 3, 0.8, NEAR),  # under its own label
+            (0, 3, 0.8, NEAR),  # with its own label
             (4, 5, -0.7, NEAR),
             (6, 7, 1.0, PIXELS),
             (2, 6, 0.7, NEAR),
@@ -340,6 +340,3 @@ def test_similarity_stays_within_its_range_for_any_threshold() -> None:
     for threshold in (-1.0, 0.1, 1.5):
         judged = find_duplicate_conflicts(compared(links, threshold=threshold), labels_of(0, 1, 1))
         assert ((judged.similarity >= 0) & (judged.similarity <= 1)).all()
-
-
-# --- tables -------------------------------------------------------------------------------------------------------------------

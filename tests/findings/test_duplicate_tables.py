@@ -8,7 +8,7 @@ from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedImages
 from curv_issues.findings.duplicate_conflict import find_duplicate_conflicts, group_tables
 from curv_issues.results.arrow import conform, schema_of
 from curv_issues.results.tables import TABLES as RESULT_TABLES
-from tests.duplicates.links import cases, compared, groups_by_hand, labels_of, near
+from tests.duplicates.links import cases, compared, labels_of, near, reference_groups
 from tests.made_up import result_parts
 
 CLASSES = ("dog", "cat", "bird")
@@ -48,7 +48,7 @@ LINKS = [
 LABELS = labels_of(2, 0, 1, 0, 1, 2, 2, 1, 0, 0, 1, 0)
 
 
-def test_conflicts_come_the_most_alike_first_and_are_numbered_so() -> None:
+def test_conflicts_are_sorted_and_numbered_by_similarity() -> None:
     conflicts, _ = tables(compared(LINKS), LABELS)
     assert conflicts.columns.tolist() == RESULT_TABLES["conflicts"].names
     assert conflicts["group"].tolist() == [0, 0, 1, 1, 1, 2, 2]
@@ -60,7 +60,7 @@ def test_conflicts_come_the_most_alike_first_and_are_numbered_so() -> None:
     )
 
 
-def test_groups_under_one_label_have_a_table_and_numbers_of_their_own() -> None:
+def test_groups_with_one_label_have_their_own_table() -> None:
     _, duplicates = tables(compared(LINKS), LABELS)
     assert duplicates.columns.tolist() == RESULT_TABLES["duplicates"].names
     assert duplicates["group"].tolist() == [0, 0, 1, 1]
@@ -72,7 +72,7 @@ def test_groups_under_one_label_have_a_table_and_numbers_of_their_own() -> None:
     )
 
 
-def test_groups_as_alike_come_by_their_first_members() -> None:
+def test_equally_similar_groups_are_sorted_by_first_member() -> None:
     conflicts, duplicates = tables(near((6, 7), (2, 5), (0, 8), (3, 4), (1, 9)), labels_of(0, 0, 0, 1, 1, 1, 0, 2, 0, 1))
     assert conflicts["row"].tolist() == [10, 90, 20, 50, 60, 70]
     assert conflicts["group"].tolist() == [0, 0, 1, 1, 2, 2]
@@ -80,7 +80,7 @@ def test_groups_as_alike_come_by_their_first_members() -> None:
     assert duplicates["group"].tolist() == [0, 0, 1, 1]
 
 
-def test_no_groups_are_empty_tables() -> None:
+def test_no_groups_give_empty_tables() -> None:
     conflicts, duplicates = tables(compared([(0, 1, 0.5, NEAR)]), labels_of(0, 1, 2))
     for table, schema in ((conflicts, schema_of(RESULT_TABLES["conflicts"])), (duplicates, schema_of(RESULT_TABLES["duplicates"]))):
         assert table.columns.tolist() == schema.names
@@ -89,14 +89,14 @@ def test_no_groups_are_empty_tables() -> None:
 
 @settings(max_examples=30)
 @given(cases())
-def test_every_member_of_a_group_is_in_one_table_once(
+def test_each_member_of_a_group_is_in_exactly_one_table(
     case: tuple[ComparedImages, np.ndarray, np.ndarray | None, np.ndarray | None],
 ) -> None:
     pairs, labels, _, _ = case
     if len(labels) < 2:
         return
     conflicts, duplicates = tables(pairs, labels)
-    expected = groups_by_hand(list(zip(pairs.same().first.tolist(), pairs.same().second.tolist(), strict=True)), len(labels))
+    expected = reference_groups(list(zip(pairs.same().first.tolist(), pairs.same().second.tolist(), strict=True)), len(labels))
     for table, differ in ((conflicts, True), (duplicates, False)):
         found = [(group["row"] // 10).tolist() for _, group in table.groupby("group")]
         assert sorted(found) == [group for group in expected if (len({int(labels[i]) for i in group}) > 1) == differ]

@@ -1,4 +1,4 @@
-"""The one judgement, and the table of kinds that it goes through."""
+"""The judgement of all kinds of findings, and the table of kinds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
 def evidence(**more: object) -> Evidence:
-    """Six samples; sample i has row 10 i. Samples 1 and 4 have the lowest margins; images 0 and 1 are the same."""
+    """Six samples; sample i has row 10 i. Samples 1 and 4 have the lowest margins; images 0 and 1 are identical."""
     samples = pd.DataFrame(
         {
             "row": np.arange(6) * 10,
@@ -46,14 +46,14 @@ TRAINED = {
 PAIRS = compared([(0, 1, 1.0, BYTES)])
 
 
-def test_what_there_is_no_evidence_for_is_not_judged() -> None:
+def test_kinds_without_evidence_are_not_judged() -> None:
     assert list(judge(evidence(), FindingOptions()).kinds) == []
     assert list(judge(evidence(**TRAINED), FindingOptions()).kinds) == [LABEL_ISSUE]
     assert list(judge(evidence(compared=PAIRS), FindingOptions()).kinds) == [DUPLICATE_CONFLICT]
     assert list(judge(evidence(**TRAINED, compared=PAIRS), FindingOptions(), kinds=[LABEL_ISSUE]).kinds) == [LABEL_ISSUE]
 
 
-def test_findings_carry_their_samples_and_the_suspicion_of_the_ranking() -> None:
+def test_findings_have_their_samples_and_suspicion() -> None:
     known = evidence(**TRAINED, compared=PAIRS)
     judged = judge(known, FindingOptions(cut_off="40%"))
     suspicion = judged.columns["suspicion"]
@@ -71,7 +71,7 @@ def test_findings_carry_their_samples_and_the_suspicion_of_the_ranking() -> None
     assert found["suspicion"].tolist() == suspicion[found["row"] // 10].tolist()
 
 
-def test_findings_of_nothing_have_the_columns() -> None:
+def test_empty_findings_have_all_columns() -> None:
     known = evidence(**TRAINED)
     judged = judge(known, FindingOptions(cut_off="0%"))
     assert list(findings_table(known, judged, judged.columns["suspicion"]).columns) == FINDINGS.names
@@ -80,7 +80,7 @@ def test_findings_of_nothing_have_the_columns() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_kind_has_a_module_that_judges_and_tables_of_results(name: str) -> None:
+def test_each_kind_has_a_judging_module_and_result_tables(name: str) -> None:
     module = importlib.import_module(KINDS[name].module)
     assert callable(module.judge)
     assert set(KINDS[name].tables) <= set(TABLES)
@@ -88,7 +88,7 @@ def test_a_kind_has_a_module_that_judges_and_tables_of_results(name: str) -> Non
     assert hasattr(module, "section") or not KINDS[name].tables
 
 
-def test_what_a_kind_fills_is_what_it_is_registered_for() -> None:
+def test_each_kind_fills_its_registered_tables() -> None:
     other = OtherSplit(PAIRS, evidence().samples, evidence().image_sha256, {"split": "test"})
     judged = judge(evidence(**TRAINED, compared=PAIRS, other_split=other), FindingOptions())
     assert list(judged.kinds) == list(KINDS)

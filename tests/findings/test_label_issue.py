@@ -25,7 +25,7 @@ def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int
     return judged.ranking.suspicion, judged.flagged, judged.cut_off.num_flagged
 
 
-def test_rank_and_cut_off_are_those_of_the_options() -> None:
+def test_rank_and_cut_off_follow_the_options() -> None:
     assert judge("margin", "25%")[1].tolist() == [False, True, False, False]
     assert judge("final_loss", "25%")[1].tolist() == [False, False, False, True]
     assert judge("margin", 0.6)[1].tolist() == [False, True, False, True]
@@ -39,7 +39,7 @@ def test_rank_and_cut_off_are_those_of_the_options() -> None:
 MEMORISED = np.concatenate([np.tile([0.0, 6.0, 9.0, 9.0, 9.0], (95, 1)), np.tile([-9.0, -9.0, -9.0, 9.0, 9.0], (5, 1))])
 
 
-def test_the_default_ranks_by_the_margins_before_labels_are_memorised() -> None:
+def test_default_ranks_by_margins_before_labels_are_memorised() -> None:
     reference = {"p90": [-1.0] * 5, "p99": [1.0] * 5, "predicted": [0.0] * 5}
     final = MEMORISED[:, -1].copy()
     final[95:98] = -1.0, 0.0, 0.1  # of the five wrong labels, one is not predicted, one ties, one is barely predicted
@@ -51,7 +51,7 @@ def test_the_default_ranks_by_the_margins_before_labels_are_memorised() -> None:
     assert describe_decision(judged)["ranking"] == {"score": "default", "epochs": 3, "memorised_fraction": 0.6}
 
 
-def test_the_share_of_memorised_labels_is_unknown_where_none_looked_wrong() -> None:
+def test_memorised_fraction_is_unknown_if_no_label_looks_wrong() -> None:
     reference = {"p90": [-9.0] * 5, "p99": [-8.0] * 5, "predicted": [0.0] * 5}
     scores = {"final_margin": MEMORISED[:, -1]}
     assert (

@@ -17,21 +17,21 @@ MARGINS = hnp.arrays(np.float32, (9, 4), elements=st.floats(-50, 50, width=32))
 
 
 @given(MARGINS, st.integers(1, 4))
-def test_the_late_margin_equals_its_twin(margins: np.ndarray, epochs: int) -> None:
+def test_late_margin_matches_the_reference(margins: np.ndarray, epochs: int) -> None:
     for sample, got in enumerate(late_margin(margins, epochs)):
         repeated = [float(margins[sample, epoch]) for epoch in range(epochs) for _ in range(epoch + 1)]
         assert got == pytest.approx(sum(repeated) / len(repeated), rel=1e-9, abs=1e-9)
 
 
 @given(MARGINS, st.integers(1, 4))
-def test_the_default_ranks_by_it(margins: np.ndarray, epochs: int) -> None:
+def test_default_ranks_by_late_margin(margins: np.ndarray, epochs: int) -> None:
     ranking = rank_by_margins(margins, epochs)
     expected = reference.rank_mean({"margin": late_margin(margins, epochs).tolist()}, {"margin": "low"})
     np.testing.assert_allclose(ranking.suspicion, expected, rtol=1e-12)
     assert (ranking.score, ranking.epochs) == ("default", epochs)
 
 
-def test_later_epochs_count_more_and_those_past_the_limit_not_at_all() -> None:
+def test_later_epochs_weigh_more_up_to_the_limit() -> None:
     margins = np.array([[0.0, 3.0, -99.0], [3.0, 0.0, 99.0]])
     assert late_margin(margins, 2).tolist() == [2.0, 1.0]
     assert late_margin(margins, 1).tolist() == [0.0, 3.0]
@@ -39,7 +39,7 @@ def test_later_epochs_count_more_and_those_past_the_limit_not_at_all() -> None:
 
 
 @given(hnp.arrays(np.float64, 9, elements=VALUES), st.sampled_from(list(SCORES)))
-def test_a_named_score_is_its_own_rank(values: np.ndarray, name: str) -> None:
+def test_named_score_ranks_by_its_values(values: np.ndarray, name: str) -> None:
     ranking = rank_by_score({name: values}, DIRECTIONS, name)
     got = ranking.suspicion
     np.testing.assert_allclose(got, reference.rank_mean({name: values.tolist()}, DIRECTIONS), rtol=1e-12)
@@ -60,7 +60,7 @@ def test_range_and_ties() -> None:
     np.testing.assert_allclose(rank_by_margins(np.zeros((5, 2)), 2).suspicion, 0.5)
 
 
-def test_a_score_that_is_not_there() -> None:
+def test_missing_score_is_refused() -> None:
     scores = {"margin": np.zeros(3), "residual": np.full(3, np.nan), "final_loss": np.array([0, np.nan, 1])}
     for name in ("residual", "final_loss", "input_curvature"):
         with pytest.raises(UsageError) as caught:

@@ -27,7 +27,7 @@ def some_pixels(n: int = 6, height: int = 5, width: int = 7, channels: int = 3) 
 @example(n=3, batch_size=2)
 @example(n=257, batch_size=256)
 @example(n=1, batch_size=16)
-def test_split_evenly_leaves_nothing_out_and_nobody_alone(n: int, batch_size: int) -> None:
+def test_split_evenly_covers_all_without_single_samples(n: int, batch_size: int) -> None:
     order = torch.randperm(n, generator=torch.Generator().manual_seed(n))
     batches = split_evenly(order, batch_size)
     sizes = [len(batch) for batch in batches]
@@ -53,7 +53,7 @@ def test_to_inputs_is_in_range_and_channels_last(channels: int) -> None:
     assert pixels.dtype == torch.uint8  # untouched
 
 
-def test_no_shift_and_no_flip_is_a_plain_gather_without_random_numbers() -> None:
+def test_no_shift_and_no_flip_only_selects_images() -> None:
     generator = torch.Generator().manual_seed(0)
     state = generator.get_state()
     index = torch.tensor([4, 0, 4])
@@ -62,7 +62,7 @@ def test_no_shift_and_no_flip_is_a_plain_gather_without_random_numbers() -> None
 
 
 @pytest.mark.parametrize(("shift", "flip"), [(2, True), (0, True), (3, False), (9, True)])
-def test_augmented_equals_its_twin(shift: int, flip: bool) -> None:
+def test_augmented_images_match_the_reference(shift: int, flip: bool) -> None:
     index = torch.tensor([5, 1, 1, 0, 3, 2, 4, 0])
     got = augmented(some_pixels(), index, shift=shift, flip=flip, generator=torch.Generator().manual_seed(3))
     generator = torch.Generator().manual_seed(3)
@@ -74,7 +74,7 @@ def test_augmented_equals_its_twin(shift: int, flip: bool) -> None:
         np.testing.assert_array_equal(got[b].numpy(), expected)
 
 
-def test_every_shift_and_both_sides_occur_about_equally_often() -> None:
+def test_shifts_and_flips_are_uniform() -> None:
     ramp = torch.arange(9, dtype=torch.uint8).repeat(9, 1)[None, :, :, None]
     got = augmented(ramp, torch.zeros(4000, dtype=torch.long), shift=2, flip=True, generator=torch.Generator().manual_seed(0))
     rows = got[:, 4, :, 0].int()
@@ -104,14 +104,14 @@ def test_as_pixels_reads_a_read_only_memory_map_in_place(tmp_path: Path) -> None
     assert torch.equal(picked, some_pixels()[[2, 5]])
 
 
-def test_as_pixels_takes_mirrored_views() -> None:
+def test_as_pixels_accepts_mirrored_views() -> None:
     images = some_pixels().numpy()[..., ::-1]
     np.testing.assert_array_equal(as_pixels(images).numpy(), images)
 
 
 @pytest.mark.parametrize(("shift", "flip"), [(0, False), (2, True), (9, True)])
-def test_the_gradient_of_the_views_moves_back_to_the_images(shift: int, flip: bool) -> None:
-    """It is what automatic differentiation gives through the indexing."""
+def test_gradients_of_views_are_mapped_back_to_the_images(shift: int, flip: bool) -> None:
+    """Compare with automatic differentiation through the indexing."""
     clean = torch.rand(6, 5, 7, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
     weights = torch.rand(6, 3, 5, 7, generator=torch.Generator().manual_seed(1))
     views = draw_views(6, 5, 7, shift=shift, flip=flip, generator=torch.Generator().manual_seed(2))
@@ -120,7 +120,7 @@ def test_the_gradient_of_the_views_moves_back_to_the_images(shift: int, flip: bo
     torch.testing.assert_close(views.gradient_of_images(weights), expected.permute(0, 3, 1, 2))
 
 
-def test_a_repeated_edge_gathers_and_a_hidden_pixel_has_no_gradient() -> None:
+def test_repeated_pixels_sum_gradients_and_hidden_pixels_get_none() -> None:
     views = Views(rows=torch.tensor([[0, 0, 1]]), columns=torch.tensor([[2, 1]]))  # one down; mirrored and cut
     with pytest.raises(RuntimeError):  # views are as large as their images
         views.gradient_of_images(torch.ones(1, 1, 3, 2))
@@ -141,12 +141,12 @@ def test_spec_is_mean_and_deviation_by_channel() -> None:
 def test_spec_of_images_of_one_colour() -> None:
     spec = ImageInputs(np.full((50, 8, 8, 1), 255, dtype=np.uint8)).spec(3)
     assert spec.mean == (1.0,)
-    assert spec.std == (1e-3,)  # what is divided by
+    assert spec.std == (1e-3,)  # the smallest divisor
 
 
-def test_spec_of_large_images_takes_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spec_of_large_datasets_uses_a_subset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curv_issues.inputs.images.SPEC_VALUES", 10 * 64)
     images = make_data(50).images.copy()
-    images[np.arange(50) % 5 != 0] = 0  # left out: of 50 images every fifth is looked at
+    images[np.arange(50) % 5 != 0] = 0  # only every fifth of 50 images is used
     np.testing.assert_allclose(ImageInputs(images).spec(3).mean, (images[::5] / 255).mean(), rtol=1e-5)
     assert SPEC_VALUES >= 9_000 * 32 * 32 * 3

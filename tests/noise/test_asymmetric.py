@@ -21,7 +21,7 @@ from tests.small import make_data
     rate=st.floats(0, 1),
     seed=st.integers(0, 1000),
 )
-def test_properties(labels: list[int], targets: dict[int, int], rate: float, seed: int) -> None:
+def test_properties_of_flipped_labels(labels: list[int], targets: dict[int, int], rate: float, seed: int) -> None:
     mapping: dict[str | int, str | int] = {source: target for source, target in targets.items() if source != target}
     if not mapping:
         return
@@ -46,7 +46,7 @@ def flows(labels: np.ndarray, noisy: np.ndarray, names: tuple[str, ...]) -> dict
 
 
 @pytest.mark.parametrize("names", [CIFAR10, tuple(reversed(CIFAR10))])
-def test_the_map_of_cifar10_goes_by_names(names: tuple[str, ...]) -> None:
+def test_cifar10_mapping_uses_class_names(names: tuple[str, ...]) -> None:
     labels = np.arange(500) % 10
     noisy, _ = flip_labels_asymmetric(labels, 0.4, class_names=names, seed=1)
     assert flows(labels, noisy, names) == {
@@ -59,20 +59,20 @@ def test_the_map_of_cifar10_goes_by_names(names: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("class_names", [None, ("cat", "dog", "eel")])
-def test_else_each_class_becomes_the_next(class_names: tuple[str, ...] | None) -> None:
+def test_default_mapping_is_to_the_next_class(class_names: tuple[str, ...] | None) -> None:
     labels = np.repeat([0, 1, 2], [10, 20, 30])
     noisy, _ = flip_labels_asymmetric(labels, 0.2, class_names=class_names)
     assert flows(labels, noisy, ("a", "b", "c")) == {("a", "b"): 2, ("b", "c"): 4, ("c", "a"): 6}
 
 
-def test_ten_other_classes_have_no_special_map() -> None:
+def test_ten_other_classes_have_no_special_mapping() -> None:
     labels = np.arange(100) % 10
     noisy, is_flipped = flip_labels_asymmetric(labels, 1.0, class_names=list("abcdefghij"))
     assert is_flipped.all()
     np.testing.assert_array_equal(noisy, (labels + 1) % 10)
 
 
-def test_a_map_by_name_is_that_by_index() -> None:
+def test_mapping_by_name_equals_mapping_by_index() -> None:
     labels = np.repeat([0, 1, 2], 50)
     names = ["cat", "dog", "eel"]
     by_name = flip_labels_asymmetric(labels, 0.3, class_names=names, mapping={"eel": "cat", "cat": 1}, seed=4)
@@ -82,13 +82,13 @@ def test_a_map_by_name_is_that_by_index() -> None:
     np.testing.assert_array_equal(by_name[1], by_name[0] != labels)
 
 
-def test_the_seed_decides() -> None:
+def test_flips_depend_on_the_seed() -> None:
     labels = np.repeat([0, 1, 2], 50)
     truths = [flip_labels_asymmetric(labels, 0.3, seed=seed)[1].tolist() for seed in (0, 0, 1)]
     assert truths[0] == truths[1] != truths[2]
 
 
-def test_planting_uses_the_names_of_the_data() -> None:
+def test_planting_uses_the_class_names_of_the_data() -> None:
     data = make_data(60, 3)
     planted = plant(data, 0.1, seed=2)
     expected, truth = flip_labels_asymmetric(data.labels, 0.1, num_classes=3, seed=2)
@@ -124,12 +124,12 @@ def test_planting_uses_the_names_of_the_data() -> None:
         ),
     ],
 )
-def test_wrong_arguments(options: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_refused(options: dict[str, Any], message: str) -> None:
     given_options = {"labels": [0, 1], "rate": 0.1, **options}
     labels, rate = np.array(given_options.pop("labels")), given_options.pop("rate")
     with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
         flip_labels_asymmetric(labels, rate, **given_options)
 
 
-def test_it_is_public() -> None:
+def test_function_is_public() -> None:
     assert curv_issues.flip_labels_asymmetric is flip_labels_asymmetric

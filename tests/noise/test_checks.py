@@ -10,7 +10,7 @@ from curv_issues.noise.checks import make_generator
 
 
 @pytest.mark.parametrize("seed", [-1, 1.0, "1", True, None])
-def test_other_seeds_are_refused(seed: Any) -> None:
+def test_invalid_seeds_are_refused(seed: Any) -> None:
     with pytest.raises(UsageError, match=rf"^seed must be an integer >= 0, got {seed!r}\.$"):
         make_generator(seed)
 

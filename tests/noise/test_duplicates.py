@@ -32,14 +32,14 @@ def named_data(n: int = 40, k: int = 4) -> LabeledData:
 
 @settings(max_examples=30)
 @given(half=st.integers(1, 20), pairs=st.integers(1, 20), k=st.integers(2, 6), seed=st.integers(0, 1000))
-def test_properties(half: int, pairs: int, k: int, seed: int) -> None:
+def test_properties_of_planted_pairs(half: int, pairs: int, k: int, seed: int) -> None:
     n, pairs = 2 * max(half, k), min(half, pairs)
     data = named_data(n, k)
     before = {name: getattr(data, name).copy() for name in PER_SAMPLE}
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     noisy = planted.data
     for name in PER_SAMPLE:
-        np.testing.assert_array_equal(getattr(data, name), before[name])  # the input stays
+        np.testing.assert_array_equal(getattr(data, name), before[name])  # the input is unchanged
         assert getattr(noisy, name).dtype == before[name].dtype
 
     assert planted.pairs is not None
@@ -64,7 +64,7 @@ def test_properties(half: int, pairs: int, k: int, seed: int) -> None:
     np.testing.assert_array_equal(again.data.labels, noisy.labels)
 
 
-def test_pairs_and_labels_are_alike_likely() -> None:
+def test_pairs_and_labels_are_uniform() -> None:
     data = make_data(4, 4)
     replaced, labels = np.zeros((4, 4)), np.zeros((4, 4))
     for seed in range(3000):
@@ -78,7 +78,7 @@ def test_pairs_and_labels_are_alike_likely() -> None:
     np.testing.assert_allclose(labels / 3000, even, atol=0.02)
 
 
-def test_a_memory_map_is_left_alone(tmp_path: Path) -> None:
+def test_memory_map_is_unchanged(tmp_path: Path) -> None:
     data = make_data(20)
     np.save(tmp_path / "images.npy", data.images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r+")
@@ -91,7 +91,7 @@ def test_a_memory_map_is_left_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(planted.data.images[a], data.images[b])
 
 
-def test_without_a_source_the_pixels_are_shown() -> None:
+def test_pixels_are_shown_if_there_is_no_source_image() -> None:
     data = replace(make_data(20), open_image=None)
     planted = plant_conflicting_duplicates(data, 5)
     assert planted.data.open_image is None
@@ -101,7 +101,7 @@ def test_without_a_source_the_pixels_are_shown() -> None:
 
 
 @pytest.mark.parametrize("pairs", [0, -1, 11, 2.0, "3", True, None])
-def test_other_numbers_of_pairs_are_refused(pairs: Any) -> None:
+def test_invalid_numbers_of_pairs_are_refused(pairs: Any) -> None:
     message = f"pairs must be an integer from 1 to 10 (half of the 21 samples, as pairs are disjoint), got {pairs!r}."
     with pytest.raises(UsageError) as caught:
         plant_conflicting_duplicates(make_data(21), pairs)
@@ -114,10 +114,10 @@ def test_one_class_cannot_conflict() -> None:
         plant_conflicting_duplicates(data, 1)
 
 
-def test_other_seeds_are_refused() -> None:
+def test_invalid_seeds_are_refused() -> None:
     with pytest.raises(UsageError, match=r"^seed must be an integer >= 0, got 0\.5\.$"):
         plant_conflicting_duplicates(make_data(), 1, seed=0.5)  # type: ignore[arg-type]
 
 
-def test_it_is_public() -> None:
+def test_function_is_public() -> None:
     assert curv_issues.plant_conflicting_duplicates is plant_conflicting_duplicates

@@ -18,7 +18,7 @@ from tests.small import make_arrays, make_data
 
 
 def three_classes(n: int = 900, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Classes 0 and 1 differ little, 2 is far from both; grey levels (n, 8, 8, 1)."""
+    """Return grey images (n, 8, 8, 1) and labels: classes 0 and 1 are similar, class 2 is far from both."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % 3
     level = np.array([100.0, 103.0, 200.0])[labels]
@@ -33,7 +33,7 @@ def three_classes(n: int = 900, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     seed=st.integers(0, 1000),
     side=st.integers(1, 11),
 )
-def test_properties(labels: list[int], rate: float, seed: int, side: int) -> None:
+def test_properties_of_flipped_labels(labels: list[int], rate: float, seed: int, side: int) -> None:
     clean = np.array([0, 1] * 5 + labels)  # at least two classes that can be modelled
     images = np.random.default_rng(seed).integers(0, 256, (len(clean), side, side + 1, 3)).astype(np.uint8)
     noisy, is_flipped = flip_labels_by_instance(images, clean, rate, num_classes=7, seed=seed)
@@ -45,7 +45,7 @@ def test_properties(labels: list[int], rate: float, seed: int, side: int) -> Non
     np.testing.assert_array_equal(flip_labels_by_instance(images, clean, rate, num_classes=7, seed=seed)[0], noisy)
 
 
-def test_labels_go_where_the_model_errs() -> None:
+def test_labels_flip_to_confusable_classes() -> None:
     images, labels = three_classes()
     noisy, is_flipped = flip_labels_by_instance(images, labels, 0.2, seed=1)
     moved = np.zeros((3, 3), int)
@@ -55,7 +55,7 @@ def test_labels_go_where_the_model_errs() -> None:
     assert moved[1, 0] > 60
 
 
-def test_the_samples_are_the_hard_ones() -> None:
+def test_hard_samples_are_flipped() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 1000)
     is_blank = np.arange(2000) % 4 == 0
@@ -81,7 +81,7 @@ def test_choice_and_labels_follow_the_probabilities(monkeypatch: pytest.MonkeyPa
 
 
 def test_probabilities_are_out_of_fold() -> None:
-    """Against a slow twin: one model for each sample, from all samples of the other folds."""
+    """Compare with a slow reference: one model per sample, fitted to the other folds."""
     images, labels = three_classes(60, seed=3)
     labels[labels == 2] = np.arange(20) % 4 + 2  # 5 each of 2 to 5
     labels[59] = 6  # alone, so not modelled
@@ -119,22 +119,22 @@ def test_pooling_is_the_mean_over_cells(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(pooled.ravel(), expected, rtol=1e-5)
 
 
-def test_pooling_goes_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pooling_in_blocks_gives_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 256, (10, 9, 9, 3)).astype(np.uint8)
     whole = pool_pixels(images)
     monkeypatch.setattr(curv_issues.noise.instance, "_BLOCK", 4)
     np.testing.assert_array_equal(pool_pixels(images), whole)
 
 
-def test_rare_classes_are_hit_like_others() -> None:
-    """Their samples always look foreign to a model that does not know them, and would all be chosen."""
+def test_rare_classes_are_flipped_as_often_as_others() -> None:
+    """The model does not know rare classes, so all their samples would be chosen as hard."""
     images, labels = three_classes(400)
     labels[:40] = np.arange(40) // 4 + 3  # ten classes of four
     counts = [flip_labels_by_instance(images, labels, 0.1, seed=seed)[1][:40].sum() for seed in range(5)]
     assert 5 <= sum(counts) <= 45  # 20 expected
 
 
-def test_blank_images_and_every_label() -> None:
+def test_blank_images_and_rate_one() -> None:
     labels = np.arange(40) % 4
     noisy, is_flipped = flip_labels_by_instance(np.zeros((40, 8, 8), np.uint8), labels, 1.0)
     assert is_flipped.all()
@@ -143,7 +143,7 @@ def test_blank_images_and_every_label() -> None:
     assert flip_labels_by_instance(certain, labels, 1.0)[1].all()
 
 
-def test_the_images_may_be_a_read_only_map(tmp_path: Any) -> None:
+def test_images_may_be_a_read_only_memory_map(tmp_path: Any) -> None:
     images, labels = three_classes(60)
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
@@ -152,7 +152,7 @@ def test_the_images_may_be_a_read_only_map(tmp_path: Any) -> None:
     np.testing.assert_array_equal(flip_labels_by_instance(images[..., 0], labels, 0.2, seed=1)[0], expected[0])
 
 
-def test_a_rate_of_zero_needs_no_model() -> None:
+def test_rate_zero_needs_no_model() -> None:
     noisy, is_flipped = flip_labels_by_instance(np.zeros((2, 8, 8)), np.array([0, 1]), 0.0)
     assert (noisy.tolist(), is_flipped.tolist()) == ([0, 1], [False, False])
 
@@ -194,12 +194,12 @@ def test_planting() -> None:
         ),
     ],
 )
-def test_wrong_arguments(options: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_refused(options: dict[str, Any], message: str) -> None:
     images, labels = make_arrays(60)
     chosen = {"images": images, "labels": labels, "rate": 0.1, **options}
     with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
         flip_labels_by_instance(**chosen)
 
 
-def test_it_is_public() -> None:
+def test_function_is_public() -> None:
     assert curv_issues.flip_labels_by_instance is flip_labels_by_instance

@@ -50,7 +50,7 @@ COLUMNS: dict[str, Any] = {
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".CSV"])
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "floats"])
-def test_the_column_is_given_and_the_own_label_the_truth(tmp_path: Path, ending: str, column: str) -> None:
+def test_column_gives_the_labels_and_own_labels_are_the_truth(tmp_path: Path, ending: str, column: str) -> None:
     data = data_of()
     path = write(tmp_path / f"labels{ending}", COLUMNS)
     planted = labels_from_file(data, path, column)
@@ -70,7 +70,7 @@ def test_whole_floats_are_codes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("low", "high"), [("false", "true"), ("False", "True")])
-def test_names_that_look_like_something_else(tmp_path: Path, low: str, high: str) -> None:
+def test_class_names_that_look_like_booleans(tmp_path: Path, low: str, high: str) -> None:
     data = replace(make_data(6, 2), class_names=(low, high))
     (tmp_path / "labels.csv").write_text("label\n" + "\n".join([high, low, high, low, low, low]) + "\n")
     assert labels_from_file(data, tmp_path / "labels.csv", "label").data.labels.tolist() == [1, 0, 1, 0, 0, 0]
@@ -92,13 +92,13 @@ def test_booleans_of_parquet(tmp_path: Path) -> None:
         (("1", "2", "3"), [0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2]),  # 0 is not a name
     ],
 )
-def test_names_that_are_numbers(tmp_path: Path, names: tuple[str, ...], values: list[int], expected: list[int]) -> None:
+def test_class_names_that_are_numbers(tmp_path: Path, names: tuple[str, ...], values: list[int], expected: list[int]) -> None:
     path = write(tmp_path / "labels.csv", {"label": values})
     assert labels_from_file(data_of(names), path, "label").data.labels.tolist() == expected
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])
-def test_a_part_of_the_dataset_takes_its_own_rows(tmp_path: Path, ending: str) -> None:
+def test_subset_uses_its_own_rows(tmp_path: Path, ending: str) -> None:
     path = write(tmp_path / f"labels{ending}", {"label": GIVEN})
     part = data_of().take(np.array([1, 4, 5]))
     planted = labels_from_file(part, path, "label")
@@ -107,7 +107,7 @@ def test_a_part_of_the_dataset_takes_its_own_rows(tmp_path: Path, ending: str) -
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])
-def test_a_column_of_rows_decides(tmp_path: Path, ending: str) -> None:
+def test_row_column_decides(tmp_path: Path, ending: str) -> None:
     rows = np.array([5, 0, 3, 1, 4, 2])
     path = write(tmp_path / f"labels{ending}", {"row": rows, "label": np.array(GIVEN)[rows]})
     assert labels_from_file(data_of(), path, "label").data.labels.tolist() == GIVEN
@@ -116,12 +116,12 @@ def test_a_column_of_rows_decides(tmp_path: Path, ending: str) -> None:
     assert labels_from_file(part, some, "label").data.labels.tolist() == [2, 0]
 
 
-def test_a_column_called_row_may_be_the_labels(tmp_path: Path) -> None:
+def test_column_named_row_may_hold_the_labels(tmp_path: Path) -> None:
     path = write(tmp_path / "labels.csv", {"row": GIVEN})
     assert labels_from_file(data_of(), path, "row").data.labels.tolist() == GIVEN
 
 
-def test_what_is_not_asked_for_is_not_judged(tmp_path: Path) -> None:
+def test_unused_rows_may_be_invalid(tmp_path: Path) -> None:
     path = write(tmp_path / "labels.parquet", {"label": ["cat", "wolf", None, "dog", "dog", "eel"]})
     part = data_of().take(np.array([0, 3, 5]))
     assert labels_from_file(part, path, "label").data.labels.tolist() == [0, 1, 2]
@@ -136,7 +136,7 @@ def data_with_paths() -> LabeledData:
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 @pytest.mark.parametrize("form", ["{}", "photos/{}", "photos\\{}"])
-def test_a_column_of_files_decides(tmp_path: Path, ending: str, form: str) -> None:
+def test_file_column_decides(tmp_path: Path, ending: str, form: str) -> None:
     order = np.array([5, 0, 3, 1, 4, 2])
     files = [form.format(PATHS[at]) for at in order]
     columns = {"row": range(6), "file_name": files, "label": np.array(GIVEN)[order]}
@@ -146,12 +146,12 @@ def test_a_column_of_files_decides(tmp_path: Path, ending: str, form: str) -> No
     assert labels_from_file(part, path, "label").data.labels.tolist() == [2, 0]
 
 
-def test_a_column_of_files_may_be_the_labels(tmp_path: Path) -> None:
+def test_column_named_image_may_hold_the_labels(tmp_path: Path) -> None:
     path = write(tmp_path / "labels.csv", {"image": [NAMES[code] for code in GIVEN]})
     assert labels_from_file(data_with_paths(), path, "image").data.labels.tolist() == GIVEN
 
 
-def test_rows_by_number_where_the_images_have_no_paths(tmp_path: Path) -> None:
+def test_row_numbers_are_used_if_images_have_no_paths(tmp_path: Path) -> None:
     path = write(tmp_path / "labels.csv", {"row": range(5, -1, -1), "file_name": PATHS, "label": GIVEN})
     assert labels_from_file(data_of(), path, "label").data.labels.tolist() == GIVEN[::-1]
 
@@ -163,14 +163,14 @@ def test_rows_by_number_where_the_images_have_no_paths(tmp_path: Path) -> None:
         ([*PATHS, PATHS[1]], [*GIVEN, 0], "PATH has two labels for cat/2.png: '2' in line 3 and '0' in line 8; remove one."),
     ],
 )
-def test_files_that_do_not_fit(tmp_path: Path, files: list[str], labels: list[int], message: str) -> None:
+def test_missing_and_repeated_files_are_refused(tmp_path: Path, files: list[str], labels: list[int], message: str) -> None:
     path = write(tmp_path / "labels.csv", {"file_name": files, "label": labels})
     with pytest.raises(DatasetError) as caught:
         labels_from_file(data_with_paths(), path, "label")
     assert str(caught.value) == message.replace("PATH", str(path))
 
 
-def test_other_files_are_not_taken_by_position(tmp_path: Path) -> None:
+def test_unmatched_files_are_not_matched_by_position(tmp_path: Path) -> None:
     path = write(tmp_path / "labels.csv", {"file_name": [f"{number}.bmp" for number in range(6)], "label": GIVEN})
     with pytest.raises(DatasetError, match=r"^Column 'file_name' of .* 0\.bmp.*; correct its paths, or remove 'file_name'"):
         labels_from_file(data_with_paths(), path, "label")
@@ -178,7 +178,7 @@ def test_other_files_are_not_taken_by_position(tmp_path: Path) -> None:
         labels_from_file(data_of(), path, "label")
 
 
-def test_codes_of_a_parquet_file_have_its_own_names(tmp_path: Path) -> None:
+def test_parquet_codes_use_the_class_names_of_the_file(tmp_path: Path) -> None:
     features = datasets.Features({"label": datasets.ClassLabel(names=["eel", "dog", "cat"])})
     rows = datasets.Dataset.from_dict({"label": [2 - code for code in GIVEN]}, features=features)
     rows.to_parquet(str(tmp_path / "labels.parquet"))
@@ -197,7 +197,7 @@ def text(content: str, name: str = "labels.csv") -> Callable[[Path], Path]:
     return make
 
 
-def twice(folder: Path) -> Path:
+def repeated_column(folder: Path) -> Path:
     columns = pa.Table.from_arrays([pa.array(GIVEN), pa.array(GIVEN)], names=["label", "label"])
     pq.write_table(columns, folder / "labels.parquet")
     return folder / "labels.parquet"
@@ -210,7 +210,7 @@ def twice(folder: Path) -> Path:
         (lambda folder: folder, "Expected a table of labels (.csv, .tsv, .txt, .jsonl, .ndjson, .json, .parquet), but got PATH."),
         (table({"a": [0], "b": [0]}), "PATH has no column 'label'; its columns are: a, b."),
         (text("a,b\n0,1\n"), "PATH has no column 'label'; its columns are: a, b."),
-        (twice, "PATH has no column 'label'; its columns are: label (column 1), label (column 2)."),
+        (repeated_column, "PATH has no column 'label'; its columns are: label (column 1), label (column 2)."),
         (
             table({"label": GIVEN[:5]}),
             "PATH has 5 rows, but arrays has 6; expected the same rows in the same order, "
@@ -261,14 +261,14 @@ def twice(folder: Path) -> Path:
         ),
     ],
 )
-def test_files_that_cannot_be_used(tmp_path: Path, make: Callable[[Path], Path], message: str) -> None:
+def test_invalid_files_are_refused(tmp_path: Path, make: Callable[[Path], Path], message: str) -> None:
     path = make(tmp_path)
     with pytest.raises(DatasetError) as caught:
         labels_from_file(data_of(), path, "label")
     assert str(caught.value) == message.replace("PATH", str(path))
 
 
-def test_the_order_of_text_is_not_that_of_numbers(tmp_path: Path) -> None:
+def test_ambiguous_numeric_class_names_are_refused(tmp_path: Path) -> None:
     """Folders 0 to 10 are sorted as text: code 2 is then the class "10"."""
     names = ("0", "1", "10", *"23456789")
     data = replace(make_data(11, 11), class_names=names)
@@ -291,7 +291,7 @@ def test_the_order_of_text_is_not_that_of_numbers(tmp_path: Path) -> None:
         ("labels.jsonl", b"{"),
     ],
 )
-def test_broken_files(tmp_path: Path, name: str, content: bytes) -> None:
+def test_corrupt_files_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError) as caught:
         labels_from_file(data_of(), tmp_path / name, "label")
@@ -305,12 +305,12 @@ def test_long_lists_of_classes_are_cut(tmp_path: Path) -> None:
         labels_from_file(data, write(tmp_path / "labels.csv", {"label": ["x"] * 6}), "label")
 
 
-def test_it_is_public() -> None:
+def test_function_is_public() -> None:
     assert curv_issues.labels_from_file is labels_from_file
 
 
-def test_a_column_with_another_name_decides_if_it_names_the_images(tmp_path: Path) -> None:
-    """Not the position, which would make errors of right labels."""
+def test_any_column_that_matches_the_images_decides(tmp_path: Path) -> None:
+    """Matching by position would turn right labels into errors."""
     names = [f"{number}.png" for number in range(6)]
     data = replace(data_of(), paths=np.array(names, dtype=object))
     order = [3, 5, 0, 1, 4, 2]

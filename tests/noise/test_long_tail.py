@@ -25,25 +25,25 @@ def test_class_sizes_fall_geometrically() -> None:
     np.testing.assert_array_equal(np.asarray(part.image(-1)), data.images[part.rows[-1], ..., 0])
 
 
-def test_a_ratio_of_one_keeps_everything() -> None:
+def test_ratio_one_keeps_everything() -> None:
     data = make_data(30, 3)
     np.testing.assert_array_equal(long_tailed(data, 1).rows, data.rows)
 
 
-def test_no_class_vanishes_but_an_empty_one_stays_empty() -> None:
+def test_classes_keep_a_sample_and_empty_ones_stay_empty() -> None:
     data = make_data(40, 4)
     labels = np.repeat([0, 1, 3], [20, 15, 5])
     part = long_tailed(replace(data, labels=labels), 1e6)
     assert np.bincount(part.labels).tolist() == [20, 1, 0, 1]
 
 
-def test_the_seed_decides() -> None:
+def test_subset_depends_on_the_seed() -> None:
     data = make_data(300, 3)
     rows = [long_tailed(data, 10, seed=seed).rows.tolist() for seed in (0, 0, 1)]
     assert rows[0] == rows[1] != rows[2]
 
 
-def test_nothing_is_planted() -> None:
+def test_no_errors_are_planted() -> None:
     data = make_data(300, 3)
     planted = plant(data, 10, seed=1)
     np.testing.assert_array_equal(planted.data.rows, long_tailed(data, 10, seed=1).rows)
@@ -52,7 +52,7 @@ def test_nothing_is_planted() -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.5, 0, -1, float("nan"), float("inf"), "100", True, None])
-def test_other_ratios_are_refused(ratio: Any) -> None:
+def test_invalid_ratios_are_refused(ratio: Any) -> None:
     with pytest.raises(UsageError, match=rf"^ratio must be a finite number >= 1, got {ratio!r}\.$"):
         long_tailed(make_data(), ratio)
 
@@ -63,10 +63,10 @@ def test_one_class_has_no_tail() -> None:
         long_tailed(data, 10)
 
 
-def test_other_seeds_are_refused() -> None:
+def test_invalid_seeds_are_refused() -> None:
     with pytest.raises(UsageError, match=re.escape("seed must be an integer >= 0, got -1.")):
         long_tailed(make_data(), 10, seed=-1)
 
 
-def test_it_is_public() -> None:
+def test_function_is_public() -> None:
     assert curv_issues.long_tailed is long_tailed

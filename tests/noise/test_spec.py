@@ -34,7 +34,7 @@ def data() -> LabeledData:
 
 @pytest.fixture
 def texts(data: LabeledData, tmp_path: Path) -> dict[str, str]:
-    """One text a kind."""
+    """One text per kind."""
     given_labels = data.labels.copy()
     given_labels[:7] = (given_labels[:7] + 1) % 3
     (tmp_path / "labels.csv").write_text("label\n" + "\n".join(map(str, given_labels)) + "\n")
@@ -61,7 +61,7 @@ class TestContract:
         with pytest.raises(dataclasses.FrozenInstanceError):
             info.target = "elsewhere"  # type: ignore[misc]
 
-    def test_it_tells_the_truth(self, kind: str, data: LabeledData, texts: dict[str, str]) -> None:
+    def test_truth_marks_the_wrong_labels(self, kind: str, data: LabeledData, texts: dict[str, str]) -> None:
         before = {name: getattr(data, name).copy() for name in PER_SAMPLE}
         planted = apply_noise(data, parse_noise(texts[kind]), seed=3)
         assert isinstance(planted, Planted)
@@ -78,7 +78,7 @@ class TestContract:
         if kind != "duplicates":
             np.testing.assert_array_equal(wrong, planted.is_error)
 
-    def test_the_seed_decides(self, kind: str, data: LabeledData, texts: dict[str, str]) -> None:
+    def test_errors_depend_on_the_seed(self, kind: str, data: LabeledData, texts: dict[str, str]) -> None:
         spec = parse_noise(texts[kind])
         first, again, other = (apply_noise(data, spec, seed=seed) for seed in (1, 1, 2))
         np.testing.assert_array_equal(again.data.labels, first.data.labels)
@@ -87,7 +87,7 @@ class TestContract:
             same_rows = np.array_equal(first.data.rows, other.data.rows)
             assert not same_rows or not np.array_equal(first.data.labels, other.data.labels)
 
-    def test_it_goes_on_top_of_a_long_tail(self, kind: str, data: LabeledData, texts: dict[str, str]) -> None:
+    def test_kind_can_follow_a_long_tail(self, kind: str, data: LabeledData, texts: dict[str, str]) -> None:
         if kind == "longtail":
             return
         tail = apply_noise(data, parse_noise("longtail:4"), seed=5)
@@ -99,14 +99,14 @@ class TestContract:
         np.testing.assert_array_equal(both.is_error, alone.is_error)
         assert both.is_error.any()
 
-    def test_the_text_is_read_and_named_in_the_forms(self, kind: str, texts: dict[str, str]) -> None:
+    def test_text_is_parsed_and_listed_in_the_forms(self, kind: str, texts: dict[str, str]) -> None:
         spec = parse_noise(texts[kind])
         assert [part.kind for part in spec.parts] == [kind]
         assert spec.text == str(spec) == texts[kind]
         assert f"{kind}:{NOISES[kind].argument}" in noise_forms()
 
 
-def test_all_kinds_are_tried() -> None:
+def test_every_kind_is_tested() -> None:
     assert set(EXPECTED) == set(NOISES)
     assert noise_forms() == FORMS
 
@@ -141,7 +141,7 @@ def test_none_plants_nothing(data: LabeledData) -> None:
         ),
     ],
 )
-def test_texts(text: str, parts: list[tuple[str, Any]], canonical: str) -> None:
+def test_valid_texts(text: str, parts: list[tuple[str, Any]], canonical: str) -> None:
     spec = parse_noise(text)
     assert spec == NoiseSpec(tuple(NoisePart(kind, argument) for kind, argument in parts))
     assert spec.text == canonical
@@ -155,11 +155,11 @@ def test_equal_specs_have_equal_texts(rate: float, ratio: float, other: float) -
     assert (NoisePart("uniform", other).text == NoisePart("uniform", rate).text) == (other == rate)
 
 
-NEARLY = r"(longtail:[0-9.e-]{0,4}\+)?(uniform|file|duplicates|longtail):.{0,8}"
+NEARLY_VALID = r"(longtail:[0-9.e-]{0,4}\+)?(uniform|file|duplicates|longtail):.{0,8}"
 
 
-@given(st.text(max_size=30) | st.from_regex(NEARLY, fullmatch=True))
-def test_any_text_is_read_or_refused(text: str) -> None:
+@given(st.text(max_size=30) | st.from_regex(NEARLY_VALID, fullmatch=True))
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         spec = parse_noise(text)
     except UsageError as error:
@@ -201,20 +201,20 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_other_texts_are_refused(text: Any, reason: str) -> None:
+def test_invalid_texts_are_refused(text: Any, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_noise(text)
     assert str(caught.value) == f"--noise (noise) {text!r}: {reason}. Expected one of: {FORMS}."
 
 
-def test_what_the_data_cannot_take(data: LabeledData) -> None:
+def test_noise_that_does_not_fit_the_data_is_refused(data: LabeledData) -> None:
     with pytest.raises(UsageError, match=r"^pairs must be an integer from 1 to 60 .* got 61\.$"):
         apply_noise(data, parse_noise("duplicates:61"), seed=0)
     with pytest.raises(DatasetError, match=r"^File absent:1\.csv does not exist\.$"):
         apply_noise(data, parse_noise("file:absent:1.csv:label"), seed=0)
 
 
-def test_reading_a_text_imports_nothing_heavy() -> None:
+def test_parsing_imports_nothing_slow() -> None:
     code = (
         "import sys; from curv_issues.noise.spec import parse_noise; parse_noise('longtail:10+instance:0.1');"
         "print([name for name in ('torch', 'cleanlab', 'sklearn', 'pyarrow', 'pandas', 'PIL') if name in sys.modules])"

@@ -21,7 +21,7 @@ from tests.small import make_data
     rate=st.floats(0, 1),
     seed=st.integers(0, 1000),
 )
-def test_properties(labels: list[int], extra: int, rate: float, seed: int) -> None:
+def test_properties_of_flipped_labels(labels: list[int], extra: int, rate: float, seed: int) -> None:
     clean = np.array(labels, dtype=np.int32)
     k = max(2, max(labels) + 1 + extra)
     noisy, is_flipped = flip_labels(clean, rate, num_classes=k, seed=seed)
@@ -39,7 +39,7 @@ def test_properties(labels: list[int], extra: int, rate: float, seed: int) -> No
     np.testing.assert_array_equal(again[1], is_flipped)
 
 
-def test_every_other_class_is_alike_likely() -> None:
+def test_other_classes_are_equally_likely() -> None:
     clean = np.repeat(np.arange(4), 9000)
     noisy, is_flipped = flip_labels(clean, 1.0)
     assert is_flipped.all()
@@ -49,7 +49,7 @@ def test_every_other_class_is_alike_likely() -> None:
         np.testing.assert_allclose(np.delete(counts, label), 3000, atol=200)  # about 4.5 deviations
 
 
-def test_the_seed_decides_and_no_global_state_is_used() -> None:
+def test_flips_depend_on_the_seed_and_not_on_global_state() -> None:
     clean = np.repeat(np.arange(3), 100)
     state: Any = np.random.get_state()
     first = flip_labels(clean, 0.1, seed=1)
@@ -86,17 +86,17 @@ def test_read_only_and_other_integer_types() -> None:
         ([0, 1], True, None, "rate must be between 0 and 1, got True"),
     ],
 )
-def test_wrong_arguments(labels: Any, rate: Any, num_classes: int | None, message: str) -> None:
+def test_invalid_arguments_are_refused(labels: Any, rate: Any, num_classes: int | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         flip_labels(np.array(labels), rate, num_classes=num_classes)
 
 
-def test_other_seeds_are_refused() -> None:
+def test_invalid_seeds_are_refused() -> None:
     with pytest.raises(UsageError, match=r"^seed must be an integer >= 0, got -1\.$"):
         flip_labels(np.array([0, 1]), 0.5, seed=-1)
 
 
-def test_planting_knows_classes_without_samples() -> None:
+def test_planting_uses_classes_without_samples() -> None:
     data = replace(make_data(60, 3), class_names=("a", "b", "c", "d"))
     planted = plant(data, 0.5, seed=2)
     expected, truth = flip_labels(data.labels, 0.5, num_classes=4, seed=2)
@@ -107,5 +107,5 @@ def test_planting_knows_classes_without_samples() -> None:
     assert planted.data.images is data.images
 
 
-def test_it_is_public() -> None:
+def test_function_is_public() -> None:
     assert curv_issues.flip_labels is flip_labels

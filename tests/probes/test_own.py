@@ -31,7 +31,7 @@ def timm_model(pretrained: bool = False, **options: Any) -> nn.Module:
     raise AssertionError("called with the spec as `pretrained`")
 
 
-def test_a_function_by_its_import_path_trains_as_the_function_itself() -> None:
+def test_import_path_gives_the_same_training_as_the_function() -> None:
     assert load_own_probe(FACTORY) is linear_probe
     one = run_probe(DATA, TrainingOptions(probe=FACTORY, epochs=2))
     other = run_probe(DATA, TrainingOptions(probe=linear_probe, epochs=2))
@@ -50,13 +50,13 @@ def test_a_function_by_its_import_path_trains_as_the_function_itself() -> None:
         ("tests.small:linear_prob", r"must name a network or function in the module 'tests.small', got None"),
     ],
 )
-def test_import_paths_that_lead_nowhere(name: str, message: str) -> None:
+def test_invalid_import_paths_are_refused(name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         TrainingOptions(probe=name)
     assert "\n" not in str(caught.value)
 
 
-def test_a_module_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_module_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "failing_net.py").write_text("raise KeyError('a\\nb')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UsageError, match=r"^The probe 'failing_net:net' cannot be loaded, as importing 'failing_net' failed: 'a"):
@@ -77,13 +77,13 @@ def test_a_module_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     ],
 )
 def test_functions_that_take_no_spec_are_never_called(function: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.hub.load_state_dict_from_url", lambda *_args, **_options: pytest.fail("began a download"))
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", lambda *_args, **_options: pytest.fail("started a download"))
     for use in (lambda: TrainingOptions(probe=function), lambda: build_probe(function, SPEC)):
         with pytest.raises(UsageError, match=r"must take one argument, a ProbeSpec, but its parameters are \(.*Wrap it"):
             use()
 
 
-def test_the_advice_for_torchvision_works() -> None:
+def test_advice_for_torchvision_works() -> None:
     net = build_probe(lambda spec: torchvision.models.resnet18(num_classes=spec.num_classes), SPEC)
     assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
     with pytest.raises(UsageError, match=r"lambda spec: resnet18\(num_classes=spec\.num_classes\)"):
@@ -91,7 +91,7 @@ def test_the_advice_for_torchvision_works() -> None:
 
 
 class Output(nn.Module):
-    """A model of the library transformers: its output is an object with `.logits`, and its inputs have a name of their own."""
+    """A model as in transformers: it returns an object with `.logits`, and its input has another name."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Output(nn.Module):
         return SimpleNamespace(loss=None, logits=self.body(pixel_values))
 
 
-def test_a_model_with_logits_trains_as_one_that_returns_them() -> None:
+def test_model_that_returns_an_object_with_logits_trains_alike() -> None:
     plain = seeded(0, lambda: mlp_probe(SPEC))
     options: dict[str, Any] = {"epochs": 2, "measure": "all"}
     expected = run_probe(DATA, TrainingOptions(probe=plain, **options))

@@ -1,4 +1,4 @@
-"""Every entry of the table of probes keeps the contract."""
+"""Every probe in the table meets the contract."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class TestContract:
             assert weight.grad.isfinite().all(), weight_name
             assert weight.grad.abs().sum() > 0, weight_name
 
-    def test_a_row_depends_on_its_own_image_only(self, name: str) -> None:
+    def test_logits_depend_on_their_own_image_only(self, name: str) -> None:
         probe = build(name, spec(side=8)).eval()
         inputs = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             torch.testing.assert_close(probe(inputs)[1:2], probe(inputs[1:2]), rtol=1e-4, atol=1e-5)
 
-    def test_normalises_inside_itself(self, name: str) -> None:
-        # the same image in other units, with mean and deviation in those units, is the same to the network
+    def test_probe_normalises_its_inputs(self, name: str) -> None:
+        # an image in other units, with mean and deviation in those units, gives the same logits
         inputs = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             one = build(name, spec(side=8, mean=0.4, std=0.3)).eval()(inputs)
@@ -73,7 +73,7 @@ class TestContract:
         for left, right in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
             assert torch.equal(left, right)
 
-    def test_normalisation_is_no_weight_but_part_of_the_state(self, name: str) -> None:
+    def test_normalisation_is_a_buffer_and_not_a_weight(self, name: str) -> None:
         probe = build(name, spec())
         assert "normalise.mean" in probe.state_dict()
         assert not any("normalise" in weight for weight, _ in probe.named_parameters())
@@ -103,7 +103,7 @@ def test_convnet_is_small() -> None:
     assert sum(weight.numel() for weight in ConvNet(spec(k=10)).parameters()) < 300_000
 
 
-def test_head_of_a_module_of_the_users() -> None:
+def test_head_of_a_user_supplied_module() -> None:
     last = nn.Linear(3, 2)
     assert find_head(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), last)) is last
     named: Any = nn.Sequential(nn.Linear(4, 3), last)

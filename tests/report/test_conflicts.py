@@ -11,7 +11,7 @@ from tests.made_up import result_of, result_parts
 
 
 def with_conflicts() -> AuditResult:
-    """Rows 10, 40 and 50 carry suspect labels; 10 (cat) shows the same as 20 and 70 (bird, cat), 40 the same as 30 (a tie)."""
+    """Rows 10, 40 and 50 have suspect labels; 10 (cat) is a duplicate of 20 and 70 (bird, cat), and 40 of 30 (a tie)."""
     parts = result_parts()
     scores = parts["scores"].set_index("row")
     members = pd.DataFrame(
@@ -37,11 +37,11 @@ def with_conflicts() -> AuditResult:
 
 
 def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
-    """What is shown of the groups in conflict."""
+    """Return the rows that show the conflicts."""
     return sections(result, limit)[0].rows
 
 
-def test_a_row_is_listed_once_and_those_that_are_right_are_not() -> None:
+def test_suspect_rows_are_listed_once_and_right_ones_are_not() -> None:
     merged = merged_findings(with_conflicts()).set_index("row")
     assert merged.index.tolist() == [70, 50, 40, 30, 10]
     assert merged.loc[10, "kind"] == merged.loc[40, "kind"] == "label_issue, duplicate_conflict"
@@ -49,7 +49,7 @@ def test_a_row_is_listed_once_and_those_that_are_right_are_not() -> None:
     assert (merged.loc[10, "suggested"], merged.loc[40, "suggested"]) == ("bird", "dog")  # what the conflict suggests
 
 
-def test_groups_show_their_labels_side_by_side() -> None:
+def test_groups_show_right_and_suspect_labels() -> None:
     lines = conflict_rows(with_conflicts(), None).to_dict("records")
     assert lines == [
         {"similarity": "1.000", "test": "identical bytes", "right": "bird: 20", "suspect": "cat: 10, 70"},
@@ -59,19 +59,19 @@ def test_groups_show_their_labels_side_by_side() -> None:
     assert conflict_rows(AuditResult(**result_parts()), None).empty
 
 
-def test_a_remark_tells_that_there_are_more_groups() -> None:
+def test_remark_reports_more_groups() -> None:
     assert sections(with_conflicts(), 2)[0].remark is None
     section = sections(with_conflicts(), 1)[0]
     assert (section.remark, section.file) == ("The first 1 of 2 groups of duplicate images", "conflicts.parquet")
 
 
-def test_paths_are_shown_where_there_are_any() -> None:
+def test_paths_are_shown_if_there_are_any() -> None:
     result = with_conflicts()
     result.conflicts.loc[result.conflicts["row"] == 20, "path"] = "bird/\n2.png"
     assert conflict_rows(result, 1).iloc[0]["right"] == "bird: 20 bird/\\n2.png"
 
 
-def test_where_it_is_narrow_paths_are_cut_in_the_middle() -> None:
+def test_narrow_tables_cut_paths_in_the_middle() -> None:
     result = with_conflicts()
     path = "animals/birds/of_the_north/0123456789abcdef.png"
     result.conflicts["path"] = result.findings["path"] = path
@@ -83,7 +83,7 @@ def test_where_it_is_narrow_paths_are_cut_in_the_middle() -> None:
     assert table.render(result, width=1_000).count(path) == 5 + 5
 
 
-def test_where_it_is_narrow_kinds_are_folded_and_raw_scores_left_out() -> None:
+def test_narrow_tables_fold_kinds_and_drop_raw_scores() -> None:
     result = with_conflicts()
     wide = table.render(result, width=200, verbose=True).splitlines()
     assert {"cumulative", "training"} <= set(wide[0].split())
@@ -108,7 +108,7 @@ def test_long_groups_are_cut() -> None:
     assert line["suspect"].startswith("dog: 0, 30, 60, 90, 120, 150, 180, 210, ...; cat: 10, 40, ")
 
 
-def test_every_format_tells_of_them() -> None:
+def test_every_format_shows_conflicts() -> None:
     result = with_conflicts()
     table = render(result, "table")
     assert "Duplicate images with conflicting labels:" in table

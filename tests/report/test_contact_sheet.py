@@ -37,14 +37,14 @@ def bundled_font() -> ImageFont.FreeTypeFont:
 
 
 class TestContactSheet:
-    def test_a_small_image_is_shown_with_sharp_pixels(self) -> None:
+    def test_small_image_is_shown_with_sharp_pixels(self) -> None:
         sheet = pixels(contact_sheet([CHECKERS], [("cat", "dog", 0.9)], cell=64))
         for color in ((255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)):
             rows, columns = np.nonzero((sheet == color).all(-1))
             assert len(rows) >= 32 * 32
             assert (sheet[rows.min() : rows.min() + 32, columns.min() : columns.min() + 32] == color).all()
 
-    def test_as_many_lines_of_images_as_needed(self) -> None:
+    def test_sheet_has_as_many_rows_of_images_as_needed(self) -> None:
         heights = {n: opened(contact_sheet([CHECKERS] * n, [("a", "b", 1.0)] * n, columns=10)).height for n in (1, 10, 11, 50)}
         assert heights[1] == heights[10]
         line = heights[11] - heights[10]
@@ -66,7 +66,7 @@ class TestContactSheet:
         [("horse", "dog", 0.5), ("cat", "horse", 0.5), ("cat", "dog", 0.75)],
         ids=["given", "suggested", "score"],
     )
-    def test_everything_of_the_caption_is_drawn(self, other: tuple[str, str, float]) -> None:
+    def test_every_part_of_the_caption_is_drawn(self, other: tuple[str, str, float]) -> None:
         plain = contact_sheet([CHECKERS], [("cat", "dog", 0.5)])
         assert not np.array_equal(pixels(plain), pixels(contact_sheet([CHECKERS], [other])))
 
@@ -78,7 +78,7 @@ class TestContactSheet:
         assert not np.array_equal(plain, pixels(contact_sheet(image, caption, title="a")))
         assert opened(contact_sheet(image, caption, subtitle="s")).height > len(plain)
 
-    def test_a_long_name_is_cut_at_the_cell(self) -> None:
+    def test_long_name_is_cut_at_the_cell(self) -> None:
         sheets = [pixels(contact_sheet([CHECKERS] * 4, [("W" * n, "b", 1.0)] + [("a", "b", 1.0)] * 3)) for n in (5, 500)]
         differing = np.nonzero((sheets[0] != sheets[1]).any((0, 2)))[0]
         assert differing.min() > 20
@@ -89,11 +89,11 @@ class TestContactSheet:
         assert sheet.shape[0] < 200
         assert len(np.unique(sheet.reshape(-1, 3), axis=0)) > 10  # there is text
 
-    def test_a_image_that_could_not_be_read(self) -> None:
+    def test_unreadable_image_is_left_blank(self) -> None:
         sheet = pixels(contact_sheet([None, CHECKERS], [("a", "b", 1.0)] * 2))
         assert (sheet == (255, 0, 0)).all(-1).sum() == 64 * 64
 
-    def test_same_input_same_bytes(self) -> None:
+    def test_same_input_gives_the_same_bytes(self) -> None:
         assert contact_sheet([CHECKERS], [("a", "b", 1.0)]) == contact_sheet([CHECKERS], [("a", "b", 1.0)])
 
     @settings(max_examples=25, deadline=None)
@@ -102,7 +102,7 @@ class TestContactSheet:
         sheet = contact_sheet([CHECKERS], [(given_class, suggested, 0.5)], title=title, subtitle=title)
         assert opened(sheet).width == 480
 
-    def test_numbers_that_do_not_match(self) -> None:
+    def test_different_lengths_are_refused(self) -> None:
         with pytest.raises(UsageError) as error:
             contact_sheet([CHECKERS], [])
         assert str(error.value) == (
@@ -114,7 +114,7 @@ class TestContactSheet:
         with pytest.raises(UsageError, match="1 images, 1 captions, no row numbers and 2 marks"):
             contact_sheet([CHECKERS], [("a", "b", 1.0)], marked=[True, False])
 
-    def test_one_image_after_another_is_read(self) -> None:
+    def test_images_are_read_one_at_a_time(self) -> None:
         made: list[weakref.ref[Image.Image]] = []
         most: list[int] = []
 
@@ -127,7 +127,7 @@ class TestContactSheet:
                 del image
 
         sheet = contact_sheet(read(), [("a", "b", 1.0)] * 9)
-        assert max(most) <= 2  # the one before may not be gone yet
+        assert max(most) <= 2  # the previous image may still be in memory
         assert int((pixels(sheet) == (10, 20, 200)).all(-1).sum()) == 9 * 128 * 85
         with pytest.raises(UsageError, match="9 images, 8 captions"):
             contact_sheet(read(), [("a", "b", 1.0)] * 8)
@@ -142,7 +142,7 @@ class TestContactSheet:
         assert red([True, True]) == 2 * red([True, False])
 
     @pytest.mark.parametrize(("columns", "cell"), [(0, 128), (1, 31)])
-    def test_too_small(self, columns: int, cell: int) -> None:
+    def test_too_small_sizes_are_refused(self, columns: int, cell: int) -> None:
         expected = f"^The contact sheet got columns={columns} and cell={cell}; expected at least 1 and 32\\.$"
         with pytest.raises(UsageError, match=expected):
             contact_sheet([CHECKERS], [("a", "b", 1.0)], columns=columns, cell=cell)
@@ -169,7 +169,7 @@ class TestFitImage:
     def test_every_mode_becomes_rgb(self, mode: str) -> None:
         assert fit_image(Image.new(mode, (3, 5)), 50).mode == "RGB"
 
-    def test_what_is_transparent_is_white(self) -> None:
+    def test_transparent_pixels_become_white(self) -> None:
         half = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
         assert fit_image(half, 4).getpixel((0, 0)) == (255, 255, 255)
 
@@ -178,18 +178,18 @@ class TestFitImage:
 
 
 class TestFonts:
-    def test_latin_stays_as_it_is(self) -> None:
+    def test_latin_text_is_unchanged(self) -> None:
         text, _ = FontSet(13).fit("longsleeve t-shirt 123")
         assert text == "longsleeve t-shirt 123"
 
-    def test_a_character_no_font_has_is_spelled_out(self) -> None:
+    def test_characters_without_font_are_spelled_out(self) -> None:
         text, _ = FontSet(13).fit("a\U0010fffdb")
         assert text == "aU+10FFFDb"
 
     def test_control_characters_are_visible(self) -> None:
         assert FontSet(13).fit("a\nb")[0] == "a\\nb"
 
-    def test_without_any_font_on_the_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_installed_fonts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         truetype = ImageFont.truetype
 
         def bundled_only(font, *arguments, **options):
@@ -203,7 +203,7 @@ class TestFonts:
         assert fontset.fit("日")[0] == "U+65E5"
         contact_sheet([CHECKERS], [("日本", "dog", 1.0)])
 
-    def test_the_first_font_with_all_characters_is_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_first_font_with_all_characters_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fontset = FontSet(13)
         first, second = bundled_font(), bundled_font()
         covered = {first: set("abc"), second: set("abcж")}
@@ -214,7 +214,7 @@ class TestFonts:
         assert fontset.fit("ab") == ("ab", first)
         assert fontset.fit("cжx") == ("cжU+0078", second)
 
-    def test_a_font_knows_what_it_has_not(self) -> None:
+    def test_missing_characters_of_a_font_are_detected(self) -> None:
         font = bundled_font()
         assert fonts._draws(font, "a")
         assert fonts._draws(font, " ")

@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
 
 
 def original(cell: str) -> str:
-    """The text that a cell of CSV stands for, as the README tells."""
+    """Return the text of a CSV cell, without the apostrophe that marks formulas."""
     return cell.removeprefix("'")
 
 
@@ -40,7 +40,7 @@ def make_any(names: list[str], path: str | None) -> AuditResult:
 
 @pytest.mark.parametrize("name", FORMATS)
 class TestEveryFormat:
-    def test_is_callable_and_ends_without_a_line_end(self, name: str) -> None:
+    def test_text_has_no_outer_line_breaks(self, name: str) -> None:
         text = load_attribute(FORMATS[name])(make_result())
         assert text
         assert text == text.strip("\n") == render(make_result(), name)
@@ -56,7 +56,7 @@ class TestEveryFormat:
         assert "label_issue" not in text
         assert "40" not in text
 
-    def test_hostile_names_reach_no_terminal_raw(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_hostile_names_are_escaped_on_a_terminal(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdout", Terminal())
         monkeypatch.setenv("NO_COLOR", "1")
         text = render(make_result(names=HOSTILE), name)
@@ -72,7 +72,7 @@ def test_unknown_format_and_negative_limit() -> None:
 
 
 @pytest.mark.parametrize(("name", "shown"), [("table", 20), ("md", 20), ("json", 45), ("csv", 45)])
-def test_formats_for_people_show_twenty_the_others_all(name: str, shown: int) -> None:
+def test_table_and_markdown_show_twenty_findings_and_others_all(name: str, shown: int) -> None:
     result = make_result(n=50, flagged=range(5, 50))
     text = render(result, name)
     assert sum(f"{10 * index}" in text.replace('"row": ', " ").replace(",", " ").split() for index in range(50)) == shown
@@ -101,7 +101,7 @@ class TestJson:
 
     @settings(max_examples=40, deadline=None)
     @given(names=any_names, path=any_path)
-    def test_any_text_parses_back(self, names: list[str], path: str | None) -> None:
+    def test_any_text_is_parsed_back(self, names: list[str], path: str | None) -> None:
         text = render(make_any(names, path), "json")
         assert text.isascii()  # so that it survives any encoding of stdout
         findings = json.loads(text)["findings"]
@@ -117,12 +117,14 @@ class TestCsv:
             f'50,"","","label_issue","d","a,b",{5 / 7!r},"{5:064x}"'
         )
 
-    def test_without_findings_there_is_the_header(self) -> None:
-        assert render(make_result(flagged=()), "csv").count("\n") == 0
+    def test_no_findings_give_the_header(self) -> None:
+        assert render(make_result(flagged=()), "csv") == (
+            '"row","split","path","kind","given","suggested","suspicion","image_sha256"'
+        )
 
     @settings(max_examples=40, deadline=None)
     @given(names=any_names, path=any_path)
-    def test_any_text_reads_back(self, names: list[str], path: str | None) -> None:
+    def test_any_text_is_read_back(self, names: list[str], path: str | None) -> None:
         result = make_any(names, path)
         header, *rows = csv.reader(io.StringIO(render(result, "csv"), newline=""))
         assert header == list(result.findings.columns)
@@ -131,17 +133,17 @@ class TestCsv:
         assert [float(row[6]) for row in rows] == result.findings["suspicion"].tolist()
 
     @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "'", "\uff1d"])
-    def test_no_text_is_a_formula_for_a_spreadsheet(self, start: str) -> None:
+    def test_text_is_never_a_spreadsheet_formula(self, start: str) -> None:
         name = f"{start}cmd|' /C calc'!A0"
         text = render(make_result(names=("cat-1", name, "b=c")), "csv")
         rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
         assert {row[4] for row in rows} <= {"'" + name, "cat-1", "b=c"}
         assert "'" + name in {row[4] for row in rows}
 
-    def test_names_are_unchanged_off_a_terminal(self) -> None:
+    def test_names_are_unchanged_when_piped(self) -> None:
         assert HOSTILE[1].replace('"', '""') in render(make_result(names=HOSTILE), "csv")
 
-    def test_pandas_reads_it(self) -> None:
+    def test_pandas_reads_the_csv(self) -> None:
         result = make_result(names=("NA", "null", "a\nb"), paths=[f"{i}.png" for i in range(8)])
         types = {"image_sha256": result.findings["image_sha256"].dtype}
         frame = pd.read_csv(io.StringIO(render(result, "csv")), keep_default_na=False, dtype=types)
@@ -149,7 +151,7 @@ class TestCsv:
 
 
 def cells_of_markdown(text: str) -> list[list[str]]:
-    """The table's cells as a reader sees them; any markup in a cell fails."""
+    """Return the cells of the rendered table; fail on markup in a cell."""
     rows: list[list[str]] = []
     for token in MarkdownIt("commonmark").enable("table").parse(text):
         if token.type == "tr_open":
@@ -170,8 +172,11 @@ class TestMarkdown:
             "| 40 | cat | bird | 0.5714 | 6.00 | -0.571 | 1.00e-05 |",
         ]
 
-    def test_without_findings_there_is_the_header(self) -> None:
-        assert len(render(make_result(flagged=()), "md").splitlines()) == 2
+    def test_no_findings_give_the_header(self) -> None:
+        assert render(make_result(flagged=()), "md").splitlines() == [
+            "| row | given | suggested | suspicion |",
+            "| ---: | --- | --- | ---: |",
+        ]
 
     def test_hostile(self) -> None:
         rows = cells_of_markdown(render(make_result(names=HOSTILE), "md"))
@@ -179,7 +184,7 @@ class TestMarkdown:
         assert rows[2][1] == 'say "hi", 日本\\r\\nnext\\ttab \\x1b[31m\\x00\\u202e'
         assert rows[1][2] == HOSTILE[0]
 
-    def test_addresses_are_no_links(self) -> None:
+    def test_urls_are_not_links(self) -> None:
         text = render(make_result(names=("http://a.b", "www.a.b", ":smile: WWW.c")), "md")
         assert not re.search(r"://|www\.|:smile:", text, re.IGNORECASE)
         assert {"http://a.b", "www.a.b", ":smile: WWW.c"} <= {cell for row in cells_of_markdown(text) for cell in row}
@@ -209,7 +214,7 @@ class TestTable:
         assert lines[3].split() == ["50", "a", "b/1.png", "bird", "dog", "0.7143", "7.50", "-0.714", "1.00e-06"]
         assert len(lines) == 6
 
-    def test_raw_scores_only_where_they_are_asked_for(self) -> None:
+    def test_raw_scores_are_shown_if_verbose(self) -> None:
         for name in ("table", "md"):
             plain, verbose = (render(make_result(), name, verbose=verbose) for verbose in (False, True))
             words = "cumulative", "margin", "gradient", "7.50"
@@ -219,7 +224,7 @@ class TestTable:
         for name in ("json", "csv"):
             assert render(make_result(), name) == render(make_result(), name, verbose=True)
 
-    def test_columns_that_say_nothing_are_left_out(self) -> None:
+    def test_uninformative_columns_are_left_out(self) -> None:
         parts = result_parts(split=None)
         parts["findings"] = pd.concat([parts["findings"], parts["findings"].assign(kind="other")])
         parts["findings"]["split"] = ["train", "test"] * 3
@@ -244,11 +249,11 @@ class TestTable:
             "c",
         ]
 
-    def test_what_was_not_measured_is_blank(self) -> None:
+    def test_missing_scores_are_blank(self) -> None:
         row = render(make_result(flagged=(2,)), verbose=True).splitlines()[-1]
         assert row.split() == ["20", "bird", "dog", "0.2857", "3.00", "0.00100"]
 
-    def test_markup_and_emoji_codes_are_shown_as_they_are(self) -> None:
+    def test_markup_and_emoji_codes_are_shown_literally(self) -> None:
         text = render(make_result(names=HOSTILE, flagged=(3, 5)))
         for name in HOSTILE:
             assert visible(name) in text
@@ -258,7 +263,7 @@ class TestTable:
 
     @settings(max_examples=40, deadline=None)
     @given(names=any_names, path=any_path)
-    def test_any_text_stays_on_its_line_and_is_no_markup(self, names: list[str], path: str | None) -> None:
+    def test_any_text_stays_on_its_line_without_markup(self, names: list[str], path: str | None) -> None:
         lines = render(make_any(names, path)).splitlines()
         assert len(lines) == 5
         for line, i in zip(lines[2:], (5, 4, 1), strict=True):
@@ -268,7 +273,7 @@ class TestTable:
     @pytest.mark.parametrize(
         "path", ["train/a_class_with_a_name/0123456789abcdef0123456789abcdef.jpg", "照" * 30 + "/0123456789.jpg"]
     )
-    def test_where_it_is_narrow_paths_are_cut_in_the_middle_and_stay_on_their_line(self, path: str) -> None:
+    def test_narrow_tables_cut_paths_in_the_middle(self, path: str) -> None:
         lines = table.render(make_result(paths=[path] * 8, flagged=(4, 5)), width=80, verbose=True).splitlines()
         assert max(map(cell_len, lines)) <= 80
         assert len(lines) == 3 + 2
@@ -282,7 +287,7 @@ class TestTable:
         assert path in table.render(make_result(paths=[path] * 8, flagged=(4,)), width=200)
 
     @given(text=any_path.map(lambda path: path or ""), width=st.integers(5, 40))
-    def test_a_text_cut_in_the_middle_has_the_width_and_both_ends(self, text: str, width: int) -> None:
+    def test_cut_text_fits_and_keeps_both_ends(self, text: str, width: int) -> None:
         text = visible(text)
         cut = cut_middle(text, width)
         assert cell_len(cut) <= width
@@ -293,7 +298,7 @@ class TestTable:
             assert text.startswith(start)
             assert text.endswith(end)
 
-    def test_colour_is_for_terminals_without_no_color(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_colour_only_on_terminals_without_no_color(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv("COLUMNS", "70")
         monkeypatch.delenv("NO_COLOR", raising=False)
@@ -307,6 +312,6 @@ class TestTable:
         monkeypatch.setenv("TERM", "dumb")
         assert "\x1b[" not in render(make_result())
 
-    def test_colour_and_width_can_be_asked_for(self) -> None:
+    def test_colour_and_width_options(self) -> None:
         assert "\x1b[32mdog" in table.render(make_result(), color=True, width=100)
         assert "\x1b[" not in table.render(make_result(), color=False)

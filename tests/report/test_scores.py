@@ -19,13 +19,13 @@ def test_json_has_every_score_with_its_metadata() -> None:
         assert entry["measured"] == ("on demand" if info.on_demand else "always")
 
 
-def test_the_table_has_a_line_for_each_score() -> None:
+def test_table_has_a_line_for_each_score() -> None:
     lines = render_scores("table").splitlines()
     assert lines[0].split()[:3] == ["score", "suspect", "measured"]
     assert {line.split()[0] for line in lines[2:]} >= set(SCORES)
 
 
-def test_the_table_fits_100_columns_and_loses_nothing() -> None:
+def test_table_fits_100_columns_with_all_text() -> None:
     lines = render_scores("table").splitlines()
     assert max(map(len, lines)) <= 100
     column = lines[0].index("description")
@@ -36,7 +36,7 @@ def test_the_table_fits_100_columns_and_loses_nothing() -> None:
     assert "baseline: confident_learning" in folded
 
 
-def test_the_command() -> None:
+def test_scores_command() -> None:
     shown = run("scores")
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert shown.stdout == render_scores("table") + "\n"
@@ -45,6 +45,6 @@ def test_the_command() -> None:
     assert (wrong.exit_code, wrong.stderr) == (2, "Error: Unknown format 'csv'; choose one of: table, json.\n")
 
 
-def test_an_unknown_format() -> None:
+def test_unknown_format_is_refused() -> None:
     with pytest.raises(UsageError, match="Unknown format 'xml'; choose one of: table, json"):
         render_scores("xml")

@@ -23,7 +23,7 @@ def test_files_are_written_and_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("failing", [1, 2])
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_an_error_leaves_the_files_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int, step: str) -> None:
+def test_error_leaves_the_files_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int, step: str) -> None:
     write_files(tmp_path, {"a": b"1", "b": b"2"})
     real, calls = getattr(os, step), []
 
@@ -40,7 +40,7 @@ def test_an_error_leaves_the_files_as_they_were(tmp_path: Path, monkeypatch: pyt
     assert content(tmp_path) == {"a": b"3" if replaced_before else b"1", "b": b"2"}
 
 
-def test_what_a_kill_leaves_behind_is_removed_by_the_next_writer(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_removed_by_the_next_writer(tmp_path: Path) -> None:
     folder = make_result().save(tmp_path / "out")
     before = sorted(path.name for path in folder.iterdir())
     partial_file(folder, "findings.png").write_bytes(b"half")

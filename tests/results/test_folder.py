@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Every file and folder below, hidden ones too, with its content."""
+    """Return every file and folder below a folder, also hidden ones, with its content."""
     return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
 
 
@@ -37,14 +37,14 @@ def message_of(error_type: type[Exception], call, folder: Path) -> str:
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A folder with a result and somebody's notes."""
+    """A folder with a result and a file of the user."""
     folder = make_result(names=("old", "older")).save(tmp_path / "out")
     (folder / "notes.txt").write_text("keep me")
     return folder
 
 
 class TestOverwriting:
-    def test_refused_unless_asked_for(self, old: Path) -> None:
+    def test_existing_result_is_not_overwritten_by_default(self, old: Path) -> None:
         before = snapshot(old)
         expected = (
             "The output folder DIR already contains a result; choose another folder, or replace it with --overwrite "
@@ -54,7 +54,7 @@ class TestOverwriting:
         assert message_of(UsageError, lambda: check_output(old, overwrite=False), old) == expected
         assert snapshot(old) == before
 
-    def test_replaces_the_result_and_nothing_else(self, old: Path) -> None:
+    def test_only_the_result_is_replaced(self, old: Path) -> None:
         check_output(old, overwrite=True)
         make_result(contact_sheet=None).save(old, overwrite=True)
         assert AuditResult.load(old).class_names == ("dog", "cat", "bird")
@@ -62,7 +62,7 @@ class TestOverwriting:
         assert (old / "notes.txt").read_text() == "keep me"
         assert set(snapshot(old)) == {*WRITTEN, "notes.txt"} - {"findings.png"}
 
-    def test_a_folder_with_other_files_is_fine(self, tmp_path: Path) -> None:
+    def test_other_files_in_the_folder_are_kept(self, tmp_path: Path) -> None:
         (tmp_path / "photo.png").write_bytes(b"mine")
         check_output(tmp_path, overwrite=False)
         make_result().save(tmp_path)
@@ -71,7 +71,7 @@ class TestOverwriting:
 
     @pytest.mark.parametrize("overwrite", [False, True])
     @pytest.mark.parametrize("name", ["summary.json", "embeddings.npy", "scores.parquet"])
-    def test_files_of_others_with_our_names_are_never_replaced(self, tmp_path: Path, name: str, overwrite: bool) -> None:
+    def test_foreign_files_with_result_names_are_never_replaced(self, tmp_path: Path, name: str, overwrite: bool) -> None:
         (tmp_path / name).write_text('{"schema_version": 1}')
         expected = (
             f"The output folder DIR contains {name} but no result of curv-issues; nothing was overwritten. "
@@ -90,7 +90,7 @@ class TestOverwriting:
 
 
 class TestFailures:
-    """Whatever goes wrong while saving, the folder is as it was, and the user gets one line."""
+    """A failure while saving leaves the folder unchanged and gives a one-line error."""
 
     @pytest.fixture(params=["old result", "no folder"])
     def target(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
@@ -115,18 +115,18 @@ class TestFailures:
         assert len(calls) == call + 1
         assert snapshot(tmp_path) == before
 
-    def test_a_failure_without_number(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_error_without_errno(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = snapshot(tmp_path)
 
         def short(*_, **__):
-            raise OSError("240 requested and\n 0 written")  # what numpy says when the disk is full
+            raise OSError("240 requested and\n 0 written")  # the error of numpy on a full disk
 
         monkeypatch.setattr(np, "save", short)
         message = message_of(AuditError, lambda: make_result().save(target, overwrite=True), target)
         assert message == "The result could not be written to DIR (240 requested and 0 written); nothing was written."
         assert snapshot(tmp_path) == before
 
-    def test_not_writable_any_more(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_folder_that_becomes_read_only(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = snapshot(tmp_path)
 
         def forbidden(*_, **__):
@@ -148,7 +148,7 @@ class TestFailures:
             make_result().save(target, overwrite=True)
         assert snapshot(tmp_path) == before
 
-    def test_space_found_missing_at_the_end(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_space_at_the_end(self, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = snapshot(tmp_path)
 
         def late(_):
@@ -159,7 +159,7 @@ class TestFailures:
         assert message == "There is no space for the result in DIR (Disk quota exceeded); nothing was written."
         assert snapshot(tmp_path) == before
 
-    def test_a_folder_somebody_else_filled_meanwhile_stays(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_folder_with_new_foreign_files_is_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def meanwhile(*_, **__):
             (tmp_path / "new" / "other.txt").write_text("mine")
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -170,7 +170,7 @@ class TestFailures:
         assert snapshot(tmp_path) == {"new": None, "new/other.txt": b"mine"}
 
     @pytest.mark.skipif(sys.platform == "win32", reason="needs setrlimit")
-    def test_a_real_limit_of_the_system(self, old: Path, tmp_path: Path) -> None:
+    def test_file_size_limit_of_the_system(self, old: Path, tmp_path: Path) -> None:
         before = snapshot(tmp_path)
         program = (
             "import resource, sys\n"
@@ -224,8 +224,8 @@ class TestCheckOutput:
         message = message_of(UsageError, lambda: check_output(folder, overwrite=False), folder)
         assert message == "The output folder DIR cannot be used (File name too long); choose another."
 
-    @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system nobody can write to")
-    def test_really_not_writable(self) -> None:
+    @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a read-only file system")
+    def test_read_only_file_system(self) -> None:
         with pytest.raises(UsageError, match=r"^The output folder /proc/out is not writable \(.+\); choose another\.$"):
             check_output("/proc/out", overwrite=False)
 

@@ -1,4 +1,4 @@
-"""Result folders made to mislead: each is refused in one line, without waiting and without much memory."""
+"""Malicious result folders are refused with a one-line error, quickly and with little memory."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if sys.platform != "win32":
 
 @pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.parametrize("replacement", REPLACEMENTS)
-def test_something_else_in_place_of_a_file(saved: Path, name: str, replacement: str) -> None:
+def test_other_objects_in_place_of_a_file(saved: Path, name: str, replacement: str) -> None:
     (saved / name).unlink()
     REPLACEMENTS[replacement](saved / name)
     refused(saved)
@@ -63,7 +63,7 @@ def test_a_link_to_a_file_is_read(saved: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes")
-def test_a_pipe_as_summary_does_not_stop_the_check_of_an_output_folder(saved: Path) -> None:
+def test_pipe_in_place_of_the_summary_does_not_block_the_check(saved: Path) -> None:
     (saved / "summary.json").unlink()
     os.mkfifo(saved / "summary.json")
     with pytest.raises(UsageError, match=r"contains .*summary\.json but no result"):
@@ -72,7 +72,7 @@ def test_a_pipe_as_summary_does_not_stop_the_check_of_an_output_folder(saved: Pa
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_changed_bytes_are_refused_or_read(saved: Path, name: str) -> None:
-    """Wherever the bytes are changed: there is a result or a UsageError."""
+    """Any changed bytes give a result or a UsageError."""
     content, draw = (saved / name).read_bytes(), random.Random(name)
     for _ in range(20):
         changed = bytearray(content)
@@ -103,7 +103,7 @@ def nested(depth: int, before: str, after: str) -> str:
         json.dumps({"schema_version": 1, "complete": 1, "dataset": {"classes": ["dog", "cat", "bird"]}}),
     ],
 )
-def test_summaries(saved: Path, summary: str) -> None:
+def test_invalid_summaries_are_refused(saved: Path, summary: str) -> None:
     (saved / "summary.json").write_text(summary)
     refused(saved)
 
@@ -130,7 +130,7 @@ def npy(shape: object, dtype: object = "<f2", body: bytes = b"") -> bytes:
         b"PK\x03\x04",
     ],
 )
-def test_arrays(saved: Path, content: bytes, memory_map: bool) -> None:
+def test_invalid_arrays_are_refused(saved: Path, content: bytes, memory_map: bool) -> None:
     (saved / "embeddings.npy").write_bytes(content)
     with pytest.raises(UsageError, match=r"is corrupt \(embeddings\.npy"):
         AuditResult.load(saved, memory_map=memory_map)
@@ -155,7 +155,7 @@ def rewrite(folder: Path, table: str, change: Callable[[pa.Table], Any]) -> None
 
 @pytest.mark.parametrize("table", ["scores", "findings", "images", "trajectories"])
 @pytest.mark.parametrize("column", COLUMNS)
-def test_a_column_of_another_type(saved: Path, table: str, column: str) -> None:
+def test_columns_of_another_type_are_refused(saved: Path, table: str, column: str) -> None:
     rewrite(saved, table, lambda found: found.set_column(0, "row", COLUMNS[column](len(found))))
     refused(saved)
 
@@ -172,14 +172,14 @@ def test_a_column_of_another_type(saved: Path, table: str, column: str) -> None:
         lambda found: pa.concat_tables([found, found]),
     ],
 )
-def test_tables_of_another_shape(saved: Path, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
+def test_tables_of_another_shape_are_refused(saved: Path, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
     rewrite(saved, table, change)
     refused(saved)
 
 
-def test_what_a_table_says_of_pandas_is_ignored(saved: Path) -> None:
-    said = {b"pandas": b'{"index_columns": ["row"], "columns": [], "column_indexes": [1]}'}
-    rewrite(saved, "scores", lambda found: found.replace_schema_metadata(said))
+def test_pandas_metadata_is_ignored(saved: Path) -> None:
+    metadata = {b"pandas": b'{"index_columns": ["row"], "columns": [], "column_indexes": [1]}'}
+    rewrite(saved, "scores", lambda found: found.replace_schema_metadata(metadata))
     assert list(AuditResult.load(saved).scores.columns) == list(make_result().scores.columns)
 
 
@@ -193,7 +193,7 @@ def test_more_values_than_a_file_can_hold(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "loop", "pipe", "x/" * 2500])
-def test_names_that_are_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_names_that_are_not_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     Path("loop").symlink_to("loop")
     if sys.platform != "win32":

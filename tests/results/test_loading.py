@@ -28,7 +28,7 @@ def message_of_load(folder: Path) -> str:
     return str(error.value).replace(str(folder), "DIR")
 
 
-def test_loading_what_is_no_result(tmp_path: Path) -> None:
+def test_loading_a_folder_without_result(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert message_of_load(missing) == "Folder DIR does not exist; expected the output folder of an audit."
     assert message_of_load(tmp_path) == "DIR is not a result folder: it has no summary.json."

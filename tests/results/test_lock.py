@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 
 
 def holder(folder: Path) -> int:
-    """A process that holds the folder until it is killed."""
+    """Start a process that holds the folder until it is killed."""
     reader, writer = os.pipe()
 
     def hold() -> None:
@@ -50,7 +50,7 @@ def test_a_second_run_is_refused_until_the_first_has_ended(tmp_path: Path) -> No
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 
 
-def test_of_two_that_save_at_once_the_second_fails(tmp_path: Path) -> None:
+def test_one_of_two_simultaneous_saves_fails(tmp_path: Path) -> None:
     at = time.time() + 0.05
 
     def save() -> None:
@@ -62,7 +62,7 @@ def test_of_two_that_save_at_once_the_second_fails(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_the_thread_that_holds_a_folder_may_lock_it_again_and_no_other(tmp_path: Path) -> None:
+def test_only_the_thread_that_holds_a_folder_may_lock_it_again(tmp_path: Path) -> None:
     refused = []
 
     def other() -> None:
@@ -76,11 +76,12 @@ def test_the_thread_that_holds_a_folder_may_lock_it_again_and_no_other(tmp_path:
         thread.start()
         thread.join()
         make_result().save(tmp_path / "out")
-    assert len(refused) == 1
+    (message,) = refused
+    assert message.startswith("Another run is writing to the output folder")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_nothing_is_left(tmp_path: Path) -> None:
+def test_lock_files_are_removed(tmp_path: Path) -> None:
     with claimed_output(tmp_path / "a" / "b", overwrite=False):
         assert (tmp_path / "a" / ".curv-issues-b").is_dir()
     assert list(tmp_path.iterdir()) == []
@@ -100,7 +101,7 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_within_the_folder_where_the_parent_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_is_inside_the_folder_if_the_parent_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "out").mkdir()
     monkeypatch.setattr(os, "access", lambda path, *_: Path(path) != tmp_path)
     with locked_output(tmp_path / "out") as work:

@@ -9,7 +9,7 @@ HOSTILE = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)> & 'a'",
 
 
 class Reader(HTMLParser):
-    """Collects the tags, and the text of each cell."""
+    """Collect the tags and the text of each cell."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -41,7 +41,7 @@ def test_counts_and_the_first_findings() -> None:
     assert "<th>path</th>" not in make_result(split=None)._repr_html_()
 
 
-def test_ten_findings_at_most() -> None:
+def test_at_most_ten_findings_are_shown() -> None:
     html = make_result(n=30, flagged=range(12))._repr_html_()
     assert html.count("<tr>") == 1 + 10
     assert "The first 10 of 12 findings" in html

@@ -1,4 +1,4 @@
-"""Results of schema_version 1, read by this version. The folder was written by the version before."""
+"""Results of schema_version 1, read by this version. The folder was written by the previous version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "version_1"
 SUMMARY = json.loads((FOLDER / "summary.json").read_text())
 
 
-def test_a_result_of_version_1_is_read_under_the_present_names() -> None:
+def test_version_1_is_read_with_the_current_names() -> None:
     assert SUMMARY["schema_version"] == 1
     result = AuditResult.load(FOLDER)
     assert result.summary["schema_version"] == 2
@@ -31,7 +31,7 @@ def test_a_result_of_version_1_is_read_under_the_present_names() -> None:
     assert not {"against", "overlap"} & set(result.summary)
 
 
-def test_it_can_be_judged_again_and_shown() -> None:
+def test_version_1_can_be_rejudged_and_shown() -> None:
     again = rejudge(AuditResult.load(FOLDER), cut_off="25%")
     assert again.summary["num_findings"]["label_issue"] == 6
     shown = run("show", FOLDER, "--kind", "label_issue", "--format", "csv")
@@ -39,7 +39,7 @@ def test_it_can_be_judged_again_and_shown() -> None:
     assert len(shown.stdout.splitlines()) == 1 + SUMMARY["num_findings"]["label_error"]
 
 
-def test_saved_again_it_is_of_the_present_version_and_leaves_no_old_file(tmp_path: Path) -> None:
+def test_saving_again_updates_the_version_and_removes_old_files(tmp_path: Path) -> None:
     folder = shutil.copytree(FOLDER, tmp_path / "out")
     result = AuditResult.load(folder)
     result.save(folder, overwrite=True)

@@ -1,4 +1,4 @@
-"""A result is replaced in one step: whenever the process is killed or interrupted, there is the old one or the new one."""
+"""A result is replaced in one step: a killed or interrupted process leaves the old or the new result."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ BEFORE = [nothing, notes, result, result_and_notes]
 
 
 def loaded(folder: Path) -> str:
-    """The first class of the result that is loaded, or why none is."""
+    """Return the first class of the result in a folder, or the error of loading it."""
     try:
         return AuditResult.load(folder).class_names[0]
     except UsageError as error:
         return str(error).replace(str(folder), "DIR")
 
 
-def is_there(folder: Path, prepare: Callable[[Path], None]) -> bool:
-    """Whether the old or the new result is in the folder, whole, and the user's notes."""
+def is_intact(folder: Path, prepare: Callable[[Path], None]) -> bool:
+    """Return whether the folder holds a complete old or new result and the user's notes."""
     allowed = {
         nothing: {"new", "Folder DIR does not exist; expected the output folder of an audit."},
         notes: {"new", "DIR is not a result folder: it has no summary.json."},
@@ -67,7 +67,7 @@ def is_there(folder: Path, prepare: Callable[[Path], None]) -> bool:
 
 
 def seen_by_other_tools(folder: Path) -> tuple[str, str, bool]:
-    """The first class in the first and in the last table, and whether there is a contact sheet."""
+    """Return the results that the scores and the findings are of, and whether there is a contact sheet."""
     scores, findings = (pd.read_parquet(folder / name) for name in ("scores.parquet", "findings.parquet"))
     first = scores["given"][0]
     return first, "old" if "old" in set(findings["given"]) else "new", (folder / "findings.png").exists()
@@ -80,10 +80,10 @@ def try_each_step(tmp_path: Path, prepare: Callable[[Path], None], signals: Call
         folder.parent.mkdir()
         prepare(folder)
         status = finish(start(lambda: NEW.save(folder, overwrite=True), signals(step), steps=MOVES))  # noqa: B023
-        assert is_there(folder, prepare), (step, loaded(folder))
+        assert is_intact(folder, prepare), (step, loaded(folder))
         assert prepare is not result or seen_by_other_tools(folder) in (("old", "old", True), ("new", "new", False)), step
         NEW.save(folder, overwrite=True)  # the next run is not refused
-        assert is_there(folder, prepare)
+        assert is_intact(folder, prepare)
         assert {path.name for path in folder.iterdir()} - {"notes.txt"} == set(WRITTEN) - {"findings.png"}, step
         assert [path.name for path in folder.parent.iterdir()] == ["out"], step
         if status == 0:
@@ -92,7 +92,7 @@ def try_each_step(tmp_path: Path, prepare: Callable[[Path], None], signals: Call
 
 
 @pytest.mark.parametrize("prepare", BEFORE)
-def test_a_kill_at_any_step(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+def test_kill_at_any_step(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
     assert try_each_step(tmp_path, prepare, lambda step: [(step, signal.SIGKILL)]) > 5
 
 
@@ -102,7 +102,7 @@ def test_ctrl_c_twice_at_any_step(tmp_path: Path, prepare: Callable[[Path], None
 
 
 class TestFileByFile:
-    """Where the folder itself has to stay."""
+    """Replacement file by file, if the folder itself must be kept."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -127,7 +127,7 @@ class TestFileByFile:
         return break_at
 
     @pytest.mark.parametrize("number", range(1, len(WRITTEN)))
-    def test_a_move_that_fails_is_finished_by_the_next_run(
+    def test_failed_move_is_finished_by_the_next_run(
         self, folder: Path, broken_at: Callable[[int, BaseException], None], number: int
     ) -> None:
         broken_at(number, OSError(5, "Input/output error"))
@@ -143,14 +143,14 @@ class TestFileByFile:
         assert {path.name for path in folder.iterdir()} == {*WRITTEN, "notes.txt"} - {"findings.png"}
         assert loaded(folder) == "new"
 
-    def test_ctrl_c_in_the_move_lets_it_end(self, folder: Path, broken_at: Callable[[int, BaseException], None]) -> None:
+    def test_ctrl_c_during_the_move_waits_for_its_end(self, folder: Path, broken_at: Callable[[int, BaseException], None]) -> None:
         broken_at(4, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             NEW.save(folder, overwrite=True)
         assert {path.name for path in folder.iterdir()} == {*WRITTEN, "notes.txt"} - {"findings.png"}
 
     @pytest.mark.parametrize("reason", ["current directory", "no exchange"])
-    def test_the_folder_stays_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    def test_folder_keeps_its_inode(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
         folder = OLD.save(tmp_path / "out")
         inode = folder.stat().st_ino
         if reason == "current directory":
@@ -163,7 +163,7 @@ class TestFileByFile:
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_link_to_the_folder_stays(tmp_path: Path) -> None:
+def test_link_to_the_folder_is_kept(tmp_path: Path) -> None:
     OLD.save(tmp_path / "real")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     NEW.save(tmp_path / "link", overwrite=True)
@@ -171,7 +171,7 @@ def test_a_link_to_the_folder_stays(tmp_path: Path) -> None:
     assert loaded(tmp_path / "real") == "new"
 
 
-def test_permissions_of_the_folder_stay(tmp_path: Path) -> None:
+def test_permissions_of_the_folder_are_kept(tmp_path: Path) -> None:
     folder = OLD.save(tmp_path / "out")
     folder.chmod(0o750)
     NEW.save(folder, overwrite=True)
@@ -194,16 +194,16 @@ def test_a_file_added_at_the_last_moment_is_kept(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("prepare", [result, result_and_notes])
-def test_a_reader_beside_a_writer_gets_one_of_the_results(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+def test_reader_gets_one_of_the_results_during_writing(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
     folder = tmp_path / "out"
     prepare(folder)
 
-    def write_for_ever() -> None:
+    def write_forever() -> None:
         while True:
             NEW.save(folder, overwrite=True)
             OLD.save(folder, overwrite=True)
 
-    writer = start(write_for_ever)
+    writer = start(write_forever)
     try:
         found = {loaded(folder) for _ in range(30)}
     finally:
@@ -213,7 +213,7 @@ def test_a_reader_beside_a_writer_gets_one_of_the_results(tmp_path: Path, prepar
     assert found & {"old", "new"}
 
 
-def test_a_reader_that_meets_the_move_into_place_reads_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_retries_if_files_are_moved_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, new = OLD.save(tmp_path / "out"), NEW.save(tmp_path / "new")
     (new / "findings.png.absent").touch()
     new.rename(folder / replacing.READY)
@@ -230,7 +230,7 @@ def test_a_reader_that_meets_the_move_into_place_reads_again(tmp_path: Path, mon
     assert not calls[0].exists()
 
 
-def test_a_reader_that_always_meets_a_replacement_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_reports_repeated_replacement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = OLD.save(tmp_path / "out")
     numbers = count()
     monkeypatch.setattr("curv_issues.results.folder._result_state", lambda _: next(numbers))
@@ -238,12 +238,12 @@ def test_a_reader_that_always_meets_a_replacement_says_so(tmp_path: Path, monkey
     assert loaded(folder) == "The result in DIR is being replaced; try again."
 
 
-def test_leftovers_of_a_killed_run_go_with_the_next_run_beside_it(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_removed_by_the_next_run(tmp_path: Path) -> None:
     finish(start(lambda: NEW.save(tmp_path / "killed"), [(12, signal.SIGKILL)]))
     assert [path.name for path in tmp_path.iterdir()] == [".curv-issues-killed"]
     NEW.save(tmp_path / "other")
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
-def test_files_are_those_of_a_result() -> None:
-    assert FILES[-1] == "summary.json"  # the last to appear where files are moved one by one
+def test_summary_is_the_last_file() -> None:
+    assert FILES[-1] == "summary.json"  # it appears last if files are moved one by one

@@ -45,7 +45,7 @@ def assert_equal(left: AuditResult, right: AuditResult) -> None:
     ],
     ids=["plain", "none", "hostile", "no findings", "all"],
 )
-def test_load_gives_what_save_was_given(result: AuditResult, tmp_path: Path) -> None:
+def test_saved_results_are_loaded_unchanged(result: AuditResult, tmp_path: Path) -> None:
     assert result.save(tmp_path / "new" / "out") == tmp_path / "new" / "out"
     loaded = AuditResult.load(tmp_path / "new" / "out")
     assert_equal(result, loaded)
@@ -58,7 +58,7 @@ def test_load_gives_what_save_was_given(result: AuditResult, tmp_path: Path) -> 
     names=st.lists(st.text(st.characters(exclude_categories=()), max_size=20), min_size=2, max_size=4, unique=True),
     path=st.none() | st.text(st.characters(exclude_categories=())),
 )
-def test_any_text_survives(names: list[str], path: str | None, tmp_path: Path) -> None:
+def test_any_text_is_loaded_unchanged(names: list[str], path: str | None, tmp_path: Path) -> None:
     cleaned = [name.encode("utf-8", "backslashreplace").decode() for name in names]
     if len(set(cleaned)) < len(cleaned):
         return
@@ -70,7 +70,7 @@ def test_any_text_survives(names: list[str], path: str | None, tmp_path: Path) -
     assert list(loaded.scores["given"]) == [cleaned[i % len(names)] for i in range(8)]
 
 
-def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
+def test_files_and_column_types(tmp_path: Path) -> None:
     make_result(split=None).save(tmp_path)
     schemas = {
         name: [(field.name, str(field.type), field.nullable) for field in pq.read_schema(tmp_path / f"{name}.parquet")]
@@ -120,7 +120,7 @@ def test_files_and_types_are_the_contract(tmp_path: Path) -> None:
     assert np.load(tmp_path / "pred_probs.npy", allow_pickle=False).shape == (8, 3)
 
 
-def test_field_metadata_tells_direction_and_source(tmp_path: Path) -> None:
+def test_field_metadata_holds_direction_and_source(tmp_path: Path) -> None:
     make_result().save(tmp_path)
     schema = pq.read_schema(tmp_path / "scores.parquet")
     for name, entries in METADATA.items():
@@ -129,7 +129,7 @@ def test_field_metadata_tells_direction_and_source(tmp_path: Path) -> None:
     assert AuditResult.load(tmp_path).score_metadata == METADATA
 
 
-def test_what_was_not_measured_is_null_in_files_and_nan_in_memory(tmp_path: Path) -> None:
+def test_missing_scores_are_null_in_files_and_nan_in_memory(tmp_path: Path) -> None:
     result = make_result()
     result.save(tmp_path)
     margin = pq.read_table(tmp_path / "scores.parquet")["margin"].to_pylist()
@@ -141,7 +141,7 @@ def test_what_was_not_measured_is_null_in_files_and_nan_in_memory(tmp_path: Path
     assert np.isnan(AuditResult.load(tmp_path).scores["margin"][2])
 
 
-def test_paths_of_nobody_are_null_text(tmp_path: Path) -> None:
+def test_missing_paths_are_null(tmp_path: Path) -> None:
     make_result(split=None).save(tmp_path)
     table = pq.read_table(tmp_path / "scores.parquet")
     assert table["path"].to_pylist() == [None] * 8
@@ -153,7 +153,7 @@ def test_a_folder_named_like_a_partition_adds_no_column(tmp_path: Path) -> None:
     assert list(AuditResult.load(folder).scores.columns) == list(make_result().scores.columns)
 
 
-def test_findings_come_most_suspect_first_and_ties_by_row() -> None:
+def test_findings_are_sorted_by_suspicion_then_row() -> None:
     parts = result_parts(flagged=(1, 4, 5, 6))
     parts["scores"].loc[[4, 5, 6], "suspicion"] = 0.5
     parts["findings"].loc[[4, 5, 6], "suspicion"] = 0.5
@@ -163,7 +163,7 @@ def test_findings_come_most_suspect_first_and_ties_by_row() -> None:
     assert list(findings.index) == [0, 1, 2, 3]
 
 
-def test_helpers() -> None:
+def test_length_labels_and_text() -> None:
     result = make_result()
     assert len(result) == 8
     assert result.complete is True
@@ -174,7 +174,7 @@ def test_helpers() -> None:
     assert repr(result) == f"<AuditResult {result}>"
 
 
-def test_an_interrupted_result_says_so(tmp_path: Path) -> None:
+def test_interrupted_result_is_marked_incomplete(tmp_path: Path) -> None:
     parts = result_parts(flagged=())
     parts["summary"]["complete"] = False
     AuditResult(**parts).save(tmp_path)
@@ -198,7 +198,7 @@ def test_summary_is_strict_utf8_json_with_the_version_first(tmp_path: Path) -> N
     assert stored == result.summary
 
 
-def test_what_is_put_into_the_summary_later_is_made_json_too(tmp_path: Path) -> None:
+def test_later_summary_values_are_converted_to_json(tmp_path: Path) -> None:
     result = make_result()
     result.summary["best_loss"] = np.float64("nan")
     result.summary["peak_memory"] = np.int64(5)
@@ -211,7 +211,7 @@ def test_metadata_of_the_file_format_is_left_out() -> None:
     assert field_metadata(pa.schema([field, pa.field("row", pa.int64())])) == {"margin": {"direction": "low"}}
 
 
-def test_saving_enters_the_seconds_it_took(tmp_path: Path) -> None:
+def test_saving_records_its_seconds(tmp_path: Path) -> None:
     result = make_result()
     result.save(tmp_path)
     seconds = json.loads((tmp_path / "summary.json").read_text())["seconds"]
@@ -221,7 +221,7 @@ def test_saving_enters_the_seconds_it_took(tmp_path: Path) -> None:
     assert seconds["write"] >= 0
 
 
-def test_what_float16_cannot_hold_becomes_its_largest_number() -> None:
+def test_values_beyond_float16_are_clipped() -> None:
     parts = result_parts()
     parts["embeddings"] = np.array([[1e9, -1e9, 0.5, np.nan]] * 8)
     embeddings = AuditResult(**parts).embeddings
@@ -241,14 +241,14 @@ def test_arrays_can_stay_on_disk(tmp_path: Path) -> None:
     assert_equal(result, AuditResult.load(tmp_path))
 
 
-def test_text_column_takes_what_file_names_hold() -> None:
+def test_text_column_accepts_any_file_name() -> None:
     column = text_column(["a", None, float("nan"), pd.NA, "\udcff.png"])
     assert column.dtype == pd.Series(["a"]).dtype
     assert column.isna().tolist() == [False, True, True, True, False]
     assert column[4] == "\\udcff.png"
 
 
-def test_construction_leaves_the_callers_parts_alone() -> None:
+def test_construction_copies_its_arguments() -> None:
     parts = result_parts()
     result = AuditResult(**parts)
     result.scores.loc[0, "suspicion"] = 0.5

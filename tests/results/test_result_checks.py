@@ -10,25 +10,25 @@ from curv_issues.results.arrow import text_column
 from curv_issues.results.result import AuditResult
 from tests.made_up import METADATA, result_parts
 
-WRONG_TABLES = {
-    "scores column missing": (
+INVALID = {
+    "missing scores column": (
         lambda p: p.update(scores=p["scores"].drop(columns="path")),
         "The scores table has the columns row, split, given",
     ),
-    "findings column more": (
+    "extra findings column": (
         lambda p: p.update(findings=p["findings"].assign(note="x")),
         "The findings table has the columns row, split, path, kind, given, suggested, suspicion, image_sha256, note; "
         "expected exactly row, split, path, kind, given, suggested, suspicion, image_sha256.",
     ),
-    "given missing": (
+    "missing given label": (
         lambda p: p.update(scores=p["scores"].assign(given=text_column(["dog", None] * 4))),
         "Column given of the scores table has missing values; expected one value per row.",
     ),
-    "row fractional": (
+    "fractional row": (
         lambda p: p.update(scores=p["scores"].assign(row=np.arange(8) + 0.5)),
         "Column row of the scores table is not of type int64: expected integers.",
     ),
-    "height missing": (
+    "missing height": (
         lambda p: p.update(images=p["images"].assign(height=[np.nan] * 8)),
         "Column height of the images table is not of type int32: expected integers.",
     ),
@@ -40,7 +40,7 @@ WRONG_TABLES = {
         lambda p: p.update(scores=p["scores"].assign(margin="low")),
         "Column margin of the scores table is not of type double: could not convert string to float: 'low'.",
     ),
-    "row twice": (
+    "repeated row": (
         lambda p: p.update(scores=p["scores"].assign(row=[0, 10, 20, 30, 40, 50, 60, 60])),
         "The scores table has a row number twice; expected one row per sample.",
     ),
@@ -48,11 +48,11 @@ WRONG_TABLES = {
         lambda p: p.update(scores=p["scores"].assign(suspicion=1.01)),
         "The scores table has a suspicion outside [0, 1].",
     ),
-    "suspicion NaN": (
+    "NaN suspicion": (
         lambda p: p.update(findings=p["findings"].assign(suspicion=np.nan)),
         "Column suspicion of the findings table has missing values; expected one value per row.",
     ),
-    "findings suspicion": (
+    "negative suspicion in findings": (
         lambda p: p.update(findings=p["findings"].assign(suspicion=-0.1)),
         "The findings table has a suspicion outside [0, 1].",
     ),
@@ -60,11 +60,11 @@ WRONG_TABLES = {
         lambda p: p.update(scores=p["scores"].assign(suggested="fish")),
         "The scores table names classes that are not among the summary's `classes`.",
     ),
-    "finding twice": (
+    "repeated finding": (
         lambda p: p.update(findings=p["findings"].iloc[[0, 1, 2, 2]]),
         "The findings table has two findings of one kind for a row; expected at most one.",
     ),
-    "finding of nowhere": (
+    "finding of an unknown row": (
         lambda p: p.update(findings=p["findings"].assign(row=[1, 40, 50])),
         "The findings table has rows that are not in the scores table.",
     ),
@@ -92,7 +92,7 @@ WRONG_TABLES = {
         lambda p: p.update(score_metadata={**METADATA, "margin": {"direction": "up", "source": "x"}}),
         "The score margin must have metadata: its direction (high or low) and its source.",
     ),
-    "metadata of nothing": (
+    "metadata without score": (
         lambda p: p.update(score_metadata={**METADATA, "forgetting": {"direction": "high", "source": "x"}}),
         "There is metadata for forgetting, but no such column in the scores table.",
     ),
@@ -104,11 +104,11 @@ WRONG_TABLES = {
         lambda p: p.update(embeddings=p["embeddings"][:5]),
         "embeddings has shape (5, 5); expected (8, d).",
     ),
-    "trajectories short": (
+    "trajectories of fewer samples": (
         lambda p: p.update(trajectories={"loss": np.zeros((7, 4))}),
         "The trajectories have shapes {'loss': (7, 4)}; expected (8, epochs) for each.",
     ),
-    "trajectories differ": (
+    "trajectories of different lengths": (
         lambda p: p.update(trajectories={"loss": np.zeros((8, 4)), "margin": np.zeros((8, 3))}),
         "The trajectories have shapes {'loss': (8, 4), 'margin': (8, 3)}; expected (8, epochs) for each.",
     ),
@@ -116,36 +116,36 @@ WRONG_TABLES = {
         lambda p: p.update(trajectories={"loss": np.zeros((8, 0))}),
         "The trajectories have shapes {'loss': (8, 0)}; expected (8, epochs) for each.",
     ),
-    "trajectory row": (
+    "trajectory named row": (
         lambda p: p.update(trajectories={"row": np.zeros((8, 3))}),
         "A trajectory is named row, the name of the column of row numbers; choose another name.",
     ),
-    "complete missing": (
+    "missing complete": (
         lambda p: p["summary"].pop("complete"),
         "The summary must have `complete`: True, or False for an interrupted run.",
     ),
-    "classes missing": (
+    "missing classes": (
         lambda p: p["summary"].update(dataset={"classes": 3}),
         "The summary must have `dataset` with `classes`, the list of class names.",
     ),
-    "classes twice": (
+    "repeated class": (
         lambda p: p["summary"].update(dataset={"classes": ["dog", "cat", "dog"]}),
         "The summary's `classes` contain a name twice; class names must be unique.",
     ),
-    "findings reserved": (
+    "reserved key": (
         lambda p: p["summary"].update(findings=3),
         "The summary has a key `findings`, which is reserved for the list of findings in JSON.",
     ),
-    "no JSON": (
+    "value that is not JSON": (
         lambda p: p["summary"].update(device=object),
         "A summary may contain JSON values only; <class 'object'> is a type.",
     ),
 }
 
 
-@pytest.mark.parametrize("case", WRONG_TABLES)
-def test_parts_that_contradict_the_contract(case: str) -> None:
-    spoil, message = WRONG_TABLES[case]
+@pytest.mark.parametrize("case", INVALID)
+def test_invalid_parts_are_refused(case: str) -> None:
+    spoil, message = INVALID[case]
     parts = result_parts()
     spoil(parts)
     with pytest.raises(UsageError) as error:

@@ -1,4 +1,4 @@
-"""The tables of images that show the same, in memory and in a folder."""
+"""The tables of duplicate images, in memory and in a folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PANDAS = {"int64": np.int64, "double": np.float64, "bool": np.bool_, "string": t
 
 
 def parts_with_duplicates(**options: Any) -> dict[str, Any]:
-    """`result_parts` with two groups in conflict, of samples 1, 5, 6 and 0, 2, and samples 3 and 7 alike under one label."""
+    """Return `result_parts` with two conflicts (samples 1, 5, 6 and 0, 2), and duplicates 3 and 7 with one label."""
     parts = result_parts(paths=[f"ä {i}.png" if i % 2 else None for i in range(8)], **options)
     scores = parts["scores"]
     scores.loc[7, "given"] = scores.loc[3, "given"]
@@ -59,7 +59,7 @@ def assert_same_tables(left: AuditResult, right: AuditResult) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", None])
-def test_load_gives_what_save_was_given(split: str | None, tmp_path: Path) -> None:
+def test_saved_results_are_loaded_unchanged(split: str | None, tmp_path: Path) -> None:
     parts = parts_with_duplicates(split=split)
     result = result_of(parts)
     result.save(tmp_path / "out")
@@ -78,7 +78,7 @@ def test_load_gives_what_save_was_given(split: str | None, tmp_path: Path) -> No
     assert [value is None for value in stored["probability"].to_pylist()] == [False] * 3 + [True] * 2
 
 
-def test_conflicts_are_findings_of_their_own_kind_most_suspect_first() -> None:
+def test_conflicts_are_findings_of_their_own_kind() -> None:
     findings = result_of(parts_with_duplicates()).findings
     pairs = list(zip(findings["row"], findings["kind"], strict=True))
     assert pairs == [
@@ -95,11 +95,11 @@ def test_conflicts_are_findings_of_their_own_kind_most_suspect_first() -> None:
     assert suggested[50, "label_issue"] == "dog"
     assert suggested[10, "label_issue"] == "bird"
     assert suggested[10, DUPLICATE_CONFLICT] == "dog"
-    told = str(result_of(parts_with_duplicates()))
-    assert told == "org/made-up train: 8 samples, 3 classes, 5 duplicate_conflict, 3 label_issue findings"
+    text = str(result_of(parts_with_duplicates()))
+    assert text == "org/made-up train: 8 samples, 3 classes, 5 duplicate_conflict, 3 label_issue findings"
 
 
-def test_without_the_tables_they_are_empty() -> None:
+def test_missing_tables_are_empty() -> None:
     result = result_of(result_parts())
     for table, schema in TABLES.items():
         frame = getattr(result, table)
@@ -108,7 +108,7 @@ def test_without_the_tables_they_are_empty() -> None:
         assert frame.dtypes.tolist() == [PANDAS[str(field.type)] for field in schema]
 
 
-def test_a_folder_of_the_first_version_has_none_of_them(tmp_path: Path) -> None:
+def test_folder_of_the_first_version_has_no_duplicate_tables(tmp_path: Path) -> None:
     result = result_of(result_parts())
     folder = result.save(tmp_path / "out")
     for table in TABLES:
@@ -122,56 +122,56 @@ def test_a_folder_of_the_first_version_has_none_of_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("content", [b"", b"noise" * 100])
-def test_a_damaged_table_is_told(table: str, content: bytes, tmp_path: Path) -> None:
+def test_corrupt_table_is_reported(table: str, content: bytes, tmp_path: Path) -> None:
     folder = result_of(parts_with_duplicates()).save(tmp_path / "out")
     (folder / f"{table}.parquet").write_bytes(content)
     with pytest.raises(UsageError, match="is corrupt"):
         AuditResult.load(folder)
 
 
-def test_conflicts_that_are_lost_are_told(tmp_path: Path) -> None:
+def test_missing_conflicts_are_reported(tmp_path: Path) -> None:
     folder = result_of(parts_with_duplicates()).save(tmp_path / "out")
     (folder / "conflicts.parquet").unlink()
     with pytest.raises(UsageError, match=r"is corrupt \(The conflicts table and the duplicate_conflict findings have different"):
         AuditResult.load(folder)
 
 
-def test_an_older_result_is_replaced_with_its_tables(tmp_path: Path) -> None:
+def test_overwriting_also_replaces_the_tables(tmp_path: Path) -> None:
     result_of(parts_with_duplicates()).save(tmp_path / "out")
     result_of(result_parts()).save(tmp_path / "out", overwrite=True)
     loaded = AuditResult.load(tmp_path / "out")
     assert (len(loaded.conflicts), len(loaded.duplicates)) == (0, 0)
 
 
-NOT_THE_SAME = "The conflicts table and the duplicate_conflict findings have different rows."
-WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "conflict twice": (
+DIFFERENT_ROWS = "The conflicts table and the duplicate_conflict findings have different rows."
+INVALID: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "repeated conflict": (
         lambda p: p.update(conflicts=p["conflicts"].iloc[[0, 1, 2, 3, 4, 4]]),
         "The conflicts table has a row twice.",
     ),
-    "conflict of nowhere": (
+    "conflict of an unknown row": (
         lambda p: p.update(conflicts=p["conflicts"].assign(row=[10, 50, 60, 0, 21])),
         "The conflicts table has rows that are not in the scores table.",
     ),
-    "duplicate twice": (
+    "repeated duplicate": (
         lambda p: p.update(duplicates=p["duplicates"].iloc[[0, 1, 1]]),
         "The duplicates table has a row twice.",
     ),
-    "duplicate of nowhere": (
+    "duplicate of an unknown row": (
         lambda p: p.update(duplicates=p["duplicates"].assign(row=[30, 80])),
         "The duplicates table has rows that are not in the scores table.",
     ),
-    "conflict without finding": (lambda p: p.update(findings=p["findings"].iloc[:-1]), NOT_THE_SAME),
-    "finding without conflict": (lambda p: p.update(conflicts=p["conflicts"].iloc[:-1]), NOT_THE_SAME),
-    "findings without the table": (lambda p: p.pop("conflicts"), NOT_THE_SAME),
-    "findings of another row": (lambda p: p.update(conflicts=p["conflicts"].assign(row=[10, 50, 60, 0, 70])), NOT_THE_SAME),
-    "conflicts column missing": (
+    "conflict without finding": (lambda p: p.update(findings=p["findings"].iloc[:-1]), DIFFERENT_ROWS),
+    "finding without conflict": (lambda p: p.update(conflicts=p["conflicts"].iloc[:-1]), DIFFERENT_ROWS),
+    "findings without the table": (lambda p: p.pop("conflicts"), DIFFERENT_ROWS),
+    "findings of another row": (lambda p: p.update(conflicts=p["conflicts"].assign(row=[10, 50, 60, 0, 70])), DIFFERENT_ROWS),
+    "missing conflicts column": (
         lambda p: p.update(conflicts=p["conflicts"].drop(columns="majority")),
         "The conflicts table has the columns group, row, split, path, given, suspect, suggested, similarity, test, probability, "
         "neighbours; expected exactly group, row, split, path, given, suspect, suggested, similarity, test, majority, probability, "
         "neighbours.",
     ),
-    "duplicates column more": (
+    "extra duplicates column": (
         lambda p: p.update(duplicates=p["duplicates"].assign(suspect=False)),
         "The duplicates table has the columns group, row, split, path, given, similarity, test, suspect; "
         "expected exactly group, row, split, path, given, similarity, test.",
@@ -180,7 +180,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda p: p.update(duplicates=p["duplicates"][RESULT_TABLES["duplicates"].names[::-1]]),
         "The duplicates table has the columns test, similarity, given, path, split, row, group; expected exactly group, row",
     ),
-    "group fractional": (
+    "fractional group": (
         lambda p: p.update(conflicts=p["conflicts"].assign(group=0.5)),
         "Column group of the conflicts table is not of type int64: expected integers.",
     ),
@@ -188,20 +188,20 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda p: p.update(conflicts=p["conflicts"].assign(suspect=1)),
         "Column suspect of the conflicts table is not of type bool: expected True or False.",
     ),
-    "test missing": (
+    "missing test": (
         lambda p: p.update(duplicates=p["duplicates"].assign(test=[NEAR, None])),
         "Column test of the duplicates table has missing values; expected one value per row.",
     ),
-    "majority missing": (
+    "missing majority": (
         lambda p: p.update(conflicts=p["conflicts"].assign(majority=np.nan)),
         "Column majority of the conflicts table has missing values; expected one value per row.",
     ),
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_tables_that_contradict_the_contract(case: str) -> None:
-    spoil, message = WRONG[case]
+@pytest.mark.parametrize("case", INVALID)
+def test_invalid_tables_are_refused(case: str) -> None:
+    spoil, message = INVALID[case]
     parts = parts_with_duplicates()
     result_of(parts)
     spoil(parts)
@@ -211,8 +211,8 @@ def test_tables_that_contradict_the_contract(case: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def result_to_judge_anew() -> AuditResult:
-    """With all that `rejudge` asks for."""
+def result_to_rejudge() -> AuditResult:
+    """Return a result with everything that `rejudge` needs."""
     parts = parts_with_duplicates()
     parts["scores"][SCORE] = [0.91, 1.0, 0.91, 0.0, 0.0, 1.0, 0.93, 0.0]
     parts["score_metadata"] = {**parts["score_metadata"], SCORE: SCORE_METADATA}
@@ -229,8 +229,8 @@ def result_to_judge_anew() -> AuditResult:
 
 
 @pytest.mark.parametrize(("cut_off", "count"), [("0%", 0), ("25%", 2), ("100%", 8)])
-def test_conflicts_stay_when_findings_are_made_anew(cut_off: str, count: int, tmp_path: Path) -> None:
-    result = result_to_judge_anew()
+def test_rejudging_keeps_the_conflicts(cut_off: str, count: int, tmp_path: Path) -> None:
+    result = result_to_rejudge()
     again = rejudge(result, score="cumulative_loss", cut_off=cut_off)
     for table in TABLES:
         pd.testing.assert_frame_equal(getattr(again, table), getattr(result, table))
@@ -247,8 +247,8 @@ def test_conflicts_stay_when_findings_are_made_anew(cut_off: str, count: int, tm
     assert_same_tables(again, AuditResult.load(tmp_path / "out"))
 
 
-def test_conflict_similarity_can_be_ranked_by() -> None:
-    result = result_to_judge_anew()
+def test_ranking_by_conflict_similarity() -> None:
+    result = result_to_rejudge()
     again = rejudge(result, score=SCORE, cut_off="25%")
     assert (again.scores["suspicion"].rank() == result.scores[SCORE].rank()).all()
     assert again.scores.loc[again.scores["flagged"], "row"].tolist() == [10, 50]

@@ -42,7 +42,7 @@ def variant(**changes: Any) -> type[Tracker]:
     logits=hnp.arrays(np.float32, (4, 3), elements=st.floats(-50, 50, width=32)),
     labels=st.lists(st.integers(0, 2), min_size=4, max_size=4),
 )
-def test_quantities_of_a_batch_equal_their_twins(logits: np.ndarray, labels: list[int]) -> None:
+def test_quantities_of_a_batch_match_the_reference(logits: np.ndarray, labels: list[int]) -> None:
     batch = Observation(index=torch.arange(4), labels=torch.tensor(labels), logits=torch.from_numpy(logits))
     for got, quantity in (
         (batch.losses, reference.loss),
@@ -62,7 +62,7 @@ def test_each_quantity_is_computed_once() -> None:
     assert batch.residual_norms is batch.residual_norms
 
 
-def test_a_tracker_of_the_users_brings_its_own_metadata() -> None:
+def test_user_supplied_tracker_stores_values_by_index() -> None:
     check_trackers([Confidence])
     tracker = Confidence(3, 2)
     logits = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
@@ -70,7 +70,7 @@ def test_a_tracker_of_the_users_brings_its_own_metadata() -> None:
     np.testing.assert_allclose(tracker.history[:, 0], [1 / (1 + np.e**2), np.nan, np.e / (1 + np.e)], rtol=1e-6)
 
 
-def test_precision_of_bfloat16_measurements() -> None:
+def test_bfloat16_measurements_are_stored_exactly() -> None:
     class Half(Confidence):
         def measure(self, batch: Observation) -> Tensor:
             return batch.logits[:, 0].bfloat16()
@@ -120,6 +120,6 @@ class NoName(Tracker):
         ([variant(trajectory="row")], "The trajectory name 'row' is already the name of a column"),
     ],
 )
-def test_trackers_that_cannot_run(classes: list[Any], message: str) -> None:
+def test_invalid_trackers_are_refused(classes: list[Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         check_trackers(classes, trajectories=["margin"])

@@ -12,7 +12,7 @@ from tests import reference
 
 
 def margins_of(logits: np.ndarray, labels: np.ndarray, *, order: np.ndarray) -> np.ndarray:
-    """The margins of the random labels, (n, e), from logits (e, n, k)."""
+    """Return the margins of the random labels, (n, e), from logits (e, n, k)."""
     tracker = ReferenceMargin(len(labels), len(logits))
     found = []
     for epoch, values in enumerate(logits):
@@ -24,7 +24,7 @@ def margins_of(logits: np.ndarray, labels: np.ndarray, *, order: np.ndarray) -> 
 
 
 @pytest.mark.parametrize("k", [2, 3, 10])
-def test_it_is_the_margin_of_another_class_the_same_in_every_epoch(k: int) -> None:
+def test_random_label_is_another_class_and_the_same_in_every_epoch(k: int) -> None:
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(4, 60, k)).astype(np.float32), rng.integers(0, k, 60)
     measured = margins_of(logits, labels, order=rng.permutation(60))
@@ -35,7 +35,7 @@ def test_it_is_the_margin_of_another_class_the_same_in_every_epoch(k: int) -> No
     np.testing.assert_array_equal(margins_of(logits, labels, order=np.arange(60)), measured)
 
 
-def test_every_other_class_is_drawn_alike_often() -> None:
+def test_random_labels_are_uniform_over_the_other_classes() -> None:
     k, n = 5, 20_000
     labels = np.arange(n) % k
     logits = np.tile(2.0 ** np.arange(k, dtype=np.float32), (1, n, 1))  # the margin identifies the class
@@ -49,14 +49,14 @@ def test_every_other_class_is_drawn_alike_often() -> None:
 
 
 class Given(ReferenceMargin):
-    """Margins that a test says, instead of logits: `history` of the random labels and `margins` of the given ones."""
+    """Margins set by a test: `history` of the random labels and `margins` of the given labels."""
 
     def measure(self, batch: Observation) -> torch.Tensor:
         return batch.logits[:, 1]
 
 
 def show(tracker: ReferenceMargin, history: np.ndarray, margins: np.ndarray, epochs: Sequence[int]) -> ReferenceMargin:
-    """Let it see these margins, (n, e)."""
+    """Let a tracker observe these margins (n, e)."""
     for epoch in epochs:
         batch = Observation(
             index=torch.arange(len(history)),
@@ -89,7 +89,7 @@ def test_the_null_distribution_is_that_of_a_slow_twin() -> None:
     assert 0 < found["predicted"][2] < 0.5
 
 
-def test_it_goes_on_from_a_saved_state() -> None:
+def test_saved_state_is_continued() -> None:
     rng = np.random.default_rng(0)
     history, margins = rng.normal(-1, 1, (50, 4)).astype(np.float32), rng.normal(0, 1, (50, 4)).astype(np.float32)
     whole, begun = (show(Given(50, 4), history, margins, range(epochs)) for epochs in (4, 2))
@@ -101,15 +101,15 @@ def test_it_goes_on_from_a_saved_state() -> None:
     assert later.null_distribution() == {name: values[:3] for name, values in whole.null_distribution().items()}
 
 
-def test_random_labels_that_are_the_right_ones_do_not_move_the_null_distribution() -> None:
+def test_correct_random_labels_do_not_move_the_null_distribution() -> None:
     margins, history = np.full((100, 2), 5.0), np.tile(np.linspace(-9, -1, 100)[:, None], (1, 2))
-    margins[:20], history[:20] = -5.0, 5.0  # as of two classes, of which a fifth of the labels is wrong
+    margins[:20], history[:20] = -5.0, 5.0  # as with two classes and a fifth of wrong labels
     found = null_distribution(history, margins)
     assert found == null_distribution(history[20:], margins[20:])
     assert found["p90"][1] < found["p99"][1] < 0
 
 
-def test_all_random_labels_count_where_none_does_worse_than_the_given_one() -> None:
+def test_all_random_labels_are_used_if_none_is_worse() -> None:
     found = null_distribution(np.arange(101.0)[:, None], np.full((101, 1), -1.0))
     assert found == {"p90": [90.0], "p99": [99.0], "predicted": [pytest.approx(89 / 90)]}
     assert null_distribution(np.full((4, 1), 2.0), np.zeros((4, 1)))["predicted"] == [0.0]

@@ -1,4 +1,4 @@
-"""Every entry of the table of scores keeps the contract, and gives what its definition says."""
+"""Every score in the table meets the contract and matches its definition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ N, K, EPOCHS = 7, 4, 5
 
 @dataclass
 class Watched:
-    """What a run shows of its N samples: (epochs, N, ...) each."""
+    """The values of N samples that a run shows to trackers, each (epochs, N, ...)."""
 
     labels: np.ndarray
     logits: np.ndarray
@@ -88,7 +88,7 @@ def first_right(right: list[float]) -> float:
 
 
 def change(seen: Watched, epoch: int, i: int) -> float:
-    """Norm of the projected change of the gradient since the epoch before; nothing in the first."""
+    """Return the norm of the projected change of the gradient since the previous epoch; 0 in the first."""
     directions = rademacher_directions(16, (12,), generator=torch.Generator().manual_seed(0)).tolist()
     if epoch == 0:
         return 0.0
@@ -107,7 +107,7 @@ def last(quantity: reference.Quantity) -> Callable[[Watched], list[float]]:
     return lambda seen: [values[-1] for values in reference.over_epochs(quantity, seen.logits, seen.labels)]
 
 
-TWINS: dict[str, Callable[[Watched], list[float]]] = {
+REFERENCES: dict[str, Callable[[Watched], list[float]]] = {
     "input_curvature": lambda seen: [sum(seen.curvatures[:, i].tolist()) / EPOCHS for i in range(N)],
     "cumulative_loss": lambda seen: reference.cumulative_loss(seen.logits, seen.labels),
     "margin": lambda seen: reference.area_under_margin(seen.logits, seen.labels),
@@ -130,7 +130,7 @@ TWINS: dict[str, Callable[[Watched], list[float]]] = {
 
 
 def build(name: str, num_samples: int = N, num_epochs: int = EPOCHS) -> Quantity:
-    """The quantity of one score."""
+    """Return the quantity of one score."""
     (quantity,) = make_quantities([name], num_samples, num_epochs).values()
     return quantity
 
@@ -140,7 +140,7 @@ def score_of(name: str, quantity: Quantity) -> np.ndarray:
 
 
 def watch(tracker: Quantity, seen: Watched, *, samples: np.ndarray | None = None, shuffle: int | None = None) -> Quantity:
-    """Let a quantity see every epoch in batches of at most three, in order or reshuffled each epoch."""
+    """Let a quantity observe every epoch in batches of at most three, in order or reshuffled each epoch."""
     samples = np.arange(N) if samples is None else samples
     rng = np.random.default_rng(shuffle)
     for epoch in range(EPOCHS):
@@ -150,8 +150,8 @@ def watch(tracker: Quantity, seen: Watched, *, samples: np.ndarray | None = None
     return tracker
 
 
-def test_every_score_has_a_twin() -> None:
-    assert set(TWINS) == set(SCORES)
+def test_every_score_has_a_reference() -> None:
+    assert set(REFERENCES) == set(SCORES)
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -167,31 +167,31 @@ class TestContract:
         assert metadata["direction"] in ("high", "low")
         assert all(isinstance(text, str) and text for text in metadata.values())
 
-    def test_equals_its_twin(self, name: str) -> None:
+    def test_matches_the_reference(self, name: str) -> None:
         seen = watched()
         score = score_of(name, watch(build(name), seen))
         assert score.dtype == np.float64
-        np.testing.assert_allclose(score, TWINS[name](seen), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(score, REFERENCES[name](seen), rtol=1e-5, atol=1e-6)
 
-    def test_it_is_the_same_where_other_scores_need_more_epochs(self, name: str) -> None:
+    def test_score_does_not_depend_on_extra_epochs(self, name: str) -> None:
         seen = watched()
         everything = watch(QUANTITIES[SCORES[name].quantity](N, EPOCHS), seen)
         np.testing.assert_array_equal(score_of(name, everything), score_of(name, watch(build(name), seen)))
 
-    def test_direction_points_at_the_sample_that_does_not_fit(self, name: str) -> None:
+    def test_direction_ranks_the_wrong_label_first(self, name: str) -> None:
         seen = watched()
         seen.logits[:] = 0
         seen.logits[..., 0] = 5
         seen.labels[:] = 0
-        seen.labels[3] = 2  # the network says 0
-        seen.logits[:, 3, 2] = 4  # but is not sure of it
+        seen.labels[3] = 2  # the network predicts 0
+        seen.logits[:, 3, 2] = 4  # but is uncertain
         seen.gradients *= np.linspace(1, 0.1, EPOCHS, dtype=np.float32)[:, None, None, None, None]
         seen.gradients[:, 3] *= 100
         seen.curvatures[:, 3] = 100
         score = score_of(name, watch(build(name), seen))
         assert (score.argmax() if SCORES[name].direction == "high" else score.argmin()) == 3
 
-    def test_the_index_travels_with_the_sample(self, name: str) -> None:
+    def test_sample_order_does_not_matter(self, name: str) -> None:
         seen = watched()
         shuffled = watch(build(name), seen, shuffle=1)
         np.testing.assert_allclose(shuffled.history, watch(build(name), seen).history, rtol=1e-5)
@@ -201,7 +201,7 @@ class TestContract:
         assert score.shape == (N,)
         assert np.isnan(score).all()
 
-    def test_epochs_that_were_not_measured_do_not_count(self, name: str) -> None:
+    def test_unmeasured_epochs_are_ignored(self, name: str) -> None:
         seen = watched()
         sparse, dense = QUANTITIES[SCORES[name].quantity](N, EPOCHS), QUANTITIES[SCORES[name].quantity](N, 2)
         for position, epoch in enumerate((1, 4)):
@@ -212,7 +212,7 @@ class TestContract:
         assert np.isnan(sparse.by_epoch(EPOCHS)[:, [0, 2, 3]]).all()
         np.testing.assert_array_equal(score_of(name, sparse), score_of(name, dense))
 
-    def test_keep_epochs_forgets_the_one_cut_short(self, name: str) -> None:
+    def test_keep_epochs_drops_the_interrupted_epoch(self, name: str) -> None:
         seen = watched()
         tracker, expected = build(name), build(name, num_epochs=3)
         for epoch in range(3):
@@ -224,7 +224,7 @@ class TestContract:
             np.testing.assert_allclose(tracker.history, expected.history, rtol=1e-5)
             np.testing.assert_allclose(score_of(name, tracker), score_of(name, expected), rtol=1e-5)
 
-    def test_state_goes_round(self, name: str) -> None:
+    def test_state_is_restored(self, name: str) -> None:
         seen = watched()
         tracker, other = watch(build(name), seen), build(name)
         state = tracker.state_dict()
@@ -234,7 +234,7 @@ class TestContract:
         other.observe(0, watched(seed=9).batch(0, np.arange(N)))
         np.testing.assert_array_equal(tracker.history, watch(build(name), seen).history)  # no shared memory
 
-    def test_the_state_of_an_epoch_goes_on_as_if_nothing_had_happened(self, name: str) -> None:
+    def test_restored_state_continues_identically(self, name: str) -> None:
         seen = watched()
         first, second = build(name), build(name)
         for epoch in range(2):
@@ -276,7 +276,7 @@ def test_only_kept_epochs_take_memory() -> None:
         assert quantity.history.shape == (N, len(epochs))
 
 
-def test_a_last_epoch_that_was_cut_short_does_not_replace_the_one_before() -> None:
+def test_interrupted_last_epoch_does_not_replace_the_previous_one() -> None:
     seen, quantity = watched(), build("final_loss")
     quantity.observe(1, seen.batch(1, np.arange(N)))
     quantity.end_epoch()
@@ -286,7 +286,7 @@ def test_a_last_epoch_that_was_cut_short_does_not_replace_the_one_before() -> No
     assert np.isfinite(quantity.history).all()
 
 
-def test_each_quantity_of_the_table_is_followed_once() -> None:
+def test_each_quantity_is_made_once() -> None:
     made = make_quantities(SCORES, N, EPOCHS)
     assert list(made) == list(QUANTITIES)
     assert len({type(quantity) for quantity in made.values()}) == len(made) < len(SCORES)

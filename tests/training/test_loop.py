@@ -52,7 +52,7 @@ def train(
 
 
 class DoubleInputs(ImageInputs):
-    """The same in float64."""
+    """Image inputs in float64."""
 
     def augmented(self, index: Tensor, device: torch.device, **how: Any) -> AugmentedBatch:
         seen = super().augmented(index, device, **how)
@@ -73,7 +73,7 @@ def same_weights(left: nn.Module, right: nn.Module) -> bool:
 
 
 class Recorder(Quantity):
-    """Keeps what it was shown."""
+    """Keep every observation."""
 
     name = "recorder"
     needs = Need.TRAINING
@@ -106,14 +106,14 @@ def test_weights_are_bit_identical_with_and_without_trackers_and_scoring() -> No
     assert not any(np.isnan(tracker.history).any() for tracker in trackers)
 
 
-def test_the_seed_decides() -> None:
+def test_weights_depend_on_the_seed() -> None:
     first = train(fresh(), recipe=changed(shift=2))
     assert same_weights(first, train(fresh(), recipe=changed(shift=2)))
     assert not same_weights(first, train(fresh(), recipe=changed(shift=2), seed=1))
     assert not same_weights(first, train(fresh(), recipe=changed(shift=1)))
 
 
-def test_every_sample_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
+def test_every_sample_is_seen_once_per_epoch_in_a_new_order() -> None:
     recorder = Recorder(41, 2)
     train(fresh(), quantities=[recorder])
     orders = [torch.cat([batch.index for epoch, batch in recorder.batches if epoch == wanted]) for wanted in (0, 1)]
@@ -129,7 +129,7 @@ def test_every_sample_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
         assert batch.curvature is None
 
 
-def test_training_on_some_positions_equals_training_on_those_alone() -> None:
+def test_training_on_some_samples_equals_training_on_those_alone() -> None:
     part = torch.tensor([3, 4, 9, 10, 22, 30, 31, 39])
     events: list[int] = []
     recorder = Recorder(41, RECIPE.epochs)
@@ -146,7 +146,7 @@ def test_training_on_some_positions_equals_training_on_those_alone() -> None:
     assert same_weights(train(fresh(), samples=torch.arange(41)), train(fresh()))
 
 
-def test_equals_sgd_written_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matches_sgd_written_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nesterov momentum, weight decay and the one-cycle rate, with the gradient of softmax regression in closed form."""
     monkeypatch.setattr(curv_issues.training.loop, "compute_type", lambda device: torch.float32)
     recorder, recipe = Recorder(41, 3), changed(epochs=3, weight_decay=0.01)
@@ -174,7 +174,7 @@ def test_equals_sgd_written_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None
     torch.testing.assert_close(probe[1].bias.detach(), bias, rtol=1e-5, atol=1e-6)
 
 
-def test_training_scores_are_of_the_forward_pass_that_trains() -> None:
+def test_training_scores_come_from_the_training_forward_pass() -> None:
     names = ("cumulative_loss", "margin")
     quantities = make_quantities(names, 41, 2)
     recorder = Recorder(41, 2)
@@ -182,12 +182,12 @@ def test_training_scores_are_of_the_forward_pass_that_trains() -> None:
     logits = np.full((2, 41, 3), np.nan)
     for epoch, batch in recorder.batches:
         logits[epoch, batch.index.numpy()] = batch.logits.numpy()
-    for name, twin in zip(names, (reference.cumulative_loss, reference.area_under_margin), strict=True):
-        np.testing.assert_allclose(make_score(name, quantities), twin(logits, DATA.labels), rtol=1e-4, atol=1e-5)
+    for name, expected in zip(names, (reference.cumulative_loss, reference.area_under_margin), strict=True):
+        np.testing.assert_allclose(make_score(name, quantities), expected(logits, DATA.labels), rtol=1e-4, atol=1e-5)
 
 
-def test_input_gradients_of_the_training_pass_are_those_of_single_losses_moved_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A linear probe without momentum of its own: the gradient of softmax regression with respect to its input, W^T (p - e)."""
+def test_input_gradients_are_mapped_back_to_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a linear probe, the gradient of softmax regression with respect to its input is W^T (p - e)."""
     monkeypatch.setattr(curv_issues.training.loop, "compute_type", lambda device: torch.float32)
 
     class Gradients(Recorder):
@@ -216,7 +216,7 @@ def test_no_input_gradient_is_computed_for_trackers_of_logits() -> None:
     assert not any(wanted)
 
 
-def test_only_trackers_of_the_training_pass_are_shown_it() -> None:
+def test_evaluation_trackers_do_not_observe_the_training_pass() -> None:
     class Later(Recorder):
         needs = Need.EVALUATION
 
@@ -225,7 +225,7 @@ def test_only_trackers_of_the_training_pass_are_shown_it() -> None:
     assert later.batches == []
 
 
-def test_what_is_told_of_steps_and_epochs() -> None:
+def test_step_and_epoch_callbacks() -> None:
     events: list[tuple[Any, ...]] = []
     recorder = Recorder(41, 2)
     epoch_event = lambda epoch: events.append((epoch,))  # noqa: E731
@@ -247,7 +247,7 @@ def test_training_learns() -> None:
 
 
 @pytest.mark.parametrize(("n", "batch_size"), [(33, 16), (33, 32), (17, 16), (3, 2), (2, 512), (7, 512)])
-def test_batch_normalisation_is_never_left_with_a_single_sample(n: int, batch_size: int) -> None:
+def test_batch_normalisation_never_gets_a_single_sample(n: int, batch_size: int) -> None:
     train(fresh(), recipe=changed(batch_size=batch_size), n=n)
 
 
@@ -258,7 +258,7 @@ def test_batches_are_those_of_split_evenly() -> None:
     assert sizes == [len(part) for part in split_evenly(torch.arange(41), 16)] == [14, 14, 13]
 
 
-def test_a_loss_that_is_no_number_ends_the_run_in_one_line() -> None:
+def test_nan_loss_gives_a_one_line_error() -> None:
     with pytest.raises(AuditError) as caught:
         train(fresh(linear_probe), recipe=changed(learning_rate=1e30, epochs=4))
     text = str(caught.value)
@@ -267,7 +267,7 @@ def test_a_loss_that_is_no_number_ends_the_run_in_one_line() -> None:
     assert "\n" not in text
 
 
-def test_training_mode_is_taken_back_after_a_scoring_that_left_it() -> None:
+def test_training_mode_is_restored_after_scoring() -> None:
     modes = []
     probe = fresh()
     probe.register_forward_pre_hook(lambda module, _inputs: modes.append(module.training))
@@ -275,7 +275,7 @@ def test_training_mode_is_taken_back_after_a_scoring_that_left_it() -> None:
     assert modes == [True] * 6
 
 
-def test_the_data_are_left_alone() -> None:
+def test_data_are_unchanged() -> None:
     images, labels = copy.deepcopy(IMAGES), copy.deepcopy(LABELS)
     train(fresh(), recipe=changed(flip=True, shift=2))
     assert torch.equal(images, IMAGES)
@@ -295,7 +295,7 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_zero() -> None:
     assert values[peak:] == sorted(values[peak:], reverse=True)
 
 
-def test_given_labels_are_followed_and_training_labels_are_learned() -> None:
+def test_scores_use_given_labels_and_training_uses_training_labels() -> None:
     flipped = (LABELS + 1) % 3
     loss, recorder = Loss(41, RECIPE.epochs), Recorder(41, RECIPE.epochs)
     probe = fresh()
@@ -326,7 +326,7 @@ class Dropping(nn.Module):
 
 @pytest.mark.parametrize("build", [mlp_probe, Dropping])
 @pytest.mark.parametrize("epochs_before", [1, 2])
-def test_a_training_goes_on_from_a_saved_state_to_the_same_bits(build: Any, epochs_before: int) -> None:
+def test_resumed_training_gives_identical_results(build: Any, epochs_before: int) -> None:
     class StoppedError(Exception):
         pass
 
@@ -362,7 +362,7 @@ def test_a_training_goes_on_from_a_saved_state_to_the_same_bits(build: Any, epoc
             np.testing.assert_array_equal(array, right.state_dict()[name], err_msg=f"{left.name} {name}")
 
 
-def test_a_state_of_something_else_is_refused() -> None:
+def test_state_of_another_training_is_refused() -> None:
     state = TrainingState(fresh(), RECIPE, seed=0, quantities=[Loss(41, 2)]).state_dict()
     with pytest.raises(ValueError, match="Expected the quantities margin, got loss"):
         TrainingState(fresh(), RECIPE, seed=0, quantities=[Margin(41, 2)]).load_state_dict(state)

@@ -13,7 +13,7 @@ from curv_issues.training.optimizer import NesterovSGD
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
-def test_steps_are_those_of_pytorch_to_the_bit(weight_decay: float) -> None:
+def test_steps_are_identical_to_those_of_pytorch(weight_decay: float) -> None:
     torch.manual_seed(0)
     ours, theirs = (nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)) for _ in range(2))
     theirs.load_state_dict(ours.state_dict())
@@ -33,7 +33,7 @@ def test_steps_are_those_of_pytorch_to_the_bit(weight_decay: float) -> None:
         assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
-def test_a_training_does_not_import_the_compiler_of_pytorch() -> None:
+def test_training_does_not_import_the_pytorch_compiler() -> None:
     code = (
         "import sys; from tests.small import *; from tests.training.test_loop import train, fresh; train(fresh()); "
         "assert 'torch._dynamo' not in sys.modules"

@@ -25,7 +25,8 @@ def test_more_samples_mean_fewer_epochs_and_larger_batches(preset: str) -> None:
     steps = [r.epochs * n / r.batch_size for r, n in zip(made, SIZES, strict=True)]
     assert epochs == sorted(epochs, reverse=True)
     assert batches == sorted(batches)
-    assert all(later > 0.5 * earlier for earlier, later in itertools.pairwise(steps))  # but for powers of two and the most epochs
+    # batch sizes are powers of two and epochs are limited, so the steps may drop by less than half
+    assert all(later > 0.5 * earlier for earlier, later in itertools.pairwise(steps))
     assert steps[-1] > 10 * steps[0]
     assert [r.learning_rate for r in made] == sorted(r.learning_rate for r in made)
     for r in made:
@@ -35,7 +36,7 @@ def test_more_samples_mean_fewer_epochs_and_larger_batches(preset: str) -> None:
         assert 0.01 < r.learning_rate < 0.5
 
 
-def test_small_and_large_datasets_both_get_a_sensible_run() -> None:
+def test_effort_for_small_and_large_datasets() -> None:
     small, large = recipe(500), recipe(500_000)
     assert small.epochs >= 20
     assert small.epochs * 500 / small.batch_size >= 300  # enough steps to learn something
@@ -46,7 +47,7 @@ def test_small_and_large_datasets_both_get_a_sensible_run() -> None:
 @pytest.mark.parametrize(
     ("n", "batch_size"), [(500, 16), (2_000, 32), (5_000, 64), (10_000, 64), (20_000, 128), (50_000, 256), (200_000, 512)]
 )
-def test_the_batch_grows_with_the_size_to_the_power_of_seven_tenths(n: int, batch_size: int) -> None:
+def test_batch_size_grows_with_the_number_of_samples(n: int, batch_size: int) -> None:
     assert recipe(n).batch_size == batch_size
     assert recipe(n).learning_rate == pytest.approx(0.2 * (batch_size / 256) ** 0.5)
 
@@ -84,7 +85,7 @@ def test_every_choice_can_be_set() -> None:
     assert made.curvature_epochs == (3, 6)
 
 
-def test_what_follows_from_the_images() -> None:
+def test_augmentation_defaults_follow_the_images() -> None:
     assert recipe(100, grey=False).flip is True
     assert recipe(100, grey=True).flip is False
     assert recipe(100, flip=False).flip is False
@@ -92,7 +93,7 @@ def test_what_follows_from_the_images() -> None:
     assert recipe(100, shift=0).shift == 0
 
 
-def test_learning_rate_follows_a_batch_size_of_the_users() -> None:
+def test_learning_rate_follows_the_chosen_batch_size() -> None:
     assert recipe(1000, batch_size=64).learning_rate == pytest.approx(recipe(1000, batch_size=256).learning_rate / 2)
 
 

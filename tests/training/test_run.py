@@ -38,10 +38,10 @@ def same(left: ProbeRun, right: ProbeRun, *, scores: Any = SCORES) -> bool:
     return all(np.array_equal(a, b) for a, b in arrays)
 
 
-COUNTING = ("forgetting", "first_learned", "learning_time")  # of epochs
+COUNTING = ("forgetting", "first_learned", "learning_time")  # scores that count epochs
 
 
-def test_all_that_a_run_knows() -> None:
+def test_contents_of_a_run() -> None:
     found = run(epochs=4, curvature_epochs=2, probe=mlp_probe)
     assert list(found.scores) == list(found.score_metadata) == list(SCORES)
     for name, values in found.scores.items():
@@ -65,7 +65,7 @@ def test_all_that_a_run_knows() -> None:
 
 
 @pytest.mark.parametrize("probe", ["convnet", mlp_probe])
-def test_the_same_seed_gives_the_same_result(probe: Any) -> None:
+def test_same_seed_gives_the_same_result(probe: Any) -> None:
     first = run(probe=probe, seed=3)
     torch.rand(7)  # noise in the global states must not matter
     random.random()
@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_result(probe: Any) -> None:
     assert not any(np.array_equal(first.scores[name], other.scores[name]) for name in SCORES)
 
 
-def test_scoring_changes_no_training() -> None:
+def test_scoring_does_not_change_training() -> None:
     training = [name for name in SCORES if name in ("cumulative_loss", "margin", "final_loss", "final_margin")]
     plain = run(probe=mlp_probe, epochs=3, curvature_epochs=1)
     changes: list[dict[str, Any]] = [{"curvature_epochs": 3}, {"num_matvecs": 4}, {"form": "norm"}]
@@ -84,7 +84,7 @@ def test_scoring_changes_no_training() -> None:
         assert not np.array_equal(plain.scores["input_curvature"], other.scores["input_curvature"])
 
 
-def test_each_measurement_and_each_seed_has_directions_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_measurement_and_seed_has_its_own_directions(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Tensor] = []
     monkeypatch.setattr(curv_issues.training.run, "scoring_pass", lambda *_args, directions, **_options: drawn.append(directions))
     for seed in (0, 0, 1):
@@ -96,7 +96,7 @@ def test_each_measurement_and_each_seed_has_directions_of_its_own(monkeypatch: p
     assert not any(torch.equal(a, b) for a, b in itertools.combinations(different, 2))
 
 
-def test_global_random_state_is_the_users() -> None:
+def test_global_random_state_is_unchanged() -> None:
     def states() -> tuple[Any, ...]:
         numpy_state: Any = np.random.get_state()
         return torch.get_rng_state().tolist(), numpy_state[1].tolist(), numpy_state[2], random.getstate()
@@ -109,7 +109,7 @@ def test_global_random_state_is_the_users() -> None:
     assert states() == before
 
 
-def test_a_module_of_the_users_is_copied_and_its_frozen_weights_stay() -> None:
+def test_user_supplied_module_is_copied_with_its_frozen_weights() -> None:
     network = seeded(0, lambda: mlp_probe(spec_of(DATA)))
     network[1].weight.requires_grad_(False)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -215,17 +215,17 @@ def test_an_interruption_while_scoring_drops_that_epoch() -> None:
     assert passes == [50, 100]
 
 
-def test_an_interruption_of_the_last_pass_still_gives_the_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_of_the_last_pass_keeps_the_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, calls = run(), []
 
-    def once(*args: Any, **options: Any) -> Any:
+    def interrupt_once(*args: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 1:
             signal.raise_signal(signal.SIGINT)
         return predict(*args, **options)
 
     predict = curv_issues.training.run.predict
-    monkeypatch.setattr(curv_issues.training.run, "predict", once)
+    monkeypatch.setattr(curv_issues.training.run, "predict", interrupt_once)
     cut = run()
     assert (cut.complete, cut.interrupted, cut.epochs_done) == (True, True, 2)
     assert same(whole, cut)
@@ -298,14 +298,14 @@ class Tuple(nn.Module):
         (lambda spec: network(out=5), r"must return logits of shape \(2, 3\) for two images, got \(2, 5\)"),
     ],
 )
-def test_probes_that_do_not_fit_are_refused_before_training(probe: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsuitable_probes_are_refused_before_training(probe: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curv_issues.training.run, "train_probe", lambda *_args, **_options: pytest.fail("trained"))
     with pytest.raises(UsageError, match=message) as caught:
         run(probe=probe)
     assert "\n" not in str(caught.value)
 
 
-def test_check_probe_leaves_modes_and_statistics_alone() -> None:
+def test_check_probe_keeps_modes_and_statistics() -> None:
     probe = mlp_probe(spec())
     probe[2].eval()
     before = {name: value.clone() for name, value in probe.state_dict().items()}
@@ -325,14 +325,14 @@ def test_build_probe_by_name_function_and_module() -> None:
     assert copied[1].weight.data_ptr() != module[1].weight.data_ptr()
 
 
-def test_trackers_and_devices_that_cannot_run() -> None:
+def test_invalid_trackers_and_devices_are_refused() -> None:
     with pytest.raises(UsageError, match="Expected a subclass of Tracker, got 3"):
         run(trackers=[3])
     with pytest.raises(UsageError, match="Device 'abacus' cannot be used here"):
         run(device="abacus")
 
 
-def test_outputs_that_became_nan_in_the_last_step_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_outputs_after_the_last_step_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss of the last step is finite, and the weights after it are not."""
     train = curv_issues.training.run.train_probe
 

@@ -74,7 +74,7 @@ TOLERANCE = {
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_score_depends_on_no_batch_size(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_do_not_depend_on_the_batch_size(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if dtype == "bfloat16" and not has_bfloat16(CPU):
         pytest.skip("this processor has no bfloat16")
     if dtype == "float32":
@@ -94,7 +94,7 @@ def test_a_score_depends_on_no_batch_size(dtype: str, monkeypatch: pytest.Monkey
             )
 
 
-def test_equals_the_slow_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matches_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     in_float32(monkeypatch)
 
     class DoubleInputs(ImageInputs):
@@ -124,7 +124,7 @@ def test_equals_the_slow_twin(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(found[name].history[:, 0], values, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_form_and_step_reach_the_estimator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_form_and_step_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     in_float32(monkeypatch)
     squared = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1])["input_curvature"].history
     norm = score(probe(), ["input_curvature"], directions=DIRECTIONS[:1], form="norm")["input_curvature"].history
@@ -144,7 +144,7 @@ def test_a_small_step_is_computed_in_float32(monkeypatch: pytest.MonkeyPatch) ->
     assert set(types) == {torch.bfloat16}
 
 
-class Forwards(nn.Module):
+class ForwardCounter(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.inner, self.calls = probe(linear_probe), 0
@@ -166,7 +166,7 @@ class Forwards(nn.Module):
         (Need.CONTRAST, 3, 6),
     ],
 )
-def test_only_what_is_asked_for_is_computed(need: Need, forwards: int, backwards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_needed_passes_are_computed(need: Need, forwards: int, backwards: int, monkeypatch: pytest.MonkeyPatch) -> None:
     gradients = []
     real = torch.autograd.grad
 
@@ -175,7 +175,7 @@ def test_only_what_is_asked_for_is_computed(need: Need, forwards: int, backwards
         return real(*args, **options)
 
     monkeypatch.setattr(torch.autograd, "grad", counted)
-    network = Forwards()
+    network = ForwardCounter()
     names = [name for lower in Need if lower <= need for name in BY_NEED[lower]]
     trackers = score(network, names)
     assert network.calls == forwards
@@ -184,7 +184,7 @@ def test_only_what_is_asked_for_is_computed(need: Need, forwards: int, backwards
         assert (tracker.measured == ()) == tracker.needs.in_training
 
 
-def test_modes_gradients_and_weights_are_as_before_even_after_an_error() -> None:
+def test_modes_gradients_and_weights_are_restored_after_errors() -> None:
     network = probe(mlp_probe)
     network[1].eval()
     network[1].weight.requires_grad_(False)
@@ -242,7 +242,7 @@ def test_progress_and_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("size", [4, 256])
-def test_predict_gives_probabilities_and_the_inputs_of_the_head(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predict_gives_probabilities_and_embeddings(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     in_float32(monkeypatch)
     monkeypatch.setattr(scoring, "SCORING_BATCH", size)
     network = probe()
@@ -276,7 +276,7 @@ def test_predict_logits_of_some_samples(size: int, monkeypatch: pytest.MonkeyPat
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to_zero() -> None:
+def test_suggestion_is_found_if_float16_rounds_to_zero() -> None:
     class Sure(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -290,7 +290,7 @@ def test_the_suggestion_is_found_where_float16_rounds_all_other_probabilities_to
     assert (suggested == 3).all()
 
 
-def test_mirrored_embeddings_are_those_of_the_images_flipped_left_to_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirrored_embeddings_are_those_of_flipped_images(monkeypatch: pytest.MonkeyPatch) -> None:
     in_float32(monkeypatch)
     network = probe()
     flipped = predict(network, ImageInputs(DATA.images[:, :, ::-1]), LABELS, device=CPU)[1]
