@@ -26,7 +26,12 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TESTS = {
-    "findings": ["tests/findings", "tests/report/test_conflicts.py", "tests/auditing/test_audit_duplicates.py"],
+    "findings": [
+        "tests/findings",
+        "tests/report/test_conflicts.py",
+        "tests/auditing/test_leakage.py",
+        "tests/auditing/test_audit_duplicates.py",
+    ],
     "trackers": ["tests/trackers", "tests/training/test_scoring.py", "tests/training/test_run.py"],
     "duplicates": ["tests/duplicates", "tests/auditing/test_audit_duplicates.py"],
     "training": ["tests/training"],

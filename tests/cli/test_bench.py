@@ -35,13 +35,8 @@ def test_tables_plots_and_cells(data: Path) -> None:
     assert plots == {f"{kind}-uniform-{rate}.png" for kind in ("curves", "histograms", "curvature") for rate in ("0.1", "0.2")} | {
         "rates-uniform.png"
     }
-
-
-def test_bench_md_shows_the_plots(data: Path) -> None:
-    assert run("bench", data, *FEW, "--noise", "uniform:0.1", "--noise", "uniform:0.2", "--output", "out").exit_code == 0
     shown = re.findall(r"!\[.*\]\((.*)\)", Path("out/bench.md").read_text())
-    assert sorted(shown) == sorted(f"plots/{path.name}" for path in Path("out/plots").iterdir())
-    assert len(shown) == 7
+    assert sorted(shown) == sorted(f"plots/{name}" for name in plots)
 
 
 def test_without_matplotlib_only_the_plots_are_missing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

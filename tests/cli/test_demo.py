@@ -11,6 +11,7 @@ from curv_issues.results.tables import FILES
 from tests.cli.running import command, run
 
 
+@pytest.mark.slow  # a minute; .ci/run runs the demo too
 def test_demo_finds_planted_errors(here: Path) -> None:
     """The complete demo, in a separate process."""
     done = command("demo", cwd=here)

@@ -32,7 +32,7 @@ def test_finding_options_do_not_train(trained: Datalab, trainings: list[int], op
     assert trainings == []
 
 
-def test_a_new_judgement_is_that_of_a_new_run(trained: Datalab):
+def test_new_judgement_equals_that_of_a_new_run(trained: Datalab):
     find(trained, score="input_curvature", cut_off="30%")
     fresh = make_lab()
     find(fresh, score="input_curvature", cut_off="30%")
@@ -45,14 +45,14 @@ def test_a_new_judgement_is_that_of_a_new_run(trained: Datalab):
     "option",
     [{"epochs": 1}, {"seed": 1}, {"resolution": 9}, {"step": 0.02}, {"weight_decay": 0.0}, {"form": "norm"}, {"shift": 1}],
 )
-def test_training_options_train_anew(trained: Datalab, trainings: list[int], option: dict):
+def test_other_training_options_train_again(trained: Datalab, trainings: list[int], option: dict):
     find(trained, **option)
     assert trainings == [N]
     find(trained, **option, cut_off="3%")
     assert trainings == [N]
 
 
-def test_a_changed_label_trains_anew(trained: Datalab, trainings: list[int]):
+def test_changed_label_trains_again(trained: Datalab, trainings: list[int]):
     trained.labels[20] = (trained.labels[20] + 1) % 3
     find(trained)
     assert trainings == [N]
@@ -77,7 +77,7 @@ def folder_lab(folder: Path) -> Datalab:
     return make_lab(datasets.load_dataset("imagefolder", data_dir=str(folder), split="train"))
 
 
-def test_touched_files_are_the_same_images(folder: Path, trainings: list[int]):
+def test_touched_files_do_not_train_again(folder: Path, trainings: list[int]):
     lab = folder_lab(folder)
     find(lab)
     for file in folder.glob("*/*.png"):
@@ -89,7 +89,7 @@ def test_touched_files_are_the_same_images(folder: Path, trainings: list[int]):
     assert trainings == [N]
 
 
-def test_a_changed_file_trains_anew(folder: Path, trainings: list[int]):
+def test_changed_file_trains_again(folder: Path, trainings: list[int]):
     lab = folder_lab(folder)
     find(lab)
     first, second = sorted(folder.glob("ant/*.png"))[:2]
@@ -98,14 +98,14 @@ def test_a_changed_file_trains_anew(folder: Path, trainings: list[int]):
     assert trainings == [N, N]
 
 
-def test_a_run_of_other_images_is_not_taken(trained: Datalab, trainings: list[int]):
+def test_run_on_other_images_is_not_reused(trained: Datalab, trainings: list[int]):
     other = make_lab(class_label_dataset().select([1, 0, *range(2, N)]))
     other.info["statistics"][STATISTIC] = trained.info["statistics"][STATISTIC]
     find(other)
     assert trainings == [N]
 
 
-def test_another_class_in_the_table_trains_anew(trained: Datalab, trainings: list[int]):
+def test_additional_class_trains_again(trained: Datalab, trainings: list[int]):
     data = class_label_dataset().cast_column("label", datasets.ClassLabel(names=[*NAMES, "owl"]))
     other = make_lab(data)
     other.info["statistics"][STATISTIC] = trained.info["statistics"][STATISTIC]
@@ -114,19 +114,19 @@ def test_another_class_in_the_table_trains_anew(trained: Datalab, trainings: lis
 
 
 @pytest.mark.parametrize("kept", [{}, {"key": None, "result": {}}, {"layout": 2}])
-def test_what_another_version_has_kept_is_not_read(trained: Datalab, trainings: list[int], kept: dict):
+def test_run_kept_by_another_version_is_not_reused(trained: Datalab, trainings: list[int], kept: dict):
     trained.info["statistics"][STATISTIC] = kept
     find(trained)
     assert trainings == [N]
 
 
-def test_a_new_version_of_the_package_trains_anew(trained: Datalab, trainings: list[int], monkeypatch: pytest.MonkeyPatch):
+def test_new_version_of_the_package_trains_again(trained: Datalab, trainings: list[int], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shared_run, "__version__", "99.0")
     find(trained)
     assert trainings == [N]
 
 
-def test_a_failure_after_training_keeps_the_training(
+def test_failure_after_training_keeps_the_training(
     trainings: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     lab = make_lab()
@@ -144,7 +144,7 @@ def test_a_failure_after_training_keeps_the_training(
     assert trainings == [N]
 
 
-def test_the_run_can_be_found_by_a_second_type(trained: Datalab):
+def test_second_type_reuses_the_run(trained: Datalab):
     from curv_issues.options import TrainingOptions
     from tests.datalab.labs import OPTIONS
 
@@ -158,7 +158,7 @@ def test_the_run_can_be_found_by_a_second_type(trained: Datalab):
     assert shared_run.find_run(trained, samples, TrainingOptions(**OPTIONS, measure=["label_contrast"])) is None
 
 
-def test_a_run_with_more_scores_serves_those_who_want_fewer(trainings: list[int]):
+def test_run_with_more_scores_is_reused_for_fewer(trainings: list[int]):
     lab = make_lab()
     find(lab, score="training_gradient")
     assert "training_gradient" in lab.get_info("curvature")["raw_scores"]
@@ -173,7 +173,7 @@ def small_network(spec) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(spec.channels * spec.resolution**2, spec.num_classes))
 
 
-def test_own_probes(trainings: list[int]):
+def test_user_supplied_probes(trainings: list[int]):
     lab = make_lab()
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     before = copy.deepcopy(network.state_dict())
@@ -191,7 +191,7 @@ def test_own_probes(trainings: list[int]):
     assert trainings == [N] * 3
 
 
-def test_global_generators_are_neither_used_nor_changed():
+def test_global_generators_are_not_changed():
     torch.manual_seed(1)
     np.random.seed(1)
     one = make_lab()
@@ -205,7 +205,7 @@ def test_global_generators_are_neither_used_nor_changed():
     assert one.issues.equals(two.issues)
 
 
-def test_a_plan_that_failed_is_not_joined_by_the_next_call():
+def test_failed_run_is_not_joined_by_the_next_call():
     lab = make_lab()
     failed = join_run(lab, "curvature", {"epochs": 2})
     with pytest.raises(UsageError, match="epochs"):

@@ -287,6 +287,7 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_zero() -> None:
     assert one_cycle(WARM_UP / 2) == pytest.approx(0.55)
     assert one_cycle(WARM_UP) == pytest.approx(1)
     assert one_cycle((1 + WARM_UP) / 2) == pytest.approx(0.5)
+    assert max(range(1001), key=lambda step: one_cycle(step / 1000)) == 250
     assert one_cycle(1) == 0
     assert one_cycle(1.01) == 0  # a step beyond the last
     values = [one_cycle(i / 1000) for i in range(1001)]

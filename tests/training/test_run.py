@@ -144,6 +144,22 @@ def test_user_supplied_module_is_copied_with_its_frozen_weights() -> None:
     assert same(found, run(probe=network))
 
 
+def test_embeddings_beyond_float16_are_clipped() -> None:
+    class Large(nn.Module):
+        def __init__(self, spec: ProbeSpec) -> None:
+            super().__init__()
+            self.hidden, self.head = nn.Linear(1, 2), nn.Linear(2, spec.num_classes)
+            nn.init.zeros_(self.head.weight)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            signs = torch.tensor([-1e6, 1e6], device=inputs.device)
+            return self.head(self.hidden(inputs.flatten(1)[:, :1]) * 0 + signs)
+
+    embeddings = run(probe=lambda spec: Large(spec), learning_rate=1e-9).embeddings
+    assert np.unique(embeddings[:, 0]).tolist() == [-65504]
+    assert np.unique(embeddings[:, 1]).tolist() == [65504]
+
+
 def test_batch_normalisation_with_one_sample_left_over() -> None:
     assert np.isfinite(run(make_data(33), batch_size=16, probe=mlp_probe).scores["cumulative_loss"]).all()
     assert np.isfinite(run(make_data(7), batch_size=2).scores["cumulative_loss"]).all()
