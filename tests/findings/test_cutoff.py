@@ -82,8 +82,8 @@ def test_auto_flags_nothing_after_half_the_usual_epochs_or_fewer() -> None:
     )  # an explicit fraction is flagged
 
 
-def note_for(looked_wrong: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
-    return reliability_note(looked_wrong, memorised_fraction=memorised, epochs_done=epochs, standard_epochs=8.4) or ""
+def note_for(comparison: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
+    return reliability_note(comparison, memorised_fraction=memorised, epochs_done=epochs, standard_epochs=8.4) or ""
 
 
 def test_reliability_note() -> None:
