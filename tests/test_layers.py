@@ -68,6 +68,9 @@ def test_no_import_points_to_a_higher_layer() -> None:
         if LAYERS.index(layer_of(name)) < LAYERS.index(layer_of(other))
     ]
     assert upward == []
+    arrows = {(layer_of(name), layer_of(other)) for name, others in ours.items() for other in others}
+    between = sum(first != second for first, second in arrows)
+    print(f"{len(LAYERS)} layers, {between} arrows between them, {len(FILES)} files, none upward")  # shown with pytest -s
 
 
 def test_every_folder_is_a_layer() -> None:
