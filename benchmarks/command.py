@@ -31,19 +31,18 @@ import torch
 from benchmarks.common import load, plant
 from curv_issues.options import TrainingOptions
 from curv_issues.device import limit_threads_for_small_batches
-from curv_issues.inputs.images import ImageInputs
 from curv_issues.training.recipe import make_recipe
 from curv_issues.training.run import build_probe
 from curv_issues.training.loop import train_probe
 from curv_issues.training.state import TrainingState
 name, root, rate, seed = sys.argv[1:]
 data, _ = plant(load(name, Path(root)), float(rate), int(seed))
-_, resolution, _, channels = data.images.shape
-recipe = make_recipe(TrainingOptions(), num_samples=len(data), resolution=resolution, grey=channels == 1)
-probe = build_probe("convnet", ImageInputs(data.images).spec(data.num_classes)).to(memory_format=torch.channels_last)
-with limit_threads_for_small_batches(recipe.batch_size, resolution):
+inputs = data.inputs()
+recipe = make_recipe(TrainingOptions(), num_samples=len(data), shape=inputs.shape)
+probe = build_probe("convnet", inputs.spec(data.num_classes)).to(memory_format=torch.channels_last)
+with limit_threads_for_small_batches(recipe.batch_size, inputs.shape):
     start = time.perf_counter()
-    train_probe(TrainingState(probe, recipe, seed=0), ImageInputs(data.images), torch.from_numpy(data.labels),
+    train_probe(TrainingState(probe, recipe, seed=0), inputs, torch.from_numpy(data.labels),
                 device=torch.device("cpu"))
     print(json.dumps(time.perf_counter() - start))
 """
@@ -93,6 +92,7 @@ def run(command: list[str], folder: Path) -> dict[str, Any]:
 def write_digits(folder: Path) -> Path:
     """Write scikit-learn's digits as a dataset on disk."""
     data = load("digits", folder)
+    assert data.images is not None
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(data.class_names))})
     table = datasets.Dataset.from_dict({"image": list(data.images[..., 0]), "label": data.labels.tolist()}, features=features)
     (folder / "digits").mkdir()

@@ -115,6 +115,7 @@ def plant_altered(data: LabeledData, kinds: list[str], pairs: int, seed: int) ->
     """Return the data with altered copies that have different labels; the pairs (p, 2), copy and source; and their kinds (p,)."""
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     assert planted.pairs is not None
+    assert planted.data.images is not None
     rng = np.random.default_rng((seed, 1))
     kind = np.array(kinds, dtype=object)[np.arange(pairs) % len(kinds)]
     images, hashes = planted.data.images.copy(), planted.data.image_sha256.copy()
@@ -188,6 +189,7 @@ def measure_natural(data: LabeledData, cell: dict[str, Any]) -> dict[str, Any]:
         {"rows": part["row"].tolist(), "given": part["given"].tolist(), "similarity": float(part["similarity"].max())}
         for _, part in result.conflicts.groupby("group")
     ]
+    assert data.images is not None
     draw([tuple(data.images[row] for row in group["rows"][:4]) for group in groups[:SHOWN]], f"natural-{cell['dataset']}")
     pairs = same_pairs(result)
     return {
@@ -214,6 +216,8 @@ def measure_leakage(root: Path, cell: dict[str, Any]) -> dict[str, Any]:
     is_found = [pair in found for pair in zip(judged["train_row"], judged["test_row"], strict=True)]
     recall = pd.Series(is_found).groupby(judged["judgment"]).agg(["mean", "size"])
     sample = table.sample(min(JUDGED, len(table)), random_state=0).sort_values("similarity")
+    assert data.images is not None
+    assert test.images is not None
     images = [(data.images[row], test.images[other]) for row, other in zip(sample["row"], sample["other_row"], strict=True)]
     draw(images, "against-cifar10")
     return {
@@ -233,6 +237,7 @@ def measure_protocol(
     """Return the AUROC per image of every method, both images of a pair being errors; recall and precision of pairs."""
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     assert planted.pairs is not None
+    assert planted.data.images is not None
     options = TrainingOptions(seed=seed, measure=SCORES, curvature_epochs=EVERY_EPOCH, epochs=epochs)
     run = run_probe(planted.data, options, mirrored=True)
     assert run is not None

@@ -93,8 +93,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
 
 def look_at_all(network: nn.Module, probes: FreshProbes, *, grid: bool, generator: torch.Generator) -> dict[str, np.ndarray]:
     """Return every variant for every sample, (n,) each."""
-    resolution, channels = probes.resolution, probes.inputs.shape[0]
-    directions = rademacher_directions(MANY if grid else FEW, (channels, resolution, resolution), generator=generator)
+    directions = rademacher_directions(MANY if grid else FEW, probes.inputs.shape, generator=generator)
     found: dict[str, list[Tensor]] = defaultdict(list)
     with evaluating(network):
         for index in torch.arange(len(probes.labels)).split(BATCH):

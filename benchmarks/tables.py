@@ -161,7 +161,7 @@ def recipe_table() -> str:
         cell = result["cell"]
         groups[cell["size"], cell["classes"], cell["epochs"], cell["batch_size"]].append(result["default"])
     for (size, classes, epochs, batch), found in sorted(groups.items()):
-        rule = make_recipe(TrainingOptions(), num_samples=size, resolution=32, grey=False)
+        rule = make_recipe(TrainingOptions(), num_samples=size, shape=(3, 32, 32))
         lines.append(
             f"| {size:,} of {classes} classes | {epochs} | {batch} | {len(found)} | {spread([f['auroc'] for f in found])} "
             f"| {spread([f['average_precision'] for f in found])} "

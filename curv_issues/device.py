@@ -64,10 +64,10 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
 
 
 @contextmanager
-def limit_threads_for_small_batches(batch_size: int, resolution: int) -> Iterator[None]:
+def limit_threads_for_small_batches(batch_size: int, shape: tuple[int, ...]) -> Iterator[None]:
     """Use one CPU thread for small batches, where synchronisation costs more than threads save; restore the number afterwards."""
     before = torch.get_num_threads()
-    if batch_size * resolution**2 < SMALL_BATCH_PIXELS:
+    if len(shape) == 3 and batch_size * shape[-1] ** 2 < SMALL_BATCH_PIXELS:
         torch.set_num_threads(1)
     try:
         yield

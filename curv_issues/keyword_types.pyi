@@ -19,7 +19,7 @@ class SourceKeywords(TypedDict, total=False):
     value_range: Any
     max_pixels: int | None
 
-class AuditKeywords(SourceKeywords, total=False):
+class ModelKeywords(TypedDict, total=False):
     seed: int
     device: str
     preset: str
@@ -27,7 +27,7 @@ class AuditKeywords(SourceKeywords, total=False):
     epochs: int | None
     batch_size: int | None
     learning_rate: float | None
-    weight_decay: float
+    weight_decay: float | None
     flip: bool | None
     shift: int | None
     resolution: int | None
@@ -40,3 +40,6 @@ class AuditKeywords(SourceKeywords, total=False):
     cut_off: str | float
     duplicates: bool
     duplicate_threshold: float | None
+
+class AuditKeywords(SourceKeywords, ModelKeywords, total=False):
+    pass

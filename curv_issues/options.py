@@ -45,7 +45,7 @@ PRESETS: dict[str, PresetEffort] = {
 def _probe(name: str, value: Any) -> Any:
     """Return the value if it is a name, a network or a function that makes one."""
     if isinstance(value, str) and ":" not in value:
-        look_up(PROBES, value, name)
+        look_up({"auto": "", **PROBES}, value, name)
         return value
     probe = load_own_probe(value) if isinstance(value, str) else value
     if not callable(probe):
@@ -83,8 +83,9 @@ class TrainingOptions(Options):
     device: str = option("auto", "Device to compute on: auto, cpu, cuda, mps, ...", check=_device)
     preset: str = option("standard", f"Effort: {', '.join(PRESETS)}.", check=Choice(PRESETS))
     probe: Any = option(
-        "convnet",
-        f"Probe network: {', '.join(PROBES)}, or your own as module:function, called with a ProbeSpec.",
+        "auto",
+        f"Probe network: auto (convnet for images, mlp for features), {', '.join(PROBES)}, or your own as module:function, called "
+        "with a ProbeSpec.",
         check=_probe,
         python_help="Also an nn.Module (copied, never modified) or a function from ProbeSpec to a module.",
         kind=str,
@@ -94,7 +95,9 @@ class TrainingOptions(Options):
     learning_rate: float | None = option(
         None, "Peak learning rate. Default: from the batch size.", check=Number(optional=True, positive=True)
     )
-    weight_decay: float = option(5e-4, "Weight decay.", check=Number())
+    weight_decay: float | None = option(
+        None, "Weight decay. Default: 0.0005 for images; from the number of features and samples.", check=Number(optional=True)
+    )
     flip: bool | None = option(
         None,
         "Mirror images at random in training. Default: colour images only.",

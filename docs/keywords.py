@@ -26,14 +26,15 @@ def keyword_types() -> str:
     """Return the content of the file."""
     classes = [
         _typed_dict("SourceKeywords", "TypedDict, total=False", [SourceOptions]),
-        _typed_dict("AuditKeywords", "SourceKeywords, total=False", [TrainingOptions, FindingOptions, DuplicateOptions]),
+        _typed_dict("ModelKeywords", "TypedDict, total=False", [TrainingOptions, FindingOptions, DuplicateOptions]),
+        _typed_dict("AuditKeywords", "SourceKeywords, ModelKeywords, total=False", []),
     ]
     return "\n".join([HEAD, *classes]).replace("'", '"')
 
 
 def _typed_dict(name: str, bases: str, groups: Sequence[type]) -> str:
     lines = [f"    {item.name}: {item.type}" for group in groups for item in fields(group)]
-    return "\n".join([f"class {name}({bases}):", *lines, ""])
+    return "\n".join([f"class {name}({bases}):", *(lines or ["    pass"]), ""])
 
 
 if __name__ == "__main__":

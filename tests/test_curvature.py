@@ -54,7 +54,7 @@ def gen(seed: int = 0) -> torch.Generator:
 
 
 def small_conv(dtype: torch.dtype = torch.float32) -> nn.Module:
-    spec = ProbeSpec(num_classes=4, channels=3, resolution=16, mean=(0.5,) * 3, std=(0.25,) * 3)
+    spec = ProbeSpec(num_classes=4, shape=(3, 16, 16), mean=(0.5,) * 3, std=(0.25,) * 3)
     return seeded(0, lambda: ConvNet(spec)).to(dtype).eval()
 
 

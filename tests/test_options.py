@@ -135,7 +135,7 @@ def test_valid_numbers() -> None:
         ({"device": 0}, "device must be a string such as 'auto', 'cpu' or 'cuda:0', got 0."),
         ({"preset": "fast"}, "Unknown preset 'fast'; choose one of: quick, standard, thorough."),
         ({"preset": 1}, "preset must be one of quick, standard, thorough, got 1."),
-        ({"probe": "vgg"}, f"Unknown probe 'vgg'; choose one of: {', '.join(PROBES)}."),
+        ({"probe": "vgg"}, f"Unknown probe 'vgg'; choose one of: auto, {', '.join(PROBES)}."),
         ({"probe": 3}, "probe must be a name, an nn.Module or a function that returns one, got 3."),
         ({"flip": 1}, "flip must be True, False or None (from the data), got 1."),
         ({"form": "cubed"}, "Unknown form 'cubed'; choose one of: squared, norm."),

@@ -210,8 +210,8 @@ def compare_images(
     """Search for duplicates, with the probe's features of the images and of their mirror images."""
     from curv_issues.duplicates.search import compare_within
 
-    assert run.mirrored_embeddings is not None  # set by a complete run
-    features = run.embeddings.astype(np.float32) + run.mirrored_embeddings
+    mirrored = run.mirrored_embeddings  # of a complete run on images
+    features = None if mirrored is None else run.embeddings.astype(np.float32) + mirrored
 
     def report(done: int, total: int) -> None:
         if progress:

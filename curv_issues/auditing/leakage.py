@@ -47,7 +47,8 @@ def load_other_split(
             of_any_data = {name: getattr(options, name) for name in ("skip_unreadable", "skip_unlabelled", "max_pixels")}
             dataset, wanted = against, SourceOptions(**of_any_data)
         wanted = replace(wanted, max_samples=None, value_range=found.value_ranges)
-        others = load(dataset, wanted, resolution=data.images.shape[1], progress=progress)
+        resolution = None if data.images is None else data.images.shape[1]
+        others = load(dataset, wanted, resolution=resolution, progress=progress)
         if is_split and others.source.split == found.split:
             raise UsageError(f"The split {against!r} is the one that is audited; compare it with another one.")
     check_comparable(data, others)
@@ -55,7 +56,14 @@ def load_other_split(
 
 
 def check_comparable(data: LabeledData, others: LabeledData) -> None:
-    """Raise UsageError if the images of two datasets are decoded at different resolutions."""
+    """Raise UsageError if the images of two datasets are decoded at different resolutions, or their features differ in number."""
+    if data.images is None or others.images is None:
+        one, other = (None if each.features is None else each.features.shape[1] for each in (data, others))
+        if one != other or data.images is not others.images:
+            raise UsageError(
+                f"The samples cannot be compared: expected features of the same number in both, got {one} and {other}."
+            )
+        return
     if data.images.shape[1:3] != others.images.shape[1:3]:
         raise UsageError(
             f"The images are decoded at {data.images.shape[1]} pixels, those to compare them with at {others.images.shape[1]}; "

@@ -11,8 +11,10 @@ from curv_issues.report.contact_sheet import contact_sheet
 SHEET_IMAGES = 50
 
 
-def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes:
-    """Return a contact sheet (PNG) of the most suspect samples, flagged or not."""
+def draw_sheet(data: LabeledData, scores: pd.DataFrame) -> bytes | None:
+    """Return a contact sheet (PNG) of the most suspect samples, flagged or not; None without images."""
+    if data.images is None:
+        return None
     top = scores.sort_values(["suspicion", "row"], ascending=[False, True], kind="stable").head(SHEET_IMAGES)
     name = " ".join(part for part in (data.source.source, data.source.split) if part)
     return contact_sheet(

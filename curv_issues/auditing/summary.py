@@ -39,8 +39,9 @@ def describe_dataset(data: LabeledData) -> dict[str, Any]:
         "class_sizes": np.bincount(data.labels, minlength=data.num_classes).tolist(),
         "unreadable": list(source.unreadable),
         "num_unlabelled": source.num_unlabelled,
-        "resolution": data.images.shape[1],
-        "channels": data.images.shape[3],
+        "resolution": None if data.images is None else data.images.shape[1],
+        "channels": None if data.images is None else data.images.shape[3],
+        "num_features": None if data.features is None else data.features.shape[1],
     }
 
 

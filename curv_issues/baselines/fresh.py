@@ -13,7 +13,6 @@ from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.device import choose_device, limit_threads_for_small_batches
 from curv_issues.errors import AuditError, DatasetError
-from curv_issues.inputs.images import ImageInputs
 from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.trackers.base import Quantity
@@ -59,9 +58,8 @@ class FreshProbes:
         check_auditable(data)
         self.device = choose_device(options.device)
         self.options = options
-        self.resolution, channels = data.images.shape[1], data.images.shape[3]
-        self.recipe = make_recipe(options, num_samples=len(data), resolution=self.resolution, grey=channels == 1)
-        self.inputs, self.labels = ImageInputs(data.images), torch.from_numpy(data.labels)
+        self.inputs, self.labels = data.inputs(), torch.from_numpy(data.labels)
+        self.recipe = make_recipe(options, num_samples=len(data), shape=self.inputs.shape)
         self.spec = self.inputs.spec(data.num_classes + extra_classes)
         self._progress = progress
         self._to_train = len(data) if to_train is None else to_train
@@ -113,7 +111,7 @@ class FreshProbes:
                 work = before * epochs + epoch * total + done
                 self._progress(Progress("train", work, self._to_train * epochs, epoch + 1, epochs, loss))
 
-        with limit_threads_for_small_batches(self.recipe.batch_size, self.resolution), isolated_rng(seed):
+        with limit_threads_for_small_batches(self.recipe.batch_size, self.inputs.shape), isolated_rng(seed):
             if probe is None:
                 probe = build_probe(self.options.probe, self.spec).to(self.device).to(memory_format=torch.channels_last)
                 check_probe(probe, self.spec, self.device)
@@ -146,7 +144,7 @@ class FreshProbes:
         Raises:
             AuditError: some are NaN.
         """
-        with limit_threads_for_small_batches(self.recipe.batch_size, self.resolution):
+        with limit_threads_for_small_batches(self.recipe.batch_size, self.inputs.shape):
             return self._check_outputs(
                 predict_logits(probe, self.inputs, torch.from_numpy(np.asarray(samples, dtype=np.int64)), device=self.device)
             )
@@ -157,7 +155,7 @@ class FreshProbes:
         Raises:
             AuditError: some are NaN.
         """
-        with limit_threads_for_small_batches(self.recipe.batch_size, self.resolution):
+        with limit_threads_for_small_batches(self.recipe.batch_size, self.inputs.shape):
             return self._check_outputs(predict(probe, self.inputs, self.labels, device=self.device)[1])
 
     def is_correct(self, probe: nn.Module, samples: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from curv_issues.data.base import LabeledData
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.device import choose_device, limit_threads_for_small_batches
 from curv_issues.inputs.base import Inputs
-from curv_issues.inputs.images import ImageInputs
 from curv_issues.options import TrainingOptions
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
@@ -51,21 +50,16 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
     each pass, so that other programs slow both down.
     """
     device = choose_device(options.device)
-    resolution, channels = data.images.shape[1], data.images.shape[3]
-    whole = make_recipe(options, num_samples=len(data), resolution=resolution, grey=channels == 1)
+    shape = data.inputs().shape
+    whole = make_recipe(options, num_samples=len(data), shape=shape)
     recipe = replace(whole, epochs=1, curvature_epochs=(0,))
     index = stratified_sample(data.labels, min(PART, len(data)), seed=options.seed)
-    inputs, labels = ImageInputs(data.images[index]), torch.from_numpy(data.labels[index])
-    directions = rademacher_directions(
-        recipe.num_matvecs, (channels, resolution, resolution), generator=torch.Generator().manual_seed(0)
-    )
+    part = data.take(np.sort(index))
+    inputs, labels = part.inputs(), torch.from_numpy(part.labels)
+    directions = rademacher_directions(recipe.num_matvecs, shape, generator=torch.Generator().manual_seed(0))
     trackers = {need: _quantity_of(need, len(index)) for need in Need}
-    with limit_threads_for_small_batches(recipe.batch_size, resolution), isolated_rng(options.seed):
-        probe = (
-            build_probe(options.probe, ImageInputs(data.images).spec(data.num_classes))
-            .to(device)
-            .to(memory_format=torch.channels_last)
-        )
+    with limit_threads_for_small_batches(recipe.batch_size, shape), isolated_rng(options.seed):
+        probe = build_probe(options.probe, data.inputs().spec(data.num_classes)).to(device).to(memory_format=torch.channels_last)
 
         def run_pass(need: Need) -> None:
             if need is Need.TRAINING:

@@ -1,18 +1,22 @@
-"""LabeledData: decoded images with labels, the input of every audit."""
+"""LabeledData: decoded images or feature vectors with labels, the input of every audit."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from curv_issues.data.accounts import FileAccount
-from curv_issues.data.pixel_storage import take_pixels
+from curv_issues.data.pixel_storage import take_rows
 from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    from curv_issues.inputs.base import Inputs
 
 
 @dataclass(frozen=True)
@@ -50,29 +54,32 @@ class DataSource:
     value_ranges: ValueRanges = field(default_factory=ValueRanges)
 
 
-PER_SAMPLE = ("images", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
+PER_SAMPLE = ("images", "features", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
+LARGE = ("images", "features")
+"""Arrays that may be memory maps, or None."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabeledData:
-    """n images at probe resolution with their given labels.
+    """n images at probe resolution, or n feature vectors, with their given labels.
 
     Attributes:
-        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map.
+        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map. None: features are the input.
         labels: int64, (n,): given class of each sample, an index into `class_names`.
         class_names: the k class names, in the order of the dataset or Datalab.
         rows: int64, (n,): row of each sample in the requested dataset; strictly increasing.
         splits: object, (n,): split name of each sample, or None.
         paths: object, (n,): image file of each sample, or None if it has none of its own.
         image_sha256: str, (n,): hex digest of the decoded RGB pixels at native size and their shape; of the original values
-            for images with more than 8 bits per channel.
+            for images with more than 8 bits per channel; of the feature vector without images.
         file_sha256: str, (n,): hex digest of the encoded image; "" if there is none.
-        sizes: int32, (n, 2): native height and width in pixels.
+        sizes: int32, (n, 2): native height and width in pixels; 0 without images.
         source: origin of the samples.
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
+        features: float, (n, d), an array or a memory map; None: the images are the input.
     """
 
-    images: np.ndarray
+    images: np.ndarray | None
     labels: np.ndarray
     class_names: tuple[str, ...]
     rows: np.ndarray
@@ -83,6 +90,7 @@ class LabeledData:
     sizes: np.ndarray
     source: DataSource
     open_image: Callable[[int], Image.Image] | None = field(default=None, repr=False)
+    features: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -100,10 +108,21 @@ class LabeledData:
             digest.update(f"{image_hash}\t{self.class_names[label]}\n".encode("utf-8", "backslashreplace"))
         return digest.hexdigest()
 
+    def inputs(self) -> Inputs:
+        """Return what a probe is trained on."""
+        from curv_issues.inputs.features import FeatureInputs  # imports torch
+        from curv_issues.inputs.images import ImageInputs
+
+        if self.images is not None:
+            return ImageInputs(self.images)
+        assert self.features is not None
+        return FeatureInputs(self.features)
+
     def image(self, index: int) -> Image.Image:
         """Return the image of one sample, at native size if the source is still readable."""
         if self.open_image is not None:
             return self.open_image(index)
+        assert self.images is not None
         pixels = np.asarray(self.images[index])
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
@@ -125,8 +144,10 @@ class LabeledData:
         index = index.astype(np.int64)  # copied so that the caller cannot change it; signed, as differences of unsigned wrap
         if len(index) and (index[0] < 0 or index[-1] >= len(self) or (np.diff(index) <= 0).any()):
             raise UsageError(f"index must be strictly increasing within [0, {len(self)}).")
-        arrays = {name: getattr(self, name)[index] for name in PER_SAMPLE if name != "images"}
-        arrays["images"] = take_pixels(self.images, index)
+        arrays: dict[str, Any] = {name: getattr(self, name)[index] for name in PER_SAMPLE if name not in LARGE}
+        for name in LARGE:
+            if (array := getattr(self, name)) is not None:
+                arrays[name] = take_rows(array, index)
         return replace(self, **arrays, open_image=images_at(self.open_image, index))
 
 
@@ -153,7 +174,7 @@ def check_auditable(data: LabeledData) -> None:
     """Raise DatasetError unless there are samples of at least two classes and the images are square."""
     if len(data) == 0:
         raise DatasetError(f"{data.source.source} has no samples to audit; expected samples of at least two classes.")
-    if data.images.ndim != 4 or data.images.shape[1] != data.images.shape[2]:
+    if data.images is not None and (data.images.ndim != 4 or data.images.shape[1] != data.images.shape[2]):
         raise DatasetError(f"Expected square images (n, r, r, c), but got {data.images.shape}; from_arrays() makes them square.")
     present = np.unique(data.labels)
     if len(present) < 2:

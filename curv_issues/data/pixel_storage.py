@@ -6,6 +6,7 @@ import os
 import tempfile
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from curv_issues.errors import AuditError
 
@@ -19,31 +20,36 @@ def allocate_pixels(shape: tuple[int, ...]) -> np.ndarray:
     Raises:
         AuditError: the file system of the temporary folder has too little space.
     """
-    size = int(np.prod(shape))
+    return allocate(shape, np.uint8)
+
+
+def allocate(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Return an array of zeros; see `allocate_pixels`."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size <= _MEMORY_LIMIT:
-        return np.zeros(shape, dtype=np.uint8)
+        return np.zeros(shape, dtype=dtype)
     try:
         with tempfile.TemporaryFile(prefix="curv-issues-") as file:
             if hasattr(os, "posix_fallocate"):  # otherwise a full disk kills the process on a write to the map
                 os.posix_fallocate(file.fileno(), 0, size)
-            return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
+            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
     except OSError as error:
         raise AuditError(
-            f"The decoded images need {size / 1e9:.1f} GB in {tempfile.gettempdir()}, which has too little space "
+            f"The data need {size / 1e9:.1f} GB in {tempfile.gettempdir()}, which has too little space "
             f"({error.strerror or error}); free space there, set TMPDIR to another folder, or use --max-samples."
         ) from error
 
 
-def take_pixels(images: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Return the images at `index` (m,), from uint8 (n, h, w, c); large parts of a memory map stay on disk.
+def take_rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Return the rows at `index` (m,), from (n, ...); large parts of a memory map stay on disk.
 
     Raises:
         AuditError: the file system of the temporary folder has too little space.
     """
-    if not isinstance(images, np.memmap):
-        return images[index]
-    taken = allocate_pixels((len(index), *images.shape[1:]))
-    step = max(1, _CHUNK // max(1, int(np.prod(images.shape[1:]))))
+    if not isinstance(array, np.memmap):
+        return array[index]
+    taken = allocate((len(index), *array.shape[1:]), array.dtype)
+    step = max(1, _CHUNK // max(1, int(np.prod(array.shape[1:])) * array.itemsize))
     for start in range(0, len(index), step):
-        taken[start : start + step] = images[index[start : start + step]]
+        taken[start : start + step] = array[index[start : start + step]]
     return taken

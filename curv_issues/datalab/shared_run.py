@@ -257,9 +257,8 @@ def _check_probe(training: TrainingOptions, data: LabeledData) -> None:
     """Raise UsageError if a user-supplied probe does not fit the data; global random state is not changed."""
     import torch
 
-    from curv_issues.inputs.images import ImageInputs
     from curv_issues.training.run import build_probe, check_probe
 
-    spec = ImageInputs(data.images).spec(data.num_classes)
+    spec = data.inputs().spec(data.num_classes)
     with torch.random.fork_rng(devices=[]):
         check_probe(build_probe(training.probe, spec).cpu(), spec, torch.device("cpu"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-BYTES, PIXELS, NEAR = TESTS = ("identical bytes", "identical pixels", "near")
+BYTES, PIXELS, FEATURES, NEAR = TESTS = ("identical bytes", "identical pixels", "identical features", "near")
 """The tests that identify duplicates, strongest first."""
 
 PER_PAIR = ("first", "second", "similarity", "test", "mirrored")

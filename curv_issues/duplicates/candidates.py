@@ -48,34 +48,34 @@ def candidates_within(images: Tensor, index: Tensor, features: Tensor | None, *,
     """
     plain, mirrored = describe(images, index, device=device)
     itself = torch.arange(len(index))
-    search = _search_of(plain, device, axes=axes_of_light)
+    search = search_of(plain, device, axes=axes_of_light)
     rows, products = search(torch.cat([plain, mirrored]), torch.cat([itself, itself]))
     n = len(index)
     found = [
-        _as_pairs((rows[:n], products[:n]), False, symmetric=True),
-        _as_pairs((rows[n:], products[n:]), True, symmetric=True),
+        as_pairs((rows[:n], products[:n]), False, symmetric=True),
+        as_pairs((rows[n:], products[n:]), True, symmetric=True),
     ]
     if features is not None:  # features do not show whether an image is mirrored, so try both
         whitened = whiten(features)
-        near = _as_pairs(_search_of(whitened, device)(whitened, itself), False, symmetric=True)
+        near = as_pairs(search_of(whitened, device)(whitened, itself), False, symmetric=True)
         pairs, ranks, _ = near
         found += [near, (pairs, torch.zeros_like(ranks), True)]
-    return _unique(found, len(index))
+    return unique_pairs(found, len(index))
 
 
 def candidates_between(images: Tensor, index: Tensor, others: Tensor, index_2: Tensor, *, device: torch.device) -> Candidates:
     """Return candidates between two sets: the ten nearest of each image in the other set, mirrored or not."""
     described, described_2 = (describe(*each, device=device) for each in ((images, index), (others, index_2)))
-    search, search_2 = (_search_of(plain, device, axes=axes_of_light) for plain, _ in (described, described_2))
+    search, search_2 = (search_of(plain, device, axes=axes_of_light) for plain, _ in (described, described_2))
     found = []
     for flipped, queries, queries_2 in zip((False, True), described, described_2, strict=True):
-        forward = _as_pairs(search_2(queries, None), flipped, symmetric=False)
-        pairs, ranks, _ = _as_pairs(search(queries_2, None), flipped, symmetric=False)
+        forward = as_pairs(search_2(queries, None), flipped, symmetric=False)
+        pairs, ranks, _ = as_pairs(search(queries_2, None), flipped, symmetric=False)
         found += [forward, (pairs.flip(1), ranks, flipped)]
-    return _unique(found, len(index_2))
+    return unique_pairs(found, len(index_2))
 
 
-def _search_of(
+def search_of(
     gallery: Tensor, device: torch.device, *, axes: Callable[[Tensor], Tensor] | None = None
 ) -> Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]:
     """Return a function (queries, itself) that searches the gallery as `nearest` does; `axes` gives the axes of its cells."""
@@ -110,7 +110,7 @@ def whiten(features: Tensor) -> Tensor:
     return functional.normalize(centred @ axes / variances.sqrt(), dim=1)
 
 
-def _as_pairs(neighbours: tuple[Tensor, Tensor], mirrored: bool, *, symmetric: bool) -> tuple[Tensor, Tensor, bool]:
+def as_pairs(neighbours: tuple[Tensor, Tensor], mirrored: bool, *, symmetric: bool) -> tuple[Tensor, Tensor, bool]:
     """Convert (q, k) neighbours to pairs, (at most q * k, 2), the rank of each, and `mirrored`."""
     rows, products = neighbours
     count, k = rows.shape
@@ -121,7 +121,7 @@ def _as_pairs(neighbours: tuple[Tensor, Tensor], mirrored: bool, *, symmetric: b
     return pairs[found], torch.arange(k).repeat(count)[found], mirrored
 
 
-def _unique(found: list[tuple[Tensor, Tensor, bool]], width: int) -> Candidates:
+def unique_pairs(found: list[tuple[Tensor, Tensor, bool]], width: int) -> Candidates:
     """Return each pair once per orientation, with the best rank that any search gave it."""
     keys = torch.cat([(pairs[:, 0] * width + pairs[:, 1]) * 2 + mirrored for pairs, _, mirrored in found])
     ranks = torch.cat([ranks for _, ranks, _ in found])

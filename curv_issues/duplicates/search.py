@@ -12,9 +12,11 @@ import torch
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device
 from curv_issues.duplicates.alignment import Details, coarse_similarity, crop_similarity, quick_similarity, similarity
-from curv_issues.duplicates.base import BYTES, NEAR, PER_PAIR, PIXELS, ComparedImages
+from curv_issues.duplicates.base import BYTES, FEATURES, NEAR, PER_PAIR, PIXELS, ComparedImages
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
+from curv_issues.duplicates.feature_search import compare_vectors
 from curv_issues.duplicates.threshold import choose_threshold
+from curv_issues.inputs.features import FeatureInputs
 from curv_issues.inputs.images import as_pixels
 
 CLOSEST = 8  # pairs per image that are compared at full resolution
@@ -47,13 +49,17 @@ def compare_within(
     target = choose_device(device)
     first = first_copies(data.image_sha256)
     kept = np.flatnonzero(first == np.arange(len(data)))
-    images, index = as_pixels(data.images), torch.from_numpy(kept)
-    part = None if features is None else torch.from_numpy(np.asarray(features)[kept])
-    details = Details(images, index, device=target)
-    candidates = candidates_within(images, index, part, device=target)
-    if on_step is not None:
-        on_step(1, 2)
-    near = compare_candidates(details, details, candidates, threshold)
+    index = torch.from_numpy(kept)
+    if data.images is None:
+        near = compare_vectors(data.inputs().batch(index, target).cpu(), threshold=threshold, device=target)
+    else:
+        part = None if features is None else torch.from_numpy(np.asarray(features)[kept])
+        images = as_pixels(data.images)
+        details = Details(images, index, device=target)
+        candidates = candidates_within(images, index, part, device=target)
+        if on_step is not None:
+            on_step(1, 2)
+        near = compare_candidates(details, details, candidates, threshold)
     if on_step is not None:
         on_step(2, 2)
     copies = np.flatnonzero(first != np.arange(len(data)))
@@ -61,7 +67,7 @@ def compare_within(
         first=first[copies],
         second=copies,
         similarity=np.ones(len(copies), np.float32),
-        test=tests_of_identical(data.file_sha256[first[copies]], data.file_sha256[copies]),
+        test=tests_of_identical(data, first[copies], data, copies),
         mirrored=np.zeros(len(copies), dtype=bool),
         threshold=near.threshold,
     )
@@ -83,12 +89,19 @@ def compare_between(
     """
     target = choose_device(device)
     kept, kept_2 = (np.unique(first_copies(each.image_sha256)) for each in (data, others))
-    images, gallery = as_pixels(data.images), as_pixels(others.images)
     index, index_2 = torch.from_numpy(kept), torch.from_numpy(kept_2)
-    candidates = candidates_between(images, index, gallery, index_2, device=target)
-    near = compare_candidates(
-        Details(images, index, device=target), Details(gallery, index_2, device=target), candidates, threshold
-    )
+    if data.images is None or others.images is None:
+        inputs = data.inputs()
+        assert isinstance(inputs, FeatureInputs)  # both are features; see `check_comparable`
+        assert others.features is not None
+        vectors = inputs.standardise(torch.from_numpy(others.features[kept_2])).cpu()
+        near = compare_vectors(inputs.batch(index, target).cpu(), vectors, threshold=threshold, device=target)
+    else:
+        images, gallery = as_pixels(data.images), as_pixels(others.images)
+        candidates = candidates_between(images, index, gallery, index_2, device=target)
+        near = compare_candidates(
+            Details(images, index, device=target), Details(gallery, index_2, device=target), candidates, threshold
+        )
     _, place, place_2 = np.intersect1d(
         data.image_sha256[kept].astype(str), others.image_sha256[kept_2].astype(str), return_indices=True
     )
@@ -98,7 +111,7 @@ def compare_between(
         first=kept[place],
         second=kept_2[place_2],
         similarity=np.ones(len(place), np.float32),
-        test=tests_of_identical(data.file_sha256[kept[place]], others.file_sha256[kept_2[place_2]]),
+        test=tests_of_identical(data, kept[place], others, kept_2[place_2]),
         mirrored=np.zeros(len(place), dtype=bool),
         threshold=near.threshold,
     )
@@ -111,9 +124,10 @@ def first_copies(image_sha256: np.ndarray) -> np.ndarray:
     return first[inverse].astype(np.int64)
 
 
-def tests_of_identical(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the strongest test that images with the same pixels pass, given their file hashes, object (p,)."""
-    return np.where((one == other) & (one != ""), BYTES, PIXELS).astype(object)
+def tests_of_identical(data: LabeledData, first: np.ndarray, others: LabeledData, second: np.ndarray) -> np.ndarray:
+    """Return the strongest test that pairs of samples with the same content pass, object (p,)."""
+    one, other = data.file_sha256[first], others.file_sha256[second]
+    return np.where((one == other) & (one != ""), BYTES, FEATURES if data.images is None else PIXELS).astype(object)
 
 
 def compare_candidates(first: Details, second: Details, candidates: Candidates, threshold: float | None) -> ComparedImages:

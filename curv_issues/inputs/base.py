@@ -16,17 +16,32 @@ class ProbeSpec:
 
     Attributes:
         num_classes: k, number of logits.
-        channels: c, 1 for grey images and 3 for colour images.
-        resolution: h = w, pixels.
-        mean: channel means of the images in [0, 1], length c.
-        std: channel standard deviations, length c, > 0.
+        shape: (c, h, w) of images, where c is 1 for grey images and 3 for colour images; (d,) of feature vectors.
+        mean: channel means of the images in [0, 1], length c; empty for features, which are standardised.
+        std: channel standard deviations of the images, length c, > 0; empty for features.
+        num_samples: n.
     """
 
     num_classes: int
-    channels: int
-    resolution: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    shape: tuple[int, ...]
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    num_samples: int = 0
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the images, 1 or 3."""
+        return self.shape[0]
+
+    @property
+    def resolution(self) -> int:
+        """Height and width of the images, pixels."""
+        return self.shape[-1]
+
+    @property
+    def num_features(self) -> int:
+        """Number of features d."""
+        return self.shape[0]
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,3 @@ class Inputs(Protocol):
         self, index: Tensor, device: torch.device, *, augmentation: Augmentation, generator: torch.Generator
     ) -> AugmentedBatch:
         """Return the samples at `index`, int64 (b,), randomly augmented; the generator is on the CPU."""
-
-    def mirrored(self, index: Tensor, device: torch.device) -> Tensor:
-        """Return the mirrored un-augmented inputs, float32 (b, ...)."""

@@ -44,10 +44,10 @@ class ImageInputs:
         std = np.sqrt((fractions * (values - mean[:, None]) ** 2).sum(axis=1))
         return ProbeSpec(
             num_classes=num_classes,
-            channels=self.shape[0],
-            resolution=self.shape[1],
+            shape=self.shape,
             mean=tuple(mean.tolist()),
             std=tuple(np.maximum(std, _LEAST_STD).tolist()),
+            num_samples=len(self),
         )
 
     def batch(self, index: Tensor, device: torch.device) -> Tensor:

@@ -34,7 +34,8 @@ def flip_labels_by_instance(
     The idea follows Chen et al. 2021 (AAAI), who take the probabilities from a deep network.
 
     Args:
-        images: numbers, (n, h, w, c) or (n, h, w), of any scale; read in blocks, so they may be memory-mapped.
+        images: numbers, (n, h, w, c) or (n, h, w), of any scale; read in blocks, so they may be memory-mapped. Or features
+            (n, d), which are used as they are.
         labels: integers in [0, num_classes), shape (n,). Not modified.
         rate: fraction of all samples to flip, in [0, 1].
         num_classes: number of classes k; default: the largest label + 1.
@@ -64,7 +65,8 @@ def flip_labels_by_instance(
     if size == 0:
         return noisy, is_flipped
 
-    others = _confusion(pool_pixels(images), labels, num_classes, generator)
+    features = images.astype(np.float32) if images.ndim == 2 else pool_pixels(images)
+    others = _confusion(features, labels, num_classes, generator)
     # Taking the largest of log(weight) + Gumbel noise draws without replacement in proportion to the weights.
     keys = np.log(_hardness(others, labels)) + generator.gumbel(size=len(labels))
     chosen = np.sort(np.argsort(-keys, kind="stable")[:size])
@@ -77,7 +79,9 @@ def flip_labels_by_instance(
 
 def plant(data: LabeledData, rate: float, *, seed: int) -> Planted:
     """Return the data with `flip_labels_by_instance` applied to its labels."""
-    labels, is_flipped = flip_labels_by_instance(data.images, data.labels, rate, num_classes=data.num_classes, seed=seed)
+    samples = data.features if data.images is None else data.images
+    assert samples is not None
+    labels, is_flipped = flip_labels_by_instance(samples, data.labels, rate, num_classes=data.num_classes, seed=seed)
     return Planted(replace(data, labels=labels), is_flipped)
 
 
@@ -127,11 +131,11 @@ def _hardness(others: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _check_images(images: np.ndarray, n: int) -> np.ndarray:
-    if not isinstance(images, np.ndarray) or images.ndim not in (3, 4) or not np.issubdtype(images.dtype, np.number):
+    if not isinstance(images, np.ndarray) or images.ndim not in (2, 3, 4) or not np.issubdtype(images.dtype, np.number):
         found = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
-        raise UsageError(f"images must be an array of numbers of shape (n, h, w, c) or (n, h, w), got {found}.")
+        raise UsageError(f"images must be an array of numbers of shape (n, h, w, c) or (n, h, w), or features (n, d), got {found}.")
     if len(images) != n:
         raise UsageError(f"Expected one label per image, got {counted(len(images), 'image')} and {counted(n, 'label')}.")
     if 0 in images.shape[1:]:
         raise UsageError(f"images must have at least one pixel, got shape {images.shape}.")
-    return images if images.ndim == 4 else images[..., np.newaxis]
+    return images[..., np.newaxis] if images.ndim == 3 else images

@@ -20,7 +20,7 @@ from curv_issues.inputs.base import Inputs, ProbeSpec
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.options import TrainingOptions
 from curv_issues.plugins import load_attribute
-from curv_issues.probes import PROBES
+from curv_issues.probes import PROBES, default_probe
 from curv_issues.probes.base import find_head
 from curv_issues.probes.own import check_probe_function, load_own_probe
 from curv_issues.progress import Progress, ProgressCallback
@@ -118,8 +118,8 @@ def run_probe(
                 stop=stop,
             )
     device = choose_device(options.device)
-    resolution, channels = data.images.shape[1], data.images.shape[3]
-    recipe = make_recipe(options, num_samples=len(data), resolution=resolution, grey=channels == 1)
+    inputs, given = data.inputs(), torch.from_numpy(data.labels)
+    recipe = make_recipe(options, num_samples=len(data), shape=inputs.shape)
     published = [quantity.trajectory for quantity in QUANTITIES.values() if quantity.trajectory]
     check_trackers(trackers, trajectories=published)
     quantities = make_quantities(options.score_names, len(data), recipe.epochs)
@@ -127,7 +127,6 @@ def run_probe(
     reference = ReferenceMargin(len(data), recipe.epochs)
     active: list[Quantity] = [*quantities.values(), *own, reference]
 
-    inputs, given = ImageInputs(data.images), torch.from_numpy(data.labels)
     labels = given if training_labels is None else torch.from_numpy(training_labels)
     clock = _Clock()
     reporter = _ProgressReporter(progress, len(data), recipe)
@@ -153,7 +152,7 @@ def run_probe(
                 )
         epochs_done = epoch + 1
 
-    threads = limit_threads_for_small_batches(recipe.batch_size, resolution)
+    threads = limit_threads_for_small_batches(recipe.batch_size, inputs.shape)
     with threads, isolated_rng(options.seed):
         spec = inputs.spec(data.num_classes)
         probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
@@ -182,7 +181,11 @@ def run_probe(
                 _evaluate_now(probe, active, inputs, given, epoch=epochs_done - 1, device=device)
             pred_probs, embeddings, suggested = predict(probe, inputs, given, device=device)
             _check_outputs(pred_probs, embeddings, learning_rate=recipe.learning_rate)
-            mirror_images = stop.unless_stopped(lambda: embed_mirrored(probe, inputs, device=device)) if mirrored else None
+            mirror_images = (
+                stop.unless_stopped(lambda: embed_mirrored(probe, inputs, device=device))
+                if mirrored and isinstance(inputs, ImageInputs)
+                else None
+            )
             if mirror_images is not None:
                 _check_outputs(mirror_images, learning_rate=recipe.learning_rate)
 
@@ -215,7 +218,8 @@ def build_probe(probe: object, spec: ProbeSpec) -> nn.Module:
         UsageError: it is not a network or a function from `ProbeSpec` to one.
     """
     if isinstance(probe, str):
-        probe = load_own_probe(probe) if ":" in probe else load_attribute(PROBES[probe])(spec)
+        name = default_probe(spec.shape) if probe == "auto" else probe
+        probe = load_own_probe(name) if ":" in name else load_attribute(PROBES[name])(spec)
     if isinstance(probe, nn.Module):
         made: object = copy.deepcopy(probe)
     elif isinstance(probe, type) and issubclass(probe, nn.Module):
@@ -238,24 +242,23 @@ def _unwrap_logits(_module: nn.Module, _inputs: object, output: object) -> torch
 
 def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None:
     """Raise UsageError unless the network can be trained, returns one logit per class, and has a layer for embeddings."""
-    wanted = (2, spec.num_classes)
-    shape = (spec.channels, spec.resolution, spec.resolution)
+    wanted, what = (2, spec.num_classes), "images" if len(spec.shape) == 3 else "features"
     if not any(weight.requires_grad for weight in probe.parameters()):
         raise UsageError("The probe has no trainable weights; expected at least one with requires_grad.")
     head = find_head(probe)
     with evaluating(probe), torch.no_grad(), capturing(head) as seen:
         try:
-            logits = probe(torch.zeros(2, *shape, device=device))
+            logits = probe(torch.zeros(2, *spec.shape, device=device))
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UsageError(f"The probe cannot read images of shape {shape}: {reason}") from error
+            raise UsageError(f"The probe cannot read {what} of shape {spec.shape}: {reason}") from error
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
         got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise UsageError(f"The probe must return logits of shape {wanted} for two images, got {got}.")
+        raise UsageError(f"The probe must return logits of shape {wanted} for two {what}, got {got}.")
     if len(seen) != 1 or len(seen[0]) != 2:
         raise UsageError(
             f"The probe's head ({type(head).__name__}), whose inputs are the embeddings, must be called once per batch, "
-            f"with one row per image; name its last layer `head`."
+            f"with one row per input; name its last layer `head`."
         )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from curv_issues.curvature import CurvatureForm, input_gradient, input_loss_curvature, label_contrast_curvature, strongest_others
 from curv_issues.device import autocast, compute_type
 from curv_issues.inputs.base import Inputs
+from curv_issues.inputs.images import ImageInputs
 from curv_issues.probes.base import find_head
 from curv_issues.trackers.base import Need, Observation, Quantity
 
@@ -103,7 +104,7 @@ def predict(probe: nn.Module, inputs: Inputs, given: Tensor, *, device: torch.de
     return np.concatenate(probabilities), np.concatenate(embeddings), np.concatenate(others)
 
 
-def embed_mirrored(probe: nn.Module, inputs: Inputs, *, device: torch.device) -> np.ndarray:
+def embed_mirrored(probe: nn.Module, inputs: ImageInputs, *, device: torch.device) -> np.ndarray:
     """Return the embeddings of the mirror images, float16 (n, d), which are used to find mirrored copies."""
     embeddings = []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:

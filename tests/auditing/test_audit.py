@@ -115,7 +115,7 @@ def test_contents_of_the_summary() -> None:
     assert summary["epochs_done"] == summary["recipe"]["epochs"] == summary["options"]["epochs"] == 5
     duplicate_options = {"duplicates", "duplicate_threshold"}
     assert set(summary["options"]) == set(option_names(TrainingOptions)) | set(option_names(FindingOptions)) | duplicate_options
-    assert summary["options"]["probe"] == "convnet"
+    assert summary["options"]["probe"] == "auto"
     assert summary["seed"] == 0
     kinds = result.findings["kind"].value_counts()
     assert summary["num_findings"] == {

@@ -51,7 +51,7 @@ def test_recipe_follows_all_data_not_the_subset() -> None:
     data = make_data(3000)
     chosen = TrainingOptions(probe=linear_probe, preset="quick")
     fresh = FreshProbes(data, chosen)
-    whole, part = (make_recipe(chosen, num_samples=n, resolution=8, grey=True) for n in (3000, 40))
+    whole, part = (make_recipe(chosen, num_samples=n, shape=(1, 8, 8)) for n in (3000, 40))
     assert fresh.recipe == whole
     assert part != whole
     seen: list[int] = []

@@ -112,7 +112,7 @@ def test_ranking_variants_average_different_values() -> None:
 
 @pytest.mark.parametrize("name", ["GELU", "Softplus"])
 def test_smooth_probes_have_no_kink(name: str) -> None:
-    network = beyond._with_activation(name)(ProbeSpec(num_classes=3, channels=1, resolution=16, mean=(0.5,), std=(0.2,)))
+    network = beyond._with_activation(name)(ProbeSpec(num_classes=3, shape=(1, 16, 16), mean=(0.5,), std=(0.2,)))
     kinds = {type(module).__name__ for module in network.modules()}
     assert name in kinds
     assert "ReLU" not in kinds

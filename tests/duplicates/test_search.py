@@ -383,8 +383,9 @@ def test_first_copies() -> None:
 
 
 def test_files_without_hash_are_not_called_identical() -> None:
-    one, other = (np.array(names, dtype=object) for names in (["a", "", "a", ""], ["a", "", "b", "a"]))
-    tests = search.tests_of_identical(one, other)
+    data = from_arrays(textured(8), np.arange(8) % 2)
+    data = replace(data, file_sha256=np.array(["a", "", "a", "", "a", "", "b", "a"], dtype=object))
+    tests = search.tests_of_identical(data, np.arange(4), data, np.arange(4, 8))
     assert tests.tolist() == [BYTES, PIXELS, PIXELS, PIXELS]
     assert tests.dtype == object
 

@@ -34,7 +34,7 @@ def named_data(n: int = 40, k: int = 4) -> LabeledData:
 @given(half=st.integers(1, 20), pairs=st.integers(1, 20), k=st.integers(2, 6), seed=st.integers(0, 1000))
 def test_properties_of_planted_pairs(half: int, pairs: int, k: int, seed: int) -> None:
     n, pairs = 2 * max(half, k), min(half, pairs)
-    data = named_data(n, k)
+    data = replace(named_data(n, k), features=np.arange(2.0 * n).reshape(n, 2))
     before = {name: getattr(data, name).copy() for name in PER_SAMPLE}
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     noisy = planted.data

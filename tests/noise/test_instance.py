@@ -174,13 +174,16 @@ def test_planting() -> None:
         ({"rate": -0.5}, "rate must be between 0 and 1, got -0.5."),
         ({"seed": "0"}, "seed must be an integer >= 0, got '0'."),
         (
-            {"images": np.zeros((60, 8))},
-            "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), got float64 (60, 8).",
+            {"images": np.zeros(60)},
+            "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), or features (n, d), got float64 (60,).",
         ),
-        ({"images": [[[0]]] * 60}, "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), got list."),
+        (
+            {"images": [[[0]]] * 60},
+            "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), or features (n, d), got list.",
+        ),
         (
             {"images": np.full((60, 8, 8), None)},
-            "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), got object (60, 8, 8).",
+            "images must be an array of numbers of shape (n, h, w, c) or (n, h, w), or features (n, d), got object (60, 8, 8).",
         ),
         ({"images": np.zeros((59, 8, 8))}, "Expected one label per image, got 59 images and 60 labels."),
         ({"images": np.zeros((60, 0, 8))}, "images must have at least one pixel, got shape (60, 0, 8)."),

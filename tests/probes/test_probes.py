@@ -19,7 +19,7 @@ from tests.small import seeded
 
 
 def spec(*, channels: int = 3, side: int = 32, k: int = 7, mean: float = 0.4, std: float = 0.3) -> ProbeSpec:
-    return ProbeSpec(num_classes=k, channels=channels, resolution=side, mean=(mean,) * channels, std=(std,) * channels)
+    return ProbeSpec(num_classes=k, shape=(channels, side, side), mean=(mean,) * channels, std=(std,) * channels)
 
 
 def build(name: str, probe_spec: ProbeSpec) -> nn.Module:
@@ -80,7 +80,7 @@ class TestContract:
 
 
 def test_normalise() -> None:
-    layer = Normalise(ProbeSpec(num_classes=2, channels=2, resolution=8, mean=(0.5, 0.25), std=(0.5, 0.125)))
+    layer = Normalise(ProbeSpec(num_classes=2, shape=(2, 8, 8), mean=(0.5, 0.25), std=(0.5, 0.125)))
     inputs = torch.stack([torch.full((8, 8), 1.0), torch.full((8, 8), 0.5)])[None]
     assert torch.equal(layer(inputs), torch.stack([torch.full((8, 8), 1.0), torch.full((8, 8), 2.0)])[None])
 

@@ -15,7 +15,7 @@ SIZES = [2, 10, 60, 500, 1_797, 3_068, 10_000, 50_000, 60_000, 500_000, 1_300_00
 
 
 def recipe(n: int, *, grey: bool = False, resolution: int = 32, **options: Any) -> Any:
-    return make_recipe(TrainingOptions(**options), num_samples=n, resolution=resolution, grey=grey)
+    return make_recipe(TrainingOptions(**options), num_samples=n, shape=(1 if grey else 3, resolution, resolution))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -91,6 +91,22 @@ def test_augmentation_defaults_follow_the_images() -> None:
     assert recipe(100, flip=False).flip is False
     assert [recipe(100, resolution=side).shift for side in (8, 32, 64)] == [0, 2, 4]
     assert recipe(100, shift=0).shift == 0
+
+
+def test_features_are_not_augmented() -> None:
+    made = make_recipe(TrainingOptions(flip=True, shift=3), num_samples=100, shape=(5,))
+    assert (made.flip, made.shift) == (False, 0)
+    assert made.epochs == recipe(100).epochs
+
+
+def test_weight_decay_follows_the_features_per_sample() -> None:
+    def decay(n: int, shape: tuple[int, ...], **options: Any) -> float:
+        return make_recipe(TrainingOptions(**options), num_samples=n, shape=shape).weight_decay
+
+    assert decay(1000, (3, 32, 32)) == decay(10, (1, 8, 8)) == decay(1_000_000, (768,)) == 5e-4
+    assert decay(1000, (100,)) == pytest.approx(0.004)
+    assert decay(100, (1000,)) == 0.02
+    assert decay(100, (1000,), weight_decay=0) == 0
 
 
 def test_learning_rate_follows_the_chosen_batch_size() -> None:

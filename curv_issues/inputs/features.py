@@ -1,0 +1,70 @@
+"""Feature vectors as inputs: standardised, without augmentation."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from curv_issues.inputs.base import Augmentation, AugmentedBatch, ProbeSpec
+
+_STATISTICS_VALUES = 30_000_000  # values used for mean and deviation
+_CHUNK = 10_000  # rows per step
+
+
+class FeatureInputs:
+    """n feature vectors, float (n, d), an array or a memory map, in units of their standard deviations; see `Inputs`."""
+
+    def __init__(self, features: np.ndarray) -> None:
+        self.features = features
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # the tensor is never written to
+            self._rows = torch.from_numpy(features)
+        mean, std = _mean_and_std(features)
+        self._mean, self._scale = torch.from_numpy(mean).float(), torch.from_numpy(1 / std).float()
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(d,)."""
+        return (self.features.shape[1],)
+
+    def spec(self, num_classes: int) -> ProbeSpec:
+        """Return the probe spec."""
+        return ProbeSpec(num_classes=num_classes, shape=self.shape, num_samples=len(self))
+
+    def batch(self, index: Tensor, device: torch.device) -> Tensor:
+        """Return the features at `index`, float32 (b, d), of zero mean and unit variance over the dataset."""
+        return self.standardise(self._rows[index].to(device, non_blocking=True))
+
+    def standardise(self, rows: Tensor) -> Tensor:
+        """Return other rows (m, d) in the units of these, float32."""
+        self._mean, self._scale = self._mean.to(rows.device), self._scale.to(rows.device)
+        return (rows.float() - self._mean) * self._scale
+
+    def augmented(
+        self, index: Tensor, device: torch.device, *, augmentation: Augmentation, generator: torch.Generator
+    ) -> AugmentedBatch:
+        """Return the features as they are."""
+        return AugmentedBatch(self.batch(index, device), lambda gradient: gradient)
+
+
+def _mean_and_std(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each feature, (d,), from evenly spaced rows; the deviation of a constant is 1."""
+    n, d = features.shape
+    stride = max(1, -(-n * d // _STATISTICS_VALUES))
+    count, total = 0, np.zeros(d)
+    squares = np.zeros(d)
+    offset = features[0].astype(np.float64)  # the variance of large numbers would be lost in their squares
+    for start in range(0, n, _CHUNK * stride):
+        part = features[start : start + _CHUNK * stride : stride].astype(np.float64) - offset
+        count += len(part)
+        total += part.sum(axis=0)
+        squares += (part**2).sum(axis=0)
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    return mean + offset, np.where(std > 1e-6 * (1e-6 + np.abs(mean + offset)), std, 1.0)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from curv_issues import find_duplicates, find_leakage, from_features
+from curv_issues.duplicates.feature_search import compare_vectors
+from tests.small import CPU
+
+VECTORS = torch.from_numpy(np.random.default_rng(0).normal(size=(300, 16)).astype(np.float32))
+
+
+def test_similarity_is_one_for_equal_vectors_only() -> None:
+    vectors = VECTORS.clone()
+    vectors[200:203] = vectors[:3]
+    vectors[203:206] = 3 * vectors[3:6]  # cosine 1, another length
+    found = compare_vectors(vectors, threshold=None, device=CPU)
+    pairs = dict(zip(zip(found.first.tolist(), found.second.tolist(), strict=True), found.similarity.tolist(), strict=True))
+    for first in range(3):
+        assert pairs[first, first + 200] == pytest.approx(1, abs=1e-6)
+        assert pairs[first + 3, first + 203] == pytest.approx(0.6, abs=1e-5)
+    assert set(zip(found.same().first.tolist(), found.same().second.tolist(), strict=True)) == {(0, 200), (1, 201), (2, 202)}
+    assert (np.diff(found.similarity) <= 0).all()
+    assert (found.first < found.second).all()
+
+
+def test_every_similarity_is_that_of_its_pair() -> None:
+    found = compare_vectors(VECTORS, threshold=0.5, device=CPU)
+    one, other = VECTORS[found.first].double(), VECTORS[found.second].double()
+    expected = 2 * (one * other).sum(1) / ((one**2).sum(1) + (other**2).sum(1))
+    np.testing.assert_allclose(found.similarity, expected, atol=1e-6)
+    assert len(set(zip(found.first.tolist(), found.second.tolist(), strict=True))) == len(found)
+
+
+def test_duplicates_and_conflicts_without_images() -> None:
+    values = VECTORS.numpy().copy()
+    values[100], values[101] = values[0], values[1] + 0.001
+    labels = np.arange(300) % 3
+    labels[100], labels[101] = 1, labels[1]
+    found = find_duplicates(from_features(values, labels), device="cpu")
+    assert found.conflicts["row"].tolist() == [0, 100]
+    assert set(found.conflicts["test"]) == {"identical features"}
+    assert found.same_label["row"].tolist() == [1, 101]
+    assert set(found.same_label["test"]) == {"near"}
+
+
+def test_leakage_between_features() -> None:
+    values = VECTORS.numpy()
+    others = np.concatenate([values[5:8] + 0.001, values[9:10], np.random.default_rng(1).normal(size=(40, 16)).astype(np.float32)])
+    table, _ = find_leakage(
+        from_features(values, np.arange(300) % 2), from_features(others.astype(np.float32), np.arange(44) % 2), device="cpu"
+    )
+    assert sorted(zip(table["row"], table["other_row"], strict=True)) == [(5, 0), (6, 1), (7, 2), (9, 3)]
+    assert dict(zip(table["row"], table["test"], strict=True)) == {5: "near", 6: "near", 7: "near", 9: "identical features"}
