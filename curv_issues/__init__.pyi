@@ -3,6 +3,7 @@
 from .auditing.audit import audit as audit
 from .auditing.duplicates import Duplicates as Duplicates
 from .auditing.duplicates import find_duplicates as find_duplicates
+from .auditing.features import audit_features as audit_features
 from .auditing.leakage import find_leakage as find_leakage
 from .auditing.leakage import find_overlap as find_overlap
 from .auditing.rejudge import find_again as find_again
@@ -10,6 +11,7 @@ from .auditing.rejudge import rejudge as rejudge
 from .curvature import input_loss_curvature as input_loss_curvature
 from .data.arrays import from_arrays as from_arrays
 from .data.base import LabeledData as LabeledData
+from .data.features import from_features as from_features
 from .data.loading import load_data as load_data
 from .datalab.register import add_to_datalab as add_to_datalab
 from .errors import AuditError as AuditError

@@ -96,6 +96,13 @@ def _python(names: dict[str, Any]) -> None:
     assert found >= {(row, row) for row in range(24)}
 
 
+@checks(GUIDE / "features.md")
+def _features(names: dict[str, Any]) -> None:
+    assert len(names["result"]) == 1797
+    assert names["is_flipped"][names["ranked"][:89]].mean() > 0.9
+    assert names["data"].features.shape == (1797, 64)
+
+
 @checks(GUIDE / "datalab.md")
 def _datalab(names: dict[str, Any]) -> None:
     issues = names["lab"].get_issues("curvature")

@@ -1,0 +1,95 @@
+"""Read feature vectors from whatever holds them in memory as one array (n, d)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from curv_issues.errors import DatasetError
+
+_CHUNK = 30_000_000  # values checked at a time
+
+
+def as_matrix(features: Any) -> np.ndarray:
+    """Return feature vectors as a float array (n, d); float16, float32 and float64 arrays and memory maps are not copied.
+
+    Args:
+        features: array or memory map (n, d), torch tensor, DataFrame of numbers, pandas or Arrow column of lists, sparse matrix,
+            or a sequence of n sequences of d numbers.
+
+    Raises:
+        DatasetError: they are not numbers, or not of shape (n, d) with n and d >= 1.
+    """
+    values = _as_array(features)
+    if values.dtype == object or values.ndim == 1:
+        values = _stacked(values)
+    if values.dtype.kind not in "fiub" or values.ndim != 2 or 0 in values.shape:
+        raise DatasetError(f"Expected features as numbers of shape (n, d), got {values.dtype} {values.shape}.")
+    return values if values.dtype in (np.float16, np.float32, np.float64) else values.astype(np.float32)
+
+
+def rows_not_finite(features: np.ndarray) -> np.ndarray:
+    """Return the positions of the rows with NaN or infinite values, int64 (m,)."""
+    step = max(1, _CHUNK // features.shape[1])
+    bad = [start + np.flatnonzero(~np.isfinite(features[start : start + step]).all(1)) for start in range(0, len(features), step)]
+    return np.concatenate(bad)
+
+
+def constant_columns(features: np.ndarray) -> int:
+    """Return how many features have the same value in all rows."""
+    step = max(1, _CHUNK // features.shape[1])
+    is_constant = np.ones(features.shape[1], dtype=bool)
+    for start in range(0, len(features), step):
+        is_constant &= (features[start : start + step] == features[0]).all(0)
+    return int(is_constant.sum())
+
+
+def _as_array(features: Any) -> np.ndarray:
+    if isinstance(features, np.ndarray):
+        return features
+    if hasattr(features, "detach"):  # a torch tensor, perhaps with gradients, on a GPU or in bfloat16, which numpy lacks
+        features = features.detach().cpu()
+        return (features if str(features.dtype) != "torch.bfloat16" else features.float()).numpy()
+    if hasattr(features, "toarray"):
+        raise DatasetError(
+            "Sparse features are not supported: reduce them to a few hundred dense ones, such as with "
+            "sklearn.decomposition.TruncatedSVD."
+        )
+    if hasattr(features, "to_pylist") and hasattr(features, "type"):  # Arrow
+        return features.to_numpy(zero_copy_only=False)
+    if hasattr(features, "to_numpy"):  # pandas
+        return features.to_numpy()
+    return _from_sequence(features)
+
+
+def _from_sequence(features: Any) -> np.ndarray:
+    if isinstance(features, str | bytes) or not hasattr(features, "__iter__"):
+        raise DatasetError(f"Expected features as numbers of shape (n, d), got {type(features).__name__}.")
+    rows = list(features)
+    found = np.empty(len(rows), dtype=object)
+    for position, row in enumerate(rows):
+        found[position] = row
+    return found
+
+
+def _stacked(rows: np.ndarray) -> np.ndarray:
+    """Return an object array of n vectors as (n, d)."""
+    if rows.ndim != 1 or rows.dtype != object:
+        return rows
+    vectors = list(_vectors(rows))
+    lengths = [len(vector) for vector in vectors]
+    for position, length in enumerate(lengths):
+        if length != lengths[0]:
+            raise DatasetError(f"Expected {lengths[0]} features in every row, as in row 0, but row {position} has {length}.")
+    return np.stack(vectors) if vectors else np.empty((0, 0), dtype=np.float32)
+
+
+def _vectors(rows: Sequence[Any] | np.ndarray) -> Iterator[np.ndarray]:
+    for position, row in enumerate(rows):
+        vector = _as_array(row) if hasattr(row, "detach") else np.asarray(row)
+        if vector.ndim != 1 or vector.dtype.kind not in "fiub":
+            shown = "no features" if row is None else f"{vector.dtype} {vector.shape}"
+            raise DatasetError(f"Expected a vector of numbers in every row, but row {position} has {shown}.")
+        yield vector

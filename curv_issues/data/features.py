@@ -1,0 +1,102 @@
+"""Make LabeledData from feature vectors and labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from curv_issues.counting import counted
+from curv_issues.data.base import DataSource, LabeledData
+from curv_issues.data.data_frames import list_values
+from curv_issues.data.feature_values import as_matrix, constant_columns, rows_not_finite
+from curv_issues.data.labels import encode_labels
+from curv_issues.errors import DatasetError
+
+
+def from_features(
+    features: Any,
+    labels: Any,
+    *,
+    class_names: Sequence[str] | None = None,
+    skip_unreadable: bool = False,
+    skip_unlabelled: bool = False,
+    description: str = "features",
+) -> LabeledData:
+    """Return LabeledData for n feature vectors, such as embeddings of a pretrained model, and their labels.
+
+    Args:
+        features: (n, d), an array or memory map (float16, float32 and float64 are not copied), torch tensor, DataFrame of
+            numbers, pandas or Arrow column of lists, or sequence of vectors. Each feature is standardised in the training.
+        labels: n integers or strings; with `class_names`, indices into it.
+        class_names: names of classes 0, 1, ...; None: the sorted unique labels.
+        skip_unreadable: leave out rows with NaN or infinite features instead of raising; they are listed in the source.
+        skip_unlabelled: leave out rows without a label instead of raising; they are counted in the source.
+        description: name of this dataset in results.
+
+    Returns:
+        The samples; `rows` are positions in `features`.
+
+    Raises:
+        DatasetError: features or labels have a wrong type, shape or length, a feature is NaN or infinite, or a label is
+            missing or unknown.
+    """
+    values = as_matrix(features)
+    raw = _as_list(labels)
+    if len(raw) != len(values):
+        raise DatasetError(
+            f"Expected one label per row of features, but got {counted(len(values), 'row')} and {counted(len(raw), 'label')}."
+        )
+    encoded = encode_labels(raw, names=class_names, skip_unlabelled=skip_unlabelled)
+    bad = rows_not_finite(values)
+    if len(bad) and (not skip_unreadable or len(bad) == len(values)):
+        shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
+        overflow = " (beyond 65,504, float16 is infinite)" if values.dtype == np.float16 else ""
+        raise DatasetError(
+            f"{counted(len(bad), 'row')} of {len(values)} have NaN or infinite features{overflow}: {shown}; correct them, or leave "
+            "them out with --skip-unreadable (skip_unreadable=True)."
+        )
+    keep = np.setdiff1d(np.flatnonzero(~encoded.unlabelled), bad)
+    constant = constant_columns(values)
+    nothing = np.full(len(values), None, dtype=object)
+    data = LabeledData(
+        images=None,
+        features=values,
+        labels=encoded.codes,
+        class_names=encoded.class_names,
+        rows=np.arange(len(values), dtype=np.int64),
+        splits=nothing,
+        paths=nothing.copy(),
+        image_sha256=hash_rows(values),
+        file_sha256=np.full(len(values), "", dtype=object),
+        sizes=np.zeros((len(values), 2), dtype=np.int32),
+        source=DataSource(
+            source=description,
+            num_rows=len(values),
+            unreadable=tuple({"row": int(row), "path": None, "reason": "NaN or infinite features"} for row in bad),
+            num_unlabelled=int(encoded.unlabelled.sum()),
+            notes=(f"{counted(constant, 'feature')} of {values.shape[1]} have the same value in every row.",) if constant else (),
+        ),
+    )
+    return data if len(keep) == len(values) else data.take(keep)
+
+
+def hash_rows(values: np.ndarray) -> np.ndarray:
+    """Return the SHA-256 (hex) of each row and its type, object (n,)."""
+    start = hashlib.sha256(f"{values.dtype.str} {values.shape[1]}".encode())
+    found = np.empty(len(values), dtype=object)
+    for position, row in enumerate(values):
+        digest = start.copy()
+        digest.update(np.ascontiguousarray(row).data)
+        found[position] = digest.hexdigest()
+    return found
+
+
+def _as_list(labels: Any) -> Sequence[Any] | np.ndarray:
+    if hasattr(labels, "detach"):
+        return labels.detach().cpu().numpy()
+    if hasattr(labels, "notna"):
+        return list_values(labels)
+    return labels.to_pylist() if hasattr(labels, "to_pylist") else labels

@@ -1,0 +1,80 @@
+"""Audits of feature vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from curv_issues import AuditResult, DatasetError, UsageError, audit_features, flip_labels, from_features, rejudge
+from curv_issues.baselines import BASELINES
+from curv_issues.options import TrainingOptions
+from curv_issues.plugins import load_attribute
+from curv_issues.report import FORMATS, render
+from curv_issues.trackers import SCORES
+
+DIGITS = load_digits()
+LABELS, IS_FLIPPED = flip_labels(DIGITS.target[:900], 0.05, num_classes=10, seed=0)
+
+
+@pytest.fixture(scope="module")
+def result() -> AuditResult:
+    return audit_features(DIGITS.data[:900], LABELS, measure="all", progress=False, device="cpu")
+
+
+def test_planted_errors_are_ranked_first(result: AuditResult) -> None:
+    count = int(IS_FLIPPED.sum())
+    first = np.argsort(-result.scores["suspicion"].to_numpy())[:count]
+    assert IS_FLIPPED[first].mean() > 0.85
+    assert set(SCORES) <= set(result.score_names)
+    assert not result.scores[list(SCORES)].isna().any().any()
+
+
+def test_summary_tells_features_from_images(result: AuditResult) -> None:
+    dataset = result.summary["dataset"]
+    assert (dataset["source"], dataset["n"], dataset["num_features"]) == ("features", 900, 64)
+    assert (dataset["resolution"], dataset["channels"]) == (None, None)
+    assert result.summary["options"]["probe"] == "auto"
+    assert (result.summary["recipe"]["flip"], result.summary["recipe"]["shift"]) == (False, 0)
+    assert result.contact_sheet is None
+
+
+def test_result_is_saved_judged_again_and_rendered(result: AuditResult, tmp_path: Path) -> None:
+    loaded = AuditResult.load(result.save(tmp_path / "out"))
+    assert loaded.scores.equals(result.scores)
+    assert len(rejudge(loaded, cut_off="10%").findings) >= 90
+    for name in FORMATS:
+        assert render(loaded, name)
+
+
+def test_same_seed_gives_the_same_scores() -> None:
+    def scores(**options: Any) -> np.ndarray:
+        found = audit_features(DIGITS.data[:200], LABELS[:200], epochs=2, progress=False, device="cpu", **options)
+        return found.scores["cumulative_loss"].to_numpy()
+
+    assert np.array_equal(scores(), scores())
+    assert not np.array_equal(scores(), scores(seed=1))
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_baselines_take_features(name: str) -> None:
+    data = from_features(DIGITS.data[:200], LABELS[:200])
+    settings = {"num_models": 4} if name == "memorization" else {}
+    found = load_attribute(BASELINES[name].target)(data, TrainingOptions(epochs=2, device="cpu"), **settings)
+    for score in found.scores.values():
+        assert score.shape == (200,)
+        assert np.isfinite(score).all()
+
+
+def test_invalid_input() -> None:
+    with pytest.raises(DatasetError, match="All 5 samples of features have the label"):
+        audit_features(DIGITS.data[:5], [1] * 5)
+    with pytest.raises(UsageError, match="epochs must be an integer"):
+        audit_features(DIGITS.data[:5], LABELS[:5], epochs=0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'split'"):
+        audit_features(DIGITS.data[:5], LABELS[:5], split="train")  # type: ignore[call-arg]
+    with pytest.raises(UsageError, match=r"cannot read features of shape \(64,\)"):
+        audit_features(DIGITS.data[:50], LABELS[:50], probe="convnet", progress=False, device="cpu")
