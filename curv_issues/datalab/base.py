@@ -29,6 +29,9 @@ class LabOptions:
     """Options of every issue type besides those of the training; `samples` and `shared_run` check them."""
 
     image_key: str | None = option(None, "Image column. Default: the only one.")
+    features: Any = option(
+        None, "Feature vectors (n, d) to train on instead of images. Default: the features given to find_issues, if any."
+    )
     result: AuditResult | None = option(None, "A finished audit of the same samples, used instead of a training.")
 
 
@@ -58,6 +61,7 @@ class RunIssueManager(IssueManager, ABC):
         Args:
             datalab: a Datalab with labels, of the task classification.
             options: those of `TrainingOptions` and `own_options`; `image_key`, the image column (default: the only one);
+                `features` (n, d), used instead of images, which Datalab adds if they are given to `find_issues`;
                 or `result`, an AuditResult of the same samples, used instead of a training. A shared option that is given to
                 one type of a call applies to all.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanlab.datalab.internal import issue_finder
 from cleanlab.datalab.internal.issue_manager_factory import REGISTRY, register
 from cleanlab.datalab.internal.task import Task
 
@@ -31,6 +32,8 @@ def register_issue_types() -> None:
             registered[manager.issue_name] = manager  # `register` would print a warning
         else:
             register(manager)
+        # the host then passes the features of `find_issues(features=...)` on, as it does to its own types
+        getattr(issue_finder, "_CLASSIFICATION_ARGS_DICT", {}).setdefault(manager.issue_name, ["features"])
 
 
 def add_to_datalab(lab: Datalab, result: AuditResult) -> None:

@@ -15,6 +15,8 @@ from curv_issues.data.columns import find_columns
 from curv_issues.data.dataset_table import types_of
 from curv_issues.data.decoding import EncodedImage
 from curv_issues.data.encoded import ArrowImages
+from curv_issues.data.feature_values import as_matrix, rows_not_finite
+from curv_issues.data.features import from_features, hash_rows
 from curv_issues.data.image import UnreadableImageError, decode_values
 from curv_issues.data.labels import encode_labels, is_missing
 from curv_issues.data.loading import load_data
@@ -33,34 +35,38 @@ _SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class LabSamples:
-    """The n labelled images of a Datalab, not yet decoded.
+    """The n labelled images of a Datalab, not yet decoded, or feature vectors of its samples.
 
     Attributes:
         dataset: dataset of the Datalab; row i is sample i.
-        image_column: image column.
+        image_column: image column; None: the input is not images.
         label_column: label column.
         labels: int64 (n,), copy of the Datalab's codes, which are indices into the classes.
         classes: (k,), class names as the Datalab shows them: text, or numbers for a plain integer column.
         class_names: class names as text.
+        features: float (n, d); None: the input is images, or a result without its features.
     """
 
     dataset: datasets.Dataset
-    image_column: str
+    image_column: str | None
     label_column: str
     labels: np.ndarray
     classes: np.ndarray
     class_names: tuple[str, ...]
+    features: np.ndarray | None = None
 
 
-def read_lab(lab: Datalab, *, image_key: str | None = None) -> LabSamples:
+def read_lab(lab: Datalab, *, image_key: str | None = None, features: Any = None, with_images: bool = True) -> LabSamples:
     """Return the samples of a Datalab without reading its images.
 
     Args:
         lab: a Datalab with labels.
         image_key: image column; None: the only one.
+        features: feature vectors of the samples, as `from_features` takes them; None: the input is images.
+        with_images: whether an image column is needed; not used with `features`.
 
     Raises:
-        DatasetError: it has no labels, unlabelled samples, only one class, or no image column.
+        DatasetError: it has no labels, unlabelled samples, only one class, or no image column; or the features cannot be used.
     """
     if lab.label_name is None:
         raise DatasetError("This Datalab has no labels; make it with Datalab(data, label_name=...) to find wrong ones.")
@@ -70,16 +76,19 @@ def read_lab(lab: Datalab, *, image_key: str | None = None) -> LabSamples:
     labels = _check_labels(lab.labels, names, column=lab.label_name)
     return LabSamples(
         dataset=lab.data,
-        image_column=_find_images(lab.data.features, image_key, label_column=lab.label_name),
+        image_column=_find_images(lab.data.features, image_key, label_column=lab.label_name)
+        if features is None and with_images
+        else None,
         label_column=lab.label_name,
         labels=labels,
         classes=np.array(lab.class_names),
         class_names=names,
+        features=None if features is None else _check_features(features, len(labels)),
     )
 
 
 def load_samples(samples: LabSamples, *, resolution: int | None, progress: ProgressCallback | None = None) -> LabeledData:
-    """Return the samples with decoded images.
+    """Return the samples with decoded images, or features.
 
     Args:
         samples: from `read_lab`.
@@ -90,6 +99,8 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
         DatasetError: an image cannot be read. Every row of a Datalab needs a score, so no image can be left out.
         AuditError: the disk is full.
     """
+    if samples.features is not None:
+        return from_features(samples.features, samples.labels, class_names=samples.class_names)
     data = load_data(
         samples.dataset,
         image_column=samples.image_column,
@@ -112,7 +123,7 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
 def difference(result: AuditResult, samples: LabSamples) -> str | None:
     """Return a clause that says how the data of a result differ from these samples; None if they are the same.
 
-    Images are the same if their files or their decoded pixels are identical.
+    Images are the same if their files or their decoded pixels are identical, features if all values are.
     """
     if len(result) != len(samples.labels):
         return f"it has {counted(len(result), 'sample')}, the Datalab {len(samples.labels)}"
@@ -125,6 +136,11 @@ def difference(result: AuditResult, samples: LabSamples) -> str | None:
     unknown = sorted(set(result.scores["suggested"]) - set(samples.class_names))
     if unknown:
         return f"it suggests the class {unknown[0]!r}, which the Datalab does not have"
+    if samples.features is not None:
+        changed = np.flatnonzero(hash_rows(samples.features) != result.images["image_sha256"].to_numpy(dtype=object))
+        return f"the features of row {changed[0]} differ" if len(changed) else None
+    if samples.image_column is None:
+        return None  # the features of the result are not at hand
     images = ArrowImages(samples.dataset, samples.image_column, rows=np.arange(len(given)))
     files, pixels = result.images["file_sha256"].to_numpy(), result.images["image_sha256"].to_numpy()
     for start in range(0, len(given), _CHUNK):
@@ -169,6 +185,20 @@ def _check_labels(codes: Any, names: tuple[str, ...], *, column: str) -> np.ndar
             "finding wrong labels needs samples of at least two classes."
         )
     return labels
+
+
+def _check_features(features: Any, num_samples: int) -> np.ndarray:
+    """Return the features as an array (n, d); raise DatasetError if their number is wrong or some are NaN or infinite."""
+    values = as_matrix(features)
+    if len(values) != num_samples:
+        raise DatasetError(f"Expected one row of features per sample, got {len(values)} rows for {num_samples} samples.")
+    bad = rows_not_finite(values)
+    if len(bad):
+        raise DatasetError(
+            f"{counted(len(bad), 'row')} of the features have NaN or infinite values (the first is row {bad[0]}). Every row of a "
+            "Datalab needs a score: correct them, or make the Datalab without these rows."
+        )
+    return values
 
 
 def _find_images(features: datasets.Features, image_key: str | None, *, label_column: str) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 STATISTIC = "curv_issues_run"
 """Key of the run in `lab.info["statistics"]`."""
 
+_OBJECTS = ("features", "result")  # compared by identity
+
 _current_runs: weakref.WeakKeyDictionary[Datalab, weakref.ref[SharedRun]] = weakref.WeakKeyDictionary()
 
 
@@ -40,12 +42,12 @@ class SharedRun:
 
     def __init__(self, lab: Datalab) -> None:
         self._lab = lab
-        self._options: dict[str, Any] = {}  # training options as given, image_key and result
+        self._options: dict[str, Any] = {}  # training options and `LabOptions` as given
         self._given_by: dict[str, str] = {}
         self._measure: tuple[str, ...] = ()
         self._types: list[str] = []
         self._source: AuditResult | LabeledData | None = None
-        self._loaded: tuple[tuple[str, int | None], LabeledData] | None = None
+        self._loaded: tuple[tuple[str | None, int | None, int], LabeledData] | None = None
         self._error: Exception | None = None
         self._begun = False
         self.samples: LabSamples
@@ -61,14 +63,18 @@ class SharedRun:
 
     def join(self, issue_type: str, options: dict[str, Any], score: str) -> None:
         """Add an issue type: check its options with those of the others, and decode the images if a training is needed."""
-        own = {name: value for name, value in options.items() if name not in ("image_key", "result")}
+        own = {name: value for name, value in options.items() if name in option_names(TrainingOptions)}
         checked = TrainingOptions(**own).with_score(score)
         for name, value in options.items():
             if name != "measure":
                 self._add(issue_type, name, getattr(checked, name) if name in own else value)
         self._measure = (*self._measure, *(name for name in checked.measure if name not in self._measure))
         self._types.append(issue_type)
-        self.samples = read_lab(self._lab, image_key=self._options.get("image_key"))
+        if self.given is not None:
+            check_type(self.given)
+        of_features = self.given is not None and (self.given.summary.get("dataset") or {}).get("num_features") is not None
+        features = self._options.get("features") if self.given is None or of_features else None
+        self.samples = read_lab(self._lab, image_key=self._options.get("image_key"), features=features, with_images=not of_features)
         if self.given is not None:
             check_result(self.given, self.samples, self._training_options())
         self._source = self.given or self._find_kept() or self._load()
@@ -99,9 +105,9 @@ class SharedRun:
         """Record an option; raise UsageError if another type has another value of it."""
         before = self._options.setdefault(name, value)
         other = self._given_by.setdefault(name, issue_type)
-        if before is value or (name != "result" and before == value):
+        if before is value or (name not in _OBJECTS and before == value):
             return
-        shown = "" if name == "result" else f" ({before!r} and {value!r})"
+        shown = "" if name in _OBJECTS else f" ({before!r} and {value!r})"
         raise UsageError(
             f"The issue types {other!r} and {issue_type!r} are given different values of {name}{shown}, but share one training: "
             "give it to one of them, or the same to both."
@@ -109,7 +115,7 @@ class SharedRun:
 
     def _training_options(self) -> dict[str, Any]:
         """Return the training options that were given, except `measure`."""
-        return {name: value for name, value in self._options.items() if name not in ("image_key", "result")}
+        return {name: value for name, value in self._options.items() if name in option_names(TrainingOptions)}
 
     def _training(self) -> TrainingOptions:
         """Return all training options, with the scores that the types need."""
@@ -130,9 +136,9 @@ class SharedRun:
 
         training = self._training()
         choose_device(training.device)
-        wanted = (self.samples.image_column, training.resolution)
+        wanted = (self.samples.image_column, training.resolution, id(self._options.get("features")))
         if self._loaded is None or self._loaded[0] != wanted:
-            if self._lab.verbosity:  # as Datalab does for its own issue types
+            if self._lab.verbosity and self.samples.features is None:  # as Datalab does for its own issue types
                 print(f"Reading {len(self.samples.labels):,} images for a probe to train on ...")
             with live_progress(quiet=not self._lab.verbosity, messages=False) as progress:
                 self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
@@ -147,7 +153,7 @@ def join_run(lab: Datalab, issue_type: str, options: dict[str, Any], *, score: s
     Args:
         lab: a Datalab with labels, of the task classification.
         issue_type: name of the issue type.
-        options: the given ones of the training options, `image_key` and `result`.
+        options: the given ones of the training options and `LabOptions`.
         score: score that the type ranks by.
 
     Raises:

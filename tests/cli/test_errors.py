@@ -44,7 +44,7 @@ def nothing_is_written(here: Path) -> Iterator[None]:
         (["--seed", "4294967296"], "seed must be an integer from 0"),
         (["--max-samples", "1"], "max_samples must be an integer from 2 to 1000000000, got 1"),
         (["--preset", "fast"], "Unknown preset 'fast'; choose one of: quick, standard, thorough"),
-        (["--probe", "big"], "Unknown probe 'big'; choose one of: convnet, resnet18"),
+        (["--probe", "big"], "Unknown probe 'big'; choose one of: auto, convnet, resnet18, mlp"),
         (["--score", "luck"], "Unknown score 'luck'; choose one of: default, input_curvature"),
         (["--format", "xml"], "Unknown format 'xml'; choose one of: table, json, csv, md"),
         (

@@ -279,7 +279,7 @@ def test_no_disk_space_for_a_large_dataset(monkeypatch, tmp_path):
     with pytest.raises(AuditError) as caught:
         decode_all(Stored(pngs(2)), resolution=6)
     assert str(caught.value) == (
-        f"The decoded images need 0.0 GB in {tmp_path}, which has too little space (No space left on device); "
+        f"The data need 0.0 GB in {tmp_path}, which has too little space (No space left on device); "
         "free space there, set TMPDIR to another folder, or use --max-samples."
     )
 

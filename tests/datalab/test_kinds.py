@@ -120,12 +120,12 @@ def test_class_order_is_that_of_the_datalab():
 def test_together_with_built_in_types(trainings: list[int]):
     features = np.stack([np.asarray(image).ravel() for image in digits()[0]]).astype(float)
     lab = make_lab()
-    lab.find_issues(features=features, issue_types={"near_duplicate": {}, "curvature": OPTIONS, "outlier": {}, "label": {}})
+    lab.find_issues(features=features, issue_types={"near_duplicate": {}, "curvature": dict(OPTIONS), "outlier": {}, "label": {}})
     assert lab.issue_summary["issue_type"].tolist() == ["near_duplicate", "curvature", "outlier", "label"]
     assert lab.issues.index.equals(pd.RangeIndex(N))
     assert not lab.issues.isna().any().any()
     alone = make_lab()
-    find(alone)
+    find(alone, features=features)
     assert lab.get_issues("curvature").equals(alone.issues)
     assert trainings == [N, N]
     scores = lab.issue_summary["score"]

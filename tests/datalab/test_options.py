@@ -29,7 +29,7 @@ def raises(error: type[Exception], text: str) -> Any:
         ({"epoch": 3}, "Unknown option 'epoch' of the issue type 'curvature'; did you mean 'epochs'?"),
         ({"cutoff": 0.9}, "Unknown option 'cutoff' of the issue type 'curvature'; did you mean 'cut_off'?"),
         ({"image_column": "image"}, "Unknown option 'image_column'"),
-        ({"features": np.zeros((N, 2))}, "Unknown option 'features' of the issue type 'curvature'; "),
+        ({"pred_probs": np.zeros((N, 2))}, "Unknown option 'pred_probs' of the issue type 'curvature'; "),
         ({"xyz": 1}, "Unknown option 'xyz' of the issue type 'curvature'; choose from: seed, "),
         ({"image_column": "img"}, "Unknown option 'image_column' of the issue type 'curvature'; did you mean 'image_key'?"),
         ({"measure": "depth"}, "measure must be 'all' or a list of score names, got 'depth'."),

@@ -108,6 +108,7 @@ def _datalab(names: dict[str, Any]) -> None:
     issues = names["lab"].get_issues("curvature")
     assert {"is_curvature_issue", "curvature_score"} < set(issues.columns)
     assert issues["curvature_score"].between(0, 1).all()
+    assert len(names["table"].get_issues("curvature")) == 1797
     issues = names["lab"].get_issues("duplicate_conflict")
     assert {"is_duplicate_conflict_issue", "duplicate_conflict_sets"} < set(issues.columns)
 
