@@ -19,4 +19,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless the application or the command adds a handler
 
 # `register` registers the issue types at its end. If it is itself what imports cleanlab, this import does nothing.
-when_imported("cleanlab.datalab.internal.issue_manager_factory", lambda: importlib.import_module("curv_issues.datalab.register"))
+when_imported("cleanlab.datalab.internal.issue_finder", lambda: importlib.import_module("curv_issues.datalab.register"))

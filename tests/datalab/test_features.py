@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -114,3 +116,15 @@ def test_types_with_different_features_are_refused() -> None:
 def test_without_features_the_image_column_is_missed() -> None:
     with pytest.raises(DatasetError, match="image"):
         text_lab().find_issues(issue_types={"curvature": {}})
+
+
+@pytest.mark.parametrize("first", ["curv_issues", "cleanlab"])
+def test_features_are_handed_over_in_either_order_of_imports(first: str) -> None:
+    program = (
+        f"import {first}, curv_issues\n"
+        "from cleanlab import Datalab\n"
+        "from cleanlab.datalab.internal import issue_finder\n"
+        "assert issue_finder._CLASSIFICATION_ARGS_DICT['curvature'] == ['features']\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
