@@ -19,14 +19,12 @@ class ProbeSpec:
         shape: (c, h, w) of images, where c is 1 for grey images and 3 for colour images; (d,) of feature vectors.
         mean: channel means of the images in [0, 1], length c; empty for features, which are standardised.
         std: channel standard deviations of the images, length c, > 0; empty for features.
-        num_samples: n.
     """
 
     num_classes: int
     shape: tuple[int, ...]
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    num_samples: int = 0
 
     @property
     def channels(self) -> int:

@@ -35,7 +35,7 @@ class FeatureInputs:
 
     def spec(self, num_classes: int) -> ProbeSpec:
         """Return the probe spec."""
-        return ProbeSpec(num_classes=num_classes, shape=self.shape, num_samples=len(self))
+        return ProbeSpec(num_classes=num_classes, shape=self.shape)
 
     def batch(self, index: Tensor, device: torch.device) -> Tensor:
         """Return the features at `index`, float32 (b, d), of zero mean and unit variance over the dataset."""

@@ -47,7 +47,6 @@ class ImageInputs:
             shape=self.shape,
             mean=tuple(mean.tolist()),
             std=tuple(np.maximum(std, _LEAST_STD).tolist()),
-            num_samples=len(self),
         )
 
     def batch(self, index: Tensor, device: torch.device) -> Tensor:

@@ -31,7 +31,7 @@ def test_batches_are_standardised(dtype: str) -> None:
     torch.testing.assert_close(batch, torch.from_numpy(expected).float(), atol=1e-3, rtol=1e-3)
     assert torch.equal(inputs.batch(torch.tensor([7, 3]), CPU), batch[[7, 3]])
     assert (len(inputs), inputs.shape) == (300, (5,))
-    assert inputs.spec(4) == ProbeSpec(num_classes=4, shape=(5,), num_samples=300)
+    assert inputs.spec(4) == ProbeSpec(num_classes=4, shape=(5,))
 
 
 def test_constant_features_become_zero() -> None:
