@@ -103,7 +103,7 @@ def measure(
     if configuration["size"] != "full" and not long_tailed:  # a long tail is a subset already
         data = stratified(data, configuration["size"], seed)
     spec = parse_noise(noise.replace("file:", f"file:{root}/"))
-    chosen = parse_methods(methods or methods_of(configuration), num_samples=len(data))
+    chosen = parse_methods(methods or methods_of(configuration), num_samples=len(data), with_features=data.features is not None)
     options = TrainingOptions(curvature_epochs=curvature_epochs)
     result = measure_cell(data, spec, seed, options=options, methods=chosen, passes=passes)
     for method in result["methods"].values():

@@ -15,7 +15,7 @@ from curv_issues.option_checks import Boolean, Choice, Number, Whole
 from curv_issues.plugins import look_up
 from curv_issues.probes import PROBES
 from curv_issues.probes.own import check_probe_function, load_own_probe
-from curv_issues.trackers import SCORES, canonical_score
+from curv_issues.trackers import ALL_SCORES, SCORES, canonical_score
 
 MOST_EPOCHS = 10_000
 
@@ -167,7 +167,7 @@ class FindingOptions(Options):
 
     score: str = option(
         "default",
-        f"Score to rank by: default (training margin, late epochs weighted most) or one of: {', '.join(SCORES)}.",
+        f"Score to rank by: default (late training margin; for features, losses) or one of: {', '.join(ALL_SCORES)}.",
         check=_score,
     )
     cut_off: str | float = option(
@@ -180,7 +180,7 @@ class FindingOptions(Options):
         if self.score not in own_scores:
             object.__setattr__(self, "score", canonical_score(self.score))
         if self.score != "default":
-            look_up(dict.fromkeys(("default", *SCORES, *own_scores)), self.score, "score")
+            look_up(dict.fromkeys(("default", *ALL_SCORES, *own_scores)), self.score, "score")
         _ = self.parsed_cut_off  # raises UsageError if it is invalid
 
     @cached_property

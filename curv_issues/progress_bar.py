@@ -29,6 +29,7 @@ STAGES = {
     "load": "loading images",
     "train": "training",
     "score": "measuring curvature",
+    "cross_fit": "cross-fitting",
     "compare": "comparing images",
 }
 

@@ -21,4 +21,7 @@ FORMULAS = {
     "label_contrast_difference": r"\frac{1}{|S|} \sum_{s \in S} \bigl( C_s(y) - C_s(r) \bigr)",
     "training_gradient": r"\sum_{t=1}^{T} \lVert \tilde g_t \rVert",
     "training_gradient_change": r"\sum_{t=2}^{T} \lVert \tilde g_t - \tilde g_{t-1} \rVert",
+    "held_out_loss": r"-\log q(y), \quad q \propto \exp \Bigl( \frac{2}{T (T + 1)} \sum_{t=1}^{T} t \log p_t^{(f)} \Bigr), \quad"
+    r"f \text{ the fold of the sample}",
+    "fitted_loss": r"\frac{1}{4 T} \sum_{t=1}^{T} \sum_{g \ne f} -\log p_t^{(g)}(y)",
 }

@@ -24,7 +24,7 @@ from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
 from curv_issues.results.kinds import KINDS, ResultTable
 from curv_issues.results.tables import ALL_TABLES
-from curv_issues.trackers import SCORES, ScoreInfo
+from curv_issues.trackers import ALL_SCORES, CROSS_FIT_SCORES, ScoreInfo
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -85,13 +85,13 @@ def kinds() -> str:
 
 def scores() -> str:
     """Return one section per score: definition, formula, direction, cost, source."""
-    if set(FORMULAS) != set(SCORES):
-        raise ValueError(f"docs/formulas.py and the table of scores differ in: {sorted(set(FORMULAS) ^ set(SCORES))}.")
-    return "\n\n".join(_score_section(name, info) for name, info in SCORES.items())
+    if set(FORMULAS) != set(ALL_SCORES):
+        raise ValueError(f"docs/formulas.py and the table of scores differ in: {sorted(set(FORMULAS) ^ set(ALL_SCORES))}.")
+    return "\n\n".join(_score_section(name, info) for name, info in ALL_SCORES.items())
 
 
 def _score_section(name: str, info: ScoreInfo) -> str:
-    measured = f"with `--measure {name}`" if info.on_demand else "in every run"
+    measured = "with features" if name in CROSS_FIT_SCORES else f"with `--measure {name}`" if info.on_demand else "in every run"
     lines = [
         f"### {name}",
         f"{_sentence(info.description)}.",

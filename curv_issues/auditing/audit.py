@@ -16,6 +16,7 @@ from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.source_options import SourceOptions
+from curv_issues.errors import UsageError
 from curv_issues.keywords import check_keywords, make_options, takes_options
 from curv_issues.memory import peak_memory
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
@@ -24,6 +25,7 @@ from curv_issues.progress_bar import default_progress
 from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.results.result import AuditResult
 from curv_issues.stopping import StopFlag, stop_flag
+from curv_issues.trackers import CROSS_FIT_SCORES
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -153,6 +155,8 @@ def audit_data(
     duplicate_options = duplicate_options or DuplicateOptions()
     training = training.with_score(finding.score)
     check_auditable(data)
+    if finding.score in CROSS_FIT_SCORES and data.features is None:
+        raise UsageError(f"The score {finding.score!r} is measured on features, but this dataset has images only.")
     from curv_issues.training.run import run_probe  # imports torch, so only after the checks above
 
     with stop_flag() as stop:

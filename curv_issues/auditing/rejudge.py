@@ -104,6 +104,7 @@ def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
         margins=result.trajectories["margin"],
         reference_margin=result.summary["reference_margin"],
         standard_epochs=standard_epochs(len(result)),
+        on_features=result.summary.get("input") == "features",
         pred_probs=result.pred_probs,
         features=result.embeddings,
         compared=compared,

@@ -21,7 +21,7 @@ from curv_issues.options import MOST_EPOCHS, FindingOptions, TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
 from curv_issues.results.kinds import LABEL_ISSUE
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import CROSS_FIT_SCORES, SCORES
 from curv_issues.trackers.base import Need
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training.run import ProbeRun, run_probe
@@ -66,14 +66,19 @@ def measure_cell(
     finding = finding or FindingOptions()
     planted = apply_noise(data, noise, seed=seed)
     noisy, is_error = planted.data, planted.is_error
-    options = replace(options, seed=seed, measure=methods.scores, curvature_epochs=options.curvature_epochs or EVERY_EPOCH)
+    options = replace(
+        options,
+        seed=seed,
+        measure=[name for name in methods.scores if name in SCORES],
+        curvature_epochs=options.curvature_epochs or EVERY_EPOCH,
+    )
     run = run_probe(noisy, options, progress=progress)
     if run is None or run.interrupted:
         raise KeyboardInterrupt
     passes = passes or measure(noisy, options)
-    found = _results_of_run(run, noisy, is_error, methods, finding, passes)
-    decision = found.pop("decision")
     plain_seconds = run.seconds["train"] / (1 + passes_added(options, passes))
+    found = _results_of_run(run, noisy, is_error, methods, finding, passes, plain_seconds)
+    decision = found.pop("decision")
     for name in methods.baselines:
         found.update(_results_of_baseline(name, run, noisy, is_error, options, plain_seconds, progress))
     return {
@@ -99,17 +104,23 @@ def passes_added(options: TrainingOptions, passes: dict[Any, float]) -> float:
 
 
 def _results_of_run(
-    run: ProbeRun, data: LabeledData, is_error: np.ndarray, methods: Methods, finding: FindingOptions, passes: dict[Any, float]
+    run: ProbeRun,
+    data: LabeledData,
+    is_error: np.ndarray,
+    methods: Methods,
+    finding: FindingOptions,
+    passes: dict[Any, float],
+    plain_seconds: float,
 ) -> dict[str, Any]:
     """Return the results of the default ranking and of the scores, by name, and the `decision` of the default."""
     directions = {name: metadata["direction"] for name, metadata in run.score_metadata.items()}
     judged = judge(evidence_of_run(data, run), finding, kinds=[LABEL_ISSUE]).kinds[LABEL_ISSUE]
     epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
     costs = {name: cost_of_score(name, passes, epochs=epochs, scored_epochs=scored) for name in SCORES}
+    crossed = 1 + run.seconds.get("cross_fit", 0.0) / plain_seconds
+    costs.update(dict.fromkeys(CROSS_FIT_SCORES, crossed))
     found: dict[str, Any] = {
-        DEFAULT: _results_of_method(
-            data, is_error, judged.columns["suspicion"], "high", costs["margin"], judged.columns["flagged"]
-        ),
+        DEFAULT: _results_of_method(data, is_error, judged.columns["suspicion"], "high", crossed, judged.columns["flagged"]),
         "decision": dict(judged.summary),
     }
     for name in methods.scores:

@@ -65,7 +65,7 @@ def bench(
         options = make_options(TrainingOptions, values)
         from curv_issues.bench.methods import parse_methods
 
-        parse_methods(methods or ["all"], num_samples=0)  # reports wrong names before the data is read
+        parse_methods(methods or ["all"], num_samples=0, with_features=True)  # reports wrong names before the data is read
         folder = output_folder(output if output is not None else folder_name(dataset, values["split"], prefix="curv-issues-bench"))
         from curv_issues.bench.results import check_folder, remove_cells
 
@@ -84,7 +84,13 @@ def bench(
                 resolution=options.resolution,
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
-            plan = Plan(noises, seeds, parse_methods(methods or ["all"], num_samples=len(data)), options, finding)
+            plan = Plan(
+                noises,
+                seeds,
+                parse_methods(methods or ["all"], num_samples=len(data), with_features=data.features is not None),
+                options,
+                finding,
+            )
             check_noises(data, plan)
             if overwrite:
                 remove_cells(folder)

@@ -32,6 +32,7 @@ class Evidence:
         margins: float (n, e), margin of the given label in the training pass by epoch; None: there was no training.
         reference_margin: null distribution of the margin (random labels) by epoch; see `ReferenceMargin`.
         standard_epochs: default number of epochs for this dataset size.
+        on_features: whether the probe was trained on features.
         pred_probs: float (n, k), probabilities of the classes.
         features: float (n, d), embeddings.
         compared: pairs of the samples' images; None: duplicates were not searched for.
@@ -48,6 +49,7 @@ class Evidence:
     margins: np.ndarray | None = None
     reference_margin: Mapping[str, Sequence[float]] = field(default_factory=dict)
     standard_epochs: float = 0.0
+    on_features: bool = False
     pred_probs: np.ndarray | None = None
     features: np.ndarray | None = None
     compared: ComparedImages | None = None

@@ -11,7 +11,7 @@ import numpy as np
 from curv_issues.findings.cutoff import CutOff, flag, is_undertrained, reliability_note
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.null_margin import compare_with_null
-from curv_issues.findings.ranking import Ranking, is_measured, rank_by_margins, rank_by_score
+from curv_issues.findings.ranking import Ranking, is_measured, rank_by_default, rank_by_score
 from curv_issues.options import FindingOptions
 
 
@@ -44,6 +44,7 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
         evidence.reference_margin,
         options=options,
         standard_epochs=evidence.standard_epochs,
+        on_features=evidence.on_features,
     )
     positions = np.flatnonzero(judged.flagged)
     return KindJudgement(
@@ -63,6 +64,7 @@ def find_label_issues(
     *,
     options: FindingOptions,
     standard_epochs: float,
+    on_features: bool = False,
 ) -> LabelIssues:
     """Rank the samples and decide which to flag.
 
@@ -73,13 +75,14 @@ def find_label_issues(
         reference: null distribution of the margin (random labels) by epoch; see `ReferenceMargin.null_distribution`.
         options: score to rank by, and cut-off.
         standard_epochs: default number of epochs for this dataset size.
+        on_features: whether the probe was trained on features.
 
     Raises:
         UsageError: the requested score was not measured.
     """
     comparison = compare_with_null(margins, reference)
     if options.score == "default":
-        ranking = rank_by_margins(margins, comparison.unmemorised_epochs)
+        ranking = rank_by_default(margins, comparison.unmemorised_epochs, scores, on_features=on_features)
     else:
         ranking = rank_by_score(scores, directions, options.score)
     flagged, cut_off = flag(
@@ -102,7 +105,8 @@ def find_label_issues(
 
 def describe_decision(errors: LabelIssues) -> dict[str, Any]:
     """Return the summary's entries on how the samples were ranked and flagged."""
-    ranking = {"score": errors.ranking.score, "epochs": errors.ranking.epochs, "memorised_fraction": errors.memorised_fraction}
+    ranking = {**asdict(errors.ranking), "memorised_fraction": errors.memorised_fraction}
+    del ranking["suspicion"]
     return {"ranking": ranking, "cut_off": asdict(errors.cut_off)}
 
 

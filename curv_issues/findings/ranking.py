@@ -1,4 +1,4 @@
-"""Rank samples by suspicion, from their margins or one score."""
+"""Rank samples by suspicion, by the default or by one score."""
 
 from __future__ import annotations
 
@@ -18,30 +18,44 @@ class Ranking:
     Attributes:
         suspicion: float64 (n,) in (0, 1); high = suspect; a ranking, not a probability.
         score: "default", or the name of the score that was ranked.
-        epochs: with "default", number of epochs whose margins count; None for a named score.
+        epochs: number of epochs whose margins count; None: margins do not count.
+        parts: with "default", what it joins.
     """
 
     suspicion: np.ndarray
     score: str
     epochs: int | None = None
+    parts: tuple[str, ...] = ()
 
 
-def rank_by_margins(margins: np.ndarray, epochs: int) -> Ranking:
-    """Rank the samples from 0 (clean) to 1 (suspect) by the late margin, the default (new here).
+def rank_by_default(margins: np.ndarray, epochs: int, scores: Mapping[str, np.ndarray], *, on_features: bool) -> Ranking:
+    """Rank the samples from 0 (clean) to 1 (suspect) by the default (new here).
 
-    The late margin averages the training margin over epochs as AUM does (Pleiss et al. 2020), but with weights 1, 2, 3, ...,
-    because the probe knows the classes better in later epochs. Epochs in which it memorises labels that look wrong do not
-    count. Curvature is not used: benchmarks/README.md compares the default with its combinations.
+    With images, that is the late margin. Without images, it is the cumulative loss, because a probe memorises features sooner.
+    If cross-fitting measured losses on features, they are added, as log-odds of ranks, which counts a loss most where it ranks a
+    sample near either end. Curvature is not used: benchmarks/README.md compares the default with its combinations.
 
     Args:
         margins: (n, e), margin of the given label in the training pass by epoch.
-        epochs: number of first epochs that count; see `NullComparison.unmemorised_epochs`.
+        epochs: number of first epochs whose margins count; see `NullComparison.unmemorised_epochs`.
+        scores: raw scores by name, each (n,).
+        on_features: whether the probe was trained on features.
     """
-    return Ranking(_suspicion(-late_margin(margins, epochs)), "default", epochs)
+    if on_features and is_measured(scores, "cumulative_loss"):
+        parts, names = {"cumulative_loss": scores["cumulative_loss"]}, ["held_out_loss"]
+    else:
+        parts, names = {"late_margin": -late_margin(margins, epochs)}, ["fitted_loss", "held_out_loss"]
+    parts.update({name: scores[name] for name in names if is_measured(scores, name)})
+    suspicions = [_suspicion(part) for part in parts.values()]
+    joined = suspicions[0] if len(parts) == 1 else _suspicion(sum(np.log(part) - np.log1p(-part) for part in suspicions))
+    return Ranking(joined, "default", epochs if "late_margin" in parts else None, tuple(parts))
 
 
 def late_margin(margins: np.ndarray, epochs: int) -> np.ndarray:
-    """Return the mean of the first `epochs` margins (n, e), weighted 1, 2, ..., float64 (n,); low = suspect."""
+    """Return the mean of the first `epochs` margins (n, e), weighted 1, 2, ..., float64 (n,); low = suspect.
+
+    The probe knows the classes better in later epochs than in those that AUM (Pleiss et al. 2020) weights equally.
+    """
     return np.average(margins[:, :epochs].astype(np.float64), axis=1, weights=np.arange(1, epochs + 1))
 
 

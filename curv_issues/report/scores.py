@@ -8,21 +8,21 @@ from typing import Any
 from curv_issues.baselines import BASELINES
 from curv_issues.errors import UsageError
 from curv_issues.report.plain import plain_table
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import ALL_SCORES, CROSS_FIT_SCORES
 
 
 def list_scores() -> list[dict[str, Any]]:
-    """Return one entry per score; `measured` is "always", "on demand", or "bench: " and a baseline."""
+    """Return one entry per score; `measured` is "always", "on demand", "with features", or "bench: " and the baseline."""
     return [
         {
             "score": name,
             "suspect": info.direction,
-            "measured": "on demand" if info.on_demand else "always",
+            "measured": "with features" if name in CROSS_FIT_SCORES else "on demand" if info.on_demand else "always",
             "cost": info.cost,
             "source": info.source,
             "description": info.description,
         }
-        for name, info in SCORES.items()
+        for name, info in ALL_SCORES.items()
     ] + [
         {
             "score": score,

@@ -76,7 +76,8 @@ class AuditResult:
         findings: one row per finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
             image_sha256.
         trajectories: by tracked quantity, float32 (n, epochs); NaN where not measured.
-        pred_probs: float16 (n, k), columns in the order of `class_names`.
+        pred_probs: float16 (n, k), columns in the order of `class_names`; `summary["pred_probs"]` says whether they are
+            "in-sample" or "out-of-sample".
         embeddings: float16 (n, d).
         images: one row per sample: row, height, width, file_sha256, image_sha256.
         score_metadata: by column of `scores`, its direction ("high" or "low" = suspect), source, description and cost; every

@@ -193,9 +193,28 @@ SCORES: dict[str, ScoreInfo] = {
     ),
 }
 
+CROSS_FIT_SCORES: dict[str, ScoreInfo] = {
+    "held_out_loss": ScoreInfo(
+        direction="high",
+        description="cross-entropy of the given label by a network on the features that was not trained on the sample (5 folds)",
+        cost="cross-fitting, only with features",
+        source="out-of-sample probabilities as in Northcutt et al. 2021, JAIR",
+    ),
+    "fitted_loss": ScoreInfo(
+        direction="high",
+        description="cross-entropy of the given label by the networks on the features that were trained on the sample, mean over "
+        "the epochs",
+        cost="cross-fitting, only with features (shared with held_out_loss)",
+        source="Ravikumar et al. 2025, ICML, for several networks",
+    ),
+}
+"""Scores that are measured if there are features; see `training/cross_fit.py`."""
+
+ALL_SCORES = {**SCORES, **CROSS_FIT_SCORES}
+
 _ALIASES = {"curvature": "input_curvature"}
 
 
 def canonical_score(name: str) -> str:
-    """Return the name that a score has in `SCORES`; other names are returned as they are."""
+    """Return the name that a score has in `ALL_SCORES`; other names are returned as they are."""
     return _ALIASES.get(name, name)

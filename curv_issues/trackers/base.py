@@ -19,7 +19,7 @@ from torch.nn import functional
 from curv_issues.errors import UsageError
 from curv_issues.results.kinds import KINDS
 from curv_issues.results.tables import SCORES as SCORES_TABLE
-from curv_issues.trackers import SCORES, Epochs, ScoreInfo
+from curv_issues.trackers import ALL_SCORES, Epochs, ScoreInfo
 
 EARLY = 0.2
 """Fraction of early epochs, rounded up. The EL2N paper uses epochs 10 to 20 of 200 and several networks."""
@@ -230,7 +230,7 @@ class Tracker(Quantity):
         """Return the score (n,) from the history of the measured epochs, float64 (n, e), e >= 1."""
 
 
-def check_trackers(classes: Sequence[Any], *, taken: Sequence[str] = tuple(SCORES), trajectories: Sequence[str] = ()) -> None:
+def check_trackers(classes: Sequence[Any], *, taken: Sequence[str] = tuple(ALL_SCORES), trajectories: Sequence[str] = ()) -> None:
     """Check user-supplied trackers before a run starts.
 
     Args:

@@ -17,6 +17,7 @@ from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device, compute_type, limit_threads_for_small_batches
 from curv_issues.errors import UsageError, diverged
 from curv_issues.inputs.base import Inputs, ProbeSpec
+from curv_issues.inputs.features import FeatureInputs
 from curv_issues.inputs.images import ImageInputs
 from curv_issues.options import TrainingOptions
 from curv_issues.plugins import load_attribute
@@ -25,11 +26,12 @@ from curv_issues.probes.base import find_head
 from curv_issues.probes.own import check_probe_function, load_own_probe
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.stopping import StopFlag, stop_flag
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import CROSS_FIT_SCORES, SCORES
 from curv_issues.trackers.base import Need, Quantity, Tracker, check_trackers
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_scores
+from curv_issues.training.cross_fit import CrossFit, cross_fit
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import Recipe, make_recipe
 from curv_issues.training.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
@@ -46,8 +48,11 @@ class ProbeRun:
         scores: raw scores by name, float64 (n,).
         score_metadata: direction, source, description and cost by score name.
         trajectories: tracked quantities by name, float32 (n, epochs), NaN where not measured.
-        pred_probs: float16 (n, k), on un-augmented images after the last epoch; in-sample.
-        suggested: int64 (n,), the most probable class other than the given one after the last epoch.
+        pred_probs: float16 (n, k), of cross-fitting if there are features, and otherwise those of the probe on un-augmented
+            images after the last epoch.
+        on_features: whether the probe was trained on features, not images.
+        out_of_sample: whether `pred_probs` are from networks that were not trained on the sample.
+        suggested: int64 (n,), the most probable class other than the given one.
         reference_margin: null distribution of the margin by epoch; see `ReferenceMargin.null_distribution`.
         embeddings: float16 (n, d), inputs of the probe's last layer.
         mirrored_embeddings: float16 (n, d), of the mirror images; None if not requested, or after Ctrl-C.
@@ -57,13 +62,15 @@ class ProbeRun:
         interrupted: True if Ctrl-C was pressed, even if the ranking was already complete.
         device: device of the run.
         compute_type: "bfloat16" or "float32".
-        seconds: seconds by stage, "train" and "score".
+        seconds: seconds by stage, "train", "score" and "cross_fit".
     """
 
     scores: dict[str, np.ndarray]
     score_metadata: dict[str, dict[str, str]]
     trajectories: dict[str, np.ndarray]
     pred_probs: np.ndarray
+    on_features: bool
+    out_of_sample: bool
     suggested: np.ndarray
     embeddings: np.ndarray
     mirrored_embeddings: np.ndarray | None
@@ -188,14 +195,36 @@ def run_probe(
             )
             if mirror_images is not None:
                 _check_outputs(mirror_images, learning_rate=recipe.learning_rate)
+        crossed: CrossFit | None = None
+        if data.features is not None and complete:
+            features = inputs if isinstance(inputs, FeatureInputs) else FeatureInputs(data.features)
+            with clock.stage("cross_fit"):
+                crossed = stop.unless_stopped(
+                    lambda: cross_fit(
+                        features,
+                        labels,
+                        num_classes=data.num_classes,
+                        recipe=recipe,
+                        seed=options.seed,
+                        device=device,
+                        given=given,
+                        on_step=reporter.cross_fitting,
+                    )
+                )
 
-    infos = {**{name: SCORES[name] for name in options.score_names}, **{tracker.name: tracker.info for tracker in own}}
+    infos = {
+        **{name: SCORES[name] for name in options.score_names},
+        **{tracker.name: tracker.info for tracker in own},
+        **(CROSS_FIT_SCORES if crossed else {}),
+    }
     return ProbeRun(
-        scores=make_scores(options.score_names, quantities, own),
+        scores={**make_scores(options.score_names, quantities, own), **(crossed.scores if crossed else {})},
         score_metadata={name: info.metadata() for name, info in infos.items()},
         trajectories={q.trajectory: q.by_epoch(q.num_epochs) for q in [*quantities.values(), *own] if q.trajectory},
-        pred_probs=pred_probs,
-        suggested=suggested,
+        pred_probs=crossed.pred_probs if crossed else pred_probs,
+        on_features=isinstance(inputs, FeatureInputs),
+        out_of_sample=crossed is not None,
+        suggested=crossed.suggested if crossed else suggested,
         reference_margin=reference.null_distribution(),
         embeddings=np.clip(embeddings, -GREATEST_HALF, GREATEST_HALF),
         mirrored_embeddings=None if mirror_images is None else np.clip(mirror_images, -GREATEST_HALF, GREATEST_HALF),
@@ -317,6 +346,10 @@ class _ProgressReporter:
         if self.progress:
             epochs = self.recipe.epochs
             self.progress(Progress("train", epoch * total + done, epochs * total, epoch + 1, epochs, loss))
+
+    def cross_fitting(self, done: int, total: int) -> None:
+        if self.progress:
+            self.progress(Progress("cross_fit", done, total))
 
     def scoring(self, done: int, total: int) -> None:
         if self.progress:

@@ -19,7 +19,7 @@ import curv_issues
 from curv_issues import AuditInterrupted, AuditResult, DatasetError, UsageError, audit, flip_labels, from_arrays
 from curv_issues.auditing.summary import notes_on, versions
 from curv_issues.findings.null_margin import compare_with_null
-from curv_issues.findings.ranking import rank_by_margins
+from curv_issues.findings.ranking import rank_by_default
 from curv_issues.option import option_names
 from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.progress import Progress
@@ -83,10 +83,16 @@ def test_contents_of_the_result() -> None:
     assert scores["suspicion"].between(0, 1).all()
     assert scores[list(SCORES)].notna().all().all()
     wrong = compare_with_null(result.trajectories["margin"], result.summary["reference_margin"])
-    ranking = rank_by_margins(result.trajectories["margin"], wrong.unmemorised_epochs)
+    ranking = rank_by_default(result.trajectories["margin"], wrong.unmemorised_epochs, {}, on_features=False)
     np.testing.assert_allclose(scores["suspicion"], ranking.suspicion)
     memorised = (scores["final_margin"][wrong.below_null] > 0).mean()
-    assert result.summary["ranking"] == {"score": "default", "epochs": ranking.epochs, "memorised_fraction": memorised}
+    assert result.summary["ranking"] == {
+        "score": "default",
+        "epochs": ranking.epochs,
+        "parts": ["late_margin"],
+        "memorised_fraction": memorised,
+    }
+    assert (result.summary["input"], result.summary["pred_probs"]) == ("images", "in-sample")
 
     assert result.findings["suspicion"].is_monotonic_decreasing
     findings = result.findings[result.findings["kind"] == "label_issue"]

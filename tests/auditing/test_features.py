@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from sklearn.datasets import load_digits
 
-from curv_issues import AuditResult, DatasetError, UsageError, audit_features, flip_labels, from_features, rejudge
+from curv_issues import AuditResult, DatasetError, UsageError, audit, audit_features, flip_labels, from_features, rejudge
 from curv_issues.baselines import BASELINES
 from curv_issues.options import TrainingOptions
 from curv_issues.plugins import load_attribute
+from curv_issues.progress import Progress
 from curv_issues.report import FORMATS, render
-from curv_issues.trackers import SCORES
+from curv_issues.results.interrupted import AuditInterrupted
+from curv_issues.trackers import ALL_SCORES
+from tests.small import make_data
 
 DIGITS = load_digits()
 LABELS, IS_FLIPPED = flip_labels(DIGITS.target[:900], 0.05, num_classes=10, seed=0)
@@ -29,8 +33,46 @@ def test_planted_errors_are_ranked_first(result: AuditResult) -> None:
     count = int(IS_FLIPPED.sum())
     first = np.argsort(-result.scores["suspicion"].to_numpy())[:count]
     assert IS_FLIPPED[first].mean() > 0.85
-    assert set(SCORES) <= set(result.score_names)
-    assert not result.scores[list(SCORES)].isna().any().any()
+    assert list(result.score_names) == [*ALL_SCORES, "conflict_similarity"]
+    assert not result.scores[list(ALL_SCORES)].isna().any().any()
+
+
+def test_default_joins_cumulative_and_held_out_loss(result: AuditResult) -> None:
+    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss"]
+    odds = sum(logit((result.scores[name].rank() - 0.5) / 900) for name in ("cumulative_loss", "held_out_loss"))
+    assert np.array_equal(np.argsort(odds, kind="stable"), np.argsort(result.scores["suspicion"], kind="stable"))
+    assert rejudge(result).scores["suspicion"].equals(result.scores["suspicion"])
+    by_name = rejudge(result, score="held_out_loss").scores
+    assert np.array_equal(by_name["suspicion"].rank(), by_name["held_out_loss"].rank())
+
+
+def test_probabilities_are_out_of_sample(result: AuditResult) -> None:
+    assert (result.summary["input"], result.summary["pred_probs"]) == ("features", "out-of-sample")
+    predicted = result.pred_probs.argmax(1)
+    assert (predicted[IS_FLIPPED] == LABELS[IS_FLIPPED]).mean() < 0.15  # a network that saw these labels learns some of them
+    assert (predicted == DIGITS.target[:900]).mean() > 0.9
+    of_given = result.pred_probs[np.arange(900), LABELS]
+    np.testing.assert_allclose(of_given, np.exp(-result.scores["held_out_loss"]), atol=1e-3)
+
+
+def test_ctrl_c_before_cross_fitting_ranks_by_the_cumulative_loss() -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.stage == "cross_fit":
+            raise KeyboardInterrupt
+
+    with pytest.raises(AuditInterrupted) as caught:
+        audit_features(DIGITS.data[:200], LABELS[:200], epochs=2, progress=interrupt, device="cpu")
+    found = caught.value.result
+    assert found is not None
+    assert found.complete
+    assert found.summary["ranking"]["parts"] == ["cumulative_loss"]
+    assert found.summary["pred_probs"] == "in-sample"
+    assert "held_out_loss" not in found.score_names
+
+
+def test_scores_of_cross_fitting_need_features() -> None:
+    with pytest.raises(UsageError, match="The score 'held_out_loss' is measured on features, but this dataset has images only"):
+        audit(make_data(20, 2, seed=0), score="held_out_loss", progress=False)
 
 
 def test_summary_tells_features_from_images(result: AuditResult) -> None:

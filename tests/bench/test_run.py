@@ -16,6 +16,7 @@ from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.methods import Methods, parse_methods
 from curv_issues.bench.metrics import detection
 from curv_issues.bench.run import Plan, finished_cells, run_bench
+from curv_issues.data.features import from_features
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.progress import Progress
@@ -35,7 +36,7 @@ def measured(methods: Methods, noise: str = "uniform:0.1") -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def cell() -> dict[str, Any]:
-    return measured(parse_methods("all", num_samples=0))
+    return measured(parse_methods("all", num_samples=0, with_features=False))
 
 
 def test_every_method_is_measured(cell: dict[str, Any]) -> None:
@@ -51,6 +52,17 @@ def test_every_method_is_measured(cell: dict[str, Any]) -> None:
     json.dumps(cell, allow_nan=False)
 
 
+def test_features_are_measured_with_their_cross_fitting() -> None:
+    rng = np.random.default_rng(0)
+    data = from_features(rng.normal(size=(80, 4)) + np.repeat([[0.0], [3.0]], 40, axis=0), np.repeat([0, 1], 40))
+    methods = parse_methods("held_out_loss, margin", num_samples=80, with_features=True)
+    found = measure_cell(data, parse_noise("uniform:0.1"), 0, options=TrainingOptions(epochs=4), methods=methods)
+    crossed = 1 + found["seconds"]["cross_fit"] / found["seconds"]["train"]
+    assert found["methods"]["held_out_loss"]["cost"] == found["methods"]["default"]["cost"] >= crossed * 0.99
+    assert found["methods"]["margin"]["cost"] < crossed
+    assert found["decision"]["ranking"]["parts"] == ("cumulative_loss", "held_out_loss")
+
+
 def test_costs_are_multiples_of_the_training_without_input_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Input gradients make the run 1.5 times as long, so a baseline of the same length costs 1.5."""
     plain: list[float] = []
@@ -62,7 +74,12 @@ def test_costs_are_multiples_of_the_training_without_input_gradients(monkeypatch
     monkeypatch.setattr(bench_cell, "_results_of_baseline", of_a_baseline)
     passes = {**dict.fromkeys(Need, 1.0), Need.TRAINING: 0.0, Need.TRAINING_GRADIENT: 0.5}
     measure_cell(
-        DATA, parse_noise("uniform:0.1"), 0, options=OPTIONS, methods=parse_methods("margin,ssft", num_samples=0), passes=passes
+        DATA,
+        parse_noise("uniform:0.1"),
+        0,
+        options=OPTIONS,
+        methods=parse_methods("margin,ssft", num_samples=0, with_features=False),
+        passes=passes,
     )
     assert plain == [pytest.approx(1 / 1.5)]
 

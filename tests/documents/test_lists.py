@@ -21,7 +21,7 @@ from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
 from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.results.tables import ALL_TABLES, FILES
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import ALL_SCORES, SCORES
 from tests.documents import (
     DOCS,
     GUIDE,
@@ -109,14 +109,14 @@ def test_lists_of_plug_ins(part: str, table: dict[str, Any], generate: ModuleTyp
 
 
 def test_a_score_without_a_formula_is_an_error(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert re.findall(r"^### (\w+)$", generate.scores(), flags=re.MULTILINE) == list(SCORES)
+    assert re.findall(r"^### (\w+)$", generate.scores(), flags=re.MULTILINE) == list(ALL_SCORES)
     monkeypatch.delitem(generate.FORMULAS, "margin")
     with pytest.raises(ValueError, match=r"differ in: \['margin'\]"):
         generate.scores()
 
 
 def test_a_new_score_appears_by_itself(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(generate.SCORES, "new", SCORES["margin"])
+    monkeypatch.setitem(generate.ALL_SCORES, "new", SCORES["margin"])
     monkeypatch.setitem(generate.FORMULAS, "new", "x")
     assert "### new\n" in generate.scores()
 

@@ -5,7 +5,7 @@ import pytest
 
 from curv_issues.errors import UsageError
 from curv_issues.findings.label_issue import describe_decision, find_label_issues
-from curv_issues.findings.ranking import rank_by_margins, rank_by_score
+from curv_issues.findings.ranking import rank_by_default, rank_by_score
 from curv_issues.options import FindingOptions
 
 
@@ -45,10 +45,15 @@ def test_default_ranks_by_margins_before_labels_are_memorised() -> None:
     final[95:98] = -1.0, 0.0, 0.1  # of the five wrong labels, one is not predicted, one ties, one is barely predicted
     scores = {"margin": MEMORISED.mean(axis=1), "final_margin": final}
     judged = find_label_issues(scores, {}, MEMORISED, reference, options=FindingOptions(), standard_epochs=5)
-    np.testing.assert_array_equal(judged.ranking.suspicion, rank_by_margins(MEMORISED, 3).suspicion)
+    np.testing.assert_array_equal(judged.ranking.suspicion, rank_by_default(MEMORISED, 3, {}, on_features=False).suspicion)
     assert judged.flagged.tolist() == [False] * 95 + [True] * 5
     assert judged.memorised_fraction == 0.6
-    assert describe_decision(judged)["ranking"] == {"score": "default", "epochs": 3, "memorised_fraction": 0.6}
+    assert describe_decision(judged)["ranking"] == {
+        "score": "default",
+        "epochs": 3,
+        "parts": ("late_margin",),
+        "memorised_fraction": 0.6,
+    }
 
 
 def test_memorised_fraction_is_unknown_if_no_label_looks_wrong() -> None:

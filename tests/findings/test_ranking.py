@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from curv_issues.errors import UsageError
-from curv_issues.findings.ranking import late_margin, rank_by_margins, rank_by_score
+from curv_issues.findings.ranking import late_margin, rank_by_default, rank_by_score
 from curv_issues.trackers import SCORES
 from tests import reference
 
@@ -25,17 +25,48 @@ def test_late_margin_matches_the_reference(margins: np.ndarray, epochs: int) -> 
 
 @given(MARGINS, st.integers(1, 4))
 def test_default_ranks_by_late_margin(margins: np.ndarray, epochs: int) -> None:
-    ranking = rank_by_margins(margins, epochs)
+    ranking = rank_by_default(margins, epochs, {}, on_features=False)
     expected = reference.rank_mean({"margin": late_margin(margins, epochs).tolist()}, {"margin": "low"})
     np.testing.assert_allclose(ranking.suspicion, expected, rtol=1e-12)
-    assert (ranking.score, ranking.epochs) == ("default", epochs)
+    assert (ranking.score, ranking.epochs, ranking.parts) == ("default", epochs, ("late_margin",))
 
 
 def test_later_epochs_weigh_more_up_to_the_limit() -> None:
     margins = np.array([[0.0, 3.0, -99.0], [3.0, 0.0, 99.0]])
     assert late_margin(margins, 2).tolist() == [2.0, 1.0]
     assert late_margin(margins, 1).tolist() == [0.0, 3.0]
-    assert rank_by_margins(margins, 2).suspicion.tolist() == [0.25, 0.75]
+    assert rank_by_default(margins, 2, {}, on_features=False).suspicion.tolist() == [0.25, 0.75]
+
+
+LOSSES = hnp.arrays(np.float64, (3, 9), elements=st.floats(0, 30))
+
+
+@given(MARGINS, LOSSES, st.booleans())
+def test_default_adds_log_odds_of_ranks(margins: np.ndarray, losses: np.ndarray, on_features: bool) -> None:
+    scores = dict(zip(("cumulative_loss", "fitted_loss", "held_out_loss"), losses, strict=True))
+    ranking = rank_by_default(margins, 3, scores, on_features=on_features)
+    if on_features:
+        parts = {name: scores[name] for name in ("cumulative_loss", "held_out_loss")}
+    else:
+        parts = {"late_margin": -late_margin(margins, 3), "fitted_loss": losses[1], "held_out_loss": losses[2]}
+    odds = np.zeros(9)
+    for values in parts.values():
+        suspicion = np.array(reference.rank_mean({"x": values.tolist()}, {"x": "high"}))
+        odds += np.log(suspicion / (1 - suspicion))
+    order = [sum(other < own - 1e-9 for other in odds) for own in odds]
+    for i, j in np.ndindex(9, 9):
+        if order[i] < order[j]:
+            assert ranking.suspicion[i] < ranking.suspicion[j]
+    assert ranking.parts == tuple(parts)
+    assert ranking.epochs == (None if on_features else 3)
+
+
+def test_default_of_features_without_cross_fitting_is_the_cumulative_loss() -> None:
+    scores = {"cumulative_loss": np.array([1.0, 3.0, 2.0]), "held_out_loss": np.full(3, np.nan)}
+    ranking = rank_by_default(np.zeros((3, 2)), 2, scores, on_features=True)
+    np.testing.assert_allclose(ranking.suspicion, [1 / 6, 5 / 6, 3 / 6])
+    assert ranking.parts == ("cumulative_loss",)
+    assert rank_by_default(np.zeros((3, 2)), 2, {}, on_features=True).parts == ("late_margin",)
 
 
 @given(hnp.arrays(np.float64, 9, elements=VALUES), st.sampled_from(list(SCORES)))
@@ -57,7 +88,7 @@ def test_range_and_ties() -> None:
     np.testing.assert_allclose(rank_by_score(scores, {"margin": "low"}, "margin").suspicion, [1 / 8, 4 / 8, 4 / 8, 7 / 8])
     np.testing.assert_allclose(rank_by_score(scores, {"margin": "high"}, "margin").suspicion, [7 / 8, 4 / 8, 4 / 8, 1 / 8])
     np.testing.assert_allclose(rank_by_score({"margin": np.zeros(5)}, {"margin": "low"}, "margin").suspicion, 0.5)
-    np.testing.assert_allclose(rank_by_margins(np.zeros((5, 2)), 2).suspicion, 0.5)
+    np.testing.assert_allclose(rank_by_default(np.zeros((5, 2)), 2, {}, on_features=False).suspicion, 0.5)
 
 
 def test_missing_score_is_refused() -> None:
