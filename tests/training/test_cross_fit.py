@@ -68,13 +68,14 @@ def test_no_head_learns_from_the_label_of_its_own_fold(monkeypatch: pytest.Monke
     assert not np.array_equal(before[~same_fold], after[~same_fold])
 
 
-def test_heads_equal_separate_networks() -> None:
-    heads = Heads(7, 4).eval()
-    inputs = torch.randn(6, 7)
+@pytest.mark.parametrize("num_features", [7, 300])
+def test_heads_equal_separate_networks(num_features: int) -> None:
+    heads = Heads(num_features, 4).eval()
+    inputs = torch.randn(6, num_features)
     for head, logits in enumerate(heads(inputs)):
-        units = slice(head * module.WIDTH, (head + 1) * module.WIDTH)
+        units = slice(head * heads.width, (head + 1) * heads.width)
         hidden = functional.linear(inputs, heads.hidden.weight[units], heads.hidden.bias[units])
-        hidden = functional.layer_norm(hidden, (module.WIDTH,)).relu()
+        hidden = functional.layer_norm(hidden, (heads.width,)).relu()
         torch.testing.assert_close(logits, hidden @ heads.weight[head] + heads.bias[head])
 
 
