@@ -11,6 +11,7 @@ import pandas as pd
 from curv_issues.counting import counted
 from curv_issues.data.accounts import FileAccount
 from curv_issues.data.base import LabeledData
+from curv_issues.data.features import NOT_FINITE
 from curv_issues.options import TrainingOptions
 from curv_issues.results.arrow import text_column
 from curv_issues.version import installed_version
@@ -71,8 +72,10 @@ def notes_on(data: LabeledData) -> list[str]:
             f"{counted(count, 'sample')} {verb} the label {NO_LABEL_NAME!r}, taken as a class; if it means no label, "
             f"leave {'it' if count == 1 else 'them'} out."
         )
-    if data.source.unreadable:
-        count = len(data.source.unreadable)
+    without_values = sum(entry["reason"] == NOT_FINITE for entry in data.source.unreadable)
+    if without_values:
+        notes.append(f"{counted(without_values, 'row')} with {NOT_FINITE} {'was' if without_values == 1 else 'were'} left out.")
+    if count := len(data.source.unreadable) - without_values:
         notes.append(f"{count} image{' could not be read and was' if count == 1 else 's could not be read and were'} left out.")
     if data.source.num_unlabelled:
         count = data.source.num_unlabelled

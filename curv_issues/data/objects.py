@@ -21,7 +21,12 @@ def is_python_object(dataset: Any) -> bool:
     """Return whether a dataset is a pandas DataFrame or a torch dataset. Imports neither library."""
     if type(dataset).__module__.partition(".")[0] == "datasets":  # with torch installed, streaming ones are torch datasets too
         return False
-    return _is_a(dataset, "pandas", "DataFrame") or _is_a(dataset, "torch.utils.data", "Dataset")
+    return is_frame(dataset) or _is_a(dataset, "torch.utils.data", "Dataset")
+
+
+def is_frame(dataset: Any) -> bool:
+    """Return whether a dataset is a pandas DataFrame. Does not import pandas."""
+    return _is_a(dataset, "pandas", "DataFrame")
 
 
 def records_of_object(dataset: Any, *, image_column: str | None = None, label_column: str | None = None) -> ImageRecords:
@@ -36,7 +41,7 @@ def records_of_object(dataset: Any, *, image_column: str | None = None, label_co
         DatasetError: the object does not hold images with labels.
         UsageError: a column is given for a torch dataset, which has none.
     """
-    if _is_a(dataset, "pandas", "DataFrame"):
+    if is_frame(dataset):
         return records_of_frame(dataset, image_column=image_column, label_column=label_column)
     if image_column is not None or label_column is not None:
         raise UsageError(f"image_column and label_column are for tables; {type(dataset).__name__} has no columns.")
