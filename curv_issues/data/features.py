@@ -10,9 +10,9 @@ import numpy as np
 
 from curv_issues.counting import counted
 from curv_issues.data.base import DataSource, LabeledData
-from curv_issues.data.data_frames import list_values
 from curv_issues.data.feature_values import as_matrix, constant_columns, rows_not_finite
 from curv_issues.data.labels import encode_labels
+from curv_issues.data.raw_labels import as_list_of_labels
 from curv_issues.errors import DatasetError
 
 NOT_FINITE = "NaN or infinite features"
@@ -46,7 +46,7 @@ def from_features(
             missing or unknown.
     """
     values = as_matrix(features)
-    raw = _as_list(labels)
+    raw = as_list_of_labels(labels)
     if len(raw) != len(values):
         raise DatasetError(
             f"Expected one label per row of features, but got {counted(len(values), 'row')} and {counted(len(raw), 'label')}."
@@ -115,11 +115,3 @@ def hash_rows(values: np.ndarray) -> np.ndarray:
         digest.update(np.ascontiguousarray(row).data)
         found[position] = digest.hexdigest()
     return found
-
-
-def _as_list(labels: Any) -> Sequence[Any] | np.ndarray:
-    if hasattr(labels, "detach"):
-        return labels.detach().cpu().numpy()
-    if hasattr(labels, "notna"):
-        return list_values(labels)
-    return labels.to_pylist() if hasattr(labels, "to_pylist") else labels

@@ -18,7 +18,7 @@ from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.image_folder import FolderOptions
 from curv_issues.data.image_types import IMAGE_ENDINGS
 from curv_issues.data.label_table import TABLE_ENDINGS, LabelTable, read_table
-from curv_issues.data.objects import is_frame, is_python_object, records_of_object, records_of_paths
+from curv_issues.data.objects import is_frame, is_python_object, records_of_list, records_of_object
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.data.shards import check_shards
 from curv_issues.data.table import RecordTable, Table
@@ -88,7 +88,7 @@ def open_object(
             "memory use curv_issues.from_arrays(images, labels)."
         )
     elif isinstance(dataset, Iterable) and not isinstance(dataset, str) and is_list_of_labels(labels):
-        records = records_of_paths(dataset.tolist() if hasattr(dataset, "tolist") else list(dataset), labels)
+        records = records_of_list(dataset.tolist() if hasattr(dataset, "tolist") else list(dataset), labels)
     else:
         return None
     return OpenedSource(records.name, {"train": [RecordTable(records)]}, has_split_names=False)
