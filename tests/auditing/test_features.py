@@ -85,7 +85,7 @@ def test_invalid_input() -> None:
     with pytest.raises(DatasetError, match="All 5 samples of features have the label"):
         audit_features(DIGITS.data[:5], [1] * 5)
     with pytest.raises(UsageError, match="epochs must be an integer"):
-        audit_features(DIGITS.data[:5], LABELS[:5], epochs=0)
+        audit_features(DIGITS.data[:5], LABELS[:5], epochs=-1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'split'"):
         audit_features(DIGITS.data[:5], LABELS[:5], split="train")  # type: ignore[call-arg]
     with pytest.raises(UsageError, match=r"cannot read features of shape \(64,\)"):
