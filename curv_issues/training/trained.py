@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ def score_trained(
     """Score every sample by the network of the options, which stays as it is.
 
     Args:
-        data: n samples. Images are handed over in [0, 1]; features as they are, not standardised.
+        data: n samples. Images are handed over in [0, 1], grey ones as RGB if the network needs it; features as they are.
         options: training options with `epochs` 0.
         trackers: user-supplied tracker classes of the scoring pass.
         mirrored: also compute embeddings of the mirror images.
@@ -91,11 +91,19 @@ def score_trained(
 
     with isolated_rng(options.seed):
         spec = inputs.spec(data.num_classes)
-        network = build_probe(options.probe, spec)
+        network = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
         if isinstance(inputs, FeatureInputs):
-            network = _OfStandardised(network, inputs)
-        network = network.to(device).to(memory_format=torch.channels_last)
-        check_probe(network, spec, device, is_trained=True)
+            network = _Adapted(network, inputs.original)
+        try:
+            check_probe(network, spec, device, is_trained=True)
+        except UsageError as error:
+            if spec.shape[0] != 1 or len(spec.shape) != 3:
+                raise
+            network = _Adapted(network, lambda grey: grey.expand(-1, 3, -1, -1))
+            try:
+                check_probe(network, spec, device, is_trained=True)
+            except UsageError:
+                raise error from None
 
         def measure() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             scoring_pass(
@@ -143,16 +151,19 @@ def score_trained(
     )
 
 
-class _OfStandardised(nn.Module):
-    """A network of original features as a network of standardised ones, so that curvature has the usual units."""
+class _Adapted(nn.Module):
+    """A network that gets its inputs from a function: features in their original units, or grey images as RGB.
 
-    def __init__(self, network: nn.Module, inputs: FeatureInputs) -> None:
+    Gradients and curvature are those with respect to the inputs of the function, in the usual units.
+    """
+
+    def __init__(self, network: nn.Module, adapt: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.network = network
-        self._inputs = inputs
+        self._adapt = adapt
         if isinstance(head := getattr(network, "head", None), nn.Module):
             self.head = head
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the logits of standardised features (b, d)."""
-        return self.network(self._inputs.original(features))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the logits of the network."""
+        return self.network(self._adapt(inputs))

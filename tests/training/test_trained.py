@@ -128,6 +128,16 @@ def test_features_are_handed_over_as_they_are() -> None:
     assert "takes the features as they are" in " ".join(result.summary["notes"])
 
 
+def test_grey_images_are_handed_over_as_rgb_if_needed() -> None:
+    grey, rgb = trained(), nn.Sequential(nn.Flatten(), nn.Linear(192, 3))
+    with torch.no_grad():
+        rgb[1].weight.copy_(grey[1].weight.repeat(1, 3) / 3)  # type: ignore[index, operator, union-attr]
+        rgb[1].bias.copy_(grey[1].bias)  # type: ignore[index, arg-type]
+    one, three = audited(probe=grey), audited(probe=rgb)
+    for name in ("final_margin", "input_curvature", "loss_sensitivity"):
+        assert np.allclose(one.scores[name], three.scores[name], rtol=0.05, atol=0.02)
+
+
 class TrainingOnly(Tracker):
     name = "training_only"
     needs = Need.TRAINING
