@@ -70,6 +70,11 @@ def _channels_last(values: np.ndarray, channels_first: bool | None) -> np.ndarra
         values = values[..., np.newaxis]
         channels_first = False
     shape = values.shape
+    if values.ndim == 2:
+        raise DatasetError(
+            f"Expected images, but got an array of shape {given}; reshape it to (n, h, w), or use curv_issues.audit_features for "
+            "feature vectors."
+        )
     if values.ndim != 4 or 0 in shape[1:] or not (shape[1] in CHANNELS or shape[3] in CHANNELS):
         raise DatasetError(
             f"Expected images of shape (n, h, w), (n, h, w, c) or (n, c, h, w) with c = 1, 3 or 4 channels, but got {given}."

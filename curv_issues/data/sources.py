@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from curv_issues.data.accounts import LeftOut, shorten
 from curv_issues.data.addresses import is_address
 from curv_issues.data.archives import is_archive_name, read_start
+from curv_issues.data.array_pixels import as_pixels
 from curv_issues.data.column_table import table_of_columns, table_of_rows
 from curv_issues.data.folder import open_folder
 from curv_issues.data.folder_names import SPLIT_NAMES
@@ -62,11 +63,11 @@ class OpenedSource:
 def open_object(
     dataset: Any, labels: Any, *, image_column: str | None, label_column: str | None, with_images: bool = True
 ) -> OpenedSource | None:
-    """Open a dataset that is a Python object: a DataFrame, a torch dataset, or a list of image files with a list of labels.
+    """Open a dataset that is a Python object: a DataFrame, a torch dataset, or images with a list of labels.
 
     Args:
         dataset: the object.
-        labels: one label per file, for a list of image files.
+        labels: one label per image, for a list of image files, a list of images, or an array of images.
         image_column: image column of a DataFrame.
         label_column: label column of a DataFrame.
         with_images: whether a DataFrame needs images; otherwise all of its columns are available.
@@ -80,18 +81,22 @@ def open_object(
     """
     if not with_images and is_frame(dataset):
         return OpenedSource("DataFrame", {"train": [table_of_columns(dataset, image_column=image_column)]}, has_split_names=False)
+    notes: list[str] = []
     if is_python_object(dataset):
         records = records_of_object(dataset, image_column=image_column, label_column=label_column)
+    elif getattr(dataset, "ndim", 1) > 1 and is_list_of_labels(labels):
+        pixels, notes = as_pixels(dataset)
+        records = records_of_list(list(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), labels)
     elif getattr(dataset, "ndim", 1) > 1:
         raise DatasetError(
-            f"Expected paths of image files, but got a {type(dataset).__name__} of shape {tuple(dataset.shape)}; for pixels in "
-            "memory use curv_issues.from_arrays(images, labels)."
+            f"An array of images ({type(dataset).__name__} of shape {tuple(dataset.shape)}) needs labels=[...], one label per "
+            "image; for feature vectors, use curv_issues.audit_features(features, labels)."
         )
     elif isinstance(dataset, Iterable) and not isinstance(dataset, str) and is_list_of_labels(labels):
         records = records_of_list(dataset.tolist() if hasattr(dataset, "tolist") else list(dataset), labels)
     else:
         return None
-    return OpenedSource(records.name, {"train": [RecordTable(records)]}, has_split_names=False)
+    return OpenedSource(records.name, {"train": [RecordTable(records)]}, has_split_names=False, notes=tuple(notes))
 
 
 def is_list_of_labels(labels: Any) -> bool:
@@ -145,9 +150,11 @@ def open_source(
         if len(items) == 1:
             return _open_one(items[0], config_name, revision, options, with_images=with_images, bars=bars)
         return _open_files(items, config_name, revision, options, with_images=with_images)
+    if "torch.DataLoader" in kinds:
+        raise DatasetError("Expected a torch dataset, but got a DataLoader, which may shuffle its samples; pass its `dataset`.")
     raise DatasetError(
-        "Expected a Hub id, a path, a list of parquet files, a list of image files with labels=[...], a datasets.Dataset or "
-        "DatasetDict, a DataFrame, a torch dataset, or LabeledData, "
+        "Expected a Hub id, a path, a list of parquet files, a list of image files or images with labels=[...], a datasets.Dataset "
+        "or DatasetDict, a DataFrame, a torch dataset, or LabeledData, "
         f"but got {'nothing' if isinstance(dataset, Sequence) and not dataset else type(dataset).__name__}."
     )
 

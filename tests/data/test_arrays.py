@@ -129,13 +129,20 @@ def test_arrays_without_numbers_are_refused(array):
         from_arrays(array, [0, 1, 0, 1])
 
 
-@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 6, 2), (4, 0, 6), (4, 5, 6, 3, 1)])
+@pytest.mark.parametrize("shape", [(4, 5, 6, 2), (4, 0, 6), (4, 5, 6, 3, 1)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(DatasetError) as caught:
         from_arrays(np.zeros(shape, dtype=np.uint8), [0, 1, 0, 1])
     assert str(caught.value) == (
         f"Expected images of shape (n, h, w), (n, h, w, c) or (n, c, h, w) with c = 1, 3 or 4 channels, but got {shape}."
     )
+
+
+def test_vectors_are_not_taken_for_images():
+    with pytest.raises(
+        DatasetError, match=r"^Expected images, but got an array of shape \(4, 30\); reshape it to \(n, h, w\), or use"
+    ):
+        from_arrays(GREY.reshape(4, -1), [0, 1, 0, 1])
 
 
 def test_ambiguous_layouts_need_a_choice():

@@ -74,6 +74,29 @@ def test_lists_of_images_with_labels(wrap: Callable[[np.ndarray], Any]) -> None:
     assert data.image_sha256.tolist() == from_arrays(PIXELS, [0] * 4).image_sha256.tolist()
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda x: x, lambda x: x / 255, lambda x: torch.from_numpy(x).permute(0, 3, 1, 2), lambda x: x[..., 0], lambda x: x[..., :1]],
+)
+def test_an_array_of_images_with_labels(wrap: Callable[[np.ndarray], Any]) -> None:
+    expected = from_arrays(wrap(PIXELS), ["a", "b", "a", "b"], resolution=8)
+    data = load_data(wrap(PIXELS), labels=["a", "b", "a", "b"], resolution=8)
+    assert data.images is not None
+    assert np.array_equal(data.images, expected.images)  # type: ignore[arg-type]
+    assert data.fingerprint == expected.fingerprint
+    assert data.source.notes == expected.source.notes
+    assert len(load_data(wrap(PIXELS), labels=["a", "b", "a", "b"], max_samples=2)) == 2
+
+
+def test_other_objects_in_memory_are_refused_with_advice() -> None:
+    with pytest.raises(
+        DatasetError, match=r"^An array of images \(ndarray of shape \(4, 8, 8, 3\)\) needs labels=\[...\], one label"
+    ):
+        load_data(PIXELS)
+    with pytest.raises(DatasetError, match=r"but got a DataLoader, which may shuffle its samples; pass its `dataset`\.$"):
+        load_data(torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.zeros(4))))
+
+
 def test_lists_of_images_of_different_sizes_and_kinds(tmp_path: Path) -> None:
     mixed = [PIXELS[0], Image.fromarray(PIXELS[1, :5]), save_image(tmp_path, 2), PIXELS[3, ..., 0]]
     data = load_data(mixed, labels=[0, 1, 0, 1])
@@ -96,14 +119,6 @@ def test_paths_may_be_any_sequence(tmp_path, make):
 def test_labels_without_an_order_are_refused(labels):
     with pytest.raises(DatasetError, match=r"^Expected one label per image as a list, an array or a Series, but got a (dict|set)"):
         load_data(["a.png", "b.png"], labels=labels)
-
-
-@pytest.mark.parametrize("labels", [None, [0, 1]])
-def test_pixel_arrays_are_refused_with_advice(labels):
-    with pytest.raises(
-        DatasetError, match=r"got a ndarray of shape \(2, 8, 8, 3\); for pixels in memory use curv_issues\.from_arrays"
-    ):
-        load_data(np.zeros((2, 8, 8, 3), np.uint8), labels=labels)
 
 
 def test_importing_does_not_import_torchvision_or_pandas() -> None:
