@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from curv_issues import DatasetError, UsageError, from_features, load_data
-from curv_issues.data import pixel_storage
+from curv_issues.data import parquet, pixel_storage
 from curv_issues.data.features import hash_rows
 from tests.data.images import encode
 from tests.small import make_arrays
@@ -100,7 +100,8 @@ def test_types_of_numbers(kind: pa.DataType, tmp_path: Path) -> None:
     assert features.dtype == from_features(given.astype(numpy), LABELS).features.dtype  # type: ignore[union-attr]
 
 
-def test_sample_and_split_take_the_features_of_their_rows(tmp_path: Path) -> None:
+def test_sample_and_split_take_the_features_of_their_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_MOST_ROWS", 7)  # several chunks
     path = write_parquet(tmp_path / "data", row_group_size=7)
     np.save(tmp_path / "x.npy", VALUES)
     for options in ({"features_column": "emb"}, {"features": tmp_path / "x.npy"}):
