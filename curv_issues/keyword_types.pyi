@@ -10,6 +10,8 @@ class SourceKeywords(TypedDict, total=False):
     image_column: str | None
     label_column: str | None
     labels: Any
+    features: Any
+    features_column: str | Sequence[str]
     file_column: str | None
     splits: bool | None
     class_level: int | None

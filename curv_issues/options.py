@@ -90,7 +90,11 @@ class TrainingOptions(Options):
         python_help="Also an nn.Module (copied, never modified) or a function from ProbeSpec to a module.",
         kind=str,
     )
-    epochs: int | None = option(None, "Passes over the data. Default: from the dataset size.", check=Whole(1, MOST_EPOCHS))
+    epochs: int | None = option(
+        None,
+        "Passes over the data; 0: score a trained network of your own (--probe) without training. Default: from the dataset size.",
+        check=Whole(0, MOST_EPOCHS),
+    )
     batch_size: int | None = option(None, "Samples per step. Default: from the dataset size.", check=Whole(2, 1_000_000))
     learning_rate: float | None = option(
         None, "Peak learning rate. Default: from the batch size.", check=Number(optional=True, positive=True)
@@ -138,6 +142,14 @@ class TrainingOptions(Options):
         kind=list[str] | None,
         metavar="SCORE",
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs == 0 and isinstance(self.probe, str) and ":" not in self.probe:
+            raise UsageError(
+                f"With --epochs 0 (epochs=0), a trained network is scored, but the probe is {self.probe!r}; pass your own network "
+                "(--probe module:function, probe=...), or train it for at least one epoch."
+            )
 
     @property
     def score_names(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from curv_issues.auditing.summary import describe_dataset, left_out_table, notes_on, plain_options, versions
+from curv_issues.auditing.summary import describe_dataset, left_out_table, notes_on, notes_on_trained, plain_options, versions
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.table import KEPT_FROM, pairs_table
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
@@ -34,7 +34,7 @@ def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
         suggested=run.suggested,
         scores=run.scores,
         directions={name: metadata["direction"] for name, metadata in run.score_metadata.items()},
-        margins=run.trajectories["margin"],
+        margins=run.trajectories.get("margin"),
         reference_margin=run.reference_margin,
         standard_epochs=standard_epochs(len(data)),
         on_features=run.on_features,
@@ -87,7 +87,12 @@ def make_result(
         "duplicates": None,
         **judged.summary,
         "reference_margin": run.reference_margin,
-        "notes": [*notes_on(data), *judged.notes, *([NOT_COMPARED] if duplicate_options.duplicates and compared is None else [])],
+        "notes": [
+            *notes_on(data),
+            *notes_on_trained(data, run),
+            *judged.notes,
+            *([NOT_COMPARED] if duplicate_options.duplicates and compared is None else []),
+        ],
     }
     if compared is not None:
         summary["duplicates"].update(pairs_compared=len(compared), pairs_kept_from=min(KEPT_FROM, compared.threshold))

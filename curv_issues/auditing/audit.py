@@ -158,9 +158,12 @@ def audit_data(
     if finding.score in CROSS_FIT_SCORES and data.features is None:
         raise UsageError(f"The score {finding.score!r} is measured on features, but this dataset has images only.")
     from curv_issues.training.run import run_probe  # imports torch, so only after the checks above
+    from curv_issues.training.trained import check_score, score_trained
 
+    check_score(training, finding.score)
+    run_it = score_trained if training.epochs == 0 else run_probe
     with stop_flag() as stop:
-        run = run_probe(data, training, trackers=trackers, mirrored=duplicate_options.duplicates, progress=progress, stop=stop)
+        run = run_it(data, training, trackers=trackers, mirrored=duplicate_options.duplicates, progress=progress, stop=stop)
         if run is None:
             raise AuditInterrupted(None)
         if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():

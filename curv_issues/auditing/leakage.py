@@ -17,6 +17,8 @@ from curv_issues.findings.leakage import leakage_table
 from curv_issues.findings.samples import evidence_of_data, other_split
 from curv_issues.options import DuplicateOptions
 
+_OF_ANY_DATA = ("features_column", "skip_unreadable", "skip_unlabelled", "max_pixels")
+
 
 def load_other_split(
     against: Any, data: LabeledData, dataset: Any, options: SourceOptions, *, progress: Progress | None = None
@@ -44,8 +46,15 @@ def load_other_split(
         if is_split:
             wanted = replace(options, split=against, image_column=found.image_column, label_column=found.label_column)
         else:
-            of_any_data = {name: getattr(options, name) for name in ("skip_unreadable", "skip_unlabelled", "max_pixels")}
+            of_any_data = {name: getattr(options, name) for name in _OF_ANY_DATA}
             dataset, wanted = against, SourceOptions(**of_any_data)
+        if options.features is not None:
+            if data.images is None:
+                raise UsageError(
+                    f"Without images, samples are compared by their features, and those of {against!r} are not given; name a "
+                    "column of the dataset with --features-column (features_column), or use find_leakage."
+                )
+            wanted = replace(wanted, features=None, features_column=())  # the images are compared
         wanted = replace(wanted, max_samples=None, value_range=found.value_ranges)
         resolution = None if data.images is None else data.images.shape[1]
         others = load(dataset, wanted, resolution=resolution, progress=progress)

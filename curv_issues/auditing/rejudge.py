@@ -101,7 +101,7 @@ def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
         suggested=result.scores["suggested"].map(codes).to_numpy(dtype=np.int64),
         scores={name: result.scores[name].to_numpy() for name in result.score_names},
         directions={name: metadata["direction"] for name, metadata in result.score_metadata.items()},
-        margins=result.trajectories["margin"],
+        margins=result.trajectories.get("margin"),
         reference_margin=result.summary["reference_margin"],
         standard_epochs=standard_epochs(len(result)),
         on_features=result.summary.get("input") == "features",
@@ -117,7 +117,8 @@ def _check_records(result: AuditResult) -> None:
         raise UsageError(f"Expected an AuditResult, as audit(...) returns it, but got {type(result).__name__}.")
     margins, summary = result.trajectories.get("margin"), result.summary
     reference = summary.get("reference_margin")
-    if (
+    is_untrained = summary.get("epochs_done") == 0 and "final_margin" in result.score_names  # a trained network was scored
+    if not is_untrained and (
         margins is None
         or not isinstance(reference, dict)
         or not all(_is_list_of(reference.get(name), (int, float), length=margins.shape[1]) for name in ("p90", "p99", "predicted"))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from curv_issues.counting import counted
-from curv_issues.data.accounts import FileAccount
+from curv_issues.data.accounts import FileAccount, shorten
 from curv_issues.data.base import LabeledData
+from curv_issues.data.features import NOT_FINITE
 from curv_issues.options import TrainingOptions
 from curv_issues.results.arrow import text_column
 from curv_issues.version import installed_version
+
+if TYPE_CHECKING:
+    from curv_issues.training.run import ProbeRun
 
 NO_LABEL_NAME = "-1"  # a class name that often means a missing label
 FEW_SAMPLES = 500  # size of the smallest dataset in the benchmarks
@@ -71,13 +75,32 @@ def notes_on(data: LabeledData) -> list[str]:
             f"{counted(count, 'sample')} {verb} the label {NO_LABEL_NAME!r}, taken as a class; if it means no label, "
             f"leave {'it' if count == 1 else 'them'} out."
         )
-    if data.source.unreadable:
-        count = len(data.source.unreadable)
+    without_values = sum(entry["reason"] == NOT_FINITE for entry in data.source.unreadable)
+    if without_values:
+        notes.append(f"{counted(without_values, 'row')} with {NOT_FINITE} {'was' if without_values == 1 else 'were'} left out.")
+    if count := len(data.source.unreadable) - without_values:
         notes.append(f"{count} image{' could not be read and was' if count == 1 else 's could not be read and were'} left out.")
     if data.source.num_unlabelled:
         count = data.source.num_unlabelled
         notes.append(f"{count} sample{' without a label was' if count == 1 else 's without a label were'} left out.")
     return notes
+
+
+def notes_on_trained(data: LabeledData, run: ProbeRun) -> list[str]:
+    """Return a note on a network that was not trained here; [] after a training."""
+    if run.epochs_done:
+        return []
+    agree = float((run.scores["final_margin"] > 0).mean())
+    expects = (
+        "the features as they are"
+        if data.images is None or data.features is not None
+        else f"images from 0 to 1 at {data.images.shape[1]} pixels"
+    )
+    return [
+        "The network was not trained here. If it was trained on these labels, it may agree with wrong ones: it predicts "
+        f"{agree:.1%} of the given labels. If that is less than expected, check that it takes {expects}, and that its outputs have "
+        f"the order of the classes ({shorten(data.class_names)})."
+    ]
 
 
 def versions() -> dict[str, str]:

@@ -21,7 +21,7 @@ Dataset = Annotated[
     typer.Argument(
         metavar="DATASET...",
         help="Hub id, local folder (laid out like a Hub dataset, an image folder, or saved with save_to_disk), "
-        "or one or several parquet files.",
+        "or one or several parquet files. With --features or --features-column, also CSV, TSV or JSON lines.",
     ),
 ]
 Output = Annotated[

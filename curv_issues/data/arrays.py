@@ -9,26 +9,31 @@ import numpy as np
 from PIL import Image
 
 from curv_issues.counting import counted
+from curv_issues.data.array_pixels import as_pixels
 from curv_issues.data.base import DataSource, LabeledData, hash_pixels
 from curv_issues.data.decoding import choose_resolution, squash
 from curv_issues.data.labels import encode_labels
+from curv_issues.data.raw_labels import as_list_of_labels
 from curv_issues.errors import DatasetError
 
 
 def from_arrays(
-    images: np.ndarray,
-    labels: Sequence[Any] | np.ndarray,
+    images: Any,
+    labels: Any,
     *,
     class_names: Sequence[str] | None = None,
+    channels_first: bool | None = None,
     description: str = "arrays",
     resolution: int | None = None,
 ) -> LabeledData:
     """Return LabeledData for an array of images and their labels.
 
     Args:
-        images: uint8, (n, h, w), (n, h, w, 1) or (n, h, w, 3), in [0, 255]; not copied.
+        images: array or torch tensor, (n, h, w), (n, h, w, c) or (n, c, h, w) with c = 1 (grey), 3 (RGB) or 4 (RGBA, composed
+            on white). uint8, which is not copied; or other numbers, all in [0, 1] or all in [0, 255], with a note.
         labels: n integers or strings; with `class_names`, indices into it.
         class_names: names of classes 0, 1, ...; None: the sorted unique labels.
+        channels_first: whether the shape is (n, c, h, w); None: from the shape, which must not be ambiguous.
         description: name of this dataset in results.
         resolution: side in pixels of the square images for the probe; None: 32 for thumbnails, else 48.
 
@@ -36,14 +41,15 @@ def from_arrays(
         n samples, rows 0 to n - 1, without splits, paths or file hashes.
 
     Raises:
-        DatasetError: wrong shape or type of `images`, different lengths, or a missing or unknown label.
+        DatasetError: wrong shape, type or range of `images`, different lengths, or a missing or unknown label.
     """
-    pixels = _check_pixels(images)
-    if len(labels) != len(pixels):
+    pixels, notes = as_pixels(images, channels_first=channels_first)
+    raw = as_list_of_labels(labels)
+    if len(raw) != len(pixels):
         raise DatasetError(
-            f"Expected one label per image, but got {counted(len(pixels), 'image')} and {counted(len(labels), 'label')}."
+            f"Expected one label per image, but got {counted(len(pixels), 'image')} and {counted(len(raw), 'label')}."
         )
-    encoded = encode_labels(labels, names=class_names, skip_unlabelled=True)
+    encoded = encode_labels(raw, names=class_names, skip_unlabelled=True)
     if encoded.unlabelled.any():
         first = int(np.flatnonzero(encoded.unlabelled)[0])
         raise DatasetError(
@@ -64,24 +70,9 @@ def from_arrays(
         image_sha256=np.array([hash_pixels(_as_rgb(image)) for image in pixels], dtype=object),
         file_sha256=np.full(n, "", dtype=object),
         sizes=np.tile(np.array([height, width], dtype=np.int32), (n, 1)),
-        source=DataSource(source=description, num_rows=n),
+        source=DataSource(source=description, num_rows=n, notes=tuple(notes)),
         open_image=lambda index: _as_image(pixels[index]),
     )
-
-
-def _check_pixels(images: np.ndarray) -> np.ndarray:
-    if not isinstance(images, np.ndarray):
-        raise DatasetError(f"Expected the images as a numpy array, but got a {type(images).__name__}.")
-    if images.dtype != np.uint8:
-        raise DatasetError(
-            f"Expected images of type uint8 (0 to 255), but got {images.dtype}; "
-            "for values in [0, 1] pass (images * 255).round().astype(numpy.uint8)."
-        )
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape[1:]:
-        raise DatasetError(f"Expected images of shape (n, h, w), (n, h, w, 1) or (n, h, w, 3), but got {images.shape}.")
-    return images
 
 
 def _squash(pixels: np.ndarray, side: int) -> np.ndarray:

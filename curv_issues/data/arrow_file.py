@@ -66,6 +66,11 @@ class ArrowTable:
         check_unique(self._table.column_names, column, self.name)
         return _ArrowImages(self._table.column(column), rows, self._folder)
 
+    def chunks(self, column: str) -> Iterator[pa.Array]:
+        """Yield a column as it lies in the mapped files."""
+        check_unique(self._table.column_names, column, self.name)
+        yield from self._table.column(column).chunks
+
     def origin(self, column: str) -> str:
         """Return a description of the column for messages."""
         return f"column {column!r} of {self.name}"

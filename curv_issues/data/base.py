@@ -64,7 +64,8 @@ class LabeledData:
     """n images at probe resolution, or n feature vectors, with their given labels.
 
     Attributes:
-        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map. None: features are the input.
+        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map. None: there are none. Beside
+            features, they serve the contact sheet and the search for duplicates.
         labels: int64, (n,): given class of each sample, an index into `class_names`.
         class_names: the k class names, in the order of the dataset or Datalab.
         rows: int64, (n,): row of each sample in the requested dataset; strictly increasing.
@@ -76,7 +77,7 @@ class LabeledData:
         sizes: int32, (n, 2): native height and width in pixels; 0 without images.
         source: origin of the samples.
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
-        features: float, (n, d), an array or a memory map; None: the images are the input.
+        features: float, (n, d), an array or a memory map: the input, also beside images; None: the images are the input.
     """
 
     images: np.ndarray | None
@@ -113,10 +114,10 @@ class LabeledData:
         from curv_issues.inputs.features import FeatureInputs  # imports torch
         from curv_issues.inputs.images import ImageInputs
 
-        if self.images is not None:
-            return ImageInputs(self.images)
-        assert self.features is not None
-        return FeatureInputs(self.features)
+        if self.features is not None:
+            return FeatureInputs(self.features)
+        assert self.images is not None
+        return ImageInputs(self.images)
 
     def image(self, index: int) -> Image.Image:
         """Return the image of one sample, at native size if the source is still readable."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,17 +18,24 @@ class Columns:
     """The two columns of an audit.
 
     Attributes:
-        image: name of the image column.
+        image: name of the image column; None: there is none, and features are the input.
         label: name of the label column.
         class_names: class names of a ClassLabel column, in index order; None for plain values.
     """
 
-    image: str
+    image: str | None
     label: str
     class_names: tuple[str, ...] | None
 
 
-def find_columns(types: Mapping[str, ColumnType], *, image_column: str | None = None, label_column: str | None = None) -> Columns:
+def find_columns(
+    types: Mapping[str, ColumnType],
+    *,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    with_images: bool = True,
+    without: Collection[str] = (),
+) -> Columns:
     """Return the image and label columns.
 
     Images: Image columns, else structs of `bytes` and `path`, else binary columns. Labels: a column with a label name
@@ -38,6 +46,8 @@ def find_columns(types: Mapping[str, ColumnType], *, image_column: str | None = 
         types: column name -> type.
         image_column: use this column; None: detect it.
         label_column: use this column; None: detect it.
+        with_images: whether an image column is needed; otherwise one is used if it is declared or the only one of structs.
+        without: columns that hold no labels, such as features.
 
     Returns:
         The two columns.
@@ -45,8 +55,12 @@ def find_columns(types: Mapping[str, ColumnType], *, image_column: str | None = 
     Raises:
         DatasetError: the column does not exist, none has a suitable type, or several do.
     """
-    image = _find(types, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
-    others = {name: kind for name, kind in types.items() if name != image and not holds_no_labels(name)}
+    image = None
+    if with_images or image_column is not None:
+        image = _find(types, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
+    elif len(found := [name for name in find_image_columns(types) if not _is_binary(types[name])]) == 1:
+        (image,) = found
+    others = {name: kind for name, kind in types.items() if name not in (image, *without) and not holds_no_labels(name)}
     if label_column is None:
         label_column = _find_by_name(others)
     label = _find(types, label_column, tiers=(_is_class_label, _is_plain_label), what="label", among=others)
@@ -103,7 +117,7 @@ def find_image_columns(types: Mapping[str, ColumnType]) -> list[str]:
 
 def _several(what: str, candidates: Iterable[str]) -> DatasetError:
     names = list(candidates)
-    flags = " or ".join(f"--{what}-column {name}" for name in names)
+    flags = " or ".join(f"--{what}-column {shlex.quote(name)}" for name in names)
     return DatasetError(f"Several columns may hold the {what}s: {', '.join(names)}; choose one with {flags}.")
 
 

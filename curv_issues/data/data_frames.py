@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,12 +29,21 @@ def table_of_frame(frame: pd.DataFrame) -> LabelTable:
     Raises:
         DatasetError: two columns have the same name.
     """
-    names = [str(name) for name in frame.columns]
-    for name in names:
-        if names.count(name) > 1:
-            raise DatasetError(f"The {_NAME} has several columns named {name!r}; rename them so that names are unique.")
-    columns = {name: list_values(frame.iloc[:, at]) for at, name in enumerate(names)}
+    columns = {name: list_values(values) for name, values in columns_of_frame(frame).items()}
     return LabelTable(_NAME, columns, is_text=False)
+
+
+def columns_of_frame(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the columns of a DataFrame by name.
+
+    Raises:
+        DatasetError: two columns have the same name.
+    """
+    count = Counter(str(name) for name in frame.columns)
+    for name, number in count.items():
+        if number > 1:
+            raise DatasetError(f"The {_NAME} has several columns named {name!r}; rename them so that names are unique.")
+    return {name: frame.iloc[:, at] for at, name in enumerate(count)}
 
 
 def list_values(series: pd.Series) -> list[Any]:
@@ -78,11 +88,7 @@ def _image_column(table: LabelTable, image_column: str | None) -> str:
                 f"The {_NAME} has no column {image_column!r} (image_column); its columns are: {table.list_columns()}."
             )
         return image_column
-    in_memory = [name for name, values in table.columns.items() if any(isinstance(value, _IN_MEMORY) for value in _some(values))]
-    candidates = in_memory or [name for name, values in table.columns.items() if _are_files(_some(values))]
-    if len(candidates) > 1:
-        raise DatasetError(f"The {_NAME} has several image columns: {', '.join(candidates)}; choose one with image_column.")
-    column = candidates[0] if candidates else column_of_files(table)
+    column = image_column_of(table.columns) or column_of_files(table)
     addresses = column_of_addresses(table.columns if column is None else {column: table.columns[column]})
     if addresses is not None:
         found = describe_addresses(addresses, table.columns[addresses], f"the {_NAME}")
@@ -93,6 +99,19 @@ def _image_column(table: LabelTable, image_column: str | None) -> str:
             f"columns are: {table.list_columns()}."
         )
     return column
+
+
+def image_column_of(columns: Mapping[str, Sequence[Any]]) -> str | None:
+    """Return the column with in-memory images, else the one with paths of existing files; None if there is none.
+
+    Raises:
+        DatasetError: there are several.
+    """
+    in_memory = [name for name, values in columns.items() if any(isinstance(value, _IN_MEMORY) for value in _some(values))]
+    candidates = in_memory or [name for name, values in columns.items() if _are_files(_some(values))]
+    if len(candidates) > 1:
+        raise DatasetError(f"The {_NAME} has several image columns: {', '.join(candidates)}; choose one with image_column.")
+    return candidates[0] if candidates else None
 
 
 _IN_MEMORY = (bytes, bytearray, dict, Image.Image)

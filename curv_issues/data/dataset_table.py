@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
 
 from curv_issues.data.column_types import ClassType, ColumnType, ImageType, OtherType, StructType, ValueType
 from curv_issues.data.decoding import EncodedImages
 from curv_issues.data.encoded import ArrowImages
+
+_CHUNK = 1_000  # rows read at a time
 
 
 class DatasetTable:
@@ -47,6 +50,12 @@ class DatasetTable:
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """Return the encoded images in the given rows of a column."""
         return ArrowImages(self.dataset, column, rows=rows, folder=self._folder)
+
+    def chunks(self, column: str) -> Iterator[pa.Array]:
+        """Yield a column in arrays of at most 1,000 rows."""
+        rows = self.dataset.select_columns([column]).with_format("arrow")
+        for start in range(0, len(rows), _CHUNK):
+            yield from rows[start : start + _CHUNK].column(0).chunks
 
     def origin(self, column: str) -> str:
         """Return a description of the column for messages."""

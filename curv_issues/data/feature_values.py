@@ -46,12 +46,19 @@ def constant_columns(features: np.ndarray) -> int:
     return int(is_constant.sum())
 
 
+def as_numpy(values: Any) -> np.ndarray | None:
+    """Return an array unchanged and a torch tensor as an array; None for anything else."""
+    if isinstance(values, np.ndarray):
+        return values
+    if hasattr(values, "detach"):  # a torch tensor, perhaps with gradients, on a GPU or in bfloat16, which numpy lacks
+        values = values.detach().cpu()
+        return (values if str(values.dtype) != "torch.bfloat16" else values.float()).numpy()
+    return None
+
+
 def _as_array(features: Any) -> np.ndarray:
-    if isinstance(features, np.ndarray):
-        return features
-    if hasattr(features, "detach"):  # a torch tensor, perhaps with gradients, on a GPU or in bfloat16, which numpy lacks
-        features = features.detach().cpu()
-        return (features if str(features.dtype) != "torch.bfloat16" else features.float()).numpy()
+    if (array := as_numpy(features)) is not None:
+        return array
     if hasattr(features, "toarray"):
         raise DatasetError(
             "Sparse features are not supported: reduce them to a few hundred dense ones, such as with "

@@ -10,10 +10,12 @@ import numpy as np
 
 from curv_issues.counting import counted
 from curv_issues.data.base import DataSource, LabeledData
-from curv_issues.data.data_frames import list_values
 from curv_issues.data.feature_values import as_matrix, constant_columns, rows_not_finite
 from curv_issues.data.labels import encode_labels
+from curv_issues.data.raw_labels import as_list_of_labels
 from curv_issues.errors import DatasetError
+
+NOT_FINITE = "NaN or infinite features"
 
 
 def from_features(
@@ -44,22 +46,14 @@ def from_features(
             missing or unknown.
     """
     values = as_matrix(features)
-    raw = _as_list(labels)
+    raw = as_list_of_labels(labels)
     if len(raw) != len(values):
         raise DatasetError(
             f"Expected one label per row of features, but got {counted(len(values), 'row')} and {counted(len(raw), 'label')}."
         )
     encoded = encode_labels(raw, names=class_names, skip_unlabelled=skip_unlabelled)
-    bad = rows_not_finite(values)
-    if len(bad) and (not skip_unreadable or len(bad) == len(values)):
-        shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-        overflow = " (beyond 65,504, float16 is infinite)" if values.dtype == np.float16 else ""
-        raise DatasetError(
-            f"{counted(len(bad), 'row')} of {len(values)} have NaN or infinite features{overflow}: {shown}; correct them, or leave "
-            "them out with --skip-unreadable (skip_unreadable=True)."
-        )
+    bad = find_not_finite(values, np.arange(len(values)), skip_unreadable=skip_unreadable)
     keep = np.setdiff1d(np.flatnonzero(~encoded.unlabelled), bad)
-    constant = constant_columns(values)
     nothing = np.full(len(values), None, dtype=object)
     data = LabeledData(
         images=None,
@@ -75,12 +69,41 @@ def from_features(
         source=DataSource(
             source=description,
             num_rows=len(values),
-            unreadable=tuple({"row": int(row), "path": None, "reason": "NaN or infinite features"} for row in bad),
+            unreadable=tuple({"row": int(row), "path": None, "reason": NOT_FINITE} for row in bad),
             num_unlabelled=int(encoded.unlabelled.sum()),
-            notes=(f"{counted(constant, 'feature')} of {values.shape[1]} have the same value in every row.",) if constant else (),
+            notes=tuple(note_constant(values)),
         ),
     )
     return data if len(keep) == len(values) else data.take(keep)
+
+
+def find_not_finite(values: np.ndarray, rows: np.ndarray, *, skip_unreadable: bool) -> np.ndarray:
+    """Return the positions of vectors with NaN or infinite features, int64 (m,).
+
+    Args:
+        values: float (n, d).
+        rows: int64 (n,), their rows in the dataset, for messages.
+        skip_unreadable: return them instead of raising, unless all vectors have such features.
+
+    Raises:
+        DatasetError: there are such vectors.
+    """
+    bad = rows_not_finite(values)
+    if len(bad) and (not skip_unreadable or len(bad) == len(values)):
+        shown = ", ".join(map(str, rows[bad[:5]])) + (", ..." if len(bad) > 5 else "")
+        overflow = " (beyond 65,504, float16 is infinite)" if values.dtype == np.float16 else ""
+        verb = "has" if len(bad) == 1 else "have"
+        raise DatasetError(
+            f"{counted(len(bad), 'row')} of {len(values)} {verb} {NOT_FINITE}{overflow}: {shown}; correct them, or leave "
+            "them out with --skip-unreadable (skip_unreadable=True)."
+        )
+    return bad
+
+
+def note_constant(values: np.ndarray) -> list[str]:
+    """Return a note on features that have the same value in every row, if there are any."""
+    constant = constant_columns(values)
+    return [f"{counted(constant, 'feature')} of {values.shape[1]} have the same value in every row."] if constant else []
 
 
 def hash_rows(values: np.ndarray) -> np.ndarray:
@@ -92,11 +115,3 @@ def hash_rows(values: np.ndarray) -> np.ndarray:
         digest.update(np.ascontiguousarray(row).data)
         found[position] = digest.hexdigest()
     return found
-
-
-def _as_list(labels: Any) -> Sequence[Any] | np.ndarray:
-    if hasattr(labels, "detach"):
-        return labels.detach().cpu().numpy()
-    if hasattr(labels, "notna"):
-        return list_values(labels)
-    return labels.to_pylist() if hasattr(labels, "to_pylist") else labels

@@ -53,7 +53,9 @@ class OpenedFolder:
     notes: tuple[str, ...] = ()
 
 
-def open_folder(root: Path, *, name: str, config_name: str | None, options: FolderOptions, bars: bool = False) -> OpenedFolder:
+def open_folder(
+    root: Path, *, name: str, config_name: str | None, options: FolderOptions, with_images: bool = True, bars: bool = False
+) -> OpenedFolder:
     """Detect what a folder contains, and open it. Only files inside it are read, and nothing is downloaded.
 
     Args:
@@ -61,6 +63,7 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
         name: name of the folder in messages.
         config_name: configuration of a folder of tables.
         options: options for an image folder.
+        with_images: whether tables need an image column; without image files beside them, they need none otherwise.
         bars: show the progress bars of the datasets library if it reads the folder.
 
     Raises:
@@ -72,7 +75,7 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
         return _open_saved(root, name)
     tree = walk_folder(root)
     files = _without_stale_arrow(root, sort_files(tree), name)
-    tables, broken = _look_into_tables(root, files)
+    tables, broken = _look_into_tables(root, files, with_images=with_images or bool(files.images))
     if files.images and (not tables or options.are_given or _are_more(files, tables)):
         if config_name is not None:
             raise UsageError(f"--config-name (config_name) is for folders of parquet files; {name} is a folder of images.")
@@ -101,14 +104,14 @@ def open_folder(root: Path, *, name: str, config_name: str | None, options: Fold
     raise DatasetError(_nothing(name, files, tree))
 
 
-def _look_into_tables(root: Path, files: FolderFiles) -> tuple[dict[Parts, Table], DatasetError | None]:
-    """Return the tables with an image column, and the first error among those that cannot be read."""
+def _look_into_tables(root: Path, files: FolderFiles, *, with_images: bool) -> tuple[dict[Parts, Table], DatasetError | None]:
+    """Return the tables with an image column, or all, and the first error among those that cannot be read."""
     tables, broken = {}, None
     for parts in files.tables:
         try:
             table = open_table(root, "/".join(parts))
             columns = find_image_columns(table.types)
-            if columns and not (files.images and _holds_other_bytes(table, columns[0])):
+            if not with_images or (columns and not (files.images and _holds_other_bytes(table, columns[0]))):
                 tables[parts] = table
         except DatasetError as error:
             broken = broken or error

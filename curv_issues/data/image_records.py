@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
+from curv_issues.data.array_pixels import as_image
 from curv_issues.data.decoding import EncodedImage
 from curv_issues.data.encoded import read_image_file
+from curv_issues.data.feature_values import as_numpy
+from curv_issues.errors import DatasetError
 
 _FAST_MODES = ("L", "RGB")
 
@@ -65,7 +68,8 @@ def read_cell(value: Any) -> EncodedImage:
     """Return an image from a table cell.
 
     Args:
-        value: encoded bytes; a mapping with `bytes` or `path`; a path, relative to the working directory; or a PIL image.
+        value: encoded bytes; a mapping with `bytes` or `path`; a path, relative to the working directory; a PIL image; or an
+            array or torch tensor, see `as_image`.
 
     Returns:
         The encoded image, or the reason why there is none.
@@ -80,6 +84,11 @@ def read_cell(value: Any) -> EncodedImage:
         return read_image_file(value, path_of_cell(value) or "")
     if isinstance(value, Image.Image):
         return encode_image(value)
+    if as_numpy(value) is not None:
+        try:
+            return encode_image(as_image(value))
+        except DatasetError as error:
+            return EncodedImage(b"", None, str(error).rstrip("."))
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return EncodedImage(b"", None, "it is missing (null)")
     return EncodedImage(b"", None, f"it is a {type(value).__name__}, not an image")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from typing import Any
 
 from curv_issues.data.accounts import shorten
@@ -17,24 +18,33 @@ from curv_issues.data.table import Table
 from curv_issues.errors import DatasetError
 
 
-def find_selected_columns(selection: Selection, *, image_column: str | None, label_column: str | None) -> Columns:
-    """Return the columns of the first table, which all other tables must have as well.
+def find_selected_columns(
+    selection: Selection,
+    *,
+    image_column: str | None,
+    label_column: str | None,
+    with_images: bool = True,
+    without: Collection[str] = (),
+) -> Columns:
+    """Return the columns of the first table, which all other tables must have as well; see `find_columns`.
 
     Raises:
         DatasetError: a table lacks a column, or columns are ambiguous; see `find_columns`.
     """
     tables = list(dict.fromkeys(piece.table for piece in selection.pieces))
     try:
-        columns = find_columns(tables[0].types, image_column=image_column, label_column=label_column)
+        columns = find_columns(
+            tables[0].types, image_column=image_column, label_column=label_column, with_images=with_images, without=without
+        )
     except DatasetError:
         if label_column is None:
             _explain_candidates(tables[0], image_column)
-        if image_column is None and not find_image_columns(tables[0].types):
+        if with_images and image_column is None and not find_image_columns(tables[0].types):
             _explain_file_names(tables[0])
         raise
     for table in tables[1:]:
         for column in (columns.image, columns.label):
-            if column not in table.types:
+            if column is not None and column not in table.types:
                 raise DatasetError(
                     f"{table.name} has no column {column!r}, which {tables[0].name} has; its columns are "
                     f"{shorten(table.types, 20)}. Expected the same image and label columns in all parts."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,11 +16,14 @@ from curv_issues.data.accounts import FileAccount, LeftOut, shorten
 from curv_issues.data.base import DataSource, LabeledData
 from curv_issues.data.data_frames import table_of_frame
 from curv_issues.data.decoding import DecodedImages, Progress, choose_resolution, choose_workers, decode_all, sample_sizes
+from curv_issues.data.feature_rows import features_of, note_order, read_finite
+from curv_issues.data.features import NOT_FINITE, hash_rows, note_constant
 from curv_issues.data.image import decode_image
 from curv_issues.data.image_folder import FOLDERS, FolderOptions
 from curv_issues.data.joined_labels import find_selected_columns, read_labels
-from curv_issues.data.label_names import alike_names, note_unnamed, several_labels
+from curv_issues.data.label_names import alike_names, is_label_name, note_unnamed, several_labels
 from curv_issues.data.label_table import LabelTable, read_table
+from curv_issues.data.pixel_storage import take_rows
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
@@ -91,11 +94,19 @@ def load(
         raise UsageError(f"resolution must be an integer >= {_MIN_RESOLUTION} (pixels), got {resolution}.")
 
     image_column, label_column = options.image_column, options.label_column
-    opened = open_object(dataset, options.labels, image_column=image_column, label_column=label_column)
+    with_images = not options.has_features
+    opened = open_object(dataset, options.labels, image_column=image_column, label_column=label_column, with_images=with_images)
     if opened is None:
         folder = FolderOptions(options.splits, options.class_level, _table_of(options.labels), options.file_column, label_column)
         bars = progress is not None and sys.stderr.isatty()
-        opened = open_source(dataset, config_name=options.config_name, revision=options.revision, folder=folder, bars=bars)
+        opened = open_source(
+            dataset,
+            config_name=options.config_name,
+            revision=options.revision,
+            folder=folder,
+            with_images=with_images,
+            bars=bars,
+        )
     elif any(getattr(options, name) is not None for name in _ON_DISK):
         raise UsageError(f"{', '.join(_ON_DISK[:-1])} and {_ON_DISK[-1]} are for data on disk or the Hub; this is {opened.name}.")
     try:
@@ -113,7 +124,14 @@ def load(
                     "--labels FILE (labels=...)."
                 )
         image_column, label_column, is_chosen = None, None, True  # the columns were chosen when the tables were opened
-    columns = find_selected_columns(selection, image_column=image_column, label_column=label_column)
+    columns = find_selected_columns(
+        selection,
+        image_column=image_column,
+        label_column=label_column,
+        with_images=with_images,
+        without=[name for name in options.features_column if options.features is None and not is_label_name(name)],
+    )
+    feature_rows = features_of(selection, options, columns.label, name=opened.name) if options.has_features else None
     encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=options.skip_unlabelled)
     is_found = not is_named and columns.class_names is None and not isinstance(selection.pieces[0].table, FileTable)
     labelled = np.flatnonzero(~encoded.unlabelled)
@@ -130,36 +148,30 @@ def load(
     if account is not None:
         _LOGGER.info("%s", account.line())
     _LOGGER.info("labels: %s.", origin)
-
-    images = selection.images(columns.image, rows)
-    sizes = sample_sizes(images)
-    decoded = decode_all(
-        images,
-        resolution=choose_resolution(sizes) if resolution is None else resolution,
-        workers=choose_workers(sizes),
-        value_range=options.value_range,
-        max_pixels=options.max_pixels,
-        progress=progress,
-    )
-    unreadable = _list_unreadable(decoded, rows)
-    if unreadable and (not options.skip_unreadable or len(unreadable) == len(rows)):
-        _raise_unreadable(unreadable, len(rows), opened.name, options.skip_unreadable)
-    if account is not None and files is not None:
-        account = account.without(files[rows[list(decoded.unreadable)]].tolist(), "cannot be decoded")
-        if unreadable:
-            _LOGGER.info("%s", account.line())  # repeated: these files were counted as read
-    keep, decoded = _drop_unreadable(decoded)
-    lost = np.setdiff1d(encoded.codes[rows], encoded.codes[rows[keep]])
-    rows = rows[keep]
-
-    def open_image(index: int) -> Image.Image:
-        position = int(keep[index])
-        (image,) = images.read(range(position, position + 1))
-        return decode_image(image.content, value_ranges=decoded.value_ranges, max_pixels=options.max_pixels)
-
+    features, wanted = None, rows
+    unreadable: tuple[dict[str, str | int | None], ...] = ()
+    if feature_rows is not None:
+        _LOGGER.info("features: %s.", feature_rows.name)
+        features, rows = read_finite(feature_rows, rows, skip_unreadable=options.skip_unreadable)
+        unreadable = tuple({"row": row, "path": None, "reason": NOT_FINITE} for row in np.setdiff1d(wanted, rows).tolist())
+    if columns.image is None:
+        assert features is not None
+        loaded = _without_images(features)
+    else:
+        loaded = _read_images(selection, columns.image, rows, options, resolution=resolution, progress=progress, name=opened.name)
+        unreadable += loaded.unreadable
+    if account is not None and files is not None and unreadable:
+        account = account.without(files[np.setdiff1d(wanted, rows)].tolist(), NOT_FINITE)
+        account = account.without(np.delete(files[rows], loaded.keep).tolist(), "cannot be decoded")
+        _LOGGER.info("%s", account.line())  # repeated: these files were counted as read
+    if features is not None and len(loaded.keep) < len(rows):
+        features = take_rows(features, loaded.keep)
+    rows, decoded = rows[loaded.keep], loaded.decoded
+    lost = np.setdiff1d(encoded.codes[wanted], encoded.codes[rows])
     names = selection.splits[rows] if opened.has_split_names else np.full(len(rows), None, dtype=object)
     return LabeledData(
-        images=decoded.images,
+        images=None if columns.image is None else decoded.images,
+        features=features,
         labels=encoded.codes[rows],
         class_names=encoded.class_names,
         rows=rows,
@@ -185,14 +197,79 @@ def load(
                 *(note_unnamed(columns.label, origin) if is_found else ()),
                 *notes_on_splits(opened.splits, selection, columns.label),
                 *(account.notes() if account else ()),
-                *(f"No image of the class {encoded.class_names[code]!r} can be read." for code in lost),
+                *(f"No image of the class {encoded.class_names[code]!r} can be read." for code in lost if columns.image),
+                *(feature_rows.notes if feature_rows is not None else ()),
+                *(note_order(feature_rows, files) if feature_rows is not None and files is not None else ()),
+                *(note_constant(features) if features is not None else ()),
                 *_notes_on_names(encoded.class_names),
                 *([decoded.value_note] if decoded.value_note else ()),
             ),
             value_ranges=decoded.value_ranges,
         ),
-        open_image=open_image,
+        open_image=loaded.open_image,
     )
+
+
+class _LoadedImages(NamedTuple):
+    """The images of n rows.
+
+    Attributes:
+        decoded: those that can be read.
+        keep: int64, their positions among the n.
+        unreadable: the others, see `DataSource`.
+        open_image: see `LabeledData`.
+    """
+
+    decoded: DecodedImages
+    keep: np.ndarray
+    unreadable: tuple[dict[str, str | int | None], ...]
+    open_image: Callable[[int], Image.Image] | None
+
+
+def _read_images(
+    selection: Selection,
+    column: str,
+    rows: np.ndarray,
+    options: SourceOptions,
+    *,
+    resolution: int | None,
+    progress: Progress | None,
+    name: str,
+) -> _LoadedImages:
+    images = selection.images(column, rows)
+    sizes = sample_sizes(images)
+    found = decode_all(
+        images,
+        resolution=choose_resolution(sizes) if resolution is None else resolution,
+        workers=choose_workers(sizes),
+        value_range=options.value_range,
+        max_pixels=options.max_pixels,
+        progress=progress,
+    )
+    unreadable = _list_unreadable(found, rows)
+    if unreadable and (not options.skip_unreadable or len(unreadable) == len(rows)):
+        _raise_unreadable(unreadable, len(rows), name, options.skip_unreadable)
+    keep, decoded = _drop_unreadable(found)
+
+    def open_image(index: int) -> Image.Image:
+        position = int(keep[index])
+        (image,) = images.read(range(position, position + 1))
+        return decode_image(image.content, value_ranges=decoded.value_ranges, max_pixels=options.max_pixels)
+
+    return _LoadedImages(decoded, keep, unreadable, open_image)
+
+
+def _without_images(features: np.ndarray) -> _LoadedImages:
+    n = len(features)
+    nothing = DecodedImages(
+        images=np.empty((n, 0, 0, 1), dtype=np.uint8),
+        image_sha256=hash_rows(features),
+        file_sha256=np.full(n, "", dtype=object),
+        sizes=np.zeros((n, 2), dtype=np.int32),
+        paths=np.full(n, None, dtype=object),
+        unreadable={},
+    )
+    return _LoadedImages(nothing, np.arange(n), (), None)
 
 
 def _table_of(labels: Any) -> LabelTable | str | None:

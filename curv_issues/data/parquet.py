@@ -22,6 +22,7 @@ from curv_issues.data.image_types import find_unread_type
 from curv_issues.errors import DatasetError, first_line
 
 _BLOCK_BYTES = 8 << 20  # of one column, decompressed
+_MOST_ROWS = 10_000  # of one batch
 _BLOCKS_KEPT = 8  # minimum; two per decoding thread
 _FEW_ROWS = 16  # few, because they may contain images
 _CURSORS = 2  # minimum
@@ -79,6 +80,18 @@ class ParquetTable:
         check_unique(self._columns, column, self.name)
         try:
             return _ParquetImages(_Blocks(self._path, column, self._metadata), rows, self._folder)
+        except _BROKEN as error:
+            raise _unreadable(f"Column {column!r} of {self.name}", error) from error
+
+    def chunks(self, column: str) -> Iterator[pa.Array]:
+        """Yield a column in arrays of at most a few megabytes."""
+        check_unique(self._columns, column, self.name)
+        groups = [self._metadata.row_group(number).total_byte_size for number in range(self._metadata.num_row_groups)]
+        rows = max(1, min(_MOST_ROWS, len(self) * _BLOCK_BYTES // max(1, sum(groups))))
+        try:
+            with pq.ParquetFile(self._path, metadata=self._metadata, memory_map=True) as file:
+                for batch in file.iter_batches(batch_size=rows, columns=[column]):
+                    yield batch.column(column)
         except _BROKEN as error:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from curv_issues.data.value_range import Range, ValueRanges, check_value_range, parse_value_range
+from curv_issues.errors import UsageError
 from curv_issues.option import Options, option
 from curv_issues.option_checks import Boolean, Whole
 
@@ -14,6 +16,14 @@ def _value_range(name: str, value: Any) -> Range | ValueRanges | None:
     if value is None or isinstance(value, ValueRanges):
         return value
     return parse_value_range(value) if isinstance(value, str) else check_value_range(value)
+
+
+def _columns(name: str, value: Any) -> tuple[str, ...]:
+    """Return one name or several as a tuple."""
+    names = (value,) if isinstance(value, str) else () if value is None else value
+    if not isinstance(names, Sequence) or not all(isinstance(entry, str) for entry in names):
+        raise UsageError(f"{name} must be the name of a column or a list of names, got {value!r}.")
+    return tuple(names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +49,23 @@ class SourceOptions(Options):
         kind=str | None,
         metavar="FILE",
     )
+    features: Any = option(
+        None,
+        "Audit these feature vectors, one per row of the dataset and in its order, instead of the images: .npy, .npz or .parquet. "
+        "The dataset gives the labels; it needs no images.",
+        python_help="Also an array (n, d), a tensor or a DataFrame.",
+        kind=str | None,
+        metavar="FILE",
+    )
+    features_column: str | Sequence[str] = option(
+        (),
+        "Audit the numbers in this column, or lists of numbers, instead of the images; repeat it for several columns, or give a "
+        "pattern such as 'emb_*'. With --features, a column of that file.",
+        check=_columns,
+        python_help="One name or several.",
+        kind=list[str] | None,
+        metavar="COLUMN",
+    )
     file_column: str | None = option(None, "File name column of a label table. Default: detected.")
     splits: bool | None = option(
         None,
@@ -52,7 +79,7 @@ class SourceOptions(Options):
     )
     skip_unreadable: bool = option(
         False,
-        "Skip images that cannot be decoded.",
+        "Skip images that cannot be decoded, and rows with NaN or infinite features.",
         check=Boolean(),
         python_help="They are listed in the source of the data. Otherwise an error is raised.",
         flags=("--skip-unreadable",),
@@ -78,3 +105,8 @@ class SourceOptions(Options):
         "Treat images with more pixels as unreadable. Default: 64 million, or fewer if memory is small.",
         check=Whole(1, None),
     )
+
+    @property
+    def has_features(self) -> bool:
+        """Return whether feature vectors are audited; images are then optional."""
+        return self.features is not None or bool(self.features_column)

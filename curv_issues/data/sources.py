@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from curv_issues.data.accounts import LeftOut, shorten
 from curv_issues.data.addresses import is_address
 from curv_issues.data.archives import is_archive_name, read_start
+from curv_issues.data.array_pixels import as_pixels
+from curv_issues.data.column_table import table_of_columns, table_of_rows
 from curv_issues.data.folder import open_folder
 from curv_issues.data.folder_names import SPLIT_NAMES
 from curv_issues.data.image_folder import FolderOptions
 from curv_issues.data.image_types import IMAGE_ENDINGS
-from curv_issues.data.label_table import LabelTable
-from curv_issues.data.objects import is_python_object, records_of_object, records_of_paths
+from curv_issues.data.label_table import TABLE_ENDINGS, LabelTable, read_table
+from curv_issues.data.objects import is_frame, is_python_object, records_of_list, records_of_object
 from curv_issues.data.parquet import ParquetTable
 from curv_issues.data.shards import check_shards
 from curv_issues.data.table import RecordTable, Table
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _SITE = re.compile(r"www\.|(huggingface\.co|hf\.co|kaggle\.com|github\.com)/", re.IGNORECASE)  # without https://
 _FILE_ENDING = re.compile(r"\.(parquet|arrow|csv|tsv|jsonl?|zip|tar|gz|jpe?g|png)", re.IGNORECASE)
+
+_ROW_ENDINGS = tuple(ending for ending in TABLE_ENDINGS if ending != ".parquet")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +60,17 @@ class OpenedSource:
     notes: tuple[str, ...] = ()
 
 
-def open_object(dataset: Any, labels: Any, *, image_column: str | None, label_column: str | None) -> OpenedSource | None:
-    """Open a dataset that is a Python object: a DataFrame, a torch dataset, or a list of image files with a list of labels.
+def open_object(
+    dataset: Any, labels: Any, *, image_column: str | None, label_column: str | None, with_images: bool = True
+) -> OpenedSource | None:
+    """Open a dataset that is a Python object: a DataFrame, a torch dataset, or images with a list of labels.
 
     Args:
         dataset: the object.
-        labels: one label per file, for a list of image files.
+        labels: one label per image, for a list of image files, a list of images, or an array of images.
         image_column: image column of a DataFrame.
         label_column: label column of a DataFrame.
+        with_images: whether a DataFrame needs images; otherwise all of its columns are available.
 
     Returns:
         Its only split; None for any other kind of dataset.
@@ -72,18 +79,24 @@ def open_object(dataset: Any, labels: Any, *, image_column: str | None, label_co
         DatasetError: the object does not hold images with labels.
         UsageError: an option does not apply to the object.
     """
+    if not with_images and is_frame(dataset):
+        return OpenedSource("DataFrame", {"train": [table_of_columns(dataset, image_column=image_column)]}, has_split_names=False)
+    notes: list[str] = []
     if is_python_object(dataset):
         records = records_of_object(dataset, image_column=image_column, label_column=label_column)
+    elif getattr(dataset, "ndim", 1) > 1 and is_list_of_labels(labels):
+        pixels, notes = as_pixels(dataset)
+        records = records_of_list(list(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), labels)
     elif getattr(dataset, "ndim", 1) > 1:
         raise DatasetError(
-            f"Expected paths of image files, but got a {type(dataset).__name__} of shape {tuple(dataset.shape)}; for pixels in "
-            "memory use curv_issues.from_arrays(images, labels)."
+            f"An array of images ({type(dataset).__name__} of shape {tuple(dataset.shape)}) needs labels=[...], one label per "
+            "image; for feature vectors, use curv_issues.audit_features(features, labels)."
         )
     elif isinstance(dataset, Iterable) and not isinstance(dataset, str) and is_list_of_labels(labels):
-        records = records_of_paths(dataset.tolist() if hasattr(dataset, "tolist") else list(dataset), labels)
+        records = records_of_list(dataset.tolist() if hasattr(dataset, "tolist") else list(dataset), labels)
     else:
         return None
-    return OpenedSource(records.name, {"train": [RecordTable(records)]}, has_split_names=False)
+    return OpenedSource(records.name, {"train": [RecordTable(records)]}, has_split_names=False, notes=tuple(notes))
 
 
 def is_list_of_labels(labels: Any) -> bool:
@@ -97,6 +110,7 @@ def open_source(
     config_name: str | None = None,
     revision: str | None = None,
     folder: FolderOptions | None = None,
+    with_images: bool = True,
     bars: bool = False,
 ) -> OpenedSource:
     """Open a dataset without reading its images.
@@ -106,6 +120,7 @@ def open_source(
         config_name: configuration, for Hub ids and folders laid out like a Hub dataset.
         revision: branch, tag or commit, for Hub ids.
         folder: options for an image folder; they apply to no other source.
+        with_images: whether the dataset needs images; otherwise tables without any are opened too, also CSV and JSON lines.
         bars: show the progress bars of the Hugging Face libraries.
 
     Returns:
@@ -128,16 +143,18 @@ def open_source(
         _refuse("an in-memory dataset", options, config_name=config_name, revision=revision)
         return _wrap(dataset, type(dataset).__name__)
     if isinstance(dataset, str | os.PathLike):
-        return _open_one(os.fspath(dataset), config_name, revision, options, bars=bars)
+        return _open_one(os.fspath(dataset), config_name, revision, options, with_images=with_images, bars=bars)
     if isinstance(dataset, Sequence) and dataset and all(isinstance(item, str | os.PathLike) for item in dataset):
         items = [os.fspath(item) for item in dataset]
         _refuse_images(items)
         if len(items) == 1:
-            return _open_one(items[0], config_name, revision, options, bars=bars)
-        return _open_files(items, config_name, revision, options)
+            return _open_one(items[0], config_name, revision, options, with_images=with_images, bars=bars)
+        return _open_files(items, config_name, revision, options, with_images=with_images)
+    if "torch.DataLoader" in kinds:
+        raise DatasetError("Expected a torch dataset, but got a DataLoader, which may shuffle its samples; pass its `dataset`.")
     raise DatasetError(
-        "Expected a Hub id, a path, a list of parquet files, a list of image files with labels=[...], a datasets.Dataset or "
-        "DatasetDict, a DataFrame, a torch dataset, or LabeledData, "
+        "Expected a Hub id, a path, a list of parquet files, a list of image files or images with labels=[...], a datasets.Dataset "
+        "or DatasetDict, a DataFrame, a torch dataset, or LabeledData, "
         f"but got {'nothing' if isinstance(dataset, Sequence) and not dataset else type(dataset).__name__}."
     )
 
@@ -154,15 +171,19 @@ def _refuse_images(items: Sequence[str]) -> None:
         )
 
 
-def _open_one(name: str, config_name: str | None, revision: str | None, options: FolderOptions, *, bars: bool) -> OpenedSource:
+def _open_one(
+    name: str, config_name: str | None, revision: str | None, options: FolderOptions, *, with_images: bool, bars: bool
+) -> OpenedSource:
     if not name:  # as a path this would be the current folder
         raise DatasetError("The name of the dataset is empty; expected a Hub id such as org/name or a local path.")
     path = Path(name).expanduser()
     if os.path.isfile(path):  # unlike Path.is_file, accepts a name that is too long
-        return _open_files([name], config_name, revision, options)
+        return _open_files([name], config_name, revision, options, with_images=with_images)
     if os.path.isdir(path):
         _refuse("a local folder", revision=revision)
-        opened = open_folder(path.resolve(), name=name, config_name=config_name, options=options, bars=bars)
+        opened = open_folder(
+            path.resolve(), name=name, config_name=config_name, options=options, with_images=with_images, bars=bars
+        )
         return OpenedSource(
             name,
             opened.splits,
@@ -206,7 +227,9 @@ def looks_like_path(name: str) -> bool:
     )
 
 
-def _open_files(names: Sequence[str], config_name: str | None, revision: str | None, options: FolderOptions) -> OpenedSource:
+def _open_files(
+    names: Sequence[str], config_name: str | None, revision: str | None, options: FolderOptions, *, with_images: bool
+) -> OpenedSource:
     _refuse("parquet files", options, config_name=config_name, revision=revision)
     paths = [Path(name).expanduser().resolve() for name in names]
     if repeated := [name for name, path in zip(names, paths, strict=True) if paths.count(path) > 1]:
@@ -220,9 +243,15 @@ def _open_files(names: Sequence[str], config_name: str | None, revision: str | N
                 f"audit the folder that contains them all ({above.pop()})" if len(above) == 1 else "audit the datasets one by one"
             )
             raise DatasetError(f"Expected parquet files, but {name} is a folder; {advice}.")
-        _check_parquet(name, path)
+        if with_images or path.suffix.lower() not in _ROW_ENDINGS:
+            _check_parquet(name, path)
     source = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-    tables = [ParquetTable(path, name=name, folder=path.parent) for name, path in zip(names, paths, strict=True)]
+    tables: list[Table] = [
+        ParquetTable(path, name=name, folder=path.parent)
+        if with_images or path.suffix.lower() not in _ROW_ENDINGS
+        else table_of_rows(read_table(name))
+        for name, path in zip(names, paths, strict=True)
+    ]
     notes = check_shards([path.as_posix() for path in paths], source) if len(paths) > 1 else []
     return OpenedSource(source, {"train": tables}, notes=tuple(notes))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from curv_issues.data.column_types import ClassType, ColumnType, ImageType, ValueType
 from curv_issues.data.decoding import EncodedImage, EncodedImages
@@ -38,6 +39,10 @@ class Table(Protocol):
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """Return the encoded images in the given rows of a column; rows are int64 and increasing."""
+        ...
+
+    def chunks(self, column: str) -> Iterator[pa.Array]:
+        """Yield a column other than images and labels as Arrow arrays of consecutive rows, a few megabytes at a time."""
         ...
 
     def origin(self, column: str) -> str:
@@ -100,6 +105,10 @@ class FileTable:
         assert column == IMAGE
         return FileImages(self._root, [self.paths[row] for row in rows])
 
+    def chunks(self, column: str) -> Iterator[pa.Array]:
+        """Raise KeyError: there are no further columns."""
+        raise KeyError(column)
+
     def origin(self, column: str) -> str:
         """Return the source of the labels: folder names or a table."""
         return self._label_origin
@@ -131,6 +140,10 @@ class RecordTable:
         """Return the images in the given rows."""
         assert column == IMAGE
         return self._records.images.select(rows)
+
+    def chunks(self, column: str) -> Iterator[pa.Array]:
+        """Raise KeyError: there are no further columns."""
+        raise KeyError(column)
 
     def origin(self, column: str) -> str:
         """Return the source of the labels."""

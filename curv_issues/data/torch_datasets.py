@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from curv_issues.data.array_pixels import as_image
 from curv_issues.data.decoding import EncodedImage
 from curv_issues.data.encoded import read_image_file
+from curv_issues.data.feature_values import as_numpy
 from curv_issues.data.image_records import ImageRecords, RecordImages, describe_error, encode_image
 from curv_issues.errors import DatasetError
 
@@ -21,11 +23,16 @@ if TYPE_CHECKING:
     import torch.utils.data
 
 _NUM_COMPARED = 5
-_EXPECTED = "expected pairs of a PIL image and an integer, as ImageFolder and CIFAR10 yield; for arrays use curv_issues.from_arrays"
+_EXPECTED = (
+    "expected pairs of an image (PIL; array or tensor of uint8, or of numbers in [0, 1]) and an integer, as ImageFolder and "
+    "CIFAR10 yield"
+)
 
 
 def records_of_torch(dataset: torch.utils.data.Dataset[Any]) -> ImageRecords:
-    """Return the images and labels of a map-style dataset of (PIL image, integer or string) pairs.
+    """Return the images and labels of a map-style dataset of (image, integer or string) pairs.
+
+    Images are PIL images, or arrays and tensors of uint8 or of numbers in [0, 1], see `as_image`.
 
     Transforms are disabled: `transform`, `target_transform` and `transforms` are replaced in a copy. Files that torchvision's
     own loaders would open are read directly. `Subset` is supported; row i is item i of `dataset`.
@@ -135,6 +142,11 @@ class _Items:
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise DatasetError(f"Item {row} of {self.name} is a {_describe(item)}; {_EXPECTED}.")
         image, target = item[0], _as_label(item[1])
+        if as_numpy(image) is not None:
+            try:
+                image = as_image(image)
+            except DatasetError as error:
+                raise DatasetError(f"Item {row} of {self.name}: {error}") from error
         if not isinstance(image, Image.Image | str | os.PathLike) or not (target is None or isinstance(target, int | str)):
             raise DatasetError(f"Item {row} of {self.name}, without its transforms, is a {_describe(item)}; {_EXPECTED}.")
         return image, target

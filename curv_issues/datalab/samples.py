@@ -210,4 +210,6 @@ def _find_images(features: datasets.Features, image_key: str | None, *, label_co
         image_key = found[0] if found else None
     elif image_key not in features:
         raise DatasetError(f"image_key names the column {image_key!r}; the dataset has {', '.join(features)}.")
-    return find_columns(types_of(features), image_column=image_key, label_column=label_column).image
+    found_column = find_columns(types_of(features), image_column=image_key, label_column=label_column).image
+    assert found_column is not None  # an image column is needed
+    return found_column

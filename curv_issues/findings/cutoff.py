@@ -58,13 +58,9 @@ def flag(
     Returns:
         bool (n,), and the decision. Ties at the threshold are flagged together.
     """
-    rule, value = cut_off
+    rule = cut_off.rule
     learned = bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
-    if rule == "suspicion":
-        threshold = value
-    else:
-        count = int(comparison.below_null.sum()) * learned if rule == "auto" else round(value * len(suspicion))
-        threshold = _threshold_for(suspicion, count)
+    threshold = _threshold(suspicion, cut_off, num_auto=int(comparison.below_null.sum()) * learned)
     flagged = suspicion >= threshold
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
     if rule == "auto":
@@ -114,6 +110,27 @@ def reliability_note(
             "be correct, and wrong ones may be missed. Inspect the ranking, or set --cut-off."
         )
     return None
+
+
+NO_TRAINING = (
+    "The automatic cut-off needs a training, and the network was scored as it is, so nothing is flagged automatically. Inspect the "
+    "ranking, or set --cut-off."
+)
+
+
+def flag_without_training(suspicion: np.ndarray, cut_off: ParsedCutOff) -> tuple[np.ndarray, CutOff]:
+    """Decide which samples to flag without a null distribution: with "auto", none. See `flag`."""
+    threshold = _threshold(suspicion, cut_off, num_auto=0)
+    flagged = suspicion >= threshold
+    note = NO_TRAINING if cut_off.rule == "auto" else None
+    return flagged, CutOff(cut_off.rule, float(threshold), int(flagged.sum()), note=note)
+
+
+def _threshold(suspicion: np.ndarray, cut_off: ParsedCutOff, *, num_auto: int) -> float:
+    """Return the suspicion from which samples are flagged; with "auto", that of the `num_auto` most suspect ones."""
+    if cut_off.rule == "suspicion":
+        return cut_off.value
+    return _threshold_for(suspicion, num_auto if cut_off.rule == "auto" else round(cut_off.value * len(suspicion)))
 
 
 def _threshold_for(suspicion: np.ndarray, count: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.findings.cutoff import CutOff, flag, is_undertrained, reliability_note
+from curv_issues.findings.cutoff import CutOff, flag, flag_without_training, is_undertrained, reliability_note
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_default, rank_by_score
@@ -34,8 +34,8 @@ class LabelIssues:
 
 
 def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
-    """Rank the samples and flag labels that look wrong; None without training. See `judgement.judge`."""
-    if evidence.margins is None or evidence.suggested is None:
+    """Rank the samples and flag labels that look wrong; None without training and scores. See `judgement.judge`."""
+    if evidence.suggested is None or (evidence.margins is None and not evidence.scores):
         return None
     judged = find_label_issues(
         evidence.scores,
@@ -59,7 +59,7 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
 def find_label_issues(
     scores: Mapping[str, np.ndarray],
     directions: Mapping[str, str],
-    margins: np.ndarray,
+    margins: np.ndarray | None,
     reference: Mapping[str, Sequence[float]],
     *,
     options: FindingOptions,
@@ -71,7 +71,8 @@ def find_label_issues(
     Args:
         scores: raw scores by name, each (n,).
         directions: "high" or "low" by score name.
-        margins: (n, e), margin of the given label in the training pass by epoch.
+        margins: (n, e), margin of the given label in the training pass by epoch; None: a trained network was scored, and the
+            default is its margin.
         reference: null distribution of the margin (random labels) by epoch; see `ReferenceMargin.null_distribution`.
         options: score to rank by, and cut-off.
         standard_epochs: default number of epochs for this dataset size.
@@ -80,6 +81,9 @@ def find_label_issues(
     Raises:
         UsageError: the requested score was not measured.
     """
+    if margins is None:
+        ranking = rank_by_score(scores, directions, "final_margin" if options.score == "default" else options.score)
+        return LabelIssues(ranking, *flag_without_training(ranking.suspicion, options.parsed_cut_off), None)
     comparison = compare_with_null(margins, reference)
     if options.score == "default":
         ranking = rank_by_default(margins, comparison.unmemorised_epochs, scores, on_features=on_features)

@@ -46,6 +46,11 @@ class FeatureInputs:
         self._mean, self._scale = self._mean.to(rows.device), self._scale.to(rows.device)
         return (rows.float() - self._mean) * self._scale
 
+    def original(self, rows: Tensor) -> Tensor:
+        """Return standardised rows (m, d) in their original units."""
+        self._mean, self._scale = self._mean.to(rows.device), self._scale.to(rows.device)
+        return rows / self._scale + self._mean
+
     def augmented(
         self, index: Tensor, device: torch.device, *, augmentation: Augmentation, generator: torch.Generator
     ) -> AugmentedBatch:

@@ -68,7 +68,8 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, shape: tuple[int,
     """
     effort, are_images = PRESETS[options.preset], len(shape) == 3
     ratio = num_samples / REFERENCE_SIZE
-    epochs = options.epochs or max(2, round(effort.epochs_factor * standard_epochs(num_samples)))
+    usual = max(2, round(effort.epochs_factor * standard_epochs(num_samples)))
+    epochs = usual if options.epochs is None else options.epochs
     batch_size = options.batch_size or int(np.clip(2 ** round(np.log2(REFERENCE_BATCH * ratio**BATCH_EXPONENT)), 16, 512))
     scored = min(options.curvature_epochs or effort.curvature_epochs, epochs)
     return Recipe(

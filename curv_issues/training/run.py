@@ -124,6 +124,8 @@ def run_probe(
                 progress=progress,
                 stop=stop,
             )
+    if options.epochs == 0:
+        raise UsageError("With --epochs 0 (epochs=0), a trained network is scored by an audit; here, expected at least one epoch.")
     device = choose_device(options.device)
     inputs, given = data.inputs(), torch.from_numpy(data.labels)
     recipe = make_recipe(options, num_samples=len(data), shape=inputs.shape)
@@ -269,10 +271,13 @@ def _unwrap_logits(_module: nn.Module, _inputs: object, output: object) -> torch
     return logits if isinstance(logits, torch.Tensor) else None
 
 
-def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device) -> None:
-    """Raise UsageError unless the network can be trained, returns one logit per class, and has a layer for embeddings."""
+def check_probe(probe: nn.Module, spec: ProbeSpec, device: torch.device, *, is_trained: bool = False) -> None:
+    """Raise UsageError unless the network returns one logit per class, has a layer for embeddings, and can be trained.
+
+    With `is_trained`, it need not be trainable.
+    """
     wanted, what = (2, spec.num_classes), "images" if len(spec.shape) == 3 else "features"
-    if not any(weight.requires_grad for weight in probe.parameters()):
+    if not is_trained and not any(weight.requires_grad for weight in probe.parameters()):
         raise UsageError("The probe has no trainable weights; expected at least one with requires_grad.")
     head = find_head(probe)
     with evaluating(probe), torch.no_grad(), capturing(head) as seen:

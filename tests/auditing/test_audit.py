@@ -359,7 +359,8 @@ def test_fingerprint_depends_on_content_only() -> None:
 def test_invalid_options_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "audit_data", lambda *_args, **_options: pytest.fail("started"))
     for options, message in (
-        ({"epochs": 0}, "epochs must be an integer from 1 to 10000, got 0"),
+        ({"epochs": -1}, "epochs must be an integer from 0 to 10000, got -1"),
+        ({"epochs": 0}, "With --epochs 0 .*, a trained network is scored, but the probe is 'auto'"),
         ({"score": "luck"}, "Unknown score 'luck'"),
         ({"cut_off": "many"}, "cut_off must be 'auto'"),
         ({"preset": "fast"}, "Unknown preset 'fast'"),

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import logit
 from sklearn.datasets import load_digits
 
-from curv_issues import AuditResult, DatasetError, UsageError, audit, audit_features, flip_labels, from_features, rejudge
+from curv_issues import (
+    AuditResult,
+    DatasetError,
+    UsageError,
+    audit,
+    audit_features,
+    flip_labels,
+    from_arrays,
+    from_features,
+    rejudge,
+)
 from curv_issues.baselines import BASELINES
 from curv_issues.options import TrainingOptions
 from curv_issues.plugins import load_attribute
@@ -115,8 +127,47 @@ def test_invalid_input() -> None:
     with pytest.raises(DatasetError, match="All 5 samples of features have the label"):
         audit_features(DIGITS.data[:5], [1] * 5)
     with pytest.raises(UsageError, match="epochs must be an integer"):
-        audit_features(DIGITS.data[:5], LABELS[:5], epochs=0)
+        audit_features(DIGITS.data[:5], LABELS[:5], epochs=-1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'split'"):
         audit_features(DIGITS.data[:5], LABELS[:5], split="train")  # type: ignore[call-arg]
     with pytest.raises(UsageError, match=r"cannot read features of shape \(64,\)"):
         audit_features(DIGITS.data[:50], LABELS[:50], probe="convnet", progress=False, device="cpu")
+
+
+def test_audit_of_a_table_is_that_of_its_numbers(tmp_path: Path) -> None:
+    features, labels = DIGITS.data[:200].astype(np.float32), LABELS[:200]
+    np.save(tmp_path / "x.npy", features)
+    pd.DataFrame({"emb": list(features), "label": labels}).to_parquet(tmp_path / "x.parquet")
+    options: dict[str, Any] = {"epochs": 2, "progress": False, "device": "cpu"}
+    expected = audit_features(features, labels, **options)
+    for result in (
+        audit(tmp_path / "x.parquet", features_column="emb", **options),
+        audit(tmp_path / "x.parquet", features=tmp_path / "x.npy", **options),
+    ):
+        assert result.scores.drop(columns="split").equals(expected.scores.drop(columns="split"))
+        assert np.array_equal(result.embeddings, expected.embeddings)
+        assert result.conflicts.drop(columns="split").equals(expected.conflicts.drop(columns="split"))
+
+
+def test_features_beside_images_are_audited_and_the_images_are_shown(tmp_path: Path) -> None:
+    images = np.round(DIGITS.images[:120] * (255 / 16)).astype(np.uint8)
+    data = replace(from_arrays(images, LABELS[:120], resolution=8), features=DIGITS.data[:120])
+    result = audit(data, epochs=2, progress=False, device="cpu")
+    alone = audit_features(DIGITS.data[:120], LABELS[:120], epochs=2, progress=False, device="cpu")
+    assert np.array_equal(result.scores["margin"], alone.scores["margin"])
+    assert result.contact_sheet is not None
+    dataset = result.summary["dataset"]
+    assert (dataset["resolution"], dataset["num_features"]) == (8, 64)
+    assert result.images["height"].tolist() == [8] * 120
+    assert result.images["image_sha256"].tolist() == data.image_sha256.tolist()
+
+
+def test_another_split_is_compared_by_features(tmp_path: Path) -> None:
+    features, labels = DIGITS.data[:120], LABELS[:120]
+    for name, rows in (("train", slice(0, 80)), ("test", slice(70, 120))):
+        pd.DataFrame({"emb": list(features[rows]), "label": labels[rows]}).to_parquet(tmp_path / f"{name}.parquet")
+    result = audit(tmp_path, features_column="emb", against="test", epochs=1, progress=False, device="cpu")
+    copies = result.leakage[result.leakage["test"] == "identical features"]
+    assert copies["row"].tolist() == list(range(70, 80))
+    with pytest.raises(UsageError, match=r"^Without images, samples are compared by their features, and those of 'test'"):
+        audit(tmp_path, features=features[:80], against="test", epochs=1, progress=False, device="cpu")

@@ -28,12 +28,12 @@ def nothing_is_written(here: Path) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--epochs", "0"], "epochs must be an integer from 1 to 10000, got 0"),
-        (["--epochs", "-3"], "epochs must be an integer from 1 to 10000, got -3"),
+        (["--epochs", "0"], "With --epochs 0 (epochs=0), a trained network is scored, but the probe is 'auto'"),
+        (["--epochs", "-3"], "epochs must be an integer from 0 to 10000, got -3"),
         (["--batch-size", "1"], "batch_size must be an integer from 2 to 1000000, got 1"),
         (["--learning-rate", "0"], "learning_rate must be a number > 0 and <= 1e+30"),
         (["--learning-rate", "1e308"], "learning_rate must be a number > 0 and <= 1e+30, got 1e+308"),
-        (["--epochs", "1000000000"], "epochs must be an integer from 1 to 10000, got 1000000000"),
+        (["--epochs", "1000000000"], "epochs must be an integer from 0 to 10000, got 1000000000"),
         (["--learning-rate", "nan"], "learning_rate must be a number > 0 and <= 1e+30, got nan"),
         (["--learning-rate", "inf"], "learning_rate must be a number > 0 and <= 1e+30, got inf"),
         (["--resolution", "7"], "resolution must be an integer from 8 to 512, got 7"),

@@ -9,7 +9,7 @@ import pytest
 
 from curv_issues.data.addresses import column_of_addresses, is_address
 from curv_issues.data.loading import load_data
-from curv_issues.data.objects import records_of_object, records_of_paths
+from curv_issues.data.objects import records_of_list, records_of_object
 from curv_issues.errors import DatasetError
 from tests.data.images import write_image_folder
 
@@ -74,4 +74,4 @@ def test_urls_in_data_frames_and_lists_are_refused(column):
     with pytest.raises(DatasetError, match=rf"^The cells of column '{column}' of the DataFrame are URLs \(https://\.\.\.\); "):
         records_of_object(pd.DataFrame({column: addresses, "label": [0, 1]}))
     with pytest.raises(DatasetError, match=r"^The list of paths holds URLs \(https://x\.org/1\.png\); expected paths of files"):
-        records_of_paths(addresses, [0, 1])
+        records_of_list(addresses, [0, 1])

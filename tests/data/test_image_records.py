@@ -23,7 +23,12 @@ from tests.data.records import save_image
         ("https://example.org/1.png", "it is a URL, not a file on this machine"),
         ("missing.png", "the file does not exist"),
         (3, "it is a int, not an image"),
-        (np.zeros((2, 2)), "it is a ndarray, not an image"),
+        (
+            np.full((2, 2), 2.0),
+            "Expected pixels of type uint8, or numbers in [0, 1], but got float64 from 2 to 2; remove a "
+            "normalisation, or scale them to [0, 1], or pass uint8 values from 0 to 255",
+        ),
+        (np.zeros(3), "Expected an image of shape (h, w), (h, w, c) or (c, h, w) with c = 1, 3 or 4 channels, but got (3,)"),
     ],
 )
 def test_cells_without_an_image(value: Any, problem: str) -> None:

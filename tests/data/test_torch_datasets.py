@@ -12,6 +12,7 @@ from torchvision import datasets as vision
 from torchvision import transforms
 
 from curv_issues.data.base import hash_pixels
+from curv_issues.data.loading import load_data
 from curv_issues.data.objects import is_python_object, records_of_object
 from curv_issues.errors import DatasetError, UsageError
 from tests.data.images import colour_image, write_image_folder
@@ -213,3 +214,44 @@ def test_datasets_without_images_or_labels(make: Callable[[], Any], start: str) 
 def test_column_options_are_refused_for_torch_datasets() -> None:
     with pytest.raises(UsageError, match=r"^image_column and label_column are for tables; UserDataset has no columns\.$"):
         records_of_object(UserDataset([]), label_column="label")
+
+
+COLOURS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.from_numpy(COLOURS).permute(0, 3, 1, 2) / 255,  # as ToTensor makes them
+        torch.from_numpy(COLOURS).permute(0, 3, 1, 2),
+        torch.from_numpy(COLOURS),
+    ],
+)
+def test_tensors_of_pixels(images: torch.Tensor) -> None:
+    data = load_data(TensorDataset(images, torch.arange(6) % 2), resolution=8)
+    assert data.images is not None
+    assert np.array_equal(data.images, COLOURS)
+    assert data.labels.tolist() == [0, 1] * 3
+
+
+def test_arrays_of_pixels_in_a_dataset_of_the_user() -> None:
+    data = load_data(UserDataset([(pixels, index % 2) for index, pixels in enumerate(COLOURS)]), resolution=8)
+    assert data.images is not None
+    assert np.array_equal(data.images, COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(4, 3, 8, 8) - 1, r"^Item 0 of TensorDataset: Expected pixels of type uint8, or numbers"),
+        (torch.full((4, 3, 8, 8), 255.0), r"^Item 0 of TensorDataset: Expected pixels of type uint8"),
+        (
+            torch.zeros(4, 3, 8, 3),
+            r"^Item 0 of TensorDataset: Images of shape \(1, 3, 8, 3\) may have their channels first or last",
+        ),
+        (torch.zeros(4, 64), r"^Item 0 of TensorDataset: Expected an image of shape"),
+    ],
+)
+def test_tensors_that_are_no_pixels_are_refused(images: torch.Tensor, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        load_data(TensorDataset(images, torch.arange(4) % 2))

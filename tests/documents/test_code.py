@@ -101,6 +101,7 @@ def _features(names: dict[str, Any]) -> None:
     assert len(names["result"]) == 1797
     assert names["is_flipped"][names["ranked"][:89]].mean() > 0.9
     assert names["data"].features.shape == (1797, 64)
+    np.testing.assert_array_equal(names["same"].scores["suspicion"], names["result"].scores["suspicion"])
 
 
 @checks(GUIDE / "datalab.md")
