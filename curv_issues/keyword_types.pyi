@@ -24,6 +24,7 @@ class ModelKeywords(TypedDict, total=False):
     device: str
     preset: str
     probe: Any
+    backbone: Any
     epochs: int | None
     batch_size: int | None
     learning_rate: float | None

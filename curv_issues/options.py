@@ -9,6 +9,7 @@ from dataclasses import InitVar, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from curv_issues.backbones import BACKBONES, check_backbone
 from curv_issues.errors import UsageError
 from curv_issues.option import Options, option
 from curv_issues.option_checks import Boolean, Choice, Number, Whole
@@ -89,6 +90,15 @@ class TrainingOptions(Options):
         check=_probe,
         python_help="Also an nn.Module (copied, never modified) or a function from ProbeSpec to a module.",
         kind=str,
+    )
+    backbone: Any = option(
+        None,
+        "Pretrained network whose features of the images the probe is trained on, as KIND:NAME: "
+        f"{', '.join(f'{kind}:...' for kind in BACKBONES)}. Default: none.",
+        check=check_backbone,
+        python_help="Also a `Backbone`, or a callable from images (b, 3, r, r) to features (b, d).",
+        kind=str | None,
+        metavar="KIND:NAME",
     )
     epochs: int | None = option(None, "Passes over the data. Default: from the dataset size.", check=Whole(1, MOST_EPOCHS))
     batch_size: int | None = option(None, "Samples per step. Default: from the dataset size.", check=Whole(2, 1_000_000))

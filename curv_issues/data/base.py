@@ -37,6 +37,7 @@ class DataSource:
         files: which files of a local folder were read or left out; None without a folder.
         notes: what a user should know about how the dataset was read, one line each.
         value_ranges: values mapped to black and white in images with more than 8 bits per channel.
+        backbone: identity of the backbone that computed the features from the images; None: none did.
     """
 
     source: str
@@ -52,6 +53,7 @@ class DataSource:
     files: FileAccount | None = None
     notes: tuple[str, ...] = ()
     value_ranges: ValueRanges = field(default_factory=ValueRanges)
+    backbone: str | None = None
 
 
 PER_SAMPLE = ("images", "features", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
@@ -64,7 +66,7 @@ class LabeledData:
     """n images at probe resolution, or n feature vectors, with their given labels.
 
     Attributes:
-        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map. None: features are the input.
+        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map. None: there are only features.
         labels: int64, (n,): given class of each sample, an index into `class_names`.
         class_names: the k class names, in the order of the dataset or Datalab.
         rows: int64, (n,): row of each sample in the requested dataset; strictly increasing.
@@ -76,7 +78,7 @@ class LabeledData:
         sizes: int32, (n, 2): native height and width in pixels; 0 without images.
         source: origin of the samples.
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
-        features: float, (n, d), an array or a memory map; None: the images are the input.
+        features: float, (n, d), an array or a memory map; the input of the probe. None: the images are.
     """
 
     images: np.ndarray | None
@@ -109,14 +111,14 @@ class LabeledData:
         return digest.hexdigest()
 
     def inputs(self) -> Inputs:
-        """Return what a probe is trained on."""
+        """Return what a probe is trained on: the features if there are some, else the images."""
         from curv_issues.inputs.features import FeatureInputs  # imports torch
         from curv_issues.inputs.images import ImageInputs
 
-        if self.images is not None:
-            return ImageInputs(self.images)
-        assert self.features is not None
-        return FeatureInputs(self.features)
+        if self.features is not None:
+            return FeatureInputs(self.features)
+        assert self.images is not None
+        return ImageInputs(self.images)
 
     def image(self, index: int) -> Image.Image:
         """Return the image of one sample, at native size if the source is still readable."""
