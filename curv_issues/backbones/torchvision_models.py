@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +32,13 @@ def load(name: str) -> Backbone:
         raise unknown_name("torchvision", name, known)
     choices = models.get_model_weights(architecture)
     if tag and tag not in choices.__members__:
-        raise UsageError(f"Unknown weights {tag!r} of torchvision:{architecture}; choose one of: {', '.join(choices.__members__)}.")
+        raise UsageError(
+            f"Unknown weights {tag!r} of torchvision:{architecture}; choose one of: {', '.join(dict.fromkeys(each.name for each in choices))}."
+        )
     weights: Any = choices[tag or "DEFAULT"]
     try:
-        model = models.get_model(architecture, weights=weights, progress=False).eval()
+        with contextlib.redirect_stdout(sys.stderr):  # torch.hub prints what it downloads
+            model = models.get_model(architecture, weights=weights, progress=False).eval()
     except Exception as error:  # network, disk, or a damaged file of weights
         raise missing_weights(f"torchvision:{name}", error, _cached(known), folder=_folder()) from error
     _remove_classifier(model)

@@ -75,6 +75,8 @@ class SharedRun:
         dataset = {} if self.given is None else self.given.summary.get("dataset") or {}
         of_features = dataset.get("num_features") is not None and dataset.get("backbone") is None
         features = self._options.get("features") if self.given is None or of_features else None
+        if features is not None and self._options.get("backbone") is not None:
+            raise UsageError("backbone and features do not go together: a backbone computes the features from the images.")
         self.samples = read_lab(self._lab, image_key=self._options.get("image_key"), features=features, with_images=not of_features)
         if self.given is not None:
             check_result(self.given, self.samples, self._training_options())
