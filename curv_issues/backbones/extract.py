@@ -30,7 +30,7 @@ from curv_issues.progress import Progress, ProgressCallback
 
 CHUNK = 128  # images per stored file; a killed extraction loses at most as many
 BATCH = 32  # images per forward pass, and as many of their mirror images
-TRIAL = 8  # images of the trial of compute types
+TRIAL = 4  # images of the trial of compute types
 GAIN = 1.2  # bfloat16 must be this many times as fast as float32
 
 _LARGEST = float(np.finfo(np.float16).max)
@@ -65,7 +65,9 @@ def with_features(
         raise DatasetError(f"{data.source.source} has no images; expected images for a backbone.")
     loaded = load_backbone(backbone)
     identity = identify(loaded)
-    cache, count = FeatureCache(identity), _Count()
+    # the hashes of images with more than 8 bits do not depend on their value range
+    key = None if identity is None else f"{identity} {data.source.value_ranges!r}"
+    cache, count = FeatureCache(key), _Count()
     forward = _Forward(loaded, choose_device(device))
     features: np.ndarray | None = None
     for chunk, found in _chunks(data, loaded, forward, cache, count):
@@ -85,15 +87,14 @@ def _chunks(
     data: LabeledData, backbone: Backbone, forward: _Forward, cache: FeatureCache, count: _Count
 ) -> Iterator[tuple[range, np.ndarray]]:
     """Yield the samples of each chunk and their features, stored or computed."""
-    ranges = repr(data.source.value_ranges)  # the hashes of images with more than 8 bits do not depend on it
     with _threads() as executor:
         for start in range(0, len(data), CHUNK):
             chunk = range(start, min(start + CHUNK, len(data)))
-            key = [ranges, *data.image_sha256[start : chunk.stop]]
-            found = cache.read(key)
+            hashes = list(data.image_sha256[start : chunk.stop])
+            found = cache.read(hashes)
             if found is None:
                 found = _features_of(data, chunk, backbone, forward, executor, count)
-                cache.write(key, found)
+                cache.write(hashes, found)
             else:
                 count.stored += len(chunk)
             yield chunk, found
@@ -208,7 +209,10 @@ class _Forward:
         return output.float()
 
     def _faster_type(self, images: Tensor) -> torch.dtype:
-        """Return bfloat16 if the hardware has it and a trial is faster; depthwise convolutions are slower in it on some CPUs."""
+        """Return bfloat16 if the hardware has it and, on a CPU, a trial is faster.
+
+        Depthwise convolutions took ten times as long in it on an AMD EPYC.
+        """
         if self.network is None or not has_bfloat16(self.device):
             return torch.float32
         seconds = {}
@@ -222,7 +226,8 @@ class _Forward:
                 if dtype == torch.float32:
                     raise
                 return torch.float32  # some layers cannot compute in bfloat16
-        return torch.bfloat16 if seconds[torch.bfloat16] * GAIN < seconds[torch.float32] else torch.float32
+        is_faster = self.device.type != "cpu" or seconds[torch.bfloat16] * GAIN < seconds[torch.float32]
+        return torch.bfloat16 if is_faster else torch.float32
 
 
 def _wrong_output(backbone: Backbone, got: str) -> UsageError:

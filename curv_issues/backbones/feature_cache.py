@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ class FeatureCache:
     """Stored features of one backbone.
 
     Attributes:
-        identity: identity of the backbone; None: nothing is stored.
+        identity: text that names the backbone and how it sees images; None: nothing is stored.
         problem: why features could not be stored; None if they were.
     """
 
@@ -47,7 +47,7 @@ class FeatureCache:
         self.identity = identity
         self.problem: str | None = None
 
-    def read(self, images: Iterable[str]) -> np.ndarray | None:
+    def read(self, images: Sequence[str]) -> np.ndarray | None:
         """Return the features of a chunk, float16 (c, d); None if they are not stored, or damaged.
 
         Args:
@@ -55,7 +55,6 @@ class FeatureCache:
         """
         if self.identity is None:
             return None
-        images = list(images)
         try:
             stored = self._path(images).read_bytes()
             if hashlib.sha256(stored[_DIGEST_BYTES:]).digest() != stored[:_DIGEST_BYTES]:
@@ -65,7 +64,7 @@ class FeatureCache:
             return None
         return features if len(features) == len(images) else None
 
-    def write(self, images: Iterable[str], features: np.ndarray) -> None:
+    def write(self, images: Sequence[str], features: np.ndarray) -> None:
         """Store the features of a chunk, float16 (c, d); a failure sets `problem`."""
         if self.identity is None or self.problem is not None:
             return
@@ -78,6 +77,6 @@ class FeatureCache:
         except OSError as error:
             self.problem = error.strerror or first_line(error)
 
-    def _path(self, images: Iterable[str]) -> Path:
+    def _path(self, images: Sequence[str]) -> Path:
         key = hashlib.sha256("\n".join([_FORMAT, str(self.identity), *images]).encode()).hexdigest()
         return cache_folder() / key[:2] / f"{key}.features"

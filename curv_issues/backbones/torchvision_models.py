@@ -32,9 +32,8 @@ def load(name: str) -> Backbone:
         raise unknown_name("torchvision", name, known)
     choices = models.get_model_weights(architecture)
     if tag and tag not in choices.__members__:
-        raise UsageError(
-            f"Unknown weights {tag!r} of torchvision:{architecture}; choose one of: {', '.join(dict.fromkeys(each.name for each in choices))}."
-        )
+        names = ", ".join(weights.name for weights in choices)
+        raise UsageError(f"Unknown weights {tag!r} of torchvision:{architecture}; choose one of: {names}.")
     weights: Any = choices[tag or "DEFAULT"]
     try:
         with contextlib.redirect_stdout(sys.stderr):  # torch.hub prints what it downloads
