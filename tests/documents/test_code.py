@@ -103,6 +103,13 @@ def _features(names: dict[str, Any]) -> None:
     assert names["data"].features.shape == (1797, 64)
 
 
+@checks(GUIDE / "backbones.md")
+def _backbones(names: dict[str, Any]) -> None:
+    dataset = names["result"].summary["dataset"]
+    assert dataset["backbone"].startswith("Sequential (torch ")
+    assert (dataset["n"], dataset["num_features"]) == (24, 64)
+
+
 @checks(GUIDE / "datalab.md")
 def _datalab(names: dict[str, Any]) -> None:
     issues = names["lab"].get_issues("curvature")
