@@ -34,11 +34,31 @@ def network_of(module: Any) -> nn.Module | None:
 
 
 def _hash_code(network: nn.Module) -> str | None:
-    """Return the version of torch and the SHA-256 of the source of all other classes of a network; None without their source."""
-    classes = {kind for part in network.modules() for kind in type(part).__mro__ if kind is not object}
-    own = [kind for kind in classes if kind.__module__.partition(".")[0] != "torch"]
+    """Return the version of torch and the SHA-256 of the code and settings of a network; None if their source is unknown.
+
+    Code is that of all classes except those of torch, of hooks and of methods replaced in an instance. Settings are the numbers,
+    texts and lists in the attributes of the layers; others are not seen.
+    """
+    parts = list(network.modules())
+    classes = {kind for part in parts for kind in type(part).__mro__ if kind is not object}
+    own: list[Any] = [kind for kind in classes if kind.__module__.partition(".")[0] != "torch"]
+    for part in parts:
+        own += [value for value in vars(part).values() if inspect.isroutine(value)]
+        own += [*part._forward_hooks.values(), *part._forward_pre_hooks.values()]
     try:
-        sources = sorted(inspect.getsource(kind) for kind in own)
+        sources = sorted(inspect.getsource(each) for each in own)
     except (OSError, TypeError):
         return None
-    return f"torch {torch.__version__}, code {hashlib.sha256(chr(0).join(sources).encode()).hexdigest()[:16]}"
+    settings = [repr(sorted(_settings(part).items())) for part in parts]
+    digest = hashlib.sha256("\0".join([*sources, *settings]).encode("utf-8", "backslashreplace"))
+    return f"torch {torch.__version__}, code {digest.hexdigest()[:16]}"
+
+
+def _settings(layer: nn.Module) -> dict[str, str]:
+    """Return the public attributes of a layer that are plain values, as text."""
+    plain = (bool, int, float, str, type(None), tuple, list)
+    return {
+        name: repr(value)
+        for name, value in vars(layer).items()
+        if isinstance(value, plain) and not name.startswith("_") and name != "training" and " at 0x" not in repr(value)
+    }

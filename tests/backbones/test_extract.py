@@ -36,6 +36,13 @@ def backbone(**more: Any) -> Backbone:
     return Backbone(Strips(**more), resolution=16, **HALF)
 
 
+def doubled() -> nn.Module:
+    """A network with the same weights, whose method was replaced."""
+    network = Strips()
+    network.forward = lambda images: 2 * Strips.forward(network, images)
+    return network
+
+
 def stored(cache: Path) -> list[Path]:
     return sorted(cache.rglob("*.features"))
 
@@ -80,6 +87,8 @@ def test_another_backbone_or_image_or_preprocessing_is_another_entry(cache: Path
     different = [
         backbone(),
         backbone(seed=1),
+        backbone(scale=2.0),
+        Backbone(doubled(), resolution=16, **HALF),
         replace(backbone(), resolution=12),
         replace(backbone(), mean=(0.4, 0.5, 0.5)),
         replace(backbone(), identity="version 2"),
