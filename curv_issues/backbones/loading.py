@@ -52,8 +52,8 @@ def import_library(name: str, *, extra: str, kind: str) -> ModuleType:
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Return the error of an unknown name, with names like it."""
     near = difflib.get_close_matches(name, list(known), n=3)
-    hint = f" Did you mean {' or '.join(f'{kind}:{each}' for each in near)}?" if near else ""
-    return UsageError(f"Unknown backbone '{kind}:{name}'.{hint}")
+    hint = f"; similar names: {', '.join(f'{kind}:{each}' for each in near)}" if near else ""
+    return UsageError(f"Unknown backbone '{kind}:{name}'{hint}.")
 
 
 def missing_weights(backbone: str, error: BaseException, cached: Iterable[str], *, folder: Any) -> UsageError:

@@ -90,8 +90,8 @@ def test_timm(caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert text.startswith(f"timm:test_resnet (timm {timm.__version__}, {{'crop_mode': 'center'")
     assert "weights" in text
     assert refused("timm:resnet18.a1_in1k").endswith(f"Cached in {caches}: timm:test_resnet.r160_in1k.")
-    assert "Did you mean timm:resnet18" in refused("timm:resnet188")
-    assert "Did you mean timm:resnet18" in refused("timm:resnet18.a7_in1k")
+    assert "similar names: timm:resnet18" in refused("timm:resnet188")
+    assert "similar names: timm:resnet18" in refused("timm:resnet18.a7_in1k")
 
 
 def test_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert text is not None
     assert text.startswith(f"torchvision:{name}/IMAGENET1K_V1 (torchvision ")
     assert refused("torchvision:resnet18").endswith(f"Cached in {folder}: torchvision:{name}/IMAGENET1K_V1.")
-    assert "Did you mean torchvision:resnet18" in refused("torchvision:resnet_18")
+    assert "similar names: torchvision:resnet18" in refused("torchvision:resnet_18")
     assert refused("torchvision:resnet18/V9") == ("Unknown weights 'V9' of torchvision:resnet18; choose one of: IMAGENET1K_V1.")
 
 

@@ -12,15 +12,15 @@ from tests.cli.running import audit, check_error, run, tiny_parquet
 
 
 def test_errors(tmp_path: Path) -> None:
-    data = tiny_parquet(tmp_path)
+    data = tiny_parquet(tmp_path / "tiny.parquet")
     check_error(audit(data, "--backbone", "resnet18"), 2, "KIND:NAME")
     check_error(audit(data, "--backbone", "tim:resnet18"), 2, "Unknown kind of backbone 'tim'", "timm, torchvision, hf, file")
     check_error(audit(data, "--backbone", f"file:{tmp_path / 'none.pt2'}"), 2, "There is no file")
-    check_error(audit(data, "--backbone", "torchvision:resnet_18"), 2, "Did you mean torchvision:resnet18")
+    check_error(audit(data, "--backbone", "torchvision:resnet_18"), 2, "similar names: torchvision:resnet18")
 
 
 def test_audit_and_bench(tmp_path: Path) -> None:
-    data = tiny_parquet(tmp_path)
+    data = tiny_parquet(tmp_path / "tiny.parquet")
     program = torch.export.export(Strips().eval(), (torch.zeros(4, 3, 16, 16),))
     torch.export.save(program, tmp_path / "strips.pt2")
     option = ("--backbone", f"file:{tmp_path / 'strips.pt2'}")

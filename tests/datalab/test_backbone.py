@@ -32,7 +32,7 @@ def test_finished_audit_is_attached(trainings: list[int]) -> None:
 
 
 def test_wrong_backbones_are_reported_before_the_training(trainings: list[int], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match=r"Unknown backbone 'torchvision:resnet_18'. Did you mean torchvision:resnet18"):
+    with pytest.raises(UsageError, match=r"Unknown backbone 'torchvision:resnet_18'; similar names: torchvision:resnet18"):
         find(make_lab(verbosity=1), backbone="torchvision:resnet_18")
     assert "Reading" not in capsys.readouterr().out
     with pytest.raises(UsageError, match="backbone and features do not go together"):
