@@ -130,9 +130,10 @@ def finished_cells(data: LabeledData, plan: Plan, folder: Path) -> list[dict[str
 def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) -> dict[str, Any]:
     """Return everything that the results of a cell depend on, as JSON values."""
     options = {name: getattr(plan.options, name) for name in option_names(TrainingOptions) if name not in ("seed", "measure")}
-    options.update({name: value for name, value in plain_options(plan.options).items() if name in ("probe", "backbone")})
-    if options["backbone"] is None:
-        del options["backbone"]  # cells without one keep the name that they had before there were backbones
+    options["probe"] = plain_options(plan.options)["probe"]
+    del options["backbone"]  # cells without one keep the name that they had before there were backbones
+    if data.source.backbone is not None:
+        options["backbone"] = data.source.backbone
     return {
         "dataset": {
             "source": data.source.source,
