@@ -26,6 +26,8 @@ class ModelKeywords(TypedDict, total=False):
     device: str
     preset: str
     probe: Any
+    backbone: Any
+    input: Literal["auto", "images", "features", "both"]
     epochs: int | None
     batch_size: int | None
     learning_rate: float | None

@@ -9,6 +9,7 @@ from dataclasses import InitVar, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from curv_issues.backbones import BACKBONES, check_backbone
 from curv_issues.errors import UsageError
 from curv_issues.option import Options, option
 from curv_issues.option_checks import Boolean, Choice, Number, Whole
@@ -88,6 +89,22 @@ class TrainingOptions(Options):
         "with a ProbeSpec.",
         check=_probe,
         python_help="Also an nn.Module (copied, never modified) or a function from ProbeSpec to a module.",
+        kind=str,
+    )
+    backbone: Any = option(
+        None,
+        "Pretrained network whose features of the images the probe is trained on, as KIND:NAME: "
+        f"{', '.join(f'{kind}:...' for kind in BACKBONES)}. Default: none.",
+        check=check_backbone,
+        python_help="Also a `Backbone`, or a callable from images (b, 3, r, r) to features (b, d).",
+        kind=str | None,
+        metavar="KIND:NAME",
+    )
+    input: Literal["auto", "images", "features", "both"] = option(
+        "auto",
+        "With a backbone or features beside images: train on images, features, or both (the probe on images, the cross-fitted "
+        "networks on features). Default: features.",
+        check=Choice(dict.fromkeys(("auto", "images", "features", "both"))),
         kind=str,
     )
     epochs: int | None = option(

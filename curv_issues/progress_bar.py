@@ -27,6 +27,7 @@ SECONDS_BETWEEN_UPDATES = 0.2
 STAGES = {
     "cells": "cells",
     "load": "loading images",
+    "features": "computing features",
     "train": "training",
     "score": "measuring curvature",
     "cross_fit": "cross-fitting",

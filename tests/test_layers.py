@@ -17,6 +17,7 @@ LAYERS = (
     "data",
     "probes",
     "trackers",
+    "backbones",
     "options",
     "training",
     "duplicates",

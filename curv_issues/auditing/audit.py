@@ -103,6 +103,7 @@ def load_and_audit(
     from curv_issues.auditing.leakage import load_other_split
     from curv_issues.data.loading import load  # imports datasets, so only after the options are checked
 
+    training = with_loaded_backbone(training)
     if training.device not in ("auto", "cpu"):
         from curv_issues.device import choose_device  # imports torch
 
@@ -125,6 +126,15 @@ def load_and_audit(
         on_result=on_result,
         seconds={"load": time.perf_counter() - start},
     )
+
+
+def with_loaded_backbone(training: TrainingOptions) -> TrainingOptions:
+    """Return the options with their backbone loaded, to report missing weights before hours of loading images."""
+    if training.backbone is None:
+        return training
+    from curv_issues.backbones.loading import load_backbone  # imports torch
+
+    return replace(training, backbone=load_backbone(training.backbone))
 
 
 def audit_data(
@@ -155,7 +165,7 @@ def audit_data(
     duplicate_options = duplicate_options or DuplicateOptions()
     training = training.with_score(finding.score)
     check_auditable(data)
-    if finding.score in CROSS_FIT_SCORES and data.features is None:
+    if finding.score in CROSS_FIT_SCORES and data.features is None and training.backbone is None:
         raise UsageError(f"The score {finding.score!r} is measured on features, but this dataset has images only.")
     from curv_issues.training.run import run_probe  # imports torch, so only after the checks above
     from curv_issues.training.trained import check_score, score_trained
@@ -163,6 +173,16 @@ def audit_data(
     check_score(training, finding.score)
     run_it = score_trained if training.epochs == 0 else run_probe
     with stop_flag() as stop:
+        if training.backbone is not None:
+            from curv_issues.backbones.extract import with_features
+
+            start = time.perf_counter()
+            extract = functools.partial(with_features, backbone=training.backbone, device=training.device, progress=progress)
+            extended = stop.unless_stopped(functools.partial(extract, data))
+            if extended is None:
+                raise AuditInterrupted(None)
+            data = extended
+            seconds = {**(seconds or {}), "features": time.perf_counter() - start}
         run = run_it(data, training, trackers=trackers, mirrored=duplicate_options.duplicates, progress=progress, stop=stop)
         if run is None:
             raise AuditInterrupted(None)
@@ -214,11 +234,11 @@ def _add_sheet(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditR
 def compare_images(
     data: LabeledData, run: ProbeRun, threshold: float | None = None, *, progress: ProgressCallback | None = None
 ) -> ComparedImages:
-    """Search for duplicates, with the probe's features of the images and of their mirror images."""
+    """Search for duplicates, with features of the images and of their mirror images, of the backbone or the probe."""
     from curv_issues.duplicates.search import compare_within
 
     mirrored = run.mirrored_embeddings  # of a complete run on images
-    features = None if mirrored is None else run.embeddings.astype(np.float32) + mirrored
+    features = data.features if mirrored is None else run.embeddings.astype(np.float32) + mirrored
 
     def report(done: int, total: int) -> None:
         if progress:

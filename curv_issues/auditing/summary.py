@@ -45,6 +45,7 @@ def describe_dataset(data: LabeledData) -> dict[str, Any]:
         "num_unlabelled": source.num_unlabelled,
         "resolution": None if data.images is None else data.images.shape[1],
         "channels": None if data.images is None else data.images.shape[3],
+        "backbone": source.backbone,
         "num_features": None if data.features is None else data.features.shape[1],
     }
 
@@ -110,9 +111,10 @@ def versions() -> dict[str, str]:
 
 
 def plain_options(training: TrainingOptions) -> dict[str, Any]:
-    """Return the training options as JSON values; a user-supplied probe is replaced by its name."""
+    """Return the training options as JSON values; a user-supplied probe or backbone is replaced by its name."""
     options = {name: getattr(training, name) for name in TrainingOptions.__dataclass_fields__}
     options["measure"] = list(training.measure)
-    if not isinstance(training.probe, str):
-        options["probe"] = getattr(training.probe, "__qualname__", type(training.probe).__qualname__)
+    for name in ("probe", "backbone"):
+        if callable(value := options[name]):
+            options[name] = getattr(value, "title", getattr(value, "__qualname__", type(value).__qualname__))
     return options

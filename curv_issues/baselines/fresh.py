@@ -58,7 +58,8 @@ class FreshProbes:
         check_auditable(data)
         self.device = choose_device(options.device)
         self.options = options
-        self.inputs, self.labels = data.inputs(), torch.from_numpy(data.labels)
+        chosen = "features" if options.input == "both" else options.input  # of both, the stronger one
+        self.inputs, self.labels = data.inputs(chosen), torch.from_numpy(data.labels)
         self.recipe = make_recipe(options, num_samples=len(data), shape=self.inputs.shape)
         self.spec = self.inputs.spec(data.num_classes + extra_classes)
         self._progress = progress

@@ -50,16 +50,17 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
     each pass, so that other programs slow both down.
     """
     device = choose_device(options.device)
-    shape = data.inputs().shape
+    shape = data.inputs(options.input).shape
     whole = make_recipe(options, num_samples=len(data), shape=shape)
     recipe = replace(whole, epochs=1, curvature_epochs=(0,))
     index = stratified_sample(data.labels, min(PART, len(data)), seed=options.seed)
     part = data.take(np.sort(index))
-    inputs, labels = part.inputs(), torch.from_numpy(part.labels)
+    inputs, labels = part.inputs(options.input), torch.from_numpy(part.labels)
     directions = rademacher_directions(recipe.num_matvecs, shape, generator=torch.Generator().manual_seed(0))
     trackers = {need: _quantity_of(need, len(index)) for need in Need}
     with limit_threads_for_small_batches(recipe.batch_size, shape), isolated_rng(options.seed):
-        probe = build_probe(options.probe, data.inputs().spec(data.num_classes)).to(device).to(memory_format=torch.channels_last)
+        spec = data.inputs(options.input).spec(data.num_classes)
+        probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
 
         def run_pass(need: Need) -> None:
             if need is Need.TRAINING:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from curv_issues.auditing.summary import versions
+from curv_issues.auditing.summary import plain_options, versions
 from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.costs import PassCosts
 from curv_issues.bench.methods import Methods
@@ -130,8 +130,10 @@ def finished_cells(data: LabeledData, plan: Plan, folder: Path) -> list[dict[str
 def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) -> dict[str, Any]:
     """Return everything that the results of a cell depend on, as JSON values."""
     options = {name: getattr(plan.options, name) for name in option_names(TrainingOptions) if name not in ("seed", "measure")}
-    if not isinstance(plan.options.probe, str):
-        options["probe"] = getattr(plan.options.probe, "__qualname__", type(plan.options.probe).__qualname__)
+    options["probe"] = plain_options(plan.options)["probe"]
+    del options["backbone"]  # cells without one keep the name that they had before there were backbones
+    if data.source.backbone is not None:
+        options["backbone"] = data.source.backbone
     return {
         "dataset": {
             "source": data.source.source,

@@ -37,6 +37,7 @@ class DataSource:
         files: which files of a local folder were read or left out; None without a folder.
         notes: what a user should know about how the dataset was read, one line each.
         value_ranges: values mapped to black and white in images with more than 8 bits per channel.
+        backbone: identity of the backbone that computed the features from the images; None: none did.
     """
 
     source: str
@@ -52,6 +53,7 @@ class DataSource:
     files: FileAccount | None = None
     notes: tuple[str, ...] = ()
     value_ranges: ValueRanges = field(default_factory=ValueRanges)
+    backbone: str | None = None
 
 
 PER_SAMPLE = ("images", "features", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
@@ -109,12 +111,24 @@ class LabeledData:
             digest.update(f"{image_hash}\t{self.class_names[label]}\n".encode("utf-8", "backslashreplace"))
         return digest.hexdigest()
 
-    def inputs(self) -> Inputs:
-        """Return what a probe is trained on."""
+    def inputs(self, chosen: str = "auto") -> Inputs:
+        """Return what a probe is trained on: images, or features.
+
+        Args:
+            chosen: "features", "images" or "both", see `TrainingOptions`: with both, the probe is trained on the images. "auto":
+                features if there are some.
+
+        Raises:
+            UsageError: there are no images, or no features.
+        """
         from curv_issues.inputs.features import FeatureInputs  # imports torch
         from curv_issues.inputs.images import ImageInputs
 
-        if self.features is not None:
+        if chosen in ("images", "both") and self.images is None:
+            raise UsageError(f"input={chosen!r} needs images, but {self.source.source} has features only.")
+        if chosen in ("features", "both") and self.features is None:
+            raise UsageError(f"input={chosen!r} needs features; add --backbone or --features (backbone, features).")
+        if self.features is not None and chosen in ("auto", "features"):
             return FeatureInputs(self.features)
         assert self.images is not None
         return ImageInputs(self.images)

@@ -72,8 +72,11 @@ class SharedRun:
         self._types.append(issue_type)
         if self.given is not None:
             check_type(self.given)
-        of_features = self.given is not None and (self.given.summary.get("dataset") or {}).get("num_features") is not None
+        dataset = {} if self.given is None else self.given.summary.get("dataset") or {}
+        of_features = dataset.get("num_features") is not None and dataset.get("backbone") is None
         features = self._options.get("features") if self.given is None or of_features else None
+        if features is not None and self._options.get("backbone") is not None:
+            raise UsageError("backbone and features do not go together: a backbone computes the features from the images.")
         self.samples = read_lab(self._lab, image_key=self._options.get("image_key"), features=features, with_images=not of_features)
         if self.given is not None:
             check_result(self.given, self.samples, self._training_options())
@@ -132,17 +135,20 @@ class SharedRun:
 
     def _load(self) -> LabeledData:
         """Return the decoded images; check device and probe now rather than in the training."""
-        from curv_issues.device import choose_device  # imports torch, so only after the checks above
+        from curv_issues.backbones.loading import load_backbone  # imports torch, so only after the checks above
+        from curv_issues.device import choose_device
 
         training = self._training()
         choose_device(training.device)
+        if training.backbone is not None:
+            load_backbone(training.backbone)
         wanted = (self.samples.image_column, training.resolution, id(self._options.get("features")))
         if self._loaded is None or self._loaded[0] != wanted:
             if self._lab.verbosity and self.samples.features is None:  # as Datalab does for its own issue types
                 print(f"Reading {len(self.samples.labels):,} images for a probe to train on ...")
             with live_progress(quiet=not self._lab.verbosity, messages=False) as progress:
                 self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
-        if not isinstance(training.probe, str) or ":" in training.probe:
+        if training.backbone is None and (not isinstance(training.probe, str) or ":" in training.probe):
             _check_probe(training, self._loaded[1])
         return self._loaded[1]
 
@@ -244,10 +250,11 @@ def check_type(result: Any) -> None:
 def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
     """Return everything that a run depends on, except images and labels, which `difference` compares."""
     options = {name: getattr(training, name) for name in option_names(TrainingOptions) if name != "measure"}
+    backbone = identify_probe(training.backbone) if callable(training.backbone) else training.backbone
     return {
         "classes": list(samples.class_names),
         "schema_version": SCHEMA_VERSION,
-        "options": json_ready({**options, "probe": identify_probe(training.probe)}),
+        "options": json_ready({**options, "probe": identify_probe(training.probe), "backbone": backbone}),
         "version": __version__,
     }
 
@@ -265,6 +272,6 @@ def _check_probe(training: TrainingOptions, data: LabeledData) -> None:
 
     from curv_issues.training.run import build_probe, check_probe
 
-    spec = data.inputs().spec(data.num_classes)
+    spec = data.inputs(training.input).spec(data.num_classes)
     with torch.random.fork_rng(devices=[]):
         check_probe(build_probe(training.probe, spec).cpu(), spec, torch.device("cpu"))

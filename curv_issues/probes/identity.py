@@ -32,10 +32,10 @@ def identify_probe(probe: Any) -> str:
         return uuid4().hex
     from torch import nn
 
-    return f"{token} {_hash_network(probe)}" if isinstance(probe, nn.Module) else token
+    return f"{token} {hash_network(probe)}" if isinstance(probe, nn.Module) else token
 
 
-def _hash_network(network: nn.Module) -> str:
+def hash_network(network: nn.Module) -> str:
     """Return the SHA-256 of a network's layers, their settings, and all values of its state."""
     import torch
 

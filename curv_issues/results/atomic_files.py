@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -26,6 +27,23 @@ def write_files(directory: Path, contents: Mapping[str, bytes]) -> None:
             os.replace(partial_file(directory, name), directory / name)
     finally:
         remove_partial_files(directory, contents)
+
+
+def write_shared_file(path: Path, content: bytes) -> None:
+    """Write or replace a file that several processes may write at the same time; the last one wins.
+
+    Raises:
+        OSError: the file cannot be written; it is unchanged.
+    """
+    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
 
 
 def partial_file(directory: Path, name: str) -> Path:

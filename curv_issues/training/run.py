@@ -127,7 +127,7 @@ def run_probe(
     if options.epochs == 0:
         raise UsageError("With --epochs 0 (epochs=0), a trained network is scored by an audit; here, expected at least one epoch.")
     device = choose_device(options.device)
-    inputs, given = data.inputs(), torch.from_numpy(data.labels)
+    inputs, given = data.inputs(options.input), torch.from_numpy(data.labels)
     recipe = make_recipe(options, num_samples=len(data), shape=inputs.shape)
     published = [quantity.trajectory for quantity in QUANTITIES.values() if quantity.trajectory]
     check_trackers(trackers, trajectories=published)
@@ -198,7 +198,7 @@ def run_probe(
             if mirror_images is not None:
                 _check_outputs(mirror_images, learning_rate=recipe.learning_rate)
         crossed: CrossFit | None = None
-        if data.features is not None and complete:
+        if data.features is not None and options.input != "images" and complete:
             features = inputs if isinstance(inputs, FeatureInputs) else FeatureInputs(data.features)
             with clock.stage("cross_fit"):
                 crossed = stop.unless_stopped(

@@ -104,6 +104,13 @@ def _features(names: dict[str, Any]) -> None:
     np.testing.assert_array_equal(names["same"].scores["suspicion"], names["result"].scores["suspicion"])
 
 
+@checks(GUIDE / "backbones.md")
+def _backbones(names: dict[str, Any]) -> None:
+    dataset = names["result"].summary["dataset"]
+    assert dataset["backbone"].startswith("Sequential (torch ")
+    assert (dataset["n"], dataset["num_features"]) == (24, 64)
+
+
 @checks(GUIDE / "datalab.md")
 def _datalab(names: dict[str, Any]) -> None:
     issues = names["lab"].get_issues("curvature")
