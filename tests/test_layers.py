@@ -25,6 +25,7 @@ LAYERS = (
     "baselines",
     "report",
     "auditing",
+    "callbacks",
     "bench",
     "datalab",
     "cli",

@@ -44,7 +44,7 @@ def from_features(
             missing or unknown.
     """
     values = as_matrix(features)
-    raw = _as_list(labels)
+    raw = as_label_list(labels)
     if len(raw) != len(values):
         raise DatasetError(
             f"Expected one label per row of features, but got {counted(len(values), 'row')} and {counted(len(raw), 'label')}."
@@ -94,7 +94,8 @@ def hash_rows(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def _as_list(labels: Any) -> Sequence[Any] | np.ndarray:
+def as_label_list(labels: Any) -> Sequence[Any] | np.ndarray:
+    """Return labels in any container (tensor, pandas or Arrow column, array or sequence) as a sequence or array."""
     if hasattr(labels, "detach"):
         return labels.detach().cpu().numpy()
     if hasattr(labels, "notna"):
