@@ -28,6 +28,11 @@ class PendingSteps:
     def __len__(self) -> int:
         return len(self._steps)
 
+    @property
+    def device_type(self) -> str:
+        """Return the type of the device of the logits."""
+        return self._steps[-1][1].device.type
+
     def take(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return index (m,), logits (m, k) and labels (m,) of all steps on the device of the logits, and drop the steps."""
         index, logits, labels = (torch.cat(parts) for parts in zip(*self._steps, strict=True))

@@ -152,8 +152,8 @@ class Watch:
             model: the network; its outputs are logits (b, k), or have them as `.logits`.
             batches: a loader over `with_index(dataset)` without random augmentation: (inputs, labels, index), or mappings with
                 `labels` and `index`, whose other entries the model takes as keyword arguments.
-            scores: names of scores; None: all scores of a scoring pass that `audit` measures by default. Those that need input
-                gradients are left out if the inputs are no floating point tensor, such as token ids.
+            scores: names of scores (those that the same numbers give are added); None: all scores of a scoring pass that `audit`
+                measures by default; without those that need input gradients if the inputs have none, such as token ids.
             device: device of the inputs; None: that of the model.
             num_matvecs: directions for curvature.
             step: finite-difference step h of curvature, in units of the inputs.
@@ -275,8 +275,7 @@ class Watch:
 
         Also within an epoch; a training that resumes there observes the rest of the epoch only.
         """
-        if len(self._pending):
-            self._evaluate()
+        self._evaluate()
         return {
             "num_samples": self.num_samples,
             "num_classes": self.num_classes,
@@ -335,10 +334,11 @@ class Watch:
         """Let the quantities observe the pending steps, on their device and without waiting for it."""
         if len(self._pending) == 0:
             return
-        batch, is_changed = self._checks.check(*self._pending.take())
-        self._checks.count_changed(is_changed | self._classes.observe(self.epoch, batch.index, batch.logits, batch.labels))
-        for quantity in self._trained.values():
-            quantity.observe(self.epoch, batch)
+        with torch.autocast(self._pending.device_type, enabled=False):
+            batch, is_changed = self._checks.check(*self._pending.take())
+            self._checks.count_changed(is_changed | self._classes.observe(self.epoch, batch.index, batch.logits, batch.labels))
+            for quantity in self._trained.values():
+                quantity.observe(self.epoch, batch)
 
     def _quantities_of(self, names: Sequence[str]) -> list[Quantity]:
         """Return the quantities of scores of a scoring pass, made on first use."""

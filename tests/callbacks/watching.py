@@ -34,9 +34,11 @@ def loader_of(features: Tensor, labels: Tensor, *, batch_size: int = 16, shuffle
     return DataLoader(data, batch_size=batch_size, shuffle=shuffle, generator=generator)
 
 
-def random_steps(
-    epochs: int, *, n: int = N, k: int = K, batch: int = 7, seed: int = 0
-) -> list[list[tuple[Tensor, Tensor, Tensor]]]:
+Step = tuple[Tensor, Tensor, Tensor]
+"""Index, logits and labels."""
+
+
+def random_steps(epochs: int, *, n: int = N, k: int = K, batch: int = 7, seed: int = 0) -> list[list[Step]]:
     """Return for each epoch its steps of (index, logits, labels), each sample once."""
     rng = np.random.default_rng(seed)
     labels = torch.arange(n) % k
@@ -48,7 +50,8 @@ def random_steps(
     return found
 
 
-def observe_all(watch: Watch, epochs: list[list[tuple[Tensor, Tensor, Tensor]]]) -> Watch:
+def observe_all(watch: Watch, epochs: list[list[Step]]) -> Watch:
+    """Observe whole epochs."""
     for steps in epochs:
         for step in steps:
             watch.observe(*step)
