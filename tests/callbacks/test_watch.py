@@ -17,7 +17,7 @@ from curv_issues.errors import UsageError
 from curv_issues.results.result import AuditResult
 from curv_issues.trackers import SCORES
 from tests import reference
-from tests.callbacks.watching import K, N, Step, blobs, loader_of, observe_all, random_steps, small_network
+from tests.callbacks.watching import K, N, Step, blobs, loader_of, observe_all, random_steps, same_scores, small_network
 
 LABELS = (torch.arange(N) % K).numpy()
 OF_TRAINING = {"cumulative_loss", "margin", "forgetting", "first_learned", "el2n"}
@@ -33,10 +33,6 @@ def logits_by_epoch(epochs: list[list[Step]]) -> np.ndarray:
         for index, logits, _ in steps:
             found[epoch, index] = logits
     return found
-
-
-def same_scores(left: AuditResult, right: AuditResult) -> bool:
-    return all(np.array_equal(left.scores[name], right.scores[name]) for name in (*left.score_names, "suspicion", "suggested"))
 
 
 def test_scores_are_those_of_the_observed_logits() -> None:

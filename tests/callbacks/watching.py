@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from curv_issues.callbacks.indexed import with_index
 from curv_issues.callbacks.watch import Watch
+from curv_issues.results.result import AuditResult
 from tests.small import seeded
 
 N, K, D = 60, 3, 5
@@ -57,3 +58,9 @@ def observe_all(watch: Watch, epochs: list[list[Step]]) -> Watch:
             watch.observe(*step)
         watch.end_epoch()
     return watch
+
+
+def same_scores(left: AuditResult, right: AuditResult) -> bool:
+    """Return whether two results have the same scores, suspicion and suggested classes."""
+    names = (*right.score_names, "suspicion", "suggested")
+    return left.score_names == right.score_names and all(np.array_equal(left.scores[name], right.scores[name]) for name in names)
