@@ -24,8 +24,7 @@ digits, network = load_digits(), Network(torch.nn.Linear(64, 128), torch.nn.ReLU
 labels, is_wrong = curv_issues.flip_labels(digits.target, 0.05, seed=0)  # known wrong labels
 data = curv_issues.with_index(TensorDataset(torch.tensor(digits.data / 16).float(), torch.tensor(labels)))
 callback = WatchCallback(len(data), num_classes=10)
-places = {"accelerator": "cpu", "devices": int([*sys.argv, 1][1])}
-trainer = lightning.Trainer(**places, max_epochs=8, callbacks=[callback], logger=False, enable_checkpointing=False)
+trainer = lightning.Trainer(accelerator="cpu", devices=int([*sys.argv, 1][1]), max_epochs=8, callbacks=[callback], barebones=True)
 trainer.fit(network, DataLoader(data, batch_size=32, shuffle=True))
 rows = callback.watch.result(labels).scores.nlargest(89, "suspicion")["row"]
 trainer.print(f"{is_wrong[rows].sum()} of the {is_wrong.sum()} wrong labels are among the 89 most suspect")

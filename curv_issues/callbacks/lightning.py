@@ -77,8 +77,8 @@ class WatchCallback(*_callback_classes()):  # type: ignore[misc]
         logits = self._logits if logits is None else logits
         if logits is None:
             raise UsageError(
-                "The training step shows no logits; return {'loss': loss, 'logits': logits} from training_step, call self(inputs) "
-                "in it, or name the submodule with WatchCallback(network=...)."
+                f"The training step shows no logits of shape (b, {self.watch.num_classes}); return "
+                "{'loss': loss, 'logits': logits} from training_step, call self(inputs) in it, or name the submodule with WatchCallback(network=...)."
             )
         index, labels = self._read(batch)
         self.watch.observe(index, logits, labels)
@@ -108,7 +108,8 @@ class WatchCallback(*_callback_classes()):  # type: ignore[misc]
 
     def _remember(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
         logits = getattr(output, "logits", output)
-        if isinstance(logits, Tensor):
+        # in a distributed training, the LightningModule is also called for its training step, whose output is the loss
+        if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] == self.watch.num_classes:
             self._logits = logits.detach()
 
 

@@ -86,6 +86,16 @@ def test_the_steps_of_a_trainer_are_observed(name: str, step: str) -> None:
     assert len(module._forward_hooks) == len(module.network._forward_hooks) == 0
 
 
+def test_the_loss_of_a_distributed_step_is_not_taken_for_logits() -> None:
+    package = importlib.import_module("lightning")
+    module, callback = module_of(package, "self"), callbacks.WatchCallback(N, K)
+    try:
+        fit(trainer_of(package, callback, strategy="ddp", devices=1), module, loader_of(FEATURES, LABELS))
+    finally:
+        torch.distributed.destroy_process_group()
+    assert same(callback.watch, watch_of(module))
+
+
 def test_mappings_and_functions_of_a_batch() -> None:
     package = importlib.import_module("lightning")
     rows = [{"x": x, "label": y, "index": i} for i, (x, y) in enumerate(zip(FEATURES, LABELS.tolist(), strict=True))]
@@ -97,7 +107,7 @@ def test_mappings_and_functions_of_a_batch() -> None:
 
 def test_a_step_without_logits_is_refused() -> None:
     package = importlib.import_module("lightning")
-    with pytest.raises(UsageError, match="The training step shows no logits"):
+    with pytest.raises(UsageError, match=r"The training step shows no logits of shape \(b, 3\)"):
         fit(trainer_of(package, callbacks.WatchCallback(N, K)), module_of(package, "network"), loader_of(FEATURES, LABELS))
 
 
