@@ -146,6 +146,26 @@ def value(cell: dict[str, Any], name: str, metric: str) -> float | None:
     return found["detection"][metric] if found and found["detection"] else None
 
 
+def watch_table(results: Results) -> str:
+    """Return the time that a Watch adds to a training step."""
+    if not results:
+        return NOTHING
+    lines = [
+        "| training | device | step | observe and end_epoch, per step | added | added, from pairs (95% interval) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        cell = result["cell"]
+        size = f"{cell['batch']} images of {cell['resolution']} px, {cell['classes']:,} classes"
+        within = result["observe_seconds"] + result["end_epoch_seconds_per_step"]
+        low, high = result["added_paired_interval"]
+        lines.append(
+            f"| ResNet-18, {size} | {cell['device']} | {1e3 * result['step_seconds']:.0f} ms | {1e3 * within:.2f} ms "
+            f"| {result['added_within']:.2%} | {result['added_paired']:.2%} ({low:.2%} to {high:.2%}) |"
+        )
+    return "\n".join(lines)
+
+
 def estimator_table(results: Results) -> str:
     """Return the AUROC of the mean over four scored epochs: one row per variant, one column per setting."""
     if not results:

@@ -216,6 +216,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scale": lambda: duplicate_tables.scale_table(read("duplicates")),
     "estimator": lambda: study_tables.estimator_table(read("estimator")),
     "estimator-epochs": lambda: study_tables.estimator_epochs_table(read("estimator")),
+    "watch": lambda: study_tables.watch_table(read("watch")),
     "beyond": lambda: study_tables.beyond_table(read("beyond")),
     "forms": lambda: study_tables.forms_table(read("beyond")),
     "memorization": lambda: study_tables.memorization_table(read("beyond")),

@@ -78,7 +78,8 @@ class WatchCallback(*_callback_classes()):  # type: ignore[misc]
         if logits is None:
             raise UsageError(
                 f"The training step shows no logits of shape (b, {self.watch.num_classes}); return "
-                "{'loss': loss, 'logits': logits} from training_step, call self(inputs) in it, or name the submodule with WatchCallback(network=...)."
+                "{'loss': loss, 'logits': logits} from training_step, call self(inputs) in it, or name "
+                "the submodule with WatchCallback(network=...)."
             )
         index, labels = self._read(batch)
         self.watch.observe(index, logits, labels)
