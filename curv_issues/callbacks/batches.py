@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from curv_issues.callbacks.checks import check_range
 from curv_issues.errors import UsageError
+from curv_issues.training.scoring import ScoringBatch
 
 INDEX = "index"
 LABELS = ("labels", "label")
@@ -81,8 +83,38 @@ class Logits(nn.Module):
         return logits
 
 
-def to_device(inputs: Any, device: torch.device) -> Any:
+def scoring_batches(
+    batches: Iterable[LoadedBatch], observed: Tensor, num_classes: int, device: torch.device
+) -> Iterator[ScoringBatch]:
+    """Yield the batches on a device, after checking index and labels.
+
+    Args:
+        batches: of a user's loader.
+        observed: int64 (n,), the labels that were observed in training, on the CPU; -1: not observed.
+        num_classes: k.
+        device: device of the network.
+
+    Raises:
+        UsageError: an index or label is out of range, or a label is not that observed.
+    """
+    for batch in batches:
+        index, labels = (torch.as_tensor(values).cpu().long() for values in (batch.index, batch.labels))
+        if index.ndim != 1 or labels.shape != index.shape:
+            raise UsageError(f"Expected index and labels of shape (b,), got {tuple(index.shape)} and {tuple(labels.shape)}.")
+        check_range("indices", int(index.min()), int(index.max()), len(observed), "num_samples")
+        check_range("labels", int(labels.min()), int(labels.max()), num_classes, "num_classes")
+        differ = (observed[index] >= 0) & (observed[index] != labels)
+        if differ.any():
+            sample = int(index[differ][0])
+            raise UsageError(
+                f"Sample {sample} was observed with class {int(observed[sample])}, but has class {int(labels[differ][0])} in the "
+                "batches to score; expected the dataset that was trained on, in its order."
+            )
+        yield ScoringBatch(index, _to_device(batch.inputs, device), labels.to(device))
+
+
+def _to_device(inputs: Any, device: torch.device) -> Any:
     """Return a tensor, or a mapping of tensors, on the device."""
     if isinstance(inputs, Mapping):
-        return {name: to_device(value, device) for name, value in inputs.items()}
+        return {name: _to_device(value, device) for name, value in inputs.items()}
     return torch.as_tensor(inputs).to(device, non_blocking=True)

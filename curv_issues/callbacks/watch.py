@@ -15,11 +15,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from curv_issues.auditing.assembly import make_result
 from curv_issues.auditing.sheet import draw_sheet
-from curv_issues.callbacks.batches import LoadedBatch, Logits, read_batch, to_device
-from curv_issues.callbacks.checks import EpochChecks, check_range
+from curv_issues.callbacks.batches import Logits, read_batch, scoring_batches
+from curv_issues.callbacks.checks import EpochChecks
 from curv_issues.callbacks.joining import join
 from curv_issues.callbacks.pending import PendingSteps
 from curv_issues.callbacks.ranks import gather, gather_object, num_ranks
+from curv_issues.callbacks.score_names import SCORED, choose_scores
 from curv_issues.callbacks.seen_classes import SeenClasses
 from curv_issues.callbacks.tally import Tally, combine, describe
 from curv_issues.counting import counted
@@ -27,26 +28,17 @@ from curv_issues.curvature import CurvatureForm, rademacher_directions
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.errors import UsageError
 from curv_issues.options import DuplicateOptions, FindingOptions
-from curv_issues.plugins import look_up
 from curv_issues.results.result import AuditResult
-from curv_issues.trackers import SCORES, canonical_score
+from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
 from curv_issues.trackers.gaps import fill_gaps
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import RandomMargin, null_distribution
 from curv_issues.trackers.scores import make_quantities, score_from_history
 from curv_issues.training.record import TrainingRecord
-from curv_issues.training.scoring import ScoringBatch, score_batches
+from curv_issues.training.scoring import score_batches
 
 _ENDLESS = 2**31 - 1  # the number of epochs is not known beforehand
-
-
-def _need(name: str) -> Need:
-    return QUANTITIES[SCORES[name].quantity].needs
-
-
-_SCORED = tuple(name for name in SCORES if not _need(name).in_training)
-"""The scores that a scoring pass measures."""
 
 
 class Watch:
@@ -173,13 +165,13 @@ class Watch:
         if first is None:
             raise UsageError("There are no batches to score; expected a loader of (inputs, labels, index).")
         is_float = not isinstance(first.inputs, Mapping) and torch.as_tensor(first.inputs).is_floating_point()
-        quantities = self._quantities_of(_choose_scores(scores, with_gradients=is_float))
+        quantities = self._quantities_of(choose_scores(scores, with_gradients=is_float))
         shape = tuple(first.inputs.shape[1:]) if is_float else (1,)
         # the directions of an audit with this seed
         generator = torch.Generator().manual_seed(seed * 100_003 + self.epoch)
         score_batches(
             Logits(network, self.num_classes, keyword=first.keyword),
-            self._scoring_batches(itertools.chain([first], loaded), torch.device(device)),
+            scoring_batches(itertools.chain([first], loaded), self._classes.labels.cpu(), self.num_classes, torch.device(device)),
             quantities,
             epoch=self.epoch - 1,
             directions=rademacher_directions(num_matvecs, shape, generator=generator).to(device),
@@ -303,7 +295,7 @@ class Watch:
             if state[name] != getattr(self, name):
                 raise UsageError(f"The state is of a Watch with {name}={state[name]}, but this one has {getattr(self, name)}.")
         self._pending, self._scored = PendingSteps(), {}
-        self._quantities_of([name for name in _SCORED if SCORES[name].quantity in state["quantities"]])
+        self._quantities_of([name for name in SCORED if SCORES[name].quantity in state["quantities"]])
         for name, quantity in {**self._trained, **self._scored}.items():
             quantity.load_state_dict({key: values.numpy() for key, values in state["quantities"][name].items()})
         self._classes.load_state_dict(state["classes"])
@@ -343,27 +335,9 @@ class Watch:
     def _quantities_of(self, names: Sequence[str]) -> list[Quantity]:
         """Return the quantities of scores of a scoring pass, made on first use."""
         wanted = {SCORES[name].quantity for name in names}
-        made = make_quantities(_SCORED, self.num_samples, _ENDLESS)
+        made = make_quantities(SCORED, self.num_samples, _ENDLESS)
         self._scored.update({name: quantity for name, quantity in made.items() if name in wanted - set(self._scored)})
         return [self._scored[name] for name in made if name in wanted]
-
-    def _scoring_batches(self, batches: Iterable[LoadedBatch], device: torch.device) -> Iterable[ScoringBatch]:
-        """Yield the batches on the device, after checking index and labels."""
-        known = self._classes.labels.cpu()
-        for batch in batches:
-            index, labels = torch.as_tensor(batch.index).cpu().long(), torch.as_tensor(batch.labels).cpu().long()
-            if index.ndim != 1 or labels.shape != index.shape:
-                raise UsageError(f"Expected index and labels of shape (b,), got {tuple(index.shape)} and {tuple(labels.shape)}.")
-            check_range("indices", int(index.min()), int(index.max()), self.num_samples, "num_samples")
-            check_range("labels", int(labels.min()), int(labels.max()), self.num_classes, "num_classes")
-            differ = (known[index] >= 0) & (known[index] != labels)
-            if differ.any():
-                sample = int(index[differ][0])
-                raise UsageError(
-                    f"Sample {sample} was observed with class {int(known[sample])}, but has class {int(labels[differ][0])} in the "
-                    "batches to score; expected the dataset that was trained on, in its order."
-                )
-            yield ScoringBatch(index, to_device(batch.inputs, device), labels.to(device))
 
     def _history(self, quantity: Quantity) -> np.ndarray:
         """Return a quantity in the finished epochs, float32 (n, epoch); NaN where not measured."""
@@ -411,27 +385,12 @@ class Watch:
                 warnings.warn(f"curv_issues.Watch, epoch {self.epoch}: {sentence}", stacklevel=3)
 
     def _notes(self, num_seen: int) -> list[str]:
-        notes = describe(self._tallies, self.num_samples)
+        notes = describe(self._tallies, num_seen)
         if num_seen < self.num_samples:
             notes.append(f"{counted(self.num_samples - num_seen, 'sample was', 'samples were')} never observed and left out.")
         if self._is_open:
             notes.append("Observations after the last end_epoch() do not count.")
         return notes
-
-
-def _choose_scores(names: Sequence[str] | None, *, with_gradients: bool) -> list[str]:
-    """Return the names of the scores to measure in a scoring pass; see `Watch.score`."""
-    most = Need.CONTRAST if with_gradients else Need.EVALUATION
-    if names is None:
-        return [name for name in _SCORED if not SCORES[name].on_demand and _need(name) <= most]
-    chosen = [canonical_score(name) for name in ([names] if isinstance(names, str) else names)]
-    for name in chosen:
-        look_up(dict.fromkeys(_SCORED), name, "score of a scoring pass")
-        if _need(name) > most:
-            raise UsageError(f"The score {name!r} needs input gradients, but the inputs are not one floating point tensor.")
-    if not chosen:
-        raise UsageError("scores names no score; expected at least one, or None for all.")
-    return chosen
 
 
 def _is_whole(values: Tensor) -> bool:
