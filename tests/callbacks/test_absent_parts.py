@@ -43,9 +43,18 @@ def test_saved_loaded_and_judged_again(result: AuditResult, tmp_path: Path) -> N
         curv_issues.rejudge(loaded, duplicate_threshold=0.9)
 
 
-def test_a_short_training_of_ones_own_is_not_called_undertrained(result: AuditResult) -> None:
-    again = curv_issues.rejudge(result, cut_off="auto")
-    assert not any("under-trained" in note for note in again.summary["notes"])
+def test_a_short_training_of_ones_own_is_not_called_undertrained() -> None:
+    watch = curv_issues.Watch(N, K)
+    right = 9.0 * np.eye(K, dtype=np.float32)[LABELS]
+    right[:5] = 2 * right[[1, 2, 0, 4, 5]]  # five labels look wrong
+    for _ in range(3):  # of the usual 40
+        watch.observe(np.arange(N), right, LABELS)
+        watch.end_epoch()
+    result = watch.result(LABELS)
+    assert np.flatnonzero(result.scores["flagged"]).tolist() == [0, 1, 2, 3, 4]
+    again = curv_issues.rejudge(result)
+    np.testing.assert_array_equal(again.scores["flagged"], result.scores["flagged"])
+    assert again.summary["notes"] == result.summary["notes"]
 
 
 @pytest.mark.parametrize("name", FORMATS)
