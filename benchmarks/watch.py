@@ -1,6 +1,6 @@
 """Time that a Watch adds to the training of a torchvision ResNet-18 on random images.
 
-    python -m benchmarks.watch DATASETS            about 8 minutes on 2 idle cores; reads no dataset
+    python -m benchmarks.watch DATASETS            about 4 minutes on 2 idle cores; reads no dataset
     python -m benchmarks.watch DATASETS --smoke    a few steps
 
 Each batch is trained on twice in one process, once with `observe` and once without, in random order, so that both see the same
@@ -28,8 +28,8 @@ PLAIN = {"dataset": "generated", "network": "resnet18", "seed": 0}
 
 def cells(device: str = "cpu") -> list[dict[str, Any]]:
     """Return small images with ten classes, then larger ones with a thousand."""
-    sizes = ({"batch": 128, "resolution": 32, "classes": 10}, {"batch": 64, "resolution": 64, "classes": 1000})
-    return [{**PLAIN, "device": device, "pairs": 200, **size} for size in sizes]
+    sizes = ({"batch": 32, "resolution": 32, "classes": 10}, {"batch": 32, "resolution": 64, "classes": 1000})
+    return [{**PLAIN, "device": device, "pairs": 100, **size} for size in sizes]
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
