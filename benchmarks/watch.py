@@ -5,8 +5,8 @@
 
 Each batch is trained on twice in one process, once with `observe` and once without, in random order, so that both see the same
 load. Two measures, both with `end_epoch` spread over its steps: the median difference of the pairs, with a 95% bootstrap interval,
-and the time within `observe` and `end_epoch` themselves. On a CPU, it is processor time, which the load of the machine hardly changes.
-On a GPU, it is wall-clock time, with a synchronisation between the steps, not within.
+and the time within `observe` and `end_epoch` themselves. On a CPU, it is processor time, which the load of the machine hardly
+changes. On a GPU, it is wall-clock time, with a synchronisation between the steps, not within.
 """
 
 from __future__ import annotations
