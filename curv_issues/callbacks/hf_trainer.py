@@ -25,8 +25,8 @@ class WatchCallback(TrainerCallback):
     the forward pass, and reads the `labels` and the logits after it. The index must reach the model:
 
     - `train_dataset=with_index(dataset)`;
-    - `TrainingArguments(remove_unused_columns=False)`, as the Trainer otherwise removes each column that is no argument of the
-      model, and so the index. Remove such columns, as the text itself, from the dataset with `dataset.remove_columns`;
+    - `TrainingArguments(remove_unused_columns=False)`, as the Trainer otherwise removes every column that is not an argument of
+      the model, including the index. Remove such columns, for example the raw text, from the dataset with `dataset.remove_columns`;
     - a data collator of your own must keep `index`.
 
     In a distributed training, the ranks are merged after every epoch. The state is saved in checkpoints, by each process.
@@ -45,7 +45,7 @@ class WatchCallback(TrainerCallback):
                 `compute_loss_func`.
 
         Raises:
-            UsageError: a number is no integer or too small.
+            UsageError: a number is not an integer, or is too small.
         """
         self.watch = Watch(num_samples, num_classes)
         self._labels = None if labels is None else torch.as_tensor(labels)
@@ -57,7 +57,7 @@ class WatchCallback(TrainerCallback):
         if args.remove_unused_columns:
             raise UsageError(
                 "The Trainer would remove the index; set TrainingArguments(remove_unused_columns=False), and remove columns that "
-                "are no argument of the model from the dataset."
+                "are not arguments of the model from the dataset."
             )
         if state.global_step > 0 and (path := _state_file(args, state)).is_file():
             self.watch.load_state_dict(torch.load(path, weights_only=True))

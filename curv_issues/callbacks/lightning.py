@@ -54,7 +54,7 @@ class WatchCallback(*_callback_classes()):  # type: ignore[misc]
                 index), or mappings with `labels` and `index`, as of a loader over `with_index(dataset)`.
 
         Raises:
-            UsageError: a number is no integer or too small.
+            UsageError: a number is not an integer, or is too small.
         """
         super().__init__()
         self.watch = Watch(num_samples, num_classes)

@@ -49,7 +49,7 @@ class Watch:
 
     Each sample should be observed once per epoch. If it is observed again, its last observation of the epoch counts. In an epoch in
     which it is not observed, its values of the epoch before count (in the first epochs, its first values). A warning and a note in
-    the result tell how many samples or observations this concerns. Samples that are never observed are left out of the result.
+    the result report how many samples or observations are concerned. Samples that are never observed are left out of the result.
 
     Attributes:
         num_samples: n.
@@ -65,7 +65,7 @@ class Watch:
             num_classes: number of classes k, at least 2.
 
         Raises:
-            UsageError: a number is no integer or too small.
+            UsageError: a number is not an integer, or is too small.
         """
         for name, number, least in (("num_samples", num_samples, 1), ("num_classes", num_classes, 2)):
             if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
@@ -182,8 +182,8 @@ class Watch:
     def gather(self) -> None:
         """Merge what the ranks of a distributed training have observed; afterwards, each rank has everything.
 
-        Call it on all ranks, after `end_epoch` and `score`, at best after every epoch. Without torch.distributed, it does nothing.
-        Samples that the sampler repeats to give all ranks equally many are no mistake; the lowest rank's value counts.
+        Call it on all ranks, after `end_epoch` and `score`, preferably after every epoch. Without torch.distributed, it does nothing.
+        Samples that the sampler repeats to give all ranks equally many are not reported as repeated; the lowest rank's value counts.
 
         Raises:
             UsageError: the ranks have finished different epochs, or observed different labels of a sample.
