@@ -182,8 +182,8 @@ class Watch:
     def gather(self) -> None:
         """Merge what the ranks of a distributed training have observed; afterwards, each rank has everything.
 
-        Call it on all ranks, after `end_epoch` and `score`, preferably after every epoch. Without torch.distributed, it does nothing.
-        Samples that the sampler repeats to give all ranks equally many are not reported as repeated; the lowest rank's value counts.
+        Call it on all ranks, after `end_epoch` and `score`, preferably after every epoch. Without torch.distributed, it does
+        nothing. Samples that the sampler repeats to give all ranks equally many are not reported; the lowest rank's value counts.
 
         Raises:
             UsageError: the ranks have finished different epochs, or observed different labels of a sample.
