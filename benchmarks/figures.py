@@ -135,6 +135,7 @@ def extent(values: Iterable[float], digits: int) -> str:
 
 
 FIGURES: dict[str, Callable[[], str]] = {
+    "watch-adds": lambda: f"{max((row['added_within'] for row in read('watch')), default=0.0):.1%}",
     "flags-1-percent": lambda: extent(multiples(lambda rate: rate == 0.01), 1),
     "flags-2-percent": lambda: extent(multiples(lambda rate: rate == 0.02), 1),
     "flags-5-percent": lambda: extent(multiples(lambda rate: rate >= 0.05), 1),

@@ -146,6 +146,26 @@ def value(cell: dict[str, Any], name: str, metric: str) -> float | None:
     return found["detection"][metric] if found and found["detection"] else None
 
 
+def watch_table(results: Results) -> str:
+    """Return the time that a Watch adds to a training step."""
+    if not results:
+        return NOTHING
+    lines = [
+        "| training | device | step | observe and end_epoch, per step | added | added, from pairs (95% interval) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        cell = result["cell"]
+        size = f"{cell['batch']} images of {cell['resolution']} px, {cell['classes']:,} classes"
+        within = result["observe_seconds"] + result["end_epoch_seconds_per_step"]
+        low, high = result["added_paired_interval"]
+        lines.append(
+            f"| ResNet-18, {size} | {cell['device']} | {1e3 * result['step_seconds']:.0f} ms | {1e3 * within:.2f} ms "
+            f"| {result['added_within']:.2%} | {result['added_paired']:.2%} ({low:.2%} to {high:.2%}) |"
+        )
+    return "\n".join(lines)
+
+
 def estimator_table(results: Results) -> str:
     """Return the AUROC of the mean over four scored epochs: one row per variant, one column per setting."""
     if not results:
@@ -268,3 +288,38 @@ def memorization_table(results: Results) -> str:
 def best(cells: Results, names: Sequence[str]) -> str:
     """Return the name with the highest mean AUROC."""
     return max(names, key=lambda name: float(np.mean([cell["detection"][name]["auroc"] for cell in cells])))
+
+
+FEATURE_METHODS = {
+    "default": "default",
+    "cumulative_loss": "CSL",
+    "margin": "AUM",
+    "held_out_loss": "held-out loss",
+    "input_curvature": "curvature",
+    "cl_self_confidence": "CL, probe",
+    "cl_logistic": "CL, logistic regression",
+    "cl_boosting": "CL, boosting",
+    "knn_label_score": "kNN (cleanlab)",
+}
+
+
+def features_table(results: Results, metric: str) -> str:
+    """Return one row per dataset, noise and input, one column per method on features."""
+    if not results:
+        return NOTHING
+    groups = defaultdict(list)
+    for result in results:
+        cell = result["cell"]
+        groups[cell["dataset"], cell["noise"], cell["input"]].append(result)
+    lines = heading("", ["seeds", *FEATURE_METHODS.values()])
+    for (dataset, noise, chosen), cells in groups.items():
+        names = [name for name in FEATURE_METHODS if name in cells[0]["methods"]]
+        found = dict(
+            zip(names, best_marked([spread([value(cell, name, metric) for cell in cells]) for name in names]), strict=True)
+        )
+        noise = noise.replace("file:cifar10n.parquet:", "human, ")
+        size = f"{cells[0]['n']:,} x {cells[0]['num_features']:,}"
+        joined = ", joined with pixels" if chosen == "both" else ""
+        row = " | ".join(found.get(name, "") for name in FEATURE_METHODS)
+        lines.append(f"| {dataset} ({size}), {noise}{joined} | {len(cells)} | {row} |")
+    return "\n".join(lines)

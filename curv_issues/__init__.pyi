@@ -9,6 +9,8 @@ from .auditing.leakage import find_overlap as find_overlap
 from .auditing.rejudge import find_again as find_again
 from .auditing.rejudge import rejudge as rejudge
 from .backbones.base import Backbone as Backbone
+from .callbacks.indexed import with_index as with_index
+from .callbacks.watch import Watch as Watch
 from .curvature import input_loss_curvature as input_loss_curvature
 from .data.arrays import from_arrays as from_arrays
 from .data.base import LabeledData as LabeledData

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -20,8 +21,8 @@ from tests.cli.running import ROOT, environment, tiny_parquet
 EXAMPLES = ROOT / "examples"
 
 
-def run_example(name: str, cwd: Path) -> str:
-    line = [sys.executable, str(EXAMPLES / name)]
+def run_example(name: str, cwd: Path, *, launcher: Sequence[str] = (), arguments: Sequence[str] = ()) -> str:
+    line = [sys.executable, *launcher, str(EXAMPLES / name), *arguments]
     done = subprocess.run(line, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     assert list(cwd.iterdir()) == []
@@ -70,6 +71,25 @@ def test_own_score_example(tmp_path: Path) -> None:
     assert found is not None, shown
     assert int(found[1]) > 90 * 0.05 * 2  # twice as many as by chance
     assert 90 <= int(found[2]) < 95
+
+
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("name", ["watch_lightning", "watch_hf_trainer"])
+def test_examples_that_watch(name: str, processes: int, tmp_path: Path) -> None:
+    library = {"watch_lightning": "lightning", "watch_hf_trainer": "transformers"}[name]
+    pytest.importorskip(library, reason=f"the example needs {library}, which is not installed")
+    ways: dict[str, Sequence[str]] = {}
+    if processes == 2:
+        ways = {"arguments": ["2"]} if name == "watch_lightning" else {"launcher": TORCHRUN}
+    shown = run_example(f"{name}.py", tmp_path, **ways)
+    found = re.findall(r"(\d+) of the 90 wrong labels are among the 89 most suspect", shown)
+    assert len(found) == (processes if name == "watch_hf_trainer" else 1), shown
+    assert int(found[0]) > 70
+    assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 30
 
 
 @pytest.fixture

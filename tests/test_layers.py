@@ -26,6 +26,7 @@ LAYERS = (
     "baselines",
     "report",
     "auditing",
+    "callbacks",
     "bench",
     "datalab",
     "cli",

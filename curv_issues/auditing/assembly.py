@@ -22,12 +22,12 @@ from curv_issues.training.recipe import standard_epochs
 
 if TYPE_CHECKING:
     from curv_issues.duplicates.search import ComparedImages
-    from curv_issues.training.run import ProbeRun
+    from curv_issues.training.record import TrainingRecord
 
 NOT_COMPARED = "The search for duplicates did not end, so images under different labels are not reported; run the audit again."
 
 
-def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
+def evidence_of_run(data: LabeledData, run: TrainingRecord, **more: Any) -> Evidence:
     """Return the evidence of a run, with `more` fields of `Evidence`."""
     return evidence_of_data(
         data,
@@ -36,7 +36,7 @@ def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
         directions={name: metadata["direction"] for name, metadata in run.score_metadata.items()},
         margins=run.trajectories.get("margin"),
         reference_margin=run.reference_margin,
-        standard_epochs=standard_epochs(len(data)),
+        standard_epochs=0.0 if run.recipe is None else standard_epochs(len(data)),
         on_features=run.on_features,
         pred_probs=run.pred_probs,
         features=run.embeddings,
@@ -46,14 +46,14 @@ def evidence_of_run(data: LabeledData, run: ProbeRun, **more: Any) -> Evidence:
 
 def make_result(
     data: LabeledData,
-    run: ProbeRun,
-    training: TrainingOptions,
+    run: TrainingRecord,
+    training: TrainingOptions | None,
     finding: FindingOptions,
     duplicate_options: DuplicateOptions,
     compared: ComparedImages | None = None,
     others: OtherSplit | None = None,
 ) -> AuditResult:
-    """Return the result of a run; kinds of findings without evidence are not judged."""
+    """Return the result of a run; kinds of findings without evidence are not judged. `training` None: it was the user's own."""
     evidence = evidence_of_run(data, run, compared=compared, other_split=others)
     judged = judge(evidence, finding)
     suggested = text_column(np.array(data.class_names, dtype=object)[run.suggested])
@@ -75,14 +75,14 @@ def make_result(
         "complete": run.complete,
         "epochs_done": run.epochs_done,
         "dataset": describe_dataset(data),
-        "options": {**plain_options(training), **asdict(finding), **asdict(duplicate_options)},
-        "recipe": asdict(run.recipe),
-        "seed": training.seed,
+        "options": {**({} if training is None else plain_options(training)), **asdict(finding), **asdict(duplicate_options)},
+        "recipe": None if run.recipe is None else asdict(run.recipe),
+        "seed": None if training is None else training.seed,
         "versions": versions(),
         "device": run.device,
         "compute_type": run.compute_type,
         "input": "features" if run.on_features else "images",
-        "pred_probs": "out-of-sample" if run.out_of_sample else "in-sample",
+        "pred_probs": None if run.pred_probs is None else "out-of-sample" if run.out_of_sample else "in-sample",
         "num_findings": {kind: int(counts.get(kind, 0)) for kind, info in KINDS.items() if info.has_findings},
         "duplicates": None,
         **judged.summary,

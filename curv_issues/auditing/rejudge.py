@@ -103,7 +103,7 @@ def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
         directions={name: metadata["direction"] for name, metadata in result.score_metadata.items()},
         margins=result.trajectories.get("margin"),
         reference_margin=result.summary["reference_margin"],
-        standard_epochs=standard_epochs(len(result)),
+        standard_epochs=0.0 if result.summary.get("recipe", {}) is None else standard_epochs(len(result)),
         on_features=result.summary.get("input") == "features",
         pred_probs=result.pred_probs,
         features=result.embeddings,

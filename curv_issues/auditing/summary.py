@@ -17,7 +17,7 @@ from curv_issues.results.arrow import text_column
 from curv_issues.version import installed_version
 
 if TYPE_CHECKING:
-    from curv_issues.training.run import ProbeRun
+    from curv_issues.training.record import TrainingRecord
 
 NO_LABEL_NAME = "-1"  # a class name that often means a missing label
 FEW_SAMPLES = 500  # size of the smallest dataset in the benchmarks
@@ -87,7 +87,7 @@ def notes_on(data: LabeledData) -> list[str]:
     return notes
 
 
-def notes_on_trained(data: LabeledData, run: ProbeRun) -> list[str]:
+def notes_on_trained(data: LabeledData, run: TrainingRecord) -> list[str]:
     """Return a note on a network that was not trained here; [] after a training."""
     if run.epochs_done:
         return []

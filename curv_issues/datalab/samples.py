@@ -123,7 +123,8 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
 def difference(result: AuditResult, samples: LabSamples) -> str | None:
     """Return a clause that says how the data of a result differ from these samples; None if they are the same.
 
-    Images are the same if their files or their decoded pixels are identical, features if all values are.
+    Images are the same if their files or their decoded pixels are identical, features if all values are. A result of labels only is
+    compared by its labels.
     """
     if len(result) != len(samples.labels):
         return f"it has {counted(len(result), 'sample')}, the Datalab {len(samples.labels)}"
@@ -136,6 +137,8 @@ def difference(result: AuditResult, samples: LabSamples) -> str | None:
     unknown = sorted(set(result.scores["suggested"]) - set(samples.class_names))
     if unknown:
         return f"it suggests the class {unknown[0]!r}, which the Datalab does not have"
+    if is_of_labels(result):
+        return None
     if samples.features is not None:
         changed = np.flatnonzero(hash_rows(samples.features) != result.images["image_sha256"].to_numpy(dtype=object))
         return f"the features of row {changed[0]} differ" if len(changed) else None
@@ -149,6 +152,11 @@ def difference(result: AuditResult, samples: LabSamples) -> str | None:
             if not _is_image(image, files[row], pixels[row]):
                 return f"the image in row {row} is another"
     return None
+
+
+def is_of_labels(result: AuditResult) -> bool:
+    """Return whether a result identifies neither images nor features, as that of a `Watch` that was joined with labels only."""
+    return bool(result.images["image_sha256"].eq("").all())
 
 
 def _is_image(image: EncodedImage, file_sha256: str, image_sha256: str) -> bool:

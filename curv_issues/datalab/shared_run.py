@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from curv_issues.data.base import LabeledData
-from curv_issues.datalab.samples import LabSamples, difference, load_samples, read_lab
+from curv_issues.datalab.samples import LabSamples, difference, is_of_labels, load_samples, read_lab
 from curv_issues.errors import UsageError
 from curv_issues.option import option_names
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
@@ -77,7 +77,8 @@ class SharedRun:
         features = self._options.get("features") if self.given is None or of_features else None
         if features is not None and self._options.get("backbone") is not None:
             raise UsageError("backbone and features do not go together: a backbone computes the features from the images.")
-        self.samples = read_lab(self._lab, image_key=self._options.get("image_key"), features=features, with_images=not of_features)
+        with_images = self.given is None or not (of_features or is_of_labels(self.given))
+        self.samples = read_lab(self._lab, image_key=self._options.get("image_key"), features=features, with_images=with_images)
         if self.given is not None:
             check_result(self.given, self.samples, self._training_options())
         self._source = self.given or self._find_kept() or self._load()

@@ -29,9 +29,10 @@ class Evidence:
         suggested: int64 (n,), the most probable class other than the given one.
         scores: raw scores by name, float64 (n,) each.
         directions: "high" or "low" by score: the end at which a sample is suspect.
-        margins: float (n, e), margin of the given label in the training pass by epoch; None: there was no training.
+        margins: float (n, e), margin of the given label in the training pass by epoch, NaN where not measured, but not in all
+            epochs; None: there was no training.
         reference_margin: null distribution of the margin (random labels) by epoch; see `ReferenceMargin`.
-        standard_epochs: default number of epochs for this dataset size.
+        standard_epochs: default number of epochs for this dataset size; 0: unknown, as the training is the user's own.
         on_features: whether the probe was trained on features.
         pred_probs: float (n, k), probabilities of the classes.
         features: float (n, d), embeddings.

@@ -13,6 +13,7 @@ from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_default, rank_by_score
 from curv_issues.options import FindingOptions
+from curv_issues.trackers.gaps import fill_gaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
     judged = find_label_issues(
         evidence.scores,
         evidence.directions,
-        evidence.margins,
+        None if evidence.margins is None else fill_gaps(evidence.margins),
         evidence.reference_margin,
         options=options,
         standard_epochs=evidence.standard_epochs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -14,18 +14,19 @@ import pyarrow as pa
 from curv_issues.errors import UsageError
 from curv_issues.regular_files import read_bounded
 from curv_issues.results.arrow import field_metadata, read_table, schema_of, trajectories_from_arrow
-from curv_issues.results.tables import FINDINGS, IMAGES, SCORES, SHEET, TABLES
+from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, SCORES, SHEET, TABLES
 
 LARGEST_SHEET = 64_000_000  # bytes
 _PNG = b"\x89PNG"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, Any]:
+def read_parts(files: Mapping[str, BinaryIO], *, absent: Collection[str], memory_map: bool) -> dict[str, Any]:
     """Return the arguments of an `AuditResult` from the files of a result folder, except the summary.
 
     Args:
         files: the open files, by name.
+        absent: names of the arrays that the result does not have.
         memory_map: leave the arrays on disk.
 
     Raises:
@@ -44,7 +45,10 @@ def read_parts(files: Mapping[str, BinaryIO], *, memory_map: bool) -> dict[str, 
         "tables": {
             name: _frame(_read_table(files, name, schema_of(table))) for name, table in TABLES.items() if f"{name}.parquet" in files
         },
-        **{name: _read_array(files, f"{name}.npy", len(scores), memory_map=memory_map) for name in ("pred_probs", "embeddings")},
+        **{
+            name: None if name in absent else _read_array(files, f"{name}.npy", len(scores), memory_map=memory_map)
+            for name in ARRAYS
+        },
         "contact_sheet": _read_sheet(files[SHEET]) if SHEET in files else None,
     }
 

@@ -25,8 +25,8 @@ The folder format is a contract, `schema_version` 2. All files appear together, 
                           measured
     images.parquet        row, height, width (int32, native size), file_sha256 ("" if there was no file), image_sha256
     pred_probs.npy        float16, (n, k), numpy format: the probe's probabilities, columns in the order of the classes
-                          in the summary
-    embeddings.npy        float16, (n, d), numpy format: the probe's features
+                          in the summary; absent if the summary's `absent` names it
+    embeddings.npy        float16, (n, d), numpy format: the probe's features; absent if the summary's `absent` names it
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
     findings.png          contact sheet of the most suspect images, if there is one
 
@@ -58,7 +58,7 @@ from curv_issues.results.kinds import KINDS, LABEL_ISSUE
 from curv_issues.results.loading import read_parts
 from curv_issues.results.notebook import render_html
 from curv_issues.results.older import rename_files, upgrade_findings, upgrade_summary
-from curv_issues.results.tables import ALL_TABLES, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
+from curv_issues.results.tables import ALL_TABLES, ARRAYS, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
 
 SCHEMA_VERSION = 2
 LONGEST_REASON = 500  # characters of another library's message about a corrupt file
@@ -77,8 +77,8 @@ class AuditResult:
             image_sha256.
         trajectories: by tracked quantity, float32 (n, epochs); NaN where not measured.
         pred_probs: float16 (n, k), columns in the order of `class_names`; `summary["pred_probs"]` says whether they are
-            "in-sample" or "out-of-sample".
-        embeddings: float16 (n, d).
+            "in-sample" or "out-of-sample". None: not measured, as in a watched training.
+        embeddings: float16 (n, d); None: not measured.
         images: one row per sample: row, height, width, file_sha256, image_sha256.
         score_metadata: by column of `scores`, its direction ("high" or "low" = suspect), source, description and cost; every
             raw score has an entry.
@@ -96,8 +96,8 @@ class AuditResult:
     scores: pd.DataFrame
     findings: pd.DataFrame
     trajectories: dict[str, np.ndarray]
-    pred_probs: np.ndarray
-    embeddings: np.ndarray
+    pred_probs: np.ndarray | None
+    embeddings: np.ndarray | None
     images: pd.DataFrame
     score_metadata: dict[str, dict[str, str]]
     summary: dict[str, Any]
@@ -117,7 +117,7 @@ class AuditResult:
             trajectories={name: np.asarray(values, np.float32) for name, values in self.trajectories.items()},
             pred_probs=_half(self.pred_probs),
             embeddings=_half(self.embeddings),
-            summary={"schema_version": SCHEMA_VERSION, **json_ready(self.summary)},
+            summary={"schema_version": SCHEMA_VERSION, **_with_absent(json_ready(self.summary), self)},
         )
         _check_summary(self.summary)
         _check_tables(self)
@@ -215,8 +215,9 @@ class AuditResult:
             for name, table in tables.items():
                 with (folder / f"{name}.parquet").open("wb") as file:  # as pyarrow accepts only UTF-8 paths
                     pq.write_table(table, file)
-            np.save(folder / "pred_probs.npy", self.pred_probs, allow_pickle=False)
-            np.save(folder / "embeddings.npy", self.embeddings, allow_pickle=False)
+            for name in ARRAYS:
+                if (values := getattr(self, name)) is not None:
+                    np.save(folder / f"{name}.npy", values, allow_pickle=False)
             if self.contact_sheet is not None:
                 (folder / SHEET).write_bytes(self.contact_sheet)
             if isinstance(self.summary.get("seconds"), dict):
@@ -262,7 +263,7 @@ class AuditResult:
                 summary = _read_summary(folder, files)
                 version = summary["schema_version"]
                 try:
-                    parts = read_parts(rename_files(files, version), memory_map=memory_map)
+                    parts = read_parts(rename_files(files, version), absent=summary.get("absent", ()), memory_map=memory_map)
                     parts["findings"] = upgrade_findings(parts["findings"], version)
                     return cls(summary=upgrade_summary(summary, version), **parts)
                 except Exception as error:
@@ -276,8 +277,17 @@ def _corrupt(folder: Path, error: Exception) -> UsageError:
     return UsageError(f"The result in {folder} is corrupt ({reason}); run the audit again.")
 
 
-def _half(values: np.ndarray) -> np.ndarray:
-    """Return the values as float16, clipped to its range; a memory map of float16 is returned unchanged."""
+def _with_absent(summary: dict[str, Any], result: AuditResult) -> dict[str, Any]:
+    """Return the summary with `absent`, the names of the arrays that were not measured; without that entry if there are none."""
+    absent = [name for name in ARRAYS if getattr(result, name) is None]
+    kept = {name: value for name, value in summary.items() if name != "absent"}
+    return {**kept, "absent": absent} if absent else kept
+
+
+def _half(values: np.ndarray | None) -> np.ndarray | None:
+    """Return the values as float16, clipped to its range; a memory map of float16, or None, is returned unchanged."""
+    if values is None:
+        return None
     values = np.asanyarray(values)
     if values.dtype == np.float16:
         return values
@@ -348,9 +358,9 @@ def _check_tables(result: AuditResult) -> None:
 def _check_arrays(result: AuditResult) -> None:
     n = len(result)
     k = len(result.class_names)
-    if result.pred_probs.shape != (n, k):
+    if result.pred_probs is not None and result.pred_probs.shape != (n, k):
         raise UsageError(f"pred_probs has shape {result.pred_probs.shape}; expected {(n, k)}.")
-    if result.embeddings.ndim != 2 or len(result.embeddings) != n:
+    if result.embeddings is not None and (result.embeddings.ndim != 2 or len(result.embeddings) != n):
         raise UsageError(f"embeddings has shape {result.embeddings.shape}; expected ({n}, d).")
     shapes = {name: values.shape for name, values in result.trajectories.items()}
     if len(set(shapes.values())) > 1 or any(len(s) != 2 or s[0] != n or s[1] == 0 for s in shapes.values()):

@@ -32,13 +32,15 @@ TABLES: dict[str, ResultTable] = {
 
 ALL_TABLES = {"scores": SCORES, "findings": FINDINGS, **TABLES, "images": IMAGES}
 
+ARRAYS = ("pred_probs", "embeddings")
+"""The arrays of a result, saved as NAME.npy, which a result may lack."""
+
 SUMMARY = "summary.json"
 SHEET = "findings.png"
 FILES = (
     *(f"{name}.parquet" for name in ALL_TABLES),
     "trajectories.parquet",
-    "pred_probs.npy",
-    "embeddings.npy",
+    *(f"{name}.npy" for name in ARRAYS),
     SHEET,
     SUMMARY,
 )

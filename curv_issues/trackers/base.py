@@ -131,8 +131,15 @@ class Quantity(ABC):
         values = self.measure(batch).float()
         if self._open is None or self._open[0] != epoch:
             self.end_epoch()
-            self._open = epoch, torch.full((self.num_samples,), math.nan, device=values.device)
+            self._open = epoch, self._begun(epoch, values.device)
         self._open[1][batch.index.to(values.device, non_blocking=True)] = values
+
+    def _begun(self, epoch: int, device: torch.device) -> Tensor:
+        """Return a copy of what was measured in an epoch before a state was saved, (n,); NaN where nothing was."""
+        column = self._columns.get(epoch)
+        if column is None:
+            return torch.full((self.num_samples,), math.nan, device=device)
+        return torch.from_numpy(column.copy()).to(device)
 
     def end_epoch(self) -> None:
         """Move the epoch in progress to main memory; it replaces the previous one if only the last is kept."""
@@ -148,6 +155,11 @@ class Quantity(ABC):
         """Return the kept epochs, in increasing order."""
         self.end_epoch()
         return tuple(sorted(self._columns))
+
+    def of_epoch(self, epoch: int) -> np.ndarray:
+        """Return the quantity in one kept epoch, float32 (n,); NaN for samples that were not measured."""
+        self.end_epoch()
+        return self._columns[epoch]
 
     @property
     def history(self) -> np.ndarray:

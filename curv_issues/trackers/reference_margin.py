@@ -9,32 +9,42 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curv_issues.trackers import Epochs
 from curv_issues.trackers.base import Need, Observation, Quantity
 
 
-class ReferenceMargin(Quantity):
+class RandomMargin(Quantity):
     """Margin of a random other class in the training pass; the margins of given labels are compared with it.
 
     The sample is not trained on that class, so this is the margin of a uniformly wrong label that the probe has not
-    memorised. Only sums over the epochs are kept, and what `null_distribution` returns by epoch.
+    memorised.
     """
 
     name = "reference_margin"
     needs = Need.TRAINING
 
-    def __init__(self, num_samples: int, num_epochs: int) -> None:
-        super().__init__(num_samples, num_epochs, "last")
+    def __init__(self, num_samples: int, num_epochs: int, epochs: Epochs = "all") -> None:
+        super().__init__(num_samples, num_epochs, epochs)
         self._draw = torch.rand(num_samples, generator=torch.Generator().manual_seed(num_samples))
-        self._given: Tensor | None = None  # margins of the given labels in the epoch in progress
-        self._sums = np.zeros((2, num_samples))  # sums of the margins of given and random labels
-        self._null_distribution = np.empty((0, 3))  # (e, 3): "p90", "p99", "predicted"
 
     def measure(self, batch: Observation) -> Tensor:
         """Return the logit of the sample's random other class minus the largest of the remaining logits, (b,)."""
+        if self._draw.device != batch.index.device:
+            self._draw = self._draw.to(batch.index.device)
         k = batch.logits.shape[1]
         offset = 1 + (self._draw[batch.index] * (k - 1)).long().clamp_(max=k - 2)
         other = (batch.labels + offset.to(batch.labels.device)) % k
         return Observation(index=batch.index, labels=other, logits=batch.logits).margins
+
+
+class ReferenceMargin(RandomMargin):
+    """A `RandomMargin` that keeps only sums over the epochs, and what `null_distribution` returns by epoch."""
+
+    def __init__(self, num_samples: int, num_epochs: int) -> None:
+        super().__init__(num_samples, num_epochs, "last")
+        self._given: Tensor | None = None  # margins of the given labels in the epoch in progress
+        self._sums = np.zeros((2, num_samples))  # sums of the margins of given and random labels
+        self._null_distribution = np.empty((0, 3))  # (e, 3): "p90", "p99", "predicted"
 
     def observe(self, epoch: int, batch: Observation) -> None:
         """Record both margins of one batch."""
@@ -71,7 +81,7 @@ class ReferenceMargin(Quantity):
         below "p90" that the probe predicts in that epoch.
         """
         self.end_epoch()
-        return {name: self._null_distribution[:, column].tolist() for column, name in enumerate(("p90", "p99", "predicted"))}
+        return _by_name(self._null_distribution)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the full state after a finished epoch as plain arrays."""
@@ -85,6 +95,24 @@ class ReferenceMargin(Quantity):
     def merge(self, other: Quantity) -> None:
         """Raise NotImplementedError, because the percentiles of shards do not give those of the whole."""
         raise NotImplementedError("reference margins of shards cannot be merged; gather the batches of an epoch instead")
+
+
+def null_distribution(given: np.ndarray, other: np.ndarray) -> dict[str, list[float]]:
+    """Return what `ReferenceMargin.null_distribution` returns, from the margins of all epochs.
+
+    Args:
+        given: (n, e), margins of the given labels.
+        other: (n, e), margins of the random labels; see `RandomMargin`.
+    """
+    sums, found = np.zeros((2, len(given))), []
+    for epoch in range(given.shape[1]):
+        sums += np.stack([given[:, epoch], other[:, epoch]])
+        found.append(_compare(sums[0], sums[1], other[:, epoch], epoch + 1))
+    return _by_name(np.array(found))
+
+
+def _by_name(values: np.ndarray) -> dict[str, list[float]]:
+    return {name: values[:, column].tolist() for column, name in enumerate(("p90", "p99", "predicted"))}
 
 
 def _compare(given: np.ndarray, other: np.ndarray, latest: np.ndarray, epochs: int) -> tuple[float, float, float]:

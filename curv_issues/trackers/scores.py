@@ -57,10 +57,29 @@ def make_score(name: str, quantities: Mapping[str, Quantity]) -> np.ndarray:
     """Return one score of `SCORES`, float64 (n,); all NaN if no epoch has been measured."""
     info = SCORES[name]
     quantity = quantities[info.quantity]
-    history = quantity.history
-    if quantity.epochs != info.epochs:
-        history = history[:, -1:] if info.epochs == "last" else history[:, : early(history.shape[1])]
+    history = quantity.history if quantity.epochs == info.epochs else _select(quantity.history, info.epochs)
     return _reduced(history, REDUCTIONS[info.reduction])
+
+
+def score_from_history(name: str, history: np.ndarray) -> np.ndarray:
+    """Return one score of `SCORES`, float64 (n,), from its quantity in all measured epochs, float32 (n, e), e >= 1.
+
+    The score is NaN for samples with a missing value in an epoch that counts.
+    """
+    info = SCORES[name]
+    counted = _select(history, info.epochs)
+    is_complete = ~np.isnan(counted).any(axis=1)
+    score = np.full(len(history), np.nan)
+    if is_complete.any():
+        score[is_complete] = REDUCTIONS[info.reduction](counted[is_complete])
+    return score
+
+
+def _select(history: np.ndarray, epochs: Epochs) -> np.ndarray:
+    """Return the columns of the epochs that count."""
+    if epochs == "all":
+        return history
+    return history[:, -1:] if epochs == "last" else history[:, : early(history.shape[1])]
 
 
 def score_of(tracker: Tracker) -> np.ndarray:

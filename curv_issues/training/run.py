@@ -34,53 +34,29 @@ from curv_issues.trackers.scores import make_quantities, make_scores
 from curv_issues.training.cross_fit import CrossFit, cross_fit
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import Recipe, make_recipe
+from curv_issues.training.record import TrainingRecord
 from curv_issues.training.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
 from curv_issues.training.state import TrainingState
 
 GREATEST_HALF = 65504.0  # largest float16
 
 
-@dataclass(eq=False)
-class ProbeRun:
-    """The results of a run on n samples.
+@dataclass(eq=False, kw_only=True)
+class ProbeRun(TrainingRecord):
+    """The results of a run on n samples; see `TrainingRecord`, of which everything is measured.
 
     Attributes:
-        scores: raw scores by name, float64 (n,).
-        score_metadata: direction, source, description and cost by score name.
-        trajectories: tracked quantities by name, float32 (n, epochs), NaN where not measured.
-        pred_probs: float16 (n, k), of cross-fitting if there are features, and otherwise those of the probe on un-augmented
-            images after the last epoch.
-        on_features: whether the probe was trained on features, not images.
-        out_of_sample: whether `pred_probs` are from networks that were not trained on the sample.
-        suggested: int64 (n,), the most probable class other than the given one.
-        reference_margin: null distribution of the margin by epoch; see `ReferenceMargin.null_distribution`.
-        embeddings: float16 (n, d), inputs of the probe's last layer.
         mirrored_embeddings: float16 (n, d), of the mirror images; None if not requested, or after Ctrl-C.
-        recipe: the hyper-parameters of the run.
-        epochs_done: number of finished epochs.
-        complete: False if Ctrl-C stopped the run early.
         interrupted: True if Ctrl-C was pressed, even if the ranking was already complete.
-        device: device of the run.
-        compute_type: "bfloat16" or "float32".
         seconds: seconds by stage, "train", "score" and "cross_fit".
     """
 
-    scores: dict[str, np.ndarray]
-    score_metadata: dict[str, dict[str, str]]
-    trajectories: dict[str, np.ndarray]
     pred_probs: np.ndarray
-    on_features: bool
-    out_of_sample: bool
-    suggested: np.ndarray
     embeddings: np.ndarray
-    mirrored_embeddings: np.ndarray | None
-    reference_margin: dict[str, list[float]]
     recipe: Recipe
-    epochs_done: int
-    complete: bool
-    interrupted: bool
-    device: str
     compute_type: str
+    mirrored_embeddings: np.ndarray | None
+    interrupted: bool
     seconds: dict[str, float] = field(default_factory=dict)
 
 

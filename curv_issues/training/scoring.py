@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -52,11 +53,57 @@ def scoring_pass(
     if not asking:
         return
     need = max(quantity.needs for quantity in asking)
-    dtype = compute_type(device, step=step if need >= Need.CURVATURE else None)
-    directions = directions.to(device)
-    with evaluating(probe), autocast(device, dtype):
+
+    def batches() -> Iterator[ScoringBatch]:
         for index in torch.arange(len(given)).split(SCORING_BATCH):
-            samples, labels = inputs.batch(index, device), given[index].to(device)
+            yield ScoringBatch(index, inputs.batch(index, device), given[index].to(device))
+            if on_batch is not None:
+                on_batch(int(index[-1]) + 1, len(given))
+
+    with autocast(device, compute_type(device, step=step if need >= Need.CURVATURE else None)):
+        score_batches(probe, batches(), asking, epoch=epoch, directions=directions.to(device), step=step, form=form)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoringBatch:
+    """One batch of a scoring pass.
+
+    Attributes:
+        index: (b,) int64, the samples' positions in the data.
+        samples: (b, ...), the un-augmented inputs, on the device of the network.
+        labels: (b,) int64, the given labels, on the same device.
+    """
+
+    index: Tensor
+    samples: Tensor
+    labels: Tensor
+
+
+def score_batches(
+    probe: nn.Module,
+    batches: Iterable[ScoringBatch],
+    quantities: Sequence[Quantity],
+    *,
+    epoch: int,
+    directions: Tensor,
+    step: float,
+    form: CurvatureForm,
+) -> None:
+    """Let the quantities observe batches of un-augmented samples; see `scoring_pass`.
+
+    Args:
+        probe: network.
+        batches: each sample once.
+        quantities: quantities of scoring passes, at least one, which decide what is computed.
+        epoch: number of the epoch just finished.
+        directions: (m, ...), Hutchinson directions on the device of the network; not used if no quantity needs curvature.
+        step: h, in units of the inputs.
+        form: see `input_loss_curvature`.
+    """
+    need = max(quantity.needs for quantity in quantities)
+    with evaluating(probe):
+        for given in batches:
+            samples, labels = given.samples, given.labels
             gradient = curvature = rival_curvature = None
             if need is Need.CONTRAST:
                 curvature, rival_curvature, gradient, logits = label_contrast_curvature(
@@ -72,18 +119,16 @@ def scoring_pass(
                 with torch.no_grad():
                     logits = probe(samples)
             batch = Observation(
-                index=index,
+                index=given.index,
                 labels=labels,
                 logits=logits.float(),
                 gradient=gradient,
                 curvature=curvature,
                 rival_curvature=rival_curvature,
             )
-            for quantity in asking:
+            for quantity in quantities:
                 quantity.observe(epoch, batch)
-            if on_batch is not None:
-                on_batch(int(index[-1]) + 1, len(given))
-    for quantity in asking:
+    for quantity in quantities:
         quantity.end_epoch()
 
 

@@ -14,7 +14,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import beyond, common, comparison, duplicates, duplicates_scale, estimator, ranking, recipe, rows, schedule, tables
+from benchmarks import (
+    beyond,
+    common,
+    comparison,
+    duplicates,
+    duplicates_scale,
+    estimator,
+    ranking,
+    recipe,
+    rows,
+    schedule,
+    tables,
+    watch,
+)
 from benchmarks import detection as detection_benchmark
 from curv_issues.options import TrainingOptions
 from tests.benchmarks import needs_results
@@ -205,6 +218,7 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("ranking", [ranking]),
         ("schedule", [schedule]),
         ("duplicates", [duplicates, duplicates_scale]),
+        ("watch", [watch]),
     ],
 )
 def test_committed_results_match_the_cells_of_the_script(study: str, modules: list[ModuleType]) -> None:

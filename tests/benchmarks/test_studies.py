@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import beyond, command, comparison, decide_anew, estimator, ranking, recipe, rows, schedule
+from benchmarks import beyond, command, comparison, decide_anew, estimator, ranking, recipe, rows, schedule, watch
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.curvature import rademacher_directions
@@ -219,6 +219,18 @@ def test_small_runs(module: ModuleType, tmp_path: Path, monkeypatch: pytest.Monk
         assert set(result["forms"]) == set(beyond.FORMS)
         assert result["best_free"] in beyond.FREE
         assert result["fusion"]["auroc"] > 0.7
+
+
+def test_a_small_run_of_the_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["watch", str(tmp_path), "--smoke"])
+    watch.main()
+    (result,) = rows.read("smoke/watch")
+    assert result["added_within"] == pytest.approx(
+        (result["observe_seconds"] + result["end_epoch_seconds_per_step"]) / result["step_seconds"]
+    )
+    low, high = result["added_paired_interval"]
+    assert low <= result["added_paired"] <= high
 
 
 @pytest.mark.slow

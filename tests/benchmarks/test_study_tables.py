@@ -14,6 +14,7 @@ from benchmarks.study_tables import (
     memorization_table,
     ranking_table,
     rates_table,
+    watch_table,
 )
 
 
@@ -183,3 +184,19 @@ def test_ranking_table() -> None:
     assert lines[3] == "| digits, uniform:0.1, n = 500 | 2 | 0.860 / 0.43 | 0.500 / 0.25 |"
     assert lines[4] == "| mean | | 0.7500 / 0.375 | 0.5000 / 0.250 |"
     assert ranking_table([]) == NOTHING
+
+
+def test_watch_table() -> None:
+    assert watch_table([]) == NOTHING
+    measured = {
+        "cell": {"batch": 128, "resolution": 32, "classes": 1000, "device": "cpu"},
+        "step_seconds": 0.25,
+        "observe_seconds": 1e-4,
+        "end_epoch_seconds_per_step": 4e-4,
+        "added_within": 0.002,
+        "added_paired": -0.001,
+        "added_paired_interval": [-0.01, 0.008],
+    }
+    assert watch_table([measured]).splitlines()[2] == (
+        "| ResNet-18, 128 images of 32 px, 1,000 classes | cpu | 250 ms | 0.50 ms | 0.20% | -0.10% (-1.00% to 0.80%) |"
+    )

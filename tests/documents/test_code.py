@@ -111,6 +111,13 @@ def _backbones(names: dict[str, Any]) -> None:
     assert (dataset["n"], dataset["num_features"]) == (24, 64)
 
 
+@checks(GUIDE / "watch.md")
+def _watch(names: dict[str, Any]) -> None:
+    result, is_flipped = names["result"], names["is_flipped"]
+    assert {"margin", "input_curvature", "final_loss"} <= set(result.score_names)
+    assert is_flipped[result.scores["suspicion"].to_numpy().argsort()[::-1][:89]].mean() > 0.8
+
+
 @checks(GUIDE / "datalab.md")
 def _datalab(names: dict[str, Any]) -> None:
     issues = names["lab"].get_issues("curvature")

@@ -241,6 +241,23 @@ def test_arrays_can_stay_on_disk(tmp_path: Path) -> None:
     assert_equal(result, AuditResult.load(tmp_path))
 
 
+@pytest.mark.parametrize("absent", [["pred_probs"], ["embeddings"], ["pred_probs", "embeddings"]])
+def test_arrays_may_be_absent(absent: list[str], tmp_path: Path) -> None:
+    result = AuditResult(**result_parts() | dict.fromkeys(absent))
+    result.save(tmp_path)
+    assert {path.stem for path in tmp_path.glob("*.npy")} == {"pred_probs", "embeddings"} - set(absent)
+    loaded = AuditResult.load(tmp_path)
+    assert loaded.summary["absent"] == absent
+    for name in ("pred_probs", "embeddings"):
+        assert (getattr(loaded, name) is None) == (name in absent)
+    complete = dataclasses.replace(loaded, **{name: result_parts()[name] for name in absent})
+    assert "absent" not in complete.summary
+    complete.save(tmp_path, overwrite=True)
+    (tmp_path / f"{absent[0]}.npy").unlink()
+    with pytest.raises(UsageError, match=f"{absent[0]}.npy is missing"):
+        AuditResult.load(tmp_path)
+
+
 def test_text_column_accepts_any_file_name() -> None:
     column = text_column(["a", None, float("nan"), pd.NA, "\udcff.png"])
     assert column.dtype == pd.Series(["a"]).dtype

@@ -8,6 +8,7 @@ import torch
 
 from curv_issues.trackers.base import Observation
 from curv_issues.trackers.reference_margin import ReferenceMargin
+from curv_issues.trackers.reference_margin import null_distribution as null_distribution_of
 from tests import reference
 
 
@@ -113,3 +114,9 @@ def test_all_random_labels_are_used_if_none_is_worse() -> None:
     found = null_distribution(np.arange(101.0)[:, None], np.full((101, 1), -1.0))
     assert found == {"p90": [90.0], "p99": [99.0], "predicted": [pytest.approx(89 / 90)]}
     assert null_distribution(np.full((4, 1), 2.0), np.zeros((4, 1)))["predicted"] == [0.0]
+
+
+def test_the_null_distribution_of_whole_histories_is_the_same() -> None:
+    rng = np.random.default_rng(0)
+    history, margins = rng.normal(-1, 1, (50, 3)).astype(np.float32), rng.normal(0, 1, (50, 3)).astype(np.float32)
+    assert null_distribution_of(margins, history) == null_distribution(history, margins)
