@@ -39,12 +39,12 @@ class LabSamples:
 
     Attributes:
         dataset: dataset of the Datalab; row i is sample i.
-        image_column: image column; None: the input is not images.
+        image_column: image column; None: no images are read.
         label_column: label column.
         labels: int64 (n,), copy of the Datalab's codes, which are indices into the classes.
         classes: (k,), class names as the Datalab shows them: text, or numbers for a plain integer column.
         class_names: class names as text.
-        features: float (n, d); None: the input is images, or a result without its features.
+        features: float (n, d); None: the input is images, or a result without its features. Beside images, the input is both.
     """
 
     dataset: datasets.Dataset
@@ -63,7 +63,7 @@ def read_lab(lab: Datalab, *, image_key: str | None = None, features: Any = None
         lab: a Datalab with labels.
         image_key: image column; None: the only one.
         features: feature vectors of the samples, as `from_features` takes them; None: the input is images.
-        with_images: whether an image column is needed; not used with `features`.
+        with_images: whether images are read.
 
     Raises:
         DatasetError: it has no labels, unlabelled samples, only one class, or no image column; or the features cannot be used.
@@ -76,9 +76,7 @@ def read_lab(lab: Datalab, *, image_key: str | None = None, features: Any = None
     labels = _check_labels(lab.labels, names, column=lab.label_name)
     return LabSamples(
         dataset=lab.data,
-        image_column=_find_images(lab.data.features, image_key, label_column=lab.label_name)
-        if features is None and with_images
-        else None,
+        image_column=_find_images(lab.data.features, image_key, label_column=lab.label_name) if with_images else None,
         label_column=lab.label_name,
         labels=labels,
         classes=np.array(lab.class_names),
@@ -99,7 +97,7 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
         DatasetError: an image cannot be read. Every row of a Datalab needs a score, so no image can be left out.
         AuditError: the disk is full.
     """
-    if samples.features is not None:
+    if samples.image_column is None:
         return from_features(samples.features, samples.labels, class_names=samples.class_names)
     data = load_data(
         samples.dataset,
@@ -117,7 +115,7 @@ def load_samples(samples: LabSamples, *, resolution: int | None, progress: Progr
             f"The image in row {first['row']} ({first['path'] or 'no path'}) cannot be read: "
             f"{first['reason']}{count}. Every row of a Datalab needs a score: repair it, or make the Datalab without it."
         )
-    return replace(data, labels=samples.labels, class_names=samples.class_names)
+    return replace(data, labels=samples.labels, class_names=samples.class_names, features=samples.features)
 
 
 def difference(result: AuditResult, samples: LabSamples) -> str | None:
@@ -139,7 +137,7 @@ def difference(result: AuditResult, samples: LabSamples) -> str | None:
         return f"it suggests the class {unknown[0]!r}, which the Datalab does not have"
     if is_of_labels(result):
         return None
-    if samples.features is not None:
+    if samples.features is not None and samples.image_column is None:
         changed = np.flatnonzero(hash_rows(samples.features) != result.images["image_sha256"].to_numpy(dtype=object))
         return f"the features of row {changed[0]} differ" if len(changed) else None
     if samples.image_column is None:

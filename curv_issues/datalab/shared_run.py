@@ -6,10 +6,13 @@ that runs knows the options of all. The Datalab's statistics keep the finished r
 
 from __future__ import annotations
 
+import hashlib
 import weakref
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from curv_issues.data.base import LabeledData
 from curv_issues.datalab.samples import LabSamples, difference, is_of_labels, load_samples, read_lab
@@ -77,7 +80,13 @@ class SharedRun:
         features = self._options.get("features") if self.given is None or of_features else None
         if features is not None and self._options.get("backbone") is not None:
             raise UsageError("backbone and features do not go together: a backbone computes the features from the images.")
-        with_images = self.given is None or not (of_features or is_of_labels(self.given))
+        chosen = self._options.get("input", "auto")
+        if chosen == "images":
+            features = None
+        if self.given is None and chosen in ("features", "both") and features is None and self._options.get("backbone") is None:
+            raise UsageError(f"input={chosen!r} needs features; give find_issues(features=...) or a backbone.")
+        of_images = self.given is None or not (of_features or is_of_labels(self.given))
+        with_images = of_images if features is None else chosen == "both"
         self.samples = read_lab(self._lab, image_key=self._options.get("image_key"), features=features, with_images=with_images)
         if self.given is not None:
             check_result(self.given, self.samples, self._training_options())
@@ -249,11 +258,13 @@ def check_type(result: Any) -> None:
 
 
 def _key(samples: LabSamples, training: TrainingOptions) -> dict[str, Any]:
-    """Return everything that a run depends on, except images and labels, which `difference` compares."""
+    """Return everything that a run depends on, except labels, and images or features alone, which `difference` compares."""
     options = {name: getattr(training, name) for name in option_names(TrainingOptions) if name != "measure"}
     backbone = identify_probe(training.backbone) if callable(training.backbone) else training.backbone
+    beside = samples.features if samples.image_column is not None else None
     return {
         "classes": list(samples.class_names),
+        "features": None if beside is None else hashlib.sha256(np.ascontiguousarray(beside).data).hexdigest(),
         "schema_version": SCHEMA_VERSION,
         "options": json_ready({**options, "probe": identify_probe(training.probe), "backbone": backbone}),
         "version": __version__,

@@ -83,6 +83,32 @@ def test_features_are_preferred_to_images(trained: Datalab, trainings: list[int]
     assert trainings == [len(pixels)] * 2
 
 
+def test_images_and_features_together(trainings: list[int]) -> None:
+    images = digits()[0]
+    pixels = np.stack([np.asarray(image, dtype=np.float32).ravel() for image in images])
+
+    def shift_and_parts(features: np.ndarray, chosen: str) -> tuple[str, list[str]]:
+        lab.find_issues(features=features, issue_types={TYPE: {**OPTIONS, "input": chosen}})
+        summary = lab.info["statistics"]["curv_issues_run"]["result"]["summary"]
+        return summary["input"], summary["ranking"]["parts"]
+
+    lab = make_lab(class_label_dataset())
+    of_images = ("images", ["late_margin", "fitted_loss", "held_out_loss"])
+    assert shift_and_parts(pixels, "both") == of_images
+    assert shift_and_parts(pixels.copy(), "both") == of_images  # not trained again
+    assert trainings == [len(images)]
+    assert shift_and_parts(pixels[:, :9].copy(), "both") == of_images  # other features
+    assert trainings == [len(images)] * 2
+    assert shift_and_parts(pixels, "images") == ("images", ["late_margin"])
+    assert shift_and_parts(pixels, "features") == ("features", ["cumulative_loss", "held_out_loss"])
+
+
+def test_missing_features_are_an_error() -> None:
+    lab = make_lab(class_label_dataset())
+    with pytest.raises(UsageError, match=r"input='both' needs features; give find_issues\(features=\.\.\.\) or a backbone\."):
+        lab.find_issues(issue_types={TYPE: {**OPTIONS, "input": "both"}})
+
+
 def test_finished_audits_of_features() -> None:
     result = audit_features(X, TEXT, progress=False, **FEW)
     lab, checked = text_lab(), text_lab()
