@@ -15,6 +15,7 @@ from curv_issues.auditing.assembly import make_result
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.data.base import LabeledData, check_auditable
+from curv_issues.data.pred_probs import with_pred_probs
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import UsageError
 from curv_issues.keywords import check_keywords, make_options, takes_options
@@ -43,6 +44,7 @@ def audit(
     dataset: str | Path | Sequence[str | Path] | datasets.Dataset | datasets.DatasetDict | LabeledData,
     *,
     against: str | Path | datasets.Dataset | LabeledData | None = None,
+    pred_probs: Any = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | bool | None = None,
     on_result: Callable[[AuditResult], object] | None = None,
@@ -55,6 +57,8 @@ def audit(
             files, a `datasets.Dataset` or `DatasetDict`, or `LabeledData` (see `from_arrays`).
         **options: see `SourceOptions`, `TrainingOptions`, `FindingOptions` and `DuplicateOptions`.
         against: also report images that appear in this other split of the dataset (text, as `split`) or other dataset.
+        pred_probs: (n, k), class probabilities for each sample from a model of your own that was not trained on it; they become
+            those of the result, and the default ranking joins their loss. See `with_pred_probs`.
         trackers: user-supplied tracker classes; their scores are added to the table.
         progress: called with `Progress` events; True: show progress on stderr; False: do not; None: show it on a terminal or
             in a notebook.
@@ -80,6 +84,7 @@ def audit(
             make_options(FindingOptions, options, own_scores=own_scores),
             make_options(DuplicateOptions, options),
             against=against,
+            pred_probs=pred_probs,
             trackers=trackers,
             progress=report,
             on_result=on_result,
@@ -94,6 +99,7 @@ def load_and_audit(
     duplicate_options: DuplicateOptions,
     *,
     against: Any = None,
+    pred_probs: Any = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | None = None,
     on_result: Callable[[AuditResult], object] | None = None,
@@ -114,6 +120,8 @@ def load_and_audit(
             progress(Progress("load", done, total))
 
     data = load(dataset, source, seed=training.seed, resolution=training.resolution, progress=report_loading)
+    if pred_probs is not None:
+        data = with_pred_probs(data, pred_probs)
     others = None if against is None else load_other_split(against, data, dataset, source, progress=report_loading)
     return audit_data(
         data,
@@ -165,11 +173,13 @@ def audit_data(
     duplicate_options = duplicate_options or DuplicateOptions()
     training = training.with_score(finding.score)
     check_auditable(data)
-    if finding.score in CROSS_FIT_SCORES and data.features is None and training.backbone is None:
+    if finding.score in CROSS_FIT_SCORES and data.features is None and data.pred_probs is None and training.backbone is None:
         raise UsageError(f"The score {finding.score!r} is measured on features, but this dataset has images only.")
     from curv_issues.training.run import run_probe  # imports torch, so only after the checks above
     from curv_issues.training.trained import check_score, score_trained
 
+    if data.pred_probs is not None and training.epochs == 0:
+        raise UsageError("pred_probs join the ranking of a training, but with epochs=0 there is none; leave one of them out.")
     check_score(training, finding.score)
     run_it = score_trained if training.epochs == 0 else run_probe
     with stop_flag() as stop:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from curv_issues.auditing.audit import audit_data
 from curv_issues.data.features import from_features
+from curv_issues.data.pred_probs import with_pred_probs
 from curv_issues.keywords import check_keywords, make_options, takes_options
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.progress import ProgressCallback
@@ -29,6 +30,7 @@ def audit_features(
     skip_unreadable: bool = False,
     skip_unlabelled: bool = False,
     description: str = "features",
+    pred_probs: Any = None,
     trackers: Sequence[type[Tracker]] = (),
     progress: ProgressCallback | bool | None = None,
     on_result: Callable[[AuditResult], object] | None = None,
@@ -44,6 +46,7 @@ def audit_features(
         skip_unlabelled: leave out rows without a label instead of raising.
         description: name of this dataset in results.
         **options: see `TrainingOptions`, `FindingOptions` and `DuplicateOptions`.
+        pred_probs: (n, k), out-of-sample probabilities of your own model, used instead of cross-fitting; see `audit`.
         trackers: tracker classes of your own; their scores join the table.
         progress: see `audit`.
         on_result: see `audit`.
@@ -69,5 +72,7 @@ def audit_features(
         skip_unlabelled=skip_unlabelled,
         description=description,
     )
+    if pred_probs is not None:
+        data = with_pred_probs(data, pred_probs)
     with default_progress(progress) as report:
         return audit_data(data, training, finding, duplicates, trackers=trackers, progress=report, on_result=on_result)

@@ -56,8 +56,8 @@ class DataSource:
     backbone: str | None = None
 
 
-PER_SAMPLE = ("images", "features", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
-LARGE = ("images", "features")
+PER_SAMPLE = ("images", "features", "pred_probs", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
+LARGE = ("images", "features", "pred_probs")
 """Arrays that may be memory maps, or None."""
 
 
@@ -80,6 +80,7 @@ class LabeledData:
         source: origin of the samples.
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
         features: float, (n, d), an array or a memory map: the input, also beside images; None: the images are the input.
+        pred_probs: float, (n, k): out-of-sample probabilities of the user's own model; see `with_pred_probs`.
     """
 
     images: np.ndarray | None
@@ -94,6 +95,7 @@ class LabeledData:
     source: DataSource
     open_image: Callable[[int], Image.Image] | None = field(default=None, repr=False)
     features: np.ndarray | None = None
+    pred_probs: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

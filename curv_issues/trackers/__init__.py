@@ -196,8 +196,9 @@ SCORES: dict[str, ScoreInfo] = {
 CROSS_FIT_SCORES: dict[str, ScoreInfo] = {
     "held_out_loss": ScoreInfo(
         direction="high",
-        description="cross-entropy of the given label by a network on the features that was not trained on the sample (5 folds)",
-        cost="cross-fitting, only with features",
+        description="cross-entropy of the given label by a network on the features that was not trained on the sample (5 folds), "
+        "or under the given pred_probs",
+        cost="cross-fitting, only with features; none with pred_probs",
         source="out-of-sample probabilities as in Northcutt et al. 2021, JAIR",
     ),
     "fitted_loss": ScoreInfo(
@@ -208,7 +209,7 @@ CROSS_FIT_SCORES: dict[str, ScoreInfo] = {
         source="Ravikumar et al. 2025, ICML, for several networks",
     ),
 }
-"""Scores that are measured if there are features; see `training/cross_fit.py`."""
+"""Scores that are measured if there are features (or `pred_probs`, for the first); see `training/cross_fit.py`."""
 
 ALL_SCORES = {**SCORES, **CROSS_FIT_SCORES}
 

@@ -31,7 +31,7 @@ from curv_issues.trackers.base import Need, Quantity, Tracker, check_trackers
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_scores
-from curv_issues.training.cross_fit import CrossFit, cross_fit
+from curv_issues.training.cross_fit import CrossFit, cross_fit, cross_fit_of
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import Recipe, make_recipe
 from curv_issues.training.record import TrainingRecord
@@ -174,7 +174,9 @@ def run_probe(
             if mirror_images is not None:
                 _check_outputs(mirror_images, learning_rate=recipe.learning_rate)
         crossed: CrossFit | None = None
-        if data.features is not None and options.input != "images" and complete:
+        if data.pred_probs is not None:
+            crossed = cross_fit_of(data.pred_probs, data.labels)
+        elif data.features is not None and options.input != "images" and complete:
             features = inputs if isinstance(inputs, FeatureInputs) else FeatureInputs(data.features)
             with clock.stage("cross_fit"):
                 crossed = stop.unless_stopped(
@@ -193,7 +195,7 @@ def run_probe(
     infos = {
         **{name: SCORES[name] for name in options.score_names},
         **{tracker.name: tracker.info for tracker in own},
-        **(CROSS_FIT_SCORES if crossed else {}),
+        **({name: CROSS_FIT_SCORES[name] for name in crossed.scores} if crossed else {}),
     }
     return ProbeRun(
         scores={**make_scores(options.score_names, quantities, own), **(crossed.scores if crossed else {})},
