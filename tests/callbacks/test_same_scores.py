@@ -18,7 +18,7 @@ from curv_issues.device import autocast, compute_type
 from curv_issues.inputs.base import Augmentation
 from curv_issues.inputs.images import split_evenly
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import CROSS_FIT_SCORES, SCORES
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training.loop import one_cycle
 from curv_issues.training.optimizer import NesterovSGD
@@ -70,9 +70,11 @@ def watch_training(data: LabeledData, options: TrainingOptions) -> Watch:
 @pytest.mark.parametrize("options", [{"epochs": 6}, {"epochs": 2, "seed": 3, "measure": ["label_contrast"], "num_matvecs": 2}])
 def test_the_scores_are_those_of_an_audit(data: LabeledData, options: dict[str, Any]) -> None:
     training = TrainingOptions(**options)
-    audited = audit_data(data, training, FindingOptions(cut_off="5%"), DuplicateOptions(duplicates=False))
-    watched = watch_training(data, training).result(data, cut_off="5%")
-    assert set(audited.score_names) - set(watched.score_names) == {"training_gradient"}
+    finding = FindingOptions(cut_off="5%", score="default" if data is IMAGES else "margin")  # the default joins cross-fitting
+    audited = audit_data(data, training, finding, DuplicateOptions(duplicates=False))
+    watched = watch_training(data, training).result(data, cut_off="5%", score=finding.score)
+    own = set() if data is IMAGES else set(CROSS_FIT_SCORES)
+    assert set(audited.score_names) - set(watched.score_names) == {"training_gradient", *own}
     for name in watched.score_names:
         np.testing.assert_array_equal(watched.scores[name], audited.scores[name], err_msg=name)
     np.testing.assert_array_equal(watched.scores["suspicion"], audited.scores["suspicion"])
