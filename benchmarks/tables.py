@@ -218,6 +218,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "estimator-epochs": lambda: study_tables.estimator_epochs_table(read("estimator")),
     "features": lambda: study_tables.features_table(read("features"), "auroc"),
     "features-precision": lambda: study_tables.features_table(read("features"), "average_precision"),
+    "features-scale": lambda: study_tables.features_scale_table(read("features_scale")),
     "watch": lambda: study_tables.watch_table(read("watch")),
     "beyond": lambda: study_tables.beyond_table(read("beyond")),
     "forms": lambda: study_tables.forms_table(read("beyond")),

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import features, rows
-from benchmarks.study_tables import features_table
+from benchmarks import features, features_scale, rows
+from benchmarks.study_tables import features_scale_table, features_table
+from curv_issues import audit_features
 from curv_issues.bench.methods import parse_methods
 from curv_issues.noise.spec import parse_noise
 from curv_issues.options import TrainingOptions
@@ -38,6 +39,16 @@ def test_docstrings_are_labelled_by_subpackage() -> None:
     assert data.features is not None
     assert data.features.shape == (len(data), features.MOST_FEATURES)
     assert np.bincount(data.labels).min() >= features.LEAST_WORDS
+
+
+def test_small_run_of_the_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["benchmark", str(tmp_path), "--smoke"])
+    monkeypatch.setattr(features_scale, "audit_features", functools.partial(audit_features, epochs=2))
+    features_scale.main()
+    (result,) = rows.read("smoke/features_scale")
+    assert 0 < result["memory"] < 1e9
+    assert features_scale_table([result]).splitlines()[-1].startswith("| 2,000 | not searched | 2 | ")
 
 
 def test_small_run_and_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
