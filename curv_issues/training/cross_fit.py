@@ -16,13 +16,13 @@ from curv_issues.device import autocast, compute_type
 from curv_issues.errors import diverged
 from curv_issues.inputs.features import FeatureInputs
 from curv_issues.inputs.images import split_evenly
+from curv_issues.probes.mlp import width_for
 from curv_issues.training.loop import one_cycle
 from curv_issues.training.optimizer import NesterovSGD
 from curv_issues.training.recipe import Recipe
 
 FOLDS = 5
 NEVER_HELD_OUT = -1
-FEW_FEATURES, WIDTH, NARROW = 256, 256, 128
 DROPOUT = 0.5
 EPOCHS_FACTOR, LEAST_EPOCHS = 0.5, 3  # benchmarks/README.md explains the choice
 BATCH_FACTOR = 2  # updating the weights of all heads takes most of the time of a small batch
@@ -51,7 +51,7 @@ class Heads(nn.Module):
 
     def __init__(self, num_features: int, num_classes: int) -> None:
         super().__init__()
-        self.width = WIDTH if num_features <= FEW_FEATURES else NARROW  # no worse with many features, and twice as fast
+        self.width = width_for((num_features,))
         self.hidden = nn.Linear(num_features, FOLDS * self.width)
         self.weight = nn.Parameter(0.1 * self.width**-0.5 * torch.randn(FOLDS, self.width, num_classes))
         self.bias = nn.Parameter(torch.zeros(FOLDS, 1, num_classes))
