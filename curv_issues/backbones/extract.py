@@ -63,6 +63,8 @@ def with_features(
     """
     if data.images is None:
         raise DatasetError(f"{data.source.source} has no images; expected images for a backbone.")
+    if data.features is not None:
+        raise UsageError("backbone and features do not go together: a backbone computes the features from the images.")
     loaded = load_backbone(backbone)
     identity = identify(loaded)
     # the hashes of images with more than 8 bits do not depend on their value range

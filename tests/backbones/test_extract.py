@@ -230,6 +230,12 @@ def test_wrong_attributes_of_a_backbone_are_refused(options: dict[str, Any]) -> 
         Backbone(Strips(), **options)
 
 
+def test_features_are_not_replaced_silently() -> None:
+    data = with_features(photos(4), backbone(), device="cpu")
+    with pytest.raises(UsageError, match="backbone and features do not go together"):
+        with_features(data, backbone(), device="cpu")
+
+
 def test_image_that_has_gone_is_reported() -> None:
     def gone(index: int) -> Any:
         raise UnreadableImageError("no such file")

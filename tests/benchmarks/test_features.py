@@ -41,6 +41,7 @@ def test_docstrings_are_labelled_by_subpackage() -> None:
     assert np.bincount(data.labels).min() >= features.LEAST_WORDS
 
 
+@pytest.mark.slow
 def test_small_run_of_the_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr("sys.argv", ["benchmark", str(tmp_path), "--smoke"])
@@ -51,6 +52,7 @@ def test_small_run_of_the_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert features_scale_table([result]).splitlines()[-1].startswith("| 2,000 | not searched | 2 | ")
 
 
+@pytest.mark.slow
 def test_small_run_and_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     monkeypatch.setattr(features, "TrainingOptions", functools.partial(TrainingOptions, epochs=4))

@@ -24,6 +24,7 @@ def test_take_selects_from_every_array() -> None:
         file_sha256=np.array([f"{i:064x}" for i in range(30)], dtype=object),
         sizes=np.arange(60, dtype=np.int32).reshape(30, 2),
         features=np.arange(90, dtype=np.float16).reshape(30, 3),
+        pred_probs=np.arange(60, dtype=np.float32).reshape(30, 2),
     )
     index = np.array([3, 7, 20], dtype=np.uint8)
     part = data.take(index)

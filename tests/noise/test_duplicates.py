@@ -34,7 +34,7 @@ def named_data(n: int = 40, k: int = 4) -> LabeledData:
 @given(half=st.integers(1, 20), pairs=st.integers(1, 20), k=st.integers(2, 6), seed=st.integers(0, 1000))
 def test_properties_of_planted_pairs(half: int, pairs: int, k: int, seed: int) -> None:
     n, pairs = 2 * max(half, k), min(half, pairs)
-    data = replace(named_data(n, k), features=np.arange(2.0 * n).reshape(n, 2))
+    data = replace(named_data(n, k), features=np.arange(2.0 * n).reshape(n, 2), pred_probs=np.arange(3.0 * n).reshape(n, 3))
     before = {name: getattr(data, name).copy() for name in PER_SAMPLE}
     planted = plant_conflicting_duplicates(data, pairs, seed=seed)
     noisy = planted.data
@@ -49,7 +49,7 @@ def test_properties_of_planted_pairs(half: int, pairs: int, k: int, seed: int) -
     source_of = dict(planted.pairs.tolist())
     for i in range(n):
         source = source_of.get(i, i)
-        for name in ("images", "image_sha256", "file_sha256", "sizes"):
+        for name in ("images", "features", "pred_probs", "image_sha256", "file_sha256", "sizes"):
             np.testing.assert_array_equal(getattr(noisy, name)[i], before[name][source])
         for name in ("rows", "splits", "paths"):
             assert getattr(noisy, name)[i] == before[name][i]

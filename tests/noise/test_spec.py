@@ -62,7 +62,8 @@ class TestContract:
             info.target = "elsewhere"  # type: ignore[misc]
 
     def test_truth_marks_the_wrong_labels(self, kind: str, data: LabeledData, texts: dict[str, str]) -> None:
-        data = dataclasses.replace(data, features=np.arange(2.0 * len(data)).reshape(-1, 2))
+        numbers = np.arange(2.0 * len(data)).reshape(-1, 2)
+        data = dataclasses.replace(data, features=numbers, pred_probs=-numbers)
         before = {name: getattr(data, name).copy() for name in PER_SAMPLE}
         planted = apply_noise(data, parse_noise(texts[kind]), seed=3)
         assert isinstance(planted, Planted)
