@@ -172,7 +172,7 @@ def measure(configuration: dict[str, Any], root: Path, *, methods: str | None = 
     noise = parse_noise(configuration["noise"].replace("file:", f"file:{root}/"))
     alone = configuration["input"] == "features"
     chosen = parse_methods(methods or (METHODS if alone else JOINED), num_samples=len(data), with_features=True)
-    options = TrainingOptions(input=configuration["input"])
+    options = TrainingOptions(input=configuration["input"], curvature_epochs=None if alone else 1)
     result = measure_cell(data, noise, seed, options=options, methods=chosen)
     for method in result["methods"].values():
         del method["curves"], method["histogram"]
