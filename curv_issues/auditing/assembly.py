@@ -81,7 +81,7 @@ def make_result(
         "versions": versions(),
         "device": run.device,
         "compute_type": run.compute_type,
-        "input": "features" if run.on_features else "images",
+        "input": None if run.recipe is None else "features" if run.on_features else "images",
         "pred_probs": None if run.pred_probs is None else "out-of-sample" if run.out_of_sample else "in-sample",
         "num_findings": {kind: int(counts.get(kind, 0)) for kind, info in KINDS.items() if info.has_findings},
         "duplicates": None,

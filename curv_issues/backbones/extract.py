@@ -58,7 +58,7 @@ def with_features(
 
     Raises:
         UsageError: the backbone cannot be loaded, does not fit the images, or does not return (b, d).
-        DatasetError: there are no images, or one can no longer be read.
+        DatasetError: the data have no images, or one can no longer be read.
         AuditError: a feature is NaN or infinite, or the disk is full.
     """
     if data.images is None:
@@ -211,10 +211,7 @@ class _Forward:
         return output.float()
 
     def _faster_type(self, images: Tensor) -> torch.dtype:
-        """Return bfloat16 if the hardware has it and, on a CPU, a trial is faster.
-
-        Depthwise convolutions took ten times as long in it on an AMD EPYC.
-        """
+        """Return bfloat16 if the hardware has it and, on a CPU, a trial is faster: some layers are slower in it."""
         if self.network is None or not has_bfloat16(self.device):
             return torch.float32
         seconds = {}

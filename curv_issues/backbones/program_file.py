@@ -29,7 +29,7 @@ def load(name: str) -> Backbone:
     """
     path = Path(name).expanduser()
     if not path.is_file():
-        raise UsageError(f"There is no file {name}; expected a program that torch.export.save has written.")
+        raise UsageError(f"File {name} does not exist; expected a program that torch.export.save has written.")
     extra = {PREPROCESSING: ""}
     try:
         program = torch.export.load(path, extra_files=extra)

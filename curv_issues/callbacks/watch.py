@@ -163,7 +163,7 @@ class Watch:
         loaded = (read_batch(batch) for batch in batches)
         first = next(loaded, None)
         if first is None:
-            raise UsageError("There are no batches to score; expected a loader of (inputs, labels, index).")
+            raise UsageError("The loader has no batches to score; expected a loader of (inputs, labels, index).")
         is_float = not isinstance(first.inputs, Mapping) and torch.as_tensor(first.inputs).is_floating_point()
         quantities = self._quantities_of(choose_scores(scores, with_gradients=is_float))
         shape = tuple(first.inputs.shape[1:]) if is_float else (1,)

@@ -66,8 +66,8 @@ class LabeledData:
     """n images at probe resolution, or n feature vectors, with their given labels.
 
     Attributes:
-        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map. None: there are none. Beside
-            features, they serve the contact sheet and the search for duplicates.
+        images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map. None: the data have none.
+            With features too, they serve the contact sheet and the search for duplicates, and are an input if `input` says so.
         labels: int64, (n,): given class of each sample, an index into `class_names`.
         class_names: the k class names, in the order of the dataset or Datalab.
         rows: int64, (n,): row of each sample in the requested dataset; strictly increasing.
@@ -79,8 +79,8 @@ class LabeledData:
         sizes: int32, (n, 2): native height and width in pixels; 0 without images.
         source: origin of the samples.
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
-        features: float, (n, d), an array or a memory map: the input, also beside images; None: the images are the input.
-        pred_probs: float, (n, k): out-of-sample probabilities of the user's own model; see `with_pred_probs`.
+        features: float, (n, d), an array or a memory map: the input, also if there are images; None: the images are the input.
+        pred_probs: float, (n, k): out-of-sample probabilities of a user-supplied model; see `with_pred_probs`.
     """
 
     images: np.ndarray | None
@@ -121,15 +121,17 @@ class LabeledData:
                 features if there are some.
 
         Raises:
-            UsageError: there are no images, or no features.
+            UsageError: the data have no images, or no features.
         """
         from curv_issues.inputs.features import FeatureInputs  # imports torch
         from curv_issues.inputs.images import ImageInputs
 
         if chosen in ("images", "both") and self.images is None:
-            raise UsageError(f"input={chosen!r} needs images, but {self.source.source} has features only.")
+            raise UsageError(f"--input {chosen} (input={chosen!r}) needs images, but {self.source.source} has features only.")
         if chosen in ("features", "both") and self.features is None:
-            raise UsageError(f"input={chosen!r} needs features; add --backbone or --features (backbone, features).")
+            raise UsageError(
+                f"--input {chosen} (input={chosen!r}) needs features; add --backbone or --features (backbone, features)."
+            )
         if self.features is not None and chosen in ("auto", "features"):
             return FeatureInputs(self.features)
         assert self.images is not None

@@ -1,4 +1,4 @@
-"""Attach out-of-sample probabilities of the user's own model to data."""
+"""Attach out-of-sample probabilities of a user-supplied model to data."""
 
 from __future__ import annotations
 

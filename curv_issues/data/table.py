@@ -106,7 +106,7 @@ class FileTable:
         return FileImages(self._root, [self.paths[row] for row in rows])
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
-        """Raise KeyError: there are no further columns."""
+        """Raise KeyError: it has no further columns."""
         raise KeyError(column)
 
     def origin(self, column: str) -> str:
@@ -142,7 +142,7 @@ class RecordTable:
         return self._records.images.select(rows)
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
-        """Raise KeyError: there are no further columns."""
+        """Raise KeyError: it has no further columns."""
         raise KeyError(column)
 
     def origin(self, column: str) -> str:

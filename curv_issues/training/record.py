@@ -1,4 +1,4 @@
-"""What is measured while a network is trained, whoever trains it."""
+"""What is measured while a network is trained, by an audit or in a training that a Watch follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small networks and weights that stand in for pretrained ones, without a network."""
+"""Small networks and weights instead of pretrained ones, offline."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_exported_program_with_its_own_normalisation(tmp_path: Path) -> None:
 
 
 def test_wrong_program_files_are_refused(tmp_path: Path) -> None:
-    assert refused(f"file:{tmp_path / 'none.pt2'}").startswith("There is no file ")
+    assert refused(f"file:{tmp_path / 'none.pt2'}").startswith("File ")
     (tmp_path / "text.pt2").write_text("text")
     assert "is not a program that torch.export.save has written" in refused(f"file:{tmp_path / 'text.pt2'}")
     program = torch.export.export(nn.Linear(4, 2), (torch.zeros(5, 4),))

@@ -15,16 +15,21 @@ from curv_issues.callbacks import pending
 from curv_issues.callbacks.watch import Watch
 from curv_issues.errors import UsageError
 from curv_issues.results.result import AuditResult
-from curv_issues.trackers import SCORES
 from tests import reference
-from tests.callbacks.watching import K, N, Step, blobs, loader_of, observe_all, random_steps, same_scores, small_network
-
-LABELS = (torch.arange(N) % K).numpy()
-OF_TRAINING = {"cumulative_loss", "margin", "forgetting", "first_learned", "el2n"}
-
-
-def watched(epochs: list[list[Step]]) -> Watch:
-    return observe_all(Watch(N, K), epochs)
+from tests.callbacks.watching import (
+    LABELS,
+    OF_TRAINING,
+    K,
+    N,
+    Step,
+    blobs,
+    loader_of,
+    observe_all,
+    random_steps,
+    same_scores,
+    small_network,
+    watched,
+)
 
 
 def logits_by_epoch(epochs: list[list[Step]]) -> np.ndarray:
@@ -251,185 +256,6 @@ def test_an_index_of_the_shuffled_order_is_noticed() -> None:
 def test_wrong_calls_are_refused(call: Callable[[], object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         call()
-
-
-class TestJoin:
-    def test_labels_with_names(self) -> None:
-        watch = watched(random_steps(2))
-        names = ["ape", "bee", "cat"]
-        result = watch.result(LABELS, class_names=names)
-        assert result.class_names == tuple(names)
-        assert result.scores["given"].tolist() == [names[code] for code in LABELS]
-        texts = watch.result([names[code] for code in LABELS])
-        assert same_scores(texts, result)
-        assert same_scores(watch.result(torch.from_numpy(LABELS), class_names=names), result)
-
-    def test_data(self) -> None:
-        features, labels, _ = blobs(wrong=0)
-        data = curv_issues.from_features(features, labels)
-        result = watched(random_steps(2)).result(data, cut_off="10%")
-        assert result.summary["dataset"]["num_features"] == features.shape[1]
-        assert result.summary["options"] == {
-            "score": "default",
-            "cut_off": "10%",
-            "duplicates": False,
-            "duplicate_threshold": None,
-        }
-        assert (result.summary["recipe"], result.summary["seed"], result.summary["epochs_done"]) == (None, None, 2)
-        assert result.scores["flagged"].sum() == 6
-
-    def test_images_give_a_contact_sheet(self) -> None:
-        images = np.random.default_rng(0).integers(0, 255, (N, 8, 8, 3), dtype=np.uint8)
-        sheet = watched(random_steps(2)).result(curv_issues.from_arrays(images, LABELS)).contact_sheet
-        assert sheet is not None
-        assert sheet.startswith(b"\x89PNG")
-
-    @pytest.mark.parametrize(
-        ("data", "message"),
-        [
-            (
-                LABELS[:-1],
-                "The Watch is of 60 samples, but the data have 59; expected the dataset that was trained on, in its order",
-            ),
-            (curv_issues.from_features(np.eye(N), np.arange(N) % 4), "The Watch is of 3 classes, but the data have 4"),
-            (
-                (LABELS + 1) % K,
-                "60 of 60 labels differ from those observed: sample 0 was observed with class 0, but has class 1 in",
-            ),
-            (["a", "b"] * 30, "The Watch is of 3 classes, but the data have 2"),
-        ],
-    )
-    def test_another_dataset_is_refused(self, data: Any, message: str) -> None:
-        with pytest.raises(UsageError, match=message):
-            watched(random_steps(1)).result(data)
-
-    def test_a_score_that_was_not_measured(self) -> None:
-        watch = watched(random_steps(1))
-        with pytest.raises(
-            UsageError, match="The score 'input_curvature' was not measured in this run; expected one of: cumulative_"
-        ):
-            watch.result(LABELS, score="curvature")
-        assert watch.result(LABELS, score="margin").summary["ranking"]["score"] == "margin"
-
-
-class TestScore:
-    features, labels, _ = blobs(wrong=0)
-
-    def scored(self, **options: Any) -> AuditResult:
-        watch = watched(random_steps(2))
-        watch.score(small_network(), loader_of(self.features, self.labels), **options)
-        return watch.result(LABELS)
-
-    def test_all_scores_of_a_scoring_pass(self) -> None:
-        expected = {name for name, info in SCORES.items() if not info.on_demand and info.quantity != "training_gradient"}
-        result = self.scored()
-        assert set(result.score_names) == expected
-        assert not result.scores[list(expected)].isna().any(axis=None)
-        assert np.isnan(result.trajectories["input_curvature"][:, 0]).all()
-        network = small_network().eval()
-        logits = network(self.features).detach().numpy()
-        np.testing.assert_allclose(result.scores["final_loss"], reference.cumulative_loss(logits[None], LABELS), rtol=1e-4)
-
-    def test_chosen_scores(self) -> None:
-        assert set(self.scored(scores=["curvature"]).score_names) == OF_TRAINING | {"input_curvature"}
-        assert set(self.scored(scores="final_margin").score_names) == OF_TRAINING | {"final_margin"}
-
-    def test_final_scores_are_those_after_the_last_epoch(self) -> None:
-        watch, epochs = Watch(N, K), random_steps(2)
-        observe_all(watch, epochs[:1])
-        watch.score(small_network(), loader_of(self.features, self.labels))
-        assert "final_loss" in watch.result(LABELS).score_names
-        observe_all(watch, epochs[1:])
-        names = watch.result(LABELS).score_names
-        assert "final_loss" not in names
-        assert "input_curvature" in names
-
-    def test_samples_that_were_not_scored_are_nan(self) -> None:
-        watch = watched(random_steps(2))
-        watch.score(small_network(), list(loader_of(self.features, self.labels))[:-1])
-        result = watch.result(LABELS)
-        missing = list(range(48, N))
-        for name in set(result.score_names) - OF_TRAINING:
-            assert result.scores.index[result.scores[name].isna()].tolist() == missing, name
-
-    def test_the_network_is_unchanged(self) -> None:
-        network, watch = small_network(), watched(random_steps(1))
-        network[0].weight.requires_grad_(False)
-        before = {name: value.clone() for name, value in network.state_dict().items()}
-        watch.score(network, loader_of(self.features, self.labels))
-        assert network.training
-        assert not network[0].weight.requires_grad
-        assert network[3].weight.requires_grad
-        assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-
-    def test_mappings_and_outputs_with_logits(self) -> None:
-        class Output:
-            def __init__(self, logits: torch.Tensor) -> None:
-                self.logits = logits
-
-        class Named(nn.Module):
-            def __init__(self, *, scale: bool) -> None:
-                super().__init__()
-                self.inner = small_network()
-
-            def forward(self, *, values: torch.Tensor, scale: torch.Tensor | None = None) -> Output:
-                return Output(self.inner(values if scale is None else values * scale))
-
-        plain = self.scored()
-        watch = watched(random_steps(2))
-        batches = [{"values": x, "labels": y, "index": i} for x, y, i in loader_of(self.features, self.labels)]
-        watch.score(Named(scale=False), batches)
-        assert same_scores(watch.result(LABELS), plain)
-        several = watched(random_steps(2))
-        several.score(Named(scale=True), [{**batch, "scale": torch.ones(1)} for batch in batches])
-        found = several.result(LABELS)
-        np.testing.assert_array_equal(found.scores["final_loss"], plain.scores["final_loss"])
-        assert "input_curvature" not in found.score_names
-
-    @pytest.mark.parametrize(
-        ("batches", "options", "message"),
-        [
-            ([], {}, "There are no batches to score"),
-            (
-                [(torch.zeros(2, 5), torch.tensor([0, 1]))],
-                {},
-                r"Expected batches of \(inputs, labels, index\), got a sequence of 2",
-            ),
-            ([torch.zeros(2, 5)], {}, "got a Tensor"),
-            ([{"x": torch.zeros(2, 5)}], {}, "A batch has the keys x; expected 'index' and 'labels' or 'label'"),
-            ([(torch.zeros(1, 5), torch.tensor([0]), torch.tensor([60]))], {}, "The indices run from 60 to 60; expected 0 to 59"),
-            ([(torch.zeros(1, 5), torch.tensor([3]), torch.tensor([0]))], {}, "The labels run from 3 to 3; expected 0 to 2"),
-            (
-                [(torch.zeros(1, 5), torch.tensor([2]), torch.tensor([0]))],
-                {},
-                "Sample 0 was observed with class 0, but has class 2",
-            ),
-            (
-                [(torch.zeros(1, 5), torch.tensor([0]), torch.tensor([0]))],
-                {"scores": ["margin"]},
-                "Unknown score of a scoring pass",
-            ),
-            ([(torch.zeros(1, 5), torch.tensor([0]), torch.tensor([0]))], {"scores": []}, "scores names no score"),
-            (
-                [(torch.zeros(1, 5).long(), torch.tensor([0]), torch.tensor([0]))],
-                {"scores": ["input_curvature"]},
-                "The score 'input_curvature' needs input gradients",
-            ),
-        ],
-    )
-    def test_wrong_batches_are_refused(self, batches: list[Any], options: dict[str, Any], message: str) -> None:
-        with pytest.raises(UsageError, match=message):
-            watched(random_steps(1)).score(small_network(), batches, **options)
-
-    def test_a_network_without_logits_is_refused(self) -> None:
-        with pytest.raises(UsageError, match=r"The network must return logits of shape \(b, 3\), got \(16, 5\)"):
-            watched(random_steps(1)).score(nn.Identity(), loader_of(self.features, self.labels))
-
-    def test_an_open_epoch_is_refused(self) -> None:
-        watch = watched(random_steps(1))
-        watch.observe(*random_steps(1)[0][0])
-        with pytest.raises(UsageError, match="call end_epoch"):
-            watch.score(small_network(), loader_of(self.features, self.labels))
 
 
 class TestState:

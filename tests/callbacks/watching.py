@@ -14,6 +14,8 @@ from curv_issues.results.result import AuditResult
 from tests.small import seeded
 
 N, K, D = 60, 3, 5
+LABELS = (torch.arange(N) % K).numpy()
+OF_TRAINING = {"cumulative_loss", "margin", "forgetting", "first_learned", "el2n"}
 
 
 def blobs(n: int = N, k: int = K, *, wrong: int = 6) -> tuple[Tensor, Tensor, Tensor]:
@@ -58,6 +60,11 @@ def observe_all(watch: Watch, epochs: list[list[Step]]) -> Watch:
             watch.observe(*step)
         watch.end_epoch()
     return watch
+
+
+def watched(epochs: list[list[Step]]) -> Watch:
+    """Return a Watch that has observed whole epochs."""
+    return observe_all(Watch(N, K), epochs)
 
 
 def same_scores(left: AuditResult, right: AuditResult) -> bool:

@@ -15,7 +15,7 @@ def test_errors(tmp_path: Path) -> None:
     data = tiny_parquet(tmp_path / "tiny.parquet")
     check_error(audit(data, "--backbone", "resnet18"), 2, "KIND:NAME")
     check_error(audit(data, "--backbone", "tim:resnet18"), 2, "Unknown kind of backbone 'tim'", "timm, torchvision, hf, file")
-    check_error(audit(data, "--backbone", f"file:{tmp_path / 'none.pt2'}"), 2, "There is no file")
+    check_error(audit(data, "--backbone", f"file:{tmp_path / 'none.pt2'}"), 2, "does not exist; expected a program")
     check_error(audit(data, "--backbone", "torchvision:resnet_18"), 2, "similar names: torchvision:resnet18")
 
 

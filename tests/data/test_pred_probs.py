@@ -1,4 +1,4 @@
-"""Out-of-sample probabilities of the user's own model."""
+"""Out-of-sample probabilities of a user-supplied model."""
 
 from __future__ import annotations
 
