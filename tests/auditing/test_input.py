@@ -52,7 +52,7 @@ def test_baselines_take_the_features_of_both() -> None:
 
 @pytest.mark.parametrize("chosen", ["features", "both"])
 def test_missing_features_are_an_error(chosen: str) -> None:
-    with pytest.raises(UsageError, match=rf"^--input {chosen} \(input='{chosen}'\) needs features: --backbone or --features"):
+    with pytest.raises(UsageError, match=rf"^--input {chosen} \(input='{chosen}'\) needs features; add --backbone or --features"):
         run(IMAGES, input=chosen)
 
 
