@@ -18,6 +18,7 @@ from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.pred_probs import with_pred_probs
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import UsageError
+from curv_issues.findings.ranking import is_measured
 from curv_issues.keywords import check_keywords, make_options, takes_options
 from curv_issues.memory import peak_memory
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
@@ -173,8 +174,7 @@ def audit_data(
     duplicate_options = duplicate_options or DuplicateOptions()
     training = training.with_score(finding.score)
     check_auditable(data)
-    if finding.score in CROSS_FIT_SCORES and data.features is None and data.pred_probs is None and training.backbone is None:
-        raise UsageError(f"The score {finding.score!r} is measured on features, but this dataset has images only.")
+    _check_cross_fit_score(finding.score, data, training)
     from curv_issues.training.run import run_probe  # imports torch, so only after the checks above
     from curv_issues.training.trained import check_score, score_trained
 
@@ -196,7 +196,7 @@ def audit_data(
         run = run_it(data, training, trackers=trackers, mirrored=duplicate_options.duplicates, progress=progress, stop=stop)
         if run is None:
             raise AuditInterrupted(None)
-        if not run.complete and finding.score != "default" and np.isnan(run.scores[finding.score]).any():
+        if run.interrupted and finding.score != "default" and not is_measured(run.scores, finding.score):
             finding = replace(finding, score="default")  # the score was not measured before Ctrl-C
         start = time.perf_counter()
         compared, other = None, None
@@ -228,6 +228,21 @@ def audit_data(
         if stop.is_set:
             raise AuditInterrupted(result)
         return result
+
+
+def _check_cross_fit_score(score: str, data: LabeledData, training: TrainingOptions) -> None:
+    """Raise UsageError if samples shall be ranked by a score of cross-fitting that this audit does not measure."""
+    if score not in CROSS_FIT_SCORES:
+        return
+    if training.epochs == 0:
+        uses = "no training"
+    elif data.pred_probs is not None and score != "held_out_loss":
+        uses = "pred_probs instead"
+    elif data.pred_probs is None and (training.input == "images" or (data.features is None and training.backbone is None)):
+        uses = "images only"
+    else:
+        return
+    raise UsageError(f"The score {score!r} is measured by cross-fitting on features, but this audit uses {uses}.")
 
 
 def _add_sheet(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditResult:

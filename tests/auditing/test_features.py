@@ -30,7 +30,7 @@ from curv_issues.progress import Progress
 from curv_issues.report import FORMATS, render
 from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.trackers import ALL_SCORES
-from tests.small import make_data
+from tests.small import linear_probe, make_data
 
 DIGITS = load_digits()
 LABELS, IS_FLIPPED = flip_labels(DIGITS.target[:900], 0.05, num_classes=10, seed=0)
@@ -67,24 +67,34 @@ def test_probabilities_are_out_of_sample(result: AuditResult) -> None:
     np.testing.assert_allclose(of_given, np.exp(-result.scores["held_out_loss"]), atol=1e-3)
 
 
-def test_ctrl_c_before_cross_fitting_ranks_by_the_cumulative_loss() -> None:
+@pytest.mark.parametrize("score", ["default", "held_out_loss"])
+@pytest.mark.parametrize(("stage", "complete"), [("cross_fit", True), ("score", False)])
+def test_ctrl_c_before_cross_fitting_ranks_by_the_cumulative_loss(score: str, stage: str, complete: bool) -> None:
     def interrupt(progress: Progress) -> None:
-        if progress.stage == "cross_fit":
+        if progress.stage == stage and (stage == "cross_fit" or progress.done > 200):
             raise KeyboardInterrupt
 
     with pytest.raises(AuditInterrupted) as caught:
-        audit_features(DIGITS.data[:200], LABELS[:200], epochs=2, progress=interrupt, device="cpu")
+        audit_features(DIGITS.data[:200], LABELS[:200], epochs=2, score=score, progress=interrupt, device="cpu")
     found = caught.value.result
     assert found is not None
-    assert found.complete
+    assert found.complete == complete
     assert found.summary["ranking"]["parts"] == ["cumulative_loss"]
     assert found.summary["pred_probs"] == "in-sample"
     assert "held_out_loss" not in found.score_names
 
 
 def test_scores_of_cross_fitting_need_features() -> None:
-    with pytest.raises(UsageError, match="The score 'held_out_loss' is measured on features, but this dataset has images only"):
-        audit(make_data(20, 2, seed=0), score="held_out_loss", progress=False)
+    images = make_data(20, 2, seed=0)
+    both = replace(images, features=np.zeros((20, 2)))
+    for data, options, uses in (
+        (images, {}, "images only"),
+        (both, {"input": "images"}, "images only"),
+        (both, {"epochs": 0, "probe": linear_probe}, "no training"),
+        (both, {"score": "fitted_loss", "pred_probs": np.full((20, 2), 0.5)}, "pred_probs instead"),
+    ):
+        with pytest.raises(UsageError, match=f"is measured by cross-fitting on features, but this audit uses {uses}"):
+            audit(data, **{"score": "held_out_loss", "progress": False, **options})  # type: ignore[arg-type]
 
 
 def test_summary_tells_features_from_images(result: AuditResult) -> None:
