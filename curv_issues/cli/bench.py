@@ -90,8 +90,8 @@ def bench(
                 from curv_issues.backbones.extract import with_features
 
                 data = with_features(data, options.backbone, device=options.device, progress=progress)
-            with_features = data.features is not None and options.input != "images"
-            chosen = parse_methods(methods or ["all"], num_samples=len(data), with_features=with_features)
+            is_cross_fitted = data.features is not None and options.input != "images"
+            chosen = parse_methods(methods or ["all"], num_samples=len(data), with_features=is_cross_fitted)
             plan = Plan(noises, seeds, chosen, options, finding)
             check_noises(data, plan)
             if overwrite:
