@@ -177,14 +177,17 @@ def run_probe(
         if data.pred_probs is not None:
             crossed = cross_fit_of(data.pred_probs, data.labels)
         elif data.features is not None and options.input != "images" and complete:
-            features = inputs if isinstance(inputs, FeatureInputs) else FeatureInputs(data.features)
+            features, heads_recipe = inputs, recipe
+            if not isinstance(features, FeatureInputs):
+                features = FeatureInputs(data.features)
+                heads_recipe = make_recipe(options, num_samples=len(data), shape=features.shape)
             with clock.stage("cross_fit"):
                 crossed = stop.unless_stopped(
                     lambda: cross_fit(
                         features,
                         labels,
                         num_classes=data.num_classes,
-                        recipe=recipe,
+                        recipe=heads_recipe,
                         seed=options.seed,
                         device=device,
                         given=given,

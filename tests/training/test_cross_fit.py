@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,9 +19,11 @@ from curv_issues.noise.uniform import flip_labels
 from curv_issues.options import TrainingOptions
 from curv_issues.trackers import CROSS_FIT_SCORES
 from curv_issues.training import cross_fit as module
+from curv_issues.training import run
 from curv_issues.training.cross_fit import FOLDS, NEVER_HELD_OUT, CrossFit, Heads, adapted, assign_folds, cross_fit
-from curv_issues.training.recipe import make_recipe
-from curv_issues.training.run import isolated_rng
+from curv_issues.training.recipe import IMAGE_DECAY, MOST_DECAY, Recipe, make_recipe
+from curv_issues.training.run import isolated_rng, run_probe
+from tests.small import make_data
 
 WINE = load_wine()
 FEATURES = WINE.data.astype(np.float32)
@@ -133,3 +138,19 @@ def test_recipe_of_the_heads() -> None:
 def test_diverging_loss_is_reported() -> None:
     with pytest.raises(AuditError, match=r"The loss of the cross-fitted heads became (nan|inf) in epoch"):
         fit(learning_rate=1e12)
+
+
+def test_beside_images_the_heads_have_the_recipe_of_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_data(60)
+    data = replace(data, features=np.random.default_rng(0).normal(size=(60, 40)).astype(np.float32))
+    recipes = []
+
+    def keep(*args: Any, recipe: Recipe, **others: Any) -> CrossFit:
+        recipes.append(recipe)
+        return cross_fit(*args, recipe=recipe, **others)
+
+    monkeypatch.setattr(run, "cross_fit", keep)
+    for chosen in ("features", "both"):
+        run_probe(data, TrainingOptions(input=chosen, epochs=2))
+    assert recipes[0] == recipes[1]
+    assert recipes[0].weight_decay == MOST_DECAY > IMAGE_DECAY
