@@ -49,6 +49,7 @@ from curv_issues.bench.metrics import detection
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.options import TrainingOptions
+from curv_issues.trackers.base import Need
 
 SEEDS = (0, 1, 2)
 PART = 10_000
@@ -61,6 +62,7 @@ METHODS = (
     "residual,forgetting,el2n,training_gradient,held_out_loss,fitted_loss,confident_learning,knn_label_score"
 )
 JOINED = "margin,fitted_loss,held_out_loss"  # the baselines are those of the features
+NOT_MEASURED = dict.fromkeys(Need, 0.0)  # costs, which would take longer than the training
 LEAST_WORDS = 20
 MOST_FEATURES = 100
 PENALTIES = (0.001, 0.01, 0.1, 1.0)  # inverse, of logistic regression; the one with the best held-out likelihood is taken
@@ -173,13 +175,14 @@ def measure(configuration: dict[str, Any], root: Path, *, methods: str | None = 
     alone = configuration["input"] == "features"
     chosen = parse_methods(methods or (METHODS if alone else JOINED), num_samples=len(data), with_features=True)
     options = TrainingOptions(input=configuration["input"], curvature_epochs=None if alone else 1)
-    result = measure_cell(data, noise, seed, options=options, methods=chosen)
+    result = measure_cell(data, noise, seed, options=options, methods=chosen, passes=NOT_MEASURED)
+    del result["passes"]
     for method in result["methods"].values():
-        del method["curves"], method["histogram"]
+        del method["curves"], method["histogram"], method["cost"]
     if alone:
         planted = apply_noise(data, noise, seed=seed)
         for name, suspect in of_other_models(planted.data, boosting=configuration["group"] == "tables").items():
-            result["methods"][name] = {"detection": detection(planted.is_error, suspect), "flagged": None, "cost": None}
+            result["methods"][name] = {"detection": detection(planted.is_error, suspect), "flagged": None}
     return {**result, "num_features": data.inputs().shape[0], "num_classes": data.num_classes}
 
 
