@@ -28,6 +28,7 @@ class ModelKeywords(TypedDict, total=False):
     probe: Any
     backbone: Any
     input: Literal["auto", "images", "features", "both"]
+    fine_tune: bool
     epochs: int | None
     batch_size: int | None
     learning_rate: float | None

@@ -107,6 +107,13 @@ class TrainingOptions(Options):
         check=Choice(dict.fromkeys(("auto", "images", "features", "both"))),
         kind=str,
     )
+    fine_tune: bool = option(
+        False,
+        "Train the backbone itself, with a new head, on images at its resolution (or --resolution), instead of a probe on its "
+        "features. Takes minutes per 1,000 images on a CPU.",
+        check=Boolean(),
+        flags=("--fine-tune",),
+    )
     epochs: int | None = option(
         None,
         "Passes over the data; 0: score a trained network of your own (--probe) without training. Default: from the dataset size.",
@@ -162,11 +169,33 @@ class TrainingOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.fine_tune:
+            self._check_fine_tuning()
         if self.epochs == 0 and isinstance(self.probe, str) and ":" not in self.probe:
             raise UsageError(
                 f"With --epochs 0 (epochs=0), a trained network is scored, but the probe is {self.probe!r}; pass your own network "
                 "(--probe module:function, probe=...), or train it for at least one epoch."
             )
+
+    def _check_fine_tuning(self) -> None:
+        if self.backbone is None:
+            raise UsageError("--fine-tune (fine_tune=True) trains a backbone; add --backbone (backbone).")
+        if self.probe != "auto":
+            raise UsageError("With --fine-tune (fine_tune=True), the backbone is the probe; leave --probe (probe) out.")
+        if self.input == "features":
+            raise UsageError(
+                "With --fine-tune (fine_tune=True), the backbone is trained on images; --input (input) must be images or both, got "
+                "'features'."
+            )
+        if self.epochs == 0:
+            raise UsageError("--fine-tune (fine_tune=True) needs at least one epoch, got epochs=0.")
+        if self.input == "auto":
+            object.__setattr__(self, "input", "images")
+
+    @property
+    def uses_features_of_backbone(self) -> bool:
+        """Return whether the features of a backbone are computed: not if it is fine-tuned only."""
+        return self.backbone is not None and not (self.fine_tune and self.input == "images")
 
     @property
     def score_names(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from curv_issues.auditing.assembly import make_result
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.sheet import draw_sheet
+from curv_issues.backbones import BACKBONE_OR_FEATURES
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.pred_probs import with_pred_probs
 from curv_issues.data.source_options import SourceOptions
@@ -120,7 +121,8 @@ def load_and_audit(
         if progress:
             progress(Progress("load", done, total))
 
-    data = load(dataset, source, seed=training.seed, resolution=training.resolution, progress=report_loading)
+    resolution = training.resolution if isinstance(dataset, LabeledData) else image_resolution(training)
+    data = load(dataset, source, seed=training.seed, resolution=resolution, progress=report_loading)
     if pred_probs is not None:
         data = with_pred_probs(data, pred_probs)
     others = None if against is None else load_other_split(against, data, dataset, source, progress=report_loading)
@@ -144,6 +146,16 @@ def with_loaded_backbone(training: TrainingOptions) -> TrainingOptions:
     from curv_issues.backbones.loading import load_backbone  # imports torch
 
     return replace(training, backbone=load_backbone(training.backbone))
+
+
+def image_resolution(training: TrainingOptions) -> int | None:
+    """Return the resolution at which images are decoded: that of the options, or of a backbone that is fine-tuned."""
+    if training.resolution is not None or not training.fine_tune:
+        return training.resolution
+    from curv_issues.backbones.fine_tuning import input_side  # imports torch
+    from curv_issues.backbones.loading import load_backbone
+
+    return input_side(load_backbone(training.backbone))
 
 
 def audit_data(
@@ -178,12 +190,14 @@ def audit_data(
     from curv_issues.training.run import run_probe  # imports torch, so only after the checks above
     from curv_issues.training.trained import check_score, score_trained
 
+    if training.fine_tune and data.features is not None:
+        raise UsageError(BACKBONE_OR_FEATURES)
     if data.pred_probs is not None and training.epochs == 0:
         raise UsageError("pred_probs join the ranking of a training, but with epochs=0 there is none; leave one of them out.")
     check_score(training, finding.score)
     run_it = score_trained if training.epochs == 0 else run_probe
     with stop_flag() as stop:
-        if training.backbone is not None:
+        if training.uses_features_of_backbone:
             from curv_issues.backbones.extract import with_features
 
             start = time.perf_counter()

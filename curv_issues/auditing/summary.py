@@ -87,6 +87,24 @@ def notes_on(data: LabeledData) -> list[str]:
     return notes
 
 
+def notes_on_fine_tuning(data: LabeledData, training: TrainingOptions) -> list[str]:
+    """Return a note on images that were reduced further than the network that is fine-tuned needs; [] if none was."""
+    if not training.fine_tune or training.resolution is not None or data.images is None:
+        return []
+    from curv_issues.backbones.fine_tuning import input_side  # imports torch
+    from curv_issues.backbones.loading import load_backbone
+
+    side, stored = input_side(load_backbone(training.backbone)), data.images.shape[1]
+    count = int((data.sizes.max(axis=1) > stored).sum())
+    if side <= stored or not count:
+        return []
+    return [
+        f"The data hold images of {stored} pixels, which were enlarged to the {side} pixels of the backbone, although "
+        f"{counted(count, 'image')} {'is' if count == 1 else 'are'} larger; give the dataset itself, or load it with "
+        f"resolution={side}."
+    ]
+
+
 def notes_on_trained(data: LabeledData, run: TrainingRecord) -> list[str]:
     """Return a note on a network that was not trained here; [] after a training."""
     if run.epochs_done:

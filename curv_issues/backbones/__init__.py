@@ -15,6 +15,8 @@ BACKBONES: dict[str, str] = {
 }
 """Prefix of `backbone="prefix:name"` -> function from the name to a `Backbone`."""
 
+BACKBONE_OR_FEATURES = "backbone and features do not go together: a backbone computes the features from the images."
+
 
 def check_backbone(name: str, value: Any) -> Any:
     """Return the value of an option if it is None, "kind:name" or a callable; nothing is imported."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curv_issues.backbones import BACKBONE_OR_FEATURES
 from curv_issues.backbones.base import Backbone
 from curv_issues.backbones.feature_cache import FOLDER_VARIABLE, FeatureCache, cache_folder
 from curv_issues.backbones.identity import identify, network_of
@@ -64,7 +65,7 @@ def with_features(
     if data.images is None:
         raise DatasetError(f"{data.source.source} has no images; expected images for a backbone.")
     if data.features is not None:
-        raise UsageError("backbone and features do not go together: a backbone computes the features from the images.")
+        raise UsageError(BACKBONE_OR_FEATURES)
     loaded = load_backbone(backbone)
     identity = identify(loaded)
     # the hashes of images with more than 8 bits do not depend on their value range

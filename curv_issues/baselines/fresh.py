@@ -18,7 +18,7 @@ from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.trackers.base import Quantity
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import make_recipe
-from curv_issues.training.run import build_probe, check_probe, isolated_rng
+from curv_issues.training.run import check_probe, isolated_rng, make_probe
 from curv_issues.training.scoring import predict, predict_logits
 from curv_issues.training.state import TrainingState
 
@@ -58,7 +58,8 @@ class FreshProbes:
         check_auditable(data)
         self.device = choose_device(options.device)
         self.options = options
-        chosen = "features" if options.input == "both" else options.input  # of both, the stronger one
+        joined = options.input == "both" and not options.fine_tune
+        chosen = "features" if joined else options.input  # of both, the stronger one
         self.inputs, self.labels = data.inputs(chosen), torch.from_numpy(data.labels)
         self.recipe = make_recipe(options, num_samples=len(data), shape=self.inputs.shape)
         self.spec = self.inputs.spec(data.num_classes + extra_classes)
@@ -114,7 +115,7 @@ class FreshProbes:
 
         with limit_threads_for_small_batches(self.recipe.batch_size, self.inputs.shape), isolated_rng(seed):
             if probe is None:
-                probe = build_probe(self.options.probe, self.spec).to(self.device).to(memory_format=torch.channels_last)
+                probe = make_probe(self.options, self.spec).to(self.device).to(memory_format=torch.channels_last)
                 check_probe(probe, self.spec, self.device)
             trained, paused = probe, 0.0
 

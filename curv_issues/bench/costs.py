@@ -21,7 +21,7 @@ from curv_issues.trackers.base import Need, Quantity
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import Recipe, make_recipe
-from curv_issues.training.run import build_probe, isolated_rng
+from curv_issues.training.run import isolated_rng, make_probe
 from curv_issues.training.scoring import scoring_pass
 from curv_issues.training.state import TrainingState
 
@@ -60,7 +60,7 @@ def measure_passes(data: LabeledData, options: TrainingOptions) -> dict[Need, fl
     trackers = {need: _quantity_of(need, len(index)) for need in Need}
     with limit_threads_for_small_batches(recipe.batch_size, shape), isolated_rng(options.seed):
         spec = data.inputs(options.input).spec(data.num_classes)
-        probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
+        probe = make_probe(options, spec).to(device).to(memory_format=torch.channels_last)
 
         def run_pass(need: Need) -> None:
             if need is Need.TRAINING:

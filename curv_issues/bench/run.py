@@ -13,6 +13,8 @@ from typing import Any
 import torch
 
 from curv_issues.auditing.summary import plain_options, versions
+from curv_issues.backbones.identity import identify
+from curv_issues.backbones.loading import load_backbone
 from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.costs import PassCosts
 from curv_issues.bench.methods import Methods
@@ -134,6 +136,11 @@ def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) ->
     del options["backbone"]  # cells without one keep the name that they had before there were backbones
     if data.source.backbone is not None:
         options["backbone"] = data.source.backbone
+    if not plan.options.fine_tune:
+        del options["fine_tune"]
+    else:
+        loaded = load_backbone(plan.options.backbone)
+        options["backbone"] = identify(loaded) or loaded.title
     return {
         "dataset": {
             "source": data.source.source,

@@ -71,7 +71,7 @@ def bench(
 
         check_folder(folder, resume=resume, overwrite=overwrite, sources=[name for name in dataset if name])
         with live_progress(quiet=quiet) as progress:
-            from curv_issues.auditing.audit import with_loaded_backbone
+            from curv_issues.auditing.audit import image_resolution, with_loaded_backbone
             from curv_issues.auditing.summary import notes_on
             from curv_issues.bench.run import Plan, check_noises, finished_cells, run_bench
             from curv_issues.data.loading import load
@@ -83,10 +83,10 @@ def bench(
             data = load(
                 dataset[0] if len(dataset) == 1 else dataset,
                 source,
-                resolution=options.resolution,
+                resolution=image_resolution(options),
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
-            if options.backbone is not None:
+            if options.uses_features_of_backbone:
                 from curv_issues.backbones.extract import with_features
 
                 data = with_features(data, options.backbone, device=options.device, progress=progress)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curv_issues.backbones import BACKBONE_OR_FEATURES
 from curv_issues.data.base import LabeledData
 from curv_issues.datalab.samples import LabSamples, difference, is_of_labels, load_samples, read_lab
 from curv_issues.errors import UsageError
@@ -79,7 +80,7 @@ class SharedRun:
         of_features = dataset.get("num_features") is not None and dataset.get("backbone") is None
         features = self._options.get("features") if self.given is None or of_features else None
         if features is not None and self._options.get("backbone") is not None:
-            raise UsageError("backbone and features do not go together: a backbone computes the features from the images.")
+            raise UsageError(BACKBONE_OR_FEATURES)
         chosen = self._options.get("input", "auto")
         if chosen == "images":
             features = None
@@ -145,20 +146,20 @@ class SharedRun:
 
     def _load(self) -> LabeledData:
         """Return the decoded images; check device and probe now rather than in the training."""
-        from curv_issues.backbones.loading import load_backbone  # imports torch, so only after the checks above
+        from curv_issues.auditing.audit import image_resolution, with_loaded_backbone  # imports torch, so only after the checks
         from curv_issues.device import choose_device
 
         training = self._training()
         choose_device(training.device)
-        if training.backbone is not None:
-            load_backbone(training.backbone)
-        wanted = (self.samples.image_column, training.resolution, id(self._options.get("features")))
+        resolution = image_resolution(with_loaded_backbone(training))
+        wanted = (self.samples.image_column, resolution, id(self._options.get("features")))
         if self._loaded is None or self._loaded[0] != wanted:
             if self._lab.verbosity and self.samples.features is None:  # as Datalab does for its own issue types
                 print(f"Reading {len(self.samples.labels):,} images for a probe to train on ...")
             with live_progress(quiet=not self._lab.verbosity, messages=False) as progress:
-                self._loaded = wanted, load_samples(self.samples, resolution=training.resolution, progress=progress)
-        if training.backbone is None and (not isinstance(training.probe, str) or ":" in training.probe):
+                self._loaded = wanted, load_samples(self.samples, resolution=resolution, progress=progress)
+        is_own = not isinstance(training.probe, str) or ":" in training.probe
+        if training.fine_tune or (is_own and training.backbone is None):
             _check_probe(training, self._loaded[1])
         return self._loaded[1]
 
@@ -282,8 +283,8 @@ def _check_probe(training: TrainingOptions, data: LabeledData) -> None:
     """Raise UsageError if a user-supplied probe does not fit the data; global random state is not changed."""
     import torch
 
-    from curv_issues.training.run import build_probe, check_probe
+    from curv_issues.training.run import check_probe, make_probe
 
     spec = data.inputs(training.input).spec(data.num_classes)
     with torch.random.fork_rng(devices=[]):
-        check_probe(build_probe(training.probe, spec).cpu(), spec, torch.device("cpu"))
+        check_probe(make_probe(training, spec).cpu(), spec, torch.device("cpu"))

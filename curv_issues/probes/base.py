@@ -1,13 +1,15 @@
 """Building blocks of probes, and the requirements on a user-supplied `nn.Module`.
 
 A probe maps (b, c, h, w) inputs in [0, 1] to (b, k) logits, including any normalisation. Its embeddings are the inputs of
-its head: the attribute `head` if there is one, else its last `nn.Linear`.
+its head: the attribute `head` if there is one, else its last `nn.Linear`. A probe may have a method `rate_factors`, which maps
+weights to their learning rates, as fractions of that of the run.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import Parameter
 
 from curv_issues.errors import UsageError
 from curv_issues.inputs.base import ProbeSpec
@@ -44,3 +46,9 @@ def find_head(probe: nn.Module) -> nn.Module:
             "The probe has neither a `head` nor an nn.Linear layer, so its embeddings cannot be found; name its last layer `head`."
         )
     return linear[-1]
+
+
+def rate_factors(probe: nn.Module) -> dict[Parameter, float]:
+    """Return the learning rates of those weights that have their own, as fractions of that of the run."""
+    own = getattr(probe, "rate_factors", None)
+    return own() if callable(own) else {}

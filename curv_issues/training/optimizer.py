@@ -17,9 +17,25 @@ class NesterovSGD:
     PyTorch's class imports its compiler in the first step, which takes two seconds.
     """
 
-    def __init__(self, parameters: Iterable[Parameter], *, weight_decay: float, momentum: float = MOMENTUM) -> None:
-        """Start with the parameters at zero momentum."""
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        *,
+        weight_decay: float,
+        momentum: float = MOMENTUM,
+        rate_factors: Mapping[Parameter, float] | None = None,
+    ) -> None:
+        """Start with the parameters at zero momentum.
+
+        Args:
+            parameters: weights to train.
+            weight_decay: of all of them.
+            momentum: of all of them.
+            rate_factors: learning rate of some of them, as a fraction of the learning rate of a step.
+        """
         self._parameters = list(parameters)
+        factors = rate_factors or {}
+        self._factors = [factors.get(parameter, 1.0) for parameter in self._parameters]
         self._velocities: list[torch.Tensor | None] = [None] * len(self._parameters)
         self._momentum = momentum
         self._weight_decay = weight_decay
@@ -50,11 +66,21 @@ class NesterovSGD:
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Update the parameters that have a gradient."""
-        moved = [index for index, parameter in enumerate(self._parameters) if parameter.grad is not None]
-        velocities = [self._velocities[index] for index in moved]
+        for factor in dict.fromkeys(self._factors):
+            group = [
+                index
+                for index, parameter in enumerate(self._parameters)
+                if self._factors[index] == factor and parameter.grad is not None
+            ]
+            if group:
+                self._update(group, learning_rate * factor)
+
+    def _update(self, group: list[int], learning_rate: float) -> None:
+        """Update some of the parameters, which have gradients."""
+        velocities = [self._velocities[index] for index in group]
         sgd(
-            [self._parameters[index] for index in moved],
-            [gradient for parameter in self._parameters if (gradient := parameter.grad) is not None],
+            [self._parameters[index] for index in group],
+            [gradient for index in group if (gradient := self._parameters[index].grad) is not None],
             velocities,
             lr=learning_rate,
             momentum=self._momentum,
@@ -63,5 +89,5 @@ class NesterovSGD:
             nesterov=True,
             maximize=False,
         )
-        for index, velocity in zip(moved, velocities, strict=True):
+        for index, velocity in zip(group, velocities, strict=True):
             self._velocities[index] = velocity

@@ -49,8 +49,10 @@ EPOCHS_EXPONENT = 0.47
 MOST_EPOCHS = 40
 REFERENCE_BATCH = 256
 BATCH_EXPONENT = 0.7
+LEAST_BATCH, MOST_BATCH = 16, 512
 REFERENCE_RATE = 0.2
 IMAGE_DECAY = 5e-4
+FINE_TUNE_EPOCHS, FINE_TUNE_BATCH, FINE_TUNE_RATE = 5, 32, 0.02
 FEATURE_DECAY, MOST_DECAY = 0.04, 0.02
 
 
@@ -64,18 +66,22 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, shape: tuple[int,
 
     The number of epochs falls roughly with the square root of the number of samples (8 at 50,000, 40 up to 1,600, 3 at
     500,000). The batch size grows with the number of samples to the power of 0.7 (16 at 500, 256 at 50,000), as a power of
-    two from 16 to 512. The learning rate grows with the square root of the batch size.
+    two from 16 to 512. The learning rate grows with the square root of the batch size. A pretrained network is fine-tuned for
+    at most 5 epochs, in batches of at most 32.
     """
     effort, are_images = PRESETS[options.preset], len(shape) == 3
     ratio = num_samples / REFERENCE_SIZE
-    usual = max(2, round(effort.epochs_factor * standard_epochs(num_samples)))
+    standard = min(standard_epochs(num_samples), FINE_TUNE_EPOCHS) if options.fine_tune else standard_epochs(num_samples)
+    usual = max(2, round(effort.epochs_factor * standard))
     epochs = usual if options.epochs is None else options.epochs
-    batch_size = options.batch_size or int(np.clip(2 ** round(np.log2(REFERENCE_BATCH * ratio**BATCH_EXPONENT)), 16, 512))
+    most = FINE_TUNE_BATCH if options.fine_tune else MOST_BATCH
+    batch_size = options.batch_size or int(np.clip(2 ** round(np.log2(REFERENCE_BATCH * ratio**BATCH_EXPONENT)), LEAST_BATCH, most))
+    reference_rate = FINE_TUNE_RATE if options.fine_tune else REFERENCE_RATE
     scored = min(options.curvature_epochs or effort.curvature_epochs, epochs)
     return Recipe(
         epochs=int(epochs),
         batch_size=int(batch_size),
-        learning_rate=options.learning_rate or REFERENCE_RATE * (batch_size / REFERENCE_BATCH) ** 0.5,
+        learning_rate=options.learning_rate or reference_rate * (batch_size / REFERENCE_BATCH) ** 0.5,
         weight_decay=weight_decay(num_samples, shape) if options.weight_decay is None else options.weight_decay,
         flip=are_images and (shape[0] > 1 if options.flip is None else options.flip),
         shift=(shape[-1] // 16 if options.shift is None else options.shift) if are_images else 0,

@@ -6,12 +6,14 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import nn
 
+from curv_issues.backbones.fine_tuning import fine_tuned
+from curv_issues.backbones.loading import load_backbone
 from curv_issues.curvature import rademacher_directions
 from curv_issues.data.base import LabeledData
 from curv_issues.device import choose_device, compute_type, limit_threads_for_small_batches
@@ -140,7 +142,7 @@ def run_probe(
     threads = limit_threads_for_small_batches(recipe.batch_size, inputs.shape)
     with threads, isolated_rng(options.seed):
         spec = inputs.spec(data.num_classes)
-        probe = build_probe(options.probe, spec).to(device).to(memory_format=torch.channels_last)
+        probe = make_probe(options, spec).to(device).to(memory_format=torch.channels_last)
         check_probe(probe, spec, device)
         state = TrainingState(probe, recipe, seed=options.seed, quantities=active)
         with clock.stage("train"):
@@ -180,7 +182,7 @@ def run_probe(
             features, heads_recipe = inputs, recipe
             if not isinstance(features, FeatureInputs):
                 features = FeatureInputs(data.features)
-                heads_recipe = make_recipe(options, num_samples=len(data), shape=features.shape)
+                heads_recipe = make_recipe(replace(options, fine_tune=False), num_samples=len(data), shape=features.shape)
             with clock.stage("cross_fit"):
                 crossed = stop.unless_stopped(
                     lambda: cross_fit(
@@ -219,6 +221,12 @@ def run_probe(
         compute_type=str(compute_type(device)).removeprefix("torch."),
         seconds=clock.seconds,
     )
+
+
+def make_probe(options: TrainingOptions, spec: ProbeSpec) -> nn.Module:
+    """Return the probe of the options, or the backbone with a new head; see `build_probe`."""
+    chosen = fine_tuned(load_backbone(options.backbone), resolution=options.resolution) if options.fine_tune else options.probe
+    return build_probe(chosen, spec)
 
 
 def build_probe(probe: object, spec: ProbeSpec) -> nn.Module:

@@ -18,6 +18,7 @@ from curv_issues.probes.base import find_head
 from curv_issues.trackers.base import Need, Observation, Quantity
 
 SCORING_BATCH = 256
+SCORING_PIXELS = SCORING_BATCH * 64 * 64  # of larger images, fewer are scored at a time, as a deep network needs much memory
 
 
 def scoring_pass(
@@ -55,13 +56,18 @@ def scoring_pass(
     need = max(quantity.needs for quantity in asking)
 
     def batches() -> Iterator[ScoringBatch]:
-        for index in torch.arange(len(given)).split(SCORING_BATCH):
+        for index in torch.arange(len(given)).split(scoring_batch(inputs.shape)):
             yield ScoringBatch(index, inputs.batch(index, device), given[index].to(device))
             if on_batch is not None:
                 on_batch(int(index[-1]) + 1, len(given))
 
     with autocast(device, compute_type(device, step=step if need >= Need.CURVATURE else None)):
         score_batches(probe, batches(), asking, epoch=epoch, directions=directions.to(device), step=step, form=form)
+
+
+def scoring_batch(shape: tuple[int, ...]) -> int:
+    """Return the number of inputs of this shape to score at a time: 256, fewer of images above 64 x 64 pixels."""
+    return SCORING_BATCH if len(shape) == 1 else min(SCORING_BATCH, max(1, SCORING_PIXELS // (shape[-2] * shape[-1])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +147,7 @@ def predict(probe: nn.Module, inputs: Inputs, given: Tensor, *, device: torch.de
     """
     probabilities, embeddings, others = [], [], []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
-        for index in torch.arange(len(inputs)).split(SCORING_BATCH):
+        for index in torch.arange(len(inputs)).split(scoring_batch(inputs.shape)):
             logits = probe(inputs.batch(index, device)).float()
             others.append(strongest_others(logits, given[index].to(device)).cpu().numpy())
             probabilities.append(logits.softmax(1).half().cpu().numpy())
@@ -153,7 +159,7 @@ def embed_mirrored(probe: nn.Module, inputs: ImageInputs, *, device: torch.devic
     """Return the embeddings of the mirror images, float16 (n, d), which are used to find mirrored copies."""
     embeddings = []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad(), capturing(find_head(probe)) as seen:
-        for index in torch.arange(len(inputs)).split(SCORING_BATCH):
+        for index in torch.arange(len(inputs)).split(scoring_batch(inputs.shape)):
             probe(inputs.mirrored(index, device))
             embeddings.append(seen.pop().flatten(1).half().cpu().numpy())
     return np.concatenate(embeddings)
@@ -163,7 +169,7 @@ def predict_logits(probe: nn.Module, inputs: Inputs, samples: Tensor, *, device:
     """Return the logits of the un-augmented samples at positions `samples` (m,), float32 (m, k), in evaluation mode."""
     logits = []
     with evaluating(probe), autocast(device, compute_type(device)), torch.no_grad():
-        for index in samples.split(SCORING_BATCH):
+        for index in samples.split(scoring_batch(inputs.shape)):
             logits.append(probe(inputs.batch(index, device)).float().cpu().numpy())
     return np.concatenate(logits)
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from curv_issues.probes.base import rate_factors
 from curv_issues.trackers.base import Quantity
 from curv_issues.training.optimizer import NesterovSGD
 from curv_issues.training.recipe import Recipe
@@ -38,7 +39,7 @@ class TrainingState:
         self.recipe = recipe
         self.generator = torch.Generator().manual_seed(seed)
         self.quantities = list(quantities)
-        self.optimizer = NesterovSGD(probe.parameters(), weight_decay=recipe.weight_decay)
+        self.optimizer = NesterovSGD(probe.parameters(), weight_decay=recipe.weight_decay, rate_factors=rate_factors(probe))
         self.epoch = 0
 
     def state_dict(self) -> dict[str, Any]:

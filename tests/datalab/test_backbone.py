@@ -38,3 +38,15 @@ def test_wrong_backbones_are_reported_before_the_training(trainings: list[int], 
     with pytest.raises(UsageError, match="backbone and features do not go together"):
         find(make_lab(), backbone=Strips(), features=np.zeros((60, 3), np.float32))
     assert trainings == []
+
+
+def test_fine_tuning(trainings: list[int]) -> None:
+    lab, own = make_lab(), Backbone(Strips(), resolution=16)
+    for _ in range(2):
+        find(lab, backbone=own, fine_tune=True, resolution=None)
+    assert trainings == [60]
+    summary = lab.info["statistics"]["curv_issues_run"]["result"]["summary"]
+    assert (summary["dataset"]["resolution"], summary["input"]) == (16, "images")
+    with pytest.raises(UsageError, match="cannot be trained"):
+        find(make_lab(), backbone=Backbone(lambda images: images.mean((2, 3))), fine_tune=True)
+    assert trainings == [60]
