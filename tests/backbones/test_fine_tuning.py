@@ -162,7 +162,7 @@ def test_fewer_epochs_and_lower_rates() -> None:
     ]
     assert [recipe.epochs for recipe in recipes] == [5, 40, 3, 3]
     assert [recipe.batch_size for recipe in recipes] == [16, 16, 32, 512]
-    assert recipes[0].learning_rate == pytest.approx(recipes[1].learning_rate / 10)
+    assert recipes[0].learning_rate == pytest.approx(recipes[1].learning_rate / 25)
 
 
 @pytest.mark.parametrize("chosen", ["auto", "both"])
