@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from curv_issues.auditing.summary import (
-    describe_dataset,
-    left_out_table,
-    notes_on,
-    notes_on_fine_tuning,
-    notes_on_trained,
-    plain_options,
-    versions,
-)
+from curv_issues.auditing.notes import notes_on_audit
+from curv_issues.auditing.summary import describe_dataset, left_out_table, plain_options, versions
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.table import KEPT_FROM, pairs_table
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
@@ -96,9 +89,7 @@ def make_result(
         **judged.summary,
         "reference_margin": run.reference_margin,
         "notes": [
-            *notes_on(data),
-            *([] if training is None else notes_on_fine_tuning(data, training)),
-            *notes_on_trained(data, run),
+            *notes_on_audit(data, run, training),
             *judged.notes,
             *([NOT_COMPARED] if duplicate_options.duplicates and compared is None else []),
         ],

@@ -72,7 +72,7 @@ def bench(
         check_folder(folder, resume=resume, overwrite=overwrite, sources=[name for name in dataset if name])
         with live_progress(quiet=quiet) as progress:
             from curv_issues.auditing.audit import image_resolution, with_loaded_backbone
-            from curv_issues.auditing.summary import notes_on
+            from curv_issues.auditing.notes import notes_on
             from curv_issues.bench.run import Plan, check_noises, finished_cells, run_bench
             from curv_issues.data.loading import load
             from curv_issues.device import choose_device

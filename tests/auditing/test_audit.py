@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 import curv_issues
 from curv_issues import AuditInterrupted, AuditResult, DatasetError, UsageError, audit, flip_labels, from_arrays
-from curv_issues.auditing.summary import notes_on, versions
+from curv_issues.auditing.notes import notes_on
+from curv_issues.auditing.summary import versions
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import rank_by_default
 from curv_issues.option import option_names

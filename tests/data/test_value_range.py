@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from curv_issues.auditing.leakage import load_other_split
-from curv_issues.auditing.summary import notes_on
+from curv_issues.auditing.notes import notes_on
 from curv_issues.data.loading import load_data
 from curv_issues.data.range_finder import RangeFinder
 from curv_issues.data.source_options import SourceOptions
