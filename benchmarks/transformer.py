@@ -4,8 +4,9 @@
     python -m benchmarks.transformer DATASETS --smoke      the same code on digits
 
 `vit` is timm's vit_tiny_patch16_224 for images of 32 pixels in patches of 4, with half its depth and half its width (6 blocks of 96
-units, 3 heads, 0.7 million weights), so that 30 epochs are affordable. Both probes are trained for the same number of epochs;
-curvature is measured after five of them.
+units, 3 heads, 0.7 million weights), so that 20 epochs are affordable. Both probes are trained for the same number of epochs;
+curvature is measured after four of them. The learning rate of the transformer (0.03 of 0.1, 0.03, 0.01) was that with the lowest
+training loss on 1,500 images of CIFAR-100.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from curv_issues.trackers.base import Need
 
 SEEDS = (0, 1, 2)
 PART = 10_000
-EPOCHS = 30
-SCORED_EPOCHS = 5
+EPOCHS = 20
+SCORED_EPOCHS = 4
 NOISE = "uniform:0.1"
-LEARNING_RATES = {"convnet": None, "vit": 0.05}
+LEARNING_RATES = {"convnet": None, "vit": 0.03}
 METHODS = "margin,cumulative_loss,residual,input_curvature,loss_sensitivity,training_gradient,forgetting,final_loss"
 NOT_MEASURED = dict.fromkeys(Need, 0.0)  # costs, which would take longer than the training
 
