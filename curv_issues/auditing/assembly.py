@@ -37,7 +37,7 @@ def evidence_of_run(data: LabeledData, run: TrainingRecord, **more: Any) -> Evid
         directions={name: metadata["direction"] for name, metadata in run.score_metadata.items()},
         margins=run.trajectories.get("margin"),
         reference_margin=run.reference_margin,
-        standard_epochs=0.0 if run.recipe is None else standard_epochs(len(data)),
+        standard_epochs=0.0 if run.recipe is None else standard_epochs(len(data), fine_tune=run.recipe.fine_tune),
         on_features=run.on_features,
         pred_probs=run.pred_probs,
         features=run.embeddings,

@@ -93,6 +93,7 @@ def only_kind(result: AuditResult, kind: str) -> AuditResult:
 def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
     """Return the evidence that a result contains, with `compared` if duplicates are judged again."""
     codes = {name: code for code, name in enumerate(result.class_names)}
+    recipe = result.summary.get("recipe", {})
     return Evidence(
         samples=result.scores[[*PLACE, "given"]],
         image_sha256=result.images["image_sha256"].to_numpy(dtype=object),
@@ -103,7 +104,7 @@ def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
         directions={name: metadata["direction"] for name, metadata in result.score_metadata.items()},
         margins=result.trajectories.get("margin"),
         reference_margin=result.summary["reference_margin"],
-        standard_epochs=0.0 if result.summary.get("recipe", {}) is None else standard_epochs(len(result)),
+        standard_epochs=0.0 if recipe is None else standard_epochs(len(result), fine_tune=recipe.get("fine_tune", False)),
         on_features=result.summary.get("input") == "features",
         pred_probs=result.pred_probs,
         features=result.embeddings,

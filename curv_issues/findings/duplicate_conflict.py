@@ -243,9 +243,9 @@ def section(result: AuditResult, limit: int, longest_path: int | None) -> Sectio
         lines.append({"similarity": f"{members['similarity'].max():.3f}", "test": members.iloc[0]["test"], **sides})
     total = result.conflicts["group"].nunique()
     return Section(
-        "Duplicate images with conflicting labels:",
+        "Duplicates with conflicting labels:",
         pd.DataFrame(lines, columns=["similarity", "test", "right", "suspect"], dtype=object),
-        f"The first {limit} of {total:,} groups of duplicate images" if total > limit else None,
+        f"The first {limit} of {total:,} groups of duplicates" if total > limit else None,
         "conflicts.parquet",
     )
 

@@ -28,6 +28,7 @@ class Recipe:
         num_matvecs: directions per measurement.
         step: h, in units of [0, 1] pixels.
         form: "squared" or "norm".
+        fine_tune: whether the network is pretrained, and so trained for fewer epochs.
     """
 
     epochs: int
@@ -40,6 +41,7 @@ class Recipe:
     num_matvecs: int
     step: float
     form: CurvatureForm
+    fine_tune: bool = False
 
 
 # Enough steps to learn the classes, too few to memorise all exceptions; benchmarks/README.md explains the choice.
@@ -71,8 +73,7 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, shape: tuple[int,
     """
     effort, are_images = PRESETS[options.preset], len(shape) == 3
     ratio = num_samples / REFERENCE_SIZE
-    standard = min(standard_epochs(num_samples), FINE_TUNE_EPOCHS) if options.fine_tune else standard_epochs(num_samples)
-    usual = max(2, round(effort.epochs_factor * standard))
+    usual = max(2, round(effort.epochs_factor * standard_epochs(num_samples, fine_tune=options.fine_tune)))
     epochs = usual if options.epochs is None else options.epochs
     most = FINE_TUNE_BATCH if options.fine_tune else MOST_BATCH
     batch_size = options.batch_size or int(np.clip(2 ** round(np.log2(REFERENCE_BATCH * ratio**BATCH_EXPONENT)), LEAST_BATCH, most))
@@ -89,6 +90,7 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, shape: tuple[int,
         num_matvecs=options.num_matvecs or effort.num_matvecs,
         step=options.step,
         form=options.form,
+        fine_tune=options.fine_tune,
     )
 
 
@@ -103,9 +105,11 @@ def weight_decay(num_samples: int, shape: tuple[int, ...]) -> float:
     return float(np.clip(FEATURE_DECAY * shape[0] / num_samples, IMAGE_DECAY, MOST_DECAY))
 
 
-def standard_epochs(num_samples: int) -> float:
+def standard_epochs(num_samples: int, *, fine_tune: bool = False) -> float:
     """Return the epochs of the preset "standard" for this dataset size, before rounding."""
-    return min(MOST_EPOCHS, REFERENCE_EPOCHS * (num_samples / REFERENCE_SIZE) ** -EPOCHS_EXPONENT)
+    return min(
+        FINE_TUNE_EPOCHS if fine_tune else MOST_EPOCHS, REFERENCE_EPOCHS * (num_samples / REFERENCE_SIZE) ** -EPOCHS_EXPONENT
+    )
 
 
 def spread_epochs(epochs: int, count: int) -> tuple[int, ...]:

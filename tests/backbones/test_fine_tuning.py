@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from curv_issues import Backbone, UsageError, audit, from_arrays
+from curv_issues import Backbone, UsageError, audit, from_arrays, rejudge
 from curv_issues.auditing.audit import image_resolution
 from curv_issues.backbones.fine_tuning import FIRST_RATE, TRUNK_RATE, FineTuned, fine_tuned, input_side, normalisation
 from curv_issues.inputs.base import ProbeSpec
@@ -198,3 +198,13 @@ def test_features_beside_are_refused() -> None:
     data = replace(from_arrays(images, labels), features=np.zeros((30, 4), np.float32))
     with pytest.raises(UsageError, match=r"^backbone and features do not go together: "):
         audit(data, backbone=strips(), fine_tune=True, progress=False)
+
+
+def test_the_usual_epochs_are_enough_to_flag() -> None:
+    images, truth = make_arrays(120, 3, side=16, channels=3)
+    labels, _ = flip_labels(truth, 0.1, seed=0)
+    data = from_arrays(images, labels, resolution=16)
+    result = audit(data, backbone=strips(), fine_tune=True, learning_rate=0.2, progress=False)
+    assert result.summary["epochs_done"] == 5
+    assert not any("under-trained" in note for note in [*result.summary["notes"], *rejudge(result).summary["notes"]])
+    assert rejudge(result).scores["suspicion"].equals(result.scores["suspicion"])

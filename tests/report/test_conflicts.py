@@ -62,7 +62,7 @@ def test_groups_show_right_and_suspect_labels() -> None:
 def test_remark_reports_more_groups() -> None:
     assert sections(with_conflicts(), 2)[0].remark is None
     section = sections(with_conflicts(), 1)[0]
-    assert (section.remark, section.file) == ("The first 1 of 2 groups of duplicate images", "conflicts.parquet")
+    assert (section.remark, section.file) == ("The first 1 of 2 groups of duplicates", "conflicts.parquet")
 
 
 def test_paths_are_shown_if_there_are_any() -> None:
@@ -111,7 +111,7 @@ def test_long_groups_are_cut() -> None:
 def test_every_format_shows_conflicts() -> None:
     result = with_conflicts()
     table = render(result, "table")
-    assert "Duplicate images with conflicting labels:" in table
+    assert "Duplicates with conflicting labels:" in table
     assert "bird: 20" in table.splitlines()[-2]
     assert "identical bytes" in render(result, "md").splitlines()[-2]
     conflicts = json.loads(render(result, "json"))["conflicts"]
