@@ -333,6 +333,33 @@ def features_table(results: Results, metric: str) -> str:
     return "\n".join(lines)
 
 
+TRANSFORMER_METHODS = {
+    "default": "default",
+    "cumulative_loss": "CSL",
+    "residual": "residual",
+    "loss_sensitivity": "loss sensitivity",
+    "training_gradient": "training gradient",
+    "input_curvature": "curvature",
+}
+
+
+def transformer_table(results: Results) -> str:
+    """Return AUROC / average precision, one row per probe and one column per method."""
+    if not results:
+        return NOTHING
+    groups = defaultdict(list)
+    for result in results:
+        groups[result["cell"]["probe"]].append(result)
+    lines = heading("probe", ["seeds", *TRANSFORMER_METHODS.values()])
+    for probe, cells in groups.items():
+        found = [
+            " / ".join(spread([value(cell, name, metric) for cell in cells]) for metric in ("auroc", "average_precision"))
+            for name in TRANSFORMER_METHODS
+        ]
+        lines.append(f"| {probe} | {len(cells)} | " + " | ".join(found) + " |")
+    return "\n".join(lines)
+
+
 def features_scale_table(results: Results) -> str:
     """Return time and memory of audits of feature vectors by their number."""
     if not results:

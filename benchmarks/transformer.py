@@ -34,6 +34,11 @@ METHODS = "margin,cumulative_loss,residual,input_curvature,loss_sensitivity,trai
 NOT_MEASURED = dict.fromkeys(Need, 0.0)  # costs, which would take longer than the training
 
 
+def cells() -> list[dict[str, Any]]:
+    """Return all cells, seed by seed."""
+    return [cell(probe, seed) for seed in SEEDS for probe in LEARNING_RATES]
+
+
 def cell(probe: str, seed: int, dataset: str = "cifar10", epochs: int = EPOCHS) -> dict[str, Any]:
     """Return the configuration of one run."""
     return {"dataset": dataset, "noise": NOISE, "probe": probe, "seed": seed, "epochs": epochs, "rate": LEARNING_RATES[probe]}
@@ -76,7 +81,7 @@ def main() -> None:
     make_cells(
         __doc__,
         "transformer",
-        [cell(probe, seed) for seed in SEEDS for probe in LEARNING_RATES],
+        cells(),
         measure,
         smoke=[cell(probe, 0, "digits", 2) for probe in LEARNING_RATES],
         show=lambda result: {

@@ -26,6 +26,7 @@ from benchmarks import (
     rows,
     schedule,
     tables,
+    transformer,
     watch,
 )
 from benchmarks import detection as detection_benchmark
@@ -218,6 +219,7 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("ranking", [ranking]),
         ("schedule", [schedule]),
         ("duplicates", [duplicates, duplicates_scale]),
+        ("transformer", [transformer]),
         ("watch", [watch]),
     ],
 )

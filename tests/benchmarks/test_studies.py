@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import beyond, command, comparison, decide_anew, estimator, ranking, recipe, rows, schedule, watch
+from benchmarks import beyond, command, comparison, decide_anew, estimator, ranking, recipe, rows, schedule, transformer, watch
+from benchmarks.study_tables import transformer_table
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.curvature import rademacher_directions
@@ -250,3 +251,22 @@ def test_a_small_run_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert found["ratio_imports_apart"] == pytest.approx(
             (found["whole_command_seconds"] - result["import_seconds"]) / result["plain_training_seconds"]
         )
+
+
+def test_transformer_for_small_images() -> None:
+    network = transformer.vit(ProbeSpec(num_classes=7, shape=(3, 32, 32), mean=(0.5,) * 3, std=(0.2,) * 3))
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+    assert network.patch_embed.num_patches == 64
+    assert sum(weight.numel() for weight in network.parameters()) == pytest.approx(0.7e6, rel=0.05)
+
+
+@pytest.mark.slow
+def test_a_small_run_of_the_transformer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["transformer", str(tmp_path), "--smoke"])
+    transformer.main()
+    results = rows.read("smoke/transformer")
+    assert [result["cell"]["probe"] for result in results] == ["convnet", "vit"]
+    header, _, first, second = transformer_table(results).splitlines()
+    assert header.count("|") == first.count("|") == second.count("|")
+    assert first.startswith("| convnet | 1 | 0.9")
