@@ -333,6 +333,32 @@ def features_table(results: Results, metric: str) -> str:
     return "\n".join(lines)
 
 
+def backbone_table(results: Results) -> str:
+    """Return AUROC / average precision of photos, from features of a backbone alone and joined with pixels."""
+    if not results:
+        return NOTHING
+    groups = defaultdict(list)
+    for result in results:
+        if result["cell"]["group"] == "photos":
+            groups[result["cell"]["dataset"], result["cell"]["noise"]].append(result)
+    columns = {
+        "`--input features`": ("features", "default"),
+        "both (default)": ("both", "default"),
+        "pixels only (AUM)": ("both", "margin"),
+    }
+    lines = heading("", ["seeds", *columns])
+    for (dataset, noise), cells in groups.items():
+        texts = []
+        for chosen, method in columns.values():
+            found = [cell for cell in cells if cell["cell"]["input"] == chosen]
+            texts.append(
+                " / ".join(spread([value(one, method, metric) for one in found]) for metric in ("auroc", "average_precision"))
+            )
+        title = f"{NAMES[dataset]}, {noise.replace('file:cifar10n.parquet:', 'human, ')}"
+        lines.append(f"| {title} | {len(cells) // 2} | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
 TRANSFORMER_METHODS = {
     "default": "default",
     "cumulative_loss": "CSL",

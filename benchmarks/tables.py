@@ -219,6 +219,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "features": lambda: study_tables.features_table(read("features"), "auroc"),
     "features-precision": lambda: study_tables.features_table(read("features"), "average_precision"),
     "features-scale": lambda: study_tables.features_scale_table(read("features_scale")),
+    "backbone": lambda: study_tables.backbone_table(read("features")),
     "transformer": lambda: study_tables.transformer_table(read("transformer")),
     "watch": lambda: study_tables.watch_table(read("watch")),
     "beyond": lambda: study_tables.beyond_table(read("beyond")),

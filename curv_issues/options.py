@@ -102,8 +102,8 @@ class TrainingOptions(Options):
     )
     input: Literal["auto", "images", "features", "both"] = option(
         "auto",
-        "With a backbone or features beside images: train on images, features, or both (the probe on images, the cross-fitted "
-        "networks on features). Default: features.",
+        "With a backbone or features beside images: train on images, features (faster), or both (the probe on images, the "
+        "cross-fitted networks on features). Default: both.",
         check=Choice(dict.fromkeys(("auto", "images", "features", "both"))),
         kind=str,
     )

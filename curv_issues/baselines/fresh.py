@@ -58,7 +58,7 @@ class FreshProbes:
         check_auditable(data)
         self.device = choose_device(options.device)
         self.options = options
-        joined = options.input == "both" and not options.fine_tune
+        joined = options.input in ("auto", "both") and data.features is not None and not options.fine_tune
         chosen = "features" if joined else options.input  # of both, the stronger one
         self.inputs, self.labels = data.inputs(chosen), torch.from_numpy(data.labels)
         self.recipe = make_recipe(options, num_samples=len(data), shape=self.inputs.shape)

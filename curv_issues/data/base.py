@@ -67,7 +67,8 @@ class LabeledData:
 
     Attributes:
         images: uint8, (n, h, w, c), c = 1 (all images are grey) or 3; an array or a memory map. None: the data have none.
-            With features too, they serve the contact sheet and the search for duplicates, and are an input if `input` says so.
+            With features too, they serve the contact sheet and the search for duplicates, and are an input unless `input` says
+            otherwise.
         labels: int64, (n,): given class of each sample, an index into `class_names`.
         class_names: the k class names, in the order of the dataset or Datalab.
         rows: int64, (n,): row of each sample in the requested dataset; strictly increasing.
@@ -79,7 +80,7 @@ class LabeledData:
         sizes: int32, (n, 2): native height and width in pixels; 0 without images.
         source: origin of the samples.
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
-        features: float, (n, d), an array or a memory map: the input, also if there are images; None: the images are the input.
+        features: float, (n, d), an array or a memory map; None: the images are the only input.
         pred_probs: float, (n, k): out-of-sample probabilities of a user-supplied model; see `with_pred_probs`.
     """
 
@@ -118,7 +119,7 @@ class LabeledData:
 
         Args:
             chosen: "features", "images" or "both", see `TrainingOptions`: with both, the probe is trained on the images. "auto":
-                features if there are some.
+                images if there are some.
 
         Raises:
             UsageError: the data have no images, or no features.
@@ -132,9 +133,9 @@ class LabeledData:
             raise UsageError(
                 f"--input {chosen} (input={chosen!r}) needs features; add --backbone or --features (backbone, features)."
             )
-        if self.features is not None and chosen in ("auto", "features"):
+        if self.images is None or chosen == "features":
+            assert self.features is not None
             return FeatureInputs(self.features)
-        assert self.images is not None
         return ImageInputs(self.images)
 
     def image(self, index: int) -> Image.Image:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from torch import nn
 
 from curv_issues import AuditResult, LabeledData, UsageError, audit, from_features, rejudge
 from curv_issues.baselines.fresh import FreshProbes
@@ -25,8 +26,9 @@ def run(data: LabeledData = BOTH, **options: str) -> AuditResult:
 
 def test_images_and_features_are_joined() -> None:
     result = run(input="both")
+    assert run().scores["suspicion"].equals(result.scores["suspicion"])  # the default
     assert result.summary["ranking"]["parts"] == ["late_margin", "fitted_loss", "held_out_loss"]
-    assert (result.summary["input"], result.summary["pred_probs"]) == ("images", "out-of-sample")
+    assert (result.summary["input"], result.summary["pred_probs"]) == ("both", "out-of-sample")
     assert result.scores["margin"].equals(run(IMAGES).scores["margin"])  # the probe is that of the images
     assert rejudge(result).scores["suspicion"].equals(result.scores["suspicion"])
 
@@ -35,13 +37,22 @@ def test_images_alone_if_wanted() -> None:
     result, expected = run(input="images"), run(IMAGES)
     assert not set(CROSS_FIT_SCORES) & set(result.score_names)
     assert result.scores["suspicion"].equals(expected.scores["suspicion"])
+    assert result.summary["input"] == "images"
 
 
-def test_features_by_default() -> None:
-    alone = run(from_features(ROWS, IMAGES.labels))
-    for result in (run(), run(input="features")):
-        assert result.summary["input"] == "features"
-        assert result.scores["suspicion"].equals(alone.scores["suspicion"])
+def test_features_alone_if_wanted() -> None:
+    result, expected = run(input="features"), run(from_features(ROWS, IMAGES.labels))
+    assert result.summary["input"] == "features"
+    assert result.scores["suspicion"].equals(expected.scores["suspicion"])
+
+
+def test_a_trained_network_needs_to_know_its_input() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(5, 3))
+    with pytest.raises(
+        UsageError, match=r"^With --epochs 0 \(epochs=0\), say which input the network takes: --input images or feat"
+    ):
+        audit(BOTH, **{**OPTIONS, "epochs": 0}, probe=network)
+    assert len(audit(BOTH, **{**OPTIONS, "epochs": 0}, probe=network, input="features")) == 60
 
 
 def test_baselines_take_the_features_of_both() -> None:

@@ -63,7 +63,7 @@ def test_features_are_those_of_native_images_averaged_over_the_mirror() -> None:
     np.testing.assert_allclose(found.features, wanted, atol=2e-2)
     assert found.images is data.images
     assert found.source.backbone == identify(own)
-    assert found.inputs().shape == (6,)
+    assert found.inputs("features").shape == (6,)
 
 
 def test_features_are_computed_once(cache: Path) -> None:

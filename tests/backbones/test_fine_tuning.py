@@ -176,7 +176,7 @@ def test_audit(chosen: Any) -> None:
     assert is_flipped[result.scores["suspicion"].argsort()[::-1][:6]].mean() > 0.6
     assert all(map(torch.equal, before, backbone.module.parameters()))  # type: ignore[attr-defined]
     assert result.summary["options"]["fine_tune"] is True
-    assert result.summary["input"] == "images"
+    assert result.summary["input"] == ("both" if chosen == "both" else "images")
     assert result.summary["pred_probs"] == ("out-of-sample" if chosen == "both" else "in-sample")
     assert (result.summary["dataset"]["num_features"] is None) == (chosen == "auto")
 

@@ -93,7 +93,7 @@ def test_images_and_features_together(trainings: list[int]) -> None:
         return summary["input"], summary["ranking"]["parts"]
 
     lab = make_lab(class_label_dataset())
-    of_images = ("images", ["late_margin", "fitted_loss", "held_out_loss"])
+    of_images = ("both", ["late_margin", "fitted_loss", "held_out_loss"])
     assert shift_and_parts(pixels, "both") == of_images
     assert shift_and_parts(pixels.copy(), "both") == of_images  # not trained again
     assert trainings == [len(images)]
