@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from curv_issues import Backbone, UsageError, audit, from_arrays, rejudge
 from curv_issues.auditing.audit import image_resolution
+from curv_issues.backbones import hf_models
 from curv_issues.backbones.fine_tuning import FIRST_RATE, TRUNK_RATE, FineTuned, fine_tuned, input_side, normalisation
 from curv_issues.inputs.base import ProbeSpec
 from curv_issues.noise.uniform import flip_labels
@@ -208,3 +209,37 @@ def test_the_usual_epochs_are_enough_to_flag() -> None:
     assert result.summary["epochs_done"] == 5
     assert not any("under-trained" in note for note in [*result.summary["notes"], *rejudge(result).summary["notes"]])
     assert rejudge(result).scores["suspicion"].equals(result.scores["suspicion"])
+
+
+def vit_of_timm() -> Backbone:
+    timm = pytest.importorskip("timm", reason="timm is not installed")
+    model = seeded(0, lambda: timm.create_model("test_vit", num_classes=0))
+    config = timm.data.resolve_model_data_config(model)
+    return Backbone(model, preprocess=timm.data.create_transform(**config, is_training=False))
+
+
+def vit_of_transformers() -> Backbone:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    config = transformers.ViTConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=8
+    )
+    processor = transformers.ViTImageProcessor(size={"height": 32, "width": 32})
+    model = seeded(0, lambda: transformers.ViTModel(config, add_pooling_layer=False))
+    return Backbone(
+        hf_models._Features(model, pooled=False),
+        preprocess=lambda image: processor(images=image, return_tensors="pt")["pixel_values"][0],
+    )
+
+
+@pytest.mark.parametrize(("make", "side"), [(vit_of_timm, 160), (vit_of_transformers, 32)])
+def test_transformers_of_the_libraries_are_trained_at_their_resolution(make: Any, side: int) -> None:
+    backbone = make()
+    assert input_side(backbone) == side
+    np.testing.assert_allclose(normalisation(backbone)[0], [0.5] * 3, atol=1e-3)
+    network = fine_tuned(backbone, resolution=None)(SPEC)
+    network(IMAGES).square().sum().backward()
+    rates = network.rate_factors()
+    blocks = [rates[weight] for name, weight in network.trunk.named_parameters() if "attn" in name or "attention" in name]
+    assert blocks == sorted(blocks)
+    assert blocks[0] < blocks[-1]
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in network.trunk.parameters() if weight.ndim > 1)
