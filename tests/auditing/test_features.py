@@ -162,7 +162,7 @@ def test_audit_of_a_table_is_that_of_its_numbers(tmp_path: Path) -> None:
 def test_features_beside_images_are_audited_and_the_images_are_shown(tmp_path: Path) -> None:
     images = np.round(DIGITS.images[:120] * (255 / 16)).astype(np.uint8)
     data = replace(from_arrays(images, LABELS[:120], resolution=8), features=DIGITS.data[:120])
-    result = audit(data, epochs=2, progress=False, device="cpu")
+    result = audit(data, input="features", epochs=2, progress=False, device="cpu")
     alone = audit_features(DIGITS.data[:120], LABELS[:120], epochs=2, progress=False, device="cpu")
     assert np.array_equal(result.scores["margin"], alone.scores["margin"])
     assert result.contact_sheet is not None

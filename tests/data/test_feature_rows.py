@@ -209,7 +209,7 @@ def test_images_and_features_of_the_same_rows(photos: Path) -> None:
     assert data.features is not None
     assert data.images is not None
     assert np.array_equal(data.features, VALUES[data.rows])
-    assert data.inputs().shape == (D,)
+    assert data.inputs("features").shape == (D,)
     first = np.asarray(Image.open(photos / data.paths[2]))
     assert np.array_equal(np.asarray(data.image(2))[..., 0], first)
     assert data.source.notes[-1].startswith(
