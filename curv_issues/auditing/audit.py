@@ -140,12 +140,17 @@ def load_and_audit(
 
 
 def with_loaded_backbone(training: TrainingOptions) -> TrainingOptions:
-    """Return the options with their backbone loaded, to report missing weights before hours of loading images."""
+    """Return the options with their backbone loaded and checked, to report an error before hours of loading images."""
     if training.backbone is None:
         return training
     from curv_issues.backbones.loading import load_backbone  # imports torch
 
-    return replace(training, backbone=load_backbone(training.backbone))
+    loaded = load_backbone(training.backbone)
+    if training.fine_tune:
+        from curv_issues.backbones.fine_tuning import check_trainable
+
+        check_trainable(loaded)
+    return replace(training, backbone=loaded)
 
 
 def image_resolution(training: TrainingOptions) -> int | None:

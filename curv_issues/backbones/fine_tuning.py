@@ -131,14 +131,27 @@ def normalisation(backbone: Backbone) -> tuple[list[float], list[float]]:
     return (-low * std).tolist(), std.tolist()
 
 
-def _copied(backbone: Backbone) -> tuple[nn.Module, Callable[[nn.Module], Callable[[Tensor], Any]]]:
-    """Return a copy of the network, and a function from the network to what is called: itself, or its method."""
+def check_trainable(backbone: Backbone) -> nn.Module:
+    """Return the network of a backbone that can be fine-tuned.
+
+    Raises:
+        UsageError: it cannot, because it is not an `nn.Module`, has no trainable weights, or its preprocessing is not a
+            normalisation of square images.
+    """
     network = network_of(backbone.module)
     if network is None or backbone.batch_size is not None or not any(weight.requires_grad for weight in network.parameters()):
         raise UsageError(
             f"The backbone {backbone.title} cannot be trained; --fine-tune (fine_tune) needs an nn.Module with trainable weights, "
             "such as timm:..., torchvision:... or hf:..."
         )
+    input_side(backbone)
+    normalisation(backbone)
+    return network
+
+
+def _copied(backbone: Backbone) -> tuple[nn.Module, Callable[[nn.Module], Callable[[Tensor], Any]]]:
+    """Return a copy of the network, and a function from the network to what is called: itself, or its method."""
+    network = check_trainable(backbone)
     copied = copy.deepcopy(network)
     if network is backbone.module:
         return copied, lambda trunk: trunk

@@ -27,6 +27,8 @@ def test_audit_and_bench(tmp_path: Path) -> None:
     program = torch.export.export(Strips().eval(), (torch.zeros(4, 3, 16, 16),))
     torch.export.save(program, tmp_path / "strips.pt2")
     option = ("--backbone", f"file:{tmp_path / 'strips.pt2'}")
+    missing = audit(tmp_path / "none.parquet", *option, "--fine-tune")  # reported before the data are looked at
+    check_error(missing, 2, "The backbone file:strips.pt2 cannot be trained")
     done = audit(data, *option, "--output", tmp_path / "out")
     assert done.exit_code == 0, done.output
     summary = AuditResult.load(tmp_path / "out").summary
