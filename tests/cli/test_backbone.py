@@ -40,25 +40,37 @@ def test_audit_and_bench(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
 
 
-def test_fine_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def shufflenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a backbone of torchvision whose weights are cached; they are random."""
     name, weights = "shufflenet_v2_x0_5", models.ShuffleNet_V2_X0_5_Weights.DEFAULT
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     torch.save(models.get_model(name).state_dict(), folder / weights.url.rpartition("/")[2])
+    return f"torchvision:{name}"
+
+
+def test_fine_tuning(tmp_path: Path, shufflenet: str) -> None:
     data = tiny_parquet(tmp_path / "tiny.parquet")
     check_error(audit(data, "--fine-tune"), 2, "--fine-tune (fine_tune=True) trains a backbone; add --backbone")
-    option = ("--backbone", f"torchvision:{name}", "--fine-tune", "--epochs", "1")
-    done = run("audit", data, *option, "--no-duplicates", "--device", "cpu", "--output", tmp_path / "out")
+    option = ("--backbone", shufflenet, "--fine-tune", "--epochs", "1", "--no-duplicates", "--device", "cpu")
+    done = run("audit", data, *option, "--output", tmp_path / "out")
     assert done.exit_code == 0, done.output
     summary = AuditResult.load(tmp_path / "out").summary
     assert summary["dataset"]["resolution"] == 224
     assert summary["dataset"]["num_features"] is None
-    assert summary["options"]["backbone"] == f"torchvision:{name}/IMAGENET1K_V1"
-    methods = ("--methods", "margin,confident_learning", "--seeds", "1", "--resolution", "32")
-    for extra in ((), ("--input", "both")):
-        done = run("bench", data, *option, *methods, *extra, "--output", tmp_path / f"bench{len(extra)}")
-        assert done.exit_code == 0, done.output
-        cell = json.loads(next((tmp_path / f"bench{len(extra)}").rglob("*seed*.json")).read_text())
-        assert cell["cell"]["options"]["fine_tune"] is True
-        assert f"torchvision:{name}/IMAGENET1K_V1 (" in cell["cell"]["options"]["backbone"]
+    assert summary["options"]["backbone"] == f"{shufflenet}/IMAGENET1K_V1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", [(), ("--input", "both")])
+def test_bench_of_fine_tuning(tmp_path: Path, shufflenet: str, extra: tuple[str, ...]) -> None:
+    data = tiny_parquet(tmp_path / "tiny.parquet")
+    option = ("--backbone", shufflenet, "--fine-tune", "--epochs", "1", "--resolution", "32", *extra)
+    methods = ("--methods", "margin,confident_learning", "--seeds", "1")
+    done = run("bench", data, *option, *methods, "--output", tmp_path / "bench")
+    assert done.exit_code == 0, done.output
+    cell = json.loads(next((tmp_path / "bench").rglob("*seed*.json")).read_text())
+    assert cell["cell"]["options"]["fine_tune"] is True
+    assert f"{shufflenet}/IMAGENET1K_V1 (" in cell["cell"]["options"]["backbone"]
