@@ -123,6 +123,18 @@ def gradient_is_above() -> list[bool]:
     return [bool(gradient > published) for gradient, published in means]
 
 
+def precision_of_clothing(*, with_backbone: bool) -> float:
+    """Return the mean average precision on the photos of clothing, with a backbone joined with the pixels, or with pixels only."""
+    if with_backbone:
+        wanted = {"group": "photos", "dataset": "clothing", "input": "both"}
+        found = [row["methods"]["default"]["detection"] for row in read("features") if wanted.items() <= row["cell"].items()]
+    else:
+        found = [
+            row["suspicion"] for row in read("detection") if {"dataset": "clothing", "rate": 0.05}.items() <= row["cell"].items()
+        ]
+    return float(np.mean([one["average_precision"] for one in found]))
+
+
 def gradient_cost() -> float:
     """Return the median cost of a run with the training gradient, as a multiple of the plain training."""
     return float(np.median([row["methods"]["training_gradient"]["cost"] for row in read("comparison")]))
@@ -148,6 +160,8 @@ FIGURES: dict[str, Callable[[], str]] = {
     "settings-without-gain": lambda: f"{len(little_gains())} of {len(settings())}",
     "little-gain": lambda: f"{max(little_gains()):.4f}",
     "gain-in-rank-mean": lambda: f"{max(gains('gain_in_rank_mean').values()):.3f}",
+    "photos-backbone": lambda: f"{precision_of_clothing(with_backbone=True):.2f}",
+    "photos-pixels": lambda: f"{precision_of_clothing(with_backbone=False):.2f}",
     "gradient-cost": lambda: f"{gradient_cost() - 1:.0%}",
     "gradient-above": lambda: f"{sum(gradient_is_above())} of {len(gradient_is_above())}",
 }
