@@ -245,3 +245,15 @@ def test_an_interruption_keeps_finished_cells(tmp_path: Path, monkeypatch: pytes
     (cell,) = finished_cells(DATA, PLAN, tmp_path)
     assert (cell["cell"]["noise"], cell["cell"]["seed"]) == ("uniform:0.1", 0)
     assert [path.suffix for path in (tmp_path / "cells").iterdir()] == [".json"]
+
+
+def test_neighbours_are_those_of_the_features_beside_images() -> None:
+    both = replace(DATA, features=np.random.default_rng(0).normal(size=(len(DATA), 3)).astype(np.float32))  # that know nothing
+    methods, noise = Methods(scores=(), baselines=("knn_label_score",)), parse_noise("uniform:0.1")
+    found = {
+        chosen: measure_cell(both, noise, 0, options=replace(OPTIONS, epochs=1, input=chosen), methods=methods)
+        for chosen in ("auto", "both", "images")
+    }
+    precision = {name: one["methods"]["knn_label_score"]["detection"]["average_precision"] for name, one in found.items()}
+    assert precision["auto"] == precision["both"] < 0.3
+    assert precision["images"] > 0.9
