@@ -26,7 +26,6 @@ from benchmarks import (
     rows,
     schedule,
     tables,
-    transformer,
     watch,
 )
 from benchmarks import detection as detection_benchmark
@@ -219,7 +218,6 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("ranking", [ranking]),
         ("schedule", [schedule]),
         ("duplicates", [duplicates, duplicates_scale]),
-        ("transformer", [transformer]),
         ("watch", [watch]),
     ],
 )
