@@ -111,7 +111,7 @@ def load_and_audit(
     from curv_issues.auditing.leakage import load_other_split
     from curv_issues.data.loading import load  # imports datasets, so only after the options are checked
 
-    training = with_loaded_backbone(training)
+    training = with_loaded_backbone(training, source)
     if training.device not in ("auto", "cpu"):
         from curv_issues.device import choose_device  # imports torch
 
@@ -139,10 +139,12 @@ def load_and_audit(
     )
 
 
-def with_loaded_backbone(training: TrainingOptions) -> TrainingOptions:
+def with_loaded_backbone(training: TrainingOptions, source: SourceOptions | None = None) -> TrainingOptions:
     """Return the options with their backbone loaded and checked, to report an error before hours of loading images."""
     if training.backbone is None:
         return training
+    if source is not None and (source.features is not None or source.features_column):
+        raise UsageError(BACKBONE_OR_FEATURES)
     from curv_issues.backbones.loading import load_backbone  # imports torch
 
     loaded = load_backbone(training.backbone)

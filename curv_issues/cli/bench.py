@@ -79,7 +79,7 @@ def bench(
             from curv_issues.progress import Progress
 
             choose_device(options.device)
-            options = with_loaded_backbone(options)
+            options = with_loaded_backbone(options, source)
             data = load(
                 dataset[0] if len(dataset) == 1 else dataset,
                 source,
