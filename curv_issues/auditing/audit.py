@@ -143,7 +143,7 @@ def with_loaded_backbone(training: TrainingOptions, source: SourceOptions | None
     """Return the options with their backbone loaded and checked, to report an error before hours of loading images."""
     if training.backbone is None:
         return training
-    if source is not None and (source.features is not None or source.features_column):
+    if source is not None and source.has_features:
         raise UsageError(BACKBONE_OR_FEATURES)
     from curv_issues.backbones.loading import load_backbone  # imports torch
 
