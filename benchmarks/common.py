@@ -16,12 +16,17 @@ import numpy as np
 
 from benchmarks import rows
 from curv_issues.auditing.summary import versions
+from curv_issues.bench.cell import measure_cell
+from curv_issues.bench.methods import Methods
 from curv_issues.bench.run import machine
 from curv_issues.data.base import LabeledData
 from curv_issues.data.loading import load_data
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.noise import uniform
 from curv_issues.noise.demo import digits_with_errors
+from curv_issues.noise.spec import parse_noise
+from curv_issues.options import TrainingOptions
+from curv_issues.trackers.base import Need
 
 DATASETS: dict[str, dict[str, Any]] = {
     "cifar10": {"split": "train"},
@@ -65,6 +70,16 @@ def plant(data: LabeledData, rate: float, seed: int) -> tuple[LabeledData, np.nd
     """Return the data with a fraction of each class flipped uniformly at random, and a mask of the flipped labels."""
     planted = uniform.plant(data, rate, seed=seed)
     return planted.data, planted.is_error
+
+
+def measure_scores(data: LabeledData, noise: str, seed: int, *, options: TrainingOptions, methods: Methods) -> dict[str, Any]:
+    """Return the results of `measure_cell` without costs, whose measurement takes longer than the training, and curves."""
+    not_measured = dict.fromkeys(Need, 0.0)
+    result = measure_cell(data, parse_noise(noise), seed, options=options, methods=methods, passes=not_measured)
+    del result["passes"]
+    for method in result["methods"].values():
+        del method["curves"], method["histogram"], method["cost"]
+    return result
 
 
 def make_cells(

@@ -41,16 +41,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch import nn
 
-from benchmarks.common import load, make_cells, stratified
+from benchmarks.common import load, make_cells, measure_scores, stratified
 from curv_issues import Backbone, from_features
 from curv_issues.backbones.extract import with_features
-from curv_issues.bench.cell import measure_cell
 from curv_issues.bench.methods import parse_methods
 from curv_issues.bench.metrics import detection
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.options import TrainingOptions
-from curv_issues.trackers.base import Need
 
 SEEDS = (0, 1, 2)
 PART = 10_000
@@ -66,7 +64,6 @@ METHODS = (
 FINE_TUNED = "fine-tuned"  # instead of the input of a probe
 OF_IMAGES = "margin,cumulative_loss,final_loss,input_curvature,residual"
 JOINED = "margin,fitted_loss,held_out_loss"  # the baselines are those of the features
-NOT_MEASURED = dict.fromkeys(Need, 0.0)  # costs, which would take longer than the training
 LEAST_WORDS = 20
 MOST_FEATURES = 100
 PENALTIES = (0.001, 0.01, 0.1, 1.0)  # inverse, of logistic regression; the one with the best held-out likelihood is taken
@@ -181,16 +178,13 @@ def measure(configuration: dict[str, Any], root: Path, *, methods: str | None = 
     else:
         data = data if network is None else with_features(data, network)
         options = TrainingOptions(input=given, curvature_epochs=None if given == "features" else 1)
-    noise = parse_noise(configuration["noise"].replace("file:", f"file:{root}/"))
+    noise = configuration["noise"].replace("file:", f"file:{root}/")
     alone = given == "features"
     usual = METHODS if alone else OF_IMAGES if given == FINE_TUNED else JOINED
     chosen = parse_methods(methods or usual, num_samples=len(data), with_features=given != FINE_TUNED)
-    result = measure_cell(data, noise, seed, options=options, methods=chosen, passes=NOT_MEASURED)
-    del result["passes"]
-    for method in result["methods"].values():
-        del method["curves"], method["histogram"], method["cost"]
+    result = measure_scores(data, noise, seed, options=options, methods=chosen)
     if alone:
-        planted = apply_noise(data, noise, seed=seed)
+        planted = apply_noise(data, parse_noise(noise), seed=seed)
         for name, suspect in of_other_models(planted.data, boosting=configuration["group"] == "tables").items():
             result["methods"][name] = {"detection": detection(planted.is_error, suspect), "flagged": None}
     return {**result, "num_features": None if data.features is None else data.features.shape[1], "num_classes": data.num_classes}

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import duplicate_tables, study_tables
+from benchmarks import duplicate_tables, feature_tables, study_tables
 from benchmarks.figures import FIGURES
 from benchmarks.rows import read
 from curv_issues.bench.table import spread
@@ -216,11 +216,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "scale": lambda: duplicate_tables.scale_table(read("duplicates")),
     "estimator": lambda: study_tables.estimator_table(read("estimator")),
     "estimator-epochs": lambda: study_tables.estimator_epochs_table(read("estimator")),
-    "features": lambda: study_tables.features_table(read("features"), "auroc"),
-    "features-precision": lambda: study_tables.features_table(read("features"), "average_precision"),
-    "features-scale": lambda: study_tables.features_scale_table(read("features_scale")),
-    "backbone": lambda: study_tables.backbone_table(read("features")),
-    "transformer": lambda: study_tables.transformer_table(read("transformer")),
+    "features": lambda: feature_tables.features_table(read("features"), "auroc"),
+    "features-precision": lambda: feature_tables.features_table(read("features"), "average_precision"),
+    "features-scale": lambda: feature_tables.features_scale_table(read("features_scale")),
+    "backbone": lambda: feature_tables.backbone_table(read("features")),
+    "transformer": lambda: feature_tables.transformer_table(read("transformer")),
     "watch": lambda: study_tables.watch_table(read("watch")),
     "beyond": lambda: study_tables.beyond_table(read("beyond")),
     "forms": lambda: study_tables.forms_table(read("beyond")),

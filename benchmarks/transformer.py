@@ -1,4 +1,4 @@
-"""Does curvature find wrong labels with a transformer as the probe? A ViT from scratch on CIFAR-10, beside the convnet.
+"""Does curvature find wrong labels with a transformer as the probe? An untrained ViT and the convnet on CIFAR-10.
 
     python -m benchmarks.transformer DATASETS              all cells: about 2 hours of one core
     python -m benchmarks.transformer DATASETS --smoke      the same code on digits
@@ -16,13 +16,10 @@ from typing import Any
 
 from timm.models import VisionTransformer
 
-from benchmarks.common import load, make_cells, stratified
-from curv_issues.bench.cell import measure_cell
+from benchmarks.common import load, make_cells, measure_scores, stratified
 from curv_issues.bench.methods import parse_methods
 from curv_issues.inputs.base import ProbeSpec
-from curv_issues.noise.spec import parse_noise
 from curv_issues.options import TrainingOptions
-from curv_issues.trackers.base import Need
 
 SEEDS = (0, 1, 2)
 PART = 10_000
@@ -31,7 +28,6 @@ SCORED_EPOCHS = 4
 NOISE = "uniform:0.1"
 LEARNING_RATES = {"convnet": None, "vit": 0.03}
 METHODS = "margin,cumulative_loss,residual,input_curvature,loss_sensitivity,training_gradient,forgetting,final_loss"
-NOT_MEASURED = dict.fromkeys(Need, 0.0)  # costs, which would take longer than the training
 
 
 def cells() -> list[dict[str, Any]]:
@@ -69,11 +65,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
         curvature_epochs=min(SCORED_EPOCHS, configuration["epochs"]),
     )
     methods = parse_methods(METHODS, num_samples=len(data), with_features=False)
-    result = measure_cell(data, parse_noise(configuration["noise"]), seed, options=options, methods=methods, passes=NOT_MEASURED)
-    del result["passes"]
-    for method in result["methods"].values():
-        del method["curves"], method["histogram"], method["cost"]
-    return result
+    return measure_scores(data, configuration["noise"], seed, options=options, methods=methods)
 
 
 def main() -> None:

@@ -194,8 +194,8 @@ class TrainingOptions(Options):
 
     @property
     def uses_features_of_backbone(self) -> bool:
-        """Return whether the features of a backbone are computed: not if it is fine-tuned only."""
-        return self.backbone is not None and not (self.fine_tune and self.input == "images")
+        """Return whether the features of a backbone are computed."""
+        return self.backbone is not None and self.input != "images"
 
     @property
     def score_names(self) -> tuple[str, ...]:

@@ -45,14 +45,6 @@ def evidence_of_run(data: LabeledData, run: TrainingRecord, **more: Any) -> Evid
     )
 
 
-def _input_of(data: LabeledData, run: TrainingRecord, training: TrainingOptions | None) -> str:
-    """Return what was trained on: images, features, or both."""
-    if run.on_features:
-        return "features"
-    only_images = data.features is None or training is None or training.input == "images" or run.epochs_done == 0
-    return "images" if only_images else "both"
-
-
 def make_result(
     data: LabeledData,
     run: TrainingRecord,
@@ -90,7 +82,7 @@ def make_result(
         "versions": versions(),
         "device": run.device,
         "compute_type": run.compute_type,
-        "input": None if run.recipe is None else _input_of(data, run, training),
+        "input": None if training is None else data.choose_input(training.input),
         "pred_probs": None if run.pred_probs is None else "out-of-sample" if run.out_of_sample else "in-sample",
         "num_findings": {kind: int(counts.get(kind, 0)) for kind, info in KINDS.items() if info.has_findings},
         "duplicates": None,

@@ -191,7 +191,7 @@ def audit_data(
         seconds: duration of earlier stages in seconds, for the summary.
     """
     duplicate_options = duplicate_options or DuplicateOptions()
-    training = training.with_score(finding.score)
+    training = with_loaded_backbone(training).with_score(finding.score)  # once: training and notes need it too
     check_auditable(data)
     _check_cross_fit_score(finding.score, data, training)
     from curv_issues.training.run import run_probe  # imports torch, so only after the checks above

@@ -66,7 +66,7 @@ def notes_on_photos(data: LabeledData, run: TrainingRecord, training: TrainingOp
         return []
     scratch, pretrained = PHOTO_PRECISION
     return [
-        f"The probe was trained from scratch on images reduced to {seen} pixels (median side: {native:.0f}). Features of a "
+        f"The probe began with random weights and saw images of {seen} pixels (median native side: {native:.0f}). Features of a "
         f"pretrained network find more wrong labels in photos: average precision {pretrained:.2f} instead of {scratch:.2f} "
         "on 3,068 photos of clothing. Add --backbone torchvision:efficientnet_b0, timm:NAME or hf:NAME (backbone)."
     ]
@@ -97,7 +97,7 @@ def notes_on_trained(data: LabeledData, run: TrainingRecord) -> list[str]:
     agree = float((run.scores["final_margin"] > 0).mean())
     expects = (
         "the features as they are"
-        if data.images is None or data.features is not None
+        if run.on_features or data.images is None
         else f"images from 0 to 1 at {data.images.shape[1]} pixels"
     )
     return [

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from curv_issues.errors import UsageError, first_line
 
+WRONG_INPUT = (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError)  # what networks raise on one
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -82,6 +83,16 @@ class Backbone:
                 f"The preprocessing of the backbone {self.title} must return tensors (3, h, w), got {tuple(tensor.shape)}."
             )
         return tensor.float()
+
+
+def unread(backbone: Backbone, shape: tuple[int, ...], error: BaseException) -> UsageError:
+    """Return the error of a backbone that cannot read images of this shape."""
+    return UsageError(f"The backbone {backbone.title} cannot read images of shape {shape}: {first_line(error)}.")
+
+
+def wrong_output(backbone: Backbone, got: str) -> UsageError:
+    """Return the error of a backbone that returns something other than features."""
+    return UsageError(f"The backbone {backbone.title} must return float features (b, d), got {got}.")
 
 
 def squashed(image: Image.Image, side: int, *, mean: Sequence[float], std: Sequence[float]) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from curv_issues.backbones import BACKBONE_OR_FEATURES
-from curv_issues.backbones.base import Backbone
+from curv_issues.backbones.base import WRONG_INPUT, Backbone, unread, wrong_output
 from curv_issues.backbones.feature_cache import FOLDER_VARIABLE, FeatureCache, cache_folder
 from curv_issues.backbones.identity import identify, network_of
 from curv_issues.backbones.loading import load_backbone
@@ -35,7 +35,6 @@ TRIAL = 4  # images of the trial of compute types
 GAIN = 1.2  # bfloat16 must be this many times as fast as float32
 
 _LARGEST = float(np.finfo(np.float16).max)
-_WRONG = (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError)  # what a network raises on a wrong input
 
 
 @dataclass
@@ -77,7 +76,7 @@ def with_features(
         if features is None:
             features = allocate((len(data), found.shape[1]), np.float16)
         if found.shape[1] != features.shape[1]:
-            raise _wrong_output(loaded, f"{found.shape[1]} features after {features.shape[1]}")
+            raise wrong_output(loaded, f"{found.shape[1]} features after {features.shape[1]}")
         features[chunk.start : chunk.stop] = found
         if progress:
             progress(Progress("features", chunk.stop, len(data)))
@@ -201,14 +200,12 @@ class _Forward:
         try:
             with torch.inference_mode(), autocast(self.device, dtype):
                 output = self.module(images)
-        except _WRONG as error:
-            raise UsageError(
-                f"The backbone {self.backbone.title} cannot read images of shape {tuple(images.shape)}: {first_line(error)}."
-            ) from error
+        except WRONG_INPUT as error:
+            raise unread(self.backbone, tuple(images.shape), error) from error
         output = torch.as_tensor(output) if isinstance(output, np.ndarray) else output
         if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != len(images) or not output.is_floating_point():
             got = f"{output.dtype} {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-            raise _wrong_output(self.backbone, f"{got} for {len(images)} images")
+            raise wrong_output(self.backbone, f"{got} for {len(images)} images")
         return output.float()
 
     def _faster_type(self, images: Tensor) -> torch.dtype:
@@ -228,10 +225,6 @@ class _Forward:
                 return torch.float32  # some layers cannot compute in bfloat16
         is_faster = self.device.type != "cpu" or seconds[torch.bfloat16] * GAIN < seconds[torch.float32]
         return torch.bfloat16 if is_faster else torch.float32
-
-
-def _wrong_output(backbone: Backbone, got: str) -> UsageError:
-    return UsageError(f"The backbone {backbone.title} must return float features (b, d), got {got}.")
 
 
 def _notes(backbone: Backbone, cache: FeatureCache, count: _Count) -> list[str]:

@@ -12,16 +12,14 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import Parameter, functional
 
-from curv_issues.backbones.base import Backbone
+from curv_issues.backbones.base import WRONG_INPUT, Backbone, unread, wrong_output
 from curv_issues.backbones.identity import network_of
-from curv_issues.errors import UsageError, first_line
+from curv_issues.errors import UsageError
 from curv_issues.inputs.base import ProbeSpec
 
 TRUNK_RATE = 0.1  # learning rate of the last layers of the network, as a fraction of that of the head
 FIRST_RATE = 0.01  # of its first layers; geometric in between
 RATES = 10  # different rates, so that the optimiser can update many weights at once
-
-_WRONG = (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError)  # what a network raises on a wrong input
 
 
 class FineTuned(nn.Module):
@@ -55,12 +53,12 @@ class FineTuned(nn.Module):
         try:
             with torch.no_grad():
                 features = self._features(torch.zeros(2, *spec.shape))
-        except _WRONG as error:
+        except WRONG_INPUT as error:
             shape = (3, *(spec.shape[1:] if side is None else (side, side)))
-            raise UsageError(f"The backbone {backbone.title} cannot read images of shape {shape}: {first_line(error)}.") from error
+            raise unread(backbone, shape, error) from error
         if not isinstance(features, Tensor) or features.ndim != 2:
             got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-            raise UsageError(f"The backbone {backbone.title} must return float features (b, d), got {got} for 2 images.")
+            raise wrong_output(backbone, f"{got} for 2 images")
         self.standardise = nn.BatchNorm1d(features.shape[1], affine=False)
         self.head = nn.Linear(features.shape[1], spec.num_classes)
         self.train()

@@ -58,8 +58,9 @@ class FreshProbes:
         check_auditable(data)
         self.device = choose_device(options.device)
         self.options = options
-        joined = options.input in ("auto", "both") and data.features is not None and not options.fine_tune
-        chosen = "features" if joined else options.input  # of both, the stronger one
+        chosen = data.choose_input(options.input)
+        if chosen == "both" and not options.fine_tune:
+            chosen = "features"  # the stronger one
         self.inputs, self.labels = data.inputs(chosen), torch.from_numpy(data.labels)
         self.recipe = make_recipe(options, num_samples=len(data), shape=self.inputs.shape)
         self.spec = self.inputs.spec(data.num_classes + extra_classes)

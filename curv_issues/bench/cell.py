@@ -139,8 +139,7 @@ def _results_of_baseline(
 ) -> dict[str, Any]:
     """Return the results of the scores of a baseline, by name."""
     info = BASELINES[name]
-    joined = data.features is not None and not run.on_features and options.input != "images"
-    features = data.features if joined else run.embeddings  # of both, the stronger ones
+    features = data.features if data.choose_input(options.input) == "both" else run.embeddings  # of both, the stronger ones
     settings = {"features": np.asarray(features, dtype=np.float32)} if info.takes_features else {}
     try:
         result = load_attribute(info.target)(data, options, progress=progress, **settings)

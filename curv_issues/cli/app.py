@@ -316,7 +316,7 @@ def _saving(folder: Path, overwrite: bool, sources: Sequence[str], printing: _Pr
 def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: _Printing) -> None:
     """Print how far the audit came before Ctrl-C, and the ranking so far."""
     if result is None:
-        typer.echo("Interrupted before the first epoch was finished, so there is no result.", err=True)
+        typer.echo("Interrupted before the first epoch was finished; no result was saved.", err=True)
         return
     summary = result.summary
     done, epochs = summary["epochs_done"], summary["recipe"]["epochs"]

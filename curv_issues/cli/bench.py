@@ -87,11 +87,11 @@ def bench(
                 progress=progress and (lambda done, total: progress(Progress("load", done, total))),
             )
             if options.uses_features_of_backbone:
-                from curv_issues.backbones.extract import with_features
+                from curv_issues.backbones import extract
 
-                data = with_features(data, options.backbone, device=options.device, progress=progress)
-            is_cross_fitted = data.features is not None and options.input != "images"
-            chosen = parse_methods(methods or ["all"], num_samples=len(data), with_features=is_cross_fitted)
+                data = extract.with_features(data, options.backbone, device=options.device, progress=progress)
+            with_features = data.choose_input(options.input) != "images"
+            chosen = parse_methods(methods or ["all"], num_samples=len(data), with_features=with_features)
             plan = Plan(noises, seeds, chosen, options, finding)
             check_noises(data, plan)
             if overwrite:

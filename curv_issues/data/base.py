@@ -114,28 +114,34 @@ class LabeledData:
             digest.update(f"{image_hash}\t{self.class_names[label]}\n".encode("utf-8", "backslashreplace"))
         return digest.hexdigest()
 
-    def inputs(self, chosen: str = "auto") -> Inputs:
-        """Return what a probe is trained on: images, or features.
+    def choose_input(self, chosen: str = "auto") -> str:
+        """Return what an audit is trained on: "images", "features" or "both".
 
         Args:
-            chosen: "features", "images" or "both", see `TrainingOptions`: with both, the probe is trained on the images. "auto":
-                images if there are some.
+            chosen: one of these, see `TrainingOptions`. "auto": everything that the data have.
 
         Raises:
             UsageError: the data have no images, or no features.
         """
-        from curv_issues.inputs.features import FeatureInputs  # imports torch
-        from curv_issues.inputs.images import ImageInputs
-
         if chosen in ("images", "both") and self.images is None:
             raise UsageError(f"--input {chosen} (input={chosen!r}) needs images, but {self.source.source} has features only.")
         if chosen in ("features", "both") and self.features is None:
             raise UsageError(
                 f"--input {chosen} (input={chosen!r}) needs features; add --backbone or --features (backbone, features)."
             )
-        if self.images is None or chosen == "features":
+        if chosen == "auto":
+            return "images" if self.features is None else "features" if self.images is None else "both"
+        return chosen
+
+    def inputs(self, chosen: str = "auto") -> Inputs:
+        """Return what the probe is trained on: features, or images, also if both are chosen; see `choose_input`."""
+        from curv_issues.inputs.features import FeatureInputs  # imports torch
+        from curv_issues.inputs.images import ImageInputs
+
+        if self.choose_input(chosen) == "features":
             assert self.features is not None
             return FeatureInputs(self.features)
+        assert self.images is not None
         return ImageInputs(self.images)
 
     def image(self, index: int) -> Image.Image:

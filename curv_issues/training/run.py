@@ -178,7 +178,7 @@ def run_probe(
         crossed: CrossFit | None = None
         if data.pred_probs is not None:
             crossed = cross_fit_of(data.pred_probs, data.labels)
-        elif data.features is not None and options.input != "images" and complete:
+        elif data.features is not None and data.choose_input(options.input) != "images" and complete:
             features, heads_recipe = inputs, recipe
             if not isinstance(features, FeatureInputs):
                 features = FeatureInputs(data.features)

@@ -72,7 +72,7 @@ def score_trained(
         UsageError: the device is not available, the network does not fit the data, or a tracker needs a training.
         AuditError: outputs of the network are NaN.
     """
-    if data.images is not None and data.features is not None and options.input not in ("images", "features"):
+    if data.choose_input(options.input) == "both":
         raise UsageError("With --epochs 0 (epochs=0), say which input the network takes: --input images or features (input).")
     for tracker in trackers:
         if getattr(getattr(tracker, "needs", None), "in_training", False):

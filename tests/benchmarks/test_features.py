@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import features, features_scale, rows
-from benchmarks.study_tables import features_scale_table, features_table
+from benchmarks.feature_tables import features_scale_table, features_table
 from curv_issues import audit_features
 from curv_issues.bench.methods import parse_methods
 from curv_issues.noise.spec import parse_noise

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from benchmarks import beyond, command, comparison, decide_anew, estimator, ranking, recipe, rows, schedule, transformer, watch
-from benchmarks.study_tables import transformer_table
+from benchmarks.feature_tables import transformer_table
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.curvature import rademacher_directions
