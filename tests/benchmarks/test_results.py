@@ -21,6 +21,7 @@ from benchmarks import (
     duplicates,
     duplicates_scale,
     estimator,
+    features,
     ranking,
     recipe,
     rows,
@@ -218,6 +219,7 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("ranking", [ranking]),
         ("schedule", [schedule]),
         ("duplicates", [duplicates, duplicates_scale]),
+        ("features", [features]),
         ("watch", [watch]),
     ],
 )
