@@ -43,6 +43,7 @@ class ModelKeywords(TypedDict, total=False):
     measure: str | Sequence[str]
     score: str
     cut_off: str | float
+    precision: float | None
     duplicates: bool
     duplicate_threshold: float | None
 

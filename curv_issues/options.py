@@ -229,7 +229,15 @@ class FindingOptions(Options):
         check=_score,
     )
     cut_off: str | float = option(
-        "auto", "Which samples to flag: auto, a minimum suspicion such as 0.95, or a fraction such as 5%.", kind=str
+        "auto",
+        "Which samples to flag: auto (as many as are more probably wrong than right), a minimum suspicion such as 0.95, or a "
+        "fraction such as 5%.",
+        kind=str,
+    )
+    precision: float | None = option(
+        None,
+        "Flag as many samples as are expected to be wrong to this fraction (0-1), such as 0.9, instead of --cut-off.",
+        check=Number(most=1, positive=True, optional=True),
     )
     own_scores: InitVar[Sequence[str]] = ()
 
@@ -240,17 +248,21 @@ class FindingOptions(Options):
         if self.score != "default":
             look_up(dict.fromkeys(("default", *ALL_SCORES, *own_scores)), self.score, "score")
         _ = self.parsed_cut_off  # raises UsageError if it is invalid
+        if self.precision is not None and self.cut_off != "auto":
+            raise UsageError("Set --cut-off (cut_off) or --precision (precision), not both.")
 
     @cached_property
     def parsed_cut_off(self) -> ParsedCutOff:
         """Return the cut-off as a rule and its value; parsed once, on construction."""
+        if self.precision is not None:
+            return ParsedCutOff("precision", self.precision)
         return parse_cut_off(self.cut_off)
 
 
 class ParsedCutOff(NamedTuple):
-    """A cut-off: ("auto", 0), ("suspicion", threshold in [0, 1]) or ("fraction", fraction of the samples in [0, 1])."""
+    """A cut-off: ("auto", 0), ("precision", expected), ("suspicion", least) or ("fraction", of the samples); values in [0, 1]."""
 
-    rule: Literal["auto", "suspicion", "fraction"]
+    rule: Literal["auto", "precision", "suspicion", "fraction"]
     value: float
 
 

@@ -12,6 +12,7 @@ import curv_issues
 ROOT = Path(curv_issues.__file__).parent
 LAYERS = (
     "ground",  # the files beside the folders
+    "confusions",
     "results",
     "inputs",
     "data",

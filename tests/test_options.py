@@ -42,7 +42,7 @@ def training(**options: Any) -> TrainingOptions:
 def test_defaults_and_names() -> None:
     assert TrainingOptions().seed == 0
     assert FindingOptions() == FindingOptions(score="default", cut_off="auto")
-    assert option_names(FindingOptions) == ("score", "cut_off")
+    assert option_names(FindingOptions) == ("score", "cut_off", "precision")
     assert option_names(TrainingOptions)[:4] == ("seed", "device", "preset", "probe")
 
 
@@ -245,12 +245,12 @@ def test_cut_off_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert options.parsed_cut_off == options.parsed_cut_off == ("fraction", 0.05)
     assert parsed == ["5%"]
     assert dataclasses.replace(options, cut_off="auto").parsed_cut_off == AUTO
-    assert asdict(options) == {"score": "default", "cut_off": "5%"}
+    assert asdict(options) == {"score": "default", "cut_off": "5%", "precision": None}
 
 
 def test_user_supplied_score_can_rank() -> None:
     options = FindingOptions(score="mine", own_scores=["mine"])
-    assert asdict(options) == {"score": "mine", "cut_off": "auto"}
+    assert asdict(options) == {"score": "mine", "cut_off": "auto", "precision": None}
 
 
 def test_duplicate_options() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curv_issues.auditing.assembly import make_result
+from curv_issues.auditing.label_noise import with_label_noise
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.backbones import BACKBONE_OR_FEATURES
@@ -217,6 +218,9 @@ def audit_data(
         run = run_it(data, training, trackers=trackers, mirrored=duplicate_options.duplicates, progress=progress, stop=stop)
         if run is None:
             raise AuditInterrupted(None)
+        start = time.perf_counter()
+        run = with_label_noise(run, data.labels)
+        seconds = {**(seconds or {}), "estimate": time.perf_counter() - start}
         if run.interrupted and finding.score != "default" and not is_measured(run.scores, finding.score):
             finding = replace(finding, score="default")  # the score was not measured before Ctrl-C
         start = time.perf_counter()

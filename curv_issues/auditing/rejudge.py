@@ -12,6 +12,7 @@ from curv_issues.duplicates.base import ComparedImages
 from curv_issues.duplicates.table import compared_images
 from curv_issues.errors import UsageError
 from curv_issues.findings.judgement import Evidence, findings_table, judge
+from curv_issues.findings.label_issue import NO_PROBABILITIES
 from curv_issues.options import DuplicateOptions, FindingOptions
 from curv_issues.plugins import look_up
 from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ISSUE, PLACE
@@ -20,14 +21,20 @@ from curv_issues.training.recipe import standard_epochs
 
 
 def rejudge(
-    result: AuditResult, *, score: str = "default", cut_off: str | float = "auto", duplicate_threshold: float | None = None
+    result: AuditResult,
+    *,
+    score: str = "default",
+    cut_off: str | float = "auto",
+    precision: float | None = None,
+    duplicate_threshold: float | None = None,
 ) -> AuditResult:
-    """Return a result with other findings: another score, cut-off or duplicate threshold.
+    """Return a result with other findings: another score, cut-off, precision or duplicate threshold.
 
     Args:
         result: from an audit, or loaded.
         score: "default" or the name of one of its scores.
         cut_off: "auto", a minimum suspicion, or a fraction such as "5%".
+        precision: flag as many samples as are expected to be wrong to this fraction, instead of `cut_off`.
         duplicate_threshold: minimum similarity at which two images count as duplicates, at least
             `result.summary["duplicates"]["pairs_kept_from"]` (0.5, or the threshold of the audit if lower); None: as in
             the result.
@@ -40,7 +47,9 @@ def rejudge(
             entries that an audit records for this.
     """
     _check_records(result)
-    options = FindingOptions(score=score, cut_off=cut_off, own_scores=result.score_names)
+    if precision is not None and "p_wrong" not in result.score_names:
+        raise UsageError(NO_PROBABILITIES)
+    options = FindingOptions(score=score, cut_off=cut_off, precision=precision, own_scores=result.score_names)
     compared = None if duplicate_threshold is None else _pairs_with_threshold(result, duplicate_threshold)
     evidence = _evidence(result, compared)
     judged = judge(evidence, options, kinds=[LABEL_ISSUE] if compared is None else [LABEL_ISSUE, DUPLICATE_CONFLICT])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from curv_issues.auditing.assembly import evidence_of_run
+from curv_issues.auditing.label_noise import with_label_noise
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.costs import cost_of_score, measure_passes
 from curv_issues.bench.methods import DEFAULT, Methods
@@ -21,7 +22,7 @@ from curv_issues.options import MOST_EPOCHS, FindingOptions, TrainingOptions
 from curv_issues.plugins import load_attribute
 from curv_issues.progress import ProgressCallback
 from curv_issues.results.kinds import LABEL_ISSUE
-from curv_issues.trackers import CROSS_FIT_SCORES, SCORES
+from curv_issues.trackers import CROSS_FIT_SCORES, LABEL_NOISE_SCORES, SCORES
 from curv_issues.trackers.base import Need
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.training.run import ProbeRun, run_probe
@@ -75,6 +76,7 @@ def measure_cell(
     run = run_probe(noisy, options, progress=progress)
     if run is None or run.interrupted:
         raise KeyboardInterrupt
+    run = with_label_noise(run, noisy.labels)
     passes = passes or measure(noisy, options)
     plain_seconds = run.seconds["train"] / (1 + passes_added(options, passes))
     found = _results_of_run(run, noisy, is_error, methods, finding, passes, plain_seconds)
@@ -118,7 +120,7 @@ def _results_of_run(
     epochs, scored = run.recipe.epochs, len(run.recipe.curvature_epochs)
     costs = {name: cost_of_score(name, passes, epochs=epochs, scored_epochs=scored) for name in SCORES}
     crossed = 1 + run.seconds.get("cross_fit", 0.0) / plain_seconds
-    costs.update(dict.fromkeys(CROSS_FIT_SCORES, crossed))
+    costs.update(dict.fromkeys((*CROSS_FIT_SCORES, *LABEL_NOISE_SCORES), crossed))
     found: dict[str, Any] = {
         DEFAULT: _results_of_method(data, is_error, judged.columns["suspicion"], "high", crossed, judged.columns["flagged"]),
         "decision": dict(judged.summary),

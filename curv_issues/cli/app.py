@@ -200,6 +200,10 @@ def show(
             rich_help_panel=FINDINGS, help="Flag other samples: auto, a minimum suspicion such as 0.95, or a fraction such as 5%."
         ),
     ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(rich_help_panel=FINDINGS, help="Flag as many as are expected to be wrong to this fraction, such as 0.9."),
+    ] = None,
     format: Format = "table",
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -207,7 +211,7 @@ def show(
 ) -> None:
     """Print the findings of a finished audit again, without training.
 
-    Another score, another cut-off or one kind of finding may be chosen. The folder is not changed.
+    Another score, cut-off or precision, or one kind of finding may be chosen. The folder is not changed.
     """
     with exit_codes():
         look_up(FORMATS, format, "format")
@@ -216,14 +220,14 @@ def show(
         from curv_issues.results.result import AuditResult
 
         result = AuditResult.load(directory)
-        if score is not None or cut_off is not None:
+        is_saved = score is None and cut_off is None and precision is None
+        if not is_saved:
             before = result.summary.get("options") or {}
-            result = rejudge(
-                result, score=score or before.get("score", "default"), cut_off=cut_off or before.get("cut_off", "auto")
-            )
+            if cut_off is None and precision is None:
+                cut_off, precision = before.get("cut_off", "auto"), before.get("precision")
+            result = rejudge(result, score=score or before.get("score", "default"), cut_off=cut_off or "auto", precision=precision)
         if kind is not None:
             result = only_kind(result, kind)
-        is_saved = score is None and cut_off is None
         _print_result(result, output_folder(directory), printing, is_saved=is_saved)
 
 

@@ -58,7 +58,7 @@ class CurvatureIssueManager(RunIssueManager):
         if self._run.given is not None and not self._own:
             return result  # keep its own judgement
         finding = FindingOptions(**self._own)
-        return rejudge(result, score=finding.score, cut_off=finding.cut_off)
+        return rejudge(result, score=finding.score, cut_off=finding.cut_off, precision=finding.precision)
 
     def _make_columns(self, result: AuditResult) -> tuple[Any, ...]:
         code_of = {name: code for code, name in enumerate(self._samples.class_names)}

@@ -16,23 +16,27 @@ class CutOff:
     """Which samples were flagged, and by what rule.
 
     Attributes:
-        rule: "auto", "suspicion" or "fraction".
+        rule: "auto", "precision", "suspicion" or "fraction".
         threshold: samples with at least this suspicion are flagged; above 1 if none is flagged.
         num_flagged: number of flagged samples.
-        epochs: with "auto", number of epochs whose margins were averaged, else None.
-        margin_threshold: with "auto", the mean margin below which a label looks wrong, else None.
-        note: with "auto", why too many or too few samples may be flagged, or None; see `reliability_note`.
+        expected_precision: mean probability that a flagged label is wrong; None if unknown, or nothing is flagged.
+        epochs: with "auto" and no such probabilities, number of epochs whose margins were averaged, else None.
+        margin_threshold: likewise, the mean margin below which a label looks wrong, else None.
+        note: with "auto" or "precision", why too many or too few samples may be flagged, or None; see `reliability_note`.
     """
 
     rule: str
     threshold: float
     num_flagged: int
+    expected_precision: float | None = None
     epochs: int | None = None
     margin_threshold: float | None = None
     note: str | None = None
 
 
 MOST_BELOW_NULL = 0.5  # fraction of all labels
+ESTIMATED = ("auto", "precision")  # rules that need a training
+MORE_PROBABLY_WRONG = 0.5
 
 
 def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
@@ -41,29 +45,38 @@ def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
 
 
 def flag(
-    suspicion: np.ndarray, comparison: NullComparison, *, cut_off: ParsedCutOff = AUTO, undertrained: bool = False
+    suspicion: np.ndarray,
+    comparison: NullComparison,
+    *,
+    cut_off: ParsedCutOff = AUTO,
+    undertrained: bool = False,
+    p_wrong: np.ndarray | None = None,
 ) -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
-    "auto" flags as many of the most suspect samples as looked wrong in training. Label quality does not move that
-    threshold, so the number of flags follows the number of errors. Nothing is flagged if more than half of the labels
-    looked wrong, or if the run is undertrained.
+    "auto" flags as many of the most suspect as are more probably wrong than right; without probabilities, as many as looked wrong
+    in training. "precision" flags as many as are expected to be wrong to that fraction. Neither flags anything if more than half
+    of the labels looked wrong, or if the run is undertrained.
 
     Args:
         suspicion: (n,) in [0, 1].
         comparison: the labels that looked wrong in training.
         cut_off: see `FindingOptions.parsed_cut_off`.
         undertrained: see `is_undertrained`.
+        p_wrong: (n,), probabilities that the labels are wrong, or None.
 
     Returns:
         bool (n,), and the decision. Ties at the threshold are flagged together.
     """
     rule = cut_off.rule
     learned = bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
-    threshold = _threshold(suspicion, cut_off, num_auto=int(comparison.below_null.sum()) * learned)
+    count = _count_wrong(cut_off, comparison, p_wrong)
+    threshold = _threshold(suspicion, cut_off, num_auto=count * learned)
     flagged = suspicion >= threshold
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
-    if rule == "auto":
+    if p_wrong is not None and flagged.any():
+        decision = replace(decision, expected_precision=float(p_wrong[flagged].mean()))
+    if rule == "auto" and p_wrong is None:
         decision = replace(
             decision,
             epochs=comparison.epochs,
@@ -72,18 +85,34 @@ def flag(
     return flagged, decision
 
 
+def _count_wrong(cut_off: ParsedCutOff, comparison: NullComparison, p_wrong: np.ndarray | None) -> int:
+    """Return how many samples "auto" or "precision" flags; 0 for other rules, and for "precision" without probabilities."""
+    if cut_off.rule == "auto":
+        return int((comparison.below_null if p_wrong is None else p_wrong >= MORE_PROBABLY_WRONG).sum())
+    if cut_off.rule != "precision" or p_wrong is None:
+        return 0
+    expected = np.cumsum(np.sort(p_wrong)[::-1]) / np.arange(1, len(p_wrong) + 1)  # precision, falling with the count
+    return int((expected >= cut_off.value).sum())
+
+
 LEAST_TRAINING = 0.5  # of the standard epochs
 MUCH_MEMORISED = 0.4  # with LEAST_CLEAR, singles out the benchmark datasets whose flags were the least precise
 LEAST_CLEAR = 0.95
 
 
 def reliability_note(
-    comparison: NullComparison, *, memorised_fraction: float | None, epochs_done: int, standard_epochs: float
+    comparison: NullComparison,
+    *,
+    num_flagged: int,
+    memorised_fraction: float | None,
+    epochs_done: int,
+    standard_epochs: float,
 ) -> str | None:
     """Return why the automatic cut-off may flag too many or too few samples and what to do; None if there is no sign of it.
 
     Args:
         comparison: the labels that looked wrong in training.
+        num_flagged: number of flagged samples.
         memorised_fraction: fraction of these labels that the trained probe predicts, if known.
         epochs_done: number of epochs trained.
         standard_epochs: default number of epochs for this dataset size.
@@ -98,16 +127,16 @@ def reliability_note(
             f"The probe is under-trained ({epochs_done} of the usual {standard_epochs:.0f} epochs): labels not learned yet look "
             "wrong too, so nothing is flagged automatically. Inspect the ranking, train longer (--epochs), or set --cut-off."
         )
-    if not comparison.below_null.any() and comparison.epochs > epochs_done / 2:
+    if num_flagged == 0 and comparison.epochs > epochs_done / 2:
         return (
-            f"No label looks wrong to the probe, but it needed {comparison.epochs} of {counted(epochs_done, 'epoch')} to "
+            f"No label looks wrong enough to the probe, but it needed {comparison.epochs} of {counted(epochs_done, 'epoch')} to "
             "learn these classes and may have memorised wrong labels meanwhile. Inspect the top of the ranking, or set --cut-off."
         )
     if memorised_fraction is not None and memorised_fraction >= MUCH_MEMORISED and comparison.fraction_above < LEAST_CLEAR:
         return (
             f"The probe memorises labels: after training it predicts {memorised_fraction:.0%} of those that looked wrong in the "
-            f"first {counted(comparison.epochs, 'epoch')}, when it had not learned these classes well. Many flagged labels may "
-            "be correct, and wrong ones may be missed. Inspect the ranking, or set --cut-off."
+            f"first {counted(comparison.epochs, 'epoch')}, when it had not learned these classes well. Wrong labels may be missed, "
+            "and flagged ones may be correct. Inspect the ranking, or set --cut-off."
         )
     return None
 
@@ -119,18 +148,18 @@ NO_TRAINING = (
 
 
 def flag_without_training(suspicion: np.ndarray, cut_off: ParsedCutOff) -> tuple[np.ndarray, CutOff]:
-    """Decide which samples to flag without a null distribution: with "auto", none. See `flag`."""
+    """Decide which samples to flag without a null distribution: with "auto" and "precision", none. See `flag`."""
     threshold = _threshold(suspicion, cut_off, num_auto=0)
     flagged = suspicion >= threshold
-    note = NO_TRAINING if cut_off.rule == "auto" else None
+    note = NO_TRAINING if cut_off.rule in ESTIMATED else None
     return flagged, CutOff(cut_off.rule, float(threshold), int(flagged.sum()), note=note)
 
 
 def _threshold(suspicion: np.ndarray, cut_off: ParsedCutOff, *, num_auto: int) -> float:
-    """Return the suspicion from which samples are flagged; with "auto", that of the `num_auto` most suspect ones."""
+    """Return the suspicion from which samples are flagged; with "auto" and "precision", that of the `num_auto` most suspect."""
     if cut_off.rule == "suspicion":
         return cut_off.value
-    return _threshold_for(suspicion, num_auto if cut_off.rule == "auto" else round(cut_off.value * len(suspicion)))
+    return _threshold_for(suspicion, num_auto if cut_off.rule in ESTIMATED else round(cut_off.value * len(suspicion)))
 
 
 def _threshold_for(suspicion: np.ndarray, count: int) -> float:

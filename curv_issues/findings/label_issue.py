@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from curv_issues.findings.cutoff import CutOff, flag, flag_without_training, is_undertrained, reliability_note
+from curv_issues.findings.cutoff import ESTIMATED, CutOff, flag, flag_without_training, is_undertrained, reliability_note
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_default, rank_by_score
 from curv_issues.options import FindingOptions
 from curv_issues.trackers.gaps import fill_gaps
+
+NO_PROBABILITIES = (
+    "--precision (precision) needs the probabilities that labels are wrong (p_wrong), which were not estimated here (as in a "
+    "Watch, in older versions, and with too many samples and classes); set --cut-off (cut_off) instead."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,21 +95,25 @@ def find_label_issues(
         ranking = rank_by_default(margins, comparison.unmemorised_epochs, scores, on_features=on_features)
     else:
         ranking = rank_by_score(scores, directions, options.score)
+    p_wrong = scores["p_wrong"] if is_measured(scores, "p_wrong") else None
     flagged, cut_off = flag(
         ranking.suspicion,
         comparison,
         cut_off=options.parsed_cut_off,
         undertrained=is_undertrained(margins.shape[1], standard_epochs),
+        p_wrong=p_wrong,
     )
     memorised = _memorised_fraction(scores, comparison.below_null)
-    if cut_off.rule == "auto":
+    if cut_off.rule in ESTIMATED:
         note = reliability_note(
             comparison,
+            num_flagged=cut_off.num_flagged,
             memorised_fraction=memorised,
             epochs_done=margins.shape[1],
             standard_epochs=standard_epochs,
         )
-        cut_off = replace(cut_off, note=note)
+        is_unknown = p_wrong is None and cut_off.rule == "precision"
+        cut_off = replace(cut_off, note=NO_PROBABILITIES if is_unknown else note)
     return LabelIssues(ranking, flagged, cut_off, memorised)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,10 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.errors import UsageError
+
+CLASS_CONFUSION = "class_confusion"
+LEAST_CONFUSION = 1e-6  # differences below are rounding errors
+LOGISTIC_DEVIATION = math.pi / math.sqrt(3)  # standard deviation of the log-odds of ranks
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +38,8 @@ def rank_by_default(margins: np.ndarray, epochs: int, scores: Mapping[str, np.nd
 
     With images, that is the late margin. Without images, it is the cumulative loss, because a probe memorises features sooner.
     If cross-fitting measured losses on features, they are added, as log-odds of ranks, which counts a loss most where it ranks a
-    sample near either end. Curvature is not used: benchmarks/README.md compares the default with its combinations.
+    sample near either end. Where the classes are confused unevenly, `class_confusion` is added. Curvature is not used:
+    benchmarks/README.md compares the default with its combinations.
 
     Args:
         margins: (n, e), margin of the given label in the training pass by epoch.
@@ -47,7 +53,10 @@ def rank_by_default(margins: np.ndarray, epochs: int, scores: Mapping[str, np.nd
         parts, names = {"late_margin": -late_margin(margins, epochs)}, ["fitted_loss", "held_out_loss"]
     parts.update({name: scores[name] for name in names if is_measured(scores, name)})
     suspicions = [_suspicion(part) for part in parts.values()]
-    joined = suspicions[0] if len(parts) == 1 else _suspicion(sum(np.log(part) - np.log1p(-part) for part in suspicions))
+    joined = suspicions[0] if len(parts) == 1 else _suspicion(np.sum([_log_odds(part) for part in suspicions], axis=0))
+    if is_measured(scores, CLASS_CONFUSION) and np.ptp(scores[CLASS_CONFUSION]) > LEAST_CONFUSION:
+        joined = _suspicion(_log_odds(joined) + LOGISTIC_DEVIATION * scores[CLASS_CONFUSION])
+        parts[CLASS_CONFUSION] = scores[CLASS_CONFUSION]
     return Ranking(joined, "default", epochs if "late_margin" in parts else None, tuple(parts))
 
 
@@ -79,6 +88,10 @@ def rank_by_score(scores: Mapping[str, np.ndarray], directions: Mapping[str, str
 def is_measured(scores: Mapping[str, np.ndarray], name: str) -> bool:
     """Return whether every sample has this score."""
     return name in scores and not np.isnan(scores[name]).any()
+
+
+def _log_odds(suspicion: np.ndarray) -> np.ndarray:
+    return np.log(suspicion) - np.log1p(-suspicion)
 
 
 def _suspicion(suspect: np.ndarray) -> np.ndarray:

@@ -211,7 +211,25 @@ CROSS_FIT_SCORES: dict[str, ScoreInfo] = {
 }
 """Scores that are measured if there are features (or `pred_probs`, for the first); see `training/cross_fit.py`."""
 
-ALL_SCORES = {**SCORES, **CROSS_FIT_SCORES}
+LABEL_NOISE_SCORES: dict[str, ScoreInfo] = {
+    "p_wrong": ScoreInfo(
+        direction="high",
+        description="probability that the given label is wrong, by Bayes' rule from the probabilities of the classes and how often "
+        "labels of one class are given to another",
+        cost="none",
+        source="new here; transition matrix after Patrini et al. 2017, CVPR",
+    ),
+    "class_confusion": ScoreInfo(
+        direction="high",
+        description="how much more probably the label is wrong because some classes are confused more often than others: log-odds "
+        "in units of their standard deviation",
+        cost="none",
+        source="new here",
+    ),
+}
+"""Scores that are estimated after a run from its probabilities of the classes; see `auditing/label_noise.py`."""
+
+ALL_SCORES = {**SCORES, **CROSS_FIT_SCORES, **LABEL_NOISE_SCORES}
 
 _ALIASES = {"curvature": "input_curvature"}
 

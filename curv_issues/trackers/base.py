@@ -128,18 +128,23 @@ class Quantity(ABC):
         """Record the quantity of one batch in epoch `epoch` (from 0)."""
         if self.epochs == "early" and epoch >= early(self.num_epochs):
             return
-        values = self.measure(batch).float()
+        values = self.measure(batch)
         if self._open is None or self._open[0] != epoch:
             self.end_epoch()
             self._open = epoch, self._begun(epoch, values.device)
-        self._open[1][batch.index.to(values.device, non_blocking=True)] = values
+        column = self._open[1]
+        column[batch.index.to(values.device, non_blocking=True)] = values.to(column.dtype)
 
     def _begun(self, epoch: int, device: torch.device) -> Tensor:
         """Return a copy of what was measured in an epoch before a state was saved, (n,); NaN where nothing was."""
         column = self._columns.get(epoch)
         if column is None:
-            return torch.full((self.num_samples,), math.nan, device=device)
+            return self._unmeasured(device)
         return torch.from_numpy(column.copy()).to(device)
+
+    def _unmeasured(self, device: torch.device) -> Tensor:
+        """Return the column of an epoch in which nothing was measured yet, of NaN."""
+        return torch.full((self.num_samples,), math.nan, device=device)
 
     def end_epoch(self) -> None:
         """Move the epoch in progress to main memory; it replaces the previous one if only the last is kept."""
@@ -165,7 +170,7 @@ class Quantity(ABC):
     def history(self) -> np.ndarray:
         """Return the quantity in the e kept epochs, float32 (n, e); NaN for samples that were not measured."""
         columns = [self._columns[epoch] for epoch in self.measured]
-        return np.stack(columns).T if columns else np.empty((self.num_samples, 0), dtype=np.float32)
+        return _by_sample(np.stack(columns)) if columns else np.empty((self.num_samples, 0), dtype=np.float32)
 
     def by_epoch(self, num_epochs: int) -> np.ndarray:
         """Return the quantity by epoch, float32 (n, num_epochs); NaN in epochs that are not kept."""
@@ -194,7 +199,7 @@ class Quantity(ABC):
         """
         self._check(state)
         self._open = None
-        columns = zip(state["epochs"].tolist(), state["history"].T, strict=True)
+        columns = zip(state["epochs"].tolist(), _by_sample(state["history"]), strict=True)
         self._columns = {epoch: column.copy() for epoch, column in columns}
 
     def merge(self, other: Quantity) -> None:
@@ -206,7 +211,7 @@ class Quantity(ABC):
         state = other.state_dict()
         self._check(state)
         self.end_epoch()
-        for epoch, column in zip(state["epochs"].tolist(), state["history"].T, strict=True):
+        for epoch, column in zip(state["epochs"].tolist(), _by_sample(state["history"]), strict=True):
             own = self._columns.get(epoch, column)
             self._columns[epoch] = np.where(np.isnan(own), column, own)
 
@@ -215,6 +220,11 @@ class Quantity(ABC):
         if samples != self.num_samples or any(epoch >= self.num_epochs for epoch in epochs):
             expected = f"{self.num_samples} samples and epochs below {self.num_epochs}"
             raise ValueError(f"Expected {expected}, got {samples} samples and epochs {epochs}.")
+
+
+def _by_sample(columns: np.ndarray) -> np.ndarray:
+    """Return (e, n, ...) as (n, e, ...), or the other way round, without copying."""
+    return np.moveaxis(columns, 0, 1)
 
 
 def early(num_epochs: int) -> int:

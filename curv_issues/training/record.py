@@ -25,6 +25,8 @@ class TrainingRecord:
         pred_probs: float16 (n, k), of cross-fitting if there are features, and otherwise those of the network on un-augmented
             samples after the last epoch.
         out_of_sample: whether `pred_probs` are from networks that were not trained on the sample.
+        class_history: float16 (n, epochs, k), log-probabilities of the classes in the training pass; None also if they are too
+            many to keep.
         on_features: whether the default ranking is that for a probe on features.
         embeddings: float16 (n, d), inputs of the network's last layer.
         recipe: the hyper-parameters; None: the training is the user's own.
@@ -41,6 +43,7 @@ class TrainingRecord:
     device: str
     pred_probs: np.ndarray | None = None
     out_of_sample: bool = False
+    class_history: np.ndarray | None = None
     on_features: bool = False
     embeddings: np.ndarray | None = None
     recipe: Recipe | None = None

@@ -30,6 +30,7 @@ from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.stopping import StopFlag, stop_flag
 from curv_issues.trackers import CROSS_FIT_SCORES, SCORES
 from curv_issues.trackers.base import Need, Quantity, Tracker, check_trackers
+from curv_issues.trackers.class_history import ClassHistory, fits
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_scores
@@ -112,7 +113,9 @@ def run_probe(
     quantities = make_quantities(options.score_names, len(data), recipe.epochs)
     own = [tracker(len(data), recipe.epochs) for tracker in trackers]
     reference = ReferenceMargin(len(data), recipe.epochs)
-    active: list[Quantity] = [*quantities.values(), *own, reference]
+    size = len(data), recipe.epochs, data.num_classes
+    class_history = ClassHistory(*size) if fits(*size) else None
+    active: list[Quantity] = [*quantities.values(), *own, reference, *([class_history] if class_history else [])]
 
     labels = given if training_labels is None else torch.from_numpy(training_labels)
     clock = _Clock()
@@ -207,6 +210,7 @@ def run_probe(
         score_metadata={name: info.metadata() for name, info in infos.items()},
         trajectories={q.trajectory: q.by_epoch(q.num_epochs) for q in [*quantities.values(), *own] if q.trajectory},
         pred_probs=crossed.pred_probs if crossed else pred_probs,
+        class_history=class_history.history if class_history else None,
         on_features=isinstance(inputs, FeatureInputs),
         out_of_sample=crossed is not None,
         suggested=crossed.suggested if crossed else suggested,

@@ -50,8 +50,9 @@ def test_planted_errors_are_ranked_first(result: AuditResult) -> None:
 
 
 def test_default_joins_cumulative_and_held_out_loss(result: AuditResult) -> None:
-    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss"]
-    odds = sum(logit((result.scores[name].rank() - 0.5) / 900) for name in ("cumulative_loss", "held_out_loss"))
+    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss", "class_confusion"]
+    losses = sum(logit((result.scores[name].rank() - 0.5) / 900) for name in ("cumulative_loss", "held_out_loss"))
+    odds = logit((losses.rank() - 0.5) / 900) + np.pi / 3**0.5 * result.scores["class_confusion"]
     assert np.array_equal(np.argsort(odds, kind="stable"), np.argsort(result.scores["suspicion"], kind="stable"))
     assert rejudge(result).scores["suspicion"].equals(result.scores["suspicion"])
     by_name = rejudge(result, score="held_out_loss").scores
@@ -79,7 +80,7 @@ def test_ctrl_c_before_cross_fitting_ranks_by_the_cumulative_loss(score: str, st
     found = caught.value.result
     assert found is not None
     assert found.complete == complete
-    assert found.summary["ranking"]["parts"] == ["cumulative_loss"]
+    assert found.summary["ranking"]["parts"] == ["cumulative_loss", "class_confusion"]
     assert found.summary["pred_probs"] == "in-sample"
     assert "held_out_loss" not in found.score_names
 

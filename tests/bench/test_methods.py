@@ -5,14 +5,14 @@ import pytest
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.errors import UsageError
-from curv_issues.trackers import ALL_SCORES, CROSS_FIT_SCORES, SCORES
+from curv_issues.trackers import ALL_SCORES, CROSS_FIT_SCORES, LABEL_NOISE_SCORES, SCORES
 
 
 def test_all_methods() -> None:
     found = parse_methods("all", num_samples=5_000, with_features=False)
-    assert found.scores == tuple(SCORES)
+    assert found.scores == (*SCORES, *LABEL_NOISE_SCORES)
     assert found.baselines == tuple(BASELINES)
-    assert found.names == ("default", *SCORES, *BASELINES)
+    assert found.names == ("default", *SCORES, *LABEL_NOISE_SCORES, *BASELINES)
 
 
 def test_all_leaves_out_memorization_on_large_data() -> None:

@@ -20,7 +20,7 @@ from curv_issues.data.features import from_features
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.progress import Progress
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import LABEL_NOISE_SCORES, SCORES
 from curv_issues.trackers.base import Need
 from curv_issues.training.run import run_probe
 from tests.bench.cells import make_cell
@@ -40,7 +40,7 @@ def cell() -> dict[str, Any]:
 
 
 def test_every_method_is_measured(cell: dict[str, Any]) -> None:
-    expected = {"default", *SCORES, *(score for info in BASELINES.values() for score in info.scores)}
+    expected = {"default", *SCORES, *LABEL_NOISE_SCORES, *(score for info in BASELINES.values() for score in info.scores)}
     assert set(cell["methods"]) == expected
     assert (cell["n"], cell["wrong"]) == (120, 12)
     for name, method in cell["methods"].items():

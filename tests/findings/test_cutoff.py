@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from curv_issues.findings.cutoff import CutOff, flag, is_undertrained, reliability_note
 from curv_issues.findings.null_margin import NullComparison
-from curv_issues.options import parse_cut_off
+from curv_issues.options import ParsedCutOff, parse_cut_off
 
 SUSPICION = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
 
@@ -36,6 +36,42 @@ def test_auto_flags_nothing_if_the_classes_are_not_learned() -> None:
     flagged, _ = flag(SUSPICION, comparison(3))
     assert not flagged.any()
     assert flag(SUSPICION, comparison(3), cut_off=parse_cut_off("40%"))[0].sum() == 2
+
+
+P_WRONG = np.array([0.3, 0.95, 0.6, 0.75, 0.0])
+
+
+def test_auto_flags_as_many_as_are_more_probably_wrong_than_right() -> None:
+    flagged, decision = flag(SUSPICION, comparison(1), p_wrong=P_WRONG)
+    assert flagged.tolist() == [False, True, True, True, False]
+    assert decision == CutOff("auto", 0.5, 3, expected_precision=pytest.approx((0.95 + 0.6 + 0.75) / 3))
+    assert not flag(SUSPICION, comparison(3), p_wrong=P_WRONG)[0].any()  # the classes are not learned
+    assert not flag(SUSPICION, comparison(1), undertrained=True, p_wrong=P_WRONG)[0].any()
+
+
+@pytest.mark.parametrize(("precision", "count"), [(0.96, 0), (0.95, 1), (0.85, 2), (0.77, 2), (0.76, 3), (0.64, 4), (0.5, 5)])
+def test_precision_flags_as_many_as_are_expected_to_be_wrong(precision: float, count: int) -> None:
+    flagged, decision = flag(SUSPICION, comparison(1), cut_off=ParsedCutOff("precision", precision), p_wrong=P_WRONG)
+    assert flagged.sum() == decision.num_flagged == count
+    assert decision.rule == "precision"
+
+
+def test_precision_flags_nothing_without_probabilities() -> None:
+    flagged, decision = flag(SUSPICION, comparison(2), cut_off=ParsedCutOff("precision", 0.5))
+    assert not flagged.any()
+    assert decision.expected_precision is None
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.01, 1))
+def test_expected_precision_is_at_least_that_asked_for(probabilities: list[float], precision: float) -> None:
+    p_wrong = np.array(probabilities)
+    suspicion = (np.argsort(np.argsort(p_wrong, kind="stable")) + 0.5) / len(p_wrong)
+    flagged, decision = flag(suspicion, comparison(0, len(p_wrong)), cut_off=ParsedCutOff("precision", precision), p_wrong=p_wrong)
+    if flagged.any():
+        assert decision.expected_precision >= precision - 1e-9
+    rest = np.sort(p_wrong[~flagged])[::-1]
+    if len(rest):
+        assert (p_wrong[flagged].sum() + rest[0]) / (flagged.sum() + 1) < precision + 1e-9
 
 
 @pytest.mark.parametrize(
@@ -83,7 +119,9 @@ def test_auto_flags_nothing_after_half_the_usual_epochs_or_fewer() -> None:
 
 
 def note_for(comparison: NullComparison, *, memorised: float | None = 0.1, epochs: int = 6) -> str:
-    return reliability_note(comparison, memorised_fraction=memorised, epochs_done=epochs, standard_epochs=8.4) or ""
+    num = int(comparison.below_null.sum())
+    found = reliability_note(comparison, num_flagged=num, memorised_fraction=memorised, epochs_done=epochs, standard_epochs=8.4)
+    return found or ""
 
 
 def test_reliability_note() -> None:
@@ -99,8 +137,9 @@ def test_reliability_note() -> None:
     assert note_for(comparison(2), memorised=0.4).startswith(
         "The probe memorises labels: after training it predicts 40% of those that looked wrong in the first 4 epochs"
     )
-    assert note_for(comparison(0), epochs=5).startswith("No label looks wrong to the probe, but it needed 4 of 5 epochs to learn")
-    assert note_for(comparison(0), epochs=7).startswith("No label looks wrong to the probe, but it needed 4 of 7 epochs to learn")
+    for epochs in (5, 7):
+        text = f"No label looks wrong enough to the probe, but it needed 4 of {epochs} epochs to learn"
+        assert note_for(comparison(0), epochs=epochs).startswith(text)
     assert note_for(comparison(0), epochs=8) == ""  # half of the epochs is fast enough
     # only the epochs until the classes were learned count, so later memorisation does not matter
     assert note_for(comparison(2, clear=0.95), memorised=0.9) == ""

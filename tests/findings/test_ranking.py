@@ -61,6 +61,24 @@ def test_default_adds_log_odds_of_ranks(margins: np.ndarray, losses: np.ndarray,
     assert ranking.epochs == (None if on_features else 3)
 
 
+def test_class_confusion_moves_samples_by_its_log_odds() -> None:
+    margins = np.array([[4.0], [3.0], [2.0], [1.0]])
+    before = rank_by_default(margins, 1, {}, on_features=False).suspicion
+    confusion = np.array([0.0, 9.0, 0.0, 0.0])
+    found = rank_by_default(margins, 1, {"class_confusion": confusion}, on_features=False)
+    assert found.suspicion.argsort().tolist() == [0, 2, 3, 1]
+    assert found.parts == ("late_margin", "class_confusion")
+    small = rank_by_default(margins, 1, {"class_confusion": confusion / 100}, on_features=False)
+    np.testing.assert_array_equal(small.suspicion, before)
+
+
+@pytest.mark.parametrize("confusion", [np.zeros(4), np.full(4, 3.0), np.array([0.0, 1e-9, 0, 0]), np.full(4, np.nan)])
+def test_class_confusion_that_is_alike_or_missing_is_no_part(confusion: np.ndarray) -> None:
+    margins = np.array([[4.0], [3.0], [2.0], [1.0]])
+    found = rank_by_default(margins, 1, {"class_confusion": confusion}, on_features=False)
+    assert found.parts == ("late_margin",)
+
+
 def test_default_of_features_without_cross_fitting_is_the_cumulative_loss() -> None:
     scores = {"cumulative_loss": np.array([1.0, 3.0, 2.0]), "held_out_loss": np.full(3, np.nan)}
     ranking = rank_by_default(np.zeros((3, 2)), 2, scores, on_features=True)

@@ -1,0 +1,61 @@
+"""Turn scores of classes into probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+MOST_FITTED = 20_000  # samples, evenly spaced; there are only k + 1 parameters
+PRIOR = 1e-4  # keeps the shifts of rare classes small
+LEAST_LIKELIHOOD = 1e-7
+ITERATIONS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """The map from scores of k classes to probabilities, softmax(factor * scores + shifts).
+
+    Attributes:
+        factor: an inverse temperature (Guo et al. 2017, ICML).
+        shifts: (k,).
+    """
+
+    factor: float
+    shifts: np.ndarray
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Return probabilities of the classes, (n, k), for scores (n, k)."""
+        return softmax(self.factor * scores + self.shifts, axis=1)
+
+
+def calibrate(scores: np.ndarray, given: np.ndarray, transition: np.ndarray, *, start: Calibration | None = None) -> Calibration:
+    """Return the calibration whose probabilities of the true classes explain the given labels best (maximum likelihood).
+
+    Args:
+        scores: float (n, k), log-probabilities, or other scores that are higher for better classes.
+        given: int64 (n,), the given classes.
+        transition: (k, k), probability of each given class (column) for each true class (row).
+        start: where the search starts; None: at unit variance, without shifts.
+    """
+    stride = -(-len(scores) // MOST_FITTED)
+    fitted, likelihoods = scores[::stride], transition[:, given[::stride]].T
+    unit = float(fitted.std()) or 1.0  # of the scores, so that all parameters are of order one
+    fitted = fitted / unit
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        factor, shifts = parameters[0], parameters[1:]
+        prior = np.exp(log_softmax(factor * fitted + shifts, axis=1))
+        joint = prior * likelihoods
+        likelihood = joint.sum(axis=1, keepdims=True)
+        total = likelihood + LEAST_LIKELIHOOD
+        slope = (prior * likelihood - joint) / total  # of -log(total), by factor * fitted + shifts
+        value = PRIOR * (shifts**2).mean() - np.log(total).mean()
+        by_shift = slope.mean(axis=0) + 2 * PRIOR * shifts / len(shifts)
+        return float(value), np.concatenate([[(slope * fitted).sum() / len(fitted)], by_shift])
+
+    first = np.concatenate([[1.0], np.zeros(scores.shape[1])] if start is None else [[start.factor * unit], start.shifts])
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}).x
+    return Calibration(float(found[0] / unit), found[1:])

@@ -1,0 +1,59 @@
+"""What one source of class probabilities says about the noise of the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curv_issues.confusions.calibration import calibrate
+from curv_issues.confusions.posterior import class_posterior, log_odds, probability_wrong
+from curv_issues.confusions.transition import fit_transition, flat_transition
+
+MOST_VALUES = 50_000_000  # n times k
+
+
+@dataclass(frozen=True, eq=False)
+class LabelNoise:
+    """The noise of n labels.
+
+    Attributes:
+        transition: (k, k), estimated probability of each given class (column) for each true class (row).
+        posterior: float32 (n, k), probability of each true class when the given label is known.
+        wrong: float64 (n,), probability that the label is wrong.
+        gain: float64 (n,), how much more wrong the label looks because some classes are confused more often than others: the
+            log-odds beyond those with a flat transition matrix, in units of the standard deviation of the latter.
+    """
+
+    transition: np.ndarray
+    posterior: np.ndarray
+    wrong: np.ndarray
+    gain: np.ndarray
+
+
+def estimate_noise(scores: np.ndarray, given: np.ndarray) -> LabelNoise:
+    """Estimate the noise of the given labels.
+
+    Args:
+        scores: float (n, k), log-probabilities of the classes, preferably of a network that has not memorised the labels.
+        given: int64 (n,), the given classes.
+    """
+    scores = scores.astype(np.float64)
+    transition = fit_transition(scores, given)
+    prior = calibrate(scores, given, transition)(scores)
+    level = float((prior @ (1 - np.diag(transition))).mean())
+    posterior = class_posterior(prior, transition, given)
+    wrong = probability_wrong(posterior, given)
+    flat = flat_transition(len(transition), level)
+    prior = calibrate(scores, given, flat)(scores)
+    usual = log_odds(probability_wrong(class_posterior(prior, flat, given), given))
+    return LabelNoise(transition, posterior.astype(np.float32), wrong, (log_odds(wrong) - usual) / max(float(usual.std()), 1e-9))
+
+
+def late_mean(history: np.ndarray, epochs: int) -> np.ndarray:
+    """Return the mean of the first `epochs` log-probabilities (n, e, k), weighted 1, 2, ..., float64 (n, k); see `late_margin`."""
+    weights = np.arange(1, epochs + 1) / (epochs * (epochs + 1) / 2)
+    total = np.zeros((history.shape[0], history.shape[2]))
+    for epoch, weight in enumerate(weights):
+        total += weight * history[:, epoch]
+    return total

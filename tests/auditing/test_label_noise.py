@@ -1,0 +1,143 @@
+"""The probabilities that labels are wrong, in whole audits of planted errors."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.datasets import load_digits
+from sklearn.metrics import roc_auc_score
+
+from curv_issues import AuditResult, audit_features, rejudge
+from curv_issues.auditing import label_noise
+from curv_issues.auditing.label_noise import with_label_noise
+from curv_issues.confusions.label_noise import estimate_noise, late_mean
+from curv_issues.confusions.posterior import log_odds
+from curv_issues.errors import UsageError
+from curv_issues.noise.asymmetric import flip_labels_asymmetric
+from curv_issues.trackers import LABEL_NOISE_SCORES
+from curv_issues.training.record import TrainingRecord
+
+DIGITS = load_digits()
+N = 900
+
+
+@cache
+def audited(rate: float = 0.2) -> tuple[AuditResult, np.ndarray]:
+    """Return an audit of digits as features, a fraction of each class labelled as the next one, and the mask of the errors."""
+    noisy, is_error = flip_labels_asymmetric(DIGITS.target[:N], rate, num_classes=10, seed=0)
+    return audit_features(DIGITS.data[:N], noisy, duplicates=False, device="cpu"), is_error
+
+
+def test_errors_between_like_classes_are_found() -> None:
+    result, is_error = audited()
+    scores = result.scores
+    assert roc_auc_score(is_error, scores["suspicion"]) > roc_auc_score(is_error, scores["cumulative_loss"]) + 0.005
+    right = scores["suggested"].astype(int).to_numpy()[is_error] == DIGITS.target[:N][is_error]
+    assert right.mean() > 0.95
+    assert scores["p_wrong"].between(0, 1).all()
+    assert result.score_metadata["p_wrong"]["direction"] == "high"
+
+
+def test_flags_are_those_that_are_more_probably_wrong() -> None:
+    result, is_error = audited()
+    cut_off = result.summary["cut_off"]
+    assert cut_off["rule"] == "auto"
+    assert cut_off["num_flagged"] == (result.scores["p_wrong"] >= 0.5).sum()
+    flagged = result.scores["flagged"]
+    assert cut_off["expected_precision"] == pytest.approx(result.scores["p_wrong"][flagged].mean())
+    assert is_error[flagged].mean() > 0.8
+
+
+def test_the_suggestion_is_never_the_given_class() -> None:
+    scores = audited()[0].scores
+    assert (scores["suggested"] != scores["given"]).all()
+
+
+def test_a_precision_flags_more_or_fewer_without_training() -> None:
+    result, _ = audited()
+    counts = {}
+    for precision in (0.95, 0.8, 0.6):
+        again = rejudge(result, precision=precision)
+        counts[precision] = again.summary["cut_off"]["num_flagged"]
+        p_wrong = np.sort(again.scores["p_wrong"])[::-1]
+        assert p_wrong[: counts[precision]].mean() >= precision
+        assert p_wrong[: counts[precision] + 1].mean() < precision
+        assert again.summary["options"]["precision"] == precision
+    assert counts[0.95] < counts[0.8] < counts[0.6]
+    assert rejudge(result).scores.equals(result.scores)
+
+
+def test_a_result_without_probabilities_refuses_a_precision() -> None:
+    result, _ = audited()
+    older = AuditResult(
+        scores=result.scores.drop(columns=list(LABEL_NOISE_SCORES)),
+        findings=result.findings,
+        trajectories=result.trajectories,
+        pred_probs=result.pred_probs,
+        embeddings=result.embeddings,
+        images=result.images,
+        score_metadata={name: entry for name, entry in result.score_metadata.items() if name not in LABEL_NOISE_SCORES},
+        summary={name: value for name, value in result.summary.items() if name != "schema_version"},
+    )
+    with pytest.raises(UsageError, match=r"--precision \(precision\) needs the probabilities that labels are wrong"):
+        rejudge(older, precision=0.9)
+    assert rejudge(older).summary["cut_off"]["margin_threshold"] is not None  # the rule without probabilities
+
+
+K = 4
+RNG = np.random.default_rng(0)
+GIVEN = RNG.integers(0, K, 300)
+PROBABILITIES = RNG.dirichlet(np.ones(K), 300) * 0.3 + 0.7 * np.eye(K)[np.where(RNG.random(300) < 0.1, (GIVEN + 1) % K, GIVEN)]
+HISTORY = np.log(np.stack([PROBABILITIES] * 3, axis=1)).astype(np.float16)
+
+
+def record(**changes: object) -> TrainingRecord:
+    """Return a record of three epochs, in the last of which the classes are learned."""
+    return TrainingRecord(
+        scores={},
+        score_metadata={},
+        trajectories={"margin": np.tile(np.float32([-9, 0, 9]), (300, 1))},
+        suggested=np.zeros(300, dtype=np.int64),
+        reference_margin={"p90": [0.0] * 3, "p99": [0.0] * 3, "predicted": [1.0] * 3},
+        epochs_done=3,
+        complete=True,
+        device="cpu",
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def held_out() -> np.ndarray:
+    return PROBABILITIES[:, ::-1].astype(np.float16)
+
+
+def test_sources_are_joined_for_images_but_not_for_features() -> None:
+    held = estimate_noise(np.log(held_out().astype(np.float64) + 1e-6), GIVEN)
+    epochs = label_noise.compare_with_null(record().trajectories["margin"], record().reference_margin).epochs
+    trained = estimate_noise(late_mean(HISTORY, epochs), GIVEN)
+    both = {"class_history": HISTORY, "pred_probs": held_out(), "out_of_sample": True}
+    on_images = with_label_noise(record(**both), GIVEN)
+    expected = expit((log_odds(held.wrong) + log_odds(trained.wrong)) / 2)
+    np.testing.assert_allclose(on_images.scores["p_wrong"], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(on_images.scores["class_confusion"], (held.gain + trained.gain) / 2)
+    on_features = with_label_noise(record(**both, on_features=True), GIVEN)
+    np.testing.assert_allclose(on_features.scores["p_wrong"], held.wrong, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(on_features.scores["class_confusion"], (held.gain + trained.gain) / 2)
+    images_only = with_label_noise(record(class_history=HISTORY), GIVEN)
+    np.testing.assert_allclose(images_only.scores["p_wrong"], trained.wrong, rtol=1e-4, atol=1e-6)
+    assert (images_only.suggested != GIVEN).all()
+    assert images_only.class_history is None
+
+
+def test_in_sample_probabilities_do_not_count() -> None:
+    found = with_label_noise(record(pred_probs=held_out()), GIVEN)
+    assert found.scores == {}
+
+
+def test_too_many_samples_and_classes_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_noise, "MOST_VALUES", 300 * K - 1)
+    found = with_label_noise(record(class_history=HISTORY, pred_probs=held_out(), out_of_sample=True), GIVEN)
+    assert found.scores == {}
+    assert found.class_history is None

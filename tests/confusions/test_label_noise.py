@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from curv_issues.confusions.label_noise import estimate_noise, late_mean
+from tests.confusions.test_transition import noisy, with_errors
+
+
+def test_late_mean_matches_a_slow_version() -> None:
+    history = np.log(np.random.default_rng(0).dirichlet(np.ones(3), size=(4, 5))).astype(np.float16)
+    expected = [(1 * sample[0] + 2 * sample[1] + 3 * sample[2]) / 6 for sample in history.astype(np.float64)]
+    np.testing.assert_allclose(late_mean(history, 3), expected)
+    np.testing.assert_array_equal(late_mean(history, 1), history[:, 0])
+
+
+def test_errors_between_two_classes_are_more_probably_wrong() -> None:
+    scores, given, true = noisy(with_errors((0, 1, 0.3)))
+    found = estimate_noise(scores, given)
+    is_error = given != true
+    assert roc_auc_score(is_error, found.wrong) > 0.97
+    assert abs(found.wrong.mean() - is_error.mean()) < 0.02
+    sure = found.wrong > 0.8
+    assert abs(is_error[sure].mean() - found.wrong[sure].mean()) < 0.05  # calibrated
+    is_confused = given == 1
+    assert found.gain[is_confused].mean() > found.gain[~is_confused].mean() + 0.1
+    others = found.posterior.copy()
+    others[np.arange(len(given)), given] = -1
+    assert (others.argmax(axis=1)[is_error] == true[is_error]).mean() > 0.95
+    np.testing.assert_allclose(found.posterior.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_uniform_errors_give_no_gain() -> None:
+    transition = np.full((5, 5), 0.025)
+    np.fill_diagonal(transition, 0.9)
+    scores, given, true = noisy(transition)
+    found = estimate_noise(scores, given)
+    assert np.abs(found.gain).mean() < 0.1
+    assert abs(found.wrong.mean() - (given != true).mean()) < 0.02
