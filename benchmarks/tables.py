@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import duplicate_tables, feature_tables, study_tables
+from benchmarks import duplicate_tables, feature_tables, noise_tables, study_tables
 from benchmarks.figures import FIGURES
 from benchmarks.rows import read
 from curv_issues.bench.table import spread
@@ -220,6 +220,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "features-precision": lambda: feature_tables.features_table(read("features"), "average_precision"),
     "features-scale": lambda: feature_tables.features_scale_table(read("features_scale")),
     "backbone": lambda: feature_tables.backbone_table(read("features")),
+    "label-noise": lambda: noise_tables.label_noise_table(read("label_noise")),
     "transformer": lambda: feature_tables.transformer_table(read("transformer")),
     "watch": lambda: study_tables.watch_table(read("watch")),
     "beyond": lambda: study_tables.beyond_table(read("beyond")),
