@@ -11,6 +11,7 @@ from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, estimate
 from curv_issues.confusions.posterior import log_odds
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.trackers import LABEL_NOISE_SCORES
+from curv_issues.trackers.gaps import fill_gaps
 from curv_issues.training.record import TrainingRecord
 
 Record = TypeVar("Record", bound=TrainingRecord)
@@ -53,7 +54,7 @@ def _sources(run: TrainingRecord, given: np.ndarray) -> dict[str, LabelNoise]:
     """Return the estimates by source."""
     found = {}
     if _is_usable(run.class_history):
-        epochs = compare_with_null(run.trajectories["margin"], run.reference_margin).epochs
+        epochs = compare_with_null(fill_gaps(run.trajectories["margin"]), run.reference_margin).epochs
         found["training"] = estimate_noise(late_mean(run.class_history, epochs), given)
     if run.out_of_sample and _is_usable(run.pred_probs):
         found["held_out"] = estimate_noise(np.log(run.pred_probs.astype(np.float64) + LEAST_PROBABILITY), given)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from curv_issues.auditing.assembly import make_result
+from curv_issues.auditing.label_noise import with_label_noise
 from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.callbacks.batches import Logits, read_batch, scoring_batches
 from curv_issues.callbacks.checks import EpochChecks
@@ -31,6 +32,7 @@ from curv_issues.options import DuplicateOptions, FindingOptions
 from curv_issues.results.result import AuditResult
 from curv_issues.trackers import SCORES
 from curv_issues.trackers.base import Need, Quantity
+from curv_issues.trackers.class_history import ClassHistory, fits
 from curv_issues.trackers.gaps import fill_gaps
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import RandomMargin, null_distribution
@@ -45,7 +47,10 @@ class Watch:
     """Follows the samples of a training that happens anyway.
 
     Call `observe` in every step and `end_epoch` after every epoch. `score` is optional. `result` may be called at any time after
-    the first epoch, and again later. A Watch keeps 16 bytes per sample and epoch in main memory.
+    the first epoch, and again later.
+
+    A Watch keeps 16 bytes per sample and epoch in main memory, and 2 bytes per sample, epoch and class. If the latter would exceed
+    1 GB, they are forgotten, and no `p_wrong` is estimated.
 
     Each sample should be observed once per epoch. If it is observed again, its last observation of the epoch counts. In an epoch in
     which it is not observed, its values of the epoch before count (in the first epochs, its first values). A warning and a note in
@@ -72,7 +77,9 @@ class Watch:
                 raise UsageError(f"{name} must be an integer >= {least}, got {number!r}.")
         self.num_samples, self.num_classes, self.epoch = int(num_samples), int(num_classes), 0
         followed: list[type[Quantity]] = [*(cls for cls in QUANTITIES.values() if cls.needs is Need.TRAINING), RandomMargin]
-        self._trained = {cls.name: cls(self.num_samples, _ENDLESS) for cls in followed}
+        self._trained: dict[str, Quantity] = {cls.name: cls(self.num_samples, _ENDLESS) for cls in followed}
+        self._trained[ClassHistory.name] = ClassHistory(self.num_samples, _ENDLESS, self.num_classes)
+        self._drop_large_history()
         self._scored: dict[str, Quantity] = {}
         self._classes = SeenClasses(self.num_samples)
         self._pending = PendingSteps()
@@ -118,6 +125,7 @@ class Watch:
         padding = self._ranks * self._largest_batch if self._ranks > 1 else 0
         self._largest_batch = 0
         self.epoch += 1
+        self._drop_large_history()
         if self._ranks == 1:
             self._add_tallies([Tally(finite, self._num_measured(self.epoch - 1), not_finite, padding)])
         else:
@@ -239,7 +247,7 @@ class Watch:
         if self._ranks > 1 and ("margin", self.epoch - 1) not in self._merged:
             raise UsageError("Each rank has observed its own samples; call gather() on all ranks before result().")
         finding = FindingOptions(score=score, cut_off=cut_off)
-        histories = {name: self._history(quantity) for name, quantity in self._trained.items()}
+        histories = {name: self._history(quantity) for name, quantity in self._trained.items() if name != ClassHistory.name}
         is_seen = ~np.isnan(histories["margin"]).all(axis=1)
         seen = np.flatnonzero(is_seen)
         labels = self._classes.labels.cpu().numpy()
@@ -257,7 +265,9 @@ class Watch:
             epochs_done=self.epoch,
             complete=True,
             device=str(self._classes.labels.device),
+            class_history=self._class_history(seen),
         )
+        record = with_label_noise(record, joined.labels)
         result = make_result(joined, record, None, finding, DuplicateOptions(duplicates=False))
         notes = [*result.summary["notes"], *self._notes(len(seen))]
         return result.with_extras(contact_sheet=draw_sheet(joined, result.scores), notes=notes, seconds={})
@@ -296,6 +306,8 @@ class Watch:
                 raise UsageError(f"The state is of a Watch with {name}={state[name]}, but this one has {getattr(self, name)}.")
         self._pending, self._scored = PendingSteps(), {}
         self._quantities_of([name for name in SCORED if SCORES[name].quantity in state["quantities"]])
+        if ClassHistory.name not in state["quantities"]:
+            self._trained.pop(ClassHistory.name, None)
         for name, quantity in {**self._trained, **self._scored}.items():
             quantity.load_state_dict({key: values.numpy() for key, values in state["quantities"][name].items()})
         self._classes.load_state_dict(state["classes"])
@@ -347,6 +359,18 @@ class Watch:
                 history[:, epoch] = quantity.of_epoch(epoch)
         return history
 
+    def _class_history(self, seen: np.ndarray) -> np.ndarray | None:
+        """Return the log-probabilities of the seen samples in the finished epochs, float16 (n, epoch, k); None if dropped."""
+        quantity = self._trained.get(ClassHistory.name)
+        if quantity is None:
+            return None
+        return fill_gaps(np.stack([quantity.of_epoch(epoch)[seen] for epoch in range(self.epoch)], axis=1))
+
+    def _drop_large_history(self) -> None:
+        """Forget the probabilities of all classes, for good, if another epoch would not fit."""
+        if not fits(self.num_samples, self.epoch + 1, self.num_classes):
+            self._trained.pop(ClassHistory.name, None)
+
     def _scores(self, histories: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the measured scores, float64 (n,), in the order of `SCORES`; `histories` are of the training pass."""
         found: dict[str, np.ndarray] = {}
@@ -365,10 +389,10 @@ class Watch:
         """Give a quantity what all ranks have measured in some epochs; of a sample on several ranks, the lowest rank's value."""
         if not epochs:
             return
-        merged, other = (type(quantity)(self.num_samples, _ENDLESS) for _ in range(2))
+        merged, other = quantity.emptied(), quantity.emptied()
         own = np.stack([quantity.of_epoch(epoch) for epoch in epochs])
         for history in gather(torch.from_numpy(own)):
-            other.load_state_dict({"epochs": np.array(epochs), "history": history.numpy().T})
+            other.load_state_dict({"epochs": np.array(epochs), "history": np.moveaxis(history.numpy(), 0, 1)})
             merged.merge(other)
         merged.merge(quantity)
         quantity.load_state_dict(merged.state_dict())

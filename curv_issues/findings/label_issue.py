@@ -16,8 +16,8 @@ from curv_issues.options import FindingOptions
 from curv_issues.trackers.gaps import fill_gaps
 
 NO_PROBABILITIES = (
-    "--precision (precision) needs the probabilities that labels are wrong (p_wrong), which were not estimated here (as in a "
-    "Watch, in older versions, and with too many samples and classes); set --cut-off (cut_off) instead."
+    "--precision (precision) needs the probabilities that labels are wrong (p_wrong), which were not estimated here (as in "
+    "older versions, and with too many samples and classes); set --cut-off (cut_off) instead."
 )
 
 

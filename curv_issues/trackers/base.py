@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import inspect
 import math
@@ -9,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -186,6 +187,12 @@ class Quantity(ABC):
         self.num_epochs = epochs
         end = early(epochs) if self.epochs == "early" else epochs
         self._columns = {epoch: self._columns[epoch] for epoch in self.measured if epoch < end}
+
+    def emptied(self) -> Self:
+        """Return a copy that has measured nothing."""
+        found = copy.copy(self)
+        found._columns, found._open = {}, None
+        return found
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the full state after a finished epoch: arrays `epochs`, int64 (e,), and `history`, float32 (n, e)."""

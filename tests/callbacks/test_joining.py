@@ -40,6 +40,7 @@ def test_data() -> None:
     assert result.summary["options"] == {
         "score": "default",
         "cut_off": "10%",
+        "precision": None,
         "duplicates": False,
         "duplicate_threshold": None,
     }

@@ -49,10 +49,23 @@ def test_scores_are_those_of_the_observed_logits() -> None:
     np.testing.assert_allclose(result.scores["margin"], reference.area_under_margin(logits, LABELS), rtol=1e-4, atol=1e-6)
     norms = reference.over_epochs(reference.residual, logits, LABELS)  # two of six epochs are early
     np.testing.assert_allclose(result.scores["el2n"], [np.mean(values[:2]) for values in norms], rtol=1e-5)
-    masked = logits[-1].copy()
+    assert (result.scores["suggested"] != result.scores["given"]).all()
+    assert any(note.startswith("Only 60 samples") for note in result.summary["notes"])
+
+
+def test_probabilities_of_too_many_classes_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curv_issues.trackers.class_history.MOST_BYTES", 2 * N * K * 2)  # two epochs
+    epochs = random_steps(3)
+    assert "p_wrong" in watched(epochs[:1]).result(LABELS).score_names
+    watch = watched(epochs)
+    result = watch.result(LABELS)
+    assert set(result.score_names) == OF_TRAINING - {"p_wrong", "class_confusion"}
+    masked = logits_by_epoch(epochs)[-1].copy()
     masked[np.arange(N), LABELS] = -np.inf
     assert result.scores["suggested"].tolist() == [str(code) for code in masked.argmax(1)]
-    assert any(note.startswith("Only 60 samples") for note in result.summary["notes"])
+    resumed = Watch(N, K)
+    resumed.load_state_dict(watch.state_dict())
+    assert same_scores(resumed.result(LABELS), result)
 
 
 def test_wrong_labels_rank_first_in_a_real_training() -> None:

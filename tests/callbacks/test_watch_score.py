@@ -12,7 +12,7 @@ from torch import nn
 from curv_issues.callbacks.watch import Watch
 from curv_issues.errors import UsageError
 from curv_issues.results.result import AuditResult
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import LABEL_NOISE_SCORES, SCORES
 from tests import reference
 from tests.callbacks.watching import (
     LABELS,
@@ -39,6 +39,7 @@ def scored(**options: Any) -> AuditResult:
 
 def test_all_scores_of_a_scoring_pass() -> None:
     expected = {name for name, info in SCORES.items() if not info.on_demand and info.quantity != "training_gradient"}
+    expected |= set(LABEL_NOISE_SCORES)
     result = scored()
     assert set(result.score_names) == expected
     assert not result.scores[list(expected)].isna().any(axis=None)

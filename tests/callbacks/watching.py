@@ -15,7 +15,7 @@ from tests.small import seeded
 
 N, K, D = 60, 3, 5
 LABELS = (torch.arange(N) % K).numpy()
-OF_TRAINING = {"cumulative_loss", "margin", "forgetting", "first_learned", "el2n"}
+OF_TRAINING = {"cumulative_loss", "margin", "forgetting", "first_learned", "el2n", "p_wrong", "class_confusion"}
 
 
 def blobs(n: int = N, k: int = K, *, wrong: int = 6) -> tuple[Tensor, Tensor, Tensor]:

@@ -47,7 +47,7 @@ def test_json_is_the_summary_with_the_findings(pets: Path) -> None:
     conflicts = pd.read_parquet(folder / "conflicts.parquet")
     assert [member["row"] for member in found["conflicts"]] == conflicts["row"].tolist()
     assert found["num_findings"] == {"label_issue": 6, "duplicate_conflict": len(findings) - 6}
-    assert set(found["seconds"]) == {"load", "train", "score", "compare", "find", "write"}
+    assert set(found["seconds"]) == {"load", "train", "score", "estimate", "compare", "find", "write"}
     assert result.stderr.splitlines()[-1] == f"Results: {folder}"
 
 

@@ -132,7 +132,7 @@ def test_failure_after_training_keeps_the_training(
     lab = make_lab()
     with monkeypatch.context() as patched:
 
-        def fails(result, *, score, cut_off):
+        def fails(result, *, score, cut_off, precision):
             raise AuditError("no judgement today")
 
         patched.setattr("curv_issues.datalab.curvature.rejudge", fails)

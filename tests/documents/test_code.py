@@ -80,7 +80,7 @@ def checks(page: Path) -> Callable[[Callable[[dict[str, Any]], None]], None]:
 @checks(README)
 def _readme(names: dict[str, Any]) -> None:
     assert len(names["result"]) == len(names["again"]) == 24
-    assert names["again"].summary["options"]["cut_off"] == "2%"
+    assert names["again"].summary["options"]["precision"] == 0.9
     assert Path("photos-audit", "summary.json").is_file()
     assert len(names["lab"].get_issues("curvature")) == 24
 
