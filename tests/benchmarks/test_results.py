@@ -27,6 +27,7 @@ from benchmarks import (
     rows,
     schedule,
     tables,
+    transformer,
     watch,
 )
 from benchmarks import detection as detection_benchmark
@@ -221,6 +222,7 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("duplicates", [duplicates, duplicates_scale]),
         ("features", [features]),
         ("watch", [watch]),
+        ("transformer", [transformer]),
     ],
 )
 def test_committed_results_match_the_cells_of_the_script(study: str, modules: list[ModuleType]) -> None:
