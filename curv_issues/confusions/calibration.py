@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-MOST_FITTED = 20_000  # samples, evenly spaced; there are only k + 1 parameters
+MOST_FITTED = 10_000  # samples, evenly spaced; there are only k + 1 parameters
 PRIOR = 1e-4  # keeps the shifts of rare classes small
 LEAST_LIKELIHOOD = 1e-7
 ITERATIONS = 60

@@ -7,7 +7,7 @@ import numpy as np
 from curv_issues.confusions.calibration import Calibration, calibrate
 from curv_issues.confusions.posterior import class_posterior
 
-MOST_FITTED = 50_000  # samples, evenly spaced
+MOST_FITTED = 20_000  # samples, evenly spaced
 ITERATIONS = 12  # benchmarks/README.md explains how these were chosen
 START = 0.2  # error rate to start from
 PRIOR = 2.0  # weight of the mean error rate, in samples
