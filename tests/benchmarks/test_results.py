@@ -32,6 +32,7 @@ from benchmarks import (
 )
 from benchmarks import detection as detection_benchmark
 from curv_issues.options import TrainingOptions
+from curv_issues.trackers import LABEL_NOISE_SCORES
 from tests.benchmarks import needs_results
 from tests.small import make_data
 
@@ -152,7 +153,7 @@ def test_smoke_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert [folder.name for folder in tmp_path.iterdir()] == ["smoke"]
     assert (result["n"], result["wrong"], result["flagged"]["wrong"]) == (1797, 90, 90)
     assert result["suspicion"]["auroc"] > 0.9
-    assert set(result["scores"]) == set(TrainingOptions().score_names)
+    assert set(result["scores"]) == {*TrainingOptions().score_names, *LABEL_NOISE_SCORES}
     assert min(found["auroc"] for found in result["scores"].values()) > 0.5  # each in the direction of its metadata
     assert set(result["fusions"]) == set(detection_benchmark.FUSIONS)
     assert min(found["auroc"] for found in result["fusions"].values()) > 0.8

@@ -22,8 +22,8 @@ def test_the_calibration_that_made_the_labels_is_found(rate: float, unit: float)
     shifts = np.array([0.5, 0.0, -0.5])
     scores, given = drawn(20_000, 3, factor=1.7, shifts=shifts, rate=rate)
     found = calibrate(scores * unit, given, flat_transition(3, rate))
-    assert found.factor * unit == pytest.approx(1.7, abs=0.1)
-    np.testing.assert_allclose(found.shifts - found.shifts.mean(), shifts, atol=0.1)
+    assert found.factor * unit == pytest.approx(1.7, abs=0.15)
+    np.testing.assert_allclose(found.shifts - found.shifts.mean(), shifts, atol=0.15)
 
 
 def test_no_other_calibration_explains_the_labels_better() -> None:
