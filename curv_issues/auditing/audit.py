@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curv_issues.auditing.assembly import make_result
-from curv_issues.auditing.label_noise import with_label_noise
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.backbones import BACKBONE_OR_FEATURES
@@ -195,7 +194,8 @@ def audit_data(
     training = with_loaded_backbone(training).with_score(finding.score)  # once: training and notes need it too
     check_auditable(data)
     _check_cross_fit_score(finding.score, data, training)
-    from curv_issues.training.run import run_probe  # imports torch, so only after the checks above
+    from curv_issues.auditing.label_noise import with_label_noise  # imports scipy, so only after the checks above
+    from curv_issues.training.run import run_probe  # imports torch
     from curv_issues.training.trained import check_score, score_trained
 
     if training.fine_tune and data.features is not None:

@@ -12,6 +12,7 @@ MOST_FITTED = 10_000  # samples, evenly spaced; there are only k + 1 parameters
 PRIOR = 1e-4  # keeps the shifts of rare classes small
 LEAST_LIKELIHOOD = 1e-7
 ITERATIONS = 60
+LEAST_FACTOR = 0.1  # at unit variance: a class with a higher score is never the less probable one
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +20,7 @@ class Calibration:
     """The map from scores of k classes to probabilities, softmax(factor * scores + shifts).
 
     Attributes:
-        factor: an inverse temperature (Guo et al. 2017, ICML).
+        factor: an inverse temperature (Guo et al. 2017, ICML), > 0.
         shifts: (k,).
     """
 
@@ -57,5 +58,6 @@ def calibrate(scores: np.ndarray, given: np.ndarray, transition: np.ndarray, *, 
         return float(value), np.concatenate([[(slope * fitted).sum() / len(fitted)], by_shift])
 
     first = np.concatenate([[1.0], np.zeros(scores.shape[1])] if start is None else [[start.factor * unit], start.shifts])
-    found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}).x
+    bounds = [(LEAST_FACTOR, None)] + [(None, None)] * scores.shape[1]
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS}).x
     return Calibration(float(found[0] / unit), found[1:])

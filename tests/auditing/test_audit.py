@@ -83,13 +83,13 @@ def test_contents_of_the_result() -> None:
     assert scores["suspicion"].between(0, 1).all()
     assert scores[list(SCORES)].notna().all().all()
     wrong = compare_with_null(result.trajectories["margin"], result.summary["reference_margin"])
-    ranking = rank_by_default(result.trajectories["margin"], wrong.unmemorised_epochs, {}, on_features=False)
+    ranking = rank_by_default(result.trajectories["margin"], wrong.unmemorised_epochs, scores, on_features=False)
     np.testing.assert_allclose(scores["suspicion"], ranking.suspicion)
     memorised = (scores["final_margin"][wrong.below_null] > 0).mean()
     assert result.summary["ranking"] == {
         "score": "default",
         "epochs": ranking.epochs,
-        "parts": ["late_margin"],
+        "parts": ["late_margin", "class_confusion"],
         "memorised_fraction": memorised,
     }
     assert (result.summary["input"], result.summary["pred_probs"]) == ("images", "in-sample")
@@ -109,7 +109,8 @@ def test_contents_of_the_result() -> None:
     assert result.images[["height", "width"]].drop_duplicates().to_numpy().tolist() == [[8, 8]]
     of_search = result.score_metadata["conflict_similarity"]
     assert (of_search["direction"], of_search["source"]) == ("high", "new here")
-    assert result.score_metadata == {**{name: info.metadata() for name, info in SCORES.items()}, "conflict_similarity": of_search}
+    infos = {**SCORES, **LABEL_NOISE_SCORES}
+    assert result.score_metadata == {**{name: info.metadata() for name, info in infos.items()}, "conflict_similarity": of_search}
     assert result.contact_sheet is not None
     assert result.contact_sheet.startswith(b"\x89PNG")
 

@@ -49,6 +49,12 @@ def test_probabilities_are_those_of_a_softmax() -> None:
     np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
+def test_a_higher_score_is_never_the_less_probable_class() -> None:
+    scores = np.random.default_rng(0).normal(size=(500, 3))
+    found = calibrate(scores, scores.argmin(axis=1), flat_transition(3, 0.1))
+    assert found.factor > 0
+
+
 def test_scores_without_variance_give_the_frequencies() -> None:
     found = calibrate(np.zeros((100, 2)), np.array([0] * 70 + [1] * 30), np.eye(2))(np.zeros((1, 2)))
     np.testing.assert_allclose(found, [[0.7, 0.3]], atol=0.01)

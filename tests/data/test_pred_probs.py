@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.special import logit
 
 from curv_issues import AuditResult, DatasetError, UsageError, audit, audit_features, from_arrays
 from curv_issues.data.pred_probs import with_pred_probs
+from curv_issues.findings.null_margin import compare_with_null
+from curv_issues.findings.ranking import rank_by_default
 from tests.small import linear_probe, make_data
 
 DATA = make_data(60, 3, seed=0)
@@ -24,28 +25,30 @@ def run(**options: Any) -> AuditResult:
 
 def test_they_join_the_ranking() -> None:
     result = run()
-    assert result.summary["ranking"]["parts"] == ["late_margin", "held_out_loss"]
+    assert result.summary["ranking"]["parts"] == ["late_margin", "held_out_loss", "class_confusion"]
     assert result.summary["pred_probs"] == "out-of-sample"
     losses = -np.log(PROBABILITIES[np.arange(60), DATA.labels])
     np.testing.assert_allclose(result.scores["held_out_loss"], losses, rtol=1e-6)
     np.testing.assert_allclose(result.pred_probs, PROBABILITIES, atol=1e-3)
     assert "fitted_loss" not in result.score_names
-    alone = audit(DATA, epochs=2, progress=False, device="cpu").scores["suspicion"]
-    odds = logit(alone) + logit((pd.Series(losses).rank() - 0.5) / 60)
-    np.testing.assert_allclose(result.scores["suspicion"], (odds.rank() - 0.5) / 60)
+    margins = result.trajectories["margin"]
+    epochs = compare_with_null(margins, result.summary["reference_margin"]).unmemorised_epochs
+    scores = {"held_out_loss": losses, "class_confusion": result.scores["class_confusion"].to_numpy()}
+    expected = rank_by_default(margins, epochs, scores, on_features=False)
+    np.testing.assert_allclose(result.scores["suspicion"], expected.suspicion)
 
 
 def test_suggested_is_the_most_probable_other_class() -> None:
-    others = PROBABILITIES.copy()
-    others[np.arange(60), DATA.labels] = -1
-    names = np.array(DATA.class_names, dtype=object)
-    assert run().scores["suggested"].tolist() == names[others.argmax(1)].tolist()
+    other = (DATA.labels + 1) % 3
+    sure = 0.9 * np.eye(3)[other] + 0.1 / 3
+    result = audit_features(np.zeros((60, 2)) + DATA.labels[:, None], DATA.labels, pred_probs=sure, epochs=2, progress=False)
+    assert result.scores["suggested"].tolist() == [str(code) for code in other]
 
 
 def test_they_replace_cross_fitting_of_features() -> None:
     features = np.random.default_rng(0).normal(size=(60, 4))
     result = audit_features(features, DATA.labels, pred_probs=PROBABILITIES, epochs=2, progress=False, device="cpu")
-    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss"]
+    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss", "class_confusion"]
     assert "cross_fit" not in result.summary["seconds"]
 
 
