@@ -119,7 +119,7 @@ def calibration_error(is_error: np.ndarray, p_wrong: np.ndarray) -> float:
 
 
 def fraction_right(suggested: np.ndarray, true: np.ndarray, is_error: np.ndarray) -> float | None:
-    """Return the fraction of the wrong labels whose suggested class is the true one; None if there is no error."""
+    """Return the fraction of the wrong labels whose suggested class is the true one; None without wrong labels."""
     return float((suggested[is_error] == true[is_error]).mean()) if is_error.any() else None
 
 

@@ -225,7 +225,8 @@ class FindingOptions(Options):
 
     score: str = option(
         "default",
-        f"Score to rank by: default (late training margin; for features, losses) or one of: {', '.join(ALL_SCORES)}.",
+        f"Score to rank by: default (late training margin or, for features, losses, with class confusions) or "
+        f"one of: {', '.join(ALL_SCORES)}.",
         check=_score,
     )
     cut_off: str | float = option(

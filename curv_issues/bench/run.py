@@ -156,6 +156,7 @@ def describe_cell(data: LabeledData, plan: Plan, noise: NoiseSpec, seed: int) ->
         "methods": list(plan.methods.names),
         "options": json_ready(options),
         "cut_off": plan.finding.cut_off,
+        **({} if plan.finding.precision is None else {"precision": plan.finding.precision}),
     }
 
 

@@ -66,12 +66,14 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Return remarks on failed methods and on the flags of the default (manual cut-off, reliability note), with their seeds."""
+    """Return remarks on failed methods and on the flags of the default (chosen rule, reliability note), with their seeds."""
     seeds: dict[str, list[str]] = defaultdict(list)
     for result in results:
         found = [f"{name} failed: {method['failed']}" for name, method in result["methods"].items() if method.get("failed")]
         if (cut_off := result["cell"]["cut_off"]) != "auto":
             found.append(f"Flags of the default: cut-off {cut_off}.")
+        if precision := result["cell"].get("precision"):
+            found.append(f"Flags of the default: expected precision {precision:g}.")
         if note := result["decision"]["cut_off"]["note"]:
             found.append(f"Flags of the default: {note}")
         for remark in found:

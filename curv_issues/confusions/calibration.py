@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-MOST_FITTED = 10_000  # samples, evenly spaced; there are only k + 1 parameters
+MOST_FITTED = 10_000  # samples; there are only k + 1 parameters
 PRIOR = 1e-4  # keeps the shifts of rare classes small
 LEAST_LIKELIHOOD = 1e-7
 ITERATIONS = 60
@@ -32,6 +32,11 @@ class Calibration:
         return softmax(self.factor * scores + self.shifts, axis=1)
 
 
+def at_most(most: int, n: int) -> np.ndarray | slice:
+    """Return the positions of `most` of n samples, chosen at random with a fixed seed, or of all if there are no more."""
+    return np.sort(np.random.default_rng(0).permutation(n)[:most]) if n > most else slice(None)
+
+
 def calibrate(scores: np.ndarray, given: np.ndarray, transition: np.ndarray, *, start: Calibration | None = None) -> Calibration:
     """Return the calibration whose probabilities of the true classes explain the given labels best (maximum likelihood).
 
@@ -41,8 +46,8 @@ def calibrate(scores: np.ndarray, given: np.ndarray, transition: np.ndarray, *, 
         transition: (k, k), probability of each given class (column) for each true class (row).
         start: where the search starts; None: at unit variance, without shifts.
     """
-    stride = -(-len(scores) // MOST_FITTED)
-    fitted, likelihoods = scores[::stride], transition[:, given[::stride]].T
+    part = at_most(MOST_FITTED, len(scores))
+    fitted, likelihoods = scores[part], transition[:, given[part]].T
     unit = float(fitted.std()) or 1.0  # of the scores, so that all parameters are of order one
     fitted = fitted / unit
 

@@ -38,7 +38,7 @@ def estimate_noise(scores: np.ndarray, given: np.ndarray) -> LabelNoise:
         scores: float (n, k), log-probabilities of the classes, preferably of a network that has not memorised the labels.
         given: int64 (n,), the given classes.
     """
-    scores = scores.astype(np.float64)
+    scores = np.asarray(scores, dtype=np.float64)
     transition = fit_transition(scores, given)
     prior = calibrate(scores, given, transition)(scores)
     level = float((prior @ (1 - np.diag(transition))).mean())

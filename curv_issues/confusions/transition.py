@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from curv_issues.confusions.calibration import Calibration, calibrate
+from curv_issues.confusions.calibration import Calibration, at_most, calibrate
 from curv_issues.confusions.posterior import class_posterior
 
-MOST_FITTED = 20_000  # samples, evenly spaced
+MOST_FITTED = 20_000  # samples
 ITERATIONS = 12  # benchmarks/README.md explains how these were chosen
 START = 0.2  # error rate to start from
 PRIOR = 2.0  # weight of the mean error rate, in samples
@@ -31,8 +31,8 @@ def fit_transition(scores: np.ndarray, given: np.ndarray) -> np.ndarray:
         scores: float (n, k), log-probabilities of the classes, preferably of a network that has not memorised the labels.
         given: int64 (n,), the given classes.
     """
-    stride = -(-len(scores) // MOST_FITTED)
-    scores, given = scores[::stride], given[::stride]
+    part = at_most(MOST_FITTED, len(scores))
+    scores, given = scores[part], given[part]
     transition = flat_transition(scores.shape[1], START)
     calibration: Calibration | None = None
     for iteration in range(ITERATIONS + 1):

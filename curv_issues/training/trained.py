@@ -18,7 +18,7 @@ from curv_issues.inputs.images import ImageInputs
 from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.stopping import StopFlag
-from curv_issues.trackers import SCORES
+from curv_issues.trackers import LABEL_NOISE_SCORES, SCORES
 from curv_issues.trackers.base import Quantity, Tracker, check_trackers
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.scores import make_quantities, make_scores
@@ -41,7 +41,7 @@ def scores_without_training(names: Sequence[str]) -> tuple[str, ...]:
 def check_score(options: TrainingOptions, score: str) -> None:
     """Raise UsageError if samples shall be ranked by a score that needs a training, but there is none."""
     found = scores_without_training(options.score_names)
-    if options.epochs == 0 and score in SCORES and score not in found:
+    if options.epochs == 0 and score in {**SCORES, **LABEL_NOISE_SCORES} and score not in found:
         shown = ", ".join(found)
         raise UsageError(f"The score {score!r} needs a training, but with epochs=0 there is none; expected one of: {shown}.")
 

@@ -219,6 +219,7 @@ def test_scores_without_values_fail_alone() -> None:
         {"methods": Methods(("margin", "el2n"), ())},
         {"options": TrainingOptions(epochs=4, probe=linear_probe)},
         {"finding": FindingOptions(cut_off="5%")},
+        {"finding": FindingOptions(precision=0.9)},
     ],
 )
 def test_other_options_give_other_cells(made: list[tuple[str, int]], tmp_path: Path, changes: dict[str, Any]) -> None:

@@ -82,6 +82,8 @@ def test_chosen_cut_off_is_reported() -> None:
     cell = make_cell()
     cell["cell"]["cut_off"] = "5%"
     assert remarks([cell]) == ["Flags of the default: cut-off 5%."]
+    cell["cell"].update(cut_off="auto", precision=0.9)
+    assert remarks([cell]) == ["Flags of the default: expected precision 0.9."]
 
 
 def test_one_table_per_noise() -> None:

@@ -79,3 +79,14 @@ def test_two_classes_and_few_samples() -> None:
     found = fit_transition(scores, np.array([0, 1, 0, 1]))
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_a_part_of_the_samples_is_not_of_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curv_issues.confusions.transition.MOST_FITTED", 800)
+    monkeypatch.setattr("curv_issues.confusions.calibration.MOST_FITTED", 800)
+    transition = with_errors((0, 1, 0.3))
+    scores, given, true = noisy(transition)
+    per_class = np.bincount(true, minlength=K).min()
+    in_turn = np.stack([np.flatnonzero(true == c)[:per_class] for c in range(K)], axis=1).ravel()  # 0, 1, ..., 0, 1, ...
+    found = fit_transition(scores[in_turn], given[in_turn])
+    np.testing.assert_allclose(found, transition, atol=0.1)

@@ -171,6 +171,7 @@ def test_scores_of_your_own_need_a_scoring_pass() -> None:
             {"score": "margin"},
             "The score 'margin' needs a training, but with epochs=0 there is none; expected one of: input_curvature",
         ),
+        ({"score": "p_wrong"}, "The score 'p_wrong' needs a training, but with epochs=0 there is none"),
         ({"probe": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "must return logits of shape"),
         ({"probe": nn.Sequential(nn.Flatten(), nn.Linear(65, 3))}, "cannot read images of shape"),
     ],
