@@ -10,6 +10,7 @@ were chosen on CIFAR-100 (20 classes), MNIST, digits and the clothing photos wit
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import load, make_cells, stratified
+from benchmarks import rows
+from benchmarks.common import hash_of, load, make_cells, provenance, stratified
+from benchmarks.features import PHOTOS, backbone
 from curv_issues.auditing.assembly import evidence_of_run
 from curv_issues.auditing.label_noise import with_label_noise
+from curv_issues.backbones.extract import with_features
 from curv_issues.bench.metrics import detection, flagging
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.judgement import judge
@@ -32,6 +36,8 @@ SEEDS = (0, 1, 2)
 PART = 10_000
 PRECISIONS = (0.9, 0.8, 0.7)
 BINS = 10
+TRAININGS = rows.RESULTS / "trainings"  # kept, so that other rules need no training; git ignores them
+WITH_CURVATURE = ("asymmetric:0.2", "file:cifar10n.parquet:aggregate")  # measured in several epochs
 LABELS = "file:cifar10n.parquet:"  # in the folder of the datasets
 NOISES = (
     "asymmetric:0.2",
@@ -65,6 +71,31 @@ def cell(dataset: str, noise: str, seed: int) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _source(name: str, root: Path) -> LabeledData:
     return load(name, root)
+
+
+def train(configuration: dict[str, Any], data: LabeledData) -> dict[str, Any]:
+    """Return the runs on pixels and, for photos, on features of a pretrained network; trained unless they are kept.
+
+    Args:
+        configuration: of the cell.
+        data: with planted errors.
+    """
+    kept = TRAININGS / f"{hash_of(configuration)}.pickle"
+    if not kept.exists():
+        name, seed = configuration["dataset"], configuration["seed"]
+        curvature = None if configuration["noise"] in WITH_CURVATURE else 1
+        runs = {"pixels": run_probe(data, TrainingOptions(seed=seed, curvature_epochs=curvature))}
+        if name in PHOTOS:
+            runs["features"] = run_probe(
+                with_features(data, backbone("photos", name)), TrainingOptions(seed=seed, input="features")
+            )
+        TRAININGS.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".partial")
+        partial.write_bytes(pickle.dumps({"labels": data.labels, "runs": runs, "made_by": provenance()}))
+        partial.rename(kept)
+    found: dict[str, Any] = pickle.loads(kept.read_bytes())
+    assert np.array_equal(found["labels"], data.labels), f"{kept} was trained on other labels; delete it."
+    return found
 
 
 def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:

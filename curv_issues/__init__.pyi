@@ -8,6 +8,7 @@ from .auditing.leakage import find_leakage as find_leakage
 from .auditing.leakage import find_overlap as find_overlap
 from .auditing.rejudge import find_again as find_again
 from .auditing.rejudge import rejudge as rejudge
+from .auditing.review import review_sample as review_sample
 from .backbones.base import Backbone as Backbone
 from .callbacks.indexed import with_index as with_index
 from .callbacks.watch import Watch as Watch

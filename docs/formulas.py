@@ -28,4 +28,7 @@ FORMULAS = {
     r"M_{j y} \text{ the probability that a label of class } j \text{ is given as } y",
     "class_confusion": r"\bigl( \mathrm{logit}\, w - \mathrm{logit}\, w_0 \bigr) / \mathrm{sd}(\mathrm{logit}\, w_0), \quad"
     r"w_0 \text{ with all off-diagonal } M \text{ equal}",
+    "given_probability": r"q(y)",
+    "suggested_probability": r"q(j), \quad j \text{ the suggested class}",
+    "isolation": r"(d - Q_3) / (Q_3 - Q_1), \quad d \text{ the distance to the fifth nearest}, Q_1, Q_3 \text{ its quartiles}",
 }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from curv_issues.results.arrow import text_column
 from curv_issues.results.result import AuditResult
-from curv_issues.results.tables import FILES, TABLES
+from curv_issues.results.tables import FILES, FINDINGS, TABLES
 
 METADATA = {
     "cumulative_loss": {"direction": "high", "source": "Somebody 2025", "description": "sum of losses", "cost": "none"},
@@ -19,8 +19,8 @@ METADATA = {
 }
 
 
-WRITTEN = tuple(name for name in FILES if name != "leakage.parquet")
-"""The files of a result without another split, such as that of `make_result`."""
+WRITTEN = tuple(name for name in FILES if name not in ("leakage.parquet", "answers.parquet"))
+"""The files of a result without another split and answers, such as that of `make_result`."""
 
 
 def result_parts(
@@ -45,6 +45,7 @@ def result_parts(
             "suggested": text_column([names[(i + 1) % k] for i in range(n)]),
             "suspicion": index / (n - 1),
             "flagged": is_flagged,
+            "verdict": text_column([None] * n),
             "cumulative_loss": index * 1.5,
             "margin": np.where(index == 2, np.nan, -index / 7),
             "training_gradient": 10.0 ** -(index + 1.0),
@@ -59,13 +60,12 @@ def result_parts(
             "image_sha256": text_column([f"{i:064x}" for i in index]),
         }
     )
-    findings = scores.assign(kind="label_issue", image_sha256=images["image_sha256"])[is_flagged]
-    columns = ["row", "split", "path", "kind", "given", "suggested", "suspicion", "image_sha256"]
+    findings = scores.assign(kind="label_issue", p_wrong=np.nan, image_sha256=images["image_sha256"])[is_flagged]
     loss = rng.random((n, 4)).astype(np.float32)
     curvature = np.where(np.arange(4) % 2, np.nan, loss).astype(np.float32)
     return {
         "scores": scores,
-        "findings": findings[columns],
+        "findings": findings[FINDINGS.names],
         "trajectories": {"loss": loss, "input_curvature": curvature},
         "pred_probs": rng.dirichlet(np.ones(k), n).astype(np.float16),
         "embeddings": rng.normal(size=(n, 5)).astype(np.float16),

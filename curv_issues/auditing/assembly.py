@@ -14,6 +14,7 @@ from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.table import KEPT_FROM, pairs_table
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
 from curv_issues.findings.samples import evidence_of_data
+from curv_issues.findings.verdicts import find_verdicts
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.results.arrow import text_column
 from curv_issues.results.kinds import KINDS
@@ -41,6 +42,7 @@ def evidence_of_run(data: LabeledData, run: TrainingRecord, **more: Any) -> Evid
         on_features=run.on_features,
         pred_probs=run.pred_probs,
         features=run.embeddings,
+        error_count=run.error_count,
         **more,
     )
 
@@ -57,9 +59,11 @@ def make_result(
     """Return the result of a run; kinds of findings without evidence are not judged. `training` None: it was the user's own."""
     evidence = evidence_of_run(data, run, compared=compared, other_split=others)
     judged = judge(evidence, finding)
+    verdicts = find_verdicts(evidence, judged.columns["flagged"], judged.tables.get("conflicts"))
     suggested = text_column(np.array(data.class_names, dtype=object)[run.suggested])
     columns = dict.fromkeys(SCORES.names[len(evidence.samples.columns) + 1 :])  # fixes the order of the columns
-    scores = evidence.samples.assign(suggested=suggested, **columns, **run.scores).assign(**judged.columns)
+    found = {**judged.columns, "verdict": text_column(verdicts)}
+    scores = evidence.samples.assign(suggested=suggested, **columns, **run.scores).assign(**found)
     images = pd.DataFrame(
         {
             "row": data.rows,
@@ -69,7 +73,7 @@ def make_result(
             "image_sha256": data.image_sha256,
         }
     )
-    findings = findings_table(evidence, judged, judged.columns["suspicion"])
+    findings = findings_table(evidence, judged, judged.columns["suspicion"], verdicts)
     counts = findings["kind"].value_counts()
     pairs = None if compared is None else pairs_table(compared, data.rows)
     summary = {

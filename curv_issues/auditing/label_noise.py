@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard, TypeVar
 
 import numpy as np
 
-from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, estimate_noise, late_mean
+from curv_issues.confusions.error_count import ErrorCount
+from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
 from curv_issues.confusions.posterior import log_odds
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.trackers import LABEL_NOISE_SCORES
@@ -16,6 +18,8 @@ from curv_issues.training.record import TrainingRecord
 
 Record = TypeVar("Record", bound=TrainingRecord)
 LEAST_PROBABILITY = 1e-6  # of held-out predictions, which are float16
+PARTS = {"halfway": 0.5, "early": 0.3}  # of the epochs until the classes are learned
+DEVIATIONS = 1.96  # of a normal distribution, for a 95% interval
 
 
 def with_label_noise(run: Record, given: np.ndarray) -> Record:
@@ -39,23 +43,52 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
         "p_wrong": 1 / (1 + np.exp(-odds)),
         "class_confusion": np.mean([source.gain for source in sources.values()], axis=0),
     }
+    index = np.arange(len(given))
     others = np.sum([np.log(np.maximum(source.posterior, LEAST_PROBABILITY)) for source in counted], axis=0)
-    others[np.arange(len(given)), given] = -np.inf
+    others[index, given] = -np.inf
+    suggested = others.argmax(axis=1)
+    prior = np.mean([source.prior for source in counted], axis=0)
+    scores |= {"given_probability": prior[index, given], "suggested_probability": prior[index, suggested]}
     return replace(
         run,
         class_history=None,
-        suggested=others.argmax(axis=1),
+        suggested=suggested,
+        error_count=_count(run, given, sources),
         scores={**run.scores, **scores},
         score_metadata={**run.score_metadata, **{name: LABEL_NOISE_SCORES[name].metadata() for name in scores}},
     )
+
+
+def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNoise]) -> ErrorCount:
+    """Return the estimated number of wrong labels.
+
+    Before the classes are learned, right labels look wrong too; later, the network memorises wrong ones. So the number is that
+    halfway, and the interval reaches from what is left when the classes are learned to what is seen at three tenths of it.
+    Held-out predictions are not memorised: they count instead, if there are any.
+    """
+    n = len(given)
+    rates = {name: float(source.wrong.mean()) for name, source in sources.items()}
+    if "training" in rates:
+        history = run.class_history
+        assert history is not None
+        epochs = _epochs(run)
+        rates |= {name: error_rate(late_mean(history, max(1, round(part * epochs))), given) for name, part in PARTS.items()}
+    rate = rates["held_out"] if "held_out" in rates else rates["halfway"]
+    spread = DEVIATIONS * np.sqrt(n * rate)
+    low, high = max(n * min(rates.values()) - spread, 0.0), min(n * max(rates.values()) + spread, n)
+    return ErrorCount(n * rate, low, high, "held-out" if "held_out" in rates else "training")
+
+
+def _epochs(run: TrainingRecord) -> int:
+    """Return the number of epochs until the classes are learned."""
+    return compare_with_null(fill_gaps(run.trajectories["margin"]), run.reference_margin).epochs
 
 
 def _sources(run: TrainingRecord, given: np.ndarray) -> dict[str, LabelNoise]:
     """Return the estimates by source."""
     found = {}
     if _is_usable(run.class_history):
-        epochs = compare_with_null(fill_gaps(run.trajectories["margin"]), run.reference_margin).epochs
-        found["training"] = estimate_noise(late_mean(run.class_history, epochs), given)
+        found["training"] = estimate_noise(late_mean(run.class_history, _epochs(run)), given)
     if run.out_of_sample and _is_usable(run.pred_probs):
         found["held_out"] = estimate_noise(np.log(run.pred_probs.astype(np.float64) + LEAST_PROBABILITY), given)
     return found

@@ -8,13 +8,16 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 
+from curv_issues.confusions.error_count import ErrorCount
 from curv_issues.duplicates.base import ComparedImages
 from curv_issues.duplicates.table import compared_images
 from curv_issues.errors import UsageError
 from curv_issues.findings.judgement import Evidence, findings_table, judge
 from curv_issues.findings.label_issue import NO_PROBABILITIES
+from curv_issues.findings.verdicts import find_verdicts
 from curv_issues.options import DuplicateOptions, FindingOptions
 from curv_issues.plugins import look_up
+from curv_issues.results.arrow import text_column
 from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ISSUE, PLACE
 from curv_issues.results.result import AuditResult
 from curv_issues.training.recipe import standard_epochs
@@ -46,34 +49,42 @@ def rejudge(
         UsageError: an option is wrong, a threshold is given but the audit did not search for duplicates, or the result lacks
             entries that an audit records for this.
     """
-    _check_records(result)
+    check_records(result)
     if precision is not None and "p_wrong" not in result.score_names:
         raise UsageError(NO_PROBABILITIES)
     options = FindingOptions(score=score, cut_off=cut_off, precision=precision, own_scores=result.score_names)
     compared = None if duplicate_threshold is None else _pairs_with_threshold(result, duplicate_threshold)
+    return judge_again(result, options, compared)
+
+
+def judge_again(result: AuditResult, options: FindingOptions, compared: ComparedImages | None = None) -> AuditResult:
+    """Return a result with the findings of these options; duplicates are judged again only if `compared` is given."""
     evidence = _evidence(result, compared)
     judged = judge(evidence, options, kinds=[LABEL_ISSUE] if compared is None else [LABEL_ISSUE, DUPLICATE_CONFLICT])
     suspicion, flagged = judged.columns["suspicion"], judged.columns["flagged"]
+    tables = {**result.tables, **judged.tables}
+    verdicts = find_verdicts(evidence, flagged, tables["conflicts"])
     kept = result.findings[~result.findings["kind"].isin(judged.kinds)]
     position = pd.Series(np.arange(len(result)), index=result.scores["row"])
-    findings = pd.concat(
-        [findings_table(evidence, judged, suspicion), kept.assign(suspicion=suspicion[position[kept["row"]].to_numpy()])]
-    )
+    places = position[kept["row"]].to_numpy()
+    p_wrong = evidence.scores.get("p_wrong", np.full(len(result), np.nan))[places]
+    kept = kept.assign(suspicion=suspicion[places], p_wrong=p_wrong, verdict=text_column(verdicts[places]).to_numpy())
+    findings = pd.concat([findings_table(evidence, judged, suspicion, verdicts), kept])
     summary = copy.deepcopy(result.summary)
     before = (summary.get("cut_off") or {}).get("note")
     summary["notes"] = [note for note in summary.get("notes", []) if note != before] + judged.notes
     for name, entries in judged.summary.items():
-        summary[name] = {**(summary.get(name) or {}), **entries}
+        summary[name] = None if entries is None else {**(summary.get(name) or {}), **entries}
     summary["options"].update(asdict(options))
     if compared is not None:
         summary["options"]["duplicate_threshold"] = compared.threshold
     summary["num_findings"].update(findings["kind"].value_counts().reindex(list(judged.kinds), fill_value=0).to_dict())
     return replace(
         result,
-        scores=result.scores.assign(suspicion=suspicion, flagged=flagged),
+        scores=result.scores.assign(suspicion=suspicion, flagged=flagged, verdict=text_column(verdicts)),
         findings=findings,
         summary=summary,
-        tables={**result.tables, **judged.tables},
+        tables=tables,
         contact_sheet=None,
     )
 
@@ -118,10 +129,30 @@ def _evidence(result: AuditResult, compared: ComparedImages | None) -> Evidence:
         pred_probs=result.pred_probs,
         features=result.embeddings,
         compared=compared,
+        error_count=_error_count(result),
+        answers=_answers(result),
     )
 
 
-def _check_records(result: AuditResult) -> None:
+def _answers(result: AuditResult) -> np.ndarray | None:
+    """Return a person's answers, float64 (n,): 1 for a wrong label, 0 for a right one, NaN without answer; None: there are none."""
+    if result.answers is None:
+        return None
+    return result.answers.set_index("row")["is_wrong"].reindex(result.scores["row"]).to_numpy(dtype=np.float64)
+
+
+def _error_count(result: AuditResult) -> ErrorCount | None:
+    """Return the estimated number of wrong labels that the summary records; None if there is none, as in older versions."""
+    entries = result.summary.get("estimate")
+    if entries is None:
+        return None
+    try:
+        return ErrorCount(**{name: entries[name] for name in ErrorCount.__dataclass_fields__})
+    except (TypeError, KeyError):
+        raise UsageError("The summary of this result lacks what an audit records in `estimate`; run the audit again.") from None
+
+
+def check_records(result: AuditResult) -> None:
     """Raise UsageError if the result lacks the margins, reference margins or summary entries that are needed."""
     if not isinstance(result, AuditResult):
         raise UsageError(f"Expected an AuditResult, as audit(...) returns it, but got {type(result).__name__}.")

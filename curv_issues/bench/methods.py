@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from curv_issues.baselines import BASELINES
 from curv_issues.errors import UsageError
-from curv_issues.trackers import ALL_SCORES, CROSS_FIT_SCORES, canonical_score
+from curv_issues.trackers import CROSS_FIT_SCORES, SCORES_OF_LABELS, canonical_score
 
 DEFAULT = "default"
 LARGEST_FOR_MEMORIZATION = 5_000
@@ -19,7 +19,7 @@ class Methods:
     """The methods of a benchmark.
 
     Attributes:
-        scores: names of `ALL_SCORES`, in the order of that table.
+        scores: names of `SCORES_OF_LABELS`, in the order of that table.
         baselines: names of `BASELINES`, in the order of that table.
     """
 
@@ -45,8 +45,8 @@ def parse_methods(text: str | Sequence[str], *, num_samples: int, with_features:
     """
     names = [canonical_score(name.strip()) for part in ([text] if isinstance(text, str) else text) for name in part.split(",")]
     for name in names:
-        if name not in ("all", DEFAULT, *ALL_SCORES, *BASELINES):
-            known = ", ".join(("all", DEFAULT, *ALL_SCORES, *BASELINES))
+        if name not in ("all", DEFAULT, *SCORES_OF_LABELS, *BASELINES):
+            known = ", ".join(("all", DEFAULT, *SCORES_OF_LABELS, *BASELINES))
             raise UsageError(f"Unknown method {name!r}; choose from: {known}.")
         if name in CROSS_FIT_SCORES and not with_features:
             raise UsageError(f"The score {name!r} is measured on features, but this dataset has images only.")
@@ -54,6 +54,6 @@ def parse_methods(text: str | Sequence[str], *, num_samples: int, with_features:
     unmeasured = () if with_features else tuple(CROSS_FIT_SCORES)
     costly = {"memorization"} if num_samples > LARGEST_FOR_MEMORIZATION else set()
     return Methods(
-        scores=tuple(name for name in ALL_SCORES if name in names or (everything and name not in unmeasured)),
+        scores=tuple(name for name in SCORES_OF_LABELS if name in names or (everything and name not in unmeasured)),
         baselines=tuple(name for name in BASELINES if name in names or (everything and name not in costly)),
     )

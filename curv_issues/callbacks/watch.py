@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from curv_issues.auditing.assembly import make_result
+from curv_issues.auditing.isolation import with_isolation
 from curv_issues.auditing.label_noise import with_label_noise
 from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.callbacks.batches import Logits, read_batch, scoring_batches
@@ -223,6 +224,7 @@ class Watch:
         class_names: Sequence[str] | None = None,
         score: str = "default",
         cut_off: str | float = "auto",
+        precision: float | None = None,
     ) -> AuditResult:
         """Return the result of an audit, with the scores of the finished epochs.
 
@@ -234,6 +236,7 @@ class Watch:
             class_names: names of classes 0, 1, ... of plain labels; None: their numbers, or the strings.
             score: "default" or the name of a measured score to rank by.
             cut_off: "auto", a minimum suspicion, or a fraction such as "5%".
+            precision: flag as many samples as are expected to be wrong to this fraction, instead of `cut_off`.
 
         Returns:
             The result; samples that were never observed are left out.
@@ -246,7 +249,7 @@ class Watch:
             raise UsageError("No epoch is finished; call observe(...) in every step and end_epoch() after every epoch.")
         if self._ranks > 1 and ("margin", self.epoch - 1) not in self._merged:
             raise UsageError("Each rank has observed its own samples; call gather() on all ranks before result().")
-        finding = FindingOptions(score=score, cut_off=cut_off)
+        finding = FindingOptions(score=score, cut_off=cut_off, precision=precision)
         histories = {name: self._history(quantity) for name, quantity in self._trained.items() if name != ClassHistory.name}
         is_seen = ~np.isnan(histories["margin"]).all(axis=1)
         seen = np.flatnonzero(is_seen)
@@ -267,7 +270,7 @@ class Watch:
             device=str(self._classes.labels.device),
             class_history=self._class_history(seen),
         )
-        record = with_label_noise(record, joined.labels)
+        record = with_isolation(with_label_noise(record, joined.labels), joined)
         result = make_result(joined, record, None, finding, DuplicateOptions(duplicates=False))
         notes = [*result.summary["notes"], *self._notes(len(seen))]
         return result.with_extras(contact_sheet=draw_sheet(joined, result.scores), notes=notes, seconds={})

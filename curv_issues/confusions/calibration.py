@@ -37,7 +37,9 @@ def at_most(most: int, n: int) -> np.ndarray | slice:
     return np.sort(np.random.default_rng(0).permutation(n)[:most]) if n > most else slice(None)
 
 
-def calibrate(scores: np.ndarray, given: np.ndarray, transition: np.ndarray, *, start: Calibration | None = None) -> Calibration:
+def calibrate(
+    scores: np.ndarray, given: np.ndarray, transition: np.ndarray, *, start: Calibration | None = None, clarity: float = 0.0
+) -> Calibration:
     """Return the calibration whose probabilities of the true classes explain the given labels best (maximum likelihood).
 
     Args:
@@ -45,6 +47,8 @@ def calibrate(scores: np.ndarray, given: np.ndarray, transition: np.ndarray, *, 
         given: int64 (n,), the given classes.
         transition: (k, k), probability of each given class (column) for each true class (row).
         start: where the search starts; None: at unit variance, without shifts.
+        clarity: weight of the mean entropy of the probabilities, which is added to the mean negative log-likelihood. Labels cannot
+            tell samples that are unclear from labels that are confused; the higher it is, the more is put down to confusion.
     """
     part = at_most(MOST_FITTED, len(scores))
     fitted, likelihoods = scores[part], transition[:, given[part]].T
@@ -53,12 +57,15 @@ def calibrate(scores: np.ndarray, given: np.ndarray, transition: np.ndarray, *, 
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         factor, shifts = parameters[0], parameters[1:]
-        prior = np.exp(log_softmax(factor * fitted + shifts, axis=1))
+        logs = log_softmax(factor * fitted + shifts, axis=1)
+        prior = np.exp(logs)
+        entropy = -(prior * logs).sum(axis=1, keepdims=True)
         joint = prior * likelihoods
         likelihood = joint.sum(axis=1, keepdims=True)
         total = likelihood + LEAST_LIKELIHOOD
         slope = (prior * likelihood - joint) / total  # of -log(total), by factor * fitted + shifts
-        value = PRIOR * (shifts**2).mean() - np.log(total).mean()
+        slope -= clarity * prior * (logs + entropy)
+        value = PRIOR * (shifts**2).mean() - np.log(total).mean() + clarity * entropy.mean()
         by_shift = slope.mean(axis=0) + 2 * PRIOR * shifts / len(shifts)
         return float(value), np.concatenate([[(slope * fitted).sum() / len(fitted)], by_shift])
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curv_issues.confusions.calibration import calibrate
+from curv_issues.confusions.calibration import at_most, calibrate
 from curv_issues.confusions.posterior import class_posterior, log_odds, probability_wrong
-from curv_issues.confusions.transition import fit_transition, flat_transition
+from curv_issues.confusions.transition import MOST_FITTED, fit_transition, flat_transition
 
 MOST_VALUES = 50_000_000  # n times k
+CLARITY = 0.1  # where classes are confused unevenly; benchmarks/README.md explains how these were chosen
+CHANCE_DEVIATION = 0.45  # of the gain
+LEAST_CLARITY = 1e-3  # less changes nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +22,7 @@ class LabelNoise:
 
     Attributes:
         transition: (k, k), estimated probability of each given class (column) for each true class (row).
+        prior: float32 (n, k), probability of each true class from the sample alone.
         posterior: float32 (n, k), probability of each true class when the given label is known.
         wrong: float64 (n,), probability that the label is wrong.
         gain: float64 (n,), how much more wrong the label looks because some classes are confused more often than others: the
@@ -26,6 +30,7 @@ class LabelNoise:
     """
 
     transition: np.ndarray
+    prior: np.ndarray
     posterior: np.ndarray
     wrong: np.ndarray
     gain: np.ndarray
@@ -42,12 +47,29 @@ def estimate_noise(scores: np.ndarray, given: np.ndarray) -> LabelNoise:
     transition = fit_transition(scores, given)
     prior = calibrate(scores, given, transition)(scores)
     level = float((prior @ (1 - np.diag(transition))).mean())
+    wrong = probability_wrong(class_posterior(prior, transition, given), given)
+    flat = flat_transition(len(transition), level)
+    usual = log_odds(probability_wrong(class_posterior(calibrate(scores, given, flat)(scores), flat, given), given))
+    gain = (log_odds(wrong) - usual) / max(float(usual.std()), 1e-9)
+    clarity = CLARITY * unevenness(gain)
+    if clarity > LEAST_CLARITY:
+        transition = fit_transition(scores, given, clarity=clarity)
+        prior = calibrate(scores, given, transition, clarity=clarity)(scores)
     posterior = class_posterior(prior, transition, given)
     wrong = probability_wrong(posterior, given)
-    flat = flat_transition(len(transition), level)
-    prior = calibrate(scores, given, flat)(scores)
-    usual = log_odds(probability_wrong(class_posterior(prior, flat, given), given))
-    return LabelNoise(transition, posterior.astype(np.float32), wrong, (log_odds(wrong) - usual) / max(float(usual.std()), 1e-9))
+    return LabelNoise(transition, prior.astype(np.float32), posterior.astype(np.float32), wrong, gain)
+
+
+def unevenness(gain: np.ndarray) -> float:
+    """Return how surely classes are confused unevenly, in [0, 1]: near 0 if the gain (n,) varies as little as by chance."""
+    spread = float(gain.std()) ** 4
+    return spread / (spread + CHANCE_DEVIATION**4)
+
+
+def error_rate(scores: np.ndarray, given: np.ndarray) -> float:
+    """Return the estimated fraction of wrong labels, from at most 20,000 samples; see `estimate_noise`."""
+    part = at_most(MOST_FITTED, len(scores))
+    return float(estimate_noise(scores[part], given[part]).wrong.mean())
 
 
 def late_mean(history: np.ndarray, epochs: int) -> np.ndarray:

@@ -20,7 +20,7 @@ def flat_transition(num_classes: int, rate: float) -> np.ndarray:
     return _with_diagonal(np.full((num_classes, num_classes), rate / (num_classes - 1)))
 
 
-def fit_transition(scores: np.ndarray, given: np.ndarray) -> np.ndarray:
+def fit_transition(scores: np.ndarray, given: np.ndarray, *, clarity: float = 0.0) -> np.ndarray:
     """Return the transition matrix (k, k) that, together with a calibration of the scores, explains the given labels best.
 
     This is expectation maximisation (Dawid and Skene 1979, for annotators). A calibrated network that knows nothing of the errors
@@ -30,13 +30,14 @@ def fit_transition(scores: np.ndarray, given: np.ndarray) -> np.ndarray:
     Args:
         scores: float (n, k), log-probabilities of the classes, preferably of a network that has not memorised the labels.
         given: int64 (n,), the given classes.
+        clarity: see `calibrate`.
     """
     part = at_most(MOST_FITTED, len(scores))
     scores, given = scores[part], given[part]
     transition = flat_transition(scores.shape[1], START)
     calibration: Calibration | None = None
     for iteration in range(ITERATIONS + 1):
-        calibration = calibrate(scores, given, transition, start=calibration)
+        calibration = calibrate(scores, given, transition, start=calibration, clarity=clarity)
         counts = _counts(class_posterior(calibration(scores), transition, given), given)
         transition = shrunk(counts) if iteration == ITERATIONS else _drawn_to_mean(counts, PRIOR)
     return transition

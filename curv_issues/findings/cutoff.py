@@ -37,6 +37,7 @@ class CutOff:
 MOST_BELOW_NULL = 0.5  # fraction of all labels
 ESTIMATED = ("auto", "precision")  # rules that need a training
 MORE_PROBABLY_WRONG = 0.5
+RIGHT, WRONG = 0.0, 1.0  # a person's answers
 
 
 def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
@@ -51,12 +52,13 @@ def flag(
     cut_off: ParsedCutOff = AUTO,
     undertrained: bool = False,
     p_wrong: np.ndarray | None = None,
+    answers: np.ndarray | None = None,
 ) -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
     "auto" flags as many of the most suspect as are more probably wrong than right; without probabilities, as many as looked wrong
-    in training. "precision" flags as many as are expected to be wrong to that fraction. Neither flags anything if more than half
-    of the labels looked wrong, or if the run is undertrained.
+    in training. "precision" flags as many of the most suspect as keep that expected precision. Neither flags anything if more
+    than half of the labels looked wrong, or if the run is undertrained. Labels that a person has judged are flagged if wrong.
 
     Args:
         suspicion: (n,) in [0, 1].
@@ -64,15 +66,18 @@ def flag(
         cut_off: see `FindingOptions.parsed_cut_off`.
         undertrained: see `is_undertrained`.
         p_wrong: (n,), probabilities that the labels are wrong, or None.
+        answers: see `Evidence`.
 
     Returns:
         bool (n,), and the decision. Ties at the threshold are flagged together.
     """
     rule = cut_off.rule
     learned = bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
-    count = _count_wrong(cut_off, comparison, p_wrong)
+    count = _count_wrong(cut_off, comparison, suspicion, p_wrong)
     threshold = _threshold(suspicion, cut_off, num_auto=count * learned)
     flagged = suspicion >= threshold
+    if answers is not None:
+        flagged = (flagged & (answers != RIGHT)) | (answers == WRONG)
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
     if p_wrong is not None and flagged.any():
         decision = replace(decision, expected_precision=float(p_wrong[flagged].mean()))
@@ -85,14 +90,15 @@ def flag(
     return flagged, decision
 
 
-def _count_wrong(cut_off: ParsedCutOff, comparison: NullComparison, p_wrong: np.ndarray | None) -> int:
+def _count_wrong(cut_off: ParsedCutOff, comparison: NullComparison, suspicion: np.ndarray, p_wrong: np.ndarray | None) -> int:
     """Return how many samples "auto" or "precision" flags; 0 for other rules, and for "precision" without probabilities."""
     if cut_off.rule == "auto":
         return int((comparison.below_null if p_wrong is None else p_wrong >= MORE_PROBABLY_WRONG).sum())
     if cut_off.rule != "precision" or p_wrong is None:
         return 0
-    expected = np.cumsum(np.sort(p_wrong)[::-1]) / np.arange(1, len(p_wrong) + 1)  # precision, falling with the count
-    return int((expected >= cut_off.value).sum())
+    ranked = p_wrong[np.argsort(-suspicion, kind="stable")]
+    precise = np.cumsum(ranked) / np.arange(1, len(ranked) + 1) >= cut_off.value
+    return int(len(precise) - np.argmax(precise[::-1])) if precise.any() else 0
 
 
 LEAST_TRAINING = 0.5  # of the standard epochs

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curv_issues.confusions.error_count import ErrorCount
 from curv_issues.duplicates.base import ComparedImages
 from curv_issues.options import FindingOptions
 from curv_issues.plugins import load_attribute
@@ -38,6 +39,8 @@ class Evidence:
         features: float (n, d), embeddings.
         compared: pairs of the samples' images; None: duplicates were not searched for.
         other_split: pairs of one sample and one image of another split; None: there is no other split.
+        error_count: estimated number of wrong labels; None: it was not estimated.
+        answers: float (n,), a person's answers: 1 for a wrong label, 0 for a right one, NaN without answer; None: there are none.
     """
 
     samples: pd.DataFrame
@@ -55,6 +58,8 @@ class Evidence:
     features: np.ndarray | None = None
     compared: ComparedImages | None = None
     other_split: OtherSplit | None = None
+    error_count: ErrorCount | None = None
+    answers: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +155,17 @@ def judge(evidence: Evidence, options: FindingOptions, *, kinds: Iterable[str] |
     return Judgement({name: kind for name, kind in judged.items() if kind is not None})
 
 
-def findings_table(evidence: Evidence, judgement: Judgement, suspicion: np.ndarray) -> pd.DataFrame:
-    """Return one row per finding, kind by kind, with the suspicion (n,) of its sample."""
+def findings_table(
+    evidence: Evidence, judgement: Judgement, suspicion: np.ndarray, verdicts: Sequence[str | None] | np.ndarray
+) -> pd.DataFrame:
+    """Return one row per finding, kind by kind, with the suspicion (n,) and the verdict (n,) of its sample."""
     names = text_column(evidence.class_names).to_numpy(dtype=object)
-    samples = evidence.samples.assign(suspicion=suspicion, image_sha256=text_column(evidence.image_sha256))
+    samples = evidence.samples.assign(
+        suspicion=suspicion,
+        p_wrong=evidence.scores.get("p_wrong", np.nan),
+        verdict=text_column(verdicts),
+        image_sha256=text_column(evidence.image_sha256),
+    )
     parts = [
         samples.iloc[found.positions].assign(
             kind=text_column([kind] * len(found.positions)).to_numpy(), suggested=names[found.suggested]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curv_issues.findings.confusions import confusions_section, confusions_table
 from curv_issues.findings.cutoff import ESTIMATED, CutOff, flag, flag_without_training, is_undertrained, reliability_note
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_default, rank_by_score
+from curv_issues.findings.section import Section
 from curv_issues.options import FindingOptions
 from curv_issues.trackers.gaps import fill_gaps
+
+if TYPE_CHECKING:
+    from curv_issues.results.result import AuditResult
 
 NO_PROBABILITIES = (
     "--precision (precision) needs the probabilities that labels are wrong (p_wrong), which were not estimated here (as in "
@@ -51,15 +56,25 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
         options=options,
         standard_epochs=evidence.standard_epochs,
         on_features=evidence.on_features,
+        answers=evidence.answers,
     )
+    count, tables = evidence.error_count, {}
+    if count is not None and is_measured(evidence.scores, "p_wrong"):
+        tables = {"confusions": confusions_table(evidence, count)}
     positions = np.flatnonzero(judged.flagged)
     return KindJudgement(
         positions=positions,
         suggested=evidence.suggested[positions],
         columns={"suspicion": judged.ranking.suspicion, "flagged": judged.flagged},
-        summary=describe_decision(judged),
+        tables=tables,
+        summary={**describe_decision(judged), "estimate": None if count is None else asdict(count)},
         notes=[judged.cut_off.note] if judged.cut_off.note else [],
     )
+
+
+def section(result: AuditResult, limit: int, _: int | None) -> Section:
+    """Return where labels go wrong; see `confusions_section`."""
+    return confusions_section(result, limit)
 
 
 def find_label_issues(
@@ -71,6 +86,7 @@ def find_label_issues(
     options: FindingOptions,
     standard_epochs: float,
     on_features: bool = False,
+    answers: np.ndarray | None = None,
 ) -> LabelIssues:
     """Rank the samples and decide which to flag.
 
@@ -83,6 +99,7 @@ def find_label_issues(
         options: score to rank by, and cut-off.
         standard_epochs: default number of epochs for this dataset size.
         on_features: whether the probe was trained on features.
+        answers: see `Evidence`.
 
     Raises:
         UsageError: the requested score was not measured.
@@ -102,6 +119,7 @@ def find_label_issues(
         cut_off=options.parsed_cut_off,
         undertrained=is_undertrained(margins.shape[1], standard_epochs),
         p_wrong=p_wrong,
+        answers=answers,
     )
     memorised = _memorised_fraction(scores, comparison.below_null)
     if cut_off.rule in ESTIMATED:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from curv_issues.confusions.label_noise import unevenness
 from curv_issues.errors import UsageError
 
 CLASS_CONFUSION = "class_confusion"
-LEAST_CONFUSION = 1e-6  # differences below are rounding errors
 LOGISTIC_DEVIATION = math.pi / math.sqrt(3)  # standard deviation of the log-odds of ranks
+LEAST_CONFUSION = 1e-6  # differences below are rounding errors
+CONFUSION_WEIGHT = 2.25  # benchmarks/README.md explains how it was chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +57,14 @@ def rank_by_default(margins: np.ndarray, epochs: int, scores: Mapping[str, np.nd
     suspicions = [_suspicion(part) for part in parts.values()]
     joined = suspicions[0] if len(parts) == 1 else _suspicion(np.sum([_log_odds(part) for part in suspicions], axis=0))
     if is_measured(scores, CLASS_CONFUSION) and np.ptp(scores[CLASS_CONFUSION]) > LEAST_CONFUSION:
-        joined = _suspicion(_log_odds(joined) + LOGISTIC_DEVIATION * scores[CLASS_CONFUSION])
+        joined = _suspicion(_log_odds(joined) + _weight(scores[CLASS_CONFUSION]) * scores[CLASS_CONFUSION])
         parts[CLASS_CONFUSION] = scores[CLASS_CONFUSION]
     return Ranking(joined, "default", epochs if "late_margin" in parts else None, tuple(parts))
+
+
+def _weight(class_confusion: np.ndarray) -> float:
+    """Return the weight of `class_confusion`: nearly 0 if it varies as little as by chance, 2.25 if it varies much."""
+    return LOGISTIC_DEVIATION * CONFUSION_WEIGHT * unevenness(class_confusion)
 
 
 def late_margin(margins: np.ndarray, epochs: int) -> np.ndarray:

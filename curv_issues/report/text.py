@@ -16,8 +16,12 @@ from curv_issues.visible import visible
 TOP = 20
 """Default number of findings in the formats for people."""
 
-TEXT_COLUMNS = {"split", "path", "kind", "given", "suggested", "test", "right", "suspect", "other_path", "other_given"}
+TEXT_COLUMNS = {
+    *("split", "path", "kind", "given", "suggested", "test", "right", "suspect", "verdict", "errors"),
+    *("other_path", "other_given"),
+}
 
+_DECIMALS = {"suspicion": 4, "p_wrong": 2}
 _MAIN_SCORES = ("cumulative_loss", "margin", "training_gradient")  # shown with `verbose`
 
 
@@ -47,7 +51,8 @@ def summary_rows(result: AuditResult, limit: int | None, *, verbose: bool = Fals
     columns += ["split"] if findings["split"].nunique() > 1 else []
     columns += ["kind"] if set(findings["kind"]) - {LABEL_ISSUE} else []
     columns += ["path"] if findings["path"].notna().any() else []
-    columns += ["given", "suggested", "suspicion", *raw_scores]
+    columns += ["given", "suggested", "suspicion", *(name for name in ("p_wrong", "verdict") if findings[name].notna().any())]
+    columns += raw_scores
     shown = findings.head(TOP if limit is None else limit).merge(result.scores[["row", *raw_scores]], on="row", how="left")
     return _as_text(shown[columns])
 
@@ -90,5 +95,5 @@ def _cell(name: str, value: object) -> str:
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, float):
-        return f"{value:.4f}" if name == "suspicion" else f"{value:#.3g}"
+        return f"{value:.{_DECIMALS[name]}f}" if name in _DECIMALS else f"{value:#.3g}"
     return str(value)

@@ -65,6 +65,21 @@ KINDS: dict[str, KindInfo] = {
     LABEL_ISSUE: KindInfo(
         "curv_issues.findings.label_issue",
         "A label that looks wrong to the probe. `flagged` in `scores.parquet` is true for exactly these rows.",
+        {
+            "confusions": ResultTable(
+                {
+                    "given": "text",
+                    "suggested": "text?",
+                    "num_errors": "float64",
+                    "low": "float64",
+                    "high": "float64",
+                    "num_given": "int64",
+                },
+                "a class and a class that seems to be right for some of its labels, with their estimated number; without "
+                "`suggested`, all wrong labels of the class",
+                rows=(),
+            )
+        },
     ),
     DUPLICATE_CONFLICT: KindInfo(
         "curv_issues.findings.duplicate_conflict",

@@ -14,6 +14,8 @@ import pyarrow as pa
 from curv_issues.errors import UsageError
 from curv_issues.regular_files import read_bounded
 from curv_issues.results.arrow import field_metadata, read_table, schema_of, trajectories_from_arrow
+from curv_issues.results.kinds import ResultTable
+from curv_issues.results.older import older_schema, with_added_columns
 from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, SCORES, SHEET, TABLES
 
 LARGEST_SHEET = 64_000_000  # bytes
@@ -21,18 +23,24 @@ _PNG = b"\x89PNG"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def read_parts(files: Mapping[str, BinaryIO], *, absent: Collection[str], memory_map: bool) -> dict[str, Any]:
+def read_parts(files: Mapping[str, BinaryIO], *, version: int, absent: Collection[str], memory_map: bool) -> dict[str, Any]:
     """Return the arguments of an `AuditResult` from the files of a result folder, except the summary.
 
     Args:
         files: the open files, by name.
+        version: `schema_version` of the result.
         absent: names of the arrays that the result does not have.
         memory_map: leave the arrays on disk.
 
     Raises:
         Exception: a file is missing or has the wrong content. For malicious files, the format readers may raise any type.
     """
-    scores = _read_table(files, "scores", schema_of(SCORES), more=pa.float64())
+
+    def read(name: str, table: ResultTable, more: pa.DataType | None = None) -> pa.Table:
+        schema = schema_of(table)
+        return with_added_columns(name, _read_table(files, name, older_schema(name, schema, version), more=more), schema)
+
+    scores = read("scores", SCORES, pa.float64())
     trajectories = _read_table(files, "trajectories", pa.schema([scores.schema.field("row")]), more=pa.list_(pa.float32(), 1))
     if not trajectories.column("row").equals(scores.column("row")):
         raise UsageError("The scores and trajectories tables have different rows; expected the same rows in the same order")
@@ -41,7 +49,7 @@ def read_parts(files: Mapping[str, BinaryIO], *, absent: Collection[str], memory
         "scores": _frame(scores),
         "score_metadata": field_metadata(scores.schema),
         "trajectories": trajectories_from_arrow(trajectories),
-        **{name: _frame(_read_table(files, name, schema_of(table))) for name, table in fixed.items()},
+        **{name: _frame(read(name, table)) for name, table in fixed.items()},
         "tables": {
             name: _frame(_read_table(files, name, schema_of(table))) for name, table in TABLES.items() if f"{name}.parquet" in files
         },

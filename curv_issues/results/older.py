@@ -1,9 +1,11 @@
-"""Read results of schema_version 1, which uses different names."""
+"""Read results of schema_version 1, which uses different names, and 2, which has fewer columns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pyarrow as pa
 
 from curv_issues.results.kinds import LABEL_ISSUE
 
@@ -15,11 +17,26 @@ OLDER_FILES = ("overlap.parquet",)
 
 _FILES = {"overlap.parquet": "leakage.parquet"}
 _KINDS = {"label_error": LABEL_ISSUE}
+_ADDED = {"scores": ("verdict",), "findings": ("p_wrong", "verdict")}  # in version 3
 
 
 def rename_files(files: Mapping[str, BinaryIO], version: int) -> Mapping[str, BinaryIO]:
     """Return the files of a result under their current names."""
     return files if version > 1 else {_FILES.get(name, name): file for name, file in files.items()}
+
+
+def older_schema(table: str, schema: pa.Schema, version: int) -> pa.Schema:
+    """Return the schema that a table had in this version."""
+    added = () if version > 2 else _ADDED.get(table, ())
+    return pa.schema([field for field in schema if field.name not in added])
+
+
+def with_added_columns(table: str, found: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns that it lacks, null, in the places that the current schema gives them."""
+    for place, field in enumerate(schema):
+        if field.name in _ADDED.get(table, ()) and field.name not in found.column_names:
+            found = found.add_column(place, field, pa.nulls(len(found), field.type))
+    return found
 
 
 def upgrade_findings(findings: pd.DataFrame, version: int) -> pd.DataFrame:

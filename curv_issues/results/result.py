@@ -1,14 +1,19 @@
 """AuditResult: the result of an audit, in memory and as a folder of files for other tools.
 
-The folder format is a contract, `schema_version` 2. All files appear together, or none; n samples, k classes, d features:
+The folder format is a contract, `schema_version` 3. All files appear together, or none; n samples, k classes, d features:
 
     scores.parquet        one row per sample, in dataset order: row (int64), split and path (text or null), given and
                           suggested (class names), suspicion (float64 in [0, 1], high = suspect: a ranking, not a
-                          probability), flagged (bool: has a label_issue finding), then one float64 column per raw score,
-                          null where not measured. The metadata of a score's Arrow field has its `direction` ("high" or
-                          "low": which end is suspect), `source`, and further information
+                          probability), flagged (bool: has a label_issue finding), verdict (text or null), then one float64
+                          column per raw score, null where not measured. The metadata of a score's Arrow field has its
+                          `direction` ("high" or "low": which end is suspect), `source`, and further information
     findings.parquet      one row per finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
-                          image_sha256 (decoded RGB pixels with their shape); at most one per (row, kind)
+                          p_wrong (probability that the label is wrong, or null), verdict (or null), image_sha256 (decoded
+                          RGB pixels with their shape); at most one per (row, kind)
+    confusions.parquet    one row per class, then one per given and suggested class: given, suggested (null for all wrong labels
+                          of the class), num_errors (estimated), low and high (95% interval), num_given (samples of the class)
+    answers.parquet       after `with_answers` only: one row per label that a person has judged: row, is_wrong (bool), p_wrong
+                          (before the answers)
     conflicts.parquet     one row per member of a group of duplicate images with different labels, most similar groups
                           first: group, row, split, path, given, suspect (bool), suggested, similarity (to the most similar other
                           member), test (identical bytes, identical pixels, near), then the evidence for the given label:
@@ -30,8 +35,8 @@ The folder format is a contract, `schema_version` 2. All files appear together, 
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
     findings.png          contact sheet of the most suspect images, if there is one
 
-Rows of tables and arrays have the order of scores.parquet, except in findings, conflicts, duplicates, pairs, leakage and
-left_out.
+Rows of tables and arrays have the order of scores.parquet, except in findings, confusions, answers, conflicts, duplicates,
+pairs, leakage and left_out.
 """
 
 from __future__ import annotations
@@ -51,7 +56,7 @@ import pyarrow.parquet as pq
 
 from curv_issues.counting import counted
 from curv_issues.errors import UsageError
-from curv_issues.plugins import look_up
+from curv_issues.plugins import load_attribute, look_up
 from curv_issues.results.arrow import conform, json_ready, schema_of, scores_schema, to_arrow, trajectories_to_arrow
 from curv_issues.results.folder import opened_result, output_folder, parse_summary, replace_files, staged_result
 from curv_issues.results.kinds import KINDS, LABEL_ISSUE
@@ -60,7 +65,7 @@ from curv_issues.results.notebook import render_html
 from curv_issues.results.older import rename_files, upgrade_findings, upgrade_summary
 from curv_issues.results.tables import ALL_TABLES, ARRAYS, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LONGEST_REASON = 500  # characters of another library's message about a corrupt file
 
 
@@ -72,9 +77,9 @@ class AuditResult:
 
     Attributes:
         scores: one row per sample, in dataset order: row, split, path, given, suggested, suspicion (high = suspect),
-            flagged, then the raw scores, each with the direction in its metadata.
+            flagged, verdict, then the raw scores, each with the direction in its metadata.
         findings: one row per finding, most suspect first: row, split, path, kind, given, suggested, suspicion,
-            image_sha256.
+            p_wrong, verdict, image_sha256.
         trajectories: by tracked quantity, float32 (n, epochs); NaN where not measured.
         pred_probs: float16 (n, k), columns in the order of `class_names`; `summary["pred_probs"]` says whether they are
             "in-sample" or "out-of-sample". None: not measured, as in a watched training.
@@ -171,6 +176,10 @@ class AuditResult:
         codes = {name: code for code, name in enumerate(self.class_names)}
         return self.scores["given"].map(codes).to_numpy(dtype=np.int64)
 
+    def with_answers(self, answers: Mapping[int, bool] | pd.DataFrame) -> AuditResult:
+        """Return the result corrected by a person's answers; see `curv_issues.auditing.review.with_answers`."""
+        return load_attribute("curv_issues.auditing.review:with_answers")(self, answers)
+
     def __str__(self) -> str:
         dataset = self.summary["dataset"]
         name = " ".join(str(dataset[key]) for key in ("source", "split") if dataset.get(key)) or "dataset"
@@ -263,7 +272,9 @@ class AuditResult:
                 summary = _read_summary(folder, files)
                 version = summary["schema_version"]
                 try:
-                    parts = read_parts(rename_files(files, version), absent=summary.get("absent", ()), memory_map=memory_map)
+                    parts = read_parts(
+                        rename_files(files, version), version=version, absent=summary.get("absent", ()), memory_map=memory_map
+                    )
                     parts["findings"] = upgrade_findings(parts["findings"], version)
                     return cls(summary=upgrade_summary(summary, version), **parts)
                 except Exception as error:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from curv_issues.results.kinds import KINDS, PLACE, ResultTable
 
 SCORES = ResultTable(
-    {**PLACE, "given": "text", "suggested": "text", "suspicion": "float64", "flagged": "bool"},
+    {**PLACE, "given": "text", "suggested": "text", "suspicion": "float64", "flagged": "bool", "verdict": "text?"},
     "a sample, in dataset order; the raw scores follow as further columns",
     is_unique=True,
 )
 FINDINGS = ResultTable(
-    {**PLACE, "kind": "text", "given": "text", "suggested": "text", "suspicion": "float64", "image_sha256": "text"},
+    {
+        **PLACE,
+        "kind": "text",
+        "given": "text",
+        "suggested": "text",
+        "suspicion": "float64",
+        "p_wrong": "float64?",
+        "verdict": "text?",
+        "image_sha256": "text",
+    },
     "a finding, most suspect first",
     is_listed=True,
 )
@@ -21,6 +30,12 @@ IMAGES = ResultTable(
 )
 TABLES: dict[str, ResultTable] = {
     **{name: table for kind in KINDS.values() for name, table in kind.tables.items()},
+    "answers": ResultTable(
+        {"row": "int64", "is_wrong": "bool", "p_wrong": "float64"},
+        "a label that a person has judged, with its probability of being wrong before",
+        default=False,
+        is_unique=True,
+    ),
     "pairs": ResultTable(
         {"first": "int64", "second": "int64", "similarity": "float64", "test": "text", "mirrored": "bool"},
         "a pair of images that were compared and are similar, duplicates or not, most similar first",

@@ -226,10 +226,36 @@ LABEL_NOISE_SCORES: dict[str, ScoreInfo] = {
         cost="none",
         source="new here",
     ),
+    "given_probability": ScoreInfo(
+        direction="low",
+        description="probability of the given class from the sample alone, without its label",
+        cost="none",
+        source="calibration as in Guo et al. 2017, ICML, with wrong labels allowed for",
+    ),
+    "suggested_probability": ScoreInfo(
+        direction="high",
+        description="probability of the suggested class from the sample alone, without its label",
+        cost="none",
+        source="calibration as in Guo et al. 2017, ICML, with wrong labels allowed for",
+    ),
 }
 """Scores that are estimated after a run from its probabilities of the classes; see `auditing/label_noise.py`."""
 
-ALL_SCORES = {**SCORES, **CROSS_FIT_SCORES, **LABEL_NOISE_SCORES}
+ISOLATION_SCORES: dict[str, ScoreInfo] = {
+    "isolation": ScoreInfo(
+        direction="high",
+        description="distance to the fifth nearest of 5,000 other samples (of thumbnails, or of features), in interquartile ranges "
+        "above the upper quartile: high for broken or foreign samples, not for wrong labels",
+        cost="none",
+        source="Ramaswamy et al. 2000, SIGMOD; Tukey 1977",
+    )
+}
+"""Scores that compare the samples themselves, without labels; see `auditing/isolation.py`."""
+
+SCORES_OF_LABELS = {**SCORES, **CROSS_FIT_SCORES, **LABEL_NOISE_SCORES}
+"""The scores that find wrong labels."""
+
+ALL_SCORES = {**SCORES_OF_LABELS, **ISOLATION_SCORES}
 
 _ALIASES = {"curvature": "input_curvature"}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curv_issues.confusions.error_count import ErrorCount
 from curv_issues.training.recipe import Recipe
 
 
@@ -29,6 +30,7 @@ class TrainingRecord:
             many to keep.
         on_features: whether the default ranking is that for a probe on features.
         embeddings: float16 (n, d), inputs of the network's last layer.
+        error_count: estimated number of wrong labels; None: not estimated.
         recipe: the hyper-parameters; None: the training is the user's own.
         compute_type: "bfloat16" or "float32".
     """
@@ -46,5 +48,6 @@ class TrainingRecord:
     class_history: np.ndarray | None = None
     on_features: bool = False
     embeddings: np.ndarray | None = None
+    error_count: ErrorCount | None = None
     recipe: Recipe | None = None
     compute_type: str | None = None

@@ -24,7 +24,7 @@ from curv_issues.findings.ranking import rank_by_default
 from curv_issues.option import option_names
 from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.progress import Progress
-from curv_issues.trackers import LABEL_NOISE_SCORES, SCORES, ScoreInfo
+from curv_issues.trackers import ISOLATION_SCORES, LABEL_NOISE_SCORES, SCORES, ScoreInfo
 from curv_issues.trackers.base import Need, Observation, Tracker
 from tests.small import make_arrays, make_data, mlp_probe
 
@@ -73,8 +73,8 @@ def test_contents_of_the_result() -> None:
     result, _, _ = digits()
     noisy = flip_labels(load_digits().target, 0.05, seed=0)[0]
     scores, n = result.scores, 1797
-    fixed = ["row", "split", "path", "given", "suggested", "suspicion", "flagged"]
-    assert list(scores.columns) == [*fixed, *SCORES, *LABEL_NOISE_SCORES, "conflict_similarity"]
+    fixed = ["row", "split", "path", "given", "suggested", "suspicion", "flagged", "verdict"]
+    assert list(scores.columns) == [*fixed, *SCORES, *LABEL_NOISE_SCORES, *ISOLATION_SCORES, "conflict_similarity"]
     assert scores["row"].tolist() == list(range(n))
     assert scores["split"].isna().all()
     assert scores["path"].isna().all()
@@ -109,7 +109,7 @@ def test_contents_of_the_result() -> None:
     assert result.images[["height", "width"]].drop_duplicates().to_numpy().tolist() == [[8, 8]]
     of_search = result.score_metadata["conflict_similarity"]
     assert (of_search["direction"], of_search["source"]) == ("high", "new here")
-    infos = {**SCORES, **LABEL_NOISE_SCORES}
+    infos = {**SCORES, **LABEL_NOISE_SCORES, **ISOLATION_SCORES}
     assert result.score_metadata == {**{name: info.metadata() for name, info in infos.items()}, "conflict_similarity": of_search}
     assert result.contact_sheet is not None
     assert result.contact_sheet.startswith(b"\x89PNG")

@@ -114,7 +114,9 @@ def test_comparison_does_not_change_flags_and_suspicion(monkeypatch: pytest.Monk
     result = planted()
     monkeypatch.setattr(MODULE, "compare_images", lambda *_, **__: None)
     without = audit(planted_data(), epochs=3, cut_off="10%", duplicates=True)
-    pd.testing.assert_frame_equal(without.scores, result.scores.drop(columns=SCORE))
+    suspects = result.conflicts["row"][result.conflicts["suspect"]]
+    assert set(result.scores.set_index("row").loc[suspects, "verdict"]) == {"conflict"}
+    pd.testing.assert_frame_equal(without.scores.drop(columns="verdict"), result.scores.drop(columns=[SCORE, "verdict"]))
     flagged = result.scores.set_index("row").loc[result.conflicts["row"], "flagged"]
     assert not flagged.all()  # a conflict alone is not a label issue
     assert (len(without.conflicts), len(without.duplicates), without.summary["duplicates"]) == (0, 0, None)

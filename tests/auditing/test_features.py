@@ -52,7 +52,9 @@ def test_planted_errors_are_ranked_first(result: AuditResult) -> None:
 def test_default_joins_cumulative_and_held_out_loss(result: AuditResult) -> None:
     assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss", "class_confusion"]
     losses = sum(logit((result.scores[name].rank() - 0.5) / 900) for name in ("cumulative_loss", "held_out_loss"))
-    odds = logit((losses.rank() - 0.5) / 900) + np.pi / 3**0.5 * result.scores["class_confusion"]
+    confusion = result.scores["class_confusion"]
+    weight = 2.25 * np.pi / 3**0.5 / (1 + (0.45 / confusion.std(ddof=0)) ** 4)
+    odds = logit((losses.rank() - 0.5) / 900) + weight * confusion
     assert np.array_equal(np.argsort(odds, kind="stable"), np.argsort(result.scores["suspicion"], kind="stable"))
     assert rejudge(result).scores["suspicion"].equals(result.scores["suspicion"])
     by_name = rejudge(result, score="held_out_loss").scores

@@ -17,6 +17,7 @@ from curv_issues.confusions.label_noise import estimate_noise, late_mean
 from curv_issues.confusions.posterior import log_odds
 from curv_issues.errors import UsageError
 from curv_issues.noise.asymmetric import flip_labels_asymmetric
+from curv_issues.noise.uniform import flip_labels
 from curv_issues.trackers import LABEL_NOISE_SCORES
 from curv_issues.training.record import TrainingRecord
 
@@ -62,9 +63,9 @@ def test_a_precision_flags_more_or_fewer_without_training() -> None:
     for precision in (0.95, 0.8, 0.6):
         again = rejudge(result, precision=precision)
         counts[precision] = again.summary["cut_off"]["num_flagged"]
-        p_wrong = np.sort(again.scores["p_wrong"])[::-1]
+        p_wrong = again.scores.sort_values("suspicion", ascending=False)["p_wrong"].to_numpy()
         assert p_wrong[: counts[precision]].mean() >= precision
-        assert p_wrong[: counts[precision] + 1].mean() < precision
+        assert all(p_wrong[: counts[precision] + more].mean() < precision for more in range(1, 50))
         assert again.summary["options"]["precision"] == precision
     assert counts[0.95] < counts[0.8] < counts[0.6]
     assert rejudge(result).scores.equals(result.scores)
@@ -74,7 +75,7 @@ def test_a_result_without_probabilities_refuses_a_precision() -> None:
     result, _ = audited()
     older = AuditResult(
         scores=result.scores.drop(columns=list(LABEL_NOISE_SCORES)),
-        findings=result.findings,
+        findings=result.findings.assign(p_wrong=np.nan, verdict=None),
         trajectories=result.trajectories,
         pred_probs=result.pred_probs,
         embeddings=result.embeddings,
@@ -141,3 +142,24 @@ def test_too_many_samples_and_classes_are_left_out(monkeypatch: pytest.MonkeyPat
     found = with_label_noise(record(class_history=HISTORY, pred_probs=held_out(), out_of_sample=True), GIVEN)
     assert found.scores == {}
     assert found.class_history is None
+
+
+def test_the_estimated_number_of_errors_is_near_the_planted_one() -> None:
+    noisy, is_error = flip_labels(DIGITS.target[:N], 0.1, seed=0)
+    estimate = audit_features(DIGITS.data[:N], noisy, duplicates=False, device="cpu").summary["estimate"]
+    assert estimate["num_errors"] == pytest.approx(is_error.sum(), rel=0.25)
+    assert estimate["low"] <= is_error.sum() <= estimate["high"]
+    assert estimate["basis"] == "held-out"
+    structured, is_error = audited()
+    estimate = structured.summary["estimate"]
+    assert estimate["num_errors"] == pytest.approx(is_error.sum(), rel=0.4)
+    pairs = structured.confusions[structured.confusions["suggested"].notna()]
+    assert pairs["num_errors"].sum() == pytest.approx(estimate["num_errors"], rel=0.05)
+
+
+def test_images_are_counted_by_epoch_and_without_probabilities_nothing_is() -> None:
+    counted = with_label_noise(record(class_history=HISTORY), GIVEN).error_count
+    assert counted is not None
+    assert counted.basis == "training"
+    assert 0 <= counted.low <= counted.num_errors <= counted.high <= len(GIVEN)
+    assert with_label_noise(record(), GIVEN).error_count is None

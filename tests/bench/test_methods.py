@@ -5,7 +5,7 @@ import pytest
 from curv_issues.baselines import BASELINES
 from curv_issues.bench.methods import parse_methods
 from curv_issues.errors import UsageError
-from curv_issues.trackers import ALL_SCORES, CROSS_FIT_SCORES, LABEL_NOISE_SCORES, SCORES
+from curv_issues.trackers import CROSS_FIT_SCORES, LABEL_NOISE_SCORES, SCORES, SCORES_OF_LABELS
 
 
 def test_all_methods() -> None:
@@ -35,7 +35,7 @@ def test_unknown_names_are_refused(text: str) -> None:
 
 
 def test_scores_of_cross_fitting_need_features() -> None:
-    assert parse_methods("all", num_samples=10, with_features=True).scores == tuple(ALL_SCORES)
+    assert parse_methods("all", num_samples=10, with_features=True).scores == tuple(SCORES_OF_LABELS)
     for name in CROSS_FIT_SCORES:
         assert parse_methods(name, num_samples=10, with_features=True).scores == (name,)
         with pytest.raises(UsageError, match=f"The score '{name}' is measured on features, but this dataset has images only."):

@@ -15,6 +15,7 @@ from curv_issues.callbacks import pending
 from curv_issues.callbacks.watch import Watch
 from curv_issues.errors import UsageError
 from curv_issues.results.result import AuditResult
+from curv_issues.trackers import LABEL_NOISE_SCORES
 from tests import reference
 from tests.callbacks.watching import (
     LABELS,
@@ -59,7 +60,7 @@ def test_probabilities_of_too_many_classes_are_forgotten(monkeypatch: pytest.Mon
     assert "p_wrong" in watched(epochs[:1]).result(LABELS).score_names
     watch = watched(epochs)
     result = watch.result(LABELS)
-    assert set(result.score_names) == OF_TRAINING - {"p_wrong", "class_confusion"}
+    assert set(result.score_names) == OF_TRAINING - set(LABEL_NOISE_SCORES)
     masked = logits_by_epoch(epochs)[-1].copy()
     masked[np.arange(N), LABELS] = -np.inf
     assert result.scores["suggested"].tolist() == [str(code) for code in masked.argmax(1)]

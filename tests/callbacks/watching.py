@@ -11,11 +11,12 @@ from torch.utils.data import DataLoader, TensorDataset
 from curv_issues.callbacks.indexed import with_index
 from curv_issues.callbacks.watch import Watch
 from curv_issues.results.result import AuditResult
+from curv_issues.trackers import LABEL_NOISE_SCORES
 from tests.small import seeded
 
 N, K, D = 60, 3, 5
 LABELS = (torch.arange(N) % K).numpy()
-OF_TRAINING = {"cumulative_loss", "margin", "forgetting", "first_learned", "el2n", "p_wrong", "class_confusion"}
+OF_TRAINING = {"cumulative_loss", "margin", "forgetting", "first_learned", "el2n", *LABEL_NOISE_SCORES}
 
 
 def blobs(n: int = N, k: int = K, *, wrong: int = 6) -> tuple[Tensor, Tensor, Tensor]:

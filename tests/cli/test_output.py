@@ -39,7 +39,7 @@ def test_json_is_the_summary_with_the_findings(pets: Path) -> None:
     found = strict_json(result.stdout)
     folder = Path("curv-issues-pets-train")
     findings = pd.read_parquet(folder / "findings.parquet")
-    assert found["schema_version"] == 2
+    assert found["schema_version"] == 3
     assert found["complete"] is True
     assert [f["row"] for f in found["findings"]] == findings["row"].tolist()
     assert [f["suspicion"] for f in found["findings"]] == findings["suspicion"].tolist()

@@ -58,3 +58,20 @@ def test_a_higher_score_is_never_the_less_probable_class() -> None:
 def test_scores_without_variance_give_the_frequencies() -> None:
     found = calibrate(np.zeros((100, 2)), np.array([0] * 70 + [1] * 30), np.eye(2))(np.zeros((1, 2)))
     np.testing.assert_allclose(found, [[0.7, 0.3]], atol=0.01)
+
+
+def test_clarity_makes_the_probabilities_sharper() -> None:
+    random = np.random.default_rng(0)
+    scores, transition = random.normal(size=(400, 3)), np.full((3, 3), 0.1) + 0.7 * np.eye(3)
+    given = random.integers(0, 3, 400)
+    usual, clear = (calibrate(scores, given, transition, clarity=clarity) for clarity in (0.0, 0.5))
+
+    def value(calibration: Calibration) -> float:
+        prior = calibration(scores)
+        likelihood = (prior * transition[:, given].T).sum(axis=1)
+        return float(-np.log(likelihood).mean() - 0.5 * (prior * np.log(prior)).sum(axis=1).mean())
+
+    assert clear(scores).max(axis=1).mean() > usual(scores).max(axis=1).mean()
+    assert value(clear) < value(usual)
+    for other in (Calibration(clear.factor * 1.05, clear.shifts), Calibration(clear.factor, clear.shifts + np.array([0.05, 0, 0]))):
+        assert value(other) > value(clear) - 1e-4

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.metrics import roc_auc_score
 
-from curv_issues.confusions.label_noise import estimate_noise, late_mean
+from curv_issues.confusions.label_noise import error_rate, estimate_noise, late_mean, unevenness
 from tests.confusions.test_transition import noisy, with_errors
 
 
@@ -37,3 +38,27 @@ def test_uniform_errors_give_no_gain() -> None:
     found = estimate_noise(scores, given)
     assert np.abs(found.gain).mean() < 0.1
     assert abs(found.wrong.mean() - (given != true).mean()) < 0.02
+
+
+def test_errors_that_the_network_has_learned_are_counted_where_classes_are_confused_unevenly() -> None:
+    random = np.random.default_rng(0)
+    true = random.integers(0, 5, 6_000)
+    transition = 0.75 * np.eye(5) + 0.25 * np.roll(np.eye(5), 1, axis=1)
+    given = np.array([random.choice(5, p=transition[c]) for c in true])
+    logits = 6 * np.eye(5)[true] + random.normal(size=(6_000, 5))
+    clear = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    scores = np.log(clear @ transition)  # it predicts the errors as often as they occur
+    rate = (given != true).mean()
+    found = estimate_noise(scores, given)
+    assert unevenness(found.gain) > 0.8
+    assert found.wrong.mean() == pytest.approx(rate, rel=0.05)
+    assert error_rate(scores, given) == pytest.approx(found.wrong.mean())
+
+
+def test_unevenness_rises_with_the_spread_of_the_gain() -> None:
+    gain = np.random.default_rng(0).normal(size=1_000)
+    values = [unevenness(scale * gain) for scale in (0.0, 0.1, 0.45, 1.0, 3.0)]
+    assert values == sorted(values)
+    assert (values[0], values[2]) == (0.0, pytest.approx(0.5, abs=0.05))
+    assert values[1] < 0.01
+    assert values[-1] > 0.99

@@ -33,6 +33,11 @@ def test_columns(trained: Datalab, result: curv_issues.AuditResult):
     np.testing.assert_array_equal(issues["is_curvature_issue"], result.scores["flagged"])
     assert issues["curvature_given_class"].tolist() == [NAMES[label] for label in digits()[1]]
     assert issues["curvature_suggested_class"].tolist() == result.scores["suggested"].tolist()
+    assert issues["curvature_p_wrong"].tolist() == result.scores["p_wrong"].tolist()
+    assert issues["curvature_verdict"].tolist() == result.scores["verdict"].astype(object).fillna("").tolist()
+    info = trained.get_info("curvature")
+    assert info["estimate"] == result.summary["estimate"]
+    pd.testing.assert_frame_equal(info["confusions"], result.confusions)
     assert not (issues["curvature_given_class"] == issues["curvature_suggested_class"]).any()
 
 

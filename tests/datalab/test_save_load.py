@@ -43,7 +43,7 @@ import curv_issues
 lab = Datalab.load(sys.argv[1] + "/lab")
 before = pd.read_parquet(sys.argv[1] + "/issues.parquet")
 pd.testing.assert_frame_equal(lab.get_issues(), before)
-assert list(lab.get_issues("curvature").columns) == list(before.columns[:4])
+assert list(lab.get_issues("curvature").columns) == list(before.columns[:6])
 for verbosity in range(4):  # the near_duplicate type does not support 4
     lab.report(verbosity=verbosity, show_all_issues=True)
 def no_training(*arguments, **options):
@@ -90,7 +90,7 @@ def test_report_without_the_package(tmp_path: Path, trained: Datalab):
 
 def test_csv_file_beside_the_pickle(saved: Path):
     table = pd.read_csv(saved / "lab" / "issues.csv")
-    assert tuple(table.columns[:4]) == CurvatureIssueManager.columns
+    assert tuple(table.columns[:6]) == CurvatureIssueManager.columns
     assert np.allclose(table["curvature_score"], pd.read_parquet(saved / "issues.parquet")["curvature_score"])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from curv_issues.confusions.error_count import ErrorCount
 from curv_issues.duplicates.base import BYTES
 from curv_issues.findings.judgement import Evidence, OtherSplit, findings_table, judge
 from curv_issues.options import FindingOptions
@@ -39,8 +40,9 @@ MARGINS = np.array([[4.0], [-5.0], [3.0], [2.0], [-4.0], [1.0]])
 TRAINED = {
     "margins": MARGINS,
     "suggested": (LABELS + 1) % 3,
-    "scores": {"margin": MARGINS[:, 0]},
-    "directions": {"margin": "low"},
+    "scores": {"margin": MARGINS[:, 0], "p_wrong": np.array([0.0, 0.75, 0.0, 0.0, 0.5, 0.0])},
+    "directions": {"margin": "low", "p_wrong": "high"},
+    "error_count": ErrorCount(2.5, 1.0, 4.0, "training"),
     "reference_margin": {"p90": [-1.0], "p99": [0.0], "predicted": [0.0]},
 }
 PAIRS = compared([(0, 1, 1.0, BYTES)])
@@ -58,7 +60,8 @@ def test_findings_have_their_samples_and_suspicion() -> None:
     judged = judge(known, FindingOptions(cut_off="40%"))
     suspicion = judged.columns["suspicion"]
     assert np.argsort(-suspicion).tolist() == [1, 4, 5, 3, 2, 0]
-    found = findings_table(known, judged, suspicion)
+    verdicts = np.array(["rare", None, "outlier", None, None, None], dtype=object)
+    found = findings_table(known, judged, suspicion, verdicts)
     assert list(found.columns) == FINDINGS.names
     labels, conflicts = found[found["kind"] == LABEL_ISSUE], found[found["kind"] == DUPLICATE_CONFLICT]
     assert labels["row"].tolist() == [10, 40]
@@ -68,14 +71,16 @@ def test_findings_have_their_samples_and_suspicion() -> None:
     assert labels["image_sha256"].tolist() == ["hash 1", "hash 4"]
     assert conflicts["row"].tolist() == [0, 10]
     assert set(conflicts["suggested"]) == {"dog", "cat"}
+    assert found["verdict"].isna().tolist() == [True, True, False, True]
+    assert found["p_wrong"].tolist() == [0.75, 0.5, 0.0, 0.75]
     assert found["suspicion"].tolist() == suspicion[found["row"] // 10].tolist()
 
 
 def test_empty_findings_have_all_columns() -> None:
     known = evidence(**TRAINED)
     judged = judge(known, FindingOptions(cut_off="0%"))
-    assert list(findings_table(known, judged, judged.columns["suspicion"]).columns) == FINDINGS.names
-    nothing = findings_table(known, judge(evidence(), FindingOptions()), np.zeros(6))
+    assert list(findings_table(known, judged, judged.columns["suspicion"], [None] * 6).columns) == FINDINGS.names
+    nothing = findings_table(known, judge(evidence(), FindingOptions()), np.zeros(6), [None] * 6)
     assert (len(nothing), list(nothing.columns)) == (0, FINDINGS.names)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pandas as pd
 
@@ -32,13 +33,13 @@ def with_conflicts() -> AuditResult:
     columns = ["group", "row", "split", "path", "given", "suspect", "suggested", "similarity", "test"]
     conflicts = conflicts[[*columns, "majority", "probability", "neighbours"]]
     found = conflicts.merge(scores[["suspicion"]].reset_index(), on="row").merge(parts["images"][["row", "image_sha256"]], on="row")
-    more = found.assign(kind="duplicate_conflict")[parts["findings"].columns]
+    more = found.assign(kind="duplicate_conflict", p_wrong=math.nan, verdict=None)[parts["findings"].columns]
     return result_of({**parts, "findings": pd.concat([parts["findings"], more]), "conflicts": conflicts})
 
 
 def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
     """Return the rows that show the conflicts."""
-    return sections(result, limit)[0].rows
+    return sections(result, limit)[1].rows
 
 
 def test_suspect_rows_are_listed_once_and_right_ones_are_not() -> None:
@@ -60,8 +61,8 @@ def test_groups_show_right_and_suspect_labels() -> None:
 
 
 def test_remark_reports_more_groups() -> None:
-    assert sections(with_conflicts(), 2)[0].remark is None
-    section = sections(with_conflicts(), 1)[0]
+    assert sections(with_conflicts(), 2)[1].remark is None
+    section = sections(with_conflicts(), 1)[1]
     assert (section.remark, section.file) == ("The first 1 of 2 groups of duplicates", "conflicts.parquet")
 
 
@@ -102,7 +103,7 @@ def test_long_groups_are_cut() -> None:
     )
     names = ["group", "row", "split", "path", "given", "suspect", "suggested", "similarity", "test"]
     conflicts = conflicts[[*names, "majority", "probability", "neighbours"]]
-    findings = parts["scores"].assign(kind="duplicate_conflict", image_sha256=parts["images"]["image_sha256"])
+    findings = parts["scores"].assign(kind="duplicate_conflict", p_wrong=math.nan, image_sha256=parts["images"]["image_sha256"])
     result = result_of({**parts, "findings": findings[parts["findings"].columns], "conflicts": conflicts})
     (line,) = conflict_rows(result, None).to_dict("records")
     assert line["suspect"].startswith("dog: 0, 30, 60, 90, 120, 150, 180, 210, ...; cat: 10, 40, ")

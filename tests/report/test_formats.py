@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 
 import pandas as pd
@@ -96,6 +97,8 @@ class TestJson:
             "given": "bird",
             "suggested": "dog",
             "suspicion": 5 / 7,
+            "p_wrong": None,
+            "verdict": None,
             "image_sha256": f"{5:064x}",
         }
 
@@ -113,13 +116,13 @@ class TestJson:
 class TestCsv:
     def test_plain(self) -> None:
         assert render(make_result(split=None, names=("a,b", 'say "c"', "d")), "csv", limit=1) == (
-            '"row","split","path","kind","given","suggested","suspicion","image_sha256"\n'
-            f'50,"","","label_issue","d","a,b",{5 / 7!r},"{5:064x}"'
+            '"row","split","path","kind","given","suggested","suspicion","p_wrong","verdict","image_sha256"\n'
+            f'50,"","","label_issue","d","a,b",{5 / 7!r},"","","{5:064x}"'
         )
 
     def test_no_findings_give_the_header(self) -> None:
         assert render(make_result(flagged=()), "csv") == (
-            '"row","split","path","kind","given","suggested","suspicion","image_sha256"'
+            '"row","split","path","kind","given","suggested","suspicion","p_wrong","verdict","image_sha256"'
         )
 
     @settings(max_examples=40, deadline=None)
@@ -144,7 +147,9 @@ class TestCsv:
         assert HOSTILE[1].replace('"', '""') in render(make_result(names=HOSTILE), "csv")
 
     def test_pandas_reads_the_csv(self) -> None:
-        result = make_result(names=("NA", "null", "a\nb"), paths=[f"{i}.png" for i in range(8)])
+        parts = result_parts(names=("NA", "null", "a\nb"), paths=[f"{i}.png" for i in range(8)])
+        parts["findings"] = parts["findings"].assign(p_wrong=0.5, verdict="rare")
+        result = AuditResult(**parts)
         types = {"image_sha256": result.findings["image_sha256"].dtype}
         frame = pd.read_csv(io.StringIO(render(result, "csv")), keep_default_na=False, dtype=types)
         pd.testing.assert_frame_equal(frame, result.findings)
@@ -213,6 +218,13 @@ class TestTable:
         assert set(lines[2]) == {"─"}
         assert lines[3].split() == ["50", "a", "b/1.png", "bird", "dog", "0.7143", "7.50", "-0.714", "1.00e-06"]
         assert len(lines) == 6
+
+    def test_probability_and_verdict_are_shown_if_there_are_any(self) -> None:
+        parts = result_parts()
+        parts["findings"] = parts["findings"].assign(p_wrong=[0.123, math.nan, 1.0], verdict=["rare", None, "outlier"])
+        lines = render(AuditResult(**parts)).splitlines()
+        assert lines[1].split() == ["row", "given", "suggested", "suspicion", "wrong", "verdict"]
+        assert [line.split()[4:] for line in lines[3:]] == [["1.00", "outlier"], [], ["0.12", "rare"]]
 
     def test_raw_scores_are_shown_if_verbose(self) -> None:
         for name in ("table", "md"):

@@ -43,9 +43,9 @@ def test_loading_a_foreign_summary(saved: Path, text: str) -> None:
 
 def test_loading_a_newer_version(saved: Path) -> None:
     summary = json.loads((saved / "summary.json").read_text())
-    (saved / "summary.json").write_text(json.dumps({**summary, "schema_version": 3}))
+    (saved / "summary.json").write_text(json.dumps({**summary, "schema_version": 4}))
     assert message_of_load(saved) == (
-        "The result in DIR has schema_version 3, but this version of curv-issues reads up to 2; update curv-issues."
+        "The result in DIR has schema_version 4, but this version of curv-issues reads up to 3; update curv-issues."
     )
 
 

@@ -19,7 +19,7 @@ SUMMARY = json.loads((FOLDER / "summary.json").read_text())
 def test_version_1_is_read_with_the_current_names() -> None:
     assert SUMMARY["schema_version"] == 1
     result = AuditResult.load(FOLDER)
-    assert result.summary["schema_version"] == 2
+    assert result.summary["schema_version"] == 3
     old = pd.read_parquet(FOLDER / "findings.parquet")["kind"].value_counts()
     found = result.findings["kind"].value_counts()
     assert found.to_dict() == {"label_issue": old["label_error"], "duplicate_conflict": old["duplicate_conflict"]}
@@ -45,4 +45,4 @@ def test_saving_again_updates_the_version_and_removes_old_files(tmp_path: Path) 
     result.save(folder, overwrite=True)
     assert not (folder / "overlap.parquet").exists()
     pd.testing.assert_frame_equal(AuditResult.load(folder).leakage, result.leakage)
-    assert json.loads((folder / "summary.json").read_text())["schema_version"] == 2
+    assert json.loads((folder / "summary.json").read_text())["schema_version"] == 3

@@ -79,8 +79,9 @@ def test_files_and_column_types(tmp_path: Path) -> None:
     place = [("row", "int64", False), ("split", "string", True), ("path", "string", True)]
     classes = [("given", "string", False), ("suggested", "string", False), ("suspicion", "double", False)]
     raw = [(name, "double", True) for name in ("cumulative_loss", "margin", "training_gradient")]
-    assert schemas["scores"] == [*place, *classes, ("flagged", "bool", False), *raw]
-    assert schemas["findings"] == [*place, ("kind", "string", False), *classes, ("image_sha256", "string", False)]
+    assert schemas["scores"] == [*place, *classes, ("flagged", "bool", False), ("verdict", "string", True), *raw]
+    last = [("verdict", "string", True), ("image_sha256", "string", False)]
+    assert schemas["findings"] == [*place, ("kind", "string", False), *classes, ("p_wrong", "double", True), *last]
     members = [("group", "int64", False), *place, ("given", "string", False)]
     alike = [("similarity", "double", False), ("test", "string", False)]
     evidence = [("majority", "double", False), ("probability", "double", True), ("neighbours", "double", True)]
@@ -104,6 +105,7 @@ def test_files_and_column_types(tmp_path: Path) -> None:
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "conflicts.parquet",
+        "confusions.parquet",
         "duplicates.parquet",
         "embeddings.npy",
         "findings.parquet",
@@ -191,7 +193,7 @@ def test_summary_is_strict_utf8_json_with_the_version_first(tmp_path: Path) -> N
     text = (tmp_path / "summary.json").read_text(encoding="utf-8")
     stored = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
     assert next(iter(stored)) == "schema_version"
-    assert stored["schema_version"] == SCHEMA_VERSION == 2
+    assert stored["schema_version"] == SCHEMA_VERSION == 3
     assert "größe" in text
     assert stored["seed"] == 7
     assert (stored["loss"], stored["best"], stored["shape"], stored["5"]) == (None, 0.5, [3, str(Path("a/b"))], [1, 2])

@@ -17,8 +17,9 @@ INVALID = {
     ),
     "extra findings column": (
         lambda p: p.update(findings=p["findings"].assign(note="x")),
-        "The findings table has the columns row, split, path, kind, given, suggested, suspicion, image_sha256, note; "
-        "expected exactly row, split, path, kind, given, suggested, suspicion, image_sha256.",
+        "The findings table has the columns row, split, path, kind, given, suggested, suspicion, p_wrong, verdict, "
+        "image_sha256, note; "
+        "expected exactly row, split, path, kind, given, suggested, suspicion, p_wrong, verdict, image_sha256.",
     ),
     "missing given label": (
         lambda p: p.update(scores=p["scores"].assign(given=text_column(["dog", None] * 4))),

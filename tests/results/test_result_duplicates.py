@@ -47,7 +47,9 @@ def parts_with_duplicates(**options: Any) -> dict[str, Any]:
         conflicts[RESULT_TABLES["conflicts"].names],
         duplicates[RESULT_TABLES["duplicates"].names],
     )
-    found = scores.iloc[[1, 5, 6, 0, 2]].assign(kind=DUPLICATE_CONFLICT, image_sha256=parts["images"]["image_sha256"])
+    found = scores.iloc[[1, 5, 6, 0, 2]].assign(
+        kind=DUPLICATE_CONFLICT, p_wrong=np.nan, image_sha256=parts["images"]["image_sha256"]
+    )
     findings = found.assign(suggested=conflicts["suggested"])[FINDINGS.names]
     parts["findings"] = pd.concat([parts["findings"], findings])
     return parts
@@ -240,7 +242,9 @@ def test_rejudging_keeps_the_conflicts(cut_off: str, count: int, tmp_path: Path)
     assert again.findings["kind"].value_counts().get("label_issue", 0) == count
     found = again.findings[again.findings["kind"] == DUPLICATE_CONFLICT].sort_values("row", ignore_index=True)
     before = result.findings[result.findings["kind"] == DUPLICATE_CONFLICT].sort_values("row", ignore_index=True)
-    pd.testing.assert_frame_equal(found.drop(columns="suspicion"), before.drop(columns="suspicion"))
+    changed = ["suspicion", "verdict"]
+    pd.testing.assert_frame_equal(found.drop(columns=changed), before.drop(columns=changed))
+    assert found["verdict"].eq("conflict").tolist() == again.conflicts.sort_values("row")["suspect"].tolist()
     assert found["suspicion"].tolist() == again.scores.set_index("row").loc[found["row"], "suspicion"].tolist()
     assert found["suspicion"].tolist() != before["suspicion"].tolist()
     again.save(tmp_path / "out")

@@ -1,0 +1,169 @@
+"""Ask a person about a few samples, and correct probabilities, number of errors and flags by the answers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curv_issues.auditing.rejudge import check_records, judge_again
+from curv_issues.confusions.correction import Correction, count_wrong, fit_correction
+from curv_issues.counting import counted
+from curv_issues.errors import UsageError
+from curv_issues.findings.label_issue import NO_PROBABILITIES
+from curv_issues.options import FindingOptions
+from curv_issues.results.kinds import PLACE
+from curv_issues.results.result import AuditResult
+
+EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 100.0)  # of the strata, in percent of the ranking
+ANSWER = "is_wrong"
+
+
+def review_sample(result: AuditResult, n: int = 45, *, seed: int = 0) -> pd.DataFrame:
+    """Return samples to ask a person about: as many from each of nine strata of the ranking, narrow ones at its top.
+
+    Args:
+        result: of an audit.
+        n: number of samples; all that are not answered yet if there are fewer.
+        seed: of the choice within the strata.
+
+    Returns:
+        One row per sample, most suspect first: row, split, path, given, suggested, suspicion, p_wrong, and `is_wrong`, which is
+        missing: to be filled with True or False and given to `AuditResult.with_answers`.
+
+    Raises:
+        UsageError: `n` is not a positive number, or the result has no probabilities.
+    """
+    _check(result)
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise UsageError(f"n must be a whole number of at least 1, got {n!r}.")
+    ranked = result.scores.sort_values("suspicion", ascending=False, kind="stable")
+    ends = [int(np.ceil(edge / 100 * len(ranked))) for edge in EDGES]
+    is_open = ~ranked["row"].isin(_known(result)).to_numpy()
+    random = np.random.default_rng(seed)
+    rows = ranked["row"].to_numpy()
+    strata = [random.permutation(rows[start:end][is_open[start:end]]).tolist() for start, end in itertools.pairwise(ends)]
+    chosen: list[int] = []
+    while len(chosen) < n and any(strata):  # in turns, so that what a small stratum lacks comes from the others
+        chosen += [stratum.pop() for stratum in strata if stratum][: n - len(chosen)]
+    columns = [*PLACE, "given", "suggested", "suspicion", "p_wrong"]
+    found = ranked.loc[ranked["row"].isin(chosen), columns].reset_index(drop=True)
+    return found.assign(**{ANSWER: pd.array([pd.NA] * len(found), dtype="boolean")})
+
+
+def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame) -> AuditResult:
+    """Return the result with probabilities, estimated number of errors and flags corrected by a person's answers.
+
+    The probability of every label becomes sigmoid(a + b * log-odds), with a and b fitted to all answers, older ones included,
+    under a prior near (0, 1). Answered labels get probability 1 or 0; those found right are not flagged, those found wrong are.
+    The answers should be on samples of `review_sample`: a person's own choice would say little about the others.
+
+    Args:
+        result: of an audit.
+        answers: whether the given label is wrong: by row number, or a table with the columns `row` and `is_wrong`, in which
+            missing answers are left out.
+
+    Returns:
+        A new result, judged by the options of the old one, without a contact sheet. `summary["answers"]` says how much the answers
+        changed, as does a note.
+
+    Raises:
+        UsageError: the result has no probabilities, or the answers are none, not True or False, or on unknown rows.
+    """
+    _check(result)
+    known = {**_known(result), **_read(answers, set(result.scores["row"]))}
+    position = pd.Series(np.arange(len(result)), index=result.scores["row"])
+    places, is_wrong = position[list(known)].to_numpy(), np.array(list(known.values()), dtype=bool)
+    before = _before_answers(result)
+    correction = fit_correction(before[places], is_wrong)
+    p_wrong = correction(before)
+    p_wrong[places] = is_wrong
+    count = count_wrong(correction, np.delete(before, places), known=int(is_wrong.sum()))
+    old = result.summary.get("answers") or {}
+    table = pd.DataFrame({"row": list(known), ANSWER: is_wrong, "p_wrong": before[places]})
+    summary = {**result.summary, "estimate": asdict(count)}
+    answered = replace(
+        result, scores=result.scores.assign(p_wrong=p_wrong), summary=summary, tables={**result.tables, "answers": table}
+    )
+    options = {name: result.summary["options"].get(name, default) for name, default in _JUDGED_BY.items()}
+    judged = judge_again(answered, FindingOptions(**options, own_scores=result.score_names))
+    entries = {
+        "num_answers": len(known),
+        "num_wrong": int(is_wrong.sum()),
+        "shift": correction.shift,
+        "factor": correction.factor,
+        "estimate_before": old.get("estimate_before", result.summary.get("estimate")),
+        "num_flagged_before": old.get("num_flagged_before", int(result.scores["flagged"].sum())),
+    }
+    note = _describe(entries, judged)
+    notes = [*(entry for entry in judged.summary["notes"] if entry != old.get("note")), note]
+    return judged.with_extras(answers={**entries, "note": note}, notes=notes)
+
+
+def _known(result: AuditResult) -> dict[int, bool]:
+    """Return the answers that a result contains, by row."""
+    return {} if result.answers is None else dict(zip(result.answers["row"], result.answers[ANSWER], strict=True))
+
+
+_JUDGED_BY: dict[str, Any] = {"score": "default", "cut_off": "auto", "precision": None}
+
+
+def _before_answers(result: AuditResult) -> np.ndarray:
+    """Return the probabilities before any correction, (n,)."""
+    p_wrong, table = result.scores["p_wrong"].to_numpy().copy(), result.answers
+    if table is None:
+        return p_wrong
+    entries = result.summary.get("answers")
+    if not isinstance(entries, dict) or not all(isinstance(entries.get(name), int | float) for name in ("shift", "factor")):
+        raise UsageError("The summary of this result lacks what is recorded of its answers; run the audit again.")
+    p_wrong = Correction(entries["shift"], entries["factor"], np.zeros((2, 2))).undo(p_wrong)
+    position = pd.Series(np.arange(len(result)), index=result.scores["row"])
+    p_wrong[position[table["row"]]] = table["p_wrong"]
+    return p_wrong
+
+
+def _describe(entries: Mapping[str, Any], result: AuditResult) -> str:
+    """Return how much the answers changed, in one or two sentences."""
+    before, after = entries["estimate_before"], result.summary["estimate"]
+    answers = f"{counted(entries['num_answers'], 'answer')} ({entries['num_wrong']} of wrong labels)"
+    flagged = int(result.scores["flagged"].sum())
+    moved = f"the flagged labels from {entries['num_flagged_before']:,} to {flagged:,}"
+    if before is None:
+        return f"{answers} changed {moved}; about {after['num_errors']:,.0f} labels are wrong."
+    return (
+        f"{answers} moved the estimated number of wrong labels from {before['num_errors']:,.0f} to {after['num_errors']:,.0f} "
+        f"(95% interval: {after['low']:,.0f} to {after['high']:,.0f}), and {moved}."
+    )
+
+
+def _check(result: AuditResult) -> None:
+    """Raise UsageError unless this is a result with probabilities."""
+    check_records(result)
+    if "p_wrong" not in result.score_names:
+        raise UsageError(NO_PROBABILITIES)
+
+
+def _read(answers: Mapping[int, bool] | pd.DataFrame, rows: Collection[int]) -> dict[int, bool]:
+    """Return the answers by row, without missing ones."""
+    if isinstance(answers, pd.DataFrame):
+        missing = [name for name in ("row", ANSWER) if name not in answers.columns]
+        if missing:
+            raise UsageError(f"answers lacks the column {missing[0]!r}; expected a table like that of review_sample.")
+        if answers["row"].duplicated().any():
+            raise UsageError(f"answers has row {answers['row'][answers['row'].duplicated()].iloc[0]} twice.")
+        answers = dict(zip(answers["row"], answers[ANSWER], strict=True))
+    elif not isinstance(answers, Mapping):
+        raise UsageError(f"answers must be a mapping of rows to True or False, or a table, got {type(answers).__name__}.")
+    found = {row: answer for row, answer in answers.items() if not pd.isna(answer)}
+    for row, answer in found.items():
+        if row not in rows:
+            raise UsageError(f"answers has the row {row!r}, which is not a row of this result.")
+        if answer not in (True, False):  # 0 and 1 as well
+            raise UsageError(f"answers must be True (the label is wrong) or False, got {answer!r} for row {row}.")
+    if not found:
+        raise UsageError("answers has no answer; expected True or False for some rows.")
+    return {int(row): bool(answer) for row, answer in found.items()}

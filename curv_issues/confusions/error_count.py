@@ -1,0 +1,23 @@
+"""The estimated number of wrong labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ErrorCount:
+    """The estimated number of wrong labels among n samples.
+
+    Attributes:
+        num_errors: expected number, >= 0.
+        low: lower end of the 95% interval, >= 0.
+        high: upper end of the interval, at most n.
+        basis: what it was counted from: "training" (class probabilities before labels are memorised), "held-out" (out-of-sample
+            class probabilities) or "answers" (of a person).
+    """
+
+    num_errors: float
+    low: float
+    high: float
+    basis: str
