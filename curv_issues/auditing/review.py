@@ -41,18 +41,32 @@ def review_sample(result: AuditResult, n: int = 45, *, seed: int = 0) -> pd.Data
     _check(result)
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise UsageError(f"n must be a whole number of at least 1, got {n!r}.")
-    ranked = result.scores.sort_values("suspicion", ascending=False, kind="stable")
+    is_open = ~result.scores["row"].isin(_known(result)).to_numpy()
+    chosen = choose_positions(result.scores["suspicion"].to_numpy(), int(n), seed=seed, is_open=is_open)
+    columns = [*PLACE, "given", "suggested", "suspicion", "p_wrong"]
+    found = result.scores.loc[chosen, columns].reset_index(drop=True)
+    return found.assign(**{ANSWER: pd.array([pd.NA] * len(found), dtype="boolean")})
+
+
+def choose_positions(suspicion: np.ndarray, n: int, *, seed: int, is_open: np.ndarray) -> np.ndarray:
+    """Return the positions of at most n samples, as many from each stratum of the ranking, most suspect first.
+
+    Args:
+        suspicion: (m,).
+        n: number of samples.
+        seed: of the choice within the strata.
+        is_open: bool (m,), the samples to choose from.
+    """
+    ranked = np.argsort(-suspicion, kind="stable")
     ends = [int(np.ceil(edge / 100 * len(ranked))) for edge in EDGES]
-    is_open = ~ranked["row"].isin(_known(result)).to_numpy()
     random = np.random.default_rng(seed)
-    rows = ranked["row"].to_numpy()
-    strata = [random.permutation(rows[start:end][is_open[start:end]]).tolist() for start, end in itertools.pairwise(ends)]
+    strata = [
+        random.permutation(part[is_open[part]]).tolist() for start, end in itertools.pairwise(ends) for part in [ranked[start:end]]
+    ]
     chosen: list[int] = []
     while len(chosen) < n and any(strata):  # in turns, so that what a small stratum lacks comes from the others
         chosen += [stratum.pop() for stratum in strata if stratum][: n - len(chosen)]
-    columns = [*PLACE, "given", "suggested", "suspicion", "p_wrong"]
-    found = ranked.loc[ranked["row"].isin(chosen), columns].reset_index(drop=True)
-    return found.assign(**{ANSWER: pd.array([pd.NA] * len(found), dtype="boolean")})
+    return ranked[np.isin(ranked, chosen)]
 
 
 def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame) -> AuditResult:
