@@ -4,10 +4,10 @@
     python -m benchmarks.label_noise DATASETS --only digits   those of one dataset
     python -m benchmarks.label_noise DATASETS --smoke         the same code on digits: under a minute
 
-Each training is judged twice: with the estimated noise of the labels, and without it, as before it was introduced. Photos are judged
-by their pixels, by features of EfficientNet-Lite (as in `benchmarks.features`) and by both. Trainings are kept, so that a change of
-the rules needs no training: delete `benchmarks/results/trainings` to train again. The constants were chosen on CIFAR-100 (20
-classes), MNIST, digits and the clothing photos with seed 100.
+Each training is judged twice: with the estimated noise of the labels, and without it, as before it was introduced. Photos are
+judged by their pixels, by features of EfficientNet-Lite (as in `benchmarks.features`) and by both. Trainings are kept, so that a
+change of the rules needs no training: delete `benchmarks/results/trainings` to train again. The constants were chosen on CIFAR-100
+(20 classes), MNIST, digits and the clothing photos with seed 100.
 """
 
 from __future__ import annotations
@@ -104,44 +104,6 @@ def train(configuration: dict[str, Any], data: LabeledData) -> dict[str, Any]:
     found: dict[str, Any] = pickle.loads(kept.read_bytes())
     assert np.array_equal(found["labels"], data.labels), f"{kept} was trained on other labels; delete it."
     return found
-
-
-def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Plant errors, train once, and judge with and without the estimated noise."""
-    data, seed = _source(configuration["dataset"], root), configuration["seed"]
-    if len(data) > PART:
-        data = stratified(data, PART, seed)
-    noisy, is_error = data, np.zeros(len(data), dtype=bool)
-    if configuration["noise"] != "none":
-        planted = apply_noise(data, parse_noise(configuration["noise"].replace("file:", f"file:{root}/")), seed=seed)
-        noisy, is_error = planted.data, planted.is_error
-    before = run_probe(noisy, TrainingOptions(seed=seed, curvature_epochs=1))
-    assert before is not None
-    run = with_label_noise(before, noisy.labels)
-    judged = judge(evidence_of_run(noisy, run), FindingOptions(), kinds=[LABEL_ISSUE]).kinds[LABEL_ISSUE]
-    formerly = judge(evidence_of_run(noisy, replace(before, class_history=None)), FindingOptions(), kinds=[LABEL_ISSUE])
-    p_wrong = run.scores["p_wrong"]
-    rankings = {
-        "default": judged.columns["suspicion"],
-        "without": formerly.kinds[LABEL_ISSUE].columns["suspicion"],
-        "p_wrong": p_wrong,
-    }
-    return {
-        "n": len(noisy),
-        "wrong": int(is_error.sum()),
-        "estimated": float(p_wrong.sum()),
-        "rankings": {name: detection(is_error, values) for name, values in rankings.items()} if is_error.any() else {},
-        "flagged": {
-            "auto": flagging(is_error, judged.columns["flagged"]),
-            "without": flagging(is_error, formerly.kinds[LABEL_ISSUE].columns["flagged"]),
-            **{f"{precision:g}": flagging(is_error, flags_at(precision, noisy, run)) for precision in PRECISIONS},
-        },
-        "calibration_error": calibration_error(is_error, p_wrong),
-        "suggested_right": {
-            "default": fraction_right(run.suggested, data.labels, is_error),
-            "without": fraction_right(before.suggested, data.labels, is_error),
-        },
-    }
 
 
 def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:

@@ -3,62 +3,92 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from benchmarks.study_tables import NAMES, NOTHING, Results, heading
 from curv_issues.bench.table import spread
+from curv_issues.trackers import SCORES_OF_LABELS
+
+Cells = list[dict[str, Any]]
+OWN = ("p_wrong", "class_confusion", "given_probability", "suggested_probability")  # no single scores, as they use all labels
 
 
-def label_noise_table(results: Results) -> str:
-    """Return rankings, flags, probabilities and suggestions: one row per dataset and noise."""
-    if not results:
-        return NOTHING
-    groups = defaultdict(list)
+def ranking_table(results: Results) -> str:
+    """Return AUROC / average precision of rankings, and what was suggested: one row per dataset, noise and input."""
+    rows = []
+    for name, cells in by_noise(results):
+        if cells[0]["rankings"]:
+            rankings = [ranking(cells, way) for way in ("default", "without", "p_wrong")]
+            right = [spread([cell["suggested_right"][way] for cell in cells]) for way in ("default", "without")]
+            rows.append([name, str(len(cells)), *rankings, best_score(cells), *right])
+    return _table(["seeds", "default", "without", "p_wrong", "best single score", "suggestion right", "without"], rows)
+
+
+def flag_table(results: Results) -> str:
+    """Return precision (recall) of flags, or their number if nothing is wrong: one row per dataset, noise and input."""
+    rows = []
+    for name, cells in by_noise(results):
+        flagged = [flags([cell["flagged"][way] for cell in cells]) for way in ("auto", "without", "0.9", "0.8", "0.7")]
+        answered = flags([answer["flagged"] for cell in cells for answer in cell["answers"]])
+        rows.append([name, str(len(cells)), *flagged, answered])
+    return _table(["seeds", "automatic", "without", "asked 0.9", "asked 0.8", "asked 0.7", "asked 0.9, after 45 answers"], rows)
+
+
+def count_table(results: Results) -> str:
+    """Return the estimated numbers of wrong labels: one row per dataset, noise and input."""
+    rows = []
+    for name, cells in by_noise(results):
+        answers = [(answer["estimate"], cell["wrong"]) for cell in cells for answer in cell["answers"]]
+        numbers = [answer["num_errors"] for answer, _ in answers]
+        means = [np.mean([cell["wrong"] for cell in cells])]
+        means += [np.mean([cell["estimate"][key] for cell in cells]) for key in ("num_errors", "low", "high")]
+        first = [spread([cell["calibration_error"] for cell in cells]), *(f"{mean:,.0f}" for mean in means)]
+        unasked = covered([(cell["estimate"], cell["wrong"]) for cell in cells])
+        asked = [f"{np.mean(numbers):,.0f} ± {np.std(numbers):,.0f}", covered(answers)]
+        rows.append([name, str(len(cells)), *first, unasked, *asked])
+    columns = ["seeds", "calibration error", "wrong", "estimated", "low", "high", "covered", "after 45 answers", "covered"]
+    return _table(columns, rows)
+
+
+def by_noise(results: Results) -> Iterator[tuple[str, Cells]]:
+    """Yield the name of each row of a table, and its results on each seed."""
+    groups: dict[str, Cells] = defaultdict(list)
     for result in results:
-        groups[result["cell"]["dataset"], result["cell"]["noise"].rpartition(":cifar10n.parquet:")[2]].append(result)
-    columns = [
-        "seeds",
-        "default",
-        "without",
-        "p_wrong",
-        "flagged: precision (recall)",
-        "without",
-        "expected 0.9, 0.8, 0.7",
-        "calibration error",
-        "wrong, estimated",
-        "suggestion right",
-        "without",
-    ]
-    lines = heading("", columns)
-    for (dataset, noise), cells in groups.items():
-        rankings = [ranking(cells, name) for name in ("default", "without", "p_wrong")]
-        delivered = ", ".join(flags(cells, name, short=True) for name in ("0.9", "0.8", "0.7"))
-        error = spread([cell["calibration_error"] for cell in cells])
-        counts = ", ".join(f"{sum(cell[name] for cell in cells) / len(cells):,.0f}" for name in ("wrong", "estimated"))
-        right = [suggestion(cells, name) for name in ("default", "without")]
-        row = [*rankings, flags(cells, "auto"), flags(cells, "without"), delivered, error, counts, *right]
-        lines.append(f"| {NAMES[dataset]}, {noise} | {len(cells)} | " + " | ".join(row) + " |")
-    return "\n".join(lines)
+        cell = result["cell"]
+        for way, found in result["ways"].items():
+            place = f"{NAMES[cell['dataset']]}, {cell['noise'].rpartition(':cifar10n.parquet:')[2]}"
+            groups[f"{place}, {way}" if len(result["ways"]) > 1 else place].append({**found, "wrong": result["wrong"]})
+    yield from groups.items()
 
 
-def ranking(cells: list[dict[str, Any]], name: str) -> str:
+def covered(estimates: list[tuple[dict[str, Any], int]]) -> str:
+    """Return in how many of all cases the interval contains the true number."""
+    return f"{sum(estimate['low'] <= wrong <= estimate['high'] for estimate, wrong in estimates)} of {len(estimates)}"
+
+
+def ranking(cells: Cells, name: str) -> str:
     """Return AUROC / average precision of a ranking."""
-    if not cells[0]["rankings"]:
-        return ""
     metrics = ("auroc", "average_precision")
     return " / ".join(spread([cell["rankings"][name][metric] for cell in cells]) for metric in metrics)
 
 
-def flags(cells: list[dict[str, Any]], name: str, *, short: bool = False) -> str:
-    """Return the precision and recall of the flags of all cells; the number of flags per cell if nothing is wrong."""
-    counts = {key: sum(cell["flagged"][name][key] for cell in cells) for key in ("wrong", "flagged", "hits")}
+def best_score(cells: Cells) -> str:
+    """Return AUROC / average precision of the score of the run with the highest mean AUROC, and its name."""
+    names = [name for name in SCORES_OF_LABELS if name not in OWN and all(name in cell["rankings"] for cell in cells)]
+    best = max(names, key=lambda name: sum(cell["rankings"][name]["auroc"] for cell in cells))
+    return f"{ranking(cells, best)} ({best})"
+
+
+def flags(found: list[dict[str, Any]]) -> str:
+    """Return the precision and recall of flags; their mean number if nothing is wrong or flagged."""
+    counts = {key: sum(part[key] for part in found) for key in ("wrong", "flagged", "hits")}
     if not counts["wrong"] or not counts["flagged"]:
-        number = f"{counts['flagged'] / len(cells):.0f}"
-        return number if short else f"{number} flagged"
+        return f"{counts['flagged'] / len(found):.0f} flagged"
     return f"{counts['hits'] / counts['flagged']:.2f} ({counts['hits'] / counts['wrong']:.2f})"
 
 
-def suggestion(cells: list[dict[str, Any]], name: str) -> str:
-    """Return the fraction of the wrong labels whose suggested class is the true one."""
-    found = [cell["suggested_right"][name] for cell in cells]
-    return "" if None in found else spread(found)
+def _table(columns: list[str], rows: list[list[str]]) -> str:
+    return "\n".join([*heading("", columns), *("| " + " | ".join(row) + " |" for row in rows)]) if rows else NOTHING

@@ -10,7 +10,6 @@ import numpy as np
 
 from curv_issues.confusions.error_count import ErrorCount
 from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
-from curv_issues.confusions.posterior import log_odds
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.trackers import LABEL_NOISE_SCORES
 from curv_issues.trackers.gaps import fill_gaps
@@ -26,8 +25,8 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
     """Return the run with the scores of `LABEL_NOISE_SCORES`, better suggestions, and without its class history.
 
     The sources are the training pass, until the classes were learned, and predictions by networks that were not trained on the
-    sample. `class_confusion` is the mean of all sources. `p_wrong` and the suggestions come from both if the probe was trained on
-    images (mean log-odds), and from the held-out predictions alone if it was trained on features, which it memorises sooner.
+    sample. If the probe was trained on images, both are joined: their log-probabilities are added and calibrated together. If it
+    was trained on features, which it memorises sooner, `class_confusion` is the mean of both, and all else is held out.
     Without either source, or with too many classes and samples, the run is returned as it is.
 
     Args:
@@ -37,18 +36,18 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
     sources = _sources(run, given)
     if not sources:
         return replace(run, class_history=None)
-    counted = [sources["held_out"]] if run.on_features and "held_out" in sources else list(sources.values())
-    odds = np.mean([log_odds(source.wrong) for source in counted], axis=0)
-    scores = {
-        "p_wrong": 1 / (1 + np.exp(-odds)),
-        "class_confusion": np.mean([source.gain for source in sources.values()], axis=0),
-    }
+    chosen = _joined(sources, given, on_features=run.on_features)
+    gains = list(sources.values()) if run.on_features else [chosen]
     index = np.arange(len(given))
-    others = np.sum([np.log(np.maximum(source.posterior, LEAST_PROBABILITY)) for source in counted], axis=0)
-    others[index, given] = -np.inf
+    others = chosen.posterior.copy()
+    others[index, given] = -1
     suggested = others.argmax(axis=1)
-    prior = np.mean([source.prior for source in counted], axis=0)
-    scores |= {"given_probability": prior[index, given], "suggested_probability": prior[index, suggested]}
+    scores = {
+        "p_wrong": chosen.wrong,
+        "class_confusion": np.mean([source.gain for source in gains], axis=0),
+        "given_probability": chosen.prior[index, given].astype(np.float64),
+        "suggested_probability": chosen.prior[index, suggested].astype(np.float64),
+    }
     return replace(
         run,
         class_history=None,
@@ -57,6 +56,16 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
         scores={**run.scores, **scores},
         score_metadata={**run.score_metadata, **{name: LABEL_NOISE_SCORES[name].metadata() for name in scores}},
     )
+
+
+def _joined(sources: Mapping[str, LabelNoise], given: np.ndarray, *, on_features: bool) -> LabelNoise:
+    """Return the estimate from which probabilities and suggestions are taken."""
+    if on_features and "held_out" in sources:
+        return sources["held_out"]
+    if len(sources) == 1:
+        return next(iter(sources.values()))
+    logs = [np.log(np.maximum(source.prior, LEAST_PROBABILITY), dtype=np.float64) for source in sources.values()]
+    return estimate_noise(np.sum(logs, axis=0), given)
 
 
 def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNoise]) -> ErrorCount:
