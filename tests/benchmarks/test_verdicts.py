@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import rows, verdicts
+from benchmarks.verdicts import KINDS, build, foreign_pictures, telling_apart
+from curv_issues.data.arrays import from_arrays
+
+
+def test_built_samples_are_what_they_are_called() -> None:
+    random = np.random.default_rng(0)
+    data = from_arrays(random.integers(0, 256, (1_000, 32, 32, 3), dtype=np.uint8), np.arange(1_000) % 4)
+    others = from_arrays(random.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8), np.arange(60) % 6)
+    built = build(data, others, 0)
+    assert np.bincount(built.kind).tolist() == [968, 20, 10, 15, 2]
+    changed = (built.data.images[:1_000] != data.images).any(axis=(1, 2, 3))
+    kinds = np.array(KINDS)[built.kind]
+    assert set(kinds[:1_000][changed]) == {"ambiguous", "outlier"}
+    assert (built.data.labels != built.true).tolist() == (kinds == "mislabeled").tolist()
+    sizes = np.bincount(built.data.labels)
+    assert set(sizes[built.data.labels[kinds == "rare"]]) == {3}
+    assert build(data, others, 0).data.fingerprint == built.data.fingerprint != build(data, others, 1).data.fingerprint
+
+
+def test_foreign_pictures_are_noise_and_digits() -> None:
+    found = foreign_pictures(np.random.default_rng(0), (4, 16, 16, 3))
+    assert (found.shape, found.dtype) == ((4, 16, 16, 3), np.uint8)
+    is_digit = [(picture[::2, ::2] == picture[1::2, 1::2]).all() for picture in found]
+    assert is_digit == [True, True, False, False]
+
+
+def test_telling_apart() -> None:
+    names = np.array(["rare", "mislabeled", "right", "rare", "mislabeled"])
+    scores = {"a": np.array([3.0, 1, 9, 2, 0]), "b": np.array([0.0, 1, 9, 0, 1])}
+    assert telling_apart(names, "rare", scores, np.ones(5, dtype=bool)) == {"a": 1.0, "b": 0.0}
+    assert telling_apart(names, "rare", scores, names != "rare") == {}
+    assert telling_apart(names, "ambiguous", scores, np.ones(5, dtype=bool)) == {}
+
+
+@pytest.mark.slow
+def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    monkeypatch.setattr(verdicts, "TRAININGS", tmp_path / "trainings")
+    monkeypatch.setattr("sys.argv", ["verdicts", str(tmp_path), "--smoke"])
+    verdicts.main()
+    (result,) = rows.read("smoke/verdicts")
+    found = result["ways"]["pixels"]["verdicts"]
+    assert {kind: sum(counts.values()) for kind, counts in found.items()} == {k: c for k, c in result["kinds"].items() if c}
+    assert max(found["mislabeled"], key=found["mislabeled"].get) == "mislabeled"
+    assert found["rare"].get("rare", 0) >= max(found["rare"].get(name, 0) for name in ("mislabeled", "ambiguous", "outlier"))
