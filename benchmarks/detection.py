@@ -27,6 +27,7 @@ from curv_issues.bench.metrics import auroc_by_class, detection, flagging
 from curv_issues.data.base import LabeledData
 from curv_issues.noise.long_tail import long_tailed
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.trackers import SCORES_OF_LABELS
 
 SEEDS = (0, 1, 2)
 TWO_CLASSES = "cifar10:automobile,truck"
@@ -75,6 +76,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     suspect = {
         name: result.scores[name].to_numpy() * (1 if result.score_metadata[name]["direction"] == "high" else -1)
         for name in result.score_names
+        if name in SCORES_OF_LABELS
     }
     parts = {"default": suspicion, **suspect}
     fused = {name: np.mean([rankdata(parts[part]) for part in members], axis=0) for name, members in FUSIONS.items()}

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import duplicate_tables, feature_tables, noise_tables, study_tables
+from benchmarks import duplicate_tables, feature_tables, noise_tables, study_tables, verdict_tables
 from benchmarks.figures import FIGURES
 from benchmarks.rows import read
 from curv_issues.bench.table import spread
@@ -223,6 +223,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "label-noise-rankings": lambda: noise_tables.ranking_table(read("label_noise")),
     "label-noise-flags": lambda: noise_tables.flag_table(read("label_noise")),
     "label-noise-counts": lambda: noise_tables.count_table(read("label_noise")),
+    "verdicts": lambda: verdict_tables.verdict_table(read("verdicts")),
+    "verdicts-curvature": lambda: verdict_tables.curvature_table(read("verdicts")),
     "transformer": lambda: feature_tables.transformer_table(read("transformer")),
     "watch": lambda: study_tables.watch_table(read("watch")),
     "beyond": lambda: study_tables.beyond_table(read("beyond")),

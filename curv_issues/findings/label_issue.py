@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curv_issues.findings.confusions import confusions_section, confusions_table
-from curv_issues.findings.cutoff import ESTIMATED, CutOff, flag, flag_without_training, is_undertrained, reliability_note
+from curv_issues.findings.cutoff import (
+    ESTIMATED,
+    MOST_BELOW_NULL,
+    CutOff,
+    flag,
+    flag_without_training,
+    is_undertrained,
+    reliability_note,
+)
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_default, rank_by_score
@@ -36,12 +44,14 @@ class LabelIssues:
         cut_off: how the samples to flag were chosen.
         memorised_fraction: fraction of the labels that looked wrong in training that the trained probe predicts; None if no
             label looked wrong, or the final margin was not measured.
+        is_learned: False if the classes were not learned, so that no number of wrong labels can be estimated.
     """
 
     ranking: Ranking
     flagged: np.ndarray
     cut_off: CutOff
     memorised_fraction: float | None
+    is_learned: bool = True
 
 
 def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
@@ -58,7 +68,7 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
         on_features=evidence.on_features,
         answers=evidence.answers,
     )
-    count, tables = evidence.error_count, {}
+    count, tables = evidence.error_count if judged.is_learned or evidence.answers is not None else None, {}
     if count is not None and is_measured(evidence.scores, "p_wrong"):
         tables = {"confusions": confusions_table(evidence, count)}
     positions = np.flatnonzero(judged.flagged)
@@ -113,11 +123,12 @@ def find_label_issues(
     else:
         ranking = rank_by_score(scores, directions, options.score)
     p_wrong = scores["p_wrong"] if is_measured(scores, "p_wrong") else None
+    undertrained = is_undertrained(margins.shape[1], standard_epochs)
     flagged, cut_off = flag(
         ranking.suspicion,
         comparison,
         cut_off=options.parsed_cut_off,
-        undertrained=is_undertrained(margins.shape[1], standard_epochs),
+        undertrained=undertrained,
         p_wrong=p_wrong,
         answers=answers,
     )
@@ -132,7 +143,8 @@ def find_label_issues(
         )
         is_unknown = p_wrong is None and cut_off.rule == "precision"
         cut_off = replace(cut_off, note=NO_PROBABILITIES if is_unknown else note)
-    return LabelIssues(ranking, flagged, cut_off, memorised)
+    is_learned = bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
+    return LabelIssues(ranking, flagged, cut_off, memorised, is_learned)
 
 
 def describe_decision(errors: LabelIssues) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import rows, verdicts
+from benchmarks.verdict_tables import curvature_table, verdict_table
 from benchmarks.verdicts import KINDS, build, foreign_pictures, telling_apart
 from curv_issues.data.arrays import from_arrays
 
@@ -51,3 +52,20 @@ def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {kind: sum(counts.values()) for kind, counts in found.items()} == {k: c for k, c in result["kinds"].items() if c}
     assert max(found["mislabeled"], key=found["mislabeled"].get) == "mislabeled"
     assert found["rare"].get("rare", 0) >= max(found["rare"].get(name, 0) for name in ("mislabeled", "ambiguous", "outlier"))
+
+
+def test_rows_of_the_tables() -> None:
+    scores = {"input_curvature": 0.2, "margin": 0.1, "cumulative_loss": 0.7, "p_wrong": 1.0}
+    found = {
+        "verdicts": {"right": {"": 90, "rare": 2}, "mislabeled": {"mislabeled": 5, "": 1}},
+        "auroc": {"rare": scores, "ambiguous": {}},
+        "auroc_of_most_suspect": {"rare": {}, "ambiguous": {}},
+    }
+    result = {"cell": {"dataset": "cifar10", "truth": "built", "seed": 0}, "ways": {"pixels": found}}
+    assert verdict_table([result]).splitlines()[2:] == [
+        "| CIFAR-10, built, pixels: right | 1 | 92 | 0 | 0 | 2 | 0 | 90 |",
+        "| CIFAR-10, built, pixels: mislabeled | 1 | 6 | 5 | 0 | 0 | 0 | 1 |",
+    ]
+    assert curvature_table([result]).splitlines()[2:] == [
+        "| CIFAR-10, built, pixels: rare or mislabeled | 1 | 0.800 | 0.900 (margin) |  |  |"
+    ]

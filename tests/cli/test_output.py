@@ -61,7 +61,8 @@ def test_csv_has_the_columns_and_rows_of_the_findings(pets: Path) -> None:
 
 def test_markdown(pets: Path) -> None:
     header, _, *lines = audit(pets, "--format", "md", *QUARTER).stdout.strip().splitlines()
-    assert header == "| row | given | suggested | suspicion |"
+    lines, header = lines[:6], header.replace("\\", "")
+    assert header == "| row | given | suggested | suspicion | p_wrong | verdict |"
     findings = pd.read_parquet("curv-issues-pets-train/findings.parquet")
     assert [int(line.split("|")[1]) for line in lines] == findings["row"].tolist()
 
@@ -70,9 +71,10 @@ def test_table_lists_the_findings_and_the_output_folder(pets: Path) -> None:
     result = audit(pets, *QUARTER)
     table, _, last = result.stdout.rstrip("\n").rpartition("\n")
     assert "suspicion" in table
+    assert "labels are wrong" not in table  # as the classes are not learned
     assert last == "Results: curv-issues-pets-train"
     findings = pd.read_parquet("curv-issues-pets-train/findings.parquet")
-    assert [int(line.split()[0]) for line in table.splitlines()[-6:]] == findings["row"].tolist()
+    assert [int(line.split()[0]) for line in table.splitlines()[3:9]] == findings["row"].tolist()
     few, line = messages_of(result)
     assert few.startswith("Note: Only 24 samples")
     assert line.startswith(f"{pets} train: 24 samples, 2 classes, 6 label_issue findings, in ")

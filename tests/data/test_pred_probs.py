@@ -25,7 +25,7 @@ def run(**options: Any) -> AuditResult:
 
 def test_they_join_the_ranking() -> None:
     result = run()
-    assert result.summary["ranking"]["parts"] == ["late_margin", "held_out_loss", "class_confusion"]
+    assert result.summary["ranking"]["parts"] == ["late_margin", "held_out_loss"]  # classes are confused evenly
     assert result.summary["pred_probs"] == "out-of-sample"
     losses = -np.log(PROBABILITIES[np.arange(60), DATA.labels])
     np.testing.assert_allclose(result.scores["held_out_loss"], losses, rtol=1e-6)

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from curv_issues.errors import UsageError
+from curv_issues.findings import label_issue
 from curv_issues.findings.label_issue import describe_decision, find_label_issues
 from curv_issues.findings.ranking import rank_by_default, rank_by_score
 from curv_issues.options import FindingOptions
+from tests.findings.test_judgement import TRAINED, evidence
 
 
 def judge(score: str, cut_off: str | float) -> tuple[np.ndarray, np.ndarray, int]:
@@ -62,3 +64,13 @@ def test_memorised_fraction_is_unknown_if_no_label_looks_wrong() -> None:
     assert (
         find_label_issues(scores, {}, MEMORISED, reference, options=FindingOptions(), standard_epochs=5).memorised_fraction is None
     )
+
+
+def test_without_learned_classes_no_number_of_errors_is_estimated() -> None:
+    options = FindingOptions()
+    assert label_issue.judge(evidence(**TRAINED), options).summary["estimate"]["num_errors"] == 2.5
+    undertrained = label_issue.judge(evidence(**{**TRAINED, "standard_epochs": 40.0}), options)
+    assert undertrained.summary["estimate"] is None
+    assert undertrained.tables == {}
+    asked = label_issue.judge(evidence(**{**TRAINED, "standard_epochs": 40.0, "answers": np.full(6, np.nan)}), options)
+    assert asked.summary["estimate"]["num_errors"] == 2.5
