@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 
 from benchmarks import rows
 from benchmarks.common import hash_of, load, make_cells, provenance, stratified
@@ -30,6 +31,7 @@ from curv_issues.backbones.extract import with_features
 from curv_issues.bench.metrics import detection, flagging
 from curv_issues.confusions.correction import count_wrong, fit_correction
 from curv_issues.confusions.label_noise import unevenness
+from curv_issues.confusions.posterior import log_odds
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.judgement import judge
 from curv_issues.noise.spec import apply_noise, parse_noise
@@ -149,6 +151,7 @@ def judged(data: LabeledData, true: np.ndarray, is_error: np.ndarray, before: Pr
     rankings = {
         "default": suspicion,
         "without": formerly.kinds[LABEL_ISSUE].columns["suspicion"],
+        "with_curvature": log_odds(suspicion) + log_odds(rank(run.scores["input_curvature"])),
         **{name: score if run.score_metadata[name]["direction"] == "high" else -score for name, score in run.scores.items()},
     }
     assert run.error_count is not None
@@ -168,6 +171,11 @@ def judged(data: LabeledData, true: np.ndarray, is_error: np.ndarray, before: Pr
         },
         "unevenness": unevenness(run.scores["class_confusion"]),
     }
+
+
+def rank(values: np.ndarray) -> np.ndarray:
+    """Return ranks in (0, 1), high for high values."""
+    return (rankdata(values) - 0.5) / len(values)
 
 
 def after_answers(is_error: np.ndarray, p_wrong: np.ndarray, suspicion: np.ndarray, seed: int) -> dict[str, Any]:

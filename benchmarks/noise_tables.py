@@ -21,10 +21,13 @@ def ranking_table(results: Results) -> str:
     rows = []
     for name, cells in by_noise(results):
         if cells[0]["rankings"]:
-            rankings = [ranking(cells, way) for way in ("default", "without", "p_wrong")]
+            rankings = [ranking(cells, way) for way in ("default", "without", "p_wrong", "with_curvature")]
             right = [spread([cell["suggested_right"][way] for cell in cells]) for way in ("default", "without")]
             rows.append([name, str(len(cells)), *rankings, best_score(cells), *right])
-    return _table(["seeds", "default", "without", "p_wrong", "best single score", "suggestion right", "without"], rows)
+    return _table(
+        ["seeds", "default", "without", "p_wrong", "default and curvature", "best single score", "suggestion right", "without"],
+        rows,
+    )
 
 
 def flag_table(results: Results) -> str:

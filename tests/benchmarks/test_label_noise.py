@@ -35,7 +35,9 @@ def test_rows_of_the_tables() -> None:
     def flagged(hits: int, count: int) -> dict[str, int]:
         return {"wrong": 10, "flagged": count, "hits": hits}
 
-    rankings = {name: {"auroc": 0.9, "average_precision": 0.5} for name in ("default", "without", "p_wrong", "margin")}
+    rankings = {
+        name: {"auroc": 0.9, "average_precision": 0.5} for name in ("default", "without", "p_wrong", "with_curvature", "margin")
+    }
     found = {
         "rankings": {**rankings, "cumulative_loss": {"auroc": 0.95, "average_precision": 0.4}},
         "flagged": {
@@ -57,7 +59,7 @@ def test_rows_of_the_tables() -> None:
     }
     start = "| CIFAR-10, worst | 1 | "
     single = "0.950 / 0.400 (cumulative_loss)"
-    assert ranking_table([result]).splitlines()[2] == f"{start}{'0.900 / 0.500 | ' * 3}{single} | 0.700 | 0.600 |"
+    assert ranking_table([result]).splitlines()[2] == f"{start}{'0.900 / 0.500 | ' * 4}{single} | 0.700 | 0.600 |"
     assert flag_table([result]).splitlines()[2] == f"{start}0.80 (0.80) | 0 flagged | {'1.00 (0.50) | ' * 3}0.75 (0.90) |"
     assert count_table([result]).splitlines()[2] == f"{start}0.010 | 10 | 12 | 8 | 15 | 1 of 1 | 9 ± 0 | 0 of 1 |"
     both = {**result, "ways": {"pixels": found, "both": {**found, "rankings": {}}}}
