@@ -33,11 +33,14 @@ from curv_issues.confusions.correction import count_wrong, fit_correction
 from curv_issues.confusions.label_noise import unevenness
 from curv_issues.confusions.posterior import log_odds
 from curv_issues.data.base import LabeledData
+from curv_issues.findings.cutoff import flag
 from curv_issues.findings.judgement import judge
+from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.results.kinds import LABEL_ISSUE
 from curv_issues.trackers import CROSS_FIT_SCORES
+from curv_issues.trackers.gaps import fill_gaps
 from curv_issues.training.run import ProbeRun, run_probe
 
 SEEDS = (0, 1, 2)
@@ -164,7 +167,7 @@ def judged(data: LabeledData, true: np.ndarray, is_error: np.ndarray, before: Pr
         },
         "calibration_error": calibration_error(is_error, p_wrong),
         "estimate": asdict(run.error_count),
-        "answers": [after_answers(is_error, p_wrong, suspicion, seed) for seed in range(DRAWS)],
+        "answers": [after_answers(is_error, run, suspicion, seed) for seed in range(DRAWS)],
         "suggested_right": {
             "default": fraction_right(run.suggested, true, is_error),
             "without": fraction_right(before.suggested, true, is_error),
@@ -178,14 +181,17 @@ def rank(values: np.ndarray) -> np.ndarray:
     return (rankdata(values) - 0.5) / len(values)
 
 
-def after_answers(is_error: np.ndarray, p_wrong: np.ndarray, suspicion: np.ndarray, seed: int) -> dict[str, Any]:
-    """Return the estimate, and the flags at an expected precision of 0.9, after true answers on 45 samples."""
-    chosen = choose_positions(suspicion, ANSWERS, seed=seed, is_open=np.ones(len(p_wrong), dtype=bool))
+def after_answers(is_error: np.ndarray, run: ProbeRun, suspicion: np.ndarray, seed: int) -> dict[str, Any]:
+    """Return the estimate, and the flags at an expected precision of 0.9, after true answers on 45 samples; see `with_answers`."""
+    p_wrong, answers = run.scores["p_wrong"], np.full(len(is_error), np.nan)
+    chosen = choose_positions(suspicion, ANSWERS, seed=seed, is_open=np.isnan(answers))
+    answers[chosen] = is_error[chosen]
     correction = fit_correction(p_wrong[chosen], is_error[chosen])
     count = count_wrong(correction, np.delete(p_wrong, chosen), known=int(is_error[chosen].sum()))
-    ranked = np.argsort(-suspicion, kind="stable")
-    precise = np.cumsum(correction(p_wrong)[ranked]) / np.arange(1, len(ranked) + 1) >= PRECISIONS[0]
-    flagged = np.isin(np.arange(len(ranked)), ranked[: len(precise) - np.argmax(precise[::-1])] if precise.any() else [])
+    corrected = np.where(np.isnan(answers), correction(p_wrong), answers)
+    comparison = compare_with_null(fill_gaps(run.trajectories["margin"]), run.reference_margin)
+    rule = FindingOptions(precision=PRECISIONS[0]).parsed_cut_off
+    flagged, _ = flag(suspicion, comparison, cut_off=rule, p_wrong=corrected, answers=answers)
     return {"estimate": asdict(count), "flagged": flagging(is_error, flagged)}
 
 

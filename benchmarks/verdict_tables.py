@@ -51,17 +51,18 @@ def by_way(results: Results) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def curvature(found: list[dict[str, float]]) -> str:
-    """Return the AUROC of input curvature, in the better direction."""
-    return spread([max(part["input_curvature"], 1 - part["input_curvature"]) for part in found])
+    """Return the AUROC of input curvature, in the direction that is better on average."""
+    return spread(values("input_curvature", found))
 
 
 def best_free(found: list[dict[str, float]]) -> str:
-    """Return the AUROC of the score with the highest mean, in the better direction, other than curvature, and its name."""
+    """Return the AUROC of the score with the highest mean, in the direction that is better on average, and its name."""
     names = [name for name in (*SCORES, *CROSS_FIT_SCORES) if name not in CURVATURE and all(name in part for part in found)]
+    best = max(names, key=lambda name: sum(values(name, found)))
+    return f"{spread(values(best, found))} ({best})"
 
-    def values(name: str) -> list[float]:
-        mean = sum(part[name] for part in found) / len(found)
-        return [part[name] if mean >= 0.5 else 1 - part[name] for part in found]
 
-    best = max(names, key=lambda name: sum(values(name)))
-    return f"{spread(values(best))} ({best})"
+def values(name: str, found: list[dict[str, float]]) -> list[float]:
+    """Return the AUROC of a score on each seed, in the direction that is better on average."""
+    is_high = sum(part[name] for part in found) / len(found) >= 0.5
+    return [part[name] if is_high else 1 - part[name] for part in found]

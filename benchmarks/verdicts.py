@@ -139,9 +139,13 @@ def train_on(configuration: dict[str, Any], data: LabeledData) -> dict[str, Prob
             features = with_features(data, backbone("photos", configuration["dataset"]))
             runs["features"] = run_probe(features, TrainingOptions(seed=seed, input="features"))
         TRAININGS.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(pickle.dumps({"runs": runs, "made_by": provenance()}))
-    found: dict[str, ProbeRun] = pickle.loads(kept.read_bytes())["runs"]
-    return found
+        partial = kept.with_suffix(".partial")
+        partial.write_bytes(pickle.dumps({"labels": data.labels, "runs": runs, "made_by": provenance()}))
+        partial.rename(kept)
+    found: dict[str, Any] = pickle.loads(kept.read_bytes())
+    assert np.array_equal(found["labels"], data.labels), f"{kept} was trained on other labels; delete it."
+    runs = found["runs"]
+    return runs
 
 
 def human(name: str, root: Path, seed: int) -> tuple[Built, dict[str, ProbeRun]]:

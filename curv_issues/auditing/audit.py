@@ -194,8 +194,6 @@ def audit_data(
     training = with_loaded_backbone(training).with_score(finding.score)  # once: training and notes need it too
     check_auditable(data)
     _check_cross_fit_score(finding.score, data, training)
-    from curv_issues.auditing.isolation import with_isolation  # imports torch, so only after the checks above
-    from curv_issues.auditing.label_noise import with_label_noise  # imports scipy
     from curv_issues.training.run import run_probe  # imports torch
     from curv_issues.training.trained import check_score, score_trained
 
@@ -220,7 +218,8 @@ def audit_data(
         if run is None:
             raise AuditInterrupted(None)
         start = time.perf_counter()
-        run = with_isolation(with_label_noise(run, data.labels), data)
+        estimated = stop.interruptible(functools.partial(_with_estimates, run, data))  # a ranking does not need it
+        run = replace(run, class_history=None) if estimated is None else estimated
         seconds = {**(seconds or {}), "estimate": time.perf_counter() - start}
         if run.interrupted and finding.score != "default" and not is_measured(run.scores, finding.score):
             finding = replace(finding, score="default")  # the score was not measured before Ctrl-C
@@ -254,6 +253,14 @@ def audit_data(
         if stop.is_set:
             raise AuditInterrupted(result)
         return result
+
+
+def _with_estimates(run: ProbeRun, data: LabeledData) -> ProbeRun:
+    """Return the run with what is estimated after the training."""
+    from curv_issues.auditing.isolation import with_isolation  # imports torch
+    from curv_issues.auditing.label_noise import with_label_noise  # imports scipy
+
+    return with_isolation(with_label_noise(run, data.labels), data)
 
 
 def _check_cross_fit_score(score: str, data: LabeledData, training: TrainingOptions) -> None:

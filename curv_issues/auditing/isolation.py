@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,27 +13,38 @@ from torch.nn import functional
 
 from curv_issues.data.base import LabeledData
 from curv_issues.duplicates.nearest import nearest
+from curv_issues.inputs.features import FeatureInputs
 from curv_issues.trackers import ISOLATION_SCORES
 from curv_issues.training.record import TrainingRecord
 
 Record = TypeVar("Record", bound=TrainingRecord)
-NEIGHBOUR = 5  # whose distance counts, so that a few alike are isolated together
+NEIGHBOUR = 5  # whose distance counts: the few copies of a foreign image are all far from the fifth
 GALLERY = 5_000  # samples compared with
 SIDE = 8  # pixels of a thumbnail
 CHUNK = 4_096  # samples
 
 
 def with_isolation(run: Record, data: LabeledData) -> Record:
-    """Return the run with the score `isolation`, or without it if there are too few samples, or only their labels.
+    """Return the run with the score `isolation`, or without it if it would say nothing.
+
+    That is the case with too few samples, with labels only, and if most samples have equal distances, such as copies.
 
     Args:
         run: on n samples.
         data: the same samples. Images are compared as thumbnails of 8 x 8 pixels without their mean and contrast; features as
             they are, standardised.
     """
-    if len(data) <= NEIGHBOUR or (data.images is None and data.features is None):
+    if data.images is not None:
+        vectors_at = _thumbnails(data.images)
+    elif data.features is not None:
+        vectors_at = _standardised(data.features)
+    else:
         return run
-    score = isolation(_vectors(data), device=torch.device(run.device))
+    if len(data) <= NEIGHBOUR:
+        return run
+    score = isolation(len(data), vectors_at, device=torch.device(run.device))
+    if score is None:
+        return run
     return replace(
         run,
         scores={**run.scores, "isolation": score},
@@ -40,37 +52,45 @@ def with_isolation(run: Record, data: LabeledData) -> Record:
     )
 
 
-def isolation(vectors: Tensor, *, device: torch.device) -> np.ndarray:
-    """Return how far the distance to the fifth nearest of 5,000 random vectors lies above the upper quartile of all distances.
+def isolation(n: int, vectors_at: Callable[[Tensor], Tensor], *, device: torch.device) -> np.ndarray | None:
+    """Return how far the distance to the fifth nearest of 5,000 random samples lies above the upper quartile of all distances.
 
     Args:
-        vectors: float32 (n, d).
+        n: number of samples.
+        vectors_at: returns the vectors of some samples, float32 (m, d), for their positions, int64 (m,).
         device: where to compute.
 
     Returns:
-        float64 (n,), in interquartile ranges; above 1.5 to 3, values count as outliers (Tukey 1977).
+        float64 (n,), in interquartile ranges; above 1.5 to 3, values count as outliers (Tukey 1977). None if that range is 0.
     """
-    n = len(vectors)
     chosen = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(n)[:GALLERY]))
     itself = torch.full((n,), -1)
     itself[chosen] = torch.arange(len(chosen))
-    half = vectors.square().sum(1, keepdim=True) / 2
-    gallery = torch.cat([vectors, -half], dim=1)[chosen]  # so that the largest inner product is the least distance
-    _, products = nearest(torch.cat([vectors, torch.ones_like(half)], dim=1), gallery, NEIGHBOUR, device=device, itself=itself)
-    distance = (2 * (half[:, 0] - products[:, -1])).clamp_min(0).sqrt().double().numpy()
+    others = vectors_at(chosen)
+    gallery = torch.cat([others, -others.square().sum(1, keepdim=True) / 2], dim=1)  # the nearest has the largest inner product
+    distance = np.empty(n)
+    for index in torch.arange(n).split(CHUNK):
+        vectors = vectors_at(index)
+        queries = torch.cat([vectors, torch.ones(len(index), 1)], dim=1)
+        _, products = nearest(queries, gallery, NEIGHBOUR, device=device, itself=itself[index])
+        squares = vectors.square().sum(1) - 2 * products[:, -1]
+        distance[index.numpy()] = squares.clamp_min(0).sqrt().numpy()
     lower, upper = np.quantile(distance, [0.25, 0.75])
-    return (distance - upper) / max(upper - lower, np.finfo(np.float32).tiny)
+    return (distance - upper) / (upper - lower) if upper > lower else None
 
 
-def _vectors(data: LabeledData) -> Tensor:
-    """Return the vectors to compare, float32 (n, d)."""
-    if data.images is None:
-        assert data.features is not None
-        features = torch.from_numpy(np.array(data.features, dtype=np.float32))
-        return (features - features.mean(0)) / features.std(0).clamp_min(torch.finfo(torch.float32).tiny)
-    found = []
-    for start in range(0, len(data), CHUNK):
-        pixels = torch.from_numpy(np.array(data.images[start : start + CHUNK])).permute(0, 3, 1, 2).float()
+def _thumbnails(images: np.ndarray) -> Callable[[Tensor], Tensor]:
+    """Return a function that returns the thumbnails of images (n, h, w, c), float32 (m, d), of unit length."""
+
+    def vectors_at(index: Tensor) -> Tensor:
+        pixels = torch.from_numpy(np.array(images[index.numpy()])).permute(0, 3, 1, 2).float()
         small = functional.adaptive_avg_pool2d(pixels, SIDE).flatten(1)
-        found.append(functional.normalize(small - small.mean(1, keepdim=True), dim=1))
-    return torch.cat(found)
+        return functional.normalize(small - small.mean(1, keepdim=True), dim=1)
+
+    return vectors_at
+
+
+def _standardised(features: np.ndarray) -> Callable[[Tensor], Tensor]:
+    """Return a function that returns the standardised features, float32 (m, d)."""
+    inputs = FeatureInputs(features)
+    return lambda index: inputs.batch(index, torch.device("cpu"))

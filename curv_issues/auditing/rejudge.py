@@ -144,12 +144,7 @@ def _answers(result: AuditResult) -> np.ndarray | None:
 def _error_count(result: AuditResult) -> ErrorCount | None:
     """Return the estimated number of wrong labels that the summary records; None if there is none, as in older versions."""
     entries = result.summary.get("estimate")
-    if entries is None:
-        return None
-    try:
-        return ErrorCount(**{name: entries[name] for name in ErrorCount.__dataclass_fields__})
-    except (TypeError, KeyError):
-        raise UsageError("The summary of this result lacks what an audit records in `estimate`; run the audit again.") from None
+    return None if entries is None else ErrorCount(**{name: entries[name] for name in ErrorCount.__dataclass_fields__})
 
 
 def check_records(result: AuditResult) -> None:

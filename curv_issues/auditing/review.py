@@ -40,7 +40,7 @@ def review_sample(result: AuditResult, n: int = 45, *, seed: int = 0) -> pd.Data
     """
     _check(result)
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise UsageError(f"n must be a whole number of at least 1, got {n!r}.")
+        raise UsageError(f"n must be an integer >= 1, got {n!r}.")
     is_open = ~result.scores["row"].isin(_known(result)).to_numpy()
     chosen = choose_positions(result.scores["suspicion"].to_numpy(), int(n), seed=seed, is_open=is_open)
     columns = [*PLACE, "given", "suggested", "suspicion", "p_wrong"]
@@ -111,7 +111,6 @@ def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame
         "shift": correction.shift,
         "factor": correction.factor,
         "estimate_before": old.get("estimate_before", result.summary.get("estimate")),
-        "num_flagged_before": old.get("num_flagged_before", int(result.scores["flagged"].sum())),
     }
     note = _describe(entries, judged)
     notes = [*(entry for entry in judged.summary["notes"] if entry != old.get("note")), note]
@@ -141,17 +140,13 @@ def _before_answers(result: AuditResult) -> np.ndarray:
 
 
 def _describe(entries: Mapping[str, Any], result: AuditResult) -> str:
-    """Return how much the answers changed, in one or two sentences."""
+    """Return how much the answers changed, in one sentence."""
     before, after = entries["estimate_before"], result.summary["estimate"]
     answers = f"{counted(entries['num_answers'], 'answer')} ({entries['num_wrong']} of wrong labels)"
-    flagged = int(result.scores["flagged"].sum())
-    moved = f"the flagged labels from {entries['num_flagged_before']:,} to {flagged:,}"
+    number = f"{after['num_errors']:,.0f} (95% interval: {after['low']:,.0f} to {after['high']:,.0f})"
     if before is None:
-        return f"{answers} changed {moved}; about {after['num_errors']:,.0f} labels are wrong."
-    return (
-        f"{answers} moved the estimated number of wrong labels from {before['num_errors']:,.0f} to {after['num_errors']:,.0f} "
-        f"(95% interval: {after['low']:,.0f} to {after['high']:,.0f}), and {moved}."
-    )
+        return f"By {answers}, the estimated number of wrong labels is {number}."
+    return f"{answers} moved the estimated number of wrong labels from {before['num_errors']:,.0f} to {number}."
 
 
 def _check(result: AuditResult) -> None:

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 MOST_FITTED = 10_000  # samples; there are only k + 1 parameters
+LEAST_FITTED, MOST_VALUES = 2_000, 2_000_000  # samples, and samples times classes, which take the time
 PRIOR = 1e-4  # keeps the shifts of rare classes small
 LEAST_LIKELIHOOD = 1e-7
 ITERATIONS = 60
@@ -32,8 +33,17 @@ class Calibration:
         return softmax(self.factor * scores + self.shifts, axis=1)
 
 
-def at_most(most: int, n: int) -> np.ndarray | slice:
-    """Return the positions of `most` of n samples, chosen at random with a fixed seed, or of all if there are no more."""
+def part_to_fit(scores: np.ndarray, most: int) -> np.ndarray | slice:
+    """Return positions of samples to fit to, `most` of n chosen at random with a fixed seed, or all if there are no more.
+
+    With more than 200 classes, there are fewer, at least 2,000.
+
+    Args:
+        scores: (n, k).
+        most: number of samples.
+    """
+    n, k = scores.shape
+    most = min(most, max(LEAST_FITTED, most * MOST_VALUES // (MOST_FITTED * k)))
     return np.sort(np.random.default_rng(0).permutation(n)[:most]) if n > most else slice(None)
 
 
@@ -50,7 +60,7 @@ def calibrate(
         clarity: weight of the mean entropy of the probabilities, which is added to the mean negative log-likelihood. Labels cannot
             tell samples that are unclear from labels that are confused; the higher it is, the more is put down to confusion.
     """
-    part = at_most(MOST_FITTED, len(scores))
+    part = part_to_fit(scores, MOST_FITTED)
     fitted, likelihoods = scores[part], transition[:, given[part]].T
     unit = float(fitted.std()) or 1.0  # of the scores, so that all parameters are of order one
     fitted = fitted / unit

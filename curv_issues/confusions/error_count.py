@@ -11,7 +11,7 @@ class ErrorCount:
 
     Attributes:
         num_errors: expected number, >= 0.
-        low: lower end of the 95% interval, >= 0.
+        low: lower end of the interval, >= 0; a 95% interval if the basis is "answers".
         high: upper end of the interval, at most n.
         basis: what it was counted from: "training" (class probabilities before labels are memorised), "held-out" (out-of-sample
             class probabilities) or "answers" (of a person).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curv_issues.confusions.calibration import at_most, calibrate
+from curv_issues.confusions.calibration import calibrate, part_to_fit
 from curv_issues.confusions.posterior import class_posterior, log_odds, probability_wrong
 from curv_issues.confusions.transition import MOST_FITTED, fit_transition, flat_transition
 
@@ -68,7 +68,7 @@ def unevenness(gain: np.ndarray) -> float:
 
 def error_rate(scores: np.ndarray, given: np.ndarray) -> float:
     """Return the estimated fraction of wrong labels, from at most 20,000 samples; see `estimate_noise`."""
-    part = at_most(MOST_FITTED, len(scores))
+    part = part_to_fit(scores, MOST_FITTED)
     return float(estimate_noise(scores[part], given[part]).wrong.mean())
 
 

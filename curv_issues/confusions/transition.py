@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curv_issues.confusions.calibration import Calibration, at_most, calibrate
+from curv_issues.confusions.calibration import Calibration, calibrate, part_to_fit
 from curv_issues.confusions.posterior import class_posterior
 
 MOST_FITTED = 20_000  # samples
@@ -32,7 +32,7 @@ def fit_transition(scores: np.ndarray, given: np.ndarray, *, clarity: float = 0.
         given: int64 (n,), the given classes.
         clarity: see `calibrate`.
     """
-    part = at_most(MOST_FITTED, len(scores))
+    part = part_to_fit(scores, MOST_FITTED)
     scores, given = scores[part], given[part]
     transition = flat_transition(scores.shape[1], START)
     calibration: Calibration | None = None

@@ -23,7 +23,9 @@ LEAST_SHOWN, MOST_SHOWN = 1.5, 5  # errors of a pair, and pairs, in texts for pe
 
 
 def confusions_table(evidence: Evidence, count: ErrorCount) -> pd.DataFrame:
-    """Return one row per class, then one per given and suggested class, those with the most wrong labels first.
+    """Return one row per class with samples, then one per given and suggested class, those with the most wrong labels first.
+
+    Pairs with fewer than 0.5 wrong labels are left out.
 
     A label counts for its suggested class by its `p_wrong`, times the factor by which the estimated number of wrong labels exceeds
     the sum of all `p_wrong`. The intervals join that of the number of all wrong labels with the chance that each label is wrong.
@@ -47,7 +49,7 @@ def confusions_table(evidence: Evidence, count: ErrorCount) -> pd.DataFrame:
     spread = DEVIATIONS * np.sqrt(factor * found["variance"] + (relative * found["num_errors"]) ** 2)
     sizes = np.bincount(labels, minlength=len(names))[found["given"]]
     found = found.assign(
-        low=np.maximum(found["num_errors"] - spread, 0),
+        low=np.clip(found["num_errors"] - spread, 0, sizes),
         high=np.minimum(found["num_errors"] + spread, sizes),
         num_errors=np.minimum(found["num_errors"], sizes),
         num_given=sizes,
@@ -63,7 +65,8 @@ def confusions_section(result: AuditResult, limit: int) -> Section:
     shown = pairs.head(min(limit, MOST_SHOWN))
     errors = [f"about {count:,.0f} of {size:,}" for count, size in zip(shown["num_errors"], shown["num_given"], strict=True)]
     rows = shown[["given", "suggested"]].assign(errors=errors).reset_index(drop=True).astype(object)
-    return Section("Where labels go wrong:", rows, describe_count(result.summary.get("estimate"), len(result)))
+    estimate = result.summary.get("estimate") if len(result.confusions) else None  # not with another kind of finding only
+    return Section("Where labels go wrong:", rows, describe_count(estimate, len(result)))
 
 
 def describe_count(estimate: Mapping[str, Any] | None, n: int) -> str | None:

@@ -58,7 +58,8 @@ def flag(
 
     "auto" flags as many of the most suspect as are more probably wrong than right; without probabilities, as many as looked wrong
     in training. "precision" flags as many of the most suspect as keep that expected precision. Neither flags anything if more
-    than half of the labels looked wrong, or if the run is undertrained. Labels that a person has judged are flagged if wrong.
+    than half of the labels looked wrong, or if the run is undertrained. Labels that a person has judged do not count; those found
+    wrong are flagged as well.
 
     Args:
         suspicion: (n,) in [0, 1].
@@ -73,11 +74,13 @@ def flag(
     """
     rule = cut_off.rule
     learned = bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
-    count = _count_wrong(cut_off, comparison, suspicion, p_wrong)
-    threshold = _threshold(suspicion, cut_off, num_auto=count * learned)
-    flagged = suspicion >= threshold
+    is_open = np.ones(len(suspicion), dtype=bool) if answers is None else np.isnan(answers)
+    open_p_wrong = None if p_wrong is None else p_wrong[is_open]
+    count = _count_wrong(cut_off, comparison.below_null[is_open], suspicion[is_open], open_p_wrong)
+    threshold = _threshold(suspicion[is_open], cut_off, num_auto=count * learned)
+    flagged = is_open & (suspicion >= threshold)
     if answers is not None:
-        flagged = (flagged & (answers != RIGHT)) | (answers == WRONG)
+        flagged |= answers == WRONG
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
     if p_wrong is not None and flagged.any():
         decision = replace(decision, expected_precision=float(p_wrong[flagged].mean()))
@@ -90,10 +93,10 @@ def flag(
     return flagged, decision
 
 
-def _count_wrong(cut_off: ParsedCutOff, comparison: NullComparison, suspicion: np.ndarray, p_wrong: np.ndarray | None) -> int:
+def _count_wrong(cut_off: ParsedCutOff, below_null: np.ndarray, suspicion: np.ndarray, p_wrong: np.ndarray | None) -> int:
     """Return how many samples "auto" or "precision" flags; 0 for other rules, and for "precision" without probabilities."""
     if cut_off.rule == "auto":
-        return int((comparison.below_null if p_wrong is None else p_wrong >= MORE_PROBABLY_WRONG).sum())
+        return int((below_null if p_wrong is None else p_wrong >= MORE_PROBABLY_WRONG).sum())
     if cut_off.rule != "precision" or p_wrong is None:
         return 0
     ranked = p_wrong[np.argsort(-suspicion, kind="stable")]

@@ -11,7 +11,7 @@ from curv_issues.findings.ranking import is_measured
 
 VERDICTS = {
     "conflict": "a duplicate has another label, which is better supported",
-    "outlier": "unlike all other samples, for example a broken or foreign picture",
+    "outlier": "unlike all other samples, for example a broken or foreign image",
     "rare": "no class fits it well, or its class is too small to be learned: the label may be right",
     "ambiguous": "the given and the suggested class both fit",
     "mislabeled": "the suggested class fits, the given one does not",
@@ -28,7 +28,7 @@ def find_verdicts(evidence: Evidence, flagged: np.ndarray, conflicts: pd.DataFra
 
     Suspect are labels that are flagged, are wrong with a probability of at least 0.1, or are suspect in a conflict of duplicates.
     The evidence is in the scores `isolation`, `given_probability` and `suggested_probability`; without the last two (for example
-    with `epochs=0`), only conflicts and outliers are told apart.
+    with `epochs=0`), only conflicts and outliers are found.
 
     Args:
         evidence: what is known about n samples.
@@ -41,7 +41,7 @@ def find_verdicts(evidence: Evidence, flagged: np.ndarray, conflicts: pd.DataFra
     if is_measured(scores, "p_wrong"):
         suspect |= scores["p_wrong"] >= LEAST_SUSPECT
     if evidence.answers is not None:
-        suspect = (suspect & (evidence.answers != RIGHT)) | (evidence.answers == WRONG)
+        suspect |= evidence.answers == WRONG
     if is_measured(scores, "given_probability"):
         given, suggested = scores["given_probability"], scores["suggested_probability"]
         fits = given >= LEAST_RATIO * suggested
@@ -51,4 +51,6 @@ def find_verdicts(evidence: Evidence, flagged: np.ndarray, conflicts: pd.DataFra
         found[suspect & (scores["isolation"] > MOST_ISOLATED)] = "outlier"
     if conflicts is not None:
         found[evidence.samples["row"].isin(conflicts["row"][conflicts["suspect"]]).to_numpy()] = "conflict"
+    if evidence.answers is not None:
+        found[evidence.answers == RIGHT] = None
     return found

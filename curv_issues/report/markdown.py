@@ -12,7 +12,7 @@ from curv_issues.results.result import AuditResult
 
 
 def render(result: AuditResult, *, limit: int | None = None, verbose: bool = False) -> str:
-    """Return the findings as a table with a header, then the duplicates with conflicting labels, if any.
+    """Return the findings as a table with a header, then the confused classes and the duplicates with conflicting labels, if any.
 
     Args:
         result: the audit.

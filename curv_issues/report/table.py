@@ -28,7 +28,7 @@ _STYLES = {"given": "red", "suspect": "red", "suggested": "green", "right": "gre
 def render(
     result: AuditResult, *, limit: int | None = None, verbose: bool = False, width: int | None = None, color: bool | None = None
 ) -> str:
-    """Return the findings as a table, or "No findings.", then the duplicates with conflicting labels, if any.
+    """Return the findings as a table, or "No findings.", then the confused classes and the conflicting duplicates, if any.
 
     Args:
         result: the audit.

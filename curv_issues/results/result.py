@@ -11,7 +11,7 @@ The folder format is a contract, `schema_version` 3. All files appear together, 
                           p_wrong (probability that the label is wrong, or null), verdict (or null), image_sha256 (decoded
                           RGB pixels with their shape); at most one per (row, kind)
     confusions.parquet    one row per class, then one per given and suggested class: given, suggested (null for all wrong labels
-                          of the class), num_errors (estimated), low and high (95% interval), num_given (samples of the class)
+                          of the class), num_errors (estimated), low and high (interval), num_given (samples of the class)
     answers.parquet       after `with_answers` only: one row per label that a person has judged: row, is_wrong (bool), p_wrong
                           (before the answers)
     conflicts.parquet     one row per member of a group of duplicate images with different labels, most similar groups
@@ -320,6 +320,10 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
     classes = dataset.get("classes") if isinstance(dataset, dict) else None
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise UsageError("The summary must have `dataset` with `classes`, the list of class names.")
+    estimate = summary.get("estimate")
+    numbers = [estimate.get(name) for name in ("num_errors", "low", "high")] if isinstance(estimate, dict) else [estimate]
+    if estimate is not None and not all(isinstance(number, int | float) for number in numbers):
+        raise UsageError("The summary's `estimate` must have the numbers num_errors, low and high.")
     if len(set(classes)) < len(classes):
         raise UsageError("The summary's `classes` contain a name twice; class names must be unique.")
     for name, table in ALL_TABLES.items():

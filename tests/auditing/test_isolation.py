@@ -29,9 +29,10 @@ def reference(vectors: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("most", [5_000, 60])
 def test_is_that_of_the_slow_twin(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GALLERY", most)
+    monkeypatch.setattr(module, "CHUNK", 70)
     vectors = np.random.default_rng(0).normal(size=(200, 3))
     gallery = np.sort(np.random.default_rng(0).permutation(200)[:most])
-    found = isolation(torch.from_numpy(vectors).float(), device=CPU)
+    found = isolation(200, lambda index: torch.from_numpy(vectors).float()[index], device=CPU)
     np.testing.assert_allclose(found, reference(vectors, gallery), atol=2e-3)
 
 
@@ -57,10 +58,17 @@ def test_a_wild_row_of_a_table_is_isolated_whatever_the_units() -> None:
     assert scores(from_features(table, np.arange(120) % 2)).argmax() == 7
 
 
-def test_equal_and_few_samples_are_not_isolated() -> None:
-    assert np.isfinite(scores(from_features(np.ones((20, 2)), np.arange(20) % 2))).all()
-    few = with_isolation(record(), from_features(np.eye(5), np.arange(5) % 2))
-    assert few.scores == {}
+def test_a_constant_column_changes_nothing() -> None:
+    table = np.random.default_rng(3).normal(size=(1_000, 4))
+    table[7, 2] = 50
+    found = scores(from_features(table, np.arange(1_000) % 2))
+    with_constant = np.hstack([table, np.full((1_000, 2), [0.1, 7.3])])
+    np.testing.assert_allclose(scores(from_features(with_constant, np.arange(1_000) % 2)), found, rtol=1e-3, atol=1e-3)
+
+
+def test_equal_and_few_samples_have_no_isolation() -> None:
+    for data in (from_features(np.ones((20, 2)), np.arange(20) % 2), from_features(np.eye(5), np.arange(5) % 2)):
+        assert with_isolation(record(), data).scores == {}
 
 
 def scores(data: LabeledData) -> np.ndarray:

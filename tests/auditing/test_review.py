@@ -123,7 +123,7 @@ def test_bad_answers_are_refused(answers: object, message: str) -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 2.5, True, "45"])
 def test_a_bad_number_of_samples_is_refused(n: object) -> None:
-    with pytest.raises(UsageError, match="n must be a whole number of at least 1"):
+    with pytest.raises(UsageError, match="n must be an integer >= 1"):
         review_sample(audited(), n)  # type: ignore[arg-type]
 
 

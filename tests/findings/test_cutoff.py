@@ -142,3 +142,38 @@ def test_reliability_note() -> None:
     assert note_for(comparison(0), epochs=8) == ""  # half of the epochs is fast enough
     # only the epochs until the classes were learned count, so later memorisation does not matter
     assert note_for(comparison(2, clear=0.95), memorised=0.9) == ""
+
+
+def answered(**answers: float) -> np.ndarray:
+    found = np.full(1_000, np.nan)
+    for name, value in answers.items():
+        start, end = map(int, name.removeprefix("at_").split("_"))
+        found[start:end] = value
+    return found
+
+
+RANKED = 1 - (np.arange(1_000) + 0.5) / 1_000
+
+
+@pytest.mark.parametrize("rule", ["auto", "precision"])
+def test_answers_do_not_count_for_the_flags_of_other_labels(rule: str) -> None:
+    p_wrong = np.where(np.arange(1_000) < 100, 0.95, 0.01)
+    cut_off = ParsedCutOff(rule, 0.9)  # type: ignore[arg-type]
+    answers = answered(at_0_10=1.0, at_10_20=0.0)
+    known = np.where(np.isnan(answers), p_wrong, answers)
+    flagged, decision = flag(RANKED, comparison(0, 1_000), cut_off=cut_off, p_wrong=known, answers=answers)
+    least = 90 if rule == "auto" else 94  # 80 and some of the others, until the mean is 0.9
+    assert least <= flagged.sum() <= 95
+    assert not flagged[10:20].any()
+    assert flagged[:10].all()
+    assert decision.num_flagged == flagged.sum()
+    answers = answered(at_980_1000=1.0)
+    flagged, _ = flag(RANKED, comparison(0, 1_000), p_wrong=np.where(np.isnan(answers), p_wrong, answers), answers=answers)
+    assert np.flatnonzero(flagged).tolist() == [*range(100), *range(980, 1_000)]
+
+
+def test_all_labels_may_be_answered() -> None:
+    answers = (np.arange(1_000) % 3 == 0).astype(float)
+    for cut_off in (parse_cut_off("auto"), parse_cut_off("5%"), parse_cut_off(0.9), ParsedCutOff("precision", 0.5)):
+        flagged, _ = flag(RANKED, comparison(0, 1_000), cut_off=cut_off, p_wrong=answers, answers=answers)
+        assert flagged.tolist() == (answers == 1).tolist()

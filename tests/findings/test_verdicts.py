@@ -47,6 +47,7 @@ CONFLICTS = pd.DataFrame({"row": [0, 1], "suspect": [True, False]})
         ({"isolation": 2.5}, None, "outlier"),
         ({"isolation": 2.5}, CONFLICTS, "conflict"),
         ({"answers": np.where(np.arange(N) == 0, 0.0, np.nan)}, None, None),
+        ({"answers": np.where(np.arange(N) == 0, 0.0, np.nan)}, CONFLICTS, None),
     ],
 )
 def test_each_verdict(changes: dict[str, Any], conflicts: pd.DataFrame | None, expected: str | None) -> None:

@@ -21,6 +21,10 @@ INVALID = {
         "image_sha256, note; "
         "expected exactly row, split, path, kind, given, suggested, suspicion, p_wrong, verdict, image_sha256.",
     ),
+    "estimate without numbers": (
+        lambda p: p["summary"].update(estimate={"num_errors": "x"}),
+        "The summary's `estimate` must have the numbers num_errors, low and high.",
+    ),
     "missing given label": (
         lambda p: p.update(scores=p["scores"].assign(given=text_column(["dog", None] * 4))),
         "Column given of the scores table has missing values; expected one value per row.",
