@@ -30,8 +30,8 @@ from curv_issues.auditing.review import choose_positions
 from curv_issues.backbones.extract import with_features
 from curv_issues.bench.metrics import detection, flagging
 from curv_issues.confusions.correction import count_wrong, fit_correction
-from curv_issues.confusions.label_noise import unevenness
 from curv_issues.confusions.posterior import log_odds
+from curv_issues.confusions.unevenness import unevenness
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.cutoff import flag
 from curv_issues.findings.judgement import judge

@@ -18,6 +18,7 @@ from curv_issues.training.record import TrainingRecord
 Record = TypeVar("Record", bound=TrainingRecord)
 LEAST_PROBABILITY = 1e-6  # of held-out predictions, which are float16
 PARTS = {"halfway": 0.5, "early": 0.3}  # of the epochs until the classes are learned
+MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
 DEVIATIONS = 1.96  # of a normal distribution, for a 95% interval
 
 
@@ -52,7 +53,7 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
         run,
         class_history=None,
         suggested=suggested,
-        error_count=_count(run, given, sources),
+        error_count=_count(run, given, sources) if chosen.prior.shape[1] <= MOST_COUNTED else None,
         scores={**run.scores, **scores},
         score_metadata={**run.score_metadata, **{name: LABEL_NOISE_SCORES[name].metadata() for name in scores}},
     )

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 MOST_FITTED = 10_000  # samples; there are only k + 1 parameters
-LEAST_FITTED, MOST_VALUES = 2_000, 2_000_000  # samples, and samples times classes, which take the time
+LEAST_FITTED, MOST_VALUES = 500, 1_000_000  # samples, and samples times classes, which take the time
 PRIOR = 1e-4  # keeps the shifts of rare classes small
 LEAST_LIKELIHOOD = 1e-7
 ITERATIONS = 60
@@ -36,7 +36,7 @@ class Calibration:
 def part_to_fit(scores: np.ndarray, most: int) -> np.ndarray | slice:
     """Return positions of samples to fit to, `most` of n chosen at random with a fixed seed, or all if there are no more.
 
-    With more than 200 classes, there are fewer, at least 2,000.
+    With more than 100 classes, there are fewer, at least 500.
 
     Args:
         scores: (n, k).

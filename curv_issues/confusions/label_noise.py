@@ -9,10 +9,10 @@ import numpy as np
 from curv_issues.confusions.calibration import calibrate, part_to_fit
 from curv_issues.confusions.posterior import class_posterior, log_odds, probability_wrong
 from curv_issues.confusions.transition import MOST_FITTED, fit_transition, flat_transition
+from curv_issues.confusions.unevenness import unevenness
 
 MOST_VALUES = 50_000_000  # n times k
 CLARITY = 0.1  # where classes are confused unevenly; benchmarks/README.md explains how these were chosen
-CHANCE_DEVIATION = 0.45  # of the gain
 LEAST_CLARITY = 1e-3  # less changes nothing
 
 
@@ -58,12 +58,6 @@ def estimate_noise(scores: np.ndarray, given: np.ndarray) -> LabelNoise:
     posterior = class_posterior(prior, transition, given)
     wrong = probability_wrong(posterior, given)
     return LabelNoise(transition, prior.astype(np.float32), posterior.astype(np.float32), wrong, gain)
-
-
-def unevenness(gain: np.ndarray) -> float:
-    """Return how surely classes are confused unevenly, in [0, 1]: near 0 if the gain (n,) varies as little as by chance."""
-    spread = float(gain.std()) ** 4
-    return spread / (spread + CHANCE_DEVIATION**4)
 
 
 def error_rate(scores: np.ndarray, given: np.ndarray) -> float:

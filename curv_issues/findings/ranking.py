@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curv_issues.confusions.label_noise import unevenness
+from curv_issues.confusions.unevenness import unevenness
 from curv_issues.errors import UsageError
 
 CLASS_CONFUSION = "class_confusion"

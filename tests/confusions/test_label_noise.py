@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from curv_issues.confusions.label_noise import error_rate, estimate_noise, late_mean, unevenness
+from curv_issues.confusions.label_noise import error_rate, estimate_noise, late_mean
+from curv_issues.confusions.unevenness import unevenness
 from tests.confusions.test_transition import noisy, with_errors
 
 

@@ -36,7 +36,7 @@ def test_columns(trained: Datalab, result: curv_issues.AuditResult):
     assert issues["curvature_p_wrong"].tolist() == result.scores["p_wrong"].tolist()
     assert issues["curvature_verdict"].tolist() == result.scores["verdict"].astype(object).fillna("").tolist()
     info = trained.get_info("curvature")
-    assert info["estimate"] == result.summary["estimate"]
+    assert info["estimate"] == (result.summary["estimate"] or "none")
     pd.testing.assert_frame_equal(info["confusions"], result.confusions)
     assert not (issues["curvature_given_class"] == issues["curvature_suggested_class"]).any()
 
