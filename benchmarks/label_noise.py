@@ -96,12 +96,11 @@ def train(configuration: dict[str, Any], data: LabeledData) -> dict[str, Any]:
     kept = TRAININGS / f"{hash_of(configuration)}.pickle"
     if not kept.exists():
         name, seed = configuration["dataset"], configuration["seed"]
-        curvature = None if configuration["noise"] in WITH_CURVATURE else 1
-        runs = {"pixels": run_probe(data, TrainingOptions(seed=seed, curvature_epochs=curvature))}
+        once = "noise" in configuration and configuration["noise"] not in WITH_CURVATURE
+        runs = {"pixels": run_probe(data, TrainingOptions(seed=seed, curvature_epochs=1 if once else None))}
         if name in PHOTOS:
-            runs["features"] = run_probe(
-                with_features(data, backbone("photos", name)), TrainingOptions(seed=seed, input="features")
-            )
+            features = with_features(data, backbone("photos", name))
+            runs["features"] = run_probe(features, TrainingOptions(seed=seed, input="features"))
         TRAININGS.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(".partial")
         partial.write_bytes(pickle.dumps({"labels": data.labels, "runs": runs, "made_by": provenance()}))

@@ -12,7 +12,6 @@ of the verdicts were chosen on 5,000 images of CIFAR-100 (20 classes), built in 
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,20 @@ import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.common import hash_of, load, make_cells, provenance, stratified
-from benchmarks.features import PHOTOS, backbone
-from benchmarks.label_noise import LABELS, PART, TRAININGS, joined, train
+from benchmarks.common import load, make_cells, stratified
+from benchmarks.label_noise import LABELS, PART, joined, train
 from benchmarks.label_noise import cell as label_noise_cell
 from curv_issues.auditing.assembly import evidence_of_run
 from curv_issues.auditing.isolation import with_isolation
 from curv_issues.auditing.label_noise import with_label_noise
-from curv_issues.backbones.extract import with_features
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import LabeledData
 from curv_issues.findings.judgement import judge
 from curv_issues.findings.verdicts import find_verdicts
 from curv_issues.noise.spec import apply_noise, parse_noise
-from curv_issues.options import FindingOptions, TrainingOptions
+from curv_issues.options import FindingOptions
 from curv_issues.results.kinds import LABEL_ISSUE
-from curv_issues.training.run import ProbeRun, run_probe
+from curv_issues.training.run import ProbeRun
 
 SEEDS = (0, 1, 2)
 BUILT = 5_000
@@ -118,7 +115,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
         data = load(name, root)
         others = data if name == "digits" else load("cifar100", root)
         built = build(stratified(data, min(BUILT, len(data)), seed), others, seed)
-        runs = train_on(configuration, built.data)
+        runs = train(configuration, built.data)["runs"]
     if "features" in runs:
         runs["both"] = joined(runs["pixels"], runs["features"])
     counts = np.bincount(built.kind, minlength=len(KINDS)).tolist()
@@ -127,25 +124,6 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
         "kinds": dict(zip(KINDS, counts, strict=True)),
         "ways": {way: judged(built, run) for way, run in runs.items()},
     }
-
-
-def train_on(configuration: dict[str, Any], data: LabeledData) -> dict[str, ProbeRun]:
-    """Return the runs on built samples, trained unless they are kept."""
-    kept = TRAININGS / f"{hash_of(configuration)}.pickle"
-    if not kept.exists():
-        seed = configuration["seed"]
-        runs = {"pixels": run_probe(data, TrainingOptions(seed=seed))}
-        if configuration["dataset"] in PHOTOS:
-            features = with_features(data, backbone("photos", configuration["dataset"]))
-            runs["features"] = run_probe(features, TrainingOptions(seed=seed, input="features"))
-        TRAININGS.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(".partial")
-        partial.write_bytes(pickle.dumps({"labels": data.labels, "runs": runs, "made_by": provenance()}))
-        partial.rename(kept)
-    found: dict[str, Any] = pickle.loads(kept.read_bytes())
-    assert np.array_equal(found["labels"], data.labels), f"{kept} was trained on other labels; delete it."
-    runs = found["runs"]
-    return runs
 
 
 def human(name: str, root: Path, seed: int) -> tuple[Built, dict[str, ProbeRun]]:

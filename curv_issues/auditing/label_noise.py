@@ -8,7 +8,7 @@ from typing import TypeGuard, TypeVar
 
 import numpy as np
 
-from curv_issues.confusions.error_count import ErrorCount
+from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
 from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.trackers import LABEL_NOISE_SCORES
@@ -19,7 +19,6 @@ Record = TypeVar("Record", bound=TrainingRecord)
 LEAST_PROBABILITY = 1e-6  # of held-out predictions, which are float16
 PARTS = {"halfway": 0.5, "early": 0.3}  # of the epochs until the classes are learned
 MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
-DEVIATIONS = 1.96  # of a normal distribution, for a 95% interval
 
 
 def with_label_noise(run: Record, given: np.ndarray) -> Record:

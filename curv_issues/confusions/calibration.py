@@ -34,7 +34,7 @@ class Calibration:
 
 
 def part_to_fit(scores: np.ndarray, most: int) -> np.ndarray | slice:
-    """Return positions of samples to fit to, `most` of n chosen at random with a fixed seed, or all if there are no more.
+    """Return positions of samples to fit to: all, or `most` of n if n is larger, chosen at random with a fixed seed.
 
     With more than 100 classes, there are fewer, at least 500.
 

@@ -10,7 +10,7 @@ from scipy.special import expit, log_expit, logit
 
 from curv_issues.confusions.error_count import ErrorCount
 
-LEAST_PROBABILITY = 1e-5  # as surer ones are no better than that
+LEAST_PROBABILITY = 1e-5  # lower ones, and higher ones than 1 minus this, are taken as this
 SHIFT_DEVIATION, FACTOR_DEVIATION = 3.0, 0.5  # of the normal prior; benchmarks/README.md explains how these were chosen
 LEAST_FACTOR = 0.05
 NUM_DRAWS = 1000

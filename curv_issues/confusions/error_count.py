@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DEVIATIONS = 1.96  # of a normal distribution, for a 95% interval
+BASES = ("training", "held-out", "answers")
+
 
 @dataclass(frozen=True)
 class ErrorCount:

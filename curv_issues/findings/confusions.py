@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from curv_issues.confusions.error_count import ErrorCount
+from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
 from curv_issues.findings.judgement import Evidence
 from curv_issues.findings.section import Section
 from curv_issues.results.arrow import text_column
@@ -17,7 +17,6 @@ from curv_issues.results.kinds import KINDS, LABEL_ISSUE
 if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
 
-DEVIATIONS = 1.96  # of a normal distribution, for a 95% interval
 LEAST_ERRORS = 0.5  # of a pair in the table
 LEAST_SHOWN, MOST_SHOWN = 1.5, 5  # errors of a pair, and pairs, in texts for people
 

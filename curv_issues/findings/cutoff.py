@@ -45,6 +45,11 @@ def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
     return epochs_done <= LEAST_TRAINING * standard_epochs
 
 
+def is_learned(comparison: NullComparison, *, undertrained: bool) -> bool:
+    """Return whether the classes were learned, so that labels that look wrong can be told from labels that are not learned."""
+    return bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
+
+
 def flag(
     suspicion: np.ndarray,
     comparison: NullComparison,
@@ -73,11 +78,10 @@ def flag(
         bool (n,), and the decision. Ties at the threshold are flagged together.
     """
     rule = cut_off.rule
-    learned = bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
     is_open = np.ones(len(suspicion), dtype=bool) if answers is None else np.isnan(answers)
     open_p_wrong = None if p_wrong is None else p_wrong[is_open]
     count = _count_wrong(cut_off, comparison.below_null[is_open], suspicion[is_open], open_p_wrong)
-    threshold = _threshold(suspicion[is_open], cut_off, num_auto=count * learned)
+    threshold = _threshold(suspicion[is_open], cut_off, num_auto=count * is_learned(comparison, undertrained=undertrained))
     flagged = is_open & (suspicion >= threshold)
     if answers is not None:
         flagged |= answers == WRONG

@@ -11,10 +11,10 @@ import numpy as np
 from curv_issues.findings.confusions import confusions_section, confusions_table
 from curv_issues.findings.cutoff import (
     ESTIMATED,
-    MOST_BELOW_NULL,
     CutOff,
     flag,
     flag_without_training,
+    is_learned,
     is_undertrained,
     reliability_note,
 )
@@ -143,8 +143,7 @@ def find_label_issues(
         )
         is_unknown = p_wrong is None and cut_off.rule == "precision"
         cut_off = replace(cut_off, note=NO_PROBABILITIES if is_unknown else note)
-    is_learned = bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
-    return LabelIssues(ranking, flagged, cut_off, memorised, is_learned)
+    return LabelIssues(ranking, flagged, cut_off, memorised, is_learned(comparison, undertrained=undertrained))
 
 
 def describe_decision(errors: LabelIssues) -> dict[str, Any]:

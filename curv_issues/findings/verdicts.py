@@ -9,13 +9,6 @@ from curv_issues.findings.cutoff import RIGHT, WRONG
 from curv_issues.findings.judgement import Evidence
 from curv_issues.findings.ranking import is_measured
 
-VERDICTS = {
-    "conflict": "a duplicate has another label, which is better supported",
-    "outlier": "unlike all other samples, for example a broken or foreign image",
-    "rare": "no class fits it well, or its class is too small to be learned: the label may be right",
-    "ambiguous": "the given and the suggested class both fit",
-    "mislabeled": "the suggested class fits, the given one does not",
-}
 LEAST_SUSPECT = 0.1  # p_wrong; benchmarks/README.md explains how these were chosen
 MOST_ISOLATED = 2.0  # interquartile ranges
 SMALL_CLASS = 10  # samples
@@ -24,7 +17,11 @@ LEAST_FIT = 0.4  # probability of the suggested class
 
 
 def find_verdicts(evidence: Evidence, flagged: np.ndarray, conflicts: pd.DataFrame | None) -> np.ndarray:
-    """Return a key of `VERDICTS` for each suspect sample, and None for all others, object (n,).
+    """Return a verdict on each suspect sample, and None for all others, object (n,).
+
+    conflict: a duplicate has another label, which is better supported. outlier: unlike all other samples, for example a broken or
+    foreign image. rare: no class fits it well, or its class is too small to be learned, so that the label may be right. ambiguous:
+    the given and the suggested class both fit. mislabeled: the suggested class fits, the given one does not.
 
     Suspect are labels that are flagged, are wrong with a probability of at least 0.1, or are suspect in a conflict of duplicates.
     The evidence is in the scores `isolation`, `given_probability` and `suggested_probability`; without the last two (for example

@@ -54,6 +54,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from curv_issues.confusions.error_count import BASES
 from curv_issues.counting import counted
 from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute, look_up
@@ -322,8 +323,11 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
         raise UsageError("The summary must have `dataset` with `classes`, the list of class names.")
     estimate = summary.get("estimate")
     numbers = [estimate.get(name) for name in ("num_errors", "low", "high")] if isinstance(estimate, dict) else [estimate]
-    if estimate is not None and not all(isinstance(number, int | float) for number in numbers):
-        raise UsageError("The summary's `estimate` must have the numbers num_errors, low and high.")
+    has_numbers = all(isinstance(number, int | float) for number in numbers)
+    if estimate is not None and not (has_numbers and estimate.get("basis") in BASES):
+        raise UsageError(
+            f"The summary's `estimate` must have the numbers num_errors, low and high, and a basis ({', '.join(BASES)})."
+        )
     if len(set(classes)) < len(classes):
         raise UsageError("The summary's `classes` contain a name twice; class names must be unique.")
     for name, table in ALL_TABLES.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import rows, verdicts
+from benchmarks import label_noise, rows, verdicts
 from benchmarks.verdict_tables import curvature_table, verdict_table
 from benchmarks.verdicts import KINDS, build, foreign_pictures, telling_apart
 from curv_issues.data.arrays import from_arrays
@@ -44,7 +44,7 @@ def test_telling_apart() -> None:
 @pytest.mark.slow
 def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
-    monkeypatch.setattr(verdicts, "TRAININGS", tmp_path / "trainings")
+    monkeypatch.setattr(label_noise, "TRAININGS", tmp_path / "trainings")
     monkeypatch.setattr("sys.argv", ["verdicts", str(tmp_path), "--smoke"])
     verdicts.main()
     (result,) = rows.read("smoke/verdicts")

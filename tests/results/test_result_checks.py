@@ -23,7 +23,11 @@ INVALID = {
     ),
     "estimate without numbers": (
         lambda p: p["summary"].update(estimate={"num_errors": "x"}),
-        "The summary's `estimate` must have the numbers num_errors, low and high.",
+        "The summary's `estimate` must have the numbers num_errors, low and high, and a basis (training, held-out, answers).",
+    ),
+    "estimate without a basis": (
+        lambda p: p["summary"].update(estimate={"num_errors": 1, "low": 0, "high": 2}),
+        "The summary's `estimate` must have the numbers num_errors, low and high, and a basis (training, held-out, answers).",
     ),
     "missing given label": (
         lambda p: p.update(scores=p["scores"].assign(given=text_column(["dog", None] * 4))),
