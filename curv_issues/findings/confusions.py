@@ -72,6 +72,8 @@ def describe_count(estimate: Mapping[str, Any] | None, n: int) -> str | None:
     """Return a sentence on the estimated number of wrong labels among n, without its full stop; None if it was not estimated."""
     if estimate is None:
         return None
+    if estimate["low"] < LEAST_ERRORS:
+        return f"Between 0 and {estimate['high']:,.0f} of {n:,} labels are wrong, perhaps {estimate['num_errors']:,.0f}"
     about = f"About {estimate['num_errors']:,.0f} of {n:,} labels are wrong"
     interval = f"{estimate['low']:,.0f} to {estimate['high']:,.0f}"
     if estimate["basis"] == "answers":

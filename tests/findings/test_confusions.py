@@ -65,4 +65,7 @@ def test_section_shows_the_first_pairs_and_the_estimate() -> None:
     assert describe_count({"num_errors": 1234.0, "low": 1000.0, "high": 1500.0, "basis": "answers"}, 9000) == (
         "About 1,234 of 9,000 labels are wrong (95% interval: 1,000 to 1,500)"
     )
+    assert describe_count({"num_errors": 71.0, "low": 0.0, "high": 222.0, "basis": "training"}, 600) == (
+        "Between 0 and 222 of 600 labels are wrong, perhaps 71"
+    )
     assert describe_count(None, 9000) is None
