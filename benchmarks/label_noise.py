@@ -137,6 +137,7 @@ def joined(pixels: ProbeRun, features: ProbeRun) -> ProbeRun:
     return replace(
         pixels,
         pred_probs=features.pred_probs,
+        leave_one_out=features.leave_one_out,
         out_of_sample=True,
         suggested=features.suggested,
         scores={**pixels.scores, **{name: features.scores[name] for name in names}},

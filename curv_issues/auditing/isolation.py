@@ -19,7 +19,7 @@ from curv_issues.training.record import TrainingRecord
 
 Record = TypeVar("Record", bound=TrainingRecord)
 NEIGHBOUR = 5  # whose distance counts: the few copies of a foreign image are all far from the fifth
-GALLERY = 5_000  # samples compared with
+GALLERY = {"images": 5_000, "features": 1_000}  # samples compared with; features are longer, and gain nothing from more
 SIDE = 8  # pixels of a thumbnail
 CHUNK = 4_096  # samples
 
@@ -35,14 +35,14 @@ def with_isolation(run: Record, data: LabeledData) -> Record:
             they are, standardised.
     """
     if data.images is not None:
-        vectors_at = _thumbnails(data.images)
+        vectors_at, gallery = _thumbnails(data.images), GALLERY["images"]
     elif data.features is not None:
-        vectors_at = _standardised(data.features)
+        vectors_at, gallery = _standardised(data.features), GALLERY["features"]
     else:
         return run
     if len(data) <= NEIGHBOUR:
         return run
-    score = isolation(len(data), vectors_at, device=torch.device(run.device))
+    score = isolation(len(data), vectors_at, gallery=gallery, device=torch.device(run.device))
     if score is None:
         return run
     return replace(
@@ -52,27 +52,28 @@ def with_isolation(run: Record, data: LabeledData) -> Record:
     )
 
 
-def isolation(n: int, vectors_at: Callable[[Tensor], Tensor], *, device: torch.device) -> np.ndarray | None:
-    """Return how far the distance to the fifth nearest of 5,000 random samples lies above the upper quartile of all distances.
+def isolation(n: int, vectors_at: Callable[[Tensor], Tensor], *, gallery: int, device: torch.device) -> np.ndarray | None:
+    """Return how far the distance to the fifth nearest of some random samples lies above the upper quartile of all distances.
 
     Args:
         n: number of samples.
         vectors_at: returns the vectors of some samples, float32 (m, d), for their positions, int64 (m,).
+        gallery: number of samples to compare with.
         device: where to compute.
 
     Returns:
         float64 (n,), in interquartile ranges; above 1.5 to 3, values count as outliers (Tukey 1977). None if that range is 0.
     """
-    chosen = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(n)[:GALLERY]))
+    chosen = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(n)[:gallery]))
     itself = torch.full((n,), -1)
     itself[chosen] = torch.arange(len(chosen))
     others = vectors_at(chosen)
-    gallery = torch.cat([others, -others.square().sum(1, keepdim=True) / 2], dim=1)  # the nearest has the largest inner product
+    compared = torch.cat([others, -others.square().sum(1, keepdim=True) / 2], dim=1)  # the nearest has the largest inner product
     distance = np.empty(n)
     for index in torch.arange(n).split(CHUNK):
         vectors = vectors_at(index)
         queries = torch.cat([vectors, torch.ones(len(index), 1)], dim=1)
-        _, products = nearest(queries, gallery, NEIGHBOUR, device=device, itself=itself[index])
+        _, products = nearest(queries, compared, NEIGHBOUR, device=device, itself=itself[index])
         squares = vectors.square().sum(1) - 2 * products[:, -1]
         distance[index.numpy()] = squares.clamp_min(0).sqrt().numpy()
     lower, upper = np.quantile(distance, [0.25, 0.75])

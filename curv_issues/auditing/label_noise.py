@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeGuard, TypeVar
 
@@ -22,12 +22,11 @@ MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
 
 
 def with_label_noise(run: Record, given: np.ndarray) -> Record:
-    """Return the run with the scores of `LABEL_NOISE_SCORES`, better suggestions, and without its class history.
+    """Return the run with the scores of `LABEL_NOISE_SCORES`, better suggestions, and without what they are made of.
 
-    The sources are the training pass, until the classes were learned, and predictions by networks that were not trained on the
-    sample. If the probe was trained on images, both are joined: their log-probabilities are added and calibrated together. If it
-    was trained on features, which it memorises sooner, `class_confusion` is the mean of both, and all else is held out.
-    Without either source, or with too many classes and samples, the run is returned as it is.
+    The sources are the training pass, until the classes were learned, and predictions by networks and by a linear model that
+    were not trained on the sample. They are joined: their log-probabilities are added and calibrated together. Without any
+    source, or with too many classes and samples, the run is returned as it is.
 
     Args:
         run: on n samples.
@@ -35,22 +34,22 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
     """
     sources = _sources(run, given)
     if not sources:
-        return replace(run, class_history=None)
-    chosen = _joined(sources, given, on_features=run.on_features)
-    gains = list(sources.values()) if run.on_features else [chosen]
+        return replace(run, class_history=None, leave_one_out=None)
+    chosen = next(iter(sources.values())) if len(sources) == 1 else estimate_noise(_joined(sources.values()), given)
     index = np.arange(len(given))
     others = chosen.posterior.copy()
     others[index, given] = -1
     suggested = others.argmax(axis=1)
     scores = {
         "p_wrong": chosen.wrong,
-        "class_confusion": np.mean([source.gain for source in gains], axis=0),
+        "class_confusion": chosen.gain,
         "given_probability": chosen.prior[index, given].astype(np.float64),
         "suggested_probability": chosen.prior[index, suggested].astype(np.float64),
     }
     return replace(
         run,
         class_history=None,
+        leave_one_out=None,
         suggested=suggested,
         error_count=_count(run, given, sources) if chosen.prior.shape[1] <= MOST_COUNTED else None,
         scores={**run.scores, **scores},
@@ -58,14 +57,9 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
     )
 
 
-def _joined(sources: Mapping[str, LabelNoise], given: np.ndarray, *, on_features: bool) -> LabelNoise:
-    """Return the estimate from which probabilities and suggestions are taken."""
-    if on_features and "held_out" in sources:
-        return sources["held_out"]
-    if len(sources) == 1:
-        return next(iter(sources.values()))
-    logs = [np.log(np.maximum(source.prior, LEAST_PROBABILITY), dtype=np.float64) for source in sources.values()]
-    return estimate_noise(np.sum(logs, axis=0), given)
+def _joined(sources: Iterable[LabelNoise]) -> np.ndarray:
+    """Return the sum of the log-probabilities of several sources, float64 (n, k)."""
+    return np.sum([np.log(np.maximum(source.prior, LEAST_PROBABILITY), dtype=np.float64) for source in sources], axis=0)
 
 
 def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNoise]) -> ErrorCount:
@@ -73,19 +67,23 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
 
     Before the classes are learned, right labels look wrong too; later, the network memorises wrong ones. So the number is that
     halfway, and the interval reaches from what is left when the classes are learned to what is seen at three tenths of it.
-    Held-out predictions are not memorised: they count instead, if there are any.
+    Held-out predictions are not memorised: together, they count instead, if there are any. The interval then reaches over the
+    numbers of all sources.
     """
     n = len(given)
     rates = {name: float(source.wrong.mean()) for name, source in sources.items()}
-    if "training" in rates:
+    held_out = [source for name, source in sources.items() if name != "training"]
+    if held_out:
+        rate = held_out[0].wrong.mean() if len(held_out) == 1 else error_rate(_joined(held_out), given)
+    else:
         history = run.class_history
         assert history is not None
         epochs = _epochs(run)
         rates |= {name: error_rate(late_mean(history, max(1, round(part * epochs))), given) for name, part in PARTS.items()}
-    rate = rates["held_out"] if "held_out" in rates else rates["halfway"]
+        rate = rates["halfway"]
     spread = DEVIATIONS * np.sqrt(n * rate)
-    low, high = max(n * min(rates.values()) - spread, 0.0), min(n * max(rates.values()) + spread, n)
-    return ErrorCount(n * rate, low, high, "held-out" if "held_out" in rates else "training")
+    low, high = max(n * min(rate, *rates.values()) - spread, 0.0), min(n * max(rate, *rates.values()) + spread, n)
+    return ErrorCount(n * rate, low, high, "held-out" if held_out else "training")
 
 
 def _epochs(run: TrainingRecord) -> int:
@@ -100,9 +98,11 @@ def _sources(run: TrainingRecord, given: np.ndarray) -> dict[str, LabelNoise]:
         found["training"] = estimate_noise(late_mean(run.class_history, _epochs(run)), given)
     if run.out_of_sample and _is_usable(run.pred_probs):
         found["held_out"] = estimate_noise(np.log(run.pred_probs.astype(np.float64) + LEAST_PROBABILITY), given)
+    if _is_usable(run.leave_one_out):
+        found["leave_one_out"] = estimate_noise(run.leave_one_out, given)
     return found
 
 
-def _is_usable(probabilities: np.ndarray | None) -> TypeGuard[np.ndarray]:
-    """Return whether there are probabilities, of any number of epochs, but not of too many samples and classes."""
-    return probabilities is not None and len(probabilities) * probabilities.shape[-1] <= MOST_VALUES
+def _is_usable(scores: np.ndarray | None) -> TypeGuard[np.ndarray]:
+    """Return whether there are scores of classes, of any number of epochs, but not of too many samples and classes."""
+    return scores is not None and len(scores) * scores.shape[-1] <= MOST_VALUES

@@ -57,8 +57,9 @@ def calibrate(
         given: int64 (n,), the given classes.
         transition: (k, k), probability of each given class (column) for each true class (row).
         start: where the search starts; None: at unit variance, without shifts.
-        clarity: weight of the mean entropy of the probabilities, which is added to the mean negative log-likelihood. Labels cannot
-            tell samples that are unclear from labels that are confused; the higher it is, the more is put down to confusion.
+        clarity: weight of the mutual information of samples and classes (Krause, Perona, Gomes 2010, NeurIPS, eq. 3), which is
+            subtracted from the mean negative log-likelihood. Labels cannot tell samples that are unclear from labels that are
+            confused; the higher it is, the more is put down to confusion.
     """
     part = part_to_fit(scores, MOST_FITTED)
     fitted, likelihoods = scores[part], transition[:, given[part]].T
@@ -74,8 +75,10 @@ def calibrate(
         likelihood = joint.sum(axis=1, keepdims=True)
         total = likelihood + LEAST_LIKELIHOOD
         slope = (prior * likelihood - joint) / total  # of -log(total), by factor * fitted + shifts
-        slope -= clarity * prior * (logs + entropy)
-        value = PRIOR * (shifts**2).mean() - np.log(total).mean() + clarity * entropy.mean()
+        mean = np.log(prior.mean(axis=0) + LEAST_LIKELIHOOD)  # of the classes
+        slope -= clarity * prior * (logs + entropy - mean + prior @ mean[:, None])
+        information = -(np.exp(mean) * mean).sum() - entropy.mean()
+        value = PRIOR * (shifts**2).mean() - np.log(total).mean() - clarity * information
         by_shift = slope.mean(axis=0) + 2 * PRIOR * shifts / len(shifts)
         return float(value), np.concatenate([[(slope * fitted).sum() / len(fitted)], by_shift])
 

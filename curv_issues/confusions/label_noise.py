@@ -40,7 +40,8 @@ def estimate_noise(scores: np.ndarray, given: np.ndarray) -> LabelNoise:
     """Estimate the noise of the given labels.
 
     Args:
-        scores: float (n, k), log-probabilities of the classes, preferably of a network that has not memorised the labels.
+        scores: float (n, k), log-probabilities of the classes, or other scores that are higher for better classes, preferably of
+            a network that has not memorised the labels.
         given: int64 (n,), the given classes.
     """
     scores = np.asarray(scores, dtype=np.float64)

@@ -244,7 +244,7 @@ LABEL_NOISE_SCORES: dict[str, ScoreInfo] = {
 ISOLATION_SCORES: dict[str, ScoreInfo] = {
     "isolation": ScoreInfo(
         direction="high",
-        description="distance to the fifth nearest of 5,000 other samples (of thumbnails, or of features), in interquartile ranges "
+        description="distance to the fifth nearest of 5,000 other thumbnails, or 1,000 feature vectors, in interquartile ranges "
         "above the upper quartile: high for broken or foreign samples, not for wrong labels",
         cost="none",
         source="Ramaswamy et al. 2000, SIGMOD; Tukey 1977",

@@ -35,6 +35,7 @@ from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_scores
 from curv_issues.training.cross_fit import CrossFit, cross_fit, cross_fit_of
+from curv_issues.training.leave_one_out import leave_one_out
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import Recipe, make_recipe
 from curv_issues.training.record import TrainingRecord
@@ -179,26 +180,29 @@ def run_probe(
             if mirror_images is not None:
                 _check_outputs(mirror_images, learning_rate=recipe.learning_rate)
         crossed: CrossFit | None = None
+        linear: np.ndarray | None = None
         if data.pred_probs is not None:
             crossed = cross_fit_of(data.pred_probs, data.labels)
-        elif data.features is not None and data.choose_input(options.input) != "images" and complete:
+        if data.features is not None and data.choose_input(options.input) != "images" and complete:
             features, heads_recipe = inputs, recipe
             if not isinstance(features, FeatureInputs):
                 features = FeatureInputs(data.features)
                 heads_recipe = make_recipe(replace(options, fine_tune=False), num_samples=len(data), shape=features.shape)
             with clock.stage("cross_fit"):
-                crossed = stop.unless_stopped(
-                    lambda: cross_fit(
-                        features,
-                        labels,
-                        num_classes=data.num_classes,
-                        recipe=heads_recipe,
-                        seed=options.seed,
-                        device=device,
-                        given=given,
-                        on_step=reporter.cross_fitting,
+                if crossed is None:
+                    crossed = stop.unless_stopped(
+                        lambda: cross_fit(
+                            features,
+                            labels,
+                            num_classes=data.num_classes,
+                            recipe=heads_recipe,
+                            seed=options.seed,
+                            device=device,
+                            given=given,
+                            on_step=reporter.cross_fitting,
+                        )
                     )
-                )
+                linear = stop.unless_stopped(lambda: leave_one_out(features, labels, num_classes=data.num_classes, device=device))
 
     infos = {
         **{name: SCORES[name] for name in options.score_names},
@@ -211,6 +215,7 @@ def run_probe(
         trajectories={q.trajectory: q.by_epoch(q.num_epochs) for q in [*quantities.values(), *own] if q.trajectory},
         pred_probs=crossed.pred_probs if crossed else pred_probs,
         class_history=class_history.history if class_history else None,
+        leave_one_out=linear,
         on_features=isinstance(inputs, FeatureInputs),
         out_of_sample=crossed is not None,
         suggested=crossed.suggested if crossed else suggested,

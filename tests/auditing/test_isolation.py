@@ -28,11 +28,10 @@ def reference(vectors: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("most", [5_000, 60])
 def test_is_that_of_the_slow_twin(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GALLERY", most)
     monkeypatch.setattr(module, "CHUNK", 70)
     vectors = np.random.default_rng(0).normal(size=(200, 3))
     gallery = np.sort(np.random.default_rng(0).permutation(200)[:most])
-    found = isolation(200, lambda index: torch.from_numpy(vectors).float()[index], device=CPU)
+    found = isolation(200, lambda index: torch.from_numpy(vectors).float()[index], gallery=most, device=CPU)
     np.testing.assert_allclose(found, reference(vectors, gallery), atol=2e-3)
 
 

@@ -112,18 +112,22 @@ def held_out() -> np.ndarray:
     return PROBABILITIES[:, ::-1].astype(np.float16)
 
 
-def test_sources_are_joined_for_images_but_not_for_features() -> None:
+@pytest.mark.parametrize("on_features", [False, True])
+def test_sources_are_joined(on_features: bool) -> None:
     held = estimate_noise(np.log(held_out().astype(np.float64) + 1e-6), GIVEN)
     epochs = label_noise.compare_with_null(record().trajectories["margin"], record().reference_margin).epochs
     trained = estimate_noise(late_mean(HISTORY, epochs), GIVEN)
     both = {"class_history": HISTORY, "pred_probs": held_out(), "out_of_sample": True}
-    on_images = with_label_noise(record(**both), GIVEN)
+    joined = with_label_noise(record(**both, on_features=on_features), GIVEN)
     expected = estimate_noise(np.log(np.maximum(held.prior, 1e-6)) + np.log(np.maximum(trained.prior, 1e-6)), GIVEN)
-    np.testing.assert_allclose(on_images.scores["p_wrong"], expected.wrong, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(on_images.scores["class_confusion"], expected.gain, rtol=1e-3, atol=1e-3)
-    on_features = with_label_noise(record(**both, on_features=True), GIVEN)
-    np.testing.assert_allclose(on_features.scores["p_wrong"], held.wrong, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(on_features.scores["class_confusion"], (held.gain + trained.gain) / 2)
+    np.testing.assert_allclose(joined.scores["p_wrong"], expected.wrong, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(joined.scores["class_confusion"], expected.gain, rtol=1e-3, atol=1e-3)
+    linear = (PROBABILITIES - 0.25).astype(np.float16)
+    three = with_label_noise(record(**both, leave_one_out=linear), GIVEN)
+    linear_prior = np.log(np.maximum(estimate_noise(linear, GIVEN).prior, 1e-6))
+    expected = estimate_noise(np.log(np.maximum(held.prior, 1e-6)) + np.log(np.maximum(trained.prior, 1e-6)) + linear_prior, GIVEN)
+    np.testing.assert_allclose(three.scores["p_wrong"], expected.wrong, rtol=1e-3, atol=1e-5)
+    assert three.leave_one_out is None
     images_only = with_label_noise(record(class_history=HISTORY), GIVEN)
     np.testing.assert_allclose(images_only.scores["p_wrong"], trained.wrong, rtol=1e-4, atol=1e-6)
     assert (images_only.suggested != GIVEN).all()
@@ -161,3 +165,18 @@ def test_images_are_counted_by_epoch_and_without_probabilities_nothing_is() -> N
     assert counted.basis == "training"
     assert 0 <= counted.low <= counted.num_errors <= counted.high <= len(GIVEN)
     assert with_label_noise(record(), GIVEN).error_count is None
+
+
+def test_held_out_sources_count_together_and_the_interval_reaches_over_all() -> None:
+    linear = (PROBABILITIES - 0.25).astype(np.float16)
+    counted = with_label_noise(
+        record(class_history=HISTORY, pred_probs=held_out(), out_of_sample=True, leave_one_out=linear), GIVEN
+    ).error_count
+    assert counted is not None
+    assert counted.basis == "held-out"
+    priors = [estimate_noise(scores, GIVEN).prior for scores in (np.log(held_out().astype(np.float64) + 1e-6), linear)]
+    logs = np.sum([np.log(np.maximum(prior, 1e-6), dtype=np.float64) for prior in priors], axis=0)
+    assert counted.num_errors == pytest.approx(estimate_noise(logs, GIVEN).wrong.sum(), rel=1e-2)
+    for alone in ({"class_history": HISTORY}, {"leave_one_out": linear}):
+        scores = with_label_noise(record(**alone), GIVEN).scores
+        assert counted.low <= scores["p_wrong"].sum() <= counted.high

@@ -69,9 +69,21 @@ def test_clarity_makes_the_probabilities_sharper() -> None:
     def value(calibration: Calibration) -> float:
         prior = calibration(scores)
         likelihood = (prior * transition[:, given].T).sum(axis=1)
-        return float(-np.log(likelihood).mean() - 0.5 * (prior * np.log(prior)).sum(axis=1).mean())
+        mean = prior.mean(axis=0)
+        information = (prior * np.log(prior)).sum(axis=1).mean() - (mean * np.log(mean)).sum()
+        return float(-np.log(likelihood).mean() - 0.5 * information)
 
     assert clear(scores).max(axis=1).mean() > usual(scores).max(axis=1).mean()
     assert value(clear) < value(usual)
     for other in (Calibration(clear.factor * 1.05, clear.shifts), Calibration(clear.factor, clear.shifts + np.array([0.05, 0, 0]))):
         assert value(other) > value(clear) - 1e-4
+
+
+def test_clarity_does_not_give_up_a_class_that_is_half_confused() -> None:
+    random = np.random.default_rng(0)
+    true = random.integers(0, 3, 3_000)
+    scores = 1.5 * np.eye(3)[true] + random.normal(size=(3_000, 3))
+    transition = np.array([[1, 0, 0], [0, 0.97, 0.03], [0, 0.48, 0.52]])  # so that class 2 may explain all labels 1
+    given = np.array([random.choice(3, p=[[1, 0, 0], [0, 0.55, 0.45], [0, 0.45, 0.55]][label]) for label in true])
+    prior = calibrate(scores, given, transition, clarity=0.5)(scores)
+    assert (prior.argmax(axis=1)[true == 1] == 1).mean() > 0.5

@@ -1,0 +1,73 @@
+"""Class scores by ridge regression on all other samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_wine
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+from curv_issues.inputs.features import FeatureInputs
+from curv_issues.noise.uniform import flip_labels
+from curv_issues.training import leave_one_out as module
+from curv_issues.training.leave_one_out import PENALTIES, leave_one_out
+
+CPU = torch.device("cpu")
+
+
+def scores(features: np.ndarray, labels: np.ndarray, num_classes: int = 3) -> np.ndarray | None:
+    return leave_one_out(FeatureInputs(features.astype(np.float32)), torch.from_numpy(labels), num_classes=num_classes, device=CPU)
+
+
+def reference(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the best predictions without each sample, by as many regressions as there are samples and penalties."""
+    rows = np.column_stack([StandardScaler().fit_transform(features), np.ones(len(features))])
+    targets = np.eye(3)[labels] - 1 / 3
+    found = []
+    for penalty in PENALTIES:
+        model, predicted = Ridge(alpha=penalty * len(rows), fit_intercept=False), np.empty_like(targets)
+        for index in range(len(rows)):
+            rest = np.arange(len(rows)) != index
+            predicted[index] = model.fit(rows[rest], targets[rest]).predict(rows[[index]])[0]
+        found.append(predicted)
+    return min(found, key=lambda predicted: float(((predicted - targets) ** 2).mean()))
+
+
+@pytest.mark.parametrize("num_features", [4, 60])
+def test_scores_are_those_of_regressions_without_the_sample(num_features: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 17)
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 40)
+    features = random.normal(size=(40, num_features)) + labels[:, None]
+    np.testing.assert_allclose(scores(features, labels), reference(features, labels), atol=2e-3)
+
+
+def test_wrong_labels_are_not_memorised() -> None:
+    wine = load_wine()
+    labels, is_flipped = flip_labels(wine.target, 0.3, num_classes=3, seed=0)
+    found = scores(wine.data, labels)
+    assert found is not None
+    assert (found.argmax(1) == wine.target)[is_flipped].mean() > 0.85
+
+
+def test_too_many_samples_and_features_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels = np.random.default_rng(0).normal(size=(12, 11)), np.arange(12) % 3
+    for most, is_left_out in ((11, True), (12, False)):
+        monkeypatch.setattr(module, "MOST_COMPONENTS", most)
+        assert (scores(features, labels) is None) == is_left_out
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 9), st.integers(1, 9), st.integers(0, 3), st.integers(0, 100))
+def test_scores_are_finite_with_constant_features_copies_and_single_classes(n: int, d: int, copies: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    features = np.repeat(random.normal(size=(n, d)) * 10.0 ** random.integers(-3, 4), copies + 1, axis=0)
+    features[:, 0] = 5
+    found = scores(features, random.integers(0, 3, len(features)))
+    assert found is not None
+    assert found.shape == (len(features), 3)
+    assert np.isfinite(found).all()
