@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,17 +10,19 @@ from torch.nn import functional
 from curv_issues.inputs.features import FeatureInputs
 
 PENALTIES = np.logspace(-3, 1, 9).tolist()  # times the number of samples; the features have unit variance
-MOST_COMPONENTS = 4_096  # of features or samples, whichever are fewer: their eigenvectors take the time
+MOST_AXES = 4_096  # features or samples, whichever are fewer: finding as many axes takes the time
+LEAST_FITTED, FITTED_PER_FEATURE = 20_000, 10  # samples to fit to, if there are so many
 COMPARED = 5_000  # samples to choose the penalty with
 CHUNK = 10_000  # rows per step
+LEAST_VARIANCE = 1e-6  # along an axis, as a fraction of the largest
 
 
 def leave_one_out(inputs: FeatureInputs, labels: Tensor, *, num_classes: int, device: torch.device) -> np.ndarray | None:
-    """Return the class scores of each sample by ridge regression on all other samples.
+    """Return the class scores of each sample by a ridge regression that was not fitted to it.
 
-    The regression predicts one-hot labels. Its predictions without a sample follow from those with it (Allen 1974,
-    Technometrics). The penalty is the one with the least squared error of these predictions. A linear model hardly memorises
-    labels, even if many are wrong.
+    The regression predicts one-hot labels. It is fitted to at most 20,000 samples, or ten per feature, chosen at random with a
+    fixed seed. For these, the predictions without the sample follow from those with it (Allen 1974, Technometrics). The penalty
+    is the one with the least squared error of such predictions. A linear model hardly memorises labels, even if many are wrong.
 
     Args:
         inputs: n feature vectors.
@@ -35,61 +35,50 @@ def leave_one_out(inputs: FeatureInputs, labels: Tensor, *, num_classes: int, de
         features, which would take long.
     """
     n, d = len(inputs), inputs.shape[0] + 1
-    if min(n, d) > MOST_COMPONENTS:
+    if min(n, d) > MOST_AXES:
         return None
+    order, size = torch.from_numpy(np.random.default_rng(0).permutation(n)), max(LEAST_FITTED, FITTED_PER_FEATURE * d)
+    fitted, others = order[:size], order[size:]
     targets = (functional.one_hot(labels, num_classes).float() - 1 / num_classes).to(device)
-    variances, components_at, moments = _components(inputs, targets, device=device)
-
-    def without_itself(components: Tensor, own: Tensor, penalty: float) -> Tensor:
-        """Return the predictions (m, k) for samples by the regression without them, from their components and targets."""
-        weighted = components / (variances + penalty)
-        leverage = (weighted * components).sum(1, keepdim=True)
-        return (weighted @ moments - leverage * own) / (1 - leverage)
-
-    some = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(n)[:COMPARED]))
-    components, own = components_at(some), targets[some]
-    penalties = [n * penalty for penalty in PENALTIES]
-    best = min(penalties, key=lambda penalty: float((without_itself(components, own, penalty) - own).square().mean()))
-    parts = torch.arange(n).split(CHUNK)
-    return np.concatenate([without_itself(components_at(part), targets[part], best).half().cpu().numpy() for part in parts])
-
-
-def _components(
-    inputs: FeatureInputs, targets: Tensor, *, device: torch.device
-) -> tuple[Tensor, Callable[[Tensor], Tensor], Tensor]:
-    """Return the principal components of the features and a constant, without centring.
-
-    Args:
-        inputs: n feature vectors of length d.
-        targets: (n, k).
-        device: device to compute on.
-
-    Returns:
-        The sums of squares of the r components, float32 (r,); a function from positions, int64 (m,), to components, float32
-        (m, r); and their products with the targets, summed over the samples, (r, k). r is d + 1, or n if that is less.
-    """
 
     def rows_at(index: Tensor) -> Tensor:
+        """Return features and a constant, (m, d)."""
         rows = inputs.batch(index, device)
         return torch.cat([rows, torch.ones(len(rows), 1, device=device)], dim=1)
 
-    n, d = len(inputs), inputs.shape[0] + 1
-    if n < d:
-        rows = rows_at(torch.arange(n))
-        variances, axes = _eigenvectors(rows @ rows.T, device)
-        components = axes * variances.sqrt()
-        return variances, lambda index: components[index], components.T @ targets
-    products = torch.zeros(d, d, dtype=torch.float64)  # on the CPU: some devices lack float64
-    moments = torch.zeros(d, targets.shape[1], device=device)
-    for index in torch.arange(n).split(CHUNK):
-        rows = rows_at(index)
-        products += (rows.T @ rows).cpu()
-        moments += rows.T @ targets[index]
-    variances, axes = _eigenvectors(products, device)
-    return variances, lambda index: rows_at(index) @ axes, axes.T @ moments
+    rows = rows_at(fitted)
+    variances, axes = _principal_axes(rows)
+    components = rows @ axes
+    products = components.T @ targets[fitted]
+
+    def without_itself(components: Tensor, own: Tensor, penalty: float) -> Tensor:
+        """Return the predictions (m, k) for fitted samples without themselves, from their components and targets."""
+        weighted = components / (variances + penalty)
+        leverage = (weighted * components).sum(1, keepdim=True)
+        return (weighted @ products - leverage * own) / (1 - leverage)
+
+    some, own = components[:COMPARED], targets[fitted[:COMPARED]]
+    penalties = [len(fitted) * penalty for penalty in PENALTIES]
+    best = min(penalties, key=lambda penalty: float((without_itself(some, own, penalty) - own).square().mean()))
+    weights = axes @ (products / (variances + best)[:, None])
+    found = torch.empty(n, num_classes, dtype=torch.float16, device=device)
+    for part in torch.arange(len(fitted)).split(CHUNK):
+        found[fitted[part]] = without_itself(components[part], targets[fitted[part]], best).half()
+    for part in others.split(CHUNK):
+        found[part] = (rows_at(part) @ weights).half()
+    return found.cpu().numpy()
 
 
-def _eigenvectors(matrix: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the eigenvalues (r,), at least 0, and eigenvectors (r, r) of a symmetric matrix, float32, found in float64."""
-    variances, axes = torch.linalg.eigh(matrix.cpu().double())
-    return variances.clamp_min(0).float().to(device), axes.float().to(device)
+def _principal_axes(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the principal axes of vectors, float32 (m, d), without centring.
+
+    Returns:
+        The sums of squares along the r axes, float32 (r,), and the axes, (d, r); r is the smaller of m and d, or less if the
+        vectors vary along fewer axes.
+    """
+    is_wide = rows.shape[0] < rows.shape[1]
+    products = rows @ rows.T if is_wide else rows.T @ rows
+    variances, axes = torch.linalg.eigh(products.cpu().double())  # some devices lack float64
+    is_used = variances > LEAST_VARIANCE * variances[-1]
+    variances, axes = variances[is_used].float().to(rows.device), axes[:, is_used].float().to(rows.device)
+    return variances, rows.T @ (axes / variances.sqrt()) if is_wide else axes

@@ -23,18 +23,16 @@ def scores(features: np.ndarray, labels: np.ndarray, num_classes: int = 3) -> np
     return leave_one_out(FeatureInputs(features.astype(np.float32)), torch.from_numpy(labels), num_classes=num_classes, device=CPU)
 
 
-def reference(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the best predictions without each sample, by as many regressions as there are samples and penalties."""
-    rows = np.column_stack([StandardScaler().fit_transform(features), np.ones(len(features))])
-    targets = np.eye(3)[labels] - 1 / 3
+def best_without_themselves(rows: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the best penalty, and its predictions without each sample, by as many regressions as samples and penalties."""
     found = []
-    for penalty in PENALTIES:
-        model, predicted = Ridge(alpha=penalty * len(rows), fit_intercept=False), np.empty_like(targets)
+    for penalty in np.array(PENALTIES) * len(rows):
+        model, predicted = Ridge(alpha=penalty, fit_intercept=False), np.empty_like(targets)
         for index in range(len(rows)):
             rest = np.arange(len(rows)) != index
             predicted[index] = model.fit(rows[rest], targets[rest]).predict(rows[[index]])[0]
-        found.append(predicted)
-    return min(found, key=lambda predicted: float(((predicted - targets) ** 2).mean()))
+        found.append((penalty, predicted))
+    return min(found, key=lambda pair: float(((pair[1] - targets) ** 2).mean()))
 
 
 @pytest.mark.parametrize("num_features", [4, 60])
@@ -43,7 +41,26 @@ def test_scores_are_those_of_regressions_without_the_sample(num_features: int, m
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 40)
     features = random.normal(size=(40, num_features)) + labels[:, None]
-    np.testing.assert_allclose(scores(features, labels), reference(features, labels), atol=2e-3)
+    rows = np.column_stack([StandardScaler().fit_transform(features), np.ones(40)])
+    _, expected = best_without_themselves(rows, np.eye(3)[labels] - 1 / 3)
+    np.testing.assert_allclose(scores(features, labels), expected, atol=2e-3)
+
+
+def test_samples_that_were_not_fitted_are_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAST_FITTED", 30)
+    monkeypatch.setattr(module, "FITTED_PER_FEATURE", 1)
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 50)
+    features = random.normal(size=(50, 4)) + labels[:, None]
+    found = scores(features, labels)
+    assert found is not None
+    order = np.random.default_rng(0).permutation(50)
+    fitted, others = order[:30], order[30:]
+    rows, targets = np.column_stack([StandardScaler().fit_transform(features), np.ones(50)]), np.eye(3)[labels] - 1 / 3
+    np.testing.assert_allclose(found[fitted], best_without_themselves(rows[fitted], targets[fitted])[1], atol=2e-3)
+    penalty = best_without_themselves(rows[fitted], targets[fitted])[0]
+    expected = Ridge(alpha=penalty, fit_intercept=False).fit(rows[fitted], targets[fitted]).predict(rows[others])
+    np.testing.assert_allclose(found[others], expected, atol=2e-3)
 
 
 def test_wrong_labels_are_not_memorised() -> None:
@@ -57,7 +74,7 @@ def test_wrong_labels_are_not_memorised() -> None:
 def test_too_many_samples_and_features_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     features, labels = np.random.default_rng(0).normal(size=(12, 11)), np.arange(12) % 3
     for most, is_left_out in ((11, True), (12, False)):
-        monkeypatch.setattr(module, "MOST_COMPONENTS", most)
+        monkeypatch.setattr(module, "MOST_AXES", most)
         assert (scores(features, labels) is None) == is_left_out
 
 
