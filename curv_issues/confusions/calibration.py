@@ -62,25 +62,26 @@ def calibrate(
             confused; the higher it is, the more is put down to confusion.
     """
     part = part_to_fit(scores, MOST_FITTED)
-    fitted, likelihoods = scores[part], transition[:, given[part]].T
+    fitted, likelihoods = np.ascontiguousarray(scores[part].T), transition[:, given[part]]  # (k, m): sums over k are fast
     unit = float(fitted.std()) or 1.0  # of the scores, so that all parameters are of order one
     fitted = fitted / unit
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        factor, shifts = parameters[0], parameters[1:]
-        logs = log_softmax(factor * fitted + shifts, axis=1)
+        factor, shifts = parameters[0], parameters[1:, None]
+        logs = log_softmax(factor * fitted + shifts, axis=0)
         prior = np.exp(logs)
-        entropy = -(prior * logs).sum(axis=1, keepdims=True)
         joint = prior * likelihoods
-        likelihood = joint.sum(axis=1, keepdims=True)
+        likelihood = joint.sum(axis=0)
         total = likelihood + LEAST_LIKELIHOOD
         slope = (prior * likelihood - joint) / total  # of -log(total), by factor * fitted + shifts
-        mean = np.log(prior.mean(axis=0) + LEAST_LIKELIHOOD)  # of the classes
-        slope -= clarity * prior * (logs + entropy - mean + prior @ mean[:, None])
-        information = -(np.exp(mean) * mean).sum() - entropy.mean()
-        value = PRIOR * (shifts**2).mean() - np.log(total).mean() - clarity * information
-        by_shift = slope.mean(axis=0) + 2 * PRIOR * shifts / len(shifts)
-        return float(value), np.concatenate([[(slope * fitted).sum() / len(fitted)], by_shift])
+        value = PRIOR * (shifts**2).mean() - np.log(total).mean()
+        if clarity:
+            entropy = -(prior * logs).sum(axis=0)
+            mean = np.log(prior.mean(axis=1) + LEAST_LIKELIHOOD)  # of the classes
+            slope -= clarity * prior * (logs + entropy - mean[:, None] + mean @ prior)
+            value += clarity * (entropy.mean() + (np.exp(mean) * mean).sum())
+        by_shift = slope.mean(axis=1) + 2 * PRIOR * shifts[:, 0] / len(shifts)
+        return float(value), np.concatenate([[np.vdot(slope, fitted) / fitted.shape[1]], by_shift])
 
     first = np.concatenate([[1.0], np.zeros(scores.shape[1])] if start is None else [[start.factor * unit], start.shifts])
     bounds = [(LEAST_FACTOR, None)] + [(None, None)] * scores.shape[1]
