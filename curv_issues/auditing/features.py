@@ -46,7 +46,8 @@ def audit_features(
         skip_unlabelled: leave out rows without a label instead of raising.
         description: name of this dataset in results.
         **options: see `TrainingOptions`, `FindingOptions` and `DuplicateOptions`.
-        pred_probs: (n, k), out-of-sample probabilities of your own model, used instead of cross-fitting; see `audit`.
+        pred_probs: (n, k), out-of-sample probabilities of your own model, used instead of cross-fitting and the linear model; see
+            `audit`.
         trackers: tracker classes of your own; their scores join the table.
         progress: see `audit`.
         on_result: see `audit`.

@@ -183,25 +183,24 @@ def run_probe(
         linear: np.ndarray | None = None
         if data.pred_probs is not None:
             crossed = cross_fit_of(data.pred_probs, data.labels)
-        if data.features is not None and data.choose_input(options.input) != "images" and complete:
+        elif data.features is not None and data.choose_input(options.input) != "images" and complete:
             features, heads_recipe = inputs, recipe
             if not isinstance(features, FeatureInputs):
                 features = FeatureInputs(data.features)
                 heads_recipe = make_recipe(replace(options, fine_tune=False), num_samples=len(data), shape=features.shape)
             with clock.stage("cross_fit"):
-                if crossed is None:
-                    crossed = stop.unless_stopped(
-                        lambda: cross_fit(
-                            features,
-                            labels,
-                            num_classes=data.num_classes,
-                            recipe=heads_recipe,
-                            seed=options.seed,
-                            device=device,
-                            given=given,
-                            on_step=reporter.cross_fitting,
-                        )
+                crossed = stop.unless_stopped(
+                    lambda: cross_fit(
+                        features,
+                        labels,
+                        num_classes=data.num_classes,
+                        recipe=heads_recipe,
+                        seed=options.seed,
+                        device=device,
+                        given=given,
+                        on_step=reporter.cross_fitting,
                     )
+                )
                 linear = stop.unless_stopped(lambda: leave_one_out(features, labels, num_classes=data.num_classes, device=device))
 
     infos = {
