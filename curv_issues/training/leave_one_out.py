@@ -20,9 +20,11 @@ LEAST_VARIANCE = 1e-6  # along an axis, as a fraction of the largest
 def leave_one_out(inputs: FeatureInputs, labels: Tensor, *, num_classes: int, device: torch.device) -> np.ndarray | None:
     """Return the class scores of each sample by a ridge regression that was not fitted to it.
 
-    The regression predicts one-hot labels. It is fitted to at most 20,000 samples, or ten per feature, chosen at random with a
-    fixed seed. For these, the predictions without the sample follow from those with it (Allen 1974, Technometrics). The penalty
-    is the one with the least squared error of such predictions. A linear model hardly memorises labels, even if many are wrong.
+    The regression predicts one-hot labels less the frequencies of the classes, which are added again. They are those of all
+    samples: without the sample, they would be lower for its class, and every label would look wrong if the features say nothing.
+    It is fitted to at most 20,000 samples, or ten per feature, chosen at random with a fixed seed. For these, the predictions
+    without the sample follow from those with it (Allen 1974, Technometrics). The penalty is the one with the least squared error
+    of such predictions. A linear model hardly memorises labels, even if many are wrong.
 
     Args:
         inputs: n feature vectors.
@@ -31,22 +33,18 @@ def leave_one_out(inputs: FeatureInputs, labels: Tensor, *, num_classes: int, de
         device: device to compute on.
 
     Returns:
-        float16 (n, k), about 1 - 1 / k for the class of the sample and -1 / k for others; None with more than 4,096 samples and
-        features, which would take long.
+        float16 (n, k), about 1 for the class of the sample and 0 for others; None with more than 4,096 samples and features, which
+        would take long.
     """
-    n, d = len(inputs), inputs.shape[0] + 1
+    n, d = len(inputs), inputs.shape[0]
     if min(n, d) > MOST_AXES:
         return None
     order, size = torch.from_numpy(np.random.default_rng(0).permutation(n)), max(LEAST_FITTED, FITTED_PER_FEATURE * d)
     fitted, others = order[:size], order[size:]
-    targets = (functional.one_hot(labels, num_classes).float() - 1 / num_classes).to(device)
-
-    def rows_at(index: Tensor) -> Tensor:
-        """Return features and a constant, (m, d)."""
-        rows = inputs.batch(index, device)
-        return torch.cat([rows, torch.ones(len(rows), 1, device=device)], dim=1)
-
-    rows = rows_at(fitted)
+    targets = functional.one_hot(labels, num_classes).float().to(device)
+    frequencies = targets.mean(0)
+    targets = targets - frequencies
+    rows = inputs.batch(fitted, device)
     variances, axes = _principal_axes(rows)
     components = rows @ axes
     products = components.T @ targets[fitted]
@@ -63,9 +61,9 @@ def leave_one_out(inputs: FeatureInputs, labels: Tensor, *, num_classes: int, de
     weights = axes @ (products / (variances + best)[:, None])
     found = torch.empty(n, num_classes, dtype=torch.float16, device=device)
     for part in torch.arange(len(fitted)).split(CHUNK):
-        found[fitted[part]] = without_itself(components[part], targets[fitted[part]], best).half()
+        found[fitted[part]] = without_itself(components[part], targets[fitted[part]], best).add(frequencies).half()
     for part in others.split(CHUNK):
-        found[part] = (rows_at(part) @ weights).half()
+        found[part] = (inputs.batch(part, device) @ weights).add(frequencies).half()
     return found.cpu().numpy()
 
 

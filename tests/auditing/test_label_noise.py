@@ -180,3 +180,9 @@ def test_held_out_sources_count_together_and_the_interval_reaches_over_all() -> 
     for alone in ({"class_history": HISTORY}, {"leave_one_out": linear}):
         scores = with_label_noise(record(**alone), GIVEN).scores
         assert counted.low <= scores["p_wrong"].sum() <= counted.high
+
+
+def test_constant_features_do_not_make_labels_look_wrong() -> None:
+    result = audit_features(np.ones((50, 3)), np.arange(50) % 2, duplicates=False, device="cpu", progress=False)
+    assert result.scores["p_wrong"].max() < 0.5
+    assert not result.scores["flagged"].any()
