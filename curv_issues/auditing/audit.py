@@ -219,7 +219,7 @@ def audit_data(
             raise AuditInterrupted(None)
         start = time.perf_counter()
         estimated = stop.interruptible(functools.partial(_with_estimates, run, data))  # a ranking does not need it
-        run = replace(run, class_history=None) if estimated is None else estimated
+        run = replace(run, class_history=None, leave_one_out=None) if estimated is None else estimated
         seconds = {**(seconds or {}), "estimate": time.perf_counter() - start}
         if run.interrupted and finding.score != "default" and not is_measured(run.scores, finding.score):
             finding = replace(finding, score="default")  # the score was not measured before Ctrl-C

@@ -26,7 +26,7 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
 
     The sources are the training pass, until the classes were learned, and predictions by networks and by a linear model that
     were not trained on the sample. They are joined: their log-probabilities are added and calibrated together. Without any
-    source, or with too many classes and samples, the run is returned as it is.
+    source, or with too many classes and samples, there are no such scores.
 
     Args:
         run: on n samples.

@@ -28,8 +28,8 @@ class TrainingRecord:
         out_of_sample: whether `pred_probs` are from networks that were not trained on the sample.
         class_history: float16 (n, epochs, k), log-probabilities of the classes in the training pass; None also if they are too
             many to keep.
-        leave_one_out: float16 (n, k), scores of the classes by a linear model fitted to all other samples; None without features,
-            and where `leave_one_out` takes too long.
+        leave_one_out: float16 (n, k), scores of the classes by a linear model that was not fitted to the sample; see the function
+            `leave_one_out`. None without features.
         on_features: whether the default ranking is that for a probe on features.
         embeddings: float16 (n, d), inputs of the network's last layer.
         error_count: estimated number of wrong labels; None: not estimated.
