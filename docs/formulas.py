@@ -23,7 +23,7 @@ FORMULAS = {
     "training_gradient_change": r"\sum_{t=2}^{T} \lVert \tilde g_t - \tilde g_{t-1} \rVert",
     "held_out_loss": r"-\log q(y), \quad q \propto \exp \Bigl( \frac{2}{T (T + 1)} \sum_{t=1}^{T} t \log p_t^{(f)} \Bigr), \quad"
     r"f \text{ the fold of the sample}",
-    "fitted_loss": r"\frac{1}{4 T} \sum_{t=1}^{T} \sum_{g \ne f} -\log p_t^{(g)}(y)",
+    "fitted_loss": r"\frac{1}{4 T} \sum_{t=1}^{T} \sum_{g \ne f} -\log \tilde p_t^{(g)}(y)",
     "p_wrong": r"w = 1 - \frac{q(y) M_{y y}}{\sum_j q(j) M_{j y}}, \quad q = \mathrm{softmax}(a \log \bar p + b), \quad"
     r"M_{j y} \text{ the probability that a label of class } j \text{ is given as } y",
     "class_confusion": r"\bigl( \mathrm{logit}\, w - \mathrm{logit}\, w_0 \bigr) / \mathrm{sd}(\mathrm{logit}\, w_0), \quad"

@@ -203,8 +203,8 @@ CROSS_FIT_SCORES: dict[str, ScoreInfo] = {
     ),
     "fitted_loss": ScoreInfo(
         direction="high",
-        description="cross-entropy of the given label by the networks on the features that were trained on the sample, mean over "
-        "the epochs",
+        description="cross-entropy of the given label by the networks on the features that were trained on the sample, in the "
+        "training pass, mean over the epochs",
         cost="cross-fitting, only with features (shared with held_out_loss)",
         source="Ravikumar et al. 2025, ICML, for several networks",
     ),

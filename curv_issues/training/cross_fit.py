@@ -56,12 +56,14 @@ class Heads(nn.Module):
         self.weight = nn.Parameter(0.1 * self.width**-0.5 * torch.randn(FOLDS, self.width, num_classes))
         self.bias = nn.Parameter(torch.zeros(FOLDS, 1, num_classes))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the logits of each head, float32 (FOLDS, b, k), for standardised features (b, d)."""
-        hidden = self.hidden(inputs).view(len(inputs), FOLDS, self.width)
+    def forward(self, inputs: Tensor, only: int | None = None) -> Tensor:
+        """Return the logits of each head, float32 (FOLDS, b, k), or of one, (1, b, k), for standardised features (b, d)."""
+        heads = slice(None) if only is None else slice(only, only + 1)
+        weight, bias = (part.unflatten(0, (FOLDS, self.width))[heads].flatten(0, 1) for part in self.hidden.parameters())
+        hidden = functional.linear(inputs, weight, bias).unflatten(1, (-1, self.width))
         mask = functional.dropout(torch.ones_like(hidden[:, :1]), DROPOUT, self.training)  # for all heads, to draw fewer numbers
         hidden = functional.layer_norm(hidden, (self.width,)).relu() * mask
-        return torch.baddbmm(self.bias, hidden.transpose(0, 1), self.weight).float()
+        return torch.baddbmm(self.bias[heads], hidden.transpose(0, 1), self.weight[heads]).float()
 
 
 def cross_fit(
@@ -77,8 +79,9 @@ def cross_fit(
 ) -> CrossFit:
     """Train one head per fold on the samples of the other folds, and predict every sample with the head of its fold.
 
-    Predictions are averaged over the epochs: log-probabilities of held-out samples with weights 1, 2, 3, ..., because the heads
-    know the classes better in later epochs; losses of the other samples with equal weights, because the heads memorise them.
+    Predictions are averaged over the epochs: log-probabilities of held-out samples, after each epoch, with weights 1, 2, 3, ...,
+    because the heads know the classes better in later epochs; losses of the other samples, in the training pass, with equal
+    weights, because the heads memorise them.
 
     Args:
         inputs: n feature vectors.
@@ -97,8 +100,11 @@ def cross_fit(
     recipe = adapted(recipe)
     generator = torch.Generator().manual_seed(seed)
     folds = assign_folds(labels, generator=generator).to(device)
-    labels, given = labels.to(device), (labels if given is None else given).to(device)
+    trained_on_given = given is None or given is labels
+    labels = labels.to(device)
+    given = labels if given is None or trained_on_given else given.to(device)
     all_heads = torch.arange(FOLDS, device=device)[:, None]
+    held_out_samples = {fold: torch.nonzero(folds.cpu() == fold)[:, 0] for fold in (*range(FOLDS), NEVER_HELD_OUT)}
     heads = Heads(inputs.shape[0], num_classes).to(device)
     optimizer = NesterovSGD(heads.parameters(), weight_decay=recipe.weight_decay)
     dtype = compute_type(device)
@@ -114,6 +120,8 @@ def cross_fit(
             losses = _losses(logits, labels[index])
             is_fitted = folds[index] != all_heads  # (FOLDS, b)
             loss = ((losses * is_fitted).sum(1) / is_fitted.sum(1).clamp(min=1)).sum()
+            given_losses = losses.detach() if trained_on_given else _losses(logits.detach(), given[index])
+            fitted_loss[index] += (given_losses * is_fitted).sum(0) / is_fitted.sum(0)
             optimizer.clear_gradients()
             loss.backward()
             optimizer.step(recipe.learning_rate * one_cycle(step / (recipe.epochs * steps_per_epoch)))
@@ -127,13 +135,10 @@ def cross_fit(
             )
         heads.eval()
         with torch.no_grad(), autocast(device, dtype):
-            for index in torch.arange(n).split(SCORING_BATCH):
-                logits = heads(inputs.batch(index, device))
-                is_fitted = folds[index] != all_heads
-                is_asked = ~is_fitted | (folds[index] == NEVER_HELD_OUT)
-                asked = (logits.log_softmax(2) * is_asked[..., None]).sum(0) / is_asked.sum(0)[:, None]
-                log_probs[index] += (epoch + 1) * asked
-                fitted_loss[index] += (_losses(logits, given[index]) * is_fitted).sum(0) / is_fitted.sum(0)
+            for fold, held_out in held_out_samples.items():
+                for index in held_out.split(SCORING_BATCH):
+                    only = None if fold == NEVER_HELD_OUT else fold
+                    log_probs[index] += (epoch + 1) * heads(inputs.batch(index, device), only).log_softmax(2).mean(0)
     log_probs = (log_probs / sum(range(1, recipe.epochs + 1))).log_softmax(1)
     return CrossFit(
         pred_probs=log_probs.exp().half().cpu().numpy(),

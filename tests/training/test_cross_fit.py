@@ -82,6 +82,7 @@ def test_heads_equal_separate_networks(num_features: int) -> None:
         hidden = functional.linear(inputs, heads.hidden.weight[units], heads.hidden.bias[units])
         hidden = functional.layer_norm(hidden, (heads.width,)).relu()
         torch.testing.assert_close(logits, hidden @ heads.weight[head] + heads.bias[head])
+        torch.testing.assert_close(heads(inputs, only=head)[0], logits)
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=60), st.integers(0, 3))
