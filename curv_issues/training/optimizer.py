@@ -66,14 +66,12 @@ class NesterovSGD:
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Update the parameters that have a gradient."""
-        for factor in dict.fromkeys(self._factors):
-            group = [
-                index
-                for index, parameter in enumerate(self._parameters)
-                if self._factors[index] == factor and parameter.grad is not None
-            ]
-            if group:
-                self._update(group, learning_rate * factor)
+        groups: dict[tuple[float, bool], list[int]] = {}  # the fused update needs the velocity of all of a group, or of none
+        for index, parameter in enumerate(self._parameters):
+            if parameter.grad is not None:
+                groups.setdefault((self._factors[index], self._velocities[index] is None), []).append(index)
+        for (factor, _), group in groups.items():
+            self._update(group, learning_rate * factor)
 
     def _update(self, group: list[int], learning_rate: float) -> None:
         """Update some of the parameters, which have gradients."""
@@ -88,6 +86,8 @@ class NesterovSGD:
             dampening=0.0,
             nesterov=True,
             maximize=False,
+            foreach=False,
+            fused=True,  # one pass over the memory, not six
         )
         for index, velocity in zip(group, velocities, strict=True):
             self._velocities[index] = velocity
