@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeGuard, TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
 from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
@@ -21,6 +22,7 @@ PARTS = {"halfway": 0.5, "early": 0.3}  # of the epochs until the classes are le
 MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # the minimiser's matrices are tiny: with threads, it would take twice as long
 def with_label_noise(run: Record, given: np.ndarray) -> Record:
     """Return the run with the scores of `LABEL_NOISE_SCORES`, better suggestions, and without what they are made of.
 

@@ -39,7 +39,7 @@ class FeatureInputs:
 
     def batch(self, index: Tensor, device: torch.device) -> Tensor:
         """Return the features at `index`, float32 (b, d), of zero mean and unit variance over the dataset."""
-        return self.standardise(self._rows[index].to(device, non_blocking=True))
+        return self.standardise(self._rows.index_select(0, index).to(device, non_blocking=True))
 
     def standardise(self, rows: Tensor) -> Tensor:
         """Return other rows (m, d) in the units of these, float32."""

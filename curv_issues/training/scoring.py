@@ -17,7 +17,7 @@ from curv_issues.inputs.images import ImageInputs
 from curv_issues.probes.base import find_head
 from curv_issues.trackers.base import Need, Observation, Quantity
 
-SCORING_BATCH = 256
+SCORING_BATCH, SCORED_FEATURES = 256, 2_048  # images, and feature vectors
 SCORING_PIXELS = SCORING_BATCH * 64 * 64  # of larger images, fewer are scored at a time, as a deep network needs much memory
 
 
@@ -67,7 +67,7 @@ def scoring_pass(
 
 def scoring_batch(shape: tuple[int, ...]) -> int:
     """Return the number of inputs of this shape to score at a time: 256, fewer of images above 64 x 64 pixels."""
-    return SCORING_BATCH if len(shape) == 1 else min(SCORING_BATCH, max(1, SCORING_PIXELS // (shape[-2] * shape[-1])))
+    return SCORED_FEATURES if len(shape) == 1 else min(SCORING_BATCH, max(1, SCORING_PIXELS // (shape[-2] * shape[-1])))
 
 
 @dataclass(frozen=True, eq=False)
