@@ -86,28 +86,30 @@ def _source(name: str, root: Path) -> LabeledData:
     return load(name, root)
 
 
-def train(configuration: dict[str, Any], data: LabeledData) -> dict[str, Any]:
-    """Return the runs on pixels and, for photos, on features of a pretrained network; trained unless they are kept.
+def train(configuration: dict[str, Any], data: LabeledData) -> tuple[dict[str, ProbeRun], dict[str, Any]]:
+    """Return the runs on pixels and, for photos, on features of a pretrained network, and what trained them, by name.
 
     Args:
         configuration: of the cell.
         data: with planted errors.
     """
-    kept = TRAININGS / f"{hash_of(configuration)}.pickle"
-    if not kept.exists():
-        name, seed = configuration["dataset"], configuration["seed"]
-        once = "noise" in configuration and configuration["noise"] not in WITH_CURVATURE
-        runs = {"pixels": run_probe(data, TrainingOptions(seed=seed, curvature_epochs=1 if once else None))}
-        if name in PHOTOS:
-            features = with_features(data, backbone("photos", name))
-            runs["features"] = run_probe(features, TrainingOptions(seed=seed, input="features"))
-        TRAININGS.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(".partial")
-        partial.write_bytes(pickle.dumps({"labels": data.labels, "runs": runs, "made_by": provenance()}))
-        partial.rename(kept)
-    found: dict[str, Any] = pickle.loads(kept.read_bytes())
-    assert np.array_equal(found["labels"], data.labels), f"{kept} was trained on other labels; delete it."
-    return found
+    name, seed = configuration["dataset"], configuration["seed"]
+    once = "noise" in configuration and configuration["noise"] not in WITH_CURVATURE
+    options = {"pixels": TrainingOptions(seed=seed, curvature_epochs=1 if once else None)}
+    if name in PHOTOS:
+        options["features"] = TrainingOptions(seed=seed, input="features")
+    found = {}
+    for way, chosen in options.items():
+        kept = TRAININGS / f"{hash_of(configuration)}-{way}.pickle"
+        if not kept.exists():
+            seen = data if way == "pixels" else with_features(data, backbone("photos", name))
+            TRAININGS.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_suffix(".partial")
+            partial.write_bytes(pickle.dumps({"labels": data.labels, "run": run_probe(seen, chosen), "made_by": provenance()}))
+            partial.rename(kept)
+        found[way] = pickle.loads(kept.read_bytes())
+        assert np.array_equal(found[way]["labels"], data.labels), f"{kept} was trained on other labels; delete it."
+    return {way: trained["run"] for way, trained in found.items()}, {way: trained["made_by"] for way, trained in found.items()}
 
 
 def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
@@ -119,14 +121,13 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     if configuration["noise"] != "none":
         planted = apply_noise(data, parse_noise(configuration["noise"].replace("file:", f"file:{root}/")), seed=seed)
         noisy, is_error = planted.data, planted.is_error
-    trained = train(configuration, noisy)
-    runs = trained["runs"]
+    runs, trained_by = train(configuration, noisy)
     if "features" in runs:
         runs["both"] = joined(runs["pixels"], runs["features"])
     return {
         "n": len(noisy),
         "wrong": int(is_error.sum()),
-        "trained_by": trained["made_by"],
+        "trained_by": trained_by,
         "ways": {way: judged(noisy, data.labels, is_error, run) for way, run in runs.items()},
     }
 

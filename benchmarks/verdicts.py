@@ -115,7 +115,7 @@ def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
         data = load(name, root)
         others = data if name == "digits" else load("cifar100", root)
         built = build(stratified(data, min(BUILT, len(data)), seed), others, seed)
-        runs = train(configuration, built.data)["runs"]
+        runs, _ = train(configuration, built.data)
     if "features" in runs:
         runs["both"] = joined(runs["pixels"], runs["features"])
     counts = np.bincount(built.kind, minlength=len(KINDS)).tolist()
@@ -134,7 +134,7 @@ def human(name: str, root: Path, seed: int) -> tuple[Built, dict[str, ProbeRun]]
         for column in ("aggregate", "worst")
     )
     kind = np.where(majority.is_error, KINDS.index("mislabeled"), np.where(worst.is_error, KINDS.index("ambiguous"), 0))
-    runs = train(label_noise_cell(name, f"{LABELS}aggregate", seed), majority.data)["runs"]
+    runs, _ = train(label_noise_cell(name, f"{LABELS}aggregate", seed), majority.data)
     return Built(majority.data, kind, data.labels), runs
 
 
