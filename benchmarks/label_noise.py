@@ -1,6 +1,6 @@
 """What the estimated confusions of classes bring: ranking, flags, probabilities and suggestions, from one training per cell.
 
-    python -m benchmarks.label_noise DATASETS                 all cells: about 3 hours of one core
+    python -m benchmarks.label_noise DATASETS                 all cells: about 10 hours of one core
     python -m benchmarks.label_noise DATASETS --only digits   those of one dataset
     python -m benchmarks.label_noise DATASETS --smoke         the same code on digits: under a minute
 
@@ -64,16 +64,23 @@ NOISES = (
     f"{LABELS}random1",
     "none",
 )
+WHOLE = (
+    ("cifar10", "uniform:0.1"),
+    ("cifar10", f"{LABELS}aggregate"),
+    ("cifar10", f"{LABELS}worst"),
+    ("cifar100", "uniform:0.1"),
+)
 
 
 def cells() -> list[dict[str, Any]]:
-    """Return all cells, seed by seed; quick ones first."""
+    """Return all cells, seed by seed; quick ones first, whole datasets last."""
     found = []
     for seed in SEEDS:
         found += [cell("digits", noise, seed) for noise in ("uniform:0.1", "asymmetric:0.2", "none")]
+        found += [cell("mnist", "none", seed)]
         found += [cell("cifar10", noise, seed) for noise in NOISES]
         found += [cell("clothing", "uniform:0.05", seed)]
-    return found
+    return [*found, *(cell(name, noise, SEEDS[0]) | {"part": None} for name, noise in WHOLE)]
 
 
 def cell(dataset: str, noise: str, seed: int) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def train(configuration: dict[str, Any], data: LabeledData) -> tuple[dict[str, P
         data: with planted errors.
     """
     name, seed = configuration["dataset"], configuration["seed"]
-    once = "noise" in configuration and configuration["noise"] not in WITH_CURVATURE
+    once = "part" in configuration or ("noise" in configuration and configuration["noise"] not in WITH_CURVATURE)
     options = {"pixels": TrainingOptions(seed=seed, curvature_epochs=1 if once else None)}
     if name in PHOTOS:
         options["features"] = TrainingOptions(seed=seed, input="features")
@@ -115,8 +122,9 @@ def train(configuration: dict[str, Any], data: LabeledData) -> tuple[dict[str, P
 def measure(configuration: dict[str, Any], root: Path) -> dict[str, Any]:
     """Plant errors, train once, and judge the pixels, the features and both, with and without the estimated noise."""
     data, seed = _source(configuration["dataset"], root), configuration["seed"]
-    if len(data) > PART:
-        data = stratified(data, PART, seed)
+    part = configuration.get("part", PART)
+    if part is not None and len(data) > part:
+        data = stratified(data, part, seed)
     noisy, is_error = data, np.zeros(len(data), dtype=bool)
     if configuration["noise"] != "none":
         planted = apply_noise(data, parse_noise(configuration["noise"].replace("file:", f"file:{root}/")), seed=seed)

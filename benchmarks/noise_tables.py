@@ -62,7 +62,8 @@ def by_noise(results: Results) -> Iterator[tuple[str, Cells]]:
     for result in results:
         cell = result["cell"]
         for way, found in result["ways"].items():
-            place = f"{NAMES[cell['dataset']]}, {cell['noise'].rpartition(':cifar10n.parquet:')[2]}"
+            whole = f", n = {result['n']:,}" if "part" in cell else ""
+            place = f"{NAMES[cell['dataset']]}, {cell['noise'].rpartition(':cifar10n.parquet:')[2]}{whole}"
             groups[f"{place}, {way}" if len(result["ways"]) > 1 else place].append({**found, "wrong": result["wrong"]})
     yield from groups.items()
 

@@ -68,6 +68,8 @@ def test_rows_of_the_tables() -> None:
         "| CIFAR-10, worst, both",
     ]
     assert len(ranking_table([both]).splitlines()) == 3
+    whole = {**result, "cell": {**result["cell"], "part": None}, "n": 50_000}
+    assert flag_table([whole]).splitlines()[2].startswith("| CIFAR-10, worst, n = 50,000 | 1 | ")
 
 
 def test_calibration_error_matches_a_slow_version() -> None:
