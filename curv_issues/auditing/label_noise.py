@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
 from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
+from curv_issues.confusions.window import epochs_before_memorising
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.trackers import LABEL_NOISE_SCORES
 from curv_issues.trackers.gaps import fill_gaps
@@ -26,7 +27,7 @@ MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
 def with_label_noise(run: Record, given: np.ndarray) -> Record:
     """Return the run with the scores of `LABEL_NOISE_SCORES`, better suggestions, and without what they are made of.
 
-    The sources are the training pass, until the classes were learned, and predictions by networks and by a linear model that
+    The sources are the training pass, in its first epochs (see `_epochs`), and predictions by networks and by a linear model that
     were not trained on the sample. They are joined: their log-probabilities are added and calibrated together. Without any
     source, or with too many classes and samples, there are no such scores.
 
@@ -34,7 +35,8 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
         run: on n samples.
         given: int64 (n,), the given labels.
     """
-    sources = _sources(run, given)
+    epochs = _epochs(run, given)
+    sources = _sources(run, given, epochs)
     if not sources:
         return replace(run, class_history=None, leave_one_out=None)
     chosen = next(iter(sources.values())) if len(sources) == 1 else estimate_noise(_joined(sources.values()), given)
@@ -53,7 +55,7 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
         class_history=None,
         leave_one_out=None,
         suggested=suggested,
-        error_count=_count(run, given, sources) if chosen.prior.shape[1] <= MOST_COUNTED else None,
+        error_count=_count(run, given, sources, epochs) if chosen.prior.shape[1] <= MOST_COUNTED else None,
         scores={**run.scores, **scores},
         score_metadata={**run.score_metadata, **{name: LABEL_NOISE_SCORES[name].metadata() for name in scores}},
     )
@@ -64,7 +66,7 @@ def _joined(sources: Iterable[LabelNoise]) -> np.ndarray:
     return np.sum([np.log(np.maximum(source.prior, LEAST_PROBABILITY), dtype=np.float64) for source in sources], axis=0)
 
 
-def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNoise]) -> ErrorCount:
+def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNoise], epochs: int) -> ErrorCount:
     """Return the estimated number of wrong labels.
 
     Before the classes are learned, right labels look wrong too; later, the network memorises wrong ones. So the number is that
@@ -80,7 +82,6 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
     else:
         history = run.class_history
         assert history is not None
-        epochs = _epochs(run)
         rates |= {name: error_rate(late_mean(history, max(1, round(part * epochs))), given) for name, part in PARTS.items()}
         rate = rates["halfway"]
     spread = DEVIATIONS * np.sqrt(n * rate)
@@ -88,16 +89,20 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
     return ErrorCount(n * rate, low, high, "held-out" if held_out else "training")
 
 
-def _epochs(run: TrainingRecord) -> int:
-    """Return the number of epochs until the classes are learned."""
-    return compare_with_null(fill_gaps(run.trajectories["margin"]), run.reference_margin).epochs
+def _epochs(run: TrainingRecord, given: np.ndarray) -> int:
+    """Return the number of epochs until the classes are learned, or until labels of like classes are memorised; 0: no history."""
+    if not _is_usable(run.class_history):
+        return 0
+    learned = compare_with_null(fill_gaps(run.trajectories["margin"]), run.reference_margin).epochs
+    return epochs_before_memorising(run.class_history, given, learned)
 
 
-def _sources(run: TrainingRecord, given: np.ndarray) -> dict[str, LabelNoise]:
+def _sources(run: TrainingRecord, given: np.ndarray, epochs: int) -> dict[str, LabelNoise]:
     """Return the estimates by source."""
     found = {}
-    if _is_usable(run.class_history):
-        found["training"] = estimate_noise(late_mean(run.class_history, _epochs(run)), given)
+    if epochs:
+        assert run.class_history is not None
+        found["training"] = estimate_noise(late_mean(run.class_history, epochs), given)
     if run.out_of_sample and _is_usable(run.pred_probs):
         found["held_out"] = estimate_noise(np.log(run.pred_probs.astype(np.float64) + LEAST_PROBABILITY), given)
     if _is_usable(run.leave_one_out):

@@ -45,13 +45,7 @@ def estimate_noise(scores: np.ndarray, given: np.ndarray) -> LabelNoise:
         given: int64 (n,), the given classes.
     """
     scores = np.asarray(scores, dtype=np.float64)
-    transition = fit_transition(scores, given)
-    prior = calibrate(scores, given, transition)(scores)
-    level = float((prior @ (1 - np.diag(transition))).mean())
-    wrong = probability_wrong(class_posterior(prior, transition, given), given)
-    flat = flat_transition(len(transition), level)
-    usual = log_odds(probability_wrong(class_posterior(calibrate(scores, given, flat)(scores), flat, given), given))
-    gain = (log_odds(wrong) - usual) / max(float(usual.std()), 1e-9)
+    transition, prior, gain = fit_confusions(scores, given)
     clarity = CLARITY * unevenness(gain)
     if clarity > LEAST_CLARITY:
         transition = fit_transition(scores, given, clarity=clarity)
@@ -59,6 +53,16 @@ def estimate_noise(scores: np.ndarray, given: np.ndarray) -> LabelNoise:
     posterior = class_posterior(prior, transition, given)
     wrong = probability_wrong(posterior, given)
     return LabelNoise(transition, prior.astype(np.float32), posterior.astype(np.float32), wrong, gain)
+
+
+def fit_confusions(scores: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the transition matrix (k, k), the prior (n, k) and the gain (n,) of these scores; see `LabelNoise`."""
+    transition = fit_transition(scores, given)
+    prior = calibrate(scores, given, transition)(scores)
+    wrong = probability_wrong(class_posterior(prior, transition, given), given)
+    flat = flat_transition(len(transition), rate=float((prior @ (1 - np.diag(transition))).mean()))
+    usual = log_odds(probability_wrong(class_posterior(calibrate(scores, given, flat)(scores), flat, given), given))
+    return transition, prior, (log_odds(wrong) - usual) / max(float(usual.std()), 1e-9)
 
 
 def error_rate(scores: np.ndarray, given: np.ndarray) -> float:

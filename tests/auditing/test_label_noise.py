@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,12 +13,15 @@ from sklearn.metrics import roc_auc_score
 from curv_issues import AuditResult, audit_features, rejudge
 from curv_issues.auditing import label_noise
 from curv_issues.auditing.label_noise import with_label_noise
-from curv_issues.confusions.label_noise import estimate_noise, late_mean
+from curv_issues.confusions.label_noise import error_rate, estimate_noise, late_mean
 from curv_issues.errors import UsageError
+from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.noise.asymmetric import flip_labels_asymmetric
 from curv_issues.noise.uniform import flip_labels
 from curv_issues.trackers import LABEL_NOISE_SCORES
 from curv_issues.training.record import TrainingRecord
+from tests.confusions.test_transition import with_errors
+from tests.confusions.test_window import memorised
 
 DIGITS = load_digits()
 N = 900
@@ -115,7 +119,7 @@ def held_out() -> np.ndarray:
 @pytest.mark.parametrize("on_features", [False, True])
 def test_sources_are_joined(on_features: bool) -> None:
     held = estimate_noise(np.log(held_out().astype(np.float64) + 1e-6), GIVEN)
-    epochs = label_noise.compare_with_null(record().trajectories["margin"], record().reference_margin).epochs
+    epochs = compare_with_null(record().trajectories["margin"], record().reference_margin).epochs
     trained = estimate_noise(late_mean(HISTORY, epochs), GIVEN)
     both = {"class_history": HISTORY, "pred_probs": held_out(), "out_of_sample": True}
     joined = with_label_noise(record(**both, on_features=on_features), GIVEN)
@@ -137,6 +141,19 @@ def test_sources_are_joined(on_features: bool) -> None:
 def test_in_sample_probabilities_do_not_count() -> None:
     found = with_label_noise(record(pred_probs=held_out()), GIVEN)
     assert found.scores == {}
+
+
+def test_epochs_in_which_confused_labels_are_memorised_are_no_source() -> None:
+    history, given = memorised(with_errors((0, 1, 0.3)), 5)
+    n, epochs, _ = history.shape
+    learned_last = np.tile(np.repeat(np.float32([-9, 9.9]), epochs // 2), (n, 1))
+    null = {"p90": [0.0] * epochs, "p99": [0.0] * epochs, "predicted": [1.0] * epochs}
+    run = replace(record(), class_history=history, trajectories={"margin": learned_last}, reference_margin=null)
+    assert compare_with_null(learned_last, null).epochs == epochs
+    found = with_label_noise(run, given)
+    np.testing.assert_allclose(found.scores["p_wrong"], estimate_noise(late_mean(history, 7), given).wrong)
+    assert found.error_count is not None
+    assert found.error_count.num_errors == pytest.approx(len(given) * error_rate(late_mean(history, 4), given))
 
 
 def test_too_many_samples_and_classes_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from curv_issues.confusions.window import epochs_before_memorising
+from tests.confusions.test_transition import noisy, with_errors
+
+UNIFORM = np.full((5, 5), 0.05) + 0.75 * np.eye(5)
+EPOCHS = 20
+
+
+def memorised(transition: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return log-probabilities (n, 20, 5) of a network that memorises all labels from epoch `first` on, and the given labels."""
+    scores, given, _ = noisy(transition)
+    late = np.repeat((scores + 5 * np.eye(5)[given])[:, None], EPOCHS - first, axis=1)
+    return np.concatenate([np.repeat(scores[:, None], first, axis=1), late], axis=1), given
+
+
+@pytest.mark.parametrize(("first", "expected"), [(5, 7), (8, 10), (11, 14), (20, 20)])
+def test_epochs_in_which_confused_labels_are_memorised_are_left_out(first: int, expected: int) -> None:
+    history, given = memorised(with_errors((0, 1, 0.3)), first)
+    assert epochs_before_memorising(history, given, EPOCHS) == expected
+
+
+@pytest.mark.parametrize("epochs", [1, 9, 20])
+def test_all_epochs_are_kept_where_classes_are_confused_evenly(epochs: int) -> None:
+    history, given = memorised(UNIFORM, 5)
+    assert epochs_before_memorising(history, given, epochs) == epochs
