@@ -10,6 +10,7 @@ from curv_issues.confusions.unevenness import CHANCE_DEVIATION
 
 MOST_FITTED = 5_000  # samples
 SHORTER, WINDOWS = 0.7, 5  # benchmarks/README.md explains how these were chosen
+LEAST_EPOCHS = 5  # labels are memorised by being seen often
 CLEARLY_LESS = 0.5
 
 
@@ -17,16 +18,17 @@ def epochs_before_memorising(history: np.ndarray, given: np.ndarray, epochs: int
     """Return a number of first epochs, at most `epochs`, in which labels that are confused look wrong.
 
     A network that memorises labels of like classes makes them look right, and random labels, which are of other classes, do not
-    tell when it begins. So shorter and shorter windows are tried. The longest is taken in which `class_confusion` varies at least
-    half as much as in any of them. Where classes are confused evenly, it varies by chance in all, and that is `epochs` itself.
+    tell when it begins. So shorter and shorter windows, down to five epochs, are tried. The longest is taken in which
+    `class_confusion` varies at least half as much as in any of them. Where classes are confused evenly, it varies by chance in
+    all, and that is `epochs` itself.
 
     Args:
         history: float (n, e, k), log-probabilities of the classes in the training pass by epoch.
         given: int64 (n,), the given classes.
         epochs: number of epochs to start from, at most e; see `compare_with_null`.
     """
-    numbers = sorted({max(1, round(epochs * SHORTER**index)) for index in range(WINDOWS)})
-    if len(numbers) == 1:
+    numbers = [number for index in range(WINDOWS) if (number := round(epochs * SHORTER**index)) >= LEAST_EPOCHS]
+    if len(numbers) < 2:
         return epochs
     part = part_to_fit(history[:, 0], MOST_FITTED)
     history, given = history[part], given[part]

@@ -23,6 +23,11 @@ def test_epochs_in_which_confused_labels_are_memorised_are_left_out(first: int, 
     assert epochs_before_memorising(history, given, EPOCHS) == expected
 
 
+def test_few_epochs_are_all_kept() -> None:
+    history, given = memorised(with_errors((0, 1, 0.3)), 1)
+    assert epochs_before_memorising(history, given, 5) == 5
+
+
 @pytest.mark.parametrize("epochs", [1, 9, 20])
 def test_all_epochs_are_kept_where_classes_are_confused_evenly(epochs: int) -> None:
     history, given = memorised(UNIFORM, 5)
