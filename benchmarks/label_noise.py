@@ -1,6 +1,6 @@
 """What the estimated confusions of classes bring: ranking, flags, probabilities and suggestions, from one training per cell.
 
-    python -m benchmarks.label_noise DATASETS                 all cells: about 10 hours of one core
+    python -m benchmarks.label_noise DATASETS                 all cells: many hours of one core
     python -m benchmarks.label_noise DATASETS --only digits   those of one dataset
     python -m benchmarks.label_noise DATASETS --smoke         the same code on digits: under a minute
 

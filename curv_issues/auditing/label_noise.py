@@ -19,7 +19,7 @@ from curv_issues.training.record import TrainingRecord
 
 Record = TypeVar("Record", bound=TrainingRecord)
 LEAST_PROBABILITY = 1e-6  # of held-out predictions, which are float16
-PARTS = {"halfway": 0.5, "early": 0.3}  # of the epochs until the classes are learned
+PARTS = {"halfway": 0.5, "early": 0.3}  # of the first epochs, see `_epochs`
 MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
 
 
@@ -29,7 +29,7 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
 
     The sources are the training pass, in its first epochs (see `_epochs`), and predictions by networks and by a linear model that
     were not trained on the sample. They are joined: their log-probabilities are added and calibrated together. Without any
-    source, or with too many classes and samples, there are no such scores.
+    source, or with too many classes and samples, none of these scores is added.
 
     Args:
         run: on n samples.
@@ -70,7 +70,8 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
     """Return the estimated number of wrong labels.
 
     Before the classes are learned, right labels look wrong too; later, the network memorises wrong ones. So the number is that
-    halfway, and the interval reaches from what is left when the classes are learned to what is seen at three tenths of it.
+    halfway through the first epochs (see `_epochs`), and the interval reaches from what is left after them to what is seen after
+    three tenths of them.
     Held-out predictions are not memorised: together, they count instead, if there are any. The interval then reaches over the
     numbers of all sources.
     """

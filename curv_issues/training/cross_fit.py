@@ -99,12 +99,11 @@ def cross_fit(
     n = len(labels)
     recipe = adapted(recipe)
     generator = torch.Generator().manual_seed(seed)
-    folds = assign_folds(labels, generator=generator).to(device)
-    trained_on_given = given is None or given is labels
-    labels = labels.to(device)
-    given = labels if given is None or trained_on_given else given.to(device)
+    folds = assign_folds(labels, generator=generator)
+    held_out_samples = {fold: torch.nonzero(folds == fold)[:, 0] for fold in (*range(FOLDS), NEVER_HELD_OUT)}
+    folds = folds.to(device)
+    labels, given = labels.to(device), (labels if given is None else given).to(device)
     all_heads = torch.arange(FOLDS, device=device)[:, None]
-    held_out_samples = {fold: torch.nonzero(folds.cpu() == fold)[:, 0] for fold in (*range(FOLDS), NEVER_HELD_OUT)}
     heads = Heads(inputs.shape[0], num_classes).to(device)
     optimizer = NesterovSGD(heads.parameters(), weight_decay=recipe.weight_decay)
     dtype = compute_type(device)
@@ -120,8 +119,7 @@ def cross_fit(
             losses = _losses(logits, labels[index])
             is_fitted = folds[index] != all_heads  # (FOLDS, b)
             loss = ((losses * is_fitted).sum(1) / is_fitted.sum(1).clamp(min=1)).sum()
-            given_losses = losses.detach() if trained_on_given else _losses(logits.detach(), given[index])
-            fitted_loss[index] += (given_losses * is_fitted).sum(0) / is_fitted.sum(0)
+            fitted_loss[index] += (_losses(logits.detach(), given[index]) * is_fitted).sum(0) / is_fitted.sum(0)
             optimizer.clear_gradients()
             loss.backward()
             optimizer.step(recipe.learning_rate * one_cycle(step / (recipe.epochs * steps_per_epoch)))

@@ -66,7 +66,7 @@ def scoring_pass(
 
 
 def scoring_batch(shape: tuple[int, ...]) -> int:
-    """Return the number of inputs of this shape to score at a time: 256, fewer of images above 64 x 64 pixels."""
+    """Return the number of inputs of this shape to score at a time: 2,048 vectors, 256 images, fewer above 64 x 64 pixels."""
     return SCORED_FEATURES if len(shape) == 1 else min(SCORING_BATCH, max(1, SCORING_PIXELS // (shape[-2] * shape[-1])))
 
 
