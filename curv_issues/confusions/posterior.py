@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
 
 
 def class_posterior(prior: np.ndarray, transition: np.ndarray, given: np.ndarray) -> np.ndarray:
@@ -29,4 +31,13 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
     return np.log(probability + LEAST_PROBABILITY) - np.log(1 - probability + LEAST_PROBABILITY)
 
 
+def with_mean(probability: np.ndarray, mean: float) -> np.ndarray:
+    """Return the probabilities (n,) after the shift of their log-odds that brings their mean to this one, in (0, 1)."""
+    tiny, epsilon = np.finfo(float).tiny, np.finfo(float).eps
+    odds = np.log(np.maximum(probability, tiny)) - np.log(np.maximum(1 - probability, epsilon))
+    most = float(np.abs(odds).max()) + MOST_ODDS
+    return expit(odds + brentq(lambda shift: expit(odds + shift).mean() - mean, -most, most))
+
+
 LEAST_PROBABILITY = 1e-9
+MOST_ODDS = 40.0  # the log-odds of the least and the highest mean that can be asked for

@@ -6,12 +6,12 @@ import numpy as np
 
 from curv_issues.confusions.calibration import part_to_fit
 from curv_issues.confusions.label_noise import fit_confusions, late_mean
-from curv_issues.confusions.unevenness import CHANCE_DEVIATION
 
 MOST_FITTED = 5_000  # samples
 SHORTER, WINDOWS = 0.7, 5  # benchmarks/README.md explains how these were chosen
 LEAST_EPOCHS = 5  # labels are memorised by being seen often
 CLEARLY_LESS = 0.5
+CHANCE_DEVIATION = 0.45  # of the gain
 
 
 def epochs_before_memorising(history: np.ndarray, given: np.ndarray, epochs: int) -> int:

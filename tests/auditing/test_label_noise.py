@@ -151,9 +151,27 @@ def test_epochs_in_which_confused_labels_are_memorised_are_no_source() -> None:
     run = replace(record(), class_history=history, trajectories={"margin": learned_last}, reference_margin=null)
     assert compare_with_null(learned_last, null).epochs == epochs
     found = with_label_noise(run, given)
-    np.testing.assert_allclose(found.scores["p_wrong"], estimate_noise(late_mean(history, 7), given).wrong)
+    np.testing.assert_allclose(found.scores["class_confusion"], estimate_noise(late_mean(history, 7), given).gain)
     assert found.error_count is not None
     assert found.error_count.num_errors == pytest.approx(len(given) * error_rate(late_mean(history, 4), given))
+    assert found.scores["p_wrong"].sum() == pytest.approx(found.error_count.num_errors)
+
+
+def test_random_errors_are_counted_before_they_are_memorised() -> None:
+    random = np.random.default_rng(0)
+    true, epochs, k = random.integers(0, 10, 3_000), 16, 10
+    given = np.where(random.random(3_000) < 0.3, (true + random.integers(1, k, 3_000)) % k, true)
+    logits = random.normal(size=(3_000, epochs, k)) + 3 * np.eye(k)[true][:, None]
+    logits[:, epochs // 2 :] += 5 * np.eye(k)[given][:, None]
+    margin = np.take_along_axis(logits, given[:, None, None], 2)[..., 0] - np.sort(logits, axis=2)[..., -2]
+    null = {"p90": [0.0] * epochs, "p99": [0.0] * epochs, "predicted": [1.0] * epochs}
+    history = (logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))).astype(np.float16)
+    run = replace(record(), class_history=history, trajectories={"margin": margin.astype(np.float32)}, reference_margin=null)
+    found = with_label_noise(run, given)
+    assert found.error_count is not None
+    assert found.error_count.num_errors == pytest.approx((given != true).sum(), rel=0.1)
+    assert found.error_count.low <= (given != true).sum() <= found.error_count.high
+    assert found.scores["p_wrong"].sum() == pytest.approx(found.error_count.num_errors)
 
 
 def test_too_many_samples_and_classes_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

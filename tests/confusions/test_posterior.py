@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given as drawn_from
 from hypothesis import strategies as st
 
-from curv_issues.confusions.posterior import class_posterior, log_odds, probability_wrong
+from curv_issues.confusions.posterior import class_posterior, log_odds, probability_wrong, with_mean
 
 
 def test_posterior_is_that_of_bayes_rule() -> None:
@@ -34,6 +34,19 @@ def test_posterior_matches_a_slow_version(k: int, seed: int) -> None:
 def test_a_small_probability_is_accurate() -> None:
     found = probability_wrong(np.array([[1 - 1e-20, 1e-20]]), np.array([0]))
     assert found[0] == pytest.approx(1e-20)
+
+
+@drawn_from(st.lists(st.floats(0, 1), min_size=1, max_size=9), st.floats(1e-6, 1 - 1e-6))
+def test_a_shift_of_the_log_odds_brings_the_mean(probabilities: list[float], mean: float) -> None:
+    before = np.array(probabilities)
+    after = with_mean(before, mean)
+    assert after.mean() == pytest.approx(mean, rel=1e-6)
+    assert (np.diff(after[before.argsort(kind="stable")]) >= 0).all()
+
+
+def test_a_shift_keeps_differences_of_log_odds() -> None:
+    after = with_mean(np.array([0.1, 0.5, 1e-12]), 0.4)
+    np.testing.assert_allclose(np.diff(np.log(after / (1 - after))), [np.log(9), np.log(1e-12)], rtol=1e-6)
 
 
 def test_log_odds_are_finite() -> None:

@@ -72,6 +72,23 @@ def test_class_confusion_moves_samples_by_its_log_odds() -> None:
     np.testing.assert_array_equal(small.suspicion, before)
 
 
+def test_probabilities_move_samples_where_margins_are_all_there_is_and_classes_are_confused() -> None:
+    margins = np.arange(9.0, 0.0, -1.0)[:, None]
+    uneven, even = np.array([2.0, 0, 0, 0, 0, 0, 0, 0, 2.0]), np.array([0.01, 0, 0, 0, 0, 0, 0, 0, 0.01])
+    wrong = np.array([0.1, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    held_out = np.arange(9.0)
+
+    def ranked(confusion: np.ndarray, *, on_features: bool = False, **scores: np.ndarray) -> tuple[list[int], tuple[str, ...]]:
+        found = rank_by_default(margins, 1, {"class_confusion": confusion, "p_wrong": wrong, **scores}, on_features=on_features)
+        return found.suspicion.argsort().tolist(), found.parts
+
+    assert ranked(uneven)[0].index(1) > 4  # the second least suspect by its margin
+    assert ranked(uneven)[1] == ("late_margin", "class_confusion", "p_wrong")
+    assert ranked(even)[0].index(1) == 1
+    assert "p_wrong" not in ranked(uneven, held_out_loss=held_out)[1]
+    assert "p_wrong" not in ranked(uneven, on_features=True, cumulative_loss=held_out)[1]
+
+
 @pytest.mark.parametrize("confusion", [np.zeros(4), np.full(4, 3.0), np.array([0.0, 1e-9, 0, 0]), np.full(4, np.nan)])
 def test_class_confusion_that_is_alike_or_missing_is_no_part(confusion: np.ndarray) -> None:
     margins = np.array([[4.0], [3.0], [2.0], [1.0]])
