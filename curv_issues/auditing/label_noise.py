@@ -89,10 +89,12 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
     else:
         history = run.class_history
         assert history is not None
-        rates |= {name: error_rate(late_mean(history, _first(epochs, name)), given) for name in PARTS}
-        random = fraction_random(late_mean(history, _first(epochs, "halfway")), given)
-        uneven = 1.0 if random is None else unevenness(sources["training"].gain)
-        rate = max(rates["training"], uneven * rates["halfway"] + (1 - uneven) * (random or 0.0))
+        seen = {part: late_mean(history, _first(epochs, part)) for part in PARTS}
+        rates |= {part: error_rate(scores, given) for part, scores in seen.items()}
+        random = {part: fraction_random(scores, given) for part, scores in seen.items()}
+        uneven = 1.0 if random["halfway"] is None else unevenness(sources["training"].gain)
+        rate = max(rates["training"], uneven * rates["halfway"] + (1 - uneven) * (random["halfway"] or 0.0))
+        rates["early"] = max(rates["early"], random["early"] or 0.0)
     spread = DEVIATIONS * np.sqrt(n * rate)
     low, high = max(n * min(rate, *rates.values()) - spread, 0.0), min(n * max(rate, *rates.values()) + spread, n)
     return ErrorCount(n * rate, low, high, "held-out" if held_out else "training")
