@@ -89,7 +89,7 @@ def test_contents_of_the_result() -> None:
     assert result.summary["ranking"] == {
         "score": "default",
         "epochs": ranking.epochs,
-        "parts": ["late_margin", "class_confusion"],
+        "parts": ["late_margin", "class_confusion", "p_wrong"],
         "memorised_fraction": memorised,
     }
     assert (result.summary["input"], result.summary["pred_probs"]) == ("images", "in-sample")

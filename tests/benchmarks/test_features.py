@@ -24,7 +24,7 @@ def test_cells_can_be_run() -> None:
         if cell["input"] != features.FINE_TUNED:
             TrainingOptions(input=cell["input"])
         assert sorted(c["seed"] for c in listed if {**c, "seed": 0} == {**cell, "seed": 0}) == [0, 1, 2]
-    for methods in (features.METHODS, features.JOINED, features.OF_IMAGES):
+    for methods in (features.METHODS, features.OF_IMAGES):
         parse_methods(methods, num_samples=10, with_features=True)
 
 

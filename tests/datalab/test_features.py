@@ -99,7 +99,7 @@ def test_images_and_features_together(trainings: list[int]) -> None:
     assert trainings == [len(images)]
     assert shift_and_parts(pixels[:, :9].copy(), "both") == of_images  # other features
     assert trainings == [len(images)] * 2
-    assert shift_and_parts(pixels, "images") == ("images", ["late_margin", "class_confusion"])
+    assert shift_and_parts(pixels, "images") == ("images", ["late_margin", "class_confusion", "p_wrong"])
     assert shift_and_parts(pixels, "features") == ("features", ["cumulative_loss", "held_out_loss", "class_confusion"])
 
 
