@@ -91,10 +91,10 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
         assert history is not None
         seen = {part: late_mean(history, _first(epochs, part)) for part in PARTS}
         rates |= {part: error_rate(scores, given) for part, scores in seen.items()}
-        random = {part: fraction_random(scores, given) for part, scores in seen.items()}
-        uneven = 1.0 if random["halfway"] is None else unevenness(sources["training"].gain)
-        rate = max(rates["training"], uneven * rates["halfway"] + (1 - uneven) * (random["halfway"] or 0.0))
-        rates["early"] = max(rates["early"], random["early"] or 0.0)
+        random = {part: fraction_random(scores, given) or 0.0 for part, scores in seen.items()}
+        uneven = unevenness(sources["training"].gain)
+        rate = max(rates["training"], uneven * rates["halfway"] + (1 - uneven) * random["halfway"])
+        rates["early"] = max(rates["early"], random["early"])
     spread = DEVIATIONS * np.sqrt(n * rate)
     low, high = max(n * min(rate, *rates.values()) - spread, 0.0), min(n * max(rate, *rates.values()) + spread, n)
     return ErrorCount(n * rate, low, high, "held-out" if held_out else "training")

@@ -153,7 +153,7 @@ def test_epochs_in_which_confused_labels_are_memorised_are_no_source() -> None:
     found = with_label_noise(run, given)
     np.testing.assert_allclose(found.scores["class_confusion"], estimate_noise(late_mean(history, 7), given).gain)
     assert found.error_count is not None
-    assert found.error_count.num_errors == pytest.approx(len(given) * error_rate(late_mean(history, 4), given))
+    assert found.error_count.num_errors == pytest.approx(len(given) * error_rate(late_mean(history, 4), given), rel=0.05)
     assert found.scores["p_wrong"].sum() == pytest.approx(found.error_count.num_errors)
 
 
