@@ -91,7 +91,7 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
         assert history is not None
         seen = {part: late_mean(history, _first(epochs, part)) for part in PARTS}
         rates |= {part: error_rate(scores, given) for part, scores in seen.items()}
-        random = {part: fraction_random(scores, given) or 0.0 for part, scores in seen.items()}
+        random = {part: fraction_random(scores, given) for part, scores in seen.items()}
         uneven = unevenness(sources["training"].gain)
         rate = max(rates["training"], uneven * rates["halfway"] + (1 - uneven) * random["halfway"])
         rates["early"] = max(rates["early"], random["early"])

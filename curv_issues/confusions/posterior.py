@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, logit
 
 
 def class_posterior(prior: np.ndarray, transition: np.ndarray, given: np.ndarray) -> np.ndarray:
@@ -33,8 +33,7 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
 
 def with_mean(probability: np.ndarray, mean: float) -> np.ndarray:
     """Return the probabilities (n,) after the shift of their log-odds that brings their mean to this one, in (0, 1)."""
-    tiny, epsilon = np.finfo(float).tiny, np.finfo(float).eps
-    odds = np.log(np.maximum(probability, tiny)) - np.log(np.maximum(1 - probability, epsilon))
+    odds = logit(np.clip(probability, np.finfo(float).tiny, 1 - np.finfo(float).eps))
     most = float(np.abs(odds).max()) + MOST_ODDS
     return expit(odds + brentq(lambda shift: expit(odds + shift).mean() - mean, -most, most))
 

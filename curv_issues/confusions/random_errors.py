@@ -7,8 +7,8 @@ import numpy as np
 LEAST_CLASSES = 10  # with fewer, right labels of hard samples are among the last classes as well
 
 
-def fraction_random(scores: np.ndarray, given: np.ndarray) -> float | None:
-    """Return the estimated fraction of labels that were drawn at random from the other classes; None with few classes.
+def fraction_random(scores: np.ndarray, given: np.ndarray) -> float:
+    """Return the fraction of labels that were drawn at random from the other classes, as far as it shows; 0 with few classes.
 
     Labels of unclear samples and of like classes are among the first classes, however hard the dataset is. Labels drawn at random
     are as often among the last. So the fraction is at most that of labels among the last classes, divided by the fraction that
@@ -20,7 +20,7 @@ def fraction_random(scores: np.ndarray, given: np.ndarray) -> float | None:
     """
     n, k = scores.shape
     if k < LEAST_CLASSES:
-        return None
+        return 0.0
     better = (scores > scores[np.arange(n), given][:, None]).sum(axis=1)  # classes
     first = np.arange(1, k)
     among_last = np.array([(better >= place).mean() for place in first])

@@ -54,17 +54,16 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from curv_issues.confusions.error_count import BASES
 from curv_issues.counting import counted
 from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute, look_up
 from curv_issues.results.arrow import conform, json_ready, schema_of, scores_schema, to_arrow, trajectories_to_arrow
+from curv_issues.results.checks import check_arrays, check_summary, check_tables
 from curv_issues.results.folder import opened_result, output_folder, parse_summary, replace_files, staged_result
-from curv_issues.results.kinds import KINDS, LABEL_ISSUE
 from curv_issues.results.loading import read_parts
 from curv_issues.results.notebook import render_html
 from curv_issues.results.older import rename_files, upgrade_findings, upgrade_summary
-from curv_issues.results.tables import ALL_TABLES, ARRAYS, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
+from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
 
 SCHEMA_VERSION = 3
 LONGEST_REASON = 500  # characters of another library's message about a corrupt file
@@ -125,9 +124,9 @@ class AuditResult:
             embeddings=_half(self.embeddings),
             summary={"schema_version": SCHEMA_VERSION, **_with_absent(json_ready(self.summary), self)},
         )
-        _check_summary(self.summary)
-        _check_tables(self)
-        _check_arrays(self)
+        check_summary(self.summary)
+        check_tables(self)
+        check_arrays(self)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -312,80 +311,6 @@ def _conform_table(name: str, frame: pd.DataFrame | None) -> pd.DataFrame | None
     if frame is None and not table.default:
         return None
     return conform(schema_of(table).empty_table().to_pandas() if frame is None else frame, schema_of(table), table=name)
-
-
-def _check_summary(summary: Mapping[str, Any]) -> None:
-    if not isinstance(summary.get("complete"), bool):
-        raise UsageError("The summary must have `complete`: True, or False for an interrupted run.")
-    dataset = summary.get("dataset")
-    classes = dataset.get("classes") if isinstance(dataset, dict) else None
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise UsageError("The summary must have `dataset` with `classes`, the list of class names.")
-    estimate = summary.get("estimate")
-    numbers = [estimate.get(name) for name in ("num_errors", "low", "high")] if isinstance(estimate, dict) else [estimate]
-    has_numbers = all(isinstance(number, int | float) for number in numbers)
-    if estimate is not None and not (has_numbers and estimate.get("basis") in BASES):
-        raise UsageError(
-            f"The summary's `estimate` must have the numbers num_errors, low and high, and a basis ({', '.join(BASES)})."
-        )
-    if len(set(classes)) < len(classes):
-        raise UsageError("The summary's `classes` contain a name twice; class names must be unique.")
-    for name, table in ALL_TABLES.items():
-        if table.is_listed and name in summary:
-            raise UsageError(f"The summary has a key `{name}`, which is reserved for the list of {name} in JSON.")
-
-
-def _check_tables(result: AuditResult) -> None:
-    scores, findings = result.scores, result.findings
-    if scores["row"].duplicated().any():
-        raise UsageError("The scores table has a row number twice; expected one row per sample.")
-    if not np.array_equal(scores["row"], result.images["row"]):
-        raise UsageError("The scores and images tables have different rows; expected the same rows in the same order.")
-    for name, frame in result.tables.items():
-        table = TABLES[name]
-        if frame is None:
-            continue
-        if not frame[list(table.rows)].isin(set(scores["row"])).all(axis=None):
-            raise UsageError(f"The {name} table has rows that are not in the scores table.")
-        if table.is_unique and frame.duplicated(list(table.rows)).any():
-            raise UsageError(f"The {name} table has a row twice.")
-    for name, frame in (("scores", scores), ("findings", findings)):
-        if not frame["suspicion"].between(0, 1).all():
-            raise UsageError(f"The {name} table has a suspicion outside [0, 1].")
-        if not set(frame["given"]) | set(frame["suggested"]) <= set(result.class_names):
-            raise UsageError(f"The {name} table names classes that are not among the summary's `classes`.")
-    if not findings["row"].isin(set(scores["row"])).all():
-        raise UsageError("The findings table has rows that are not in the scores table.")
-    if findings.duplicated(["row", "kind"]).any():
-        raise UsageError("The findings table has two findings of one kind for a row; expected at most one.")
-    for kind, info in KINDS.items():
-        of_kind = findings["row"][findings["kind"] == kind]
-        if info.table_of_findings and set(getattr(result, info.table_of_findings)["row"]) != set(of_kind):
-            raise UsageError(f"The {info.table_of_findings} table and the {kind} findings have different rows.")
-    flagged = set(scores["row"][scores["flagged"]])
-    if flagged != set(findings["row"][findings["kind"] == LABEL_ISSUE]):
-        raise UsageError(f"`flagged` in the scores table and the {LABEL_ISSUE} findings have different rows.")
-    for name in result.score_names:
-        entries = result.score_metadata.get(name, {})
-        if entries.get("direction") not in ("high", "low") or not entries.get("source"):
-            raise UsageError(f"The score {name} must have metadata: its direction (high or low) and its source.")
-    unknown = set(result.score_metadata) - set(scores.columns)
-    if unknown:
-        raise UsageError(f"There is metadata for {', '.join(sorted(unknown))}, but no such column in the scores table.")
-
-
-def _check_arrays(result: AuditResult) -> None:
-    n = len(result)
-    k = len(result.class_names)
-    if result.pred_probs is not None and result.pred_probs.shape != (n, k):
-        raise UsageError(f"pred_probs has shape {result.pred_probs.shape}; expected {(n, k)}.")
-    if result.embeddings is not None and (result.embeddings.ndim != 2 or len(result.embeddings) != n):
-        raise UsageError(f"embeddings has shape {result.embeddings.shape}; expected ({n}, d).")
-    shapes = {name: values.shape for name, values in result.trajectories.items()}
-    if len(set(shapes.values())) > 1 or any(len(s) != 2 or s[0] != n or s[1] == 0 for s in shapes.values()):
-        raise UsageError(f"The trajectories have shapes {shapes}; expected ({n}, epochs) for each.")
-    if "row" in shapes:
-        raise UsageError("A trajectory is named row, the name of the column of row numbers; choose another name.")
 
 
 def _read_summary(folder: Path, files: Mapping[str, BinaryIO]) -> dict[str, Any]:
