@@ -25,6 +25,7 @@ LAYERS = (
     "findings",
     "noise",
     "baselines",
+    "review",
     "report",
     "auditing",
     "callbacks",

@@ -40,6 +40,7 @@ def describe_dataset(data: LabeledData) -> dict[str, Any]:
         "channels": None if data.images is None else data.images.shape[3],
         "backbone": source.backbone,
         "num_features": None if data.features is None else data.features.shape[1],
+        "opened_with": source.opened_with,
     }
 
 

@@ -38,6 +38,7 @@ class DataSource:
         notes: what a user should know about how the dataset was read, one line each.
         value_ranges: values mapped to black and white in images with more than 8 bits per channel.
         backbone: identity of the backbone that computed the features from the images; None: none did.
+        opened_with: how to open the dataset again, see `data.reopening`; None for objects in memory.
     """
 
     source: str
@@ -54,6 +55,7 @@ class DataSource:
     notes: tuple[str, ...] = ()
     value_ranges: ValueRanges = field(default_factory=ValueRanges)
     backbone: str | None = None
+    opened_with: dict[str, Any] | None = None
 
 
 PER_SAMPLE = ("images", "features", "pred_probs", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")

@@ -24,6 +24,7 @@ from curv_issues.data.joined_labels import find_selected_columns, read_labels
 from curv_issues.data.label_names import alike_names, is_label_name, note_unnamed, several_labels
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.pixel_storage import take_rows
+from curv_issues.data.reopening import opened_with
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
@@ -205,6 +206,7 @@ def load(
                 *([decoded.value_note] if decoded.value_note else ()),
             ),
             value_ranges=decoded.value_ranges,
+            opened_with=opened_with(dataset, options),
         ),
         open_image=loaded.open_image,
     )

@@ -1,0 +1,53 @@
+"""Record how a dataset was opened, so that a later command can open it again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from curv_issues.data.source_options import SourceOptions
+from curv_issues.keywords import make_options
+from curv_issues.option import list_options
+
+
+def opened_with(dataset: Any, options: SourceOptions) -> dict[str, Any] | None:
+    """Return `dataset`, the list of Hub ids and absolute paths, and `options` other than the defaults, as JSON values.
+
+    Returns:
+        None if the dataset or one of the options is an object in memory, which cannot be opened again.
+    """
+    items = [dataset] if isinstance(dataset, str | os.PathLike) else dataset
+    if not isinstance(items, Sequence) or not all(isinstance(item, str | os.PathLike) for item in items):
+        return None
+    changed: dict[str, Any] = {}
+    for info in list_options(SourceOptions):
+        name, value = info.name, getattr(options, info.name)
+        if value is info.default:
+            continue
+        if isinstance(value, tuple):
+            changed[name] = list(value)
+        elif name in ("labels", "features") and isinstance(value, str | os.PathLike):
+            changed[name] = _absolute(value)
+        elif isinstance(value, str | int):
+            changed[name] = value
+        else:
+            return None
+    return {"dataset": [_absolute(item) for item in items], "options": changed}
+
+
+def options_of(record: dict[str, Any]) -> SourceOptions:
+    """Return the options of a record of `opened_with`.
+
+    Raises:
+        UsageError: the record has an option that does not exist or has a wrong value.
+    """
+    return make_options(SourceOptions, record["options"])
+
+
+def _absolute(item: str | os.PathLike[str]) -> str:
+    """Return the absolute path of an existing file or folder; other text, such as a Hub id, unchanged."""
+    text = os.fspath(item)
+    path = Path(text).expanduser()
+    return str(path.absolute()) if os.path.exists(path) else text
