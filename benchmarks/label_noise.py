@@ -26,7 +26,6 @@ from benchmarks.common import hash_of, load, make_cells, provenance, stratified
 from benchmarks.features import PHOTOS, backbone
 from curv_issues.auditing.assembly import evidence_of_run
 from curv_issues.auditing.label_noise import with_label_noise
-from curv_issues.auditing.review import choose_positions
 from curv_issues.backbones.extract import with_features
 from curv_issues.bench.metrics import detection, flagging
 from curv_issues.confusions.correction import count_wrong, fit_correction
@@ -39,6 +38,7 @@ from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.noise.spec import apply_noise, parse_noise
 from curv_issues.options import FindingOptions, TrainingOptions
 from curv_issues.results.kinds import LABEL_ISSUE
+from curv_issues.review.sample import choose_positions
 from curv_issues.trackers import CROSS_FIT_SCORES
 from curv_issues.trackers.gaps import fill_gaps
 from curv_issues.training.run import ProbeRun, run_probe

@@ -19,8 +19,9 @@ METADATA = {
 }
 
 
-WRITTEN = tuple(name for name in FILES if name not in ("leakage.parquet", "answers.parquet"))
-"""The files of a result without another split and answers, such as that of `make_result`."""
+NOT_WRITTEN = ("leakage.parquet", "answers.parquet", "thumbnails.parquet", "report.html")
+WRITTEN = tuple(name for name in FILES if name not in NOT_WRITTEN)
+"""The files of a result without another split, answers and images for a report, such as that of `make_result`."""
 
 
 def result_parts(

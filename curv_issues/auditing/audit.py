@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curv_issues.auditing.assembly import make_result
+from curv_issues.auditing.decided import with_decisions
+from curv_issues.auditing.images import draw_images
 from curv_issues.auditing.leakage import compare_with_split
-from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.backbones import BACKBONE_OR_FEATURES
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.pred_probs import with_pred_probs
@@ -27,6 +28,7 @@ from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.progress_bar import default_progress
 from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.results.result import AuditResult
+from curv_issues.review.decisions import Decision, read_decisions
 from curv_issues.stopping import StopFlag, stop_flag
 from curv_issues.trackers import CROSS_FIT_SCORES
 
@@ -48,6 +50,8 @@ def audit(
     against: str | Path | datasets.Dataset | LabeledData | None = None,
     pred_probs: Any = None,
     trackers: Sequence[type[Tracker]] = (),
+    images: bool = True,
+    decisions: str | Path | Sequence[Decision] = (),
     progress: ProgressCallback | bool | None = None,
     on_result: Callable[[AuditResult], object] | None = None,
     **options: Unpack[AuditKeywords],
@@ -62,9 +66,12 @@ def audit(
         pred_probs: (n, k), class probabilities for each sample from a model of your own that was not trained on it; they become
             those of the result, and the default ranking joins their loss. See `with_pred_probs`.
         trackers: user-supplied tracker classes; their scores are added to the table.
+        images: whether the result may contain images: the contact sheet, and small images for the report. False for private data.
+        decisions: of a person, which count in the result: a file decisions.json or what `read_decisions` returns; see
+            `with_decisions`.
         progress: called with `Progress` events; True: show progress on stderr; False: do not; None: show it on a terminal or
             in a notebook.
-        on_result: called with the result before the contact sheet is drawn, for example to save it; also after Ctrl-C, or if
+        on_result: called with the result before images are drawn, for example to save it; also after Ctrl-C, or if
             the search for duplicates fails.
 
     Returns:
@@ -88,6 +95,8 @@ def audit(
             against=against,
             pred_probs=pred_probs,
             trackers=trackers,
+            images=images,
+            decisions=decisions,
             progress=report,
             on_result=on_result,
         )
@@ -103,11 +112,14 @@ def load_and_audit(
     against: Any = None,
     pred_probs: Any = None,
     trackers: Sequence[type[Tracker]] = (),
+    images: bool = True,
+    decisions: str | Path | Sequence[Decision] = (),
     progress: ProgressCallback | None = None,
     on_result: Callable[[AuditResult], object] | None = None,
 ) -> AuditResult:
     """Audit a dataset with options that are already checked; see `audit`."""
     start = time.perf_counter()
+    decisions = read_decisions(decisions) if isinstance(decisions, str | Path) else decisions  # before hours of loading
     from curv_issues.auditing.leakage import load_other_split
     from curv_issues.data.loading import load  # imports datasets, so only after the options are checked
 
@@ -133,6 +145,8 @@ def load_and_audit(
         duplicate_options,
         others=others,
         trackers=trackers,
+        images=images,
+        decisions=decisions,
         progress=progress,
         on_result=on_result,
         seconds={"load": time.perf_counter() - start},
@@ -173,6 +187,8 @@ def audit_data(
     *,
     others: LabeledData | None = None,
     trackers: Sequence[type[Tracker]] = (),
+    images: bool = True,
+    decisions: Sequence[Decision] = (),
     progress: ProgressCallback | None = None,
     on_result: Callable[[AuditResult], object] | None = None,
     seconds: dict[str, float] | None = None,
@@ -186,6 +202,8 @@ def audit_data(
         duplicate_options: options of the search for duplicates; None: the default.
         others: also report images that appear in this data.
         trackers: user-supplied tracker classes.
+        images: whether the result may contain images; see `audit`.
+        decisions: of a person; see `audit`.
         progress: called after every step.
         on_result: called with the result before the contact sheet is drawn; see `audit`.
         seconds: duration of earlier stages in seconds, for the summary.
@@ -246,10 +264,14 @@ def audit_data(
             spent = {key: round(value, 3) for key, value in {**(seconds or {}), **run.seconds, **own}.items()}
             return result.with_extras(seconds={**result.summary.get("seconds", {}), **spent}, peak_memory=peak_memory())
 
-        result = with_costs(make_result(data, run, training, finding, duplicate_options, compared, other))
+        result = make_result(data, run, training, finding, duplicate_options, compared, other)
+        if decisions:
+            result = with_decisions(result, decisions)
+        result = with_costs(result)
         if on_result:
             on_result(result)
-        result = with_costs(_add_sheet(result, data, stop))
+        if images:
+            result = with_costs(_add_images(result, data, stop))
         if stop.is_set:
             raise AuditInterrupted(result)
         return result
@@ -278,15 +300,15 @@ def _check_cross_fit_score(score: str, data: LabeledData, training: TrainingOpti
     raise UsageError(f"The score {score!r} is measured by cross-fitting on features, but this audit uses {uses}.")
 
 
-def _add_sheet(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditResult:
-    """Return the result with its contact sheet; without it after Ctrl-C; with a note instead if it cannot be drawn."""
+def _add_images(result: AuditResult, data: LabeledData, stop: StopFlag) -> AuditResult:
+    """Return the result with contact sheet and thumbnails; without them after Ctrl-C; with a note if they cannot be drawn."""
     try:
-        sheet = stop.interruptible(lambda: draw_sheet(data, result.scores))  # an interrupted ranking gets its sheet too
+        drawn = stop.interruptible(lambda: draw_images(data, result))  # an interrupted ranking gets its images too
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        note = f"There is no contact sheet, because it could not be drawn ({reason})."
+        note = f"There is no contact sheet and the report has no images, because they could not be drawn ({reason})."
         return result.with_extras(notes=[*result.summary["notes"], note])
-    return result.with_extras(contact_sheet=sheet)
+    return result if drawn is None else result.with_extras(contact_sheet=drawn.contact_sheet, thumbnails=drawn.thumbnails)
 
 
 def compare_images(

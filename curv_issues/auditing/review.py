@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -18,12 +17,12 @@ from curv_issues.findings.label_issue import NO_PROBABILITIES
 from curv_issues.options import FindingOptions
 from curv_issues.results.kinds import PLACE
 from curv_issues.results.result import AuditResult
+from curv_issues.review.sample import SAMPLE_SIZE, choose_positions
 
-EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 100.0)  # of the strata, in percent of the ranking
 ANSWER = "is_wrong"
 
 
-def review_sample(result: AuditResult, n: int = 45, *, seed: int = 0) -> pd.DataFrame:
+def review_sample(result: AuditResult, n: int = SAMPLE_SIZE, *, seed: int = 0) -> pd.DataFrame:
     """Return samples to ask a person about: as many from each of nine strata of the ranking, narrow ones at its top.
 
     Args:
@@ -48,28 +47,7 @@ def review_sample(result: AuditResult, n: int = 45, *, seed: int = 0) -> pd.Data
     return found.assign(**{ANSWER: pd.array([pd.NA] * len(found), dtype="boolean")})
 
 
-def choose_positions(suspicion: np.ndarray, n: int, *, seed: int, is_open: np.ndarray) -> np.ndarray:
-    """Return the positions of at most n samples, as many from each stratum of the ranking, most suspect first.
-
-    Args:
-        suspicion: (m,).
-        n: number of samples.
-        seed: of the choice within the strata.
-        is_open: bool (m,), the samples to choose from.
-    """
-    ranked = np.argsort(-suspicion, kind="stable")
-    ends = [int(np.ceil(edge / 100 * len(ranked))) for edge in EDGES]
-    random = np.random.default_rng(seed)
-    strata = [
-        random.permutation(part[is_open[part]]).tolist() for start, end in itertools.pairwise(ends) for part in [ranked[start:end]]
-    ]
-    chosen: list[int] = []
-    while len(chosen) < n and any(strata):  # in turns, so that what a small stratum lacks comes from the others
-        chosen += [stratum.pop() for stratum in strata if stratum][: n - len(chosen)]
-    return ranked[np.isin(ranked, chosen)]
-
-
-def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame) -> AuditResult:
+def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame, *, correct: bool = True) -> AuditResult:
     """Return the result with probabilities, estimated number of errors and flags corrected by a person's answers.
 
     The probability of every label becomes sigmoid(a + b * log-odds), with a and b fitted to all answers, older ones included,
@@ -80,29 +58,36 @@ def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame
         result: of an audit.
         answers: whether the given label is wrong: by row number, or a table with the columns `row` and `is_wrong`, in which
             missing answers are left out.
+        correct: False: only the answered labels change, as too few answers say little about the others. The result then needs no
+            probabilities.
 
     Returns:
         A new result, judged by the options of the old one, without a contact sheet. `summary["answers"]` says how much the answers
         changed, as does a note.
 
     Raises:
-        UsageError: the result has no probabilities, or the answers are none, not True or False, or on unknown rows.
+        UsageError: the result has no probabilities although `correct` is True, or the answers are none, not True or False, or on
+            unknown rows.
     """
-    _check(result)
+    check_records(result)
+    if correct:
+        _check(result)
     known = {**_known(result), **_read(answers, set(result.scores["row"]))}
     position = pd.Series(np.arange(len(result)), index=result.scores["row"])
     places, is_wrong = position[list(known)].to_numpy(), np.array(list(known.values()), dtype=bool)
     before = _before_answers(result)
-    correction = fit_correction(before[places], is_wrong)
-    p_wrong = correction(before)
-    p_wrong[places] = is_wrong
-    count = count_wrong(correction, np.delete(before, places), known=int(is_wrong.sum()))
     old = result.summary.get("answers") or {}
+    correction = fit_correction(before[places], is_wrong) if correct else _correction(old)
     table = pd.DataFrame({"row": list(known), ANSWER: is_wrong, "p_wrong": before[places]})
-    summary = {**result.summary, "estimate": asdict(count)}
-    answered = replace(
-        result, scores=result.scores.assign(p_wrong=p_wrong), summary=summary, tables={**result.tables, "answers": table}
-    )
+    scores, summary = result.scores, result.summary
+    if "p_wrong" in result.score_names:
+        p_wrong = correction(before) if correct or old else before.copy()
+        p_wrong[places] = is_wrong
+        scores = scores.assign(p_wrong=p_wrong)
+    if correct:
+        count = count_wrong(correction, np.delete(before, places), known=int(is_wrong.sum()))
+        summary = {**summary, "estimate": asdict(count)}
+    answered = replace(result, scores=scores, summary=summary, tables={**result.tables, "answers": table})
     options = {name: result.summary["options"].get(name, default) for name, default in _JUDGED_BY.items()}
     judged = judge_again(answered, FindingOptions(**options, own_scores=result.score_names))
     entries = {
@@ -112,8 +97,8 @@ def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame
         "factor": correction.factor,
         "estimate_before": old.get("estimate_before", result.summary.get("estimate")),
     }
-    note = _describe(entries, judged)
-    notes = [*(entry for entry in judged.summary["notes"] if entry != old.get("note")), note]
+    note = _describe(entries, judged) if correct else None
+    notes = [*(entry for entry in judged.summary["notes"] if entry != old.get("note")), *([note] if note else [])]
     return judged.with_extras(answers={**entries, "note": note}, notes=notes)
 
 
@@ -127,16 +112,23 @@ _JUDGED_BY: dict[str, Any] = {"score": "default", "cut_off": "auto", "precision"
 
 def _before_answers(result: AuditResult) -> np.ndarray:
     """Return the probabilities before any correction, (n,)."""
+    if "p_wrong" not in result.score_names:
+        return np.full(len(result), np.nan)
     p_wrong, table = result.scores["p_wrong"].to_numpy().copy(), result.answers
     if table is None:
         return p_wrong
     entries = result.summary.get("answers")
     if not isinstance(entries, dict) or not all(isinstance(entries.get(name), int | float) for name in ("shift", "factor")):
         raise UsageError("The summary of this result lacks what is recorded of its answers; run the audit again.")
-    p_wrong = Correction(entries["shift"], entries["factor"], np.zeros((2, 2))).undo(p_wrong)
+    p_wrong = _correction(entries).undo(p_wrong)
     position = pd.Series(np.arange(len(result)), index=result.scores["row"])
     p_wrong[position[table["row"]]] = table["p_wrong"]
     return p_wrong
+
+
+def _correction(entries: Mapping[str, Any]) -> Correction:
+    """Return the correction that a summary records of answers; the one that changes nothing if there is none."""
+    return Correction(entries.get("shift", 0.0), entries.get("factor", 1.0), np.zeros((2, 2)))
 
 
 def _describe(entries: Mapping[str, Any], result: AuditResult) -> str:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from curv_issues.auditing.assembly import make_result
+from curv_issues.auditing.images import draw_images
 from curv_issues.auditing.isolation import with_isolation
 from curv_issues.auditing.label_noise import with_label_noise
-from curv_issues.auditing.sheet import draw_sheet
 from curv_issues.callbacks.batches import Logits, read_batch, scoring_batches
 from curv_issues.callbacks.checks import EpochChecks
 from curv_issues.callbacks.joining import join
@@ -273,7 +273,9 @@ class Watch:
         record = with_isolation(with_label_noise(record, joined.labels), joined)
         result = make_result(joined, record, None, finding, DuplicateOptions(duplicates=False))
         notes = [*result.summary["notes"], *self._notes(len(seen))]
-        return result.with_extras(contact_sheet=draw_sheet(joined, result.scores), notes=notes, seconds={})
+        drawn = draw_images(joined, result)
+        images = {} if drawn is None else drawn._asdict()
+        return result.with_extras(**images, notes=notes, seconds={})
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as numbers, lists and tensors, which `torch.load(weights_only=True)` can read.

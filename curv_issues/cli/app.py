@@ -20,7 +20,8 @@ import typer
 from curv_issues.cli.bench import bench
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
-from curv_issues.cli.saving import ResultSaver
+from curv_issues.cli.report import report as write_page
+from curv_issues.cli.saving import ResultSaver, decisions_for
 from curv_issues.cli.shared import Debug, Ending, debug_is_on, exit_codes, folder_name
 from curv_issues.cli.streams import protect_streams, stdout_failure
 from curv_issues.cli.unexpected import report_unexpected
@@ -131,6 +132,22 @@ def audit(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", rich_help_panel=OUTPUT, help="Replace an older result in the folder.")
     ] = False,
+    images: Annotated[
+        bool,
+        typer.Option("--images/--no-images", rich_help_panel=OUTPUT, help="Whether the results contain images."),
+    ] = True,
+    decisions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=FINDINGS,
+            help="Decisions of a person, as the report saves them: labels that were kept are not flagged. Default: decisions.json "
+            "in the folder for the results, if there is one.",
+        ),
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", rich_help_panel=OUTPUT, help="Whether to write the page report.html.")
+    ] = True,
     format: Format = "table",
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -140,7 +157,7 @@ def audit(
     """Find wrong labels and conflicting duplicates in a labelled image dataset.
 
     Trains a small network on the images and ranks the labels by how well it learns them. Prints the first findings, most suspect
-    first, and saves all of them, every score and a contact sheet in a folder. The dataset is not changed.
+    first, and saves all of them, every score, a contact sheet and a page to look at them in a folder. The dataset is not changed.
     """
     with exit_codes() as ending:
         look_up(FORMATS, format, "format")
@@ -151,8 +168,12 @@ def audit(
         source, training = make_options(SourceOptions, values), make_options(TrainingOptions, values)
         finding, duplicate_options = make_options(FindingOptions, values), make_options(DuplicateOptions, values)
         folder = output_folder(output if output is not None else folder_name(dataset, values["split"]))
+        known = decisions_for(folder, decisions)
         sources = [name for name in dataset if name]
-        with _saving(folder, overwrite, sources, printing, ending) as saver, live_progress(quiet=quiet) as progress:
+        with (
+            _saving(folder, overwrite, sources, printing, ending, with_report=report) as saver,
+            live_progress(quiet=quiet) as progress,
+        ):
             from curv_issues.auditing.audit import load_and_audit
 
             result = load_and_audit(
@@ -162,10 +183,12 @@ def audit(
                 finding,
                 duplicate_options,
                 against=against,
+                images=images,
+                decisions=known,
                 progress=progress,
                 on_result=saver.save,
             )
-            saver.add_sheet(result)
+            saver.add_images(result)
         _print_result(result, saver.folder, printing)
 
 
@@ -231,6 +254,8 @@ def show(
         _print_result(result, output_folder(directory), printing, is_saved=is_saved)
 
 
+add_command(app, "curv-issues report photos-audit", "curv-issues report photos-audit --no-images --output report.html")(write_page)
+
 add_command(
     app,
     "curv-issues bench ./photos --noise uniform:0.1 --seeds 3",
@@ -264,7 +289,7 @@ def demo(
         data, is_flipped, is_copy = digits_with_errors(copies=COPIES)
         with _saving(folder, True, [], printing, ending) as saver, live_progress(quiet=quiet) as progress:
             result = run_audit(data, progress=progress or False, on_result=saver.save)
-            saver.add_sheet(result)
+            saver.add_images(result)
         _print_result(result, saver.folder, printing)
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
@@ -305,11 +330,13 @@ def _print_line(text: str, printing: _Printing) -> None:
 
 
 @contextlib.contextmanager
-def _saving(folder: Path, overwrite: bool, sources: Sequence[str], printing: _Printing, ending: Ending) -> Iterator[ResultSaver]:
-    """Lock the output folder and yield a `ResultSaver`; after Ctrl-C, print the ranking so far and exit."""
+def _saving(
+    folder: Path, overwrite: bool, sources: Sequence[str], printing: _Printing, ending: Ending, **options: Any
+) -> Iterator[ResultSaver]:
+    """Lock the output folder and yield a `ResultSaver` with these options; after Ctrl-C, print the ranking so far and exit."""
     with claimed_output(folder, overwrite=overwrite, sources=sources):
         check_space(folder, LEAST_SPACE)
-        saver = ResultSaver(folder, overwrite=overwrite, ending=ending)
+        saver = ResultSaver(folder, overwrite=overwrite, ending=ending, **options)
         try:
             yield saver
         except AuditInterrupted as interrupted:
@@ -327,5 +354,5 @@ def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: 
     missing = summary["options"]["duplicates"] and summary["duplicates"] is None
     partly = " (complete: false)" if not summary["complete"] else "; images were not compared" if missing else ""
     typer.echo(f"Interrupted; this is the ranking after {done} of {counted(epochs, 'epoch')}{partly}.", err=True)
-    saver.add_sheet(result)
+    saver.add_images(result)
     _print_result(result, saver.folder, printing)

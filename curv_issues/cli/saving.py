@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ import typer
 from curv_issues.cli.shared import Ending
 from curv_issues.errors import CurvIssuesError, UsageError
 from curv_issues.results.folder import check_output, read_summary, resolve
+from curv_issues.review.decisions import DECISIONS, Decision, read_decisions
+from curv_issues.visible import visible
 
 if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
@@ -22,15 +24,19 @@ _LONGEST_NAME = 200  # bytes; file systems allow 255, and a suffix is added
 
 
 class ResultSaver:
-    """Saves the result of one audit.
+    """Saves the result of one audit, and its report with the decisions about it.
 
     Attributes:
         folder: folder of the result. If it contains a complete older result, an incomplete one is saved beside it.
         result: the saved result; None until it is saved.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool, ending: Ending) -> None:
+    def __init__(
+        self, folder: Path, *, overwrite: bool, ending: Ending, report: bool = True, decisions: Sequence[Decision] = ()
+    ) -> None:
         self.folder = folder
+        self._report = report
+        self._decisions = decisions
         self._ending = ending
         self.result: AuditResult | None = None
         self._overwrite = overwrite
@@ -46,14 +52,27 @@ class ResultSaver:
         result.save(self.folder, overwrite=overwrite)
         self.result, self._ending.saved_in = result, self.folder
 
-    def add_sheet(self, result: AuditResult) -> None:
-        """Save the contact sheet, which is drawn after the result is saved; a failure only prints a note."""
+    def add_images(self, result: AuditResult) -> None:
+        """Save the images, which are drawn after the result is saved, and the report; a failure only prints a note."""
         if self.result is None:
             return
         try:
-            result.save_sheet(self.folder)
+            result.save_images(self.folder, report=self._page(result) if self._report else None)
         except CurvIssuesError as error:
-            typer.echo(f"Note: The contact sheet is missing. {' '.join(str(error).split())}", err=True)
+            typer.echo(visible(f"Note: The contact sheet and the report are missing. {' '.join(str(error).split())}"), err=True)
+
+    def _page(self, result: AuditResult) -> bytes:
+        """Return the page of the result, with the decisions about it."""
+        from curv_issues.report.writing import report_page  # imports jinja2
+
+        return report_page(result, decisions=self._decisions)
+
+
+def decisions_for(folder: Path, path: str | None) -> list[Decision]:
+    """Return the decisions in a file; without a path, those in the folder of results, if there are any."""
+    if path is not None:
+        return read_decisions(path)
+    return read_decisions(folder / DECISIONS) if (folder / DECISIONS).exists() else []
 
 
 def _lacks_duplicates(summary: Mapping[str, Any]) -> bool:

@@ -150,6 +150,10 @@ class LabeledData:
         """Return the image of one sample, at native size if the source is still readable."""
         if self.open_image is not None:
             return self.open_image(index)
+        return self.probe_image(index)
+
+    def probe_image(self, index: int) -> Image.Image:
+        """Return the image of one sample at probe resolution."""
         assert self.images is not None
         pixels = np.asarray(self.images[index])
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

@@ -101,14 +101,18 @@ def _fit_or_none(image: Image.Image | None, *, cell: int) -> Image.Image | None:
     return None if image is None else fit_image(image, cell)
 
 
-def fit_image(image: Image.Image, cell: int) -> Image.Image:
-    """Return the image as RGB, enlarged by an integer factor or reduced to fit a square of `cell` pixels."""
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Return the image as RGB, on white if it is transparent."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    if image.mode != "RGB":
-        image = image.convert("RGB")
+    return image.convert("RGB")
+
+
+def fit_image(image: Image.Image, cell: int) -> Image.Image:
+    """Return the image as RGB, enlarged by an integer factor or reduced to fit a square of `cell` pixels."""
+    image = as_rgb(image)
     longer = max(image.size)
     if longer <= cell:
         factor = cell // longer

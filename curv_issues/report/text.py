@@ -66,9 +66,11 @@ def merged_findings(result: AuditResult) -> pd.DataFrame:
     is_conflict = findings["kind"] == DUPLICATE_CONFLICT
     suspects = result.conflicts.loc[result.conflicts["suspect"], "row"]
     findings = findings[~is_conflict | findings["row"].isin(suspects)]
-    kinds = findings.groupby("row", sort=False)["kind"].agg(", ".join)
+    several = findings[findings["row"].duplicated(keep=False)]  # few, as grouping takes milliseconds per row
+    kinds = several.groupby("row", sort=False)["kind"].agg(", ".join)
     first = findings.sort_values("kind", key=lambda kind: kind != DUPLICATE_CONFLICT, kind="stable").drop_duplicates("row")
-    return first.sort_index().assign(kind=lambda frame: frame["row"].map(kinds)).reset_index(drop=True)
+    first = first.sort_index()
+    return first.assign(kind=first["row"].map(kinds).fillna(first["kind"])).reset_index(drop=True)
 
 
 def sections(result: AuditResult, limit: int | None = None, *, longest_path: int | None = None) -> list[Section]:

@@ -25,7 +25,14 @@ _TEXT_IS_OBJECT = pd.api.types.is_object_dtype(TEXT)
 _CELLS_PER_BYTE = 100
 
 
-_TYPES = {"int64": pa.int64(), "int32": pa.int32(), "float64": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
+_TYPES = {
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "text": pa.string(),
+    "binary": pa.binary(),
+}
 
 
 def schema_of(table: ResultTable) -> pa.Schema:
@@ -82,6 +89,10 @@ def _conform_column(column: pd.Series, type_: pa.DataType) -> Any:
     if pa.types.is_string(type_):
         return text_column(column)
     values = column.to_numpy()
+    if pa.types.is_binary(type_):
+        if not all(isinstance(value, bytes) for value in values):
+            raise ValueError("expected bytes")
+        return values.astype(object)
     if pa.types.is_boolean(type_) and values.dtype != np.bool_:
         raise ValueError("expected True or False")
     with np.errstate(invalid="ignore"):

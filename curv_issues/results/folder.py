@@ -272,7 +272,7 @@ def replace_files(directory: str | Path, contents: Mapping[str, bytes]) -> None:
         with locked_output(resolved):
             write_files(resolved, contents)
     except OSError as error:
-        raise AuditError(f"Cannot write {' and '.join(contents)} to {directory} ({_reason(error)}).") from error
+        raise AuditError(f"Cannot write {', '.join(contents)} to {directory} ({_reason(error)}).") from error
 
 
 def _check_contents(directory: Path, *, overwrite: bool) -> None:

@@ -18,7 +18,7 @@ class ResultTable:
     """One table of a result, saved as NAME.parquet.
 
     Attributes:
-        columns: types by name: int64, int32, float64, bool or text, with `?` if values may be missing.
+        columns: types by name: int64, int32, float64, bool, text or binary, with `?` if values may be missing.
         about: what one row is.
         default: False: present only on request.
         rows: columns of row numbers, which must be rows of samples.

@@ -13,7 +13,7 @@ The folder format is a contract, `schema_version` 3. All files appear together, 
     confusions.parquet    one row per class, then one per given and suggested class: given, suggested (null for all wrong labels
                           of the class), num_errors (estimated), low and high (interval), num_given (samples of the class)
     answers.parquet       after `with_answers` only: one row per label that a person has judged: row, is_wrong (bool), p_wrong
-                          (before the answers)
+                          (before the answers, or null)
     conflicts.parquet     one row per member of a group of duplicate images with different labels, most similar groups
                           first: group, row, split, path, given, suspect (bool), suggested, similarity (to the most similar other
                           member), test (identical bytes, identical pixels, near), then the evidence for the given label:
@@ -22,6 +22,8 @@ The folder format is a contract, `schema_version` 3. All files appear together, 
     duplicates.parquet    the same for groups with one label: group, row, split, path, given, similarity, test
     pairs.parquet         one row per compared pair of similar images, duplicates or not, most similar first: first and
                           second (rows), similarity (at least 0.5, or the threshold if that is lower), test, mirrored (bool)
+    thumbnails.parquet    with images only: one row per small image for the report: row, size (card: at most 128 pixels, small:
+                          at most 48), image (WebP)
     leakage.parquet       with `against` only: one row per pair of an image and its duplicate in another split, those with
                           different labels first: row, split, path, given, other_row, other_split, other_path,
                           other_given, similarity, test, mirrored, agree (bool)
@@ -34,14 +36,17 @@ The folder format is a contract, `schema_version` 3. All files appear together, 
     embeddings.npy        float16, (n, d), numpy format: the probe's features; absent if the summary's `absent` names it
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
     findings.png          contact sheet of the most suspect images, if there is one
+    report.html           page for people, made of the other files and decisions.json, if it was asked for
 
 Rows of tables and arrays have the order of scores.parquet, except in findings, confusions, answers, conflicts, duplicates,
-pairs, leakage and left_out.
+thumbnails, pairs, leakage and left_out. decisions.json, which `curv_issues.review.decisions` describes, is a person's file: an
+audit that replaces the result keeps it.
 """
 
 from __future__ import annotations
 
 import copy
+import io
 import json
 import os
 import time
@@ -63,7 +68,7 @@ from curv_issues.results.folder import opened_result, output_folder, parse_summa
 from curv_issues.results.loading import read_parts
 from curv_issues.results.notebook import render_html
 from curv_issues.results.older import rename_files, upgrade_findings, upgrade_summary
-from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, SCORES, SHEET, SUMMARY, TABLES
+from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, REPORT, SCORES, SHEET, SUMMARY, TABLES
 
 SCHEMA_VERSION = 3
 LONGEST_REASON = 500  # characters of another library's message about a corrupt file
@@ -132,16 +137,20 @@ class AuditResult:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def with_extras(self, *, contact_sheet: bytes | None = None, **entries: Any) -> AuditResult:
-        """Return the result with a contact sheet (PNG) and further summary entries, without checking it again.
+    def with_extras(
+        self, *, contact_sheet: bytes | None = None, thumbnails: pd.DataFrame | None = None, **entries: Any
+    ) -> AuditResult:
+        """Return the result with a contact sheet (PNG), thumbnails and further summary entries, without checking it again.
 
         Args:
             contact_sheet: the new sheet; None: keep the current one.
+            thumbnails: the new table of thumbnails; None: keep the current one.
             entries: JSON values to add to the summary.
         """
         extended = copy.copy(self)
         sheet = self.contact_sheet if contact_sheet is None else contact_sheet
-        extended._set(contact_sheet=sheet, summary={**self.summary, **json_ready(entries)})
+        tables = self.tables if thumbnails is None else {**self.tables, "thumbnails": _conform_table("thumbnails", thumbnails)}
+        extended._set(contact_sheet=sheet, tables=tables, summary={**self.summary, **json_ready(entries)})
         return extended
 
     def __getattr__(self, name: str) -> Any:
@@ -234,17 +243,29 @@ class AuditResult:
             (folder / SUMMARY).write_bytes(self._summary_json())
         return output_folder(directory)
 
-    def save_sheet(self, directory: str | Path) -> None:
-        """Write the contact sheet, if there is one, and the summary into a folder that `save` has written.
+    def save_images(self, directory: str | Path, *, report: bytes | None = None) -> None:
+        """Write the contact sheet and thumbnails, if there are any, and the summary into a folder that `save` has written.
 
-        Each of the two files is replaced atomically.
+        Each of the files is replaced atomically.
+
+        Args:
+            directory: the folder.
+            report: the page `report.html`; None: none is written.
 
         Raises:
             UsageError: another run is writing to the folder.
             AuditError: the files cannot be written.
         """
-        sheet = {} if self.contact_sheet is None else {SHEET: self.contact_sheet}
-        replace_files(directory, {**sheet, SUMMARY: self._summary_json()})
+        contents = {SHEET: self.contact_sheet, "thumbnails.parquet": self._thumbnails_parquet(), REPORT: report}
+        written = {name: content for name, content in contents.items() if content is not None}
+        replace_files(directory, {**written, SUMMARY: self._summary_json()})
+
+    def _thumbnails_parquet(self) -> bytes | None:
+        if self.thumbnails is None:
+            return None
+        stream = io.BytesIO()
+        pq.write_table(to_arrow(self.thumbnails, schema_of(TABLES["thumbnails"])), stream)
+        return stream.getvalue()
 
     def _summary_json(self) -> bytes:
         text = json.dumps(json_ready(self.summary), indent=2, ensure_ascii=False, allow_nan=False)

@@ -31,10 +31,15 @@ IMAGES = ResultTable(
 TABLES: dict[str, ResultTable] = {
     **{name: table for kind in KINDS.values() for name, table in kind.tables.items()},
     "answers": ResultTable(
-        {"row": "int64", "is_wrong": "bool", "p_wrong": "float64"},
+        {"row": "int64", "is_wrong": "bool", "p_wrong": "float64?"},
         "a label that a person has judged, with its probability of being wrong before",
         default=False,
         is_unique=True,
+    ),
+    "thumbnails": ResultTable(
+        {"row": "int64", "size": "text", "image": "binary"},
+        "a small image of a sample for the report, of size card or small, as WebP",
+        default=False,
     ),
     "pairs": ResultTable(
         {"first": "int64", "second": "int64", "similarity": "float64", "test": "text", "mirrored": "bool"},
@@ -52,11 +57,13 @@ ARRAYS = ("pred_probs", "embeddings")
 
 SUMMARY = "summary.json"
 SHEET = "findings.png"
+REPORT = "report.html"
 FILES = (
     *(f"{name}.parquet" for name in ALL_TABLES),
     "trajectories.parquet",
     *(f"{name}.npy" for name in ARRAYS),
     SHEET,
+    REPORT,
     SUMMARY,
 )
 """The files of a result, in the order in which they appear: a folder with a summary is complete."""

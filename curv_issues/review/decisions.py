@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ class Decision:
             ("given", str, False),
             ("action", str, False),
             ("label", str, True),
-            ("row", int, True),
+            ("row", Integral, True),
             ("split", str, True),
             ("path", str, True),
             ("decided_at", str, True),
@@ -70,6 +71,8 @@ class Decision:
             value = getattr(self, name)
             if isinstance(value, bool) or not (isinstance(value, kind) or (is_optional and value is None)):
                 raise UsageError(f"a decision has {name} {value!r}; expected {'text' if kind is str else 'a row number'}")
+        if self.row is not None:
+            object.__setattr__(self, "row", int(self.row))  # from numpy or pandas
         if self.action not in ACTIONS:
             raise UsageError(f"a decision has the action {self.action!r}; expected one of {', '.join(ACTIONS)}")
         if (self.label is not None) != (self.action == RELABEL):

@@ -14,11 +14,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import curv_issues.cli.app
 import curv_issues.results.folder
 from curv_issues import AuditResult, UsageError
+from curv_issues.auditing.images import DrawnImages
 from curv_issues.cli.saving import folder_for_interrupted
 from curv_issues.progress import Progress, ProgressCallback
 from tests.cli.running import audit, environment, messages_of, run, scores_of, strict_json, summary_of
@@ -53,7 +55,7 @@ def test_ctrl_c_while_drawing_loses_only_the_contact_sheet(pets: Path, monkeypat
     def interrupted(*_: object) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["curv_issues.auditing.audit"], "draw_sheet", interrupted)
+    monkeypatch.setattr(sys.modules["curv_issues.auditing.audit"], "draw_images", interrupted)
     result = audit(pets, "--epochs", "2", "--output", "out")
     assert result.exit_code == 130
     assert messages_of(result)[0] == "Interrupted; this is the ranking after 2 of 2 epochs."
@@ -143,13 +145,17 @@ def test_ctrl_c_in_the_last_stages_keeps_the_ranking(
 
 
 def test_result_is_saved_before_the_contact_sheet_is_drawn(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(*_: object) -> bytes:
-        assert AuditResult.load("out").contact_sheet is None
-        return b"\x89PNG drawn"
+    def draw(*_: object) -> DrawnImages:
+        saved = AuditResult.load("out")
+        assert saved.contact_sheet is None
+        assert saved.thumbnails is None
+        return DrawnImages(b"\x89PNG drawn", pd.DataFrame({"row": [0], "size": ["card"], "image": [b"WebP"]}))
 
-    monkeypatch.setattr("curv_issues.auditing.audit.draw_sheet", draw)
+    monkeypatch.setattr("curv_issues.auditing.audit.draw_images", draw)
     assert audit(pets, "--output", "out").exit_code == 0
-    assert AuditResult.load("out").contact_sheet == b"\x89PNG drawn"
+    saved = AuditResult.load("out")
+    assert saved.contact_sheet == b"\x89PNG drawn"
+    assert saved.thumbnails["image"].tolist() == [b"WebP"]
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("avif:\n no planes")])
@@ -157,11 +163,11 @@ def test_failed_drawing_loses_only_the_contact_sheet(pets: Path, monkeypatch: py
     def draw(*_: object) -> bytes:
         raise error
 
-    monkeypatch.setattr("curv_issues.auditing.audit.draw_sheet", draw)
+    monkeypatch.setattr("curv_issues.auditing.audit.draw_images", draw)
     result = audit(pets, "--output", "out")
     assert result.exit_code == 0
     reason = "MemoryError" if isinstance(error, MemoryError) else "avif: no planes"
-    note = f"There is no contact sheet, because it could not be drawn ({reason})."
+    note = f"There is no contact sheet and the report has no images, because they could not be drawn ({reason})."
     assert f"Note: {note}" in result.stderr.splitlines()
     assert note in AuditResult.load("out").summary["notes"]
     assert not Path("out", "findings.png").exists()
@@ -174,10 +180,9 @@ def test_failed_saving_loses_only_the_contact_sheet(pets: Path, monkeypatch: pyt
     monkeypatch.setattr("curv_issues.results.atomic_files.os.replace", full)
     result = audit(pets, "--output", "out")
     assert result.exit_code == 0
-    assert (
-        "Note: The contact sheet is missing. Cannot write findings.png and summary.json to out (No space left on device)."
-        in result.stderr.splitlines()
-    )
+    files = "findings.png, thumbnails.parquet, report.html, summary.json"
+    reason = f"Cannot write {files} to out (No space left on device)."
+    assert f"Note: The contact sheet and the report are missing. {reason}" in result.stderr.splitlines()
     assert AuditResult.load("out").contact_sheet is None
     assert not any(path.name.startswith(".") for path in Path("out").iterdir())
 

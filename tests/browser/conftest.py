@@ -1,0 +1,77 @@
+"""A headless browser. Without Playwright or Chromium the tests of this folder are skipped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curv_issues.report.writing import report_page
+from curv_issues.results.result import AuditResult
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("needs the browser Chromium")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+class Opened:
+    """A page in the browser, with everything that it requested and complained about."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+
+    def cards(self) -> list[int]:
+        """Return the rows of the cards, in their order on the page."""
+        return self.page.eval_on_selector_all(".card", "cards => cards.map(card => Number(card.dataset.row))")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def status(self) -> str:
+        return self.page.inner_text("#status")
+
+    def decided(self) -> str:
+        return self.page.inner_text("#count")
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Open the page of a result from disk. A page of the same context sees the same storage of the browser."""
+    contexts = []
+
+    def open_it(result: AuditResult, *, context: Any = None, name: str = "report.html", **options: Any) -> Opened:
+        path = tmp_path / name
+        path.write_bytes(report_page(result, **options.pop("report", {})))
+        if context is None:
+            context = browser.new_context(**options)
+            contexts.append(context)
+        opened = Opened(context.new_page())
+        opened.page.goto(path.as_uri())
+        opened.page.wait_for_selector(".card")
+        return opened
+
+    yield open_it
+    for context in contexts:
+        context.close()
