@@ -28,6 +28,7 @@ LAYERS = (
     "review",
     "report",
     "auditing",
+    "serving",
     "callbacks",
     "bench",
     "datalab",

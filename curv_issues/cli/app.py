@@ -21,6 +21,7 @@ from curv_issues.cli.bench import bench
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
 from curv_issues.cli.report import report as write_page
+from curv_issues.cli.review import review as serve_page
 from curv_issues.cli.saving import ResultSaver, decisions_for
 from curv_issues.cli.shared import Debug, Ending, debug_is_on, exit_codes, folder_name
 from curv_issues.cli.streams import protect_streams, stdout_failure
@@ -255,6 +256,8 @@ def show(
 
 
 add_command(app, "curv-issues report photos-audit", "curv-issues report photos-audit --no-images --output report.html")(write_page)
+
+add_command(app, "curv-issues review photos-audit", "curv-issues review photos-audit --port 8000 --no-browser")(serve_page)
 
 add_command(
     app,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,12 +28,17 @@ CURVES = ("loss", "margin", CURVATURE)
 """Followed quantities that are drawn."""
 
 
+ImageAddress = Callable[[int, str], str | None]
+"""Takes the row and the size of an image and returns its address; None: there is no such image."""
+
+
 @dataclass
 class _Images:
-    """The images of a page, each once, within the budget of bytes."""
+    """The images of a page, each once: their addresses if they are served, else their content, within the budget of bytes."""
 
     thumbnails: Mapping[tuple[int, str], bytes]
     budget: int
+    address: ImageAddress | None = None
     uris: list[str] = field(default_factory=list)
     places: dict[tuple[int, str], int] = field(default_factory=dict)
     left_out: int = 0
@@ -41,6 +46,9 @@ class _Images:
     def add(self, row: int, size: str) -> int | None:
         """Return the index of an image; None if it does not exist or does not fit any more."""
         key = (row, size)
+        if self.address is not None and key not in self.places and (address := self.address(row, size)) is not None:
+            self.places[key] = len(self.uris)
+            self.uris.append(address)
         if key in self.places or key not in self.thumbnails:
             return self.places.get(key)
         content = self.thumbnails[key]
@@ -60,6 +68,7 @@ def make_view(
     with_images: bool = True,
     choice: Choice | None = None,
     budget: int = BUDGET,
+    image_address: ImageAddress | None = None,
 ) -> dict[str, Any]:
     """Return everything that a page shows, as JSON values.
 
@@ -69,11 +78,12 @@ def make_view(
         with_images: whether images are included.
         choice: which samples are shown; None: see `choose`.
         budget: maximum number of bytes of all images; the most suspect samples come first.
+        image_address: of images that a server sends; None: the view contains the images.
     """
     choice = choose(result) if choice is None else choice
     matched = match_result(decisions, result)
-    thumbnails = _thumbnails(result) if with_images else {}
-    images = _Images(thumbnails, budget)
+    thumbnails = _thumbnails(result) if with_images and image_address is None else {}
+    images = _Images(thumbnails, budget, image_address)
     rows = result.scores["row"].to_numpy()
     for place in choice.cards:
         images.add(int(rows[place]), CARD)
@@ -88,7 +98,7 @@ def make_view(
         "dataset": {name: result.summary["dataset"].get(name) for name in ("source", "split", "fingerprint")},
         "facts": _facts(result),
         "notes": list(result.summary.get("notes", [])),
-        "estimate": _estimate(result),
+        "estimate": estimate_text(result),
         "classes": list(result.class_names),
         "kinds": [_kind(result, choice, name) for name in KINDS if KINDS[name].has_findings],
         "cards": cards,
@@ -164,13 +174,13 @@ def _text_of_cut_off(cut_off: Any) -> str | None:
     return f"{cut_off.get('rule')}: {counted(int(cut_off.get('num_flagged') or 0), 'label')} flagged{precision}"
 
 
-def _estimate(result: AuditResult) -> dict[str, Any] | None:
-    """Return the estimated number of wrong labels, with the sentence that says it."""
+def estimate_text(result: AuditResult) -> str | None:
+    """Return the estimated number of wrong labels in a sentence; None if there is no estimate."""
     estimate = result.summary.get("estimate")
     if estimate is None:
         return None
     number, low, high = (f"{estimate[name]:,.0f}" for name in ("num_errors", "low", "high"))
-    return {**estimate, "text": f"About {number} of {len(result):,} labels are wrong (95% interval: {low} to {high})."}
+    return f"About {number} of {len(result):,} labels are wrong (95% interval: {low} to {high})."
 
 
 def _kind(result: AuditResult, choice: Choice, name: str) -> dict[str, Any]:

@@ -112,10 +112,11 @@ def parse_decisions(content: Any, name: str) -> list[Decision]:
         raise UsageError(f"{name} is not a file of decisions; expected a JSON object with {VERSION_KEY!r} and 'decisions'.")
     if content[VERSION_KEY] != VERSION:
         raise UsageError(f"{name} has version {content[VERSION_KEY]!r} of the file of decisions; this version reads {VERSION}.")
-    return [_parse(entry, f"{name}, decision {number}") for number, entry in enumerate(content["decisions"], 1)]
+    return [parse_decision(entry, f"{name}, decision {number}") for number, entry in enumerate(content["decisions"], 1)]
 
 
-def _parse(entry: Any, place: str) -> Decision:
+def parse_decision(entry: Any, place: str) -> Decision:
+    """Return one decision of a file; `place` is its name in errors. See `read_decisions`."""
     if not isinstance(entry, dict):
         raise UsageError(f"{place}: expected a JSON object, got {type(entry).__name__}.")
     missing = [name for name in FIELDS[:3] if name not in entry]

@@ -115,7 +115,10 @@ function keepInBrowser() {
 
 function restore() {
   for (const entry of view.decisions) decisions.set(entry.row, entry);
-  if (view.server) return;
+  if (view.server) {
+    if (view.server.estimate) showEstimate(view.server.estimate);
+    return;
+  }
   try {
     for (const [row, entry] of JSON.parse(localStorage.getItem(KEY) || "[]")) {
       const card = cardOf.get(row);
@@ -163,7 +166,7 @@ async function save(row) {
   const entry = decisions.get(row);
   try {
     const answer = await fetch(view.server.address, {
-      method: "POST", headers: { "Content-Type": "application/json", "X-Token": view.server.token }, body: JSON.stringify(entry),
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(entry),
     });
     if (!answer.ok) throw new Error(await answer.text());
     takeOver(await answer.json());
@@ -185,16 +188,18 @@ function takeOver(state) {
     if (changed) redraw(row);
   }
   isSaved = true;
-  if (state.estimate) {
-    let place = document.getElementById("estimate");
-    if (!place) document.querySelector("header").append((place = element("p", { class: "estimate", id: "estimate" })));
-    place.textContent = state.estimate;
-  }
+  if (state.estimate) showEstimate(state.estimate);
+}
+
+function showEstimate(text) {
+  let place = document.getElementById("estimate");
+  if (!place) document.querySelector("header").append((place = element("p", { class: "estimate", id: "estimate" })));
+  place.textContent = text;
 }
 
 async function poll() {
   try {
-    const answer = await fetch(view.server.address, { headers: { "X-Token": view.server.token } });
+    const answer = await fetch(view.server.address);
     if (answer.ok) {
       takeOver(await answer.json());
       drawReview();
