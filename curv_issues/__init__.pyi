@@ -1,6 +1,7 @@
 """The public names of the package: the only list of them. They are imported on first use."""
 
 from .auditing.audit import audit as audit
+from .auditing.decided import with_decisions as with_decisions
 from .auditing.duplicates import Duplicates as Duplicates
 from .auditing.duplicates import find_duplicates as find_duplicates
 from .auditing.features import audit_features as audit_features
@@ -28,8 +29,11 @@ from .noise.instance import flip_labels_by_instance as flip_labels_by_instance
 from .noise.label_file import labels_from_file as labels_from_file
 from .noise.long_tail import long_tailed as long_tailed
 from .noise.uniform import flip_labels as flip_labels
+from .report.writing import write_report as write_report
 from .results.interrupted import AuditInterrupted as AuditInterrupted
 from .results.result import AuditResult as AuditResult
+from .review.decisions import Decision as Decision
+from .review.decisions import read_decisions as read_decisions
 from .trackers import ScoreInfo as ScoreInfo
 from .trackers.base import Need as Need
 from .trackers.base import Observation as Observation

@@ -12,6 +12,7 @@ class SourceKeywords(TypedDict, total=False):
     labels: Any
     features: Any
     features_column: str | Sequence[str]
+    show_column: str | Sequence[str]
     file_column: str | None
     splits: bool | None
     class_level: int | None

@@ -19,7 +19,7 @@ METADATA = {
 }
 
 
-NOT_WRITTEN = ("leakage.parquet", "answers.parquet", "thumbnails.parquet", "report.html")
+NOT_WRITTEN = ("leakage.parquet", "answers.parquet", "shown.parquet", "thumbnails.parquet", "report.html")
 WRITTEN = tuple(name for name in FILES if name not in NOT_WRITTEN)
 """The files of a result without another split, answers and images for a report, such as that of `make_result`."""
 

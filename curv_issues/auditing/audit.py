@@ -13,7 +13,7 @@ import numpy as np
 
 from curv_issues.auditing.assembly import make_result
 from curv_issues.auditing.decided import with_decisions
-from curv_issues.auditing.images import draw_images
+from curv_issues.auditing.images import draw_images, shown_table
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.backbones import BACKBONE_OR_FEATURES
 from curv_issues.data.base import LabeledData, check_auditable
@@ -270,6 +270,8 @@ def audit_data(
         result = with_costs(result)
         if on_result:
             on_result(result)
+        if data.shown:
+            result = result.with_extras(tables={"shown": shown_table(data, result)})
         if images:
             result = with_costs(_add_images(result, data, stop))
         if stop.is_set:
@@ -308,7 +310,7 @@ def _add_images(result: AuditResult, data: LabeledData, stop: StopFlag) -> Audit
         reason = " ".join(str(error).split()) or type(error).__name__
         note = f"There is no contact sheet and the report has no images, because they could not be drawn ({reason})."
         return result.with_extras(notes=[*result.summary["notes"], note])
-    return result if drawn is None else result.with_extras(contact_sheet=drawn.contact_sheet, thumbnails=drawn.thumbnails)
+    return result if drawn is None else result.with_extras(**drawn._asdict())
 
 
 def compare_images(

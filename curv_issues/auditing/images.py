@@ -1,4 +1,4 @@
-"""Draw the images of a finished audit: the contact sheet, and the thumbnails for the report."""
+"""Make what the report shows of the data of a finished audit: contact sheet, thumbnails, and text of columns."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class DrawnImages(NamedTuple):
 
     Attributes:
         contact_sheet: PNG of the most suspect samples, flagged or not.
-        thumbnails: see `TABLES`; without rows for images that cannot be read any more.
+        tables: `thumbnails`, without rows for images that cannot be read any more; see `TABLES`.
     """
 
     contact_sheet: bytes
-    thumbnails: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
 
 
 def draw_images(data: LabeledData, result: AuditResult) -> DrawnImages | None:
@@ -60,7 +60,14 @@ def draw_images(data: LabeledData, result: AuditResult) -> DrawnImages | None:
     )
     found = [(rows[index], CARD, thumbnail(image, CARD)) for index in choice.cards if (image := card(index)) is not None]
     found += [(rows[index], SMALL, thumbnail(data.probe_image(index), SMALL)) for index in choice.small]
-    return DrawnImages(sheet, pd.DataFrame(found, columns=TABLES["thumbnails"].names))
+    return DrawnImages(sheet, {"thumbnails": pd.DataFrame(found, columns=TABLES["thumbnails"].names)})
+
+
+def shown_table(data: LabeledData, result: AuditResult) -> pd.DataFrame:
+    """Return the text of each sample that the report shows; see `TABLES`."""
+    cards = choose(result).cards
+    found = [(int(data.rows[index]), name, texts[index]) for index in cards for name, texts in data.shown.items()]
+    return pd.DataFrame(found, columns=TABLES["shown"].names)
 
 
 def _reduced(data: LabeledData, index: int) -> Image.Image | None:

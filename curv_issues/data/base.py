@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,7 @@ class LabeledData:
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
         features: float, (n, d), an array or a memory map; None: the images are the only input.
         pred_probs: float, (n, k): out-of-sample probabilities of a user-supplied model; see `with_pred_probs`.
+        shown: text of each sample for the report, object (n,) by name of a column.
     """
 
     images: np.ndarray | None
@@ -99,6 +100,7 @@ class LabeledData:
     open_image: Callable[[int], Image.Image] | None = field(default=None, repr=False)
     features: np.ndarray | None = None
     pred_probs: np.ndarray | None = None
+    shown: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -180,7 +182,8 @@ class LabeledData:
         for name in LARGE:
             if (array := getattr(self, name)) is not None:
                 arrays[name] = take_rows(array, index)
-        return replace(self, **arrays, open_image=images_at(self.open_image, index))
+        shown = {name: texts[index] for name, texts in self.shown.items()}
+        return replace(self, **arrays, open_image=images_at(self.open_image, index), shown=shown)
 
 
 def images_at(open_image: Callable[[int], Image.Image] | None, index: np.ndarray) -> Callable[[int], Image.Image] | None:

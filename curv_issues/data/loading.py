@@ -26,6 +26,7 @@ from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.pixel_storage import take_rows
 from curv_issues.data.reopening import opened_with
 from curv_issues.data.sampling import stratified_sample
+from curv_issues.data.shown_columns import read_shown
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
 from curv_issues.data.split_classes import notes_on_splits
@@ -209,6 +210,7 @@ def load(
             opened_with=opened_with(dataset, options),
         ),
         open_image=loaded.open_image,
+        shown=read_shown(selection, options.show_column, rows),
     )
 
 

@@ -66,6 +66,14 @@ class SourceOptions(Options):
         kind=list[str] | None,
         metavar="COLUMN",
     )
+    show_column: str | Sequence[str] = option(
+        (),
+        "Show this column for each sample in the report, such as a text; repeat it for several columns.",
+        check=_columns,
+        python_help="One name or several.",
+        kind=list[str] | None,
+        metavar="COLUMN",
+    )
     file_column: str | None = option(None, "File name column of a label table. Default: detected.")
     splits: bool | None = option(
         None,

@@ -201,8 +201,12 @@ def _cards(result: AuditResult, choice: Choice, images: _Images) -> list[dict[st
     ranks = _ranks_within_classes(result)
     suspects = set(result.conflicts["row"][result.conflicts["suspect"]])
     rows = result.scores["row"].tolist()
-    shown = result.findings[result.findings["row"].isin({rows[place] for place in choice.cards})]
-    kinds = shown.groupby("row")["kind"].agg(list).to_dict()
+    of_cards = result.findings[result.findings["row"].isin({rows[place] for place in choice.cards})]
+    kinds = of_cards.groupby("row")["kind"].agg(list).to_dict()
+    shown: dict[int, list[list[str]]] = {}
+    if result.shown is not None:
+        for row, column, text in result.shown.itertuples(index=False):
+            shown.setdefault(row, []).append([column, text])
     found = []
     for place in choice.cards:
         sample = {str(name): _plain(value) for name, value in result.scores.iloc[place].items()}
@@ -229,6 +233,7 @@ def _cards(result: AuditResult, choice: Choice, images: _Images) -> list[dict[st
                 "curvature": _rounded(sample.get(CURVATURE)),
                 "curvature_rank": ranks[place] if ranks is not None else None,
                 "curves": {name: _thinned(values[place]) for name, values in _drawn(result).items()},
+                "shown": shown.get(row, []),
                 "near": [
                     [[rows[near], images.add(rows[near], SMALL)] for near in side] for side in choice.neighbours.get(place, ())
                 ],

@@ -22,6 +22,8 @@ The folder format is a contract, `schema_version` 3. All files appear together, 
     duplicates.parquet    the same for groups with one label: group, row, split, path, given, similarity, test
     pairs.parquet         one row per compared pair of similar images, duplicates or not, most similar first: first and
                           second (rows), similarity (at least 0.5, or the threshold if that is lower), test, mirrored (bool)
+    shown.parquet         with `show_column` only: one row per sample of the report and column: row, column, text (at most 500
+                          characters)
     thumbnails.parquet    with images only: one row per small image for the report: row, size (card: at most 128 pixels, small:
                           at most 48), image (WebP)
     leakage.parquet       with `against` only: one row per pair of an image and its duplicate in another split, those with
@@ -68,7 +70,7 @@ from curv_issues.results.folder import opened_result, output_folder, parse_summa
 from curv_issues.results.loading import read_parts
 from curv_issues.results.notebook import render_html
 from curv_issues.results.older import rename_files, upgrade_findings, upgrade_summary
-from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, REPORT, SCORES, SHEET, SUMMARY, TABLES
+from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, REPORT, REPORT_TABLES, SCORES, SHEET, SUMMARY, TABLES
 
 SCHEMA_VERSION = 3
 LONGEST_REASON = 500  # characters of another library's message about a corrupt file
@@ -138,19 +140,19 @@ class AuditResult:
             object.__setattr__(self, name, value)
 
     def with_extras(
-        self, *, contact_sheet: bytes | None = None, thumbnails: pd.DataFrame | None = None, **entries: Any
+        self, *, contact_sheet: bytes | None = None, tables: Mapping[str, pd.DataFrame] | None = None, **entries: Any
     ) -> AuditResult:
-        """Return the result with a contact sheet (PNG), thumbnails and further summary entries, without checking it again.
+        """Return the result with a contact sheet (PNG), tables and further summary entries, without checking it again.
 
         Args:
             contact_sheet: the new sheet; None: keep the current one.
-            thumbnails: the new table of thumbnails; None: keep the current one.
+            tables: new tables by name, for the report; others are kept.
             entries: JSON values to add to the summary.
         """
         extended = copy.copy(self)
         sheet = self.contact_sheet if contact_sheet is None else contact_sheet
-        tables = self.tables if thumbnails is None else {**self.tables, "thumbnails": _conform_table("thumbnails", thumbnails)}
-        extended._set(contact_sheet=sheet, tables=tables, summary={**self.summary, **json_ready(entries)})
+        added = {name: _conform_table(name, frame) for name, frame in (tables or {}).items()}
+        extended._set(contact_sheet=sheet, tables={**self.tables, **added}, summary={**self.summary, **json_ready(entries)})
         return extended
 
     def __getattr__(self, name: str) -> Any:
@@ -244,7 +246,7 @@ class AuditResult:
         return output_folder(directory)
 
     def save_images(self, directory: str | Path, *, report: bytes | None = None) -> None:
-        """Write the contact sheet and thumbnails, if there are any, and the summary into a folder that `save` has written.
+        """Write contact sheet and tables for the report, if there are any, and the summary into a folder that `save` has written.
 
         Each of the files is replaced atomically.
 
@@ -256,15 +258,18 @@ class AuditResult:
             UsageError: another run is writing to the folder.
             AuditError: the files cannot be written.
         """
-        contents = {SHEET: self.contact_sheet, "thumbnails.parquet": self._thumbnails_parquet(), REPORT: report}
+        tables = {f"{name}.parquet": self._parquet(name) for name in REPORT_TABLES}
+        contents = {SHEET: self.contact_sheet, **tables, REPORT: report}
         written = {name: content for name, content in contents.items() if content is not None}
         replace_files(directory, {**written, SUMMARY: self._summary_json()})
 
-    def _thumbnails_parquet(self) -> bytes | None:
-        if self.thumbnails is None:
+    def _parquet(self, name: str) -> bytes | None:
+        """Return the file of a table; None if the result does not have it."""
+        frame = self.tables[name]
+        if frame is None:
             return None
         stream = io.BytesIO()
-        pq.write_table(to_arrow(self.thumbnails, schema_of(TABLES["thumbnails"])), stream)
+        pq.write_table(to_arrow(frame, schema_of(TABLES[name])), stream)
         return stream.getvalue()
 
     def _summary_json(self) -> bytes:

@@ -36,6 +36,11 @@ TABLES: dict[str, ResultTable] = {
         default=False,
         is_unique=True,
     ),
+    "shown": ResultTable(
+        {"row": "int64", "column": "text", "text": "text"},
+        "a sample and a column that the report shows, with the start of its text",
+        default=False,
+    ),
     "thumbnails": ResultTable(
         {"row": "int64", "size": "text", "image": "binary"},
         "a small image of a sample for the report, of size card or small, as WebP",
@@ -49,6 +54,9 @@ TABLES: dict[str, ResultTable] = {
     "left_out": ResultTable({"path": "text", "reason": "text"}, "a file of a local folder that was not read", rows=()),
 }
 """Further tables, which a result may lack, including those of the kinds of findings."""
+
+REPORT_TABLES = ("shown", "thumbnails")
+"""The tables that are made for the report, after the result is saved."""
 
 ALL_TABLES = {"scores": SCORES, "findings": FINDINGS, **TABLES, "images": IMAGES}
 

@@ -149,7 +149,7 @@ def test_result_is_saved_before_the_contact_sheet_is_drawn(pets: Path, monkeypat
         saved = AuditResult.load("out")
         assert saved.contact_sheet is None
         assert saved.thumbnails is None
-        return DrawnImages(b"\x89PNG drawn", pd.DataFrame({"row": [0], "size": ["card"], "image": [b"WebP"]}))
+        return DrawnImages(b"\x89PNG drawn", {"thumbnails": pd.DataFrame({"row": [0], "size": ["card"], "image": [b"WebP"]})})
 
     monkeypatch.setattr("curv_issues.auditing.audit.draw_images", draw)
     assert audit(pets, "--output", "out").exit_code == 0

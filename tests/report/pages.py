@@ -28,7 +28,7 @@ def with_images(result: AuditResult, *, side: int = 28) -> AuditResult:
     found = [
         (rows[place], size, content[size]) for size, places in ((CARD, choice.cards), (SMALL, choice.small)) for place in places
     ]
-    return result.with_extras(thumbnails=pd.DataFrame(found, columns=["row", "size", "image"]))
+    return result.with_extras(tables={"thumbnails": pd.DataFrame(found, columns=["row", "size", "image"])})
 
 
 def many_findings(n: int = 200, *, names: Sequence[str] = ("dog", "cat", "bird"), flagged: int = 40) -> AuditResult:

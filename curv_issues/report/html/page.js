@@ -395,7 +395,8 @@ function matches(card) {
   const wanted = state.search.trim().toLowerCase();
   if (!wanted) return true;
   if (/^\d+$/.test(wanted) && card.row === Number(wanted)) return true;
-  return [card.path || "", view.classes[card.given], view.classes[card.suggested]].some((text) => text.toLowerCase().includes(wanted));
+  const texts = card.shown.map(([, text]) => text);
+  return [...texts, card.path || "", view.classes[card.given], view.classes[card.suggested]].some((text) => text.toLowerCase().includes(wanted));
 }
 
 const SORTS = {
@@ -444,6 +445,7 @@ function cardNode(card, isMember) {
   fill(node,
     element("div", { class: "look" }, image(card.image, card.sharp, `Image of row ${card.row}, given ${given}`, "shot"), near(card)),
     element("h3", {}, className(card.given, "given"), element("span", { "aria-hidden": "true" }, "\u2192 "), className(card.suggested, "suggested")),
+    card.shown.length ? element("dl", { class: "shown" }, ...card.shown.flatMap(([column, text]) => [element("dt", {}, element("bdi", {}, visible(column))), element("dd", {}, element("bdi", {}, visible(text)))])) : null,
     element("div", { class: "place" }, place, card.path ? element("bdi", { class: "name", title: visible(card.path) }, visible(card.path)) : null),
     element("div", { class: "badges" },
       isMember && card.is_suspect ? element("span", { class: "badge suspect" }, "suspect side") : null,
@@ -548,7 +550,7 @@ function classesOf(key) {
 
 function drawFilters() {
   const verdicts = [...new Set(view.cards.map((card) => card.verdict).filter(Boolean))].sort();
-  const search = element("input", { type: "search", id: "search", placeholder: "row, file or class", "aria-label": "Search by row, file or class", value: state.search });
+  const search = element("input", { type: "search", id: "search", placeholder: "row, file, class or text", "aria-label": "Search by row, file, class or text", value: state.search });
   search.addEventListener("input", () => {
     state.search = search.value;
     state.shown = PAGE;
