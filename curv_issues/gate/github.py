@@ -121,15 +121,12 @@ def job_summary(gate: Gate, result: AuditResult) -> str:
         parts += [_first(len(gate.new_findings), f"{new}finding"), _table(_summary_columns(gate.new_findings.head(TOP)))]
     if gate.new_leakage is not None and len(gate.new_leakage):
         columns = ["row", "path", "given", "other_row", "other_path", "other_given", "similarity", "test"]
-        parts += [
-            _first(len(gate.new_leakage), f"{new}pair of images in both splits", f"{new}pairs of images in both splits"),
-            _table(gate.new_leakage.head(TOP)[columns]),
-        ]
+        parts += [_first(len(gate.new_leakage), f"{new}leakage pair"), _table(gate.new_leakage.head(TOP)[columns])]
     return "\n\n".join(parts) + "\n\n"
 
 
-def _first(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{f'The first {TOP} of ' if number > TOP else ''}{counted(number, noun, plural)}:"
+def _first(number: int, noun: str) -> str:
+    return f"{f'The first {TOP} of ' if number > TOP else ''}{counted(number, noun)}:"
 
 
 def _summary_columns(findings: pd.DataFrame) -> pd.DataFrame:

@@ -154,7 +154,7 @@ def test_the_summary_says_verdict_numbers_and_first_findings() -> None:
         "is of an interrupted audit",
         "Note: Be careful.",
         "The first 20 of 23 new findings:\n\n| row | kind | path | given | suggested | suspicion | p\\_wrong |\n",
-        "1 new pair of images in both splits:\n\n| row |",
+        "1 new leakage pair:\n\n| row |",
     ):
         assert words in text, text
     rows = [line.split(" | ")[2] for line in text.splitlines() if ".png | dog | cat |" in line]
