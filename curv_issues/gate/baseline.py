@@ -37,8 +37,8 @@ class Baseline:
 
     def is_known(self, findings: pd.DataFrame) -> pd.Series:
         """Return for each finding whether the baseline has one of the same kind, image and given label."""
-        known = self.keys.drop_duplicates().assign(is_known=True)
-        return findings[KEY].merge(known, on=KEY, how="left")["is_known"].notna().set_axis(findings.index)
+        found = findings[KEY].merge(self.keys.drop_duplicates(), on=KEY, how="left", indicator=True)
+        return (found["_merge"] == "both").set_axis(findings.index)
 
 
 def read_baseline(baseline: str | Path | AuditResult) -> Baseline:
@@ -48,6 +48,8 @@ def read_baseline(baseline: str | Path | AuditResult) -> Baseline:
         UsageError: the file or folder does not exist, is not of this package, is of a newer schema version, or its findings
             have no image hashes.
     """
+    if not isinstance(baseline, str | os.PathLike | AuditResult) or baseline == "":
+        raise UsageError(f"The baseline is {baseline!r}; expected the path of a findings.parquet or of a folder of results.")
     if isinstance(baseline, AuditResult):
         found = _of_result(baseline, str(baseline))
     elif os.path.isdir(path := Path(os.path.expanduser(baseline))):

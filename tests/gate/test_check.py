@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from curv_issues import AuditResult, check_gate
@@ -79,6 +81,14 @@ def test_kinds_of_baselines(what: str, tmp_path: Path) -> None:
     assert gate.notes == ()
 
 
+def test_metadata_of_a_file_changes_nothing(tmp_path: Path) -> None:
+    path = OLD.save(tmp_path / "old") / "findings.parquet"
+    table = pq.read_table(path)
+    index = {"index_columns": ["kind"], "columns": [], "column_indexes": []}  # pandas would take the column out of the table
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(index)}), path)
+    assert check_gate(OLD, ["any>0"], baseline=path).passed
+
+
 def test_older_folders_are_upgraded(tmp_path: Path) -> None:
     folder = Path(__file__).parents[1] / "results" / "version_1"
     old = AuditResult.load(folder)
@@ -95,12 +105,15 @@ def test_unusable_baselines(tmp_path: Path) -> None:
     cases = {
         tmp_path / "nowhere.parquet": "nowhere.parquet does not exist; expected a findings.parquet or a folder of results",
         tmp_path / "text.parquet": "is not a findings.parquet of schema_version 3",
+        "": "The baseline is ''; expected the path of",
+        7: "The baseline is 7; expected the path of",
+        Path("nul\0"): "is not a findings.parquet",
         folder / "scores.parquet": r"is not a findings.parquet of schema_version 3 \(The columns are row, split",
         tmp_path / "empty": "is not a result folder",
     }
     for path, words in cases.items():
         with pytest.raises(UsageError, match=words) as caught:
-            check_gate(OLD, ["any>0"], baseline=path)
+            check_gate(OLD, ["any>0"], baseline=path)  # type: ignore[arg-type]
         assert "\n" not in str(caught.value)
     (folder / "summary.json").write_text(
         (folder / "summary.json").read_text().replace('"schema_version": 3', '"schema_version": 4')
@@ -117,7 +130,7 @@ def test_leakage_needs_a_baseline_with_leakage(tmp_path: Path) -> None:
 
 
 def test_results_without_hashes_cannot_be_compared() -> None:
-    without = replace(OLD, findings=OLD.findings.assign(image_sha256=""), images=OLD.images.assign(image_sha256=""))
+    without = replace(OLD, findings=OLD.findings.assign(image_sha256=["", *OLD.findings["image_sha256"][1:]]))
     assert not check_gate(without, ["any>0"]).passed
     with pytest.raises(UsageError, match="The findings have no image hashes"):
         check_gate(without, ["any>0"], baseline=OLD)

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -105,7 +106,7 @@ def test_of_identical_images_those_with_the_same_label_then_path_belong_together
 def test_against_counting() -> None:
     """Random datasets with many copies: what is added, removed and relabelled follows from counts of images and labels."""
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    for _ in range(6):
         results = []
         for n in rng.integers(2, 30, 2):
             letters, given = rng.choice(list("abcdef"), n), rng.choice(["dog", "cat", "bird"], n)
@@ -178,6 +179,17 @@ def test_programs_get_everything() -> None:
     assert [int(row["row"]) for row in grouped["new"]] == DIFFERENCE.new_findings["row"].tolist()
     assert (grouped["moved"][0]["old_row"], grouped["moved"][0]["row"], grouped["new"][0]["old_row"]) == ("2", "1", "")
     assert grouped["relabelled"][0]["given"] == "'=cat"  # not a formula
+
+
+def test_columns_are_those_of_the_documentation() -> None:
+    documented = re.sub(r"\s+", " ", ResultDifference.__doc__ or "")
+    for name in ("moved_findings", "added_samples", "relabelled_samples"):
+        (listed,) = re.findall(rf"{name}: [^:]*: ([^.]*)\.", documented)
+        for difference in (DIFFERENCE, compare_results(OLD, OLD)):
+            table = getattr(difference, name)
+            assert list(table.columns) == re.findall(r"`(\w+)`", listed)
+            assert table.index.equals(pd.RangeIndex(len(table)))
+    assert list(DIFFERENCE.removed_samples.columns) == list(DIFFERENCE.added_samples.columns)
 
 
 def test_nothing_changed() -> None:
