@@ -19,8 +19,8 @@ from curv_issues.gate.check import Gate
 from curv_issues.gate.rules import ANY
 from curv_issues.report.markdown import markdown_table
 from curv_issues.report.markdown_text import escape_markdown
-from curv_issues.report.text import TOP, as_text
-from curv_issues.results.kinds import LEAKAGE
+from curv_issues.report.text import TOP, as_text, by_sample
+from curv_issues.results.kinds import KINDS, LEAKAGE
 from curv_issues.results.result import AuditResult
 from curv_issues.visible import cut_middle, visible
 
@@ -33,16 +33,16 @@ _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
 
 
 class _Annotation(NamedTuple):
-    kind: str
+    kinds: str
     path: str
     message: str
 
 
 def file_annotations(gate: Gate, result: AuditResult, workspace: str) -> list[str]:
-    """Return workflow commands that annotate the first new findings that have a path, one per line of output.
+    """Return workflow commands that annotate the first samples with new findings and a path, one per line of output.
 
-    Findings of a kind that breaks a rule are errors and come first; others are warnings. Each names its path; if that file is in
-    the repository, GitHub shows the annotation with it.
+    Samples with a finding that breaks a rule are errors and come first; others are warnings. Each names its path; if that file is
+    in the repository, GitHub shows the annotation with it.
 
     Args:
         gate: the checked rules.
@@ -50,7 +50,8 @@ def file_annotations(gate: Gate, result: AuditResult, workspace: str) -> list[st
         workspace: folder of the repository.
     """
     broken = {check.rule.kind for check in gate.checks if not check.passed}
-    found = [(one.kind in broken or (ANY in broken and one.kind != LEAKAGE), one) for one in _annotated(gate)]
+    broken |= set(KINDS) - {LEAKAGE} if ANY in broken else set()
+    found = [(not broken.isdisjoint(one.kinds.split(", ")), one) for one in _annotated(gate)]
     found.sort(key=lambda pair: not pair[0])
     folder = _dataset_folder(result)
     return [
@@ -60,11 +61,12 @@ def file_annotations(gate: Gate, result: AuditResult, workspace: str) -> list[st
 
 
 def _annotated(gate: Gate) -> Iterator[_Annotation]:
-    findings = gate.new_findings[gate.new_findings["path"].notna()].groupby("kind", sort=False).head(MOST_ANNOTATIONS)
-    for row in findings.itertuples():
+    findings = by_sample(gate.new_findings[gate.new_findings["path"].notna()])
+    for row in findings.groupby("kind", sort=False).head(MOST_ANNOTATIONS).itertuples():
         probability = "" if pd.isna(row.p_wrong) else f" Probability that the label is wrong: {row.p_wrong:.2f}."
         verdict = "" if pd.isna(row.verdict) else f" Verdict: {_short(row.verdict)}."
-        labels = f"given {_short(row.given)}, suggested {_short(row.suggested)}"
+        suggested = "" if row.suggested == row.given else f", suggested {_short(row.suggested)}"  # the right side of a conflict
+        labels = f"given {_short(row.given)}{suggested}"
         yield _Annotation(row.kind, row.path, f"{_short(row.path)} (row {row.row}): {labels}.{probability}{verdict}")
     if gate.new_leakage is not None and any(check.rule.kind == LEAKAGE for check in gate.checks):
         leakage = gate.new_leakage[gate.new_leakage["path"].notna()].drop_duplicates("row").head(MOST_ANNOTATIONS)
@@ -89,7 +91,7 @@ def _file_in(workspace: str, path: str) -> str | None:
 
 
 def _command(level: str, one: _Annotation, file: str | None) -> str:
-    properties = {"file": file, "title": one.kind.replace("_", " ").capitalize()}
+    properties = {"file": file, "title": one.kinds.replace("_", " ").capitalize()}
     given = ",".join(f"{name}={_escaped(visible(value), _PROPERTY)}" for name, value in properties.items() if value is not None)
     return f"::{level} {given}::{_escaped(one.message, _DATA)}"
 
@@ -118,15 +120,16 @@ def job_summary(gate: Gate, result: AuditResult) -> str:
     notes = (*gate.notes, *result.summary.get("notes", []))
     parts += [f"Note: {escape_markdown(cut_middle(visible(note), _LONGEST_NOTE))}" for note in notes]
     if len(gate.new_findings):
-        parts += [_first(len(gate.new_findings), f"{new}finding"), _table(_summary_columns(gate.new_findings.head(TOP)))]
+        samples = by_sample(gate.new_findings)
+        parts += [_first(len(samples), "sample", f" with {new}findings"), _table(_summary_columns(samples.head(TOP)))]
     if gate.new_leakage is not None and len(gate.new_leakage):
         columns = ["row", "path", "given", "other_row", "other_path", "other_given", "similarity", "test"]
-        parts += [_first(len(gate.new_leakage), f"{new}leakage pair"), _table(gate.new_leakage.head(TOP)[columns])]
+        parts += [_first(len(gate.new_leakage), f"{new}leakage pair", ""), _table(gate.new_leakage.head(TOP)[columns])]
     return "\n\n".join(parts) + "\n\n"
 
 
-def _first(number: int, noun: str) -> str:
-    return f"{f'The first {TOP} of ' if number > TOP else ''}{counted(number, noun)}:"
+def _first(number: int, noun: str, what: str) -> str:
+    return f"{f'The first {TOP} of ' if number > TOP else ''}{counted(number, noun)}{what}:"
 
 
 def _summary_columns(findings: pd.DataFrame) -> pd.DataFrame:

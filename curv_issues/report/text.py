@@ -66,7 +66,11 @@ def merged_findings(result: AuditResult) -> pd.DataFrame:
     findings = result.findings
     is_conflict = findings["kind"] == DUPLICATE_CONFLICT
     suspects = result.conflicts.loc[result.conflicts["suspect"], "row"]
-    findings = findings[~is_conflict | findings["row"].isin(suspects)]
+    return by_sample(findings[~is_conflict | findings["row"].isin(suspects)])
+
+
+def by_sample(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per sample, with its kinds joined; the class that a duplicate suggests takes precedence."""
     kinds = findings.groupby("row", sort=False)["kind"].agg(", ".join)
     first = findings.sort_values("kind", key=lambda kind: kind != DUPLICATE_CONFLICT, kind="stable").drop_duplicates("row")
     return first.sort_index().assign(kind=lambda frame: frame["row"].map(kinds)).reset_index(drop=True)

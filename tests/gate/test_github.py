@@ -66,10 +66,24 @@ def test_findings_of_broken_rules_are_errors_and_come_first(tmp_path: Path) -> N
     assert levels(result, "any>0") == ["error"] * 3
     assert levels(result, "leakage>0") == ["error", *["warning"] * 3]
     assert levels(result, "any>9") == ["warning"] * 3
+    assert levels(result, "any>0", "leakage>9") == [*["error"] * 3, "warning"]
 
 
 def levels(result: AuditResult, *rules: str) -> list[str]:
     return [name for name, _, _ in commands_in("\n".join(file_annotations(check_gate(result, rules), result, "/")))]
+
+
+def test_a_sample_is_annotated_once() -> None:
+    result = result_with("abc", flagged=[0, 1], conflicts=[1, 2], suggested={2: "dog"}, paths=["a", "b", "c"])
+    lines = file_annotations(check_gate(result, ["duplicate_conflict>0"]), result, "/")
+    assert [line.partition(". Probability")[0] for line in lines] == [
+        "::error title=Duplicate conflict::c (row 2): given dog",
+        "::error title=Label issue%2C duplicate conflict::b (row 1): given dog, suggested cat",
+        "::warning title=Label issue::a (row 0): given dog, suggested cat",
+    ]
+    text = job_summary(check_gate(result, ["any>0"]), result)
+    assert "3 samples with findings:" in text
+    assert "| 1 | label\\_issue, duplicate\\_conflict | b |" in text
 
 
 def test_only_new_findings_and_at_most_ten() -> None:
@@ -112,18 +126,17 @@ def attacked(folder: Path) -> AuditResult:
     )
 
 
-@pytest.mark.parametrize("broken", ["leakage>0", "duplicate_conflict>0"])
-def test_names_add_no_commands_to_annotations(broken: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("broken", "title"), [("leakage>0", "Leakage"), ("duplicate_conflict>0", "Label issue, duplicate conflict")]
+)
+def test_names_add_no_commands_to_annotations(broken: str, title: str, tmp_path: Path) -> None:
     result = attacked(photos(tmp_path, *ATTACKS))
     gate = check_gate(result, [broken, "leakage>50"], baseline=None)
     lines = file_annotations(gate, result, str(tmp_path / "repository"))
     assert len(lines) == 10
     found = commands_in("\n".join(lines))
     assert [name for name, _, _ in found] == ["error"] * 10
-    assert {title for _, properties, _ in found for name, title in properties.items() if name == "title"} == {
-        broken.partition(">")[0].replace("_", " ").capitalize()
-    }
-    assert {name for _, properties, _ in found for name in properties} == {"file", "title"}
+    assert all(set(properties) == {"file", "title"} and properties["title"] == title for _, properties, _ in found)
     assert sum("100%0A::error::b" in data for _, _, data in found) >= 1  # shown as it is
 
 
@@ -153,7 +166,7 @@ def test_the_summary_says_verdict_numbers_and_first_findings() -> None:
         "Compared with the baseline org/made-up train: 26 samples, 3 classes, 1 label\\_issue finding, incomplete; only",
         "is of an interrupted audit",
         "Note: Be careful.",
-        "The first 20 of 23 new findings:\n\n| row | kind | path | given | suggested | suspicion | p\\_wrong |\n",
+        "The first 20 of 23 samples with new findings:\n\n| row | kind | path | given | suggested | suspicion | p\\_wrong |\n",
         "1 new leakage pair:\n\n| row |",
     ):
         assert words in text, text
@@ -161,7 +174,7 @@ def test_the_summary_says_verdict_numbers_and_first_findings() -> None:
     assert rows == [f"{a}.png" for a in letters[22:2:-1]]
     passed = job_summary(check_gate(result, ["any>25"]), result)
     assert passed.startswith("## curv-issues: gate passed\n")
-    assert "The first 20 of 24 findings:" in passed
+    assert "The first 20 of 24 samples with findings:" in passed
     assert "baseline" not in passed
 
 
