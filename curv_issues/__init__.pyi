@@ -23,6 +23,10 @@ from .errors import AuditError as AuditError
 from .errors import CurvIssuesError as CurvIssuesError
 from .errors import DatasetError as DatasetError
 from .errors import UsageError as UsageError
+from .gate.check import Gate as Gate
+from .gate.check import check_gate as check_gate
+from .gate.difference import ResultDifference as ResultDifference
+from .gate.difference import compare_results as compare_results
 from .noise.asymmetric import flip_labels_asymmetric as flip_labels_asymmetric
 from .noise.duplicates import plant_conflicting_duplicates as plant_conflicting_duplicates
 from .noise.instance import flip_labels_by_instance as flip_labels_by_instance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from rich.cells import cell_len
@@ -11,9 +12,19 @@ _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BIDI_CONTROLS = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
 
+# GitHub's runner runs `::command::` at the start of a line and `##[command]` anywhere in it, in stdout and stderr:
+# https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+_CI_COMMAND = re.compile(r"(?<=##)\[|^(\s*):(?=:)")
+
+
 def visible(text: str) -> str:
-    r"""Return the text on one line, with characters that control a terminal or reorder text escaped: `\n`, `\x1b`, `\u202e`."""
-    return "".join(_visible_character(character) for character in text)
+    r"""Return the text on one line, so that it is shown as it is and runs nothing.
+
+    Characters that control a terminal or reorder text are escaped: `\n`, `\x1b`, `\u202e`. So is one character of what a CI log
+    takes for a command: `\x3a:error::`, `##\x5berror]`.
+    """
+    harmless = _CI_COMMAND.sub(lambda found: r"\x5b" if found[0] == "[" else rf"{found[1]}\x3a", text)
+    return "".join(_visible_character(character) for character in harmless)
 
 
 def _visible_character(character: str) -> str:

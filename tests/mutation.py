@@ -35,6 +35,7 @@ TESTS = {
     "trackers": ["tests/trackers", "tests/training/test_scoring.py", "tests/training/test_run.py"],
     "duplicates": ["tests/duplicates", "tests/auditing/test_audit_duplicates.py"],
     "training": ["tests/training"],
+    "gate": ["tests/gate"],
     "curvature.py": ["tests/test_curvature.py", "tests/test_contrast.py", "tests/training/test_scoring.py"],
 }
 """File or folder of the package -> its tests, the fastest first."""

@@ -27,6 +27,7 @@ LAYERS = (
     "baselines",
     "review",
     "report",
+    "gate",
     "auditing",
     "serving",
     "callbacks",

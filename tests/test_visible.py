@@ -13,5 +13,13 @@ def test_direction_marks_are_escaped() -> None:
         assert visible(f"a{mark}b") == f"a\\u{ord(mark):04x}b"
 
 
+def test_commands_for_a_ci_log_are_escaped() -> None:
+    assert visible("::error::x") == "\\x3a:error::x"
+    assert visible(" \u3000::stop-commands::x") == " \u3000\\x3a:stop-commands::x"
+    assert visible("a##[set-output name=b]c ##[error]") == "a##\\x5bset-output name=b]c ##\\x5berror]"
+    for harmless in ("a::b", "#[x]", "## [x]", ":a", "std::vector"):
+        assert visible(harmless) == harmless
+
+
 def test_other_text_is_unchanged() -> None:
     assert visible("naïve 日本 😀 👩\u200d🔬") == "naïve 日本 😀 👩\u200d🔬"

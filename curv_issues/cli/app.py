@@ -1,6 +1,7 @@
 """The command `curv-issues`: parse, audit, render. No detection rules.
 
-Data goes to stdout, progress and notes to stderr. Exit codes: 0 done, 2 usage, 3 dataset, 4 run time, 130 interrupted.
+Data goes to stdout, progress and notes to stderr. Exit codes: 0 done, 1 gate failed, 2 usage, 3 dataset, 4 run
+time, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from curv_issues.cli.bench import bench
+from curv_issues.cli.diff import diff
+from curv_issues.cli.gate import BaselinePath, FailOn, gate_of_audit, gate_options, report_gate
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
 from curv_issues.cli.report import report as write_page
@@ -129,6 +132,8 @@ def audit(
             help="Also report images that appear in this other split (train/test leakage).",
         ),
     ] = None,
+    fail_on: FailOn = None,
+    baseline: BaselinePath = None,
     output: Output = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", rich_help_panel=OUTPUT, help="Replace an older result in the folder.")
@@ -168,6 +173,7 @@ def audit(
         # check the options before slow imports and reading
         source, training = make_options(SourceOptions, values), make_options(TrainingOptions, values)
         finding, duplicate_options = make_options(FindingOptions, values), make_options(DuplicateOptions, values)
+        gate = gate_of_audit(fail_on, baseline, duplicates=duplicate_options.duplicates, against=against)
         folder = output_folder(output if output is not None else folder_name(dataset, values["split"]))
         known = decisions_for(folder, decisions)
         sources = [name for name in dataset if name]
@@ -191,6 +197,8 @@ def audit(
             )
             saver.add_images(result)
         _print_result(result, saver.folder, printing)
+        if gate is not None:
+            report_gate(gate.check(result), result)
 
 
 @add_command(app, "curv-issues scores", "curv-issues scores --format json")
@@ -228,6 +236,8 @@ def show(
         float | None,
         typer.Option(rich_help_panel=FINDINGS, help="Flag as many as are expected to be wrong to this fraction, such as 0.9."),
     ] = None,
+    fail_on: FailOn = None,
+    baseline: BaselinePath = None,
     format: Format = "table",
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -235,11 +245,13 @@ def show(
 ) -> None:
     """Print the findings of a finished audit again, without training.
 
-    Another score, cut-off or precision, or one kind of finding may be chosen. The folder is not changed.
+    Another score, cut-off or precision, or one kind of finding may be chosen. The rules of --fail-on count the findings of every
+    kind. The folder is not changed.
     """
     with exit_codes():
         look_up(FORMATS, format, "format")
         printing = _Printing(format, quiet, verbose)
+        gate = gate_options(fail_on, baseline)
         from curv_issues.auditing.rejudge import only_kind, rejudge
         from curv_issues.results.result import AuditResult
 
@@ -250,9 +262,11 @@ def show(
             if cut_off is None and precision is None:
                 cut_off, precision = before.get("cut_off", "auto"), before.get("precision")
             result = rejudge(result, score=score or before.get("score", "default"), cut_off=cut_off or "auto", precision=precision)
-        if kind is not None:
-            result = only_kind(result, kind)
-        _print_result(result, output_folder(directory), printing, is_saved=is_saved)
+        checked = None if gate is None else gate.check(result)
+        shown = result if kind is None else only_kind(result, kind)
+        _print_result(shown, output_folder(directory), printing, is_saved=is_saved)
+        if checked is not None:
+            report_gate(checked, result)
 
 
 add_command(app, "curv-issues report photos-audit", "curv-issues report photos-audit --no-images --output report.html")(write_page)
@@ -264,6 +278,9 @@ add_command(
     "curv-issues bench ./photos --noise uniform:0.1 --seeds 3",
     "curv-issues bench ./photos --methods margin,cumulative_loss --resume",
 )(bench)
+
+
+add_command(app, "curv-issues diff audit-before audit-after", "curv-issues diff audit-before audit-after --format csv")(diff)
 
 
 @add_command(app, "curv-issues demo", "curv-issues demo --output digits --format md")

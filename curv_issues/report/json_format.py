@@ -23,11 +23,16 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
         verbose: ignored, because all columns are included.
     """
     tables = {name: result.tables[name] for name, table in TABLES.items() if table.is_listed}
-    lists = {name: _records(table) for name, table in tables.items() if table is not None}
+    lists = {name: records(table) for name, table in tables.items() if table is not None}
     findings = first_findings(result, limit).to_dict("records")
-    return json.dumps({**result.summary, "findings": findings, **lists}, indent=2, allow_nan=False)
+    return json_text({**result.summary, "findings": findings, **lists})
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def json_text(value: Any) -> str:
+    """Return a JSON value as strict, indented ASCII text that a CI log cannot take for a command; see `visible`."""
+    return json.dumps(value, indent=2, allow_nan=False).replace("##[", r"##\u005b")  # within strings only; means the same
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as JSON values."""
     return table.astype(object).where(table.notna(), None).to_dict("records")

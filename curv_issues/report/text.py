@@ -19,6 +19,7 @@ TOP = 20
 TEXT_COLUMNS = {
     *("split", "path", "kind", "given", "suggested", "test", "right", "suspect", "verdict", "errors"),
     *("other_path", "other_given"),
+    *("old_path", "old_given", "old_suggested", "changed"),
 }
 
 _DECIMALS = {"suspicion": 4, "p_wrong": 2}
@@ -54,7 +55,7 @@ def summary_rows(result: AuditResult, limit: int | None, *, verbose: bool = Fals
     columns += ["given", "suggested", "suspicion", *(name for name in ("p_wrong", "verdict") if findings[name].notna().any())]
     columns += raw_scores
     shown = findings.head(TOP if limit is None else limit).merge(result.scores[["row", *raw_scores]], on="row", how="left")
-    return _as_text(shown[columns])
+    return as_text(shown[columns])
 
 
 def merged_findings(result: AuditResult) -> pd.DataFrame:
@@ -65,7 +66,11 @@ def merged_findings(result: AuditResult) -> pd.DataFrame:
     findings = result.findings
     is_conflict = findings["kind"] == DUPLICATE_CONFLICT
     suspects = result.conflicts.loc[result.conflicts["suspect"], "row"]
-    findings = findings[~is_conflict | findings["row"].isin(suspects)]
+    return by_sample(findings[~is_conflict | findings["row"].isin(suspects)])
+
+
+def by_sample(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per sample, with its kinds joined; the class that a duplicate suggests takes precedence."""
     several = findings[findings["row"].duplicated(keep=False)]  # few, as grouping takes milliseconds per row
     kinds = several.groupby("row", sort=False)["kind"].agg(", ".join)
     first = findings.sort_values("kind", key=lambda kind: kind != DUPLICATE_CONFLICT, kind="stable").drop_duplicates("row")
@@ -84,10 +89,11 @@ def sections(result: AuditResult, limit: int | None = None, *, longest_path: int
     """
     makers = [getattr(importlib.import_module(info.module), "section", None) for info in KINDS.values()]
     found = [maker(result, TOP if limit is None else limit, longest_path) for maker in makers if maker is not None]
-    return [replace(section, rows=_as_text(section.rows)) for section in found if section is not None]
+    return [replace(section, rows=as_text(section.rows)) for section in found if section is not None]
 
 
-def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
+def as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with its values as `visible` text; missing values are empty."""
     return pd.DataFrame({name: [_cell(name, value) for value in rows[name]] for name in rows.columns}, dtype=object)
 
 

@@ -96,6 +96,14 @@ def _python(names: dict[str, Any]) -> None:
     assert found >= {(row, row) for row in range(24)}
 
 
+@checks(GUIDE / "gate.md")
+def _gate(names: dict[str, Any]) -> None:
+    gate, difference = names["gate"], names["difference"]
+    assert not gate.passed
+    assert len(gate.new_findings) == len(difference.new_findings) >= 6
+    assert len(difference.added_samples) == len(difference.removed_samples) == 0
+
+
 @checks(GUIDE / "features.md")
 def _features(names: dict[str, Any]) -> None:
     assert len(names["result"]) == 1797

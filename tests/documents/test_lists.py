@@ -11,21 +11,26 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 import curv_issues
 from curv_issues import errors
+from curv_issues.gate.check import FAILED
+from curv_issues.gate.rules import ANY
 from curv_issues.noise import NOISES
 from curv_issues.option import option_names
 from curv_issues.options import PRESETS
 from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
 from curv_issues.results.interrupted import AuditInterrupted
+from curv_issues.results.kinds import KINDS
 from curv_issues.results.tables import ALL_TABLES, FILES
 from curv_issues.trackers import ALL_SCORES, SCORES
 from tests.documents import (
     DOCS,
     GUIDE,
     PAGES,
+    ROOT,
     table_after,
     text_of,
 )
@@ -43,7 +48,14 @@ def test_the_table_of_noise() -> None:
 def test_the_table_of_exit_codes() -> None:
     kinds = [errors.UsageError, errors.DatasetError, errors.AuditError, AuditInterrupted]
     listed = [int(code) for code, _ in table_after(GUIDE / "audit.md", "| code | meaning |")]
-    assert listed == [0, *(kind.exit_code for kind in kinds)]
+    assert listed == [0, FAILED, *(kind.exit_code for kind in kinds)]
+
+
+def test_the_tables_of_the_gate() -> None:
+    kinds = [cell.strip("`") for cell, _ in table_after(GUIDE / "gate.md", "| kind | samples counted |")]
+    assert kinds == [*KINDS, ANY]
+    inputs = [cell.strip("`") for cell, _ in table_after(GUIDE / "gate.md", "| input | meaning |")]
+    assert inputs == list(yaml.safe_load(text_of(ROOT / "action.yml"))["inputs"])
 
 
 def test_every_column_of_a_result_has_a_meaning() -> None:
