@@ -178,7 +178,7 @@ def audit(
         known = decisions_for(folder, decisions)
         sources = [name for name in dataset if name]
         with (
-            _saving(folder, overwrite, sources, printing, ending, with_report=report) as saver,
+            _saving(folder, overwrite, sources, printing, ending, report=report, decisions=known) as saver,
             live_progress(quiet=quiet) as progress,
         ):
             from curv_issues.auditing.audit import load_and_audit

@@ -24,7 +24,7 @@ from curv_issues.visible import visible
 _SEEDS = Whole(1, 1_000, optional=False)
 
 
-@with_options(SourceOptions, TrainingOptions, FindingOptions, without=("seed", "measure", "score"))
+@with_options(SourceOptions, TrainingOptions, FindingOptions, without=("seed", "measure", "score", "show_column"))
 def bench(
     dataset: Dataset,
     *,

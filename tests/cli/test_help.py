@@ -139,6 +139,7 @@ def test_shell_completion(here: Path) -> None:
 
 def test_bench_shares_the_options_of_audit() -> None:
     only_in_audit = {"--seed", "--measure", "--score", "--duplicates", "--no-duplicates", "--duplicate-threshold"}
-    only_in_audit |= {"--against", "--verbose", "--fail-on", "--baseline"}
+    only_in_audit |= {"--against", "--verbose", "--fail-on", "--baseline", "--decisions"}
+    only_in_audit |= {"--images", "--no-images", "--report", "--no-report", "--show-column"}
     assert flags("audit") - flags("bench") == only_in_audit
     assert flags("bench") - flags("audit") == {"--noise", "--methods", "--seeds", "--resume"}
