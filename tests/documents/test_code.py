@@ -104,6 +104,12 @@ def _gate(names: dict[str, Any]) -> None:
     assert len(difference.added_samples) == len(difference.removed_samples) == 0
 
 
+@checks(GUIDE / "report.md")
+def _report(names: dict[str, Any]) -> None:
+    assert names["decided"].scores.set_index("row")["p_wrong"][names["sample"]["row"]] == 0
+    assert b'"action":"keep"' in Path("report.html").read_bytes()
+
+
 @checks(GUIDE / "features.md")
 def _features(names: dict[str, Any]) -> None:
     assert len(names["result"]) == 1797

@@ -36,7 +36,7 @@ def test_lines_of_the_command_are_understood(line: str, tmp_path: Path, monkeypa
     assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
     ((dataset, options),) = asked
     assert dataset == words[1] or dataset == [word for word in words if word.endswith(".parquet")]
-    for flag in set(re.findall(r"--([a-z-]+)", line)) - {"fail-on", "baseline"}:
+    for flag in set(re.findall(r"--([a-z-]+)", line)) - {"fail-on", "baseline", "output", "overwrite"}:
         assert options[flag.replace("-", "_")] is not None
 
 
@@ -66,7 +66,7 @@ def test_programs_that_are_named_exist(line: str) -> None:
 def test_all_kinds_of_lines_are_there() -> None:
     assert len(LINES["audit"]) >= 8
     assert len(LINES["bench"]) >= 4
-    others = {line.split()[1] for line in SHELL if line.startswith("curv-issues")} - {*LINES, "show", "demo", "diff"}
+    others = {line.split()[1] for line in SHELL if line.startswith("curv-issues")} - {*LINES, "show", "demo", "diff", "report", "review"}
     assert others == set()
 
 
