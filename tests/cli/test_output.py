@@ -109,7 +109,8 @@ def test_default_folder_is_named_after_dataset_and_split(tmp_path: Path, here: P
     data = write_image_folder(tmp_path / "my photos", {"cat": 8, "dog": 8}, split="test")
     audit(data, "--split", "test[:80%]")
     assert [path.name for path in here.iterdir()] == ["curv-issues-my-photos-test-to80pct"]
-    assert {path.name for path in (here / "curv-issues-my-photos-test-to80pct").iterdir()} == {*WRITTEN, "thumbnails.parquet", "report.html"}
+    names = {path.name for path in (here / "curv-issues-my-photos-test-to80pct").iterdir()}
+    assert names == {*WRITTEN, "thumbnails.parquet", "report.html"}
 
 
 def test_table_says_that_there_are_more_findings(tmp_path: Path) -> None:
