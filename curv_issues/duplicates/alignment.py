@@ -11,6 +11,7 @@ from torch.nn import functional
 from curv_issues.device import parallel_map
 from curv_issues.duplicates.descriptor import luminance
 from curv_issues.duplicates.frames import without_frames
+from curv_issues.duplicates.orientation import oriented_each
 from curv_issues.inputs.images import to_inputs
 
 SIDE = 32  # side of the compared images in pixels; all lengths below are in these pixels
@@ -58,17 +59,21 @@ class Details:
         return len(self.values)
 
 
-def coarse_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+def coarse_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor, turns: Tensor | None = None) -> Tensor:
     """Return a much faster estimate of `similarity`, at half the resolution and shifts of one pixel; not a bound."""
-    return _in_batches(first.coarse, second.coarse, pairs, mirrored, first.device, lambda a, b: correlation(a[:, 1:-1, 1:-1], b))
+
+    def compare(a: Tensor, b: Tensor) -> Tensor:
+        return correlation(a[:, 1:-1, 1:-1], b)
+
+    return _in_batches(first.coarse, second.coarse, pairs, mirrored, turns, first.device, compare)
 
 
-def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor, turns: Tensor | None = None) -> Tensor:
     """Return `similarity` over shifts only: a lower bound, and much faster."""
-    return _in_batches(first.values, second.values, pairs, mirrored, first.device, lambda a, b: correlation(_middle(a), b))
+    return _in_batches(first.values, second.values, pairs, mirrored, turns, first.device, lambda a, b: correlation(_middle(a), b))
 
 
-def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor, turns: Tensor | None = None) -> Tensor:
     """Return `similarity` with either image magnified by 1.14 only: another fast lower bound."""
 
     def compare(a: Tensor, b: Tensor) -> Tensor:
@@ -76,10 +81,10 @@ def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored:
         one, other = (magnify @ details @ magnify.T for details in (a, b))
         return torch.maximum(correlation(_middle(one), b), correlation(_middle(a), other))
 
-    return _in_batches(first.values, second.values, pairs, mirrored, first.device, compare)
+    return _in_batches(first.values, second.values, pairs, mirrored, turns, first.device, compare)
 
 
-def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor, turns: Tensor | None = None) -> Tensor:
     """Return the largest normalised cross-correlation of the details of two images over small shifts and scales.
 
     The central 26 x 26 pixels of one image are matched against the other (shifts of up to 3 pixels), with either image
@@ -91,12 +96,13 @@ def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tens
         second: details of the images that `pairs[:, 1]` indexes; may be `first`.
         pairs: int64 (p, 2).
         mirrored: bool (p,), whether to mirror the second image first.
+        turns: int64 (p,), by how many quarter turns, counterclockwise, to turn the second image then; None: none.
 
     Returns:
         float32 (p,), in [-1, 1]: 1 for images that differ only in brightness, contrast and these alignments; 0 where one image
         has no detail.
     """
-    return _in_batches(first.values, second.values, pairs, mirrored, first.device, _aligned)
+    return _in_batches(first.values, second.values, pairs, mirrored, turns, first.device, _aligned)
 
 
 def _in_batches(
@@ -104,15 +110,17 @@ def _in_batches(
     second: Tensor,
     pairs: Tensor,
     mirrored: Tensor,
+    turns: Tensor | None,
     device: torch.device,
     compare: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
     def compare_batch(start: int) -> Tensor:
-        one, other = pairs[start : start + BATCH].T
-        flips = mirrored[start : start + BATCH, None, None].to(device)
+        batch = slice(start, start + BATCH)
+        one, other = pairs[batch].T
         a, b = first[one].to(device).float(), second[other].to(device).float()
-        return compare(a, torch.where(flips, b.flip(2), b)).clamp(-1, 1).cpu()
+        return compare(a, oriented_each(b, mirrored[batch].to(device), quarters[batch].to(device))).clamp(-1, 1).cpu()
 
+    quarters = torch.zeros(len(pairs), dtype=torch.int64) if turns is None else turns
     found = parallel_map(compare_batch, range(0, len(pairs), BATCH), device)
     return torch.cat(found) if found else torch.empty(0)
 

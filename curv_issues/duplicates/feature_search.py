@@ -49,6 +49,7 @@ def compare_vectors(
         similarity=values[order],
         test=np.full(len(order), NEAR, dtype=object),
         mirrored=np.zeros(len(order), dtype=bool),
+        turns=np.zeros(len(order), dtype=np.int64),
         threshold=float(threshold),
     )
 
