@@ -5,8 +5,6 @@ An orientation has the code 2 * turns + mirrored, so the code of an image that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from torch import Tensor
 
@@ -35,17 +33,11 @@ def inverse(code: int) -> int:
     return code if code % 2 else -code % 8
 
 
-def degrees_clockwise(turns: np.ndarray) -> np.ndarray:
-    """Return quarter turns counterclockwise, int64 (n,), as degrees clockwise, in 0, 90, 180, 270."""
-    return -90 * turns % 360
+def degrees_clockwise(code: int) -> int:
+    """Return by how many degrees, clockwise, an orientation turns: 0, 90, 180 or 270."""
+    return -90 * (code // 2) % 360
 
 
 def codes_of(mirrored: np.ndarray, turns: np.ndarray) -> np.ndarray:
     """Return the codes of orientations, int64 (n,)."""
     return 2 * turns + mirrored
-
-
-def from_codes(codes: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `mirrored`, bool (n,), and `turns`, int64 (n,), of codes."""
-    values = np.asarray(codes, dtype=np.int64)
-    return values % 2 == 1, values // 2

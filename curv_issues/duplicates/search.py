@@ -14,7 +14,7 @@ from curv_issues.device import choose_device
 from curv_issues.duplicates.alignment import Details, coarse_similarity, crop_similarity, quick_similarity, similarity
 from curv_issues.duplicates.base import BYTES, FEATURES, NEAR, PER_PAIR, PIXELS, ComparedImages
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
-from curv_issues.duplicates.feature_search import compare_vectors
+from curv_issues.duplicates.feature_search import compare_vectors, vector_similarity
 from curv_issues.duplicates.threshold import choose_threshold
 from curv_issues.inputs.features import FeatureInputs
 from curv_issues.inputs.images import as_pixels
@@ -121,6 +121,42 @@ def compare_between(
         threshold=near.threshold,
     )
     return _joined(identical, replace(near, first=kept[near.first], second=kept_2[near.second]))
+
+
+def compare_pairs(data: LabeledData, pairs: np.ndarray, *, turned: bool = False, device: str = "auto") -> ComparedImages:
+    """Compare chosen pairs of images of a dataset at full resolution, in their order.
+
+    Args:
+        data: n samples.
+        pairs: int64 (p, 2), positions of the images.
+        turned: whether to compare in all eight orientations; otherwise as they are and mirrored.
+        device: as in `TrainingOptions`.
+
+    Returns:
+        The pairs, with a threshold of 0.
+    """
+    target = choose_device(device)
+    index, place = np.unique(pairs, return_inverse=True)
+    places, count = torch.from_numpy(place.reshape(-1, 2)), len(pairs)
+    codes = torch.zeros(count, dtype=torch.int64)
+    if data.images is None:
+        vectors = data.inputs().batch(torch.from_numpy(index), target).cpu()
+        values = vector_similarity(vectors[places[:, 0]], vectors[places[:, 1]])
+    else:
+        details = Details(as_pixels(data.images), torch.from_numpy(index), device=target)
+        tried = torch.arange(8 if turned else 2)[:, None].expand(-1, count)
+        hints = [coarse_similarity(details, details, places, mirrored=code % 2 == 1, turns=code // 2) for code in tried]
+        codes = torch.stack(hints).argmax(0)
+        values = similarity(details, details, places, mirrored=codes % 2 == 1, turns=codes // 2)
+    return ComparedImages(
+        first=pairs[:, 0],
+        second=pairs[:, 1],
+        similarity=values.numpy(),
+        test=np.full(count, NEAR, dtype=object),
+        mirrored=(codes % 2 == 1).numpy(),
+        turns=(codes // 2).numpy(),
+        threshold=0.0,
+    )
 
 
 def first_copies(image_sha256: np.ndarray) -> np.ndarray:

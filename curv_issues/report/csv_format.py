@@ -6,6 +6,8 @@ import csv
 import io
 import sys
 
+import pandas as pd
+
 from curv_issues.report.text import first_findings
 from curv_issues.results.result import AuditResult
 from curv_issues.visible import visible
@@ -25,12 +27,16 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
         limit: maximum number of findings; None: all.
         verbose: ignored, because all columns are included.
     """
-    findings = first_findings(result, limit)
+    return csv_text(first_findings(result, limit))
+
+
+def csv_text(rows: pd.DataFrame) -> str:
+    """Return rows of Python objects as comma-separated values, as `render` does; None is empty."""
     show = visible if sys.stdout.isatty() else str
     stream = io.StringIO()
     writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(findings.columns)
-    for row in findings.itertuples(index=False):
+    writer.writerow(rows.columns)
+    for row in rows.itertuples(index=False):
         writer.writerow([show(_defuse(value)) if isinstance(value, str) else value for value in row])
     return stream.getvalue().removesuffix("\n")
 

@@ -19,11 +19,12 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
         limit: maximum number of findings; None: 20.
         verbose: also show the main raw scores.
     """
-    more = [f"{section.title}\n\n{_table(section.rows)}" for section in sections(result, limit) if len(section.rows)]
-    return "\n\n".join([_table(summary_rows(result, limit, verbose=verbose)), *more])
+    more = [f"{section.title}\n\n{markdown_table(section.rows)}" for section in sections(result, limit) if len(section.rows)]
+    return "\n\n".join([markdown_table(summary_rows(result, limit, verbose=verbose)), *more])
 
 
-def _table(rows: pd.DataFrame) -> str:
+def markdown_table(rows: pd.DataFrame) -> str:
+    """Return rows of text as a table."""
     align = ["---" if name in TEXT_COLUMNS else "---:" for name in rows.columns]
     lines = [_line(escape_markdown(name) for name in rows.columns), _line(align)]
     lines += [_line(escape_markdown(cell) for cell in cells) for cells in rows.itertuples(index=False)]

@@ -38,11 +38,7 @@ def render(
             cells are wrapped. None: the width of the terminal; unlimited if stdout is not a terminal.
         color: whether to use colour; None: only if stdout is a terminal and NO_COLOR is not set.
     """
-    terminal = sys.stdout.isatty()
-    if width is None:
-        width = shutil.get_terminal_size().columns if terminal else 1_000_000
-    if color is None:
-        color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width, color = _screen(width, color)
     rows = summary_rows(result, limit, verbose=verbose)
     parts = (
         [_table(rows, width, color=color, spare=result.score_names)]
@@ -56,6 +52,21 @@ def render(
         if len(section.rows):
             parts.append(f"{section.title}\n{_table(section.rows, width, color=color)}")
     return "\n\n".join(parts)
+
+
+def text_table(rows: pd.DataFrame) -> str:
+    """Return rows of `visible` text as a table that fits the terminal, with paths cut in the middle if necessary."""
+    width, color = _screen(None, None)
+    return _table(rows, width, color=color)
+
+
+def _screen(width: int | None, color: bool | None) -> tuple[int, bool]:
+    terminal = sys.stdout.isatty()
+    if width is None:
+        width = shutil.get_terminal_size().columns if terminal else 1_000_000
+    if color is None:
+        color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return width, color
 
 
 def _fitted(rows: pd.DataFrame, width: int, spare: Sequence[str]) -> pd.DataFrame:
