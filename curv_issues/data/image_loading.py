@@ -242,5 +242,6 @@ def _note_unreadable(unreadable: Sequence[dict[str, str | int | None]], total: i
     if not unreadable:
         return []
     named = shorten(f"{entry['path'] or 'row ' + str(entry['row'])} ({entry['reason']})" for entry in unreadable)
-    verb = "cannot be read and was" if len(unreadable) == 1 else "cannot be read and were"
-    return [f"{len(unreadable):,} of {counted(total, 'image')} {verb} left out, so no duplicate of it was searched for: {named}."]
+    what = "was left out, so no duplicate of it" if len(unreadable) == 1 else "were left out, so no duplicates of them"
+    searched = "was" if len(unreadable) == 1 else "were"
+    return [f"{len(unreadable):,} of {counted(total, 'image')} cannot be read and {what} {searched} searched for: {named}."]
