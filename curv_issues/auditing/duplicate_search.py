@@ -55,9 +55,10 @@ class DuplicateSearch:
         found = [file for file in self.files if file is not None]
         without = self.summary["num_removable"] - self.summary["num_links"] - len(found)
         if without:
-            many = f"{without:,} of {counted(self.summary['num_removable'], 'duplicate')} in {self.data.source.source}"
+            many = f"{without:,} of {self.summary['num_removable']:,} duplicates in {self.data.source.source}"
             raise UsageError(
-                f"{many} have no file of their own on this machine, or one that has changed; --format csv lists their rows."
+                f"No file can be named for {many}: they have none of their own on this machine, or it has changed; "
+                "--format csv lists their rows."
             )
         return found
 
