@@ -3,6 +3,7 @@
 from .auditing.audit import audit as audit
 from .auditing.decided import with_decisions as with_decisions
 from .auditing.duplicates import Duplicates as Duplicates
+from .auditing.duplicates import find_copies as find_copies
 from .auditing.duplicates import find_duplicates as find_duplicates
 from .auditing.features import audit_features as audit_features
 from .auditing.leakage import find_leakage as find_leakage
@@ -17,6 +18,7 @@ from .curvature import input_loss_curvature as input_loss_curvature
 from .data.arrays import from_arrays as from_arrays
 from .data.base import LabeledData as LabeledData
 from .data.features import from_features as from_features
+from .data.image_loading import load_images as load_images
 from .data.loading import load_data as load_data
 from .datalab.register import add_to_datalab as add_to_datalab
 from .errors import AuditError as AuditError

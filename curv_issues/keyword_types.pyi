@@ -22,6 +22,14 @@ class SourceKeywords(TypedDict, total=False):
     value_range: Any
     max_pixels: int | None
 
+class ImageKeywords(TypedDict, total=False):
+    split: str | None
+    config_name: str | None
+    revision: str | None
+    image_column: str | None
+    value_range: Any
+    max_pixels: int | None
+
 class ModelKeywords(TypedDict, total=False):
     seed: int
     device: str

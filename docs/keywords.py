@@ -1,4 +1,4 @@
-"""Write curv_issues/keyword_types.pyi, the types of the keywords of `audit` and `load_data`, from the groups of options.
+"""Write curv_issues/keyword_types.pyi, the types of the keywords of `audit`, `load_data` and `load_images`, from their options.
 
 Run `python docs/keywords.py` after an option has been added or changed; a test fails until then.
 """
@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import curv_issues
-from curv_issues.data.source_options import SourceOptions
+from curv_issues.data.source_options import ImageOptions, SourceOptions
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 
 FILE = Path(curv_issues.__file__).parent / "keyword_types.pyi"
@@ -26,6 +26,7 @@ def keyword_types() -> str:
     """Return the content of the file."""
     classes = [
         _typed_dict("SourceKeywords", "TypedDict, total=False", [SourceOptions]),
+        _typed_dict("ImageKeywords", "TypedDict, total=False", [ImageOptions]),
         _typed_dict("ModelKeywords", "TypedDict, total=False", [TrainingOptions, FindingOptions, DuplicateOptions]),
         _typed_dict("AuditKeywords", "SourceKeywords, ModelKeywords, total=False", []),
     ]

@@ -60,5 +60,7 @@ def _of_labels(labels: Any, num_classes: int, class_names: Sequence[str] | None)
         image_sha256=no_hash,
         file_sha256=no_hash.copy(),
         sizes=np.zeros((n, 2), dtype=np.int32),
+        num_bytes=np.zeros(n, dtype=np.int64),
+        is_lossless=np.zeros(n, dtype=bool),
         source=DataSource(source="labels", num_rows=n),
     )

@@ -21,6 +21,7 @@ import typer
 from curv_issues.cli.bench import bench
 from curv_issues.cli.diff import diff
 from curv_issues.cli.gate import BaselinePath, FailOn, gate_of_audit, gate_options, report_gate
+from curv_issues.cli.duplicates import duplicates
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
 from curv_issues.cli.report import report as write_page
@@ -281,6 +282,11 @@ add_command(
 
 
 add_command(app, "curv-issues diff audit-before audit-after", "curv-issues diff audit-before audit-after --format csv")(diff)
+add_command(
+    app,
+    "curv-issues duplicates ./photos --turned",
+    "curv-issues duplicates ./photos/train --against ./photos/test --format paths0",
+)(duplicates)
 
 
 @add_command(app, "curv-issues demo", "curv-issues demo --output digits --format md")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from curv_issues.cli.help import DATA, FINDINGS, OUTPUT, TRAINING
-from curv_issues.data.source_options import SourceOptions
+from curv_issues.data.source_options import ImageOptions, SourceOptions
 from curv_issues.option import OptionInfo, list_options
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.report import FORMATS
@@ -36,7 +36,7 @@ Verbose = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress and no notes on stderr.")]
 
-_PANELS = {SourceOptions: DATA, TrainingOptions: TRAINING, FindingOptions: FINDINGS, DuplicateOptions: FINDINGS}
+_PANELS = {SourceOptions: DATA, ImageOptions: DATA, TrainingOptions: TRAINING, FindingOptions: FINDINGS, DuplicateOptions: FINDINGS}
 
 Values = dict[str, Any]
 """Values of a command's options, by option name."""

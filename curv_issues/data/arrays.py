@@ -70,6 +70,8 @@ def from_arrays(
         image_sha256=np.array([hash_pixels(_as_rgb(image)) for image in pixels], dtype=object),
         file_sha256=np.full(n, "", dtype=object),
         sizes=np.tile(np.array([height, width], dtype=np.int32), (n, 1)),
+        num_bytes=np.zeros(n, dtype=np.int64),
+        is_lossless=np.zeros(n, dtype=bool),
         source=DataSource(source=description, num_rows=n, notes=tuple(notes)),
         open_image=lambda index: _as_image(pixels[index]),
     )

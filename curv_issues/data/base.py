@@ -58,9 +58,13 @@ class DataSource:
     opened_with: dict[str, Any] | None = None
 
 
-PER_SAMPLE = ("images", "features", "pred_probs", "labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes")
 LARGE = ("images", "features", "pred_probs")
 """Arrays that may be memory maps, or None."""
+
+PER_SAMPLE = (
+    *LARGE,
+    *("labels", "rows", "splits", "paths", "image_sha256", "file_sha256", "sizes", "num_bytes", "is_lossless"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +84,8 @@ class LabeledData:
             for images with more than 8 bits per channel; of the feature vector without images.
         file_sha256: str, (n,): hex digest of the encoded image; "" if there is none.
         sizes: int32, (n, 2): native height and width in pixels; 0 without images.
+        num_bytes: int64, (n,): size of the encoded image; 0 if there is none.
+        is_lossless: bool, (n,): whether it is encoded without loss; see `data.lossless`.
         source: origin of the samples.
         open_image: sample index -> image at native size, for contact sheets; None: use `images`.
         features: float, (n, d), an array or a memory map; None: the images are the only input.
@@ -96,6 +102,8 @@ class LabeledData:
     image_sha256: np.ndarray
     file_sha256: np.ndarray
     sizes: np.ndarray
+    num_bytes: np.ndarray
+    is_lossless: np.ndarray
     source: DataSource
     open_image: Callable[[int], Image.Image] | None = field(default=None, repr=False)
     features: np.ndarray | None = None

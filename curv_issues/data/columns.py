@@ -57,7 +57,7 @@ def find_columns(
     """
     image = None
     if with_images or image_column is not None:
-        image = _find(types, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
+        image = find_image_column(types, image_column)
     elif len(found := [name for name in find_image_columns(types) if not _is_binary(types[name])]) == 1:
         (image,) = found
     others = {name: kind for name, kind in types.items() if name not in (image, *without) and not holds_no_labels(name)}
@@ -105,6 +105,19 @@ def _find_by_name(types: Mapping[str, ColumnType]) -> str | None:
     if len(usable) > 1:
         raise _several("label", usable)
     return next(iter(usable or named), None)
+
+
+def find_image_column(types: Mapping[str, ColumnType], image_column: str | None = None) -> str:
+    """Return the image column, which needs no labels beside it.
+
+    Args:
+        types: column name -> type.
+        image_column: use this column; None: detect it.
+
+    Raises:
+        DatasetError: the column does not exist or holds no images, none does, or several do.
+    """
+    return _find(types, image_column, tiers=(_is_image, _is_image_struct, _is_binary), what="image")
 
 
 def find_image_columns(types: Mapping[str, ColumnType]) -> list[str]:

@@ -24,6 +24,7 @@ from curv_issues.data.image import (
     read_size,
     to_rgb,
 )
+from curv_issues.data.lossless import is_lossless
 from curv_issues.data.pixel_storage import allocate_pixels
 from curv_issues.data.range_finder import RangeFinder
 from curv_issues.data.value_range import Range, ValueRanges, as_ranges, is_outside
@@ -74,6 +75,8 @@ class DecodedImages:
             or the original values for images with more than 8 bits per channel, independent of their range.
         file_sha256: object, (n,): hex digest of the encoded image; "" if there are no bytes.
         sizes: int32, (n, 2): native height and width; 0 if unreadable.
+        num_bytes: int64, (n,): size of the encoded image; 0 if there are no bytes.
+        is_lossless: bool, (n,): whether it is encoded without loss.
         paths: object, (n,): image file, or None if it has none of its own.
         unreadable: index -> reason, for each image that cannot be decoded, in order.
         value_ranges: values mapped to black and white in images with more than 8 bits per channel.
@@ -86,6 +89,8 @@ class DecodedImages:
     image_sha256: np.ndarray
     file_sha256: np.ndarray
     sizes: np.ndarray
+    num_bytes: np.ndarray
+    is_lossless: np.ndarray
     paths: np.ndarray
     unreadable: dict[int, str]
     value_ranges: ValueRanges = field(default_factory=ValueRanges)
@@ -252,6 +257,8 @@ class _Pass:
         self.image_sha256 = np.full(n, "", dtype=object)
         self.file_sha256 = np.full(n, "", dtype=object)
         self.sizes = np.zeros((n, 2), dtype=np.int32)
+        self.num_bytes = np.zeros(n, dtype=np.int64)
+        self.is_lossless = np.zeros(n, dtype=bool)
         self.paths = np.full(n, None, dtype=object)
         self.unreadable: dict[int, str] = {}
         self.deep: dict[int, tuple[str, Range, bool]] = {}  # index -> type of the values, range used, whether it clips
@@ -288,6 +295,7 @@ class _Pass:
             raise UnreadableImageError(encoded.problem)
         if encoded.content and encoded.is_stored:
             self.file_sha256[index] = hashlib.sha256(encoded.content).hexdigest()
+            self.num_bytes[index], self.is_lossless[index] = len(encoded.content), is_lossless(encoded.content)
         with self.budget.share() as reserve:
             values = decode_values(encoded.content, max_pixels=self.max_pixels, reserve=reserve)
             self.image_sha256[index] = hash_pixels(values)
@@ -316,6 +324,8 @@ class _Pass:
             image_sha256=self.image_sha256,
             file_sha256=self.file_sha256,
             sizes=self.sizes,
+            num_bytes=self.num_bytes,
+            is_lossless=self.is_lossless,
             paths=self.paths,
             unreadable=dict(sorted(self.unreadable.items())),
             value_ranges=self.finder.ranges(),

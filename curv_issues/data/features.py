@@ -66,6 +66,8 @@ def from_features(
         image_sha256=hash_rows(values),
         file_sha256=np.full(len(values), "", dtype=object),
         sizes=np.zeros((len(values), 2), dtype=np.int32),
+        num_bytes=np.zeros(len(values), dtype=np.int64),
+        is_lossless=np.zeros(len(values), dtype=bool),
         source=DataSource(
             source=description,
             num_rows=len(values),

@@ -76,7 +76,7 @@ def open_folder(
     tree = walk_folder(root)
     files = _without_stale_arrow(root, sort_files(tree), name)
     tables, broken = _look_into_tables(root, files, with_images=with_images or bool(files.images))
-    if files.images and (not tables or options.are_given or _are_more(files, tables)):
+    if files.images and (not tables or options.are_given or _are_more(files, tables, with_labels=options.with_labels)):
         if config_name is not None:
             raise UsageError(f"--config-name (config_name) is for folders of parquet files; {name} is a folder of images.")
         images = open_image_folder(tree, files, name=name, options=options)
@@ -101,7 +101,7 @@ def open_folder(
     if tars and len(tars) == len(files.archives):
         _refuse(options, config_name, "a folder of tar files")
         return _open_webdataset(root, files, tars, name, bars=bars)
-    raise DatasetError(_nothing(name, files, tree))
+    raise DatasetError(_nothing(name, files, tree, with_labels=options.with_labels))
 
 
 def _look_into_tables(root: Path, files: FolderFiles, *, with_images: bool) -> tuple[dict[Parts, Table], DatasetError | None]:
@@ -229,10 +229,13 @@ def _open_webdataset(root: Path, files: FolderFiles, tars: list[Parts], name: st
     return OpenedFolder(splits, has_split_names=has_split_names, left_out=tuple(sorted(left_out)))
 
 
-def _are_more(files: FolderFiles, tables: Mapping[Parts, Table]) -> bool:
-    """Return whether the dataset is the images in class folders rather than the tables of images: whichever has more."""
+def _are_more(files: FolderFiles, tables: Mapping[Parts, Table], *, with_labels: bool) -> bool:
+    """Return whether the dataset is the images in class folders rather than the tables of images: whichever has more.
+
+    Without labels, any images count.
+    """
     folders = {parts[:-1] for parts in files.images if len(parts) > 1}
-    return len(folders) > 1 and len(files.images) > sum(map(len, tables.values()))
+    return (len(folders) > 1 or not with_labels) and len(files.images) > sum(map(len, tables.values()))
 
 
 def _refuse(options: FolderOptions, config_name: str | None, kind: str) -> None:
@@ -241,7 +244,7 @@ def _refuse(options: FolderOptions, config_name: str | None, kind: str) -> None:
         raise UsageError(f"--config-name (config_name) is for Hub ids and folders laid out like one; this is {kind}.")
 
 
-def _nothing(name: str, files: FolderFiles, tree: FoundTree) -> str:
+def _nothing(name: str, files: FolderFiles, tree: FoundTree, *, with_labels: bool) -> str:
     if idx := [file.path for file in tree.files if _IDX.search(file.parts[-1])]:
         return (
             f"{name} holds files in MNIST format ({shorten(idx)}), which is not read; from Python, pass a "
@@ -256,7 +259,5 @@ def _nothing(name: str, files: FolderFiles, tree: FoundTree) -> str:
     hint = f" ({'; '.join(unreadable)})" if unreadable else ""
     endings = list_endings(tree.files)
     only = f", only other files: {endings}" if endings else ""
-    return (
-        f"{name} holds no readable images and no parquet files{only}{hint}; expected parquet files, or images in one "
-        "folder per class."
-    )
+    expected = "images in one folder per class" if with_labels else "image files"
+    return f"{name} holds no readable images and no parquet files{only}{hint}; expected parquet files, or {expected}."

@@ -39,6 +39,9 @@ from curv_issues.data.tables_beside import find_tables_of_labels, note_tables_be
 from curv_issues.data.walk import FoundTree
 from curv_issues.errors import DatasetError, UsageError
 
+OUTSIDE = "other"
+"""Name of the images outside of all splits, if labels are not read."""
+
 FOLDERS = "folders"
 """Value of `labels` that selects folder names even if there are tables."""
 
@@ -53,6 +56,7 @@ class FolderOptions:
         labels: a table of labels, or "folders"; None: metadata.csv or a similar table, else folder names.
         file_column: column of file names in tables of labels; None: detected.
         label_column: label column in tables of labels; None: detected.
+        with_labels: False: read all images, without labels; the options above do not apply.
     """
 
     splits: bool | None = None
@@ -60,6 +64,7 @@ class FolderOptions:
     labels: LabelTable | str | None = None
     file_column: str | None = None
     label_column: str | None = None
+    with_labels: bool = True
 
     def __post_init__(self) -> None:
         if self.class_level is not None and (not isinstance(self.class_level, int) or self.class_level < 1):
@@ -111,6 +116,8 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
         UsageError: an option does not apply to the folder.
     """
     layout = find_layout(files.images, root_name=tree.root.name, splits=options.splits)
+    if not options.with_labels:
+        return _without_labels(layout, tree, files, name)
     labels = _labels_of_tables(files, layout, tree.root, options)
     notes = [*layout.notes]
     left_out = [LeftOut("/".join(parts), reason, reason != BESIDE_SPLITS) for parts, reason in layout.left_out.items()]
@@ -135,6 +142,20 @@ def open_image_folder(tree: FoundTree, files: FolderFiles, *, name: str, options
     left_out += [*files.others, *left_out_tables(files), *left_out_archives(files), *left_out_metadata(files)]
     notes += note_folders_without_images(tree, files.images)
     notes += note_hidden_folders(tree, files.images)
+    return ImageFolder(splits, layout.has_split_names, layout.aliases, sorted(left_out), notes)
+
+
+def _without_labels(layout: Layout, tree: FoundTree, files: FolderFiles, name: str) -> ImageFolder:
+    """Return all images of the folder; those outside of all splits are a split of their own."""
+    images: dict[str, Sequence[Parts]] = {"train": files.images}
+    if layout.has_split_names:
+        images = {**layout.splits, **({OUTSIDE: sorted(layout.left_out)} if layout.left_out else {})}
+    splits: dict[str, list[Table]] = {
+        split: [FileTable(tree.root, ["/".join(place) for place in places], name=f"split {split!r} of {name}")]
+        for split, places in images.items()
+    }
+    left_out = [*files.others, *left_out_tables(files), *left_out_archives(files), *left_out_metadata(files)]
+    notes = note_folders_without_images(tree, files.images)
     return ImageFolder(splits, layout.has_split_names, layout.aliases, sorted(left_out), notes)
 
 

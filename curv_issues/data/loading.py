@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from curv_issues.counting import counted
-from curv_issues.data.accounts import FileAccount, LeftOut, shorten
+from curv_issues.data.accounts import shorten
 from curv_issues.data.base import DataSource, LabeledData
 from curv_issues.data.data_frames import table_of_frame
-from curv_issues.data.decoding import DecodedImages, Progress, choose_resolution, choose_workers, decode_all, sample_sizes
+from curv_issues.data.decoding import Progress
 from curv_issues.data.feature_rows import features_of, note_order, read_finite
-from curv_issues.data.features import NOT_FINITE, hash_rows, note_constant
-from curv_issues.data.image import decode_image
+from curv_issues.data.features import NOT_FINITE, note_constant
 from curv_issues.data.image_folder import FOLDERS, FolderOptions
 from curv_issues.data.joined_labels import find_selected_columns, read_labels
 from curv_issues.data.label_names import alike_names, is_label_name, note_unnamed, several_labels
 from curv_issues.data.label_table import LabelTable, read_table
 from curv_issues.data.pixel_storage import take_rows
+from curv_issues.data.reading import account_of, files_of_rows, read_images, without_images
 from curv_issues.data.reopening import opened_with
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.shown_columns import read_shown
 from curv_issues.data.source_options import SourceOptions
-from curv_issues.data.sources import OpenedSource, is_list_of_labels, open_object, open_source
+from curv_issues.data.sources import is_list_of_labels, open_object, open_source
 from curv_issues.data.split_classes import notes_on_splits
-from curv_issues.data.splits import Selection, select_split
+from curv_issues.data.splits import select_split
 from curv_issues.data.table import IMAGE, FileTable, RecordTable
 from curv_issues.errors import DatasetError, UsageError
 from curv_issues.keywords import check_keywords, make_options, takes_options
@@ -142,8 +140,8 @@ def load(
         if options.max_samples is None
         else labelled[stratified_sample(encoded.codes[labelled], options.max_samples, seed=seed)]
     )
-    account = _account(opened, selection)
-    files = _files_of_rows(selection) if account is not None else None
+    account = account_of(opened, selection)
+    files = files_of_rows(selection) if account is not None else None
     if account is not None and files is not None:
         account = account.without(files[encoded.unlabelled].tolist(), "no label")
         account = account.without(np.delete(files, rows)[~np.delete(encoded.unlabelled, rows)].tolist(), "not in the sample")
@@ -158,9 +156,9 @@ def load(
         unreadable = tuple({"row": row, "path": None, "reason": NOT_FINITE} for row in np.setdiff1d(wanted, rows).tolist())
     if columns.image is None:
         assert features is not None
-        loaded = _without_images(features)
+        loaded = without_images(features)
     else:
-        loaded = _read_images(selection, columns.image, rows, options, resolution=resolution, progress=progress, name=opened.name)
+        loaded = read_images(selection, columns.image, rows, options, resolution=resolution, progress=progress, name=opened.name)
         unreadable += loaded.unreadable
     if account is not None and files is not None and unreadable:
         account = account.without(files[np.setdiff1d(wanted, rows)].tolist(), NOT_FINITE)
@@ -182,6 +180,8 @@ def load(
         image_sha256=decoded.image_sha256,
         file_sha256=decoded.file_sha256,
         sizes=decoded.sizes,
+        num_bytes=decoded.num_bytes,
+        is_lossless=decoded.is_lossless,
         source=DataSource(
             source=opened.name,
             split=selection.expression if opened.has_split_names or options.split is not None else None,
@@ -214,68 +214,6 @@ def load(
     )
 
 
-class _LoadedImages(NamedTuple):
-    """The images of n rows.
-
-    Attributes:
-        decoded: those that can be read.
-        keep: int64, their positions among the n.
-        unreadable: the others, see `DataSource`.
-        open_image: see `LabeledData`.
-    """
-
-    decoded: DecodedImages
-    keep: np.ndarray
-    unreadable: tuple[dict[str, str | int | None], ...]
-    open_image: Callable[[int], Image.Image] | None
-
-
-def _read_images(
-    selection: Selection,
-    column: str,
-    rows: np.ndarray,
-    options: SourceOptions,
-    *,
-    resolution: int | None,
-    progress: Progress | None,
-    name: str,
-) -> _LoadedImages:
-    images = selection.images(column, rows)
-    sizes = sample_sizes(images)
-    found = decode_all(
-        images,
-        resolution=choose_resolution(sizes) if resolution is None else resolution,
-        workers=choose_workers(sizes),
-        value_range=options.value_range,
-        max_pixels=options.max_pixels,
-        progress=progress,
-    )
-    unreadable = _list_unreadable(found, rows)
-    if unreadable and (not options.skip_unreadable or len(unreadable) == len(rows)):
-        _raise_unreadable(unreadable, len(rows), name, options.skip_unreadable)
-    keep, decoded = _drop_unreadable(found)
-
-    def open_image(index: int) -> Image.Image:
-        position = int(keep[index])
-        (image,) = images.read(range(position, position + 1))
-        return decode_image(image.content, value_ranges=decoded.value_ranges, max_pixels=options.max_pixels)
-
-    return _LoadedImages(decoded, keep, unreadable, open_image)
-
-
-def _without_images(features: np.ndarray) -> _LoadedImages:
-    n = len(features)
-    nothing = DecodedImages(
-        images=np.empty((n, 0, 0, 1), dtype=np.uint8),
-        image_sha256=hash_rows(features),
-        file_sha256=np.full(n, "", dtype=object),
-        sizes=np.zeros((n, 2), dtype=np.int32),
-        paths=np.full(n, None, dtype=object),
-        unreadable={},
-    )
-    return _LoadedImages(nothing, np.arange(n), (), None)
-
-
 def _table_of(labels: Any) -> LabelTable | str | None:
     if labels is None or isinstance(labels, LabelTable) or (isinstance(labels, str) and labels == FOLDERS):
         return labels
@@ -286,28 +224,6 @@ def _table_of(labels: Any) -> LabelTable | str | None:
             "A list of labels belongs to a list of image files; for a folder, pass a table with a column of file names."
         )
     return read_table(labels)
-
-
-def _account(opened: OpenedSource, selection: Selection) -> FileAccount | None:
-    """Return an account of every file of a folder, including files of other splits."""
-    if opened.left_out is None:
-        return None
-    read = {path for piece in selection.pieces for path in piece.table.files(piece.rows)}
-    chosen = {piece.split for piece in selection.pieces}
-    left_out = list(opened.left_out)
-    for split, tables in opened.splits.items():
-        reason = f"not in {selection.expression}" if split in chosen else f"in another split ({split})"
-        for table in tables:
-            left_out += [LeftOut(path, reason) for path in table.files(np.arange(len(table))) if path not in read]
-    return FileAccount(len(read), tuple(sorted(left_out)))
-
-
-def _files_of_rows(selection: Selection) -> np.ndarray | None:
-    """Return the file of each row: object, (n,); None if rows have no files of their own or share them."""
-    if not all(isinstance(piece.table, FileTable) for piece in selection.pieces):
-        return None
-    files = [path for piece in selection.pieces for path in piece.table.files(piece.rows)]
-    return np.array(files, dtype=object) if len(set(files)) == len(files) else None
 
 
 def _notes_on_names(names: Sequence[str]) -> list[str]:
@@ -321,40 +237,3 @@ def _notes_on_names(names: Sequence[str]) -> list[str]:
             "each combination is treated as a separate class, because an audit needs one label per image."
         )
     return notes
-
-
-def _list_unreadable(decoded: DecodedImages, rows: np.ndarray) -> tuple[dict[str, str | int | None], ...]:
-    return tuple(
-        {"row": int(rows[index]), "path": decoded.paths[index], "reason": reason} for index, reason in decoded.unreadable.items()
-    )
-
-
-def _raise_unreadable(unreadable: tuple[dict[str, str | int | None], ...], total: int, source: str, skip_unreadable: bool) -> None:
-    first = unreadable[0]
-    where = f"row {first['row']} ({first['path'] or 'no path'})"
-    if skip_unreadable:
-        raise DatasetError(f"No image of {source} can be read ({total:,} in all); in {where}: {first['reason']}.")
-    count = f"; {len(unreadable)} of {total} images cannot be read" if len(unreadable) > 1 else ""
-    raise DatasetError(
-        f"The image in {where} of {source} cannot be read: {first['reason']}{count}. "
-        "Repair or remove the file, or leave out unreadable images with --skip-unreadable (skip_unreadable=True)."
-    )
-
-
-def _drop_unreadable(decoded: DecodedImages) -> tuple[np.ndarray, DecodedImages]:
-    """Return the indices of readable images, and those images; pixels are moved in place, not copied."""
-    n = len(decoded.images)
-    keep = np.delete(np.arange(n), list(decoded.unreadable))
-    if len(keep) == n:
-        return keep, decoded
-    for place, index in enumerate(keep):
-        if place != index:
-            decoded.images[place] = decoded.images[index]
-    return keep, replace(
-        decoded,
-        images=decoded.images[: len(keep)],
-        image_sha256=decoded.image_sha256[keep],
-        file_sha256=decoded.file_sha256[keep],
-        sizes=decoded.sizes[keep],
-        paths=decoded.paths[keep],
-    )

@@ -118,3 +118,38 @@ class SourceOptions(Options):
     def has_features(self) -> bool:
         """Return whether feature vectors are audited; images are then optional."""
         return self.features is not None or bool(self.features_column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions(Options):
+    """Which images are read without labels, and how.
+
+    Raises:
+        UsageError: an option has a wrong type or value; the message names it.
+    """
+
+    split: str | None = option(
+        None, "Split to read, such as train, train+test, train[:10%] (an expression of the datasets library). Default: all splits."
+    )
+    config_name: str | None = option(None, "Configuration of a Hub dataset.")
+    revision: str | None = option(None, "Branch, tag or commit of a Hub dataset.")
+    image_column: str | None = option(None, "Image column. Default: detected.")
+    value_range: Any = option(
+        None,
+        "Pixel values of black and white in images with more than 8 bits per channel, such as 0:4095 or just 4095. Default: "
+        "detected, one range for the dataset.",
+        check=_value_range,
+        python_help="Also a pair such as (0, 4095).",
+        kind=str | None,
+        metavar="LOW:HIGH",
+    )
+    max_pixels: int | None = option(
+        None,
+        "Treat images with more pixels as unreadable. Default: 64 million, or fewer if memory is small.",
+        check=Whole(1, None),
+    )
+
+    @property
+    def as_source_options(self) -> SourceOptions:
+        """Return the same options for a labelled dataset, with unreadable images left out."""
+        return SourceOptions(skip_unreadable=True, **vars(self))

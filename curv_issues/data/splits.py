@@ -132,7 +132,7 @@ def _slices(by_name: Mapping[str, Sequence[Table]], expression: str, source: str
             f"--split {expression!r} is invalid; expected split names with optional slices, "
             "such as train, train+test, train[:10%] or train[100:200]."
         ) from error
-    unknown = [name for name in _names_in(expression) if name not in by_name]
+    unknown = [name for name in names_in(expression) if name not in by_name]
     if unknown:
         raise DatasetError(f"{source} has no split {unknown[0]!r}; its splits are {', '.join(by_name)}.")
     try:
@@ -142,5 +142,6 @@ def _slices(by_name: Mapping[str, Sequence[Table]], expression: str, source: str
     return [(piece.splitname, piece.from_, piece.to) for piece in slices]
 
 
-def _names_in(expression: str) -> list[str]:
+def names_in(expression: str) -> list[str]:
+    """Return the split names in an expression, in order: train and test of train[:10%]+test."""
     return [part.split("[")[0].strip() for part in expression.split("+")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,11 +12,28 @@ from torch.nn import functional
 from curv_issues.device import parallel_map
 from curv_issues.duplicates.descriptor import luminance
 from curv_issues.duplicates.frames import without_frames
+from curv_issues.duplicates.orientation import oriented_each
 from curv_issues.inputs.images import to_inputs
 
-SIDE = 32  # side of the compared images in pixels; all lengths below are in these pixels
-MAGNIFIED = (1.07, 1.14, 1.22)  # a crop of 28 of 32 pixels, resized to 32, is magnified by 1.14
-SHIFT = 3  # largest shift in either direction
+
+class Scale(NamedTuple):
+    """How images of one side are aligned.
+
+    Attributes:
+        shift: largest shift in either direction, in pixels.
+        magnified: factors by which either image may be magnified: a crop of 28 of 32 pixels, resized to 32, by 1.14.
+        crop: the factor that is tried first.
+    """
+
+    shift: int
+    magnified: tuple[float, ...]
+    crop: float
+
+
+SCALES = {32: Scale(3, (1.07, 1.14, 1.22), 1.14), 48: Scale(4, (1.05, 1.1, 1.16, 1.22), 1.1)}
+"""By the side of the compared images in pixels, which is the largest one that the images have; smaller ones are enlarged to 32.
+All lengths below are in these pixels."""
+
 FINE, COARSE = 0.7, 2.5  # standard deviations of the blurs that remove noise and keep only the smooth background
 AROUND, LEAST = 3.0, 0.02  # deviation of the blur that measures local contrast; contrast that is normalised to 0.5
 BATCH = 512
@@ -23,27 +41,28 @@ _FLAT = 0.05  # root mean square of the detail below which there is nothing to c
 
 
 class Details:
-    """Contrast-normalised luminance detail of n images, which is what is compared; 2.5 kB per image.
+    """Contrast-normalised luminance detail of n images, which is what is compared; 2.5 or 5.8 kB per image.
 
     Noise and smooth background are removed, and the rest is divided by the local contrast: otherwise one horizon or outline
     outweighs everything else, and two dark shapes on a plain background look similar.
 
     Attributes:
         device: where to compare.
-        values: float16 (n, 32, 32), on the CPU.
-        coarse: float16 (n, 16, 16), the same at half the resolution.
+        values: float16 (n, s, s), on the CPU; s is 32, or 48 for images of 48 pixels or more.
+        coarse: float16 (n, s / 2, s / 2), the same at half the resolution.
     """
 
     def __init__(self, images: Tensor, index: Tensor, *, device: torch.device) -> None:
         """Compute the details of `images[index]`: images uint8 (m, h, w, c), possibly memory-mapped; index int64 (n,)."""
         self.device = device
-        self.values = torch.empty(len(index), SIDE, SIDE, dtype=torch.float16)
-        self.coarse = torch.empty(len(index), SIDE // 2, SIDE // 2, dtype=torch.float16)
+        side = max(side for side in SCALES if side <= max(images.shape[1], min(SCALES)))
+        self.values = torch.empty(len(index), side, side, dtype=torch.float16)
+        self.coarse = torch.empty(len(index), side // 2, side // 2, dtype=torch.float16)
 
         def fill(start: int) -> None:
             light = luminance(without_frames(to_inputs(images[index[start : start + BATCH]], device)))
-            if light.shape[2:] != (SIDE, SIDE):
-                light = functional.interpolate(light, size=(SIDE, SIDE), mode="bilinear", antialias=True)
+            if light.shape[2:] != (side, side):
+                light = functional.interpolate(light, size=(side, side), mode="bilinear", antialias=True)
             light = light[:, 0]
             fine = blur(light, FINE)
             detail = fine - blur(fine, COARSE)
@@ -58,31 +77,35 @@ class Details:
         return len(self.values)
 
 
-def coarse_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+def coarse_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor, turns: Tensor | None = None) -> Tensor:
     """Return a much faster estimate of `similarity`, at half the resolution and shifts of one pixel; not a bound."""
-    return _in_batches(first.coarse, second.coarse, pairs, mirrored, first.device, lambda a, b: correlation(a[:, 1:-1, 1:-1], b))
-
-
-def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """Return `similarity` over shifts only: a lower bound, and much faster."""
-    return _in_batches(first.values, second.values, pairs, mirrored, first.device, lambda a, b: correlation(_middle(a), b))
-
-
-def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
-    """Return `similarity` with either image magnified by 1.14 only: another fast lower bound."""
 
     def compare(a: Tensor, b: Tensor) -> Tensor:
-        magnify = magnification(MAGNIFIED[1]).to(a.device)
+        return correlation(a[:, 1:-1, 1:-1], b)
+
+    return _in_batches(first.coarse, second.coarse, pairs, mirrored, turns, first.device, compare)
+
+
+def quick_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor, turns: Tensor | None = None) -> Tensor:
+    """Return `similarity` over shifts only: a lower bound, and much faster."""
+    return _in_batches(first.values, second.values, pairs, mirrored, turns, first.device, lambda a, b: correlation(_middle(a), b))
+
+
+def crop_similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor, turns: Tensor | None = None) -> Tensor:
+    """Return `similarity` with either image magnified by one factor only: another fast lower bound."""
+
+    def compare(a: Tensor, b: Tensor) -> Tensor:
+        magnify = magnification(SCALES[a.shape[1]].crop, a.shape[1]).to(a.device)
         one, other = (magnify @ details @ magnify.T for details in (a, b))
         return torch.maximum(correlation(_middle(one), b), correlation(_middle(a), other))
 
-    return _in_batches(first.values, second.values, pairs, mirrored, first.device, compare)
+    return _in_batches(first.values, second.values, pairs, mirrored, turns, first.device, compare)
 
 
-def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor) -> Tensor:
+def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tensor, turns: Tensor | None = None) -> Tensor:
     """Return the largest normalised cross-correlation of the details of two images over small shifts and scales.
 
-    The central 26 x 26 pixels of one image are matched against the other (shifts of up to 3 pixels), with either image
+    The centre of one image is matched against the other (of 32 pixels, 26, so shifts of up to 3 pixels), with either image
     magnified by up to 1.22. The vertical and horizontal factors may differ: the search tries a common factor, then the
     vertical, then the horizontal one. Brightness, contrast and smooth background are ignored.
 
@@ -91,12 +114,13 @@ def similarity(first: Details, second: Details, pairs: Tensor, *, mirrored: Tens
         second: details of the images that `pairs[:, 1]` indexes; may be `first`.
         pairs: int64 (p, 2).
         mirrored: bool (p,), whether to mirror the second image first.
+        turns: int64 (p,), by how many quarter turns, counterclockwise, to turn the second image then; None: none.
 
     Returns:
         float32 (p,), in [-1, 1]: 1 for images that differ only in brightness, contrast and these alignments; 0 where one image
         has no detail.
     """
-    return _in_batches(first.values, second.values, pairs, mirrored, first.device, _aligned)
+    return _in_batches(first.values, second.values, pairs, mirrored, turns, first.device, _aligned)
 
 
 def _in_batches(
@@ -104,15 +128,17 @@ def _in_batches(
     second: Tensor,
     pairs: Tensor,
     mirrored: Tensor,
+    turns: Tensor | None,
     device: torch.device,
     compare: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
     def compare_batch(start: int) -> Tensor:
-        one, other = pairs[start : start + BATCH].T
-        flips = mirrored[start : start + BATCH, None, None].to(device)
+        batch = slice(start, start + BATCH)
+        one, other = pairs[batch].T
         a, b = first[one].to(device).float(), second[other].to(device).float()
-        return compare(a, torch.where(flips, b.flip(2), b)).clamp(-1, 1).cpu()
+        return compare(a, oriented_each(b, mirrored[batch].to(device), quarters[batch].to(device))).clamp(-1, 1).cpu()
 
+    quarters = torch.zeros(len(pairs), dtype=torch.int64) if turns is None else turns
     found = parallel_map(compare_batch, range(0, len(pairs), BATCH), device)
     return torch.cat(found) if found else torch.empty(0)
 
@@ -122,8 +148,9 @@ def _aligned(a: Tensor, b: Tensor) -> Tensor:
 
     Magnification i enlarges the second image by factor number i if i > 0, and the first by factor number -i if i < 0.
     """
-    magnify = torch.stack([magnification(factor) for factor in (1.0, *MAGNIFIED)]).to(a.device)
-    tried = range(-len(MAGNIFIED), len(MAGNIFIED) + 1)
+    factors = (1.0, *SCALES[a.shape[1]].magnified)
+    magnify = torch.stack([magnification(factor, a.shape[1]) for factor in factors]).to(a.device)
+    tried = range(1 - len(factors), len(factors))
 
     def rows(details: Tensor, number: int) -> Tensor:
         return magnify[number] @ details if number > 0 else details
@@ -147,18 +174,20 @@ def _best(laid: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     return best.values, best.indices
 
 
-def magnification(factor: float) -> Tensor:
-    """Return the (32, 32) matrix that magnifies 32 pixels about their centre, with bilinear interpolation."""
-    middle = (SIDE - 1) / 2
-    source = (torch.arange(SIDE) - middle) / factor + middle
-    left = source.floor().clamp(0, SIDE - 2)
-    weights = torch.zeros(SIDE, SIDE)
+def magnification(factor: float, side: int) -> Tensor:
+    """Return the (side, side) matrix that magnifies `side` pixels about their centre, with bilinear interpolation."""
+    middle = (side - 1) / 2
+    source = (torch.arange(side) - middle) / factor + middle
+    left = source.floor().clamp(0, side - 2)
+    weights = torch.zeros(side, side)
     weights.scatter_(1, left.long()[:, None], (1 - (source - left))[:, None])
     return weights.scatter_(1, left.long()[:, None] + 1, (source - left)[:, None])
 
 
 def _middle(details: Tensor) -> Tensor:
-    return details[:, SHIFT : SIDE - SHIFT, SHIFT : SIDE - SHIFT]
+    side = details.shape[1]
+    shift = SCALES[side].shift
+    return details[:, shift : side - shift, shift : side - shift]
 
 
 def correlation(templates: Tensor, images: Tensor) -> Tensor:

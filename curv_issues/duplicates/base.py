@@ -10,7 +10,7 @@ import numpy as np
 BYTES, PIXELS, FEATURES, NEAR = TESTS = ("identical bytes", "identical pixels", "identical features", "near")
 """The tests that identify duplicates, strongest first."""
 
-PER_PAIR = ("first", "second", "similarity", "test", "mirrored")
+PER_PAIR = ("first", "second", "similarity", "test", "mirrored", "turns")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,8 @@ class ComparedImages:
         second: int64 (p,), position of the other image, in the same or in the other dataset.
         similarity: float32 (p,), in [-1, 1]: correlation of the aligned details, 1 for identical images.
         test: object (p,), one of `TESTS`: the strongest that the pair passes, or would pass with a lower threshold.
-        mirrored: bool (p,), whether one image was mirrored before the comparison.
+        mirrored: bool (p,), whether the second image was mirrored before the comparison.
+        turns: int64 (p,), by how many quarter turns, counterclockwise, the second image was turned then; 0 to 3.
         threshold: minimum similarity of duplicates.
     """
 
@@ -31,6 +32,7 @@ class ComparedImages:
     similarity: np.ndarray
     test: np.ndarray
     mirrored: np.ndarray
+    turns: np.ndarray
     threshold: float
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from curv_issues.device import parallel_map
 from curv_issues.duplicates.frames import without_frames
+from curv_issues.duplicates.orientation import oriented
 from curv_issues.inputs.images import to_inputs
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -44,6 +45,14 @@ def describe(images: Tensor, index: Tensor, *, device: torch.device) -> tuple[Te
     return torch.cat(plain), torch.cat(mirrored)
 
 
+def describe_oriented(descriptions: Tensor, *, mirrored: bool, turns: int) -> Tensor:
+    """Return the descriptors of the same images in another orientation: float32 (n, 54) -> (n, 54)."""
+    light = descriptions[:, :OF_LIGHT].unflatten(1, (LIGHT, LIGHT))
+    colour = descriptions[:, OF_LIGHT:].unflatten(1, (2, COLOUR, COLOUR))
+    parts = [oriented(part, mirrored=mirrored, turns=turns).flatten(1) for part in (light, colour)]
+    return torch.cat(parts, 1)
+
+
 def luminance(inputs: Tensor) -> Tensor:
     """Return the luminance: (b, c, h, w) -> (b, 1, h, w)."""
     if inputs.shape[1] == 1:
@@ -73,4 +82,4 @@ def _joined(light: Tensor, colour: Tensor) -> Tensor:
     return functional.normalize(torch.cat([light.flatten(1), colour.flatten(1)], 1), dim=1)
 
 
-__all__ = ["describe", "luminance"]
+__all__ = ["describe", "describe_oriented", "luminance"]

@@ -38,7 +38,9 @@ def compare_vectors(
         found = [as_pairs(search_of(units_2, device)(units, None), False, symmetric=False), (pairs.flip(1), ranks, False)]
     second = vectors if others is None else others
     candidates = unique_pairs(found, len(second))
-    values = torch.cat([_similarity(vectors[part[:, 0]], second[part[:, 1]]) for part in candidates.pairs.split(_PAIRS)]).numpy()
+    values = torch.cat(
+        [vector_similarity(vectors[part[:, 0]], second[part[:, 1]]) for part in candidates.pairs.split(_PAIRS)]
+    ).numpy()
     if threshold is None:
         threshold = choose_threshold(values[candidates.far.numpy()], len(values))
     order = np.argsort(-values, kind="stable")
@@ -49,11 +51,12 @@ def compare_vectors(
         similarity=values[order],
         test=np.full(len(order), NEAR, dtype=object),
         mirrored=np.zeros(len(order), dtype=bool),
+        turns=np.zeros(len(order), dtype=np.int64),
         threshold=float(threshold),
     )
 
 
-def _similarity(one: Tensor, other: Tensor) -> Tensor:
-    """Return the similarity of each pair of rows, (p,), in [-1, 1]."""
+def vector_similarity(one: Tensor, other: Tensor) -> Tensor:
+    """Return the similarity of each pair of rows, (p,), in [-1, 1]; see `compare_vectors`."""
     lengths = one.square().sum(1) + other.square().sum(1)
     return 2 * (one * other).sum(1) / lengths.clamp_min(torch.finfo(torch.float32).tiny)

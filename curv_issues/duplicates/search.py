@@ -14,7 +14,7 @@ from curv_issues.device import choose_device
 from curv_issues.duplicates.alignment import Details, coarse_similarity, crop_similarity, quick_similarity, similarity
 from curv_issues.duplicates.base import BYTES, FEATURES, NEAR, PER_PAIR, PIXELS, ComparedImages
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
-from curv_issues.duplicates.feature_search import compare_vectors
+from curv_issues.duplicates.feature_search import compare_vectors, vector_similarity
 from curv_issues.duplicates.threshold import choose_threshold
 from curv_issues.inputs.features import FeatureInputs
 from curv_issues.inputs.images import as_pixels
@@ -30,6 +30,7 @@ def compare_within(
     *,
     features: np.ndarray | None = None,
     threshold: float | None = None,
+    turned: bool = False,
     device: str = "auto",
     on_step: Callable[[int, int], None] | None = None,
 ) -> ComparedImages:
@@ -43,6 +44,7 @@ def compare_within(
         features: float (n, d), such as a probe's embeddings, for more candidates. They find mirrored copies if the
             embeddings of each image and its mirror image are summed.
         threshold: minimum similarity of duplicates; None: choose it from the data.
+        turned: whether to search for images turned by 90, 180 and 270 degrees too; costs about three times as much.
         device: as in `TrainingOptions`.
         on_step: called with (steps done, number of steps).
     """
@@ -56,7 +58,7 @@ def compare_within(
         part = None if features is None else torch.from_numpy(np.asarray(features)[kept])
         images = as_pixels(data.images)
         details = Details(images, index, device=target)
-        candidates = candidates_within(images, index, part, device=target)
+        candidates = candidates_within(images, index, part, device=target, turned=turned)
         if on_step is not None:
             on_step(1, 2)
         near = compare_candidates(details, details, candidates, threshold)
@@ -69,13 +71,14 @@ def compare_within(
         similarity=np.ones(len(copies), np.float32),
         test=tests_of_identical(data, first[copies], data, copies),
         mirrored=np.zeros(len(copies), dtype=bool),
+        turns=np.zeros(len(copies), dtype=np.int64),
         threshold=near.threshold,
     )
     return _joined(identical, replace(near, first=kept[near.first], second=kept[near.second]))
 
 
 def compare_between(
-    data: LabeledData, others: LabeledData, *, threshold: float | None = None, device: str = "auto"
+    data: LabeledData, others: LabeledData, *, threshold: float | None = None, turned: bool = False, device: str = "auto"
 ) -> ComparedImages:
     """Compare images of two datasets that may be duplicates; `first` indexes `data`, `second` indexes `others`.
 
@@ -85,6 +88,7 @@ def compare_between(
         data: n samples; labels are ignored.
         others: m samples, at the same resolution.
         threshold: minimum similarity of duplicates; None: choose it from the data.
+        turned: whether to search for images turned by 90, 180 and 270 degrees too.
         device: as in `TrainingOptions`.
     """
     target = choose_device(device)
@@ -98,7 +102,7 @@ def compare_between(
         near = compare_vectors(inputs.batch(index, target).cpu(), vectors, threshold=threshold, device=target)
     else:
         images, gallery = as_pixels(data.images), as_pixels(others.images)
-        candidates = candidates_between(images, index, gallery, index_2, device=target)
+        candidates = candidates_between(images, index, gallery, index_2, device=target, turned=turned)
         near = compare_candidates(
             Details(images, index, device=target), Details(gallery, index_2, device=target), candidates, threshold
         )
@@ -113,9 +117,46 @@ def compare_between(
         similarity=np.ones(len(place), np.float32),
         test=tests_of_identical(data, kept[place], others, kept_2[place_2]),
         mirrored=np.zeros(len(place), dtype=bool),
+        turns=np.zeros(len(place), dtype=np.int64),
         threshold=near.threshold,
     )
     return _joined(identical, replace(near, first=kept[near.first], second=kept_2[near.second]))
+
+
+def compare_pairs(data: LabeledData, pairs: np.ndarray, *, turned: bool = False, device: str = "auto") -> ComparedImages:
+    """Compare chosen pairs of images of a dataset at full resolution, in their order.
+
+    Args:
+        data: n samples.
+        pairs: int64 (p, 2), positions of the images.
+        turned: whether to compare in all eight orientations; otherwise as they are and mirrored.
+        device: as in `TrainingOptions`.
+
+    Returns:
+        The pairs, with a threshold of 0.
+    """
+    target = choose_device(device)
+    index, place = np.unique(pairs, return_inverse=True)
+    places, count = torch.from_numpy(place.reshape(-1, 2)), len(pairs)
+    codes = torch.zeros(count, dtype=torch.int64)
+    if data.images is None:
+        vectors = data.inputs().batch(torch.from_numpy(index), target).cpu()
+        values = vector_similarity(vectors[places[:, 0]], vectors[places[:, 1]])
+    else:
+        details = Details(as_pixels(data.images), torch.from_numpy(index), device=target)
+        tried = torch.arange(8 if turned else 2)[:, None].expand(-1, count)
+        hints = [coarse_similarity(details, details, places, mirrored=code % 2 == 1, turns=code // 2) for code in tried]
+        codes = torch.stack(hints).argmax(0)
+        values = similarity(details, details, places, mirrored=codes % 2 == 1, turns=codes // 2)
+    return ComparedImages(
+        first=pairs[:, 0],
+        second=pairs[:, 1],
+        similarity=values.numpy(),
+        test=np.full(count, NEAR, dtype=object),
+        mirrored=(codes % 2 == 1).numpy(),
+        turns=(codes // 2).numpy(),
+        threshold=0.0,
+    )
 
 
 def first_copies(image_sha256: np.ndarray) -> np.ndarray:
@@ -145,22 +186,23 @@ def compare_candidates(first: Details, second: Details, candidates: Candidates, 
         similarity=values[order][once],
         test=np.full(len(once), NEAR, dtype=object),
         mirrored=candidates.mirrored.numpy()[order][once],
+        turns=candidates.turns.numpy()[order][once],
         threshold=float(threshold),
     )
 
 
 def _values(first: Details, second: Details, candidates: Candidates) -> np.ndarray:
     """Return the similarities of the candidates, coarse to fine: refine only the most promising ones."""
-    pairs, mirrored = candidates.pairs, candidates.mirrored
+    pairs, mirrored, turns = candidates.pairs, candidates.mirrored, candidates.turns
     images = max(len(first), len(second), LEAST_ALIGNED)
-    hints = coarse_similarity(first, second, pairs, mirrored=mirrored)
+    hints = coarse_similarity(first, second, pairs, mirrored=mirrored, turns=turns)
     values = hints.clamp(max=HOPEFUL)  # the estimate is not a bound, so it alone must not make a duplicate
     closest = torch.argsort(hints, descending=True, stable=True)[: CLOSEST * images].sort().values  # read memory in order
-    values[closest] = quick_similarity(first, second, pairs[closest], mirrored=mirrored[closest])
+    values[closest] = quick_similarity(first, second, pairs[closest], mirrored=mirrored[closest], turns=turns[closest])
     for least, most, compare in ((HOPEFUL, 4, crop_similarity), (PROMISING, 1, similarity)):
         nearer = torch.argsort(values, descending=True, stable=True)[: most * images]
         nearer = nearer[values[nearer] > least].sort().values
-        found = compare(first, second, pairs[nearer], mirrored=mirrored[nearer])
+        found = compare(first, second, pairs[nearer], mirrored=mirrored[nearer], turns=turns[nearer])
         values[nearer] = torch.maximum(values[nearer], found)
     return values.numpy()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from curv_issues.duplicates.base import PER_PAIR, ComparedImages
+from curv_issues.duplicates.base import ComparedImages
 
+COLUMNS = ("first", "second", "similarity", "test", "mirrored")
 KEPT_FROM = 0.5
 """Minimum similarity of the pairs in the table, unless the threshold is lower."""
 
@@ -19,7 +20,7 @@ def pairs_table(compared: ComparedImages, rows: np.ndarray) -> pd.DataFrame:
         rows: int64 (n,), the row number of each sample.
     """
     kept = compared.taken(compared.similarity >= min(KEPT_FROM, compared.threshold))
-    table = pd.DataFrame({name: getattr(kept, name) for name in PER_PAIR})
+    table = pd.DataFrame({name: getattr(kept, name) for name in COLUMNS})
     table = table.assign(first=rows[kept.first], second=rows[kept.second], similarity=kept.similarity.astype(np.float64))
     return table.sort_values(["similarity", "first", "second"], ascending=[False, True, True], kind="stable", ignore_index=True)
 
@@ -33,5 +34,6 @@ def compared_images(table: pd.DataFrame, rows: np.ndarray, threshold: float) -> 
         similarity=table["similarity"].to_numpy(dtype=np.float32),
         test=table["test"].to_numpy(dtype=object),
         mirrored=table["mirrored"].to_numpy(),
+        turns=np.zeros(len(table), dtype=np.int64),
         threshold=threshold,
     )

@@ -56,7 +56,10 @@ def plant_conflicting_duplicates(data: LabeledData, pairs: int, *, seed: int = 0
     labels = data.labels.copy()
     labels[replaced] = other + (other >= data.labels[source])
     content = [name for name in ("images", "features", "pred_probs") if getattr(data, name) is not None]
-    copied = {name: np.array(getattr(data, name)) for name in (*content, "image_sha256", "file_sha256", "sizes")}
+    copied = {
+        name: np.array(getattr(data, name))
+        for name in (*content, "image_sha256", "file_sha256", "sizes", "num_bytes", "is_lossless")
+    }
     for values in copied.values():
         values[replaced] = values[source]
     image_of = np.arange(len(data))

@@ -23,6 +23,8 @@ def test_take_selects_from_every_array() -> None:
         paths=np.array([f"{i}.png" for i in range(30)], dtype=object),
         file_sha256=np.array([f"{i:064x}" for i in range(30)], dtype=object),
         sizes=np.arange(60, dtype=np.int32).reshape(30, 2),
+        num_bytes=np.arange(30, dtype=np.int64) * 100,
+        is_lossless=np.arange(30) % 2 == 0,
         features=np.arange(90, dtype=np.float16).reshape(30, 3),
         pred_probs=np.arange(60, dtype=np.float32).reshape(30, 2),
     )

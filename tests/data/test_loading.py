@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from curv_issues.data import loading
+from curv_issues.data import reading
 from curv_issues.data.arrays import from_arrays
 from curv_issues.data.base import hash_pixels
 from curv_issues.data.loading import load_data
@@ -126,8 +126,8 @@ def test_row_numbers_count_rows_left_out(tmp_path):
 def test_max_samples_is_stratified_and_seeded(tmp_path, monkeypatch):
     labels = [0] * 60 + [1] * 30 + [2] * 10
     path = write_parquet(tmp_path / "a.parquet", labels)
-    decoded, real = [], loading.decode_all
-    monkeypatch.setattr(loading, "decode_all", lambda images, **options: decoded.append(len(images)) or real(images, **options))
+    decoded, real = [], reading.decode_all
+    monkeypatch.setattr(reading, "decode_all", lambda images, **options: decoded.append(len(images)) or real(images, **options))
     data = load_data(path, max_samples=20, seed=1)
     assert np.bincount(data.labels).tolist() == [12, 6, 2]
     assert decoded == [20]

@@ -20,6 +20,7 @@ def compared(links: Sequence[Link], *, threshold: float = 0.9) -> ComparedImages
         similarity=np.array([link[2] for link in links], dtype=np.float32),
         test=np.array([link[3] for link in links], dtype=object),
         mirrored=np.zeros(len(links), dtype=bool),
+        turns=np.zeros(len(links), dtype=np.int64),
         threshold=threshold,
     )
 

@@ -11,9 +11,7 @@ from torch.nn import functional
 
 from curv_issues.duplicates import alignment
 from curv_issues.duplicates.alignment import (
-    MAGNIFIED,
-    SHIFT,
-    SIDE,
+    SCALES,
     Details,
     blur,
     coarse_similarity,
@@ -25,6 +23,9 @@ from curv_issues.duplicates.alignment import (
 from curv_issues.inputs.images import as_pixels
 from tests.duplicates.images import brighter, canvases, cut, enlarged_crop, paler, recompressed, textured
 from tests.small import CPU
+
+SIDE = 32
+SHIFT, MAGNIFIED, CROP = SCALES[SIDE]
 
 N = 8
 CANVASES = canvases(N)
@@ -44,11 +45,13 @@ def similarity_of(one: np.ndarray, other: np.ndarray, *, mirrored: bool = False,
 
 def reference_similarity(a: Tensor, b: Tensor) -> float:
     """Slow `similarity` of one pair: the best factor for both axes, then the best along, then the best across."""
-    factors = [(1.0, 1.0), *((factor, 1.0) for factor in MAGNIFIED), *((1.0, factor) for factor in MAGNIFIED)]
+    side = len(a)
+    shift, magnified, _ = SCALES[side]
+    factors = [(1.0, 1.0), *((factor, 1.0) for factor in magnified), *((1.0, factor) for factor in magnified)]
 
     def aligned(along: tuple[float, float], across: tuple[float, float]) -> float:
-        one, other = (magnification(along[i]) @ x @ magnification(across[i]).T for i, x in enumerate((a, b)))
-        inner = one[SHIFT : SIDE - SHIFT, SHIFT : SIDE - SHIFT]
+        one, other = (magnification(along[i], side) @ x @ magnification(across[i], side).T for i, x in enumerate((a, b)))
+        inner = one[shift : side - shift, shift : side - shift]
         return float(correlation(inner[None], other[None]))
 
     both = max(factors, key=lambda pair: aligned(pair, pair))
@@ -95,6 +98,17 @@ class TestSimilarity:
         assert similarity_of(crops, IMAGES).min() > 0.9
         assert similarity_of(IMAGES, crops, quick=True).max() < 0.9  # so the scales are needed
 
+    def test_photos_are_compared_in_more_detail(self) -> None:
+        """A crop of 90% of each side, shifted to one edge."""
+        photos = textured(N, side=160)
+        size = (48, 48)
+        images = np.stack([np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR)) for photo in photos])
+        crops = np.stack(
+            [np.asarray(Image.fromarray(photo[3:147, 12:156]).resize(size, Image.Resampling.BILINEAR)) for photo in photos]
+        )
+        assert similarity_of(images, crops).min() > 0.92
+        assert similarity_of(images, crops, quick=True).max() < 0.8
+
     @pytest.mark.parametrize(("side", "found"), [(26, True), (18, False)])
     def test_crops_of_26_pixels_match_but_smaller_ones_do_not(self, side: int, found: bool) -> None:
         crops = np.stack([enlarged_crop(image, (32 - side) // 2, (32 - side) // 2, side, side) for image in IMAGES])
@@ -126,9 +140,12 @@ class TestSimilarity:
         for one, other in ((plain, plain), (plain, IMAGES), (IMAGES, plain)):
             assert similarity_of(one, other, quick=quick).tolist() == [0] * N
 
-    def test_matches_the_reference(self) -> None:
-        stretched = np.stack([enlarged_crop(image, *crop) for image, crop in zip(IMAGES, CROPS[::-1], strict=False)])
-        one, other = details_of(IMAGES[: len(stretched)]), details_of(stretched)
+    @pytest.mark.parametrize("side", SCALES)
+    def test_matches_the_reference(self, side: int) -> None:
+        images = textured(len(CROPS), side=side)
+        stretched = np.stack([enlarged_crop(image, *crop) for image, crop in zip(images, CROPS[::-1], strict=True)])
+        one, other = details_of(images), details_of(stretched)
+        assert one.values.shape[1:] == (side, side)
         pairs = torch.cartesian_prod(torch.arange(len(one)), torch.arange(len(one)))
         values = similarity(one, other, pairs, mirrored=torch.zeros(len(pairs), dtype=torch.bool))
         expected = [reference_similarity(one.values[i].float(), other.values[j].float()) for i, j in pairs.tolist()]
@@ -194,11 +211,17 @@ class TestDetails:
         assert (len(details), details.values.shape, details.values.dtype) == (3, (3, SIDE, SIDE), torch.float16)
         assert torch.equal(details.values[[1, 0]], details_of(IMAGES).values[[2, 7]])
 
-    @pytest.mark.parametrize("side", [48, 64])
-    def test_other_resolutions_are_compared_at_32_pixels(self, side: int) -> None:
+    @pytest.mark.parametrize(("side", "compared"), [(47, 32), (64, 48), (100, 48)])
+    def test_other_resolutions_are_compared_at_32_or_48_pixels(self, side: int, compared: int) -> None:
         large = textured(4, side=side)
-        small = np.stack([np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)) for image in large])
+        size = (compared, compared)
+        small = np.stack([np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)) for image in large])
         assert similarity_of(large, small).min() > 0.98
+
+    def test_small_images_are_enlarged(self) -> None:
+        details = details_of(textured(3, side=16))
+        assert (details.values.shape, details.coarse.shape) == ((3, 32, 32), (3, 16, 16))
+        assert details_of(textured(3, side=48)).coarse.shape == (3, 24, 24)
 
     def test_grey_images_match_their_colour_copies(self) -> None:
         grey = textured(4, channels=1)
@@ -273,12 +296,12 @@ def test_flat_positions_do_not_hide_the_match() -> None:
 
 
 def magnified(images: Tensor, factor: float) -> Tensor:
-    matrix = magnification(factor)
+    matrix = magnification(factor, SIDE)
     return matrix @ images @ matrix.T
 
 
 def test_magnification_by_1_changes_nothing() -> None:
-    assert torch.equal(magnification(1.0), torch.eye(SIDE))
+    assert torch.equal(magnification(1.0, SIDE), torch.eye(SIDE))
 
 
 @pytest.mark.parametrize("factor", MAGNIFIED)
@@ -288,7 +311,7 @@ def test_magnification_samples_around_the_middle(factor: float) -> None:
     grid = functional.affine_grid(theta, [3, 1, SIDE, SIDE], align_corners=True)
     expected = functional.grid_sample(images[:, None], grid, mode="bilinear", align_corners=True)[:, 0]
     torch.testing.assert_close(magnified(images, factor), expected, atol=1e-4, rtol=0)
-    torch.testing.assert_close(magnification(factor).sum(1), torch.ones(SIDE))
+    torch.testing.assert_close(magnification(factor, SIDE).sum(1), torch.ones(SIDE))
 
 
 def test_magnification_enlarges_a_crop_of_28_pixels() -> None:
@@ -298,4 +321,5 @@ def test_magnification_enlarges_a_crop_of_28_pixels() -> None:
     exact, used = (magnified(torch.from_numpy(image)[None], factor)[0].numpy() for factor in (32 / 28, 1.14))
     np.testing.assert_allclose(exact[inside], np.asarray(crop)[inside], atol=1e-2)
     np.testing.assert_allclose(used[inside], np.asarray(crop)[inside], atol=2)
-    assert 1.14 in MAGNIFIED
+    assert CROP == 1.14
+    assert CROP in MAGNIFIED

@@ -104,12 +104,12 @@ def test_every_planted_copy_is_found() -> None:
     planted = [(i, 120 + i, i >= 40) for i in range(50)]
     images = as_pixels(np.concatenate([originals, copies]))
     found = candidates_within(images, all_of(images), None, device=CPU)
-    near = {(*pair, flip) for pair, flip, far in zip(*(part.tolist() for part in found), strict=True) if not far}
+    near = {(*pair, flip) for pair, flip, far, _ in zip(*(part.tolist() for part in found), strict=True) if not far}
     assert near >= set(planted)
     assert len(found.pairs) <= 2 * NEIGHBOURS * len(images)
 
     between = candidates_between(images, torch.arange(120), images, torch.arange(120, 170), device=CPU)
-    near = {(*pair, flip) for pair, flip, far in zip(*(part.tolist() for part in between), strict=True) if not far}
+    near = {(*pair, flip) for pair, flip, far, _ in zip(*(part.tolist() for part in between), strict=True) if not far}
     assert near >= {(first, second - 120, flip) for first, second, flip in planted}
 
 
@@ -150,7 +150,7 @@ def test_axes_of_light_ignore_colour() -> None:
 def test_one_image_has_no_candidates(n: int) -> None:
     images = as_pixels(textured(3))
     found = candidates_within(images, torch.arange(n), rows_of(n, 4) if n else None, device=CPU)
-    assert [len(part) for part in found] == [0, 0, 0]
+    assert [len(part) for part in found] == [0, 0, 0, 0]
     assert found.pairs.shape == (0, 2)
     assert candidates_between(images, torch.arange(3), images, torch.arange(0), device=CPU).pairs.shape == (0, 2)
     assert candidates_between(images, torch.arange(0), images, torch.arange(3), device=CPU).pairs.shape == (0, 2)

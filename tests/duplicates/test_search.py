@@ -48,7 +48,7 @@ def found(pairs: ComparedImages) -> Pairs:
 
 def check_arrays(pairs: ComparedImages) -> None:
     types = [getattr(pairs, name).dtype for name in search.PER_PAIR]
-    assert types == [np.int64, np.int64, np.float32, object, bool]
+    assert types == [np.int64, np.int64, np.float32, object, bool, np.int64]
     assert all(getattr(pairs, name).shape == (len(pairs),) for name in search.PER_PAIR)
     assert all(type(test) is str for test in pairs.test)
 
@@ -264,7 +264,7 @@ class TestWithin:
         compared: dict[str, int] = {}
 
         def constant(name: str, value: float) -> None:
-            def compare(first: Details, second: Details, pairs: torch.Tensor, *, mirrored: torch.Tensor) -> torch.Tensor:
+            def compare(first: Details, second: Details, pairs: torch.Tensor, **_: torch.Tensor) -> torch.Tensor:
                 compared[name] = len(pairs)
                 return torch.full((len(pairs),), value)
 
@@ -277,7 +277,8 @@ class TestWithin:
             constant("similarity", 1.0)
             details = Details(torch.zeros(3, 32, 32, 1, dtype=torch.uint8), torch.arange(3), device=torch.device("cpu"))
             pairs = torch.tensor([[0, 1]] * 40)
-            candidates = Candidates(pairs, torch.zeros(40, dtype=torch.bool), torch.zeros(40, dtype=torch.bool))
+            nothing = torch.zeros(40, dtype=torch.bool)
+            candidates = Candidates(pairs, nothing, nothing, torch.zeros(40, dtype=torch.int64))
             values = search._values(details, details, candidates)
             names = ("coarse_similarity", "quick_similarity", "crop_similarity", "similarity")
             return [compared.get(name, 0) for name in names], {round(value, 2) for value in values.tolist()}
@@ -294,9 +295,9 @@ class TestWithin:
         aligned: list[int] = []
         similarity = search.similarity
 
-        def counted(first: Details, second: Details, pairs: torch.Tensor, *, mirrored: torch.Tensor) -> torch.Tensor:
+        def counted(first: Details, second: Details, pairs: torch.Tensor, **orientations: torch.Tensor) -> torch.Tensor:
             aligned.append(len(pairs))
-            return similarity(first, second, pairs, mirrored=mirrored)
+            return similarity(first, second, pairs, **orientations)
 
         monkeypatch.setattr(search, "similarity", counted)
         pairs = compare_within(data_of(np.stack([*ORIGINALS[:5], enlarged_crop(ORIGINALS[2], 2, 2, 28, 28)])), device="cpu")
@@ -328,10 +329,9 @@ class TestBetween:
         assert len(pairs.same()) == 0
 
     def test_identical_images_need_no_search(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        nothing = Candidates(
-            torch.empty(0, 2, dtype=torch.int64), torch.empty(0, dtype=torch.bool), torch.empty(0, dtype=torch.bool)
-        )
-        monkeypatch.setattr(search, "candidates_between", lambda *_, device: nothing)
+        none, numbers = torch.empty(0, dtype=torch.bool), torch.empty(0, 3, dtype=torch.int64)
+        nothing = Candidates(numbers[:, :2], none, none, numbers[:, 2])
+        monkeypatch.setattr(search, "candidates_between", lambda *_, device, turned: nothing)
         ours, theirs = ORIGINALS[[4, 5, 6, 5, 7]], ORIGINALS[[9, 7, 5, 7, 4, 8]]
         one = data_of(ours, files=["f4", "f5", "f6", "f5", "f7"])
         other = data_of(theirs, files=["f9", "f7", "else", "", "f4", "f8"])

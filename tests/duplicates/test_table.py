@@ -13,6 +13,7 @@ def compared(threshold: float) -> ComparedImages:
         similarity=np.array([0.7, 0.49, 1.0, 0.3], np.float32),
         test=np.array([NEAR, NEAR, BYTES, NEAR], dtype=object),
         mirrored=np.array([True, False, False, False]),
+        turns=np.zeros(4, dtype=np.int64),
         threshold=threshold,
     )
 
