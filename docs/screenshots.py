@@ -9,12 +9,18 @@ import io
 import shutil
 import sys
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
-SHOTS = {"report": (1180, 760, "light"), "report_dark": (1180, 760, "dark"), "report_narrow": (400, 760, "light")}
+Shot = tuple[int, int, Literal["light", "dark"]]
+SHOTS: dict[str, Shot] = {
+    "report": (1180, 760, "light"),
+    "report_dark": (1180, 760, "dark"),
+    "report_narrow": (400, 760, "light"),
+}
 """Width and height in pixels, and colours, by name."""
 
 

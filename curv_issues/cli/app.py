@@ -20,8 +20,8 @@ import typer
 
 from curv_issues.cli.bench import bench
 from curv_issues.cli.diff import diff
-from curv_issues.cli.gate import BaselinePath, FailOn, gate_of_audit, gate_options, report_gate
 from curv_issues.cli.duplicates import duplicates
+from curv_issues.cli.gate import BaselinePath, FailOn, gate_of_audit, gate_options, report_gate
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
 from curv_issues.cli.report import report as write_page
