@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Callable, Iterable, Sequence
 
 from curv_issues.report.text import first_findings
 from curv_issues.results.result import AuditResult
@@ -27,10 +28,15 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
     """
     findings = first_findings(result, limit)
     show = visible if sys.stdout.isatty() else str
+    return csv_text(list(findings.columns), findings.itertuples(index=False), show=show)
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Iterable[object]], *, show: Callable[[str], str] = str) -> str:
+    """Return rows as comma-separated values with a header; text is quoted and defused, see `render`; None is an empty cell."""
     stream = io.StringIO()
     writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(findings.columns)
-    for row in findings.itertuples(index=False):
+    writer.writerow(header)
+    for row in rows:
         writer.writerow([show(_defuse(value)) if isinstance(value, str) else value for value in row])
     return stream.getvalue().removesuffix("\n")
 
