@@ -27,6 +27,7 @@ LAYERS = (
     "baselines",
     "review",
     "report",
+    "applying",
     "auditing",
     "callbacks",
     "bench",

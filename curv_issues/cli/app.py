@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from curv_issues.cli.apply import apply
 from curv_issues.cli.bench import bench
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
@@ -236,6 +237,13 @@ add_command(
     "curv-issues bench ./photos --noise uniform:0.1 --seeds 3",
     "curv-issues bench ./photos --methods margin,cumulative_loss --resume",
 )(bench)
+
+
+add_command(
+    app,
+    "curv-issues apply photos-audit --output photos-fixed",
+    "curv-issues apply photos-audit --drop-conflicts keep-one --auto 0.95 --dry-run",
+)(apply)
 
 
 @add_command(app, "curv-issues demo", "curv-issues demo --output digits --format md")
