@@ -32,6 +32,7 @@ from .noise.long_tail import long_tailed as long_tailed
 from .noise.uniform import flip_labels as flip_labels
 from .results.interrupted import AuditInterrupted as AuditInterrupted
 from .results.result import AuditResult as AuditResult
+from .review.decisions import Decision as Decision
 from .trackers import ScoreInfo as ScoreInfo
 from .trackers.base import Need as Need
 from .trackers.base import Observation as Observation
