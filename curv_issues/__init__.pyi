@@ -1,5 +1,7 @@
 """The public names of the package: the only list of them. They are imported on first use."""
 
+from .applying.apply import Applied as Applied
+from .applying.apply import apply_decisions as apply_decisions
 from .auditing.audit import audit as audit
 from .auditing.decided import with_decisions as with_decisions
 from .auditing.duplicates import Duplicates as Duplicates

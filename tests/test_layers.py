@@ -28,6 +28,7 @@ LAYERS = (
     "review",
     "report",
     "gate",
+    "applying",
     "auditing",
     "serving",
     "callbacks",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from curv_issues.cli.apply import apply
 from curv_issues.cli.bench import bench
 from curv_issues.cli.diff import diff
 from curv_issues.cli.duplicates import duplicates
@@ -287,6 +288,11 @@ add_command(
     "curv-issues duplicates ./photos --turned",
     "curv-issues duplicates ./photos/train --against ./photos/test --format paths0",
 )(duplicates)
+add_command(
+    app,
+    "curv-issues apply photos-audit --output photos-fixed",
+    "curv-issues apply photos-audit --drop-conflicts keep-one --auto 0.95 --dry-run",
+)(apply)
 
 
 @add_command(app, "curv-issues demo", "curv-issues demo --output digits --format md")

@@ -22,7 +22,11 @@ _BROKEN = (OSError, ValueError, RuntimeError, TypeError, LookupError, NotImpleme
 
 
 class ArrowTable:
-    """The concatenated rows of Arrow files with identical columns."""
+    """The concatenated rows of Arrow files with identical columns.
+
+    Attributes:
+        parts: the files, with their numbers of rows.
+    """
 
     def __init__(self, root: Path, paths: Sequence[str], *, name: str, folder: Path) -> None:
         """Map the files.
@@ -38,8 +42,9 @@ class ArrowTable:
         """
         self.name = name
         self._paths = list(paths)
-        self._folder = folder
+        self.folder = folder
         parts = [_map_file(root / path, path) for path in paths]
+        self.parts = [(root / path, part.num_rows) for path, part in zip(paths, parts, strict=True)]
         try:
             self.types: Mapping[str, ColumnType] = read_types(parts[0].schema)
             self._table = pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
@@ -64,7 +69,7 @@ class ArrowTable:
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """Return the encoded images in the given rows of a column."""
         check_unique(self._table.column_names, column, self.name)
-        return _ArrowImages(self._table.column(column), rows, self._folder)
+        return _ArrowImages(self._table.column(column), rows, self.folder)
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
         """Yield a column as it lies in the mapped files."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,11 @@ class ColumnTable:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(next(iter(self._columns.values()), ()))
+
+    @property
+    def parts(self) -> list[tuple[Path, int]]:
+        """Return the file and its number of rows; [] for a DataFrame."""
+        return [] if self._source is None or self._source.path is None else [(self._source.path, len(self))]
 
     def values(self, column: str) -> list[Any]:
         """Return all values of a column; text that spells integers becomes integers."""

@@ -60,7 +60,7 @@ def find_columns(
         image = find_image_column(types, image_column)
     elif len(found := [name for name in find_image_columns(types) if not _is_binary(types[name])]) == 1:
         (image,) = found
-    others = {name: kind for name, kind in types.items() if name not in (image, *without) and not holds_no_labels(name)}
+    others = {name: kind for name, kind in types.items() if name not in (image, *without) and not holds_no_labels(name, types)}
     if label_column is None:
         label_column = _find_by_name(others)
     label = _find(types, label_column, tiers=(_is_class_label, _is_plain_label), what="label", among=others)

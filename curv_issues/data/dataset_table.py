@@ -37,7 +37,7 @@ class DatasetTable:
         self._keep = keep
         self.name = name
         self.types: Mapping[str, ColumnType] = types_of(dataset.features)
-        self._folder = folder
+        self.folder = folder
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -49,7 +49,7 @@ class DatasetTable:
 
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """Return the encoded images in the given rows of a column."""
-        return ArrowImages(self.dataset, column, rows=rows, folder=self._folder)
+        return ArrowImages(self.dataset, column, rows=rows, folder=self.folder)
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
         """Yield a column in arrays of at most 1,000 rows."""

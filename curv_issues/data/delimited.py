@@ -24,11 +24,17 @@ class DelimitedRows:
         header: the m cells of the header.
         rows: n lists of m cells each.
         lines: n 1-based line numbers at which the rows end.
+        separator: the character between cells.
+        skips_spaces: whether spaces after a separator are not part of a cell.
+        start: number of characters before the header.
     """
 
     header: list[str]
     rows: list[list[str]]
     lines: list[int]
+    separator: str = ","
+    skips_spaces: bool = False
+    start: int = 0
 
 
 def decode_text(content: bytes, name: str) -> str:
@@ -80,6 +86,7 @@ def read_delimited(text: str, name: str, *, prefer_tabs: bool = False, allow_spa
     skipped_lines = 0
     if hint is not None:
         text, skipped_lines = text[hint.end() :], 1
+    skips_spaces = False
     separator = hint[1] if hint is not None else _find_separator(text, prefer_tabs=prefer_tabs, allow_spaces=allow_spaces)
     records = _parse(text, separator)
     try:
@@ -87,6 +94,7 @@ def read_delimited(text: str, name: str, *, prefer_tabs: bool = False, allow_spa
         if not any(cell.strip() for cell in header):
             raise DatasetError(f"{name} has no header; expected column names in the first line, such as file,label.")
         if len(header) > 1 and all(cell.startswith(" ") for cell in header[1:]):
+            skips_spaces = True
             records = _parse(text, separator, skip_spaces=True)
             _, header = next(records)
         lines, rows = [], []
@@ -99,7 +107,7 @@ def read_delimited(text: str, name: str, *, prefer_tabs: bool = False, allow_spa
             rows.append(row)
     except csv.Error as error:
         raise DatasetError(f"{name} cannot be read as a table: {error}; check for a quote that is not closed.") from error
-    return DelimitedRows(header, rows, lines)
+    return DelimitedRows(header, rows, lines, separator, skips_spaces, 0 if hint is None else hint.end())
 
 
 def _parse(text: str, separator: str, *, skip_spaces: bool = False) -> Iterator[tuple[int, list[str]]]:

@@ -92,7 +92,7 @@ def read_columns(selection: Selection, columns: Sequence[str], rows: np.ndarray)
 
 
 def _is_feature(table: Table, column: str) -> bool:
-    if isinstance(table.types[column], ClassType) or is_label_name(column) or holds_no_labels(column):
+    if isinstance(table.types[column], ClassType) or is_label_name(column) or holds_no_labels(column, table.types):
         return False
     try:
         _check_numbers(table, column)

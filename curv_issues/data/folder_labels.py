@@ -19,6 +19,21 @@ from curv_issues.errors import DatasetError
 NOT_IN_TABLE = "not in the table of labels"
 
 
+@dataclass(frozen=True, eq=False)
+class MatchedTable:
+    """A table of labels with the images that it names.
+
+    Attributes:
+        table: the table.
+        matched: its rows and columns; indices of images are those in `paths`.
+        paths: image paths, relative to the dataset folder.
+    """
+
+    table: LabelTable
+    matched: Matched
+    paths: Sequence[str]
+
+
 @dataclass(frozen=True)
 class TableLabels:
     """Labels of images from tables.
@@ -28,12 +43,14 @@ class TableLabels:
         column: name of the label column.
         origin: source of the labels, for people.
         notes: what a user should know, one line each.
+        tables: the tables that they are from.
     """
 
     values: Mapping[str, Any]
     column: str
     origin: str
     notes: list[str] = field(default_factory=list)
+    tables: list[MatchedTable] = field(default_factory=list)
 
 
 def labels_of_table(
@@ -58,7 +75,7 @@ def labels_of_table(
     column = matched.label_column
     origin = f"column {column!r} of {table.name}"
     notes = _notes(table, matched) + (note_unnamed(column, origin) if label_column is None else [])
-    return TableLabels(found, column, origin, notes)
+    return TableLabels(found, column, origin, notes, [MatchedTable(table, matched, paths)])
 
 
 def labels_of_metadata(
@@ -84,6 +101,7 @@ def labels_of_metadata(
     columns: list[str] = []
     names: list[str] = []
     notes: list[str] = []
+    matched: list[MatchedTable] = []
     kinds: set[str] = set()
     tables = {parts: replace(read_table(root.joinpath(*parts)), name="/".join(parts)) for parts in sorted(metadata, key=len)}
     named = {
@@ -101,6 +119,7 @@ def labels_of_metadata(
         columns.append(found.column)
         names.append(table.name)
         notes += found.notes
+        matched += found.tables
         if not table.is_text:
             kinds |= kinds_of(list(found.values.values()))
     if not columns:
@@ -113,7 +132,7 @@ def labels_of_metadata(
     # One table may have integers and another text. Within JSON and parquet, text and numbers are different labels.
     if len(kinds) < 2 and {str, int} <= {type(value) for value in values.values()}:
         values = {path: None if value is None else str(value) for path, value in values.items()}
-    return TableLabels(values, columns[0], f"column {columns[0]!r} of {shorten(names, 3)}", notes)
+    return TableLabels(values, columns[0], f"column {columns[0]!r} of {shorten(names, 3)}", notes, matched)
 
 
 def _check_agreement(known: Mapping[str, Any], found: Mapping[str, Any], names: Sequence[str]) -> None:

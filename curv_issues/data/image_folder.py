@@ -233,6 +233,7 @@ def _by_folder_names(
             labels=classes.labels if classes.images else None,
             class_names=classes.names if classes.images else None,
             label_origin=f"folder names, level {level}",
+            class_place=layout.depth + level - 1 if classes.images else None,
         )
         splits[split] = [table]
     outside = [parts for classes in found.values() if classes.images for parts in classes.outside]
@@ -291,6 +292,7 @@ def _by_table(layout: Layout, root: Path, name: str, labels: TableLabels) -> tup
             labels=[labels.values[path] for path in listed],
             label_column=labels.column,
             label_origin=labels.origin,
+            tables=labels.tables,
         )
         splits[split] = [table]
     return splits, missing

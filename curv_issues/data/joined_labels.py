@@ -55,7 +55,7 @@ def find_selected_columns(
 def _explain_candidates(table: Table, image_column: str | None) -> None:
     """Raise DatasetError if several plain columns could be the labels and some of them hold ids or captions."""
     images = [image_column] if image_column in table.types else find_image_columns(table.types)
-    columns = [name for name in table.types if name not in images and not holds_no_labels(name)]
+    columns = [name for name in table.types if name not in images and not holds_no_labels(name, table.types)]
     plain = [name for name in columns if isinstance(table.types[name], ValueType)]
     if not images or len(plain) < 2 or any(is_label_name(name) or isinstance(table.types[name], ClassType) for name in columns):
         return

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 from curv_issues.data.labels import is_missing
 
 LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "category", "categories", "y", "ys")
 """Label column names in lower case; use `is_label_name` to compare."""
+
+ORIGINAL = "_original"
+"""Suffix of the column with the labels before they were changed."""
 
 _FEW_ROWS = 20
 # Technical columns (`__key__`), the index in tables written by pandas, and parts of a dataset.
@@ -24,9 +27,22 @@ def is_label_name(name: str) -> bool:
     return shared_name(name).strip().casefold() in LABEL_NAMES
 
 
-def holds_no_labels(column: str) -> bool:
-    """Return whether a column cannot hold labels judging by its name: the index of a table, or parts of a dataset."""
-    return _NO_LABELS.fullmatch(column) is not None
+def holds_no_labels(column: str, beside: Collection[str] = ()) -> bool:
+    """Return whether a column cannot hold labels judging by its name.
+
+    That is the index of a table, parts of a dataset, or the labels before they were changed: `label_original` beside `label`.
+
+    Args:
+        column: its name.
+        beside: names of all columns of the table.
+    """
+    is_original = column.endswith(ORIGINAL) and column.removesuffix(ORIGINAL) in beside
+    return is_original or _NO_LABELS.fullmatch(column) is not None
+
+
+def original_column(label_column: str) -> str:
+    """Return the name of the column with the labels before they were changed."""
+    return label_column + ORIGINAL
 
 
 def note_unnamed(column: str, origin: str) -> list[str]:

@@ -52,6 +52,11 @@ class LabelTable:
         """Return the number of rows."""
         return len(next(iter(self.columns.values()), []))
 
+    @property
+    def path(self) -> Path | None:
+        """Absolute path of the file; None if the table is not a file."""
+        return None if self.folder is None else self.folder / Path(self.name).name
+
     def where(self, row: int) -> str:
         """Return a 0-based row for messages: its line in the file if it has lines."""
         return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
@@ -170,7 +175,7 @@ def _choose_label_column(table: LabelTable, label_column: str | None, file_colum
                 f"{table.list_columns()}."
             )
         return label_column
-    others = [column for column in table.columns if column != file_column and not holds_no_labels(column)]
+    others = [column for column in table.columns if column != file_column and not holds_no_labels(column, table.columns)]
     named = label_names_in(others)
     if len(named) > 1:
         flags = " or ".join(f"--label-column {shlex.quote(column)}" for column in named)
@@ -251,14 +256,15 @@ def _read_bytes(file: Path, name: str) -> bytes:
 
 def _name_columns(names: Sequence[str], columns: Sequence[list[Any]]) -> dict[str, list[Any]]:
     """Return the columns by unique name, without those that have neither name nor values."""
+    named = zip(names, unique_names(names), columns, strict=True)
+    return {unique: values for name, unique, values in named if name or any(value is not None for value in values)}
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Return the names of columns in a table with these names in its header; repeated and empty names get a number."""
     count = Counter(names)
-    named: dict[str, list[Any]] = {}
-    for number, (name, values) in enumerate(zip(names, columns, strict=True), start=1):
-        if not name and all(value is None for value in values):
-            continue
-        unique = name if name and count[name] == 1 else f"{name} (column {number})".lstrip()
-        named[unique] = values
-    return named
+    numbered = enumerate(names, start=1)
+    return [name if name and count[name] == 1 else f"{name} (column {number})".lstrip() for number, name in numbered]
 
 
 def _columns_of(objects: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

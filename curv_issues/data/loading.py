@@ -12,25 +12,20 @@ import numpy as np
 from curv_issues.counting import counted
 from curv_issues.data.accounts import shorten
 from curv_issues.data.base import DataSource, LabeledData
-from curv_issues.data.data_frames import table_of_frame
 from curv_issues.data.decoding import Progress
-from curv_issues.data.feature_rows import features_of, note_order, read_finite
+from curv_issues.data.feature_rows import note_order, read_finite
 from curv_issues.data.features import NOT_FINITE, note_constant
-from curv_issues.data.image_folder import FOLDERS, FolderOptions
-from curv_issues.data.joined_labels import find_selected_columns, read_labels
-from curv_issues.data.label_names import alike_names, is_label_name, note_unnamed, several_labels
-from curv_issues.data.label_table import LabelTable, read_table
+from curv_issues.data.label_names import alike_names, note_unnamed, several_labels
+from curv_issues.data.opening import open_labelled
 from curv_issues.data.pixel_storage import take_rows
 from curv_issues.data.reading import account_of, files_of_rows, read_images, without_images
 from curv_issues.data.reopening import opened_with
 from curv_issues.data.sampling import stratified_sample
 from curv_issues.data.shown_columns import read_shown
 from curv_issues.data.source_options import SourceOptions
-from curv_issues.data.sources import is_list_of_labels, open_object, open_source
 from curv_issues.data.split_classes import notes_on_splits
-from curv_issues.data.splits import select_split
-from curv_issues.data.table import IMAGE, FileTable, RecordTable
-from curv_issues.errors import DatasetError, UsageError
+from curv_issues.data.table import FileTable
+from curv_issues.errors import UsageError
 from curv_issues.keywords import check_keywords, make_options, takes_options
 from curv_issues.option import list_options
 
@@ -41,7 +36,6 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("curv_issues")
 _MIN_RESOLUTION = 8
-_ON_DISK = ("config_name", "revision", "file_column", "splits", "class_level")
 
 
 @takes_options(SourceOptions)
@@ -93,47 +87,10 @@ def load(
     if resolution is not None and resolution < _MIN_RESOLUTION:
         raise UsageError(f"resolution must be an integer >= {_MIN_RESOLUTION} (pixels), got {resolution}.")
 
-    image_column, label_column = options.image_column, options.label_column
-    with_images = not options.has_features
-    opened = open_object(dataset, options.labels, image_column=image_column, label_column=label_column, with_images=with_images)
-    if opened is None:
-        folder = FolderOptions(options.splits, options.class_level, _table_of(options.labels), options.file_column, label_column)
-        bars = progress is not None and sys.stderr.isatty()
-        opened = open_source(
-            dataset,
-            config_name=options.config_name,
-            revision=options.revision,
-            folder=folder,
-            with_images=with_images,
-            bars=bars,
-        )
-    elif any(getattr(options, name) is not None for name in _ON_DISK):
-        raise UsageError(f"{', '.join(_ON_DISK[:-1])} and {_ON_DISK[-1]} are for data on disk or the Hub; this is {opened.name}.")
-    try:
-        selection = select_split(opened.splits, options.split, source=opened.name, aliases=opened.aliases)
-    except DatasetError as error:  # the notes may explain it
-        raise DatasetError(" ".join([str(error), *opened.notes])) from error
-    is_named = is_chosen = label_column is not None
-    if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
-        if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):
-            raise UsageError(f"--image-column (image_column) is for tables of images; {opened.name} is a folder of image files.")
-        for piece in selection.pieces:
-            if len(piece.table.types) == 1:
-                raise DatasetError(
-                    f"The images of {piece.table.name} have no labels: they are not in class folders; pass a table with "
-                    "--labels FILE (labels=...)."
-                )
-        image_column, label_column, is_chosen = None, None, True  # the columns were chosen when the tables were opened
-    columns = find_selected_columns(
-        selection,
-        image_column=image_column,
-        label_column=label_column,
-        with_images=with_images,
-        without=[name for name in options.features_column if options.features is None and not is_label_name(name)],
-    )
-    feature_rows = features_of(selection, options, columns.label, name=opened.name) if options.has_features else None
-    encoded, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=options.skip_unlabelled)
-    is_found = not is_named and columns.class_names is None and not isinstance(selection.pieces[0].table, FileTable)
+    dataset_opened = open_labelled(dataset, options, bars=progress is not None and sys.stderr.isatty())
+    opened, selection, columns = dataset_opened.source, dataset_opened.selection, dataset_opened.columns
+    encoded, origin, feature_rows = dataset_opened.labels, dataset_opened.label_origin, dataset_opened.features
+    is_found = options.label_column is None and columns.class_names is None and not isinstance(selection.pieces[0].table, FileTable)
     labelled = np.flatnonzero(~encoded.unlabelled)
     rows = (
         labelled
@@ -212,18 +169,6 @@ def load(
         open_image=loaded.open_image,
         shown=read_shown(selection, options.show_column, rows),
     )
-
-
-def _table_of(labels: Any) -> LabelTable | str | None:
-    if labels is None or isinstance(labels, LabelTable) or (isinstance(labels, str) and labels == FOLDERS):
-        return labels
-    if hasattr(labels, "columns"):
-        return table_of_frame(labels)
-    if is_list_of_labels(labels):
-        raise UsageError(
-            "A list of labels belongs to a list of image files; for a folder, pass a table with a column of file names."
-        )
-    return read_table(labels)
 
 
 def _notes_on_names(names: Sequence[str]) -> list[str]:

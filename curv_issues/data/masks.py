@@ -41,5 +41,11 @@ def find_masks(images: Sequence[Parts], *, depth: int) -> set[Parts]:
     return found | {parts for parts, stem in named.items() if (*parts[:-1], stem) in stems}
 
 
+def stem_without_mask(stem: str) -> str | None:
+    """Return the name of the image that a mask such as `1_mask` belongs to; None for other names."""
+    match = _FILE.fullmatch(stem)
+    return None if match is None else match[1]
+
+
 def _stem(parts: Parts) -> str:
     return os.path.splitext(parts[-1])[0]

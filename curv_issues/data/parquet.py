@@ -46,7 +46,7 @@ class ParquetTable:
         """
         self.name = name
         self._path = path
-        self._folder = folder
+        self.folder = folder
         self._named: list[str | None] = []
         try:
             with pq.ParquetFile(path, memory_map=True) as file:
@@ -62,6 +62,11 @@ class ParquetTable:
     def __len__(self) -> int:
         """Return the number of rows."""
         return self._metadata.num_rows
+
+    @property
+    def parts(self) -> list[tuple[Path, int]]:
+        """Return the file and its number of rows."""
+        return [(self._path, len(self))]
 
     def values(self, column: str) -> list[Any]:
         """Return all values of a column."""
@@ -79,7 +84,7 @@ class ParquetTable:
         """Return the encoded images in the given rows of a column."""
         check_unique(self._columns, column, self.name)
         try:
-            return _ParquetImages(_Blocks(self._path, column, self._metadata), rows, self._folder)
+            return _ParquetImages(_Blocks(self._path, column, self._metadata), rows, self.folder)
         except _BROKEN as error:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
 
@@ -118,7 +123,7 @@ class ParquetTable:
                 paths = struct_field(file.read(columns=[f"{column}.path"]).column(column), "path").to_pylist()
         except _BROKEN as error:
             raise _unreadable(f"Column {column!r} of {self.name}", error) from error
-        real = [None if path is None else os.path.relpath(os.path.normpath(self._folder / path), self._folder) for path in paths]
+        real = [None if path is None else os.path.relpath(os.path.normpath(self.folder / path), self.folder) for path in paths]
         self._named = [path if path in known else None for path in real]
         return {path for path in self._named if path is not None}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,9 @@ from curv_issues.data.column_types import ClassType, ColumnType, ImageType, Valu
 from curv_issues.data.decoding import EncodedImage, EncodedImages
 from curv_issues.data.encoded import FileImages
 from curv_issues.data.image_records import ImageRecords
+
+if TYPE_CHECKING:
+    from curv_issues.data.folder_labels import MatchedTable
 
 LABEL = "label"
 IMAGE = "image"
@@ -67,6 +70,8 @@ class FileTable:
         class_names: Sequence[str] | None = None,
         label_column: str = LABEL,
         label_origin: str = "",
+        class_place: int | None = None,
+        tables: Sequence[MatchedTable] = (),
     ) -> None:
         """Store paths and labels; no file is opened.
 
@@ -78,10 +83,14 @@ class FileTable:
             class_names: names of the classes.
             label_column: name of the label column.
             label_origin: source of the labels, for people.
+            class_place: which part of a path names the class, from 0; None: the labels are not folder names.
+            tables: the tables of labels.
         """
         self.name = name
+        self.root = root
         self.paths = list(paths)
-        self._root = root
+        self.class_place = class_place
+        self.tables = tables
         self._labels = labels
         self._label_column = label_column
         self._label_origin = label_origin
@@ -103,7 +112,7 @@ class FileTable:
     def images(self, column: str, rows: np.ndarray) -> EncodedImages:
         """Return the files in the given rows."""
         assert column == IMAGE
-        return FileImages(self._root, [self.paths[row] for row in rows])
+        return FileImages(self.root, [self.paths[row] for row in rows])
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
         """Raise KeyError: it has no further columns."""

@@ -12,7 +12,7 @@ import numpy as np
 from curv_issues.data.accounts import shorten
 from curv_issues.data.addresses import column_of_addresses, describe_addresses, is_address
 from curv_issues.data.image_types import is_image_name
-from curv_issues.data.label_names import is_label_name, shared_name
+from curv_issues.data.label_names import ORIGINAL, is_label_name, shared_name
 from curv_issues.data.label_table import LabelTable, label_column_of, plain_labels
 from curv_issues.data.labels import is_missing
 from curv_issues.data.path_lookup import IGNORING_CASE, clean_path
@@ -199,8 +199,12 @@ def find_column_of_names(table: LabelTable, paths: Sequence[str], *, root: str |
 
 def _candidates(table: LabelTable, label_column: str | None) -> list[str]:
     """Return the columns that may name images; the order breaks ties."""
-    others = (column for column in table.columns if column != label_column and not is_label_name(column))
+    others = (column for column in table.columns if not _holds_labels(column.removesuffix(ORIGINAL), label_column))
     return sorted(others, key=_rank_name)
+
+
+def _holds_labels(column: str, label_column: str | None) -> bool:
+    return column == label_column or is_label_name(column)
 
 
 def _choose_column(

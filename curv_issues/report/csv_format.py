@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
@@ -33,10 +34,15 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
 def csv_text(rows: pd.DataFrame) -> str:
     """Return rows of Python objects as CSV with a header; see `render`."""
     show = visible if sys.stdout.isatty() else str
+    return csv_lines(list(rows.columns), rows.itertuples(index=False), show=show)
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Iterable[object]], *, show: Callable[[str], str] = str) -> str:
+    """Return rows as comma-separated values with a header; text is quoted and defused, see `render`; None is an empty cell."""
     stream = io.StringIO()
     writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(rows.columns)
-    for row in rows.itertuples(index=False):
+    writer.writerow(header)
+    for row in rows:
         writer.writerow([show(_defuse(value)) if isinstance(value, str) else value for value in row])
     return stream.getvalue().removesuffix("\n")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -26,8 +26,13 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
 def markdown_table(rows: pd.DataFrame) -> str:
     """Return rows of text as a table with a header."""
     align = ["---" if name in TEXT_COLUMNS else "---:" for name in rows.columns]
-    lines = [_line(escape_markdown(name) for name in rows.columns), _line(align)]
-    lines += [_line(escape_markdown(cell) for cell in cells) for cells in rows.itertuples(index=False)]
+    return markdown_lines(list(rows.columns), rows.itertuples(index=False), align=align)
+
+
+def markdown_lines(header: Sequence[str], rows: Iterable[Iterable[str]], *, align: Sequence[str]) -> str:
+    """Return rows of text as a table; `align` has at least one of "---" and "---:" per column."""
+    lines = [_line(map(escape_markdown, header)), _line(align[: len(header)])]
+    lines += [_line(map(escape_markdown, cells)) for cells in rows]
     return "\n".join(lines)
 
 

@@ -61,7 +61,7 @@ def locked_output(directory: Path) -> Iterator[Path]:
     try:
         with _made_parents(directory):
             work = _work_folder(directory)
-            with _locked(work) as is_locked:
+            with locked_folder(work) as is_locked:
                 if not is_locked:
                     raise _busy(directory)
                 yield work
@@ -76,7 +76,7 @@ def dead_work_folders(directory: Path) -> Iterator[list[Path]]:
         found = []
         for work in sorted(directory.parent.glob(f"{HIDDEN}-*")):
             with contextlib.suppress(OSError):  # such as a file, or a folder of another user
-                if (work / _LOCK).exists() and stack.enter_context(_locked(work, tries=1)):
+                if (work / _LOCK).exists() and stack.enter_context(locked_folder(work, tries=1)):
                     found.append(work)
         yield found
 
@@ -116,7 +116,7 @@ def _made_parents(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(work: Path, *, tries: int = _TRIES) -> Iterator[bool]:
+def locked_folder(work: Path, *, tries: int = _TRIES) -> Iterator[bool]:
     """Lock a work folder and yield whether that succeeded."""
     descriptor = None
     for attempt in range(tries):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 DECISIONS = "decisions.json"
 VERSION_KEY, VERSION = "curv_issues_decisions", 1
 KEEP, RELABEL, REMOVE, UNSURE = ACTIONS = ("keep", "relabel", "remove", "unsure")
+ALREADY_APPLIED = "already applied"
+"""Start of the reason why a decision fits no sample, if that is because it was applied."""
+
 LARGEST_FILE = 1_000_000_000  # bytes; about three million decisions
 
 
@@ -177,7 +180,11 @@ def match_decisions(
 
     Of several decisions on one sample, the last one counts. If several samples have the same content and label, "remove" is for
     the sample that was judged only, which is found by its split and path, or by its row if it has no path; other decisions are
-    for all of them.
+    for all of them, except those that are removed.
+
+    Two decisions to relabel the same image, from "a" to "b" and from "b" to "c", are one to "c" if they were made in this order.
+    In the other order, the last word is "b", and the earlier one is not matched. So decisions that were applied change nothing when
+    they are applied again.
 
     Args:
         decisions: in the order in which they were made.
@@ -192,18 +199,59 @@ def match_decisions(
     for index, key in enumerate(zip(image_sha256, given, strict=True)):
         same.setdefault(key, []).append(index)
         labels.setdefault(key[0], []).append(key[1])
+    relabelled = _Relabelled(decisions)
     by_row: dict[int, Decision] = {}
     unmatched = []
-    for decision in decisions:
-        found = same.get((decision.image_sha256, decision.given), [])
-        if decision.action == REMOVE and len(found) > 1:
+    for number, decision in enumerate(decisions):
+        key = (decision.image_sha256, decision.given)
+        found, reason = same.get(key, []), _reason(decision, labels.get(decision.image_sha256))
+        if found and relabelled.is_superseded(number, decision):
+            found, reason = [], f"a later decision says that this image is {decision.given!r}"
+        if decision.action == REMOVE and (len(found) > 1 or relabelled.leads_to(key)):
             found = [index for index in found if _is_place(decision, rows[index], splits[index], paths[index])]
+        elif len(found) > 1:
+            found = [
+                index
+                for index in found
+                if (by_row.get(int(rows[index]), decision).action != REMOVE)
+                or _is_place(decision, rows[index], splits[index], paths[index])
+            ]
         for index in found:
             by_row.pop(int(rows[index]), None)  # so that the order is that of the last decisions
-            by_row[int(rows[index])] = decision
+            by_row[int(rows[index])] = relabelled.followed(decision)
         if not found:
-            unmatched.append((decision, _reason(decision, labels.get(decision.image_sha256))))
+            unmatched.append((decision, reason))
     return MatchedDecisions(by_row, unmatched)
+
+
+class _Relabelled:
+    """The decisions to relabel as steps from class to class of an image."""
+
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        last = {(each.image_sha256, each.given): number for number, each in enumerate(decisions) if each.action != REMOVE}
+        self._steps = {
+            key: (number, decisions[number].label) for key, number in last.items() if decisions[number].action == RELABEL
+        }
+        self._arrivals: dict[tuple[str, str | None], int] = {}
+        for (image, _), (number, label) in self._steps.items():
+            self._arrivals[image, label] = max(number, self._arrivals.get((image, label), -1))
+
+    def leads_to(self, key: tuple[str, str]) -> bool:
+        """Return whether a decision relabels this image to this class."""
+        return key in self._arrivals
+
+    def is_superseded(self, number: int, decision: Decision) -> bool:
+        """Return whether decision `number` is to relabel, and a later one says that its given class is right."""
+        return decision.action == RELABEL and self._arrivals.get((decision.image_sha256, decision.given), -1) > number
+
+    def followed(self, decision: Decision) -> Decision:
+        """Return the decision with the class at which all steps end; the numbers of the steps increase, so they do end."""
+        label = decision.label
+        while decision.action == RELABEL and (step := self._steps.get((decision.image_sha256, str(label)))) is not None:
+            if step[0] < self._arrivals.get((decision.image_sha256, label), -1):
+                break
+            label = step[1]
+        return decision if label == decision.label else replace(decision, label=label)
 
 
 def _is_place(decision: Decision, row: int, split: str | None, path: str | None) -> bool:
@@ -216,6 +264,10 @@ def _reason(decision: Decision, labels: list[str] | None) -> str:
     """Return why a decision fits no sample. `labels`: those of the samples with its image."""
     if labels is None:
         return "no sample has this image any more"
-    if decision.given in labels:
+    if labels.count(decision.given) > 1:
         return "several samples have this image and label, and none is at the place of the one to remove"
+    if decision.given in labels:
+        return "the sample with this image and label is at another place, and another decision relabels this image to that label"
+    if decision.label in labels:
+        return f"{ALREADY_APPLIED}: its label is {decision.label!r} now"
     return f"its label is {', '.join(map(repr, sorted(set(labels))))} now"

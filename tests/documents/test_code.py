@@ -110,6 +110,14 @@ def _report(names: dict[str, Any]) -> None:
     assert b'"action":"keep"' in Path("report.html").read_bytes()
 
 
+@checks(GUIDE / "apply.md")
+def _apply(names: dict[str, Any]) -> None:
+    applied, tried = names["applied"], names["tried"]
+    assert (tried.output, applied.output) == (None, Path("photos-fixed").absolute())
+    assert applied.changes["label"].tolist() == tried.changes["label"].tolist() == ["dog"]
+    assert applied.counts == {"relabelled": 1, "removed": 0, "not_applied": 0}
+
+
 @checks(GUIDE / "features.md")
 def _features(names: dict[str, Any]) -> None:
     assert len(names["result"]) == 1797

@@ -17,7 +17,8 @@ from tests.documents import (
     SHELL,
 )
 
-LINES = {command: sorted({line for line in SHELL if line.startswith(f"curv-issues {command} ")}) for command in ("audit", "bench")}
+COMMANDS = ("audit", "bench", "apply")
+LINES = {command: sorted({line for line in SHELL if line.startswith(f"curv-issues {command} ")}) for command in COMMANDS}
 
 
 @pytest.mark.parametrize("line", LINES["audit"])
@@ -54,6 +55,25 @@ def test_lines_of_bench_are_understood(line: str, tmp_path: Path, monkeypatch: p
     result = run(*words)
     assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
     assert asked == [words[1]]
+
+
+@pytest.mark.parametrize("line", LINES["apply"])
+def test_lines_of_apply_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, Any, dict[str, Any]]] = []
+
+    def note(directory: Any, _: Any, output: Any, **options: Any) -> None:
+        asked.append((directory, output, options))
+        raise errors.DatasetError("far enough.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curv_issues.applying.apply.apply_decisions", note)
+    words = shlex.split(line, comments=True)[1:]
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
+    ((directory, output, options),) = asked
+    assert directory == words[1]
+    for flag in re.findall(r"--([a-z-]+)", line):
+        assert {**options, "output": output}[flag.replace("-", "_")] not in (None, False)
 
 
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("python")])

@@ -155,3 +155,61 @@ def test_match_with_a_result() -> None:
 def test_what_a_decision_says_about_the_label(action: str) -> None:
     decision = Decision("a", "cat", action, "dog" if action == "relabel" else None)
     assert decision.is_wrong is {"keep": False, "relabel": True, "remove": None, "unsure": None}[action]
+
+
+def relabel(image: str, given: str, label: str, **place: Any) -> Decision:
+    return Decision(image, given, "relabel", label, **place)
+
+
+def test_a_decision_that_was_applied_is_recognised() -> None:
+    found = match([relabel("h", "cat", "dog")], ["h"], ["dog"])
+    assert found.by_row == {}
+    ((_, reason),) = found.unmatched
+    assert reason == "already applied: its label is 'dog' now"
+
+
+def test_decisions_in_a_row_lead_to_the_last_class() -> None:
+    steps = [relabel("h", "cat", "dog"), relabel("h", "dog", "fox"), relabel("other", "fox", "owl")]
+    assert {row: found.label for row, found in match(steps, ["h", "h"], ["cat", "dog"]).by_row.items()} == {0: "fox", 1: "fox"}
+
+
+def test_the_last_word_on_an_image_counts() -> None:
+    found = match([relabel("h", "dog", "fox"), relabel("h", "cat", "dog")], ["h", "h"], ["cat", "dog"])
+    assert {row: decision.label for row, decision in found.by_row.items()} == {0: "dog"}
+    ((decision, reason),) = found.unmatched
+    assert (decision.given, reason) == ("dog", "a later decision says that this image is 'dog'")
+    swapped = match([relabel("h", "cat", "dog"), relabel("h", "dog", "cat")], ["h", "h"], ["cat", "dog"])
+    assert {row: decision.label for row, decision in swapped.by_row.items()} == {1: "cat"}
+
+
+def test_a_later_decision_on_a_twin_does_not_undo_a_removal() -> None:
+    remove, twin = replace(KEPT, action="remove", path="b.png"), replace(KEPT, path="a.png")
+    for last in (twin, replace(twin, action="relabel", label="dog")):
+        found = match([remove, last], ["a" * 64] * 2, ["cat"] * 2, ["a.png", "b.png"]).by_row
+        assert {row: decision.action for row, decision in found.items()} == {0: last.action, 1: "remove"}
+    again = match([remove, replace(twin, path="b.png")], ["a" * 64] * 2, ["cat"] * 2, ["a.png", "b.png"]).by_row
+    assert {row: decision.action for row, decision in again.items()} == {0: "keep", 1: "keep"}
+
+
+def test_what_was_relabelled_is_not_removed_for_its_twin() -> None:
+    decisions = [replace(KEPT, action="remove", path="b.png"), relabel("a" * 64, "dog", "cat", path="a.png")]
+    assert list(match(decisions, ["a" * 64] * 2, ["dog", "cat"], ["a.png", "b.png"]).by_row) == [1, 0]
+    again = match(decisions, ["a" * 64], ["cat"], ["a.png"])  # after the two were applied
+    assert again.by_row == {}
+    assert [reason.partition(",")[0] for _, reason in again.unmatched] == [
+        "the sample with this image and label is at another place",
+        "already applied: its label is 'cat' now",
+    ]
+
+
+@given(
+    labels=st.lists(st.sampled_from("abc"), min_size=1, max_size=4),
+    steps=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")).filter(lambda step: step[0] != step[1]), max_size=6),
+)
+def test_relabelling_twice_changes_nothing(labels: list[str], steps: list[tuple[str, str]]) -> None:
+    decisions = [relabel("h", *step) for step in steps]
+    once = list(labels)
+    for row, decision in match(decisions, ["h"] * len(labels), labels).by_row.items():
+        once[row] = str(decision.label)
+    again = match(decisions, ["h"] * len(once), once).by_row
+    assert {row: found.label for row, found in again.items()} == {}

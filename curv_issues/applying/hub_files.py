@@ -1,0 +1,60 @@
+"""Write datasets of the datasets library (from the Hub or in memory) as a folder of parquet files, as the Hub lays them out."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from curv_issues.applying.arrow_rows import RowEditor
+from curv_issues.applying.copying import Progress
+from curv_issues.applying.edits import DatasetEdits, Written
+from curv_issues.data.dataset_table import DatasetTable
+
+_BATCH_BYTES = 64 << 20
+_FIRST_ROWS = 100
+_MOST_ROWS = 10_000
+_SHARD_BYTES = 400_000_000
+
+
+def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: Progress | None = None) -> Written:
+    """Write `data/SPLIT-00000-of-0000n.parquet` with all columns, features and splits; see `WRITERS`.
+
+    Image files outside the tables are put into them.
+    """
+    data = folder / "data"
+    data.mkdir()
+    tables = [(split, table) for split, found in edits.tables.items() for table in found if isinstance(table, DatasetTable)]
+    total, done = sum(len(table) for _, table in tables), 0
+    for split, table in tables:
+        _write_split(data, re.sub(r"[^\w.]", "_", split), table, edits, progress, done, total)
+        done += len(table)
+    return Written()
+
+
+def _write_split(
+    data: Path, split: str, table: DatasetTable, edits: DatasetEdits, progress: Progress | None, done: int, total: int
+) -> None:
+    """Write the shards of one split."""
+    rows = table.dataset.with_format("arrow")
+    schema = table.dataset.features.arrow_schema
+    editor = RowEditor(schema, edits.of_table(table), folder=table.folder, name=table.name, embed="all")
+    shards: list[Path] = []
+    start, step = 0, _FIRST_ROWS
+    while start < len(rows) or not shards:
+        shards.append(data / f"{split}-{len(shards)}")
+        begun = start
+        with shards[-1].open("wb") as out, pq.ParquetWriter(out, editor.schema) as writer:
+            while start < len(rows) and (start == begun or out.tell() < _SHARD_BYTES):
+                batch = rows[start : start + step].cast(schema)
+                edited = editor.edit(batch)
+                if len(edited):
+                    writer.write_table(edited, row_group_size=len(edited))
+                start += len(batch)
+                step = max(1, min(_MOST_ROWS, int(len(batch) * _BATCH_BYTES / max(1, edited.nbytes))))
+                if progress is not None:
+                    progress(done + start, total)
+    for number, shard in enumerate(shards):
+        os.rename(shard, data / f"{split}-{number:05d}-of-{len(shards):05d}.parquet")
