@@ -10,7 +10,7 @@ from curv_issues.auditing.review import with_answers
 from curv_issues.counting import counted
 from curv_issues.results.kinds import DUPLICATE_CONFLICT
 from curv_issues.results.result import AuditResult
-from curv_issues.review.decisions import KEEP, Decision, match_result
+from curv_issues.review.decisions import ALREADY_APPLIED, KEEP, RELABEL, Decision, match_result
 
 LEAST_JUDGED = 50  # labels; fewer do not correct probabilities
 MOST_NAMED = 5  # decisions that fit no sample, in a note
@@ -19,9 +19,10 @@ MOST_NAMED = 5  # decisions that fit no sample, in a note
 def with_decisions(result: AuditResult, decisions: Sequence[Decision]) -> AuditResult:
     """Return the result in which a person's decisions count.
 
-    Labels that were kept are not flagged, labels that were found wrong are. A group of conflicting duplicates is dropped if all its
-    labels were kept. After 50 judged labels (kept or relabelled), the probabilities, the estimated number of wrong labels and the
-    cut-off are corrected by them; see `with_answers`. Decisions are matched by the content of the image and the given label.
+    Labels that were kept, or given by a decision that was applied, are not flagged; labels that were found wrong are. A group of
+    conflicting duplicates is dropped if all its labels were kept. After 50 judged labels (kept or relabelled), the probabilities,
+    the estimated number of wrong labels and the cut-off are corrected by them; see `with_answers`. Decisions are matched by the
+    content of the image and the given label.
 
     Args:
         result: of an audit, perhaps of a later version of the dataset.
@@ -36,16 +37,28 @@ def with_decisions(result: AuditResult, decisions: Sequence[Decision]) -> AuditR
     check_records(result)
     matched = match_result(decisions, result)
     answers = {row: decision.is_wrong for row, decision in matched.by_row.items() if decision.is_wrong is not None}
+    answers |= dict.fromkeys(_rows_of_applied(result, [decision for decision, _ in matched.unmatched]), False)
     corrects = len(answers) >= LEAST_JUDGED and "p_wrong" in result.score_names
     judged = with_answers(result, answers, correct=corrects) if answers else result
     judged = _without_kept_groups(judged, matched.by_row)
-    unmatched = [f"{decision.path or f'row {decision.row}'}: {reason}" for decision, reason in matched.unmatched]
+    unmatched = [
+        f"{decision.path or f'row {decision.row}'}: {reason}"
+        for decision, reason in matched.unmatched
+        if not reason.startswith(ALREADY_APPLIED)
+    ]
     old = result.summary.get("decisions") or {}
     note = _describe(len(matched.by_row), len(answers), unmatched, corrects=corrects)
     notes = [*(entry for entry in judged.summary["notes"] if entry != old.get("note")), note]
     return judged.with_extras(
         decisions={"num_rows": len(matched.by_row), "num_judged": len(answers), "unmatched": unmatched, "note": note}, notes=notes
     )
+
+
+def _rows_of_applied(result: AuditResult, decisions: Sequence[Decision]) -> list[int]:
+    """Return the rows whose label is the one that a decision to relabel has given their image: that person says it is right."""
+    applied = {(decision.image_sha256, decision.label) for decision in decisions if decision.action == RELABEL}
+    samples = zip(result.scores["row"], result.images["image_sha256"], result.scores["given"], strict=True)
+    return [int(row) for row, sha256, given in samples if (sha256, given) in applied]
 
 
 def _without_kept_groups(result: AuditResult, by_row: Mapping[int, Decision]) -> AuditResult:

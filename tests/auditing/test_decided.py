@@ -95,3 +95,13 @@ def test_groups_are_dropped_if_all_labels_were_kept() -> None:
     assert rows_of(found, "duplicate_conflict") == set(found.conflicts["row"])
     assert found.summary["num_findings"]["duplicate_conflict"] == len(found.conflicts)
     assert set(with_decisions(result, keep[:1]).conflicts["row"]) == set(conflicts["row"])
+
+
+def test_labels_given_by_an_applied_decision_are_right() -> None:
+    result = audited()
+    sample = result.findings.iloc[0]
+    other = next(name for name in result.class_names if name != sample["given"])
+    applied = Decision(sample["image_sha256"], other, "relabel", sample["given"], row=int(sample["row"]))
+    found = with_decisions(result, [applied])
+    assert sample["row"] not in rows_of(found)
+    assert found.summary["decisions"]["unmatched"] == []
