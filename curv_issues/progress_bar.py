@@ -32,6 +32,7 @@ STAGES = {
     "score": "measuring curvature",
     "cross_fit": "cross-fitting",
     "compare": "comparing images",
+    "export": "exporting images",
 }
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from curv_issues.cli.bench import bench
+from curv_issues.cli.export import export
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
 from curv_issues.cli.saving import ResultSaver
@@ -236,6 +237,13 @@ add_command(
     "curv-issues bench ./photos --noise uniform:0.1 --seeds 3",
     "curv-issues bench ./photos --methods margin,cumulative_loss --resume",
 )(bench)
+
+
+add_command(
+    app,
+    "curv-issues export photos-audit --to fiftyone --output suspects",
+    "curv-issues export photos-audit --push-to me/photos-findings",
+)(export)
 
 
 @add_command(app, "curv-issues demo", "curv-issues demo --output digits --format md")

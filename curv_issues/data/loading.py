@@ -94,26 +94,9 @@ def load(
     if resolution is not None and resolution < _MIN_RESOLUTION:
         raise UsageError(f"resolution must be an integer >= {_MIN_RESOLUTION} (pixels), got {resolution}.")
 
+    opened, selection = open_selection(dataset, options, bars=progress is not None and sys.stderr.isatty())
     image_column, label_column = options.image_column, options.label_column
     with_images = not options.has_features
-    opened = open_object(dataset, options.labels, image_column=image_column, label_column=label_column, with_images=with_images)
-    if opened is None:
-        folder = FolderOptions(options.splits, options.class_level, _table_of(options.labels), options.file_column, label_column)
-        bars = progress is not None and sys.stderr.isatty()
-        opened = open_source(
-            dataset,
-            config_name=options.config_name,
-            revision=options.revision,
-            folder=folder,
-            with_images=with_images,
-            bars=bars,
-        )
-    elif any(getattr(options, name) is not None for name in _ON_DISK):
-        raise UsageError(f"{', '.join(_ON_DISK[:-1])} and {_ON_DISK[-1]} are for data on disk or the Hub; this is {opened.name}.")
-    try:
-        selection = select_split(opened.splits, options.split, source=opened.name, aliases=opened.aliases)
-    except DatasetError as error:  # the notes may explain it
-        raise DatasetError(" ".join([str(error), *opened.notes])) from error
     is_named = is_chosen = label_column is not None
     if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
         if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):
@@ -210,6 +193,41 @@ def load(
         ),
         open_image=loaded.open_image,
     )
+
+
+def open_selection(dataset: Any, options: SourceOptions, *, bars: bool = False) -> tuple[OpenedSource, Selection]:
+    """Open a dataset and select the rows of its split; no image is read.
+
+    Args:
+        dataset: as in `load_data`, but not LabeledData.
+        options: already checked.
+        bars: show the progress bars of the Hugging Face libraries.
+
+    Raises:
+        DatasetError: the dataset or its split does not exist, or cannot be read.
+        UsageError: an option does not apply to this kind of dataset.
+        AuditError: the Hugging Face cache cannot be written.
+    """
+    image_column, label_column = options.image_column, options.label_column
+    with_images = not options.has_features
+    opened = open_object(dataset, options.labels, image_column=image_column, label_column=label_column, with_images=with_images)
+    if opened is None:
+        folder = FolderOptions(options.splits, options.class_level, _table_of(options.labels), options.file_column, label_column)
+        opened = open_source(
+            dataset,
+            config_name=options.config_name,
+            revision=options.revision,
+            folder=folder,
+            with_images=with_images,
+            bars=bars,
+        )
+    elif any(getattr(options, name) is not None for name in _ON_DISK):
+        raise UsageError(f"{', '.join(_ON_DISK[:-1])} and {_ON_DISK[-1]} are for data on disk or the Hub; this is {opened.name}.")
+    try:
+        selection = select_split(opened.splits, options.split, source=opened.name, aliases=opened.aliases)
+    except DatasetError as error:  # the notes may explain it
+        raise DatasetError(" ".join([str(error), *opened.notes])) from error
+    return opened, selection
 
 
 class _LoadedImages(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from curv_issues.report.text import first_findings
 from curv_issues.results.result import AuditResult
@@ -26,11 +28,22 @@ def render(result: AuditResult, *, limit: int | None = None, verbose: bool = Fal
         verbose: ignored, because all columns are included.
     """
     findings = first_findings(result, limit)
-    show = visible if sys.stdout.isatty() else str
+    rows = list(findings.itertuples(index=False))
+    return csv_text(list(findings.columns), rows, show=visible if sys.stdout.isatty() else str)
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]], *, show: Callable[[str], str] = str) -> str:
+    """Return rows of values as CSV; text that a spreadsheet would run as a formula is defused, numbers are unchanged.
+
+    Args:
+        header: names of the columns.
+        rows: of text, numbers, or None, which becomes empty text.
+        show: applied to text.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(findings.columns)
-    for row in findings.itertuples(index=False):
+    writer.writerow(header)
+    for row in rows:
         writer.writerow([show(_defuse(value)) if isinstance(value, str) else value for value in row])
     return stream.getvalue().removesuffix("\n")
 
