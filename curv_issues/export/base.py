@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,10 @@ class Export:
         return absolute_path(sample, self.dataset, self.place)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a file of JSON in UTF-8."""
+def write_json(path: Path, value: Any, *, escape_quotes: bool = False) -> None:
+    """Write a file of JSON in UTF-8; `escape_quotes`: write quotes and backslashes within text as numbers."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    if escape_quotes:
+        text = re.sub(r'\\(["\\])', lambda found: f"\\u{ord(found[1]):04x}", text)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)}\n", encoding="utf-8")
+    path.write_text(f"{text}\n", encoding="utf-8")

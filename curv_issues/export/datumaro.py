@@ -27,7 +27,8 @@ def write(export: Export, folder: Path) -> None:
         "categories": {"label": {"labels": labels, "label_groups": [], "attributes": []}},
         "items": [_item(sample, safe_stem(sample, export.last_row), codes) for sample in samples],
     }
-    write_json(folder / "annotations" / f"{_SUBSET}.json", content)
+    # Datumaro 1.13 does not find the sections of a file with an escaped quote
+    write_json(folder / "annotations" / f"{_SUBSET}.json", content, escape_quotes=True)
 
 
 def _item(sample: Sample, name: str, codes: dict[str, int]) -> dict[str, object]:

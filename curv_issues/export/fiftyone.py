@@ -9,16 +9,16 @@ from curv_issues.export.image_files import safe_stem
 
 
 def write(export: Export, folder: Path) -> None:
-    """Write `data/` and `labels.json`, a FiftyOneImageClassificationDataset; without images, `data.json` refers to the files.
+    """Write `data/` and `labels.json`, a FiftyOneImageClassificationDataset.
 
-    The label is the given one. Its confidence is 1 - p_wrong, and its attributes are the findings.
+    The label is the given one. Its confidence is 1 - p_wrong, and its attributes are the findings. Without images, `data/` is
+    empty, and `labels.json` has the absolute paths of the dataset's files.
     """
     samples = export.with_images(folder / "data")
-    if not export.images:
-        write_json(folder / "data.json", {safe_stem(sample, export.last_row): export.file_of(sample) for sample in samples})
+    (folder / "data").mkdir(exist_ok=True)  # which FiftyOne expects in any case
     labels = {}
     for sample in samples:
-        labels[safe_stem(sample, export.last_row)] = {
+        labels[safe_stem(sample, export.last_row) if export.images else export.file_of(sample)] = {
             "label": sample.given,
             "confidence": None if sample.p_wrong is None else 1 - sample.p_wrong,
             "attributes": sample.attributes(),
