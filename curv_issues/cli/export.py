@@ -111,6 +111,8 @@ def export(
                 pushed = push_findings(
                     result, push_to, kind=kind, public=public, images=bool(images), dataset=place, on_step=on_step
                 )
+                if public and pushed.is_private:
+                    typer.echo(f"Note: {push_to} stays private; change its visibility on the Hub.", err=True)
                 kept = "private" if pushed.is_private else "public"
                 done = f"Uploaded {counted(pushed.num_findings, 'finding')} to {pushed.url} ({kept})."
             else:

@@ -209,6 +209,7 @@ def _explained(repo_id: str) -> Iterator[None]:
                 f"The Hugging Face Hub does not let you write to {repo_id}; log in with `hf auth login` or HF_TOKEN, and a "
                 "token that may write."
             ) from error
-        raise AuditError(f"The Hugging Face Hub refused the upload to {repo_id} ({first_line(error)}).") from error
+        reason = " ".join((error.server_message or "").split()) or first_line(error)
+        raise AuditError(f"The Hugging Face Hub refused the upload to {repo_id} ({reason.rstrip('.')}).") from error
     except (hub.HTTPError, OSError, ValueError) as error:
         raise AuditError(f"The upload to {repo_id} failed ({first_line(error)}).") from error
