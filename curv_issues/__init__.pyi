@@ -22,6 +22,8 @@ from .errors import AuditError as AuditError
 from .errors import CurvIssuesError as CurvIssuesError
 from .errors import DatasetError as DatasetError
 from .errors import UsageError as UsageError
+from .export.push import push_findings as push_findings
+from .export.run import export_findings as export_findings
 from .noise.asymmetric import flip_labels_asymmetric as flip_labels_asymmetric
 from .noise.duplicates import plant_conflicting_duplicates as plant_conflicting_duplicates
 from .noise.instance import flip_labels_by_instance as flip_labels_by_instance

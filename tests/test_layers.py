@@ -28,6 +28,7 @@ LAYERS = (
     "review",
     "report",
     "auditing",
+    "export",
     "callbacks",
     "bench",
     "datalab",

@@ -78,7 +78,7 @@ def command_line(summary: Mapping[str, Any]) -> str | None:
         for group in (SourceOptions, TrainingOptions, FindingOptions, DuplicateOptions):
             known = make_options(group, values)  # raises an error for the name of a Python object
             for info in list_options(group):
-                words += _words(info, getattr(known, info.name))
+                words += _words(info, getattr(known, info.name)) if info.name != "device" else ()
         other = summary.get("other_split")
         if isinstance(other, dict) and isinstance(other.get("split"), str):
             words += ["--against", other["split"]]

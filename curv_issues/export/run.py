@@ -15,6 +15,7 @@ from curv_issues.export.samples import list_samples
 from curv_issues.export.staging import check_export_folder, staged_export
 from curv_issues.plugins import load_attribute, look_up
 from curv_issues.results.folder import output_folder
+from curv_issues.results.kinds import KINDS
 from curv_issues.results.result import AuditResult
 
 LABEL_STUDIO = "label-studio"
@@ -65,6 +66,8 @@ def export_findings(
         AuditError: the files cannot be written.
     """
     write = look_up(EXPORTERS, to, "format of an export")
+    if kind is not None:
+        look_up(KINDS, kind, "kind of finding")
     if image_root is not None and (to != LABEL_STUDIO or not image_root):
         raise UsageError(f"--image-root (image_root) is an address for {LABEL_STUDIO} tasks; got {image_root!r} for {to}.")
     place = places(dataset)

@@ -83,7 +83,10 @@ OTHERS = {"seed": 3, "flip": False, "fine_tune": True, "backbone": "timm:resnet1
     ("found", "command"),
     [
         (summary(), "'my photos'"),
-        (summary(OTHERS), "'my photos' --seed 3 --backbone timm:resnet18 --fine-tune --no-flip --measure label_contrast"),
+        (
+            summary(OTHERS),
+            "'my photos' --seed 3 --backbone timm:resnet18 --input images --fine-tune --no-flip --measure label_contrast",
+        ),
         (summary({"cut_off": "2%", "duplicates": False}), "'my photos' --cut-off 2% --no-duplicates"),
         (summary(opened={"labels": "/x/a.csv", "split": "test"}), "'my photos' --split test --labels a.csv"),
         (summary(opened={"features": "/x/f.npy", "splits": False}), "'my photos' --features f.npy --no-splits"),

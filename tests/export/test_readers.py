@@ -1,4 +1,4 @@
-"""Exports are read by the tools that they are for. Install them with `pip install '.[readers]'`, in an environment of their own."""
+"""Exports are read by the tools that they are for. Install them with `pip install '.[export-test]'`, in an environment apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from curv_issues.results.result import AuditResult
 from tests.data.images import colour_image, encode, write_parquet
 from tests.export.audited import audited, audited_photos
 
-REASON = "needs the readers of other tools: pip install '.[readers]'"
+REASON = "needs the readers of other tools: pip install '.[export-test]'"
 
 
 @pytest.fixture(scope="module")
