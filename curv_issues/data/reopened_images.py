@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from curv_issues.data.base import hash_pixels
+from curv_issues.data.base import LabeledData, hash_pixels
 from curv_issues.data.decoding import EncodedImage, EncodedImages
 from curv_issues.data.image import UnreadableImageError, decode_values
 from curv_issues.data.loading import open_selection
@@ -26,7 +27,7 @@ def read_unchanged(
     image_sha256: Sequence[str],
     file_sha256: Sequence[str],
     *,
-    place: Sequence[str] = (),
+    place: Sequence[str] | LabeledData = (),
 ) -> Iterator[EncodedImage]:
     """Open an audited dataset again and yield the images of some rows.
 
@@ -37,12 +38,16 @@ def read_unchanged(
         rows: m row numbers of the result, strictly increasing.
         image_sha256: (m,), as in the images table of the result.
         file_sha256: (m,), as in the images table of the result.
-        place: where the dataset is now, as a Hub id or paths; (): where the audit has found it.
+        place: where the dataset is now, as a Hub id or paths; (): where the audit has found it. Or the loaded dataset, whose
+            images are yielded as PNG.
 
     Raises:
         DatasetError: the dataset cannot be opened again, has no images, or an image is missing or has changed.
         UsageError: the summary does not record how the dataset was opened.
     """
+    if isinstance(place, LabeledData):
+        yield from _loaded_images(place, rows, image_sha256)
+        return
     options, images = _open_images(dataset, np.asarray(rows, dtype=np.int64), list(place))
     source = place[0] if place else dataset.get("source")
     for start in range(0, len(rows), _CHUNK):
@@ -53,6 +58,18 @@ def read_unchanged(
                 shown = f"row {rows[index]} ({encoded.path or 'no path'})"
                 raise DatasetError(f"The image in {shown} of {source} is not the one that was audited: {problem}.")
             yield encoded
+
+
+def _loaded_images(data: LabeledData, rows: Sequence[int], image_sha256: Sequence[str]) -> Iterator[EncodedImage]:
+    """Yield images of a loaded dataset as PNG."""
+    indices = {row: index for index, row in enumerate(data.rows.tolist())}
+    for row, expected in zip(rows, image_sha256, strict=True):
+        index = indices.get(row)
+        if data.images is None or index is None or data.image_sha256[index] != expected:
+            raise DatasetError(f"The image in row {row} of {data.source.source} is not the one that was audited.")
+        encoded = io.BytesIO()
+        data.image(index).save(encoded, "PNG")
+        yield EncodedImage(encoded.getvalue(), None, is_stored=False)
 
 
 def _open_images(dataset: Mapping[str, Any], rows: np.ndarray, place: list[str]) -> tuple[SourceOptions, EncodedImages]:

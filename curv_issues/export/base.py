@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curv_issues.data.base import LabeledData
 from curv_issues.export.image_files import absolute_path, encoded_images, with_image_names, write_images
 from curv_issues.export.samples import Sample
 from curv_issues.results.result import AuditResult
@@ -23,7 +24,7 @@ class Export:
         samples: those to export, most suspect first.
         images: whether the export contains the images.
         image_root: address of the folder of images, for formats that refer to images by their address; None: the default.
-        place: where the dataset is now; (): where the audit has found it.
+        place: where the dataset is now, or the loaded dataset; (): where the audit has found it.
         on_step: called as `on_step(done, total)` after each image.
     """
 
@@ -31,7 +32,7 @@ class Export:
     samples: Sequence[Sample]
     images: bool = True
     image_root: str | None = None
-    place: Sequence[str] = ()
+    place: Sequence[str] | LabeledData = ()
     on_step: Callable[[int, int], None] | None = None
 
     @property
@@ -62,7 +63,7 @@ class Export:
 
 def write_json(path: Path, value: Any, *, escape_quotes: bool = False) -> None:
     """Write a file of JSON in UTF-8; `escape_quotes`: write quotes and backslashes within text as numbers."""
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)  # indented, it takes several times as long
     if escape_quotes:
         text = re.sub(r'\\(["\\])', lambda found: f"\\u{ord(found[1]):04x}", text)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,23 +10,25 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from PIL import Image
-
+from curv_issues.data.base import LabeledData
 from curv_issues.data.encoded import read_image_file
-from curv_issues.data.image_types import FORMATS, IMAGE_ENDINGS
+from curv_issues.data.image import read_format
+from curv_issues.data.image_types import FORMATS, HEIF_ENDINGS
 from curv_issues.data.reopened_images import read_unchanged
 from curv_issues.errors import DatasetError
 from curv_issues.export.samples import Sample
 
 _LONGEST_STEM = 40  # characters of the original name
-_USUAL_ENDINGS = {"MPO": ".jpg"}  # a JPEG with further frames, which viewers open as JPEG
-HINT = "If the dataset was moved, name its new place with --dataset (dataset); --no-images (images=False) exports without images."
+HINT = (
+    "If the dataset was moved, name its new place with --dataset (dataset). The formats csv and card need no images; --no-images "
+    "(images=False) refers to the files of the dataset."
+)
 
 
 def encoded_images(
     samples: Sequence[Sample],
     dataset: Mapping[str, Any],
-    place: Sequence[str] = (),
+    place: Sequence[str] | LabeledData = (),
     on_step: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[Sample, bytes]]:
     """Yield every sample with the bytes of its image file, in the order of the rows.
@@ -35,7 +36,7 @@ def encoded_images(
     Args:
         samples: of one result.
         dataset: the `dataset` of its summary.
-        place: where the dataset is now; (): where the audit has found it.
+        place: where the dataset is now, or the loaded dataset; (): where the audit has found it.
         on_step: called as `on_step(done, total)` after each image.
 
     Raises:
@@ -89,13 +90,11 @@ def safe_stem(sample: Sample, last_row: int) -> str:
 
 
 def _ending(path: str | None, content: bytes) -> str:
-    """Return the extension of the original file; of the image's format if it has none of an image."""
+    """Return the extension of the original file if it is one of the image's format; else the usual one of that format."""
+    name = read_format(content).replace("MPO", "JPEG")  # a JPEG with further frames, which viewers open as JPEG
+    usual = FORMATS.get(name, HEIF_ENDINGS)
     ending = PurePosixPath(path or "").suffix.lower()
-    if ending in IMAGE_ENDINGS:
-        return ending
-    with Image.open(io.BytesIO(content)) as image:  # the content was decoded in the audit
-        name = image.format or ""
-    return _USUAL_ENDINGS.get(name) or FORMATS.get(name, (".heic",))[0]
+    return ending if ending in usual else usual[0]
 
 
 def relative_path(sample: Sample) -> str:
@@ -108,12 +107,12 @@ def relative_path(sample: Sample) -> str:
     if not parts or os.path.isabs(sample.path or "") or "://" in str(sample.path) or ".." in parts or ":" in parts[0]:
         raise DatasetError(
             f"Row {sample.row} has no image file below the dataset folder, so an export without images cannot refer to it; "
-            "export with images."
+            "export with images, or to csv."
         )
     return "/".join(parts)
 
 
-def absolute_path(sample: Sample, dataset: Mapping[str, Any], place: Sequence[str] = ()) -> str:
+def absolute_path(sample: Sample, dataset: Mapping[str, Any], place: Sequence[str] | LabeledData = ()) -> str:
     """Return the absolute path of a sample's file on this machine, after checking that it has not changed.
 
     Args:
@@ -125,7 +124,8 @@ def absolute_path(sample: Sample, dataset: Mapping[str, Any], place: Sequence[st
         DatasetError: it has no file of its own on this machine, or the file has changed.
     """
     record = dataset.get("opened_with")
-    roots = place or (record.get("dataset") if isinstance(record, dict) else None)
+    recorded = record.get("dataset") if isinstance(record, dict) else None
+    roots = recorded if isinstance(place, LabeledData) or not place else place
     if sample.path and isinstance(roots, Sequence) and roots and isinstance(roots[0], str):
         root = Path(roots[0]).expanduser().absolute()
         path = os.path.normpath((root if root.is_dir() else root.parent) / sample.path)
@@ -134,5 +134,5 @@ def absolute_path(sample: Sample, dataset: Mapping[str, Any], place: Sequence[st
             return path
     raise DatasetError(
         f"Row {sample.row} has no image file of its own on this machine with the content of the audit, so an export without "
-        "images cannot refer to it; export with images."
+        "images cannot refer to it; export with images, or to csv."
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import errors as hub
 
+from curv_issues.data.base import LabeledData
 from curv_issues.errors import AuditError, UsageError, first_line
 from curv_issues.export.base import Export
 from curv_issues.export.description import public_path
@@ -50,7 +51,7 @@ def push_findings(
     kind: str | None = None,
     public: bool = False,
     images: bool = False,
-    dataset: str | Path | Sequence[str | Path] = (),
+    dataset: str | Path | Sequence[str | Path] | LabeledData = (),
     on_step: Callable[[int, int], None] | None = None,
 ) -> Pushed:
     """Upload findings and scores to a dataset of the Hugging Face Hub, with a card that says how they were made.
@@ -63,7 +64,7 @@ def push_findings(
         kind: only findings of this kind; None: all.
         public: create a public dataset. An existing private one stays private.
         images: upload the images of the findings too.
-        dataset: where the audited dataset is now; (): where the audit has found it.
+        dataset: where the audited dataset is now; (): where the audit has found it. See `export_findings`.
         on_step: called as `on_step(done, total)` after each image.
 
     Raises:

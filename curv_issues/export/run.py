@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curv_issues.auditing.rejudge import only_kind
+from curv_issues.data.base import LabeledData
 from curv_issues.errors import UsageError
 from curv_issues.export import EXPORTERS
 from curv_issues.export.base import Export
@@ -37,7 +38,7 @@ def export_findings(
     all_samples: bool = False,
     images: bool = True,
     image_root: str | None = None,
-    dataset: str | Path | Sequence[str | Path] = (),
+    dataset: str | Path | Sequence[str | Path] | LabeledData = (),
     overwrite: bool = False,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Exported:
@@ -53,7 +54,8 @@ def export_findings(
         all_samples: export the samples without findings too.
         images: False: export no images, but refer to the files of the dataset where the format allows it.
         image_root: for "label-studio": address of the folder of images; None: Label Studio's local files.
-        dataset: where the dataset is now, as a Hub id or paths; (): where the audit has found it.
+        dataset: where the dataset is now, as a Hub id or paths; (): where the audit has found it. For an object in memory, what
+            `load_data` makes of it.
         overwrite: replace an older export in the folder. Other files are never touched.
         on_step: called as `on_step(done, total)` after each image.
 
@@ -71,7 +73,8 @@ def export_findings(
     if image_root is not None and (to != LABEL_STUDIO or not image_root):
         raise UsageError(f"--image-root (image_root) is an address for {LABEL_STUDIO} tasks; got {image_root!r} for {to}.")
     place = places(dataset)
-    check_export_folder(output, overwrite=overwrite, sources=[*place, *_opened_paths(result.summary["dataset"])])
+    named = [] if isinstance(place, LabeledData) else place
+    check_export_folder(output, overwrite=overwrite, sources=[*named, *_opened_paths(result.summary["dataset"])])
     export = prepare(result, kind=kind, all_samples=all_samples, images=images, image_root=image_root, place=place, on_step=on_step)
     with staged_export(output, overwrite=overwrite, format=to) as folder:
         load_attribute(write)(export, folder)
@@ -84,8 +87,10 @@ def prepare(result: AuditResult, *, kind: str | None = None, all_samples: bool =
     return Export(chosen, list_samples(chosen, kind=kind, all_samples=all_samples), **more)
 
 
-def places(dataset: str | Path | Sequence[str | Path]) -> list[str]:
-    """Return the place of a dataset, one or several, as a list of text."""
+def places(dataset: str | Path | Sequence[str | Path] | LabeledData) -> list[str] | LabeledData:
+    """Return the place of a dataset as a list of text; a loaded dataset is returned unchanged."""
+    if isinstance(dataset, LabeledData):
+        return dataset
     return [os.fspath(dataset)] if isinstance(dataset, str | os.PathLike) else [os.fspath(item) for item in dataset]
 
 

@@ -70,14 +70,13 @@ def staged_export(output: str | Path, *, overwrite: bool, format: str) -> Iterat
             os.rename(stage, folder)
         else:
             _replace_contents(folder, stage)
-        missing = []
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
         raise AuditError(f"The export could not be written to {output} ({reason}); nothing was written.") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         for above in missing:
-            with contextlib.suppress(OSError):  # another process has written to it in the meantime
+            with contextlib.suppress(OSError):  # it has the export in it
                 above.rmdir()
 
 

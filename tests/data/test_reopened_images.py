@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,12 @@ from curv_issues.data.base import LabeledData
 from curv_issues.data.loading import load_data
 from curv_issues.data.reopened_images import read_unchanged
 from curv_issues.errors import CurvIssuesError, DatasetError, UsageError
+from tests.conftest import Hub
 from tests.data.folders import write
 from tests.data.images import colour_image, encode, png_of_16_bits, write_parquet
 
 
-def read(data: LabeledData, rows: list[int] | None = None, *, place: tuple[str, ...] = (), **changed: Any) -> list[bytes]:
+def read(data: LabeledData, rows: list[int] | None = None, *, place: Any = (), **changed: Any) -> list[bytes]:
     index = np.arange(len(data)) if rows is None else np.searchsorted(data.rows, rows)
     dataset = {**describe_dataset(data), **changed}
     found = read_unchanged(dataset, data.rows[index].tolist(), data.image_sha256[index], data.file_sha256[index], place=place)
@@ -93,6 +97,43 @@ def test_another_place(photos: Path) -> None:
     assert read(data, place=(str(moved),)) == files
     assert read(data, place=(str(moved),), opened_with=None) == files
     assert read(data, place=(str(moved),), revision="abc") == files  # a local copy has no revision
+
+
+def test_a_dataset_of_the_hub_is_opened_at_its_revision(hub: Hub, tmp_path: Path) -> None:
+    folders = [write_parquet(tmp_path / str(i) / "a.parquet", [0, 1], images=images_of(i)).parent for i in (0, 10)]
+    hub.add_dataset("org/pets", folders[0])
+    script = """
+import hashlib, sys
+from curv_issues.auditing.summary import describe_dataset
+from curv_issues.data.loading import load_data
+from curv_issues.data.reopened_images import read_unchanged
+data = load_data("org/pets", revision="main")
+print("loaded", flush=True)
+input()
+found = read_unchanged(describe_dataset(data), data.rows.tolist(), data.image_sha256, data.file_sha256)
+print([hashlib.sha256(encoded.content).hexdigest() for encoded in found])
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", script], env=hub.environment(), stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loaded\n"
+        hub.add_dataset("org/pets", folders[1])  # main moves on
+        found, _ = process.communicate("\n", timeout=100)
+    assert found == f"{[hashlib.sha256(content).hexdigest() for content in images_of(0)]}\n"
+
+
+def images_of(first: int) -> list[bytes]:
+    return [encode(colour_image(first + i)) for i in range(2)]
+
+
+def test_a_loaded_dataset(photos: Path) -> None:
+    data = load_data(photos)
+    found = read(data, [1, 3], place=data, opened_with=None)
+    assert [Image.open(io.BytesIO(content)).format for content in found] == ["PNG"] * 2
+    pixels = [np.asarray(Image.open(photos / path)) for path in data.paths[[1, 3]]]
+    assert [np.asarray(Image.open(io.BytesIO(content))).tolist() for content in found] == [image.tolist() for image in pixels]
+    for other in (data.take(np.array([0, 2])), load_data(photos, split="train[1:]")):
+        refuses(DatasetError, r"^The image in row 1 of .*photos is not the one that was audited\.$", data, [1], place=other)
 
 
 def test_what_cannot_be_opened_again(photos: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -186,6 +187,15 @@ def test_cvat(result: AuditResult, tmp_path: Path) -> None:
     assert [label["name"] for label in labels] == list(result.class_names)
     declared = {attribute["name"] for label in labels for attribute in label["attributes"]}
     assert declared == set(ATTRIBUTES) >= {attribute.get("name") for attribute in root.iter("attribute") if attribute.get("name")}
+
+
+def test_images_of_cvat_have_the_order_of_their_names(result: AuditResult, tmp_path: Path) -> None:
+    turned = {
+        name: getattr(result, name).assign(suspicion=1 - getattr(result, name)["suspicion"]) for name in ("scores", "findings")
+    }
+    export_findings(replace(result, **turned), "cvat", tmp_path / "out")
+    images = list(ET.parse(tmp_path / "out" / "annotations.xml").getroot().iterfind("image"))
+    assert [(image.get("id"), str(image.get("name"))[0]) for image in images] == [("0", "1"), ("1", "2"), ("2", "5"), ("3", "7")]
 
 
 def test_cvat_refers_to_files(result: AuditResult, tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def written(tmp_path: Path, path: str | None, content: bytes) -> str:
     ("path", "file_format", "expected"),
     [
         ("a.JPEG", "JPEG", ".jpeg"),
-        ("a.png", "JPEG", ".png"),
+        ("a.png", "JPEG", ".jpg"),
+        ("a.JPG", "MPO", ".jpg"),
         (None, "JPEG", ".jpg"),
         (None, "PNG", ".png"),
         ("image", "WEBP", ".webp"),
@@ -105,7 +106,7 @@ def test_errors_say_what_to_do(own_result: AuditResult, tmp_path: Path) -> None:
     "path", [None, "", "/home/me/a.png", "../a.png", "a/../../b.png", "C:/a.png", "..\\a.png", "zip://a.png::b.zip"]
 )
 def test_paths_outside_the_dataset_are_no_reference(path: str | None) -> None:
-    with pytest.raises(DatasetError, match=r"^Row 7 has no image file below the dataset folder, so .*; export with images\.$"):
+    with pytest.raises(DatasetError, match=r"^Row 7 has no image file below the dataset folder, .*; export with images, or to csv"):
         relative_path(sample(path=path))
     assert relative_path(sample(path="cat/1 a.png")) == "cat/1 a.png"
 
