@@ -27,6 +27,8 @@ from .errors import AuditError as AuditError
 from .errors import CurvIssuesError as CurvIssuesError
 from .errors import DatasetError as DatasetError
 from .errors import UsageError as UsageError
+from .export.push import push_findings as push_findings
+from .export.run import export_findings as export_findings
 from .gate.check import Gate as Gate
 from .gate.check import check_gate as check_gate
 from .gate.difference import ResultDifference as ResultDifference

@@ -11,7 +11,8 @@ class Progress:
     """A progress event.
 
     Attributes:
-        stage: "load", "features", "train", "score", "cross_fit", "compare", "write", or "cells" (of a benchmark).
+        stage: "load", "features", "train", "score", "cross_fit", "compare", "write", "export" (of images), or "cells" (of a
+            benchmark).
         done: work done in this stage, in samples; in steps for "compare", in files or samples for "write".
         total: work of the whole stage, in the same unit.
         epoch: number of the epoch in progress, from 1; None outside training.

@@ -33,6 +33,7 @@ STAGES = {
     "cross_fit": "cross-fitting",
     "compare": "comparing images",
     "write": "writing",
+    "export": "exporting images",
 }
 
 

@@ -16,6 +16,7 @@ from curv_issues.cli.app import app
 from curv_issues.cli.help import examples_of
 from curv_issues.datalab.base import LabOptions
 from curv_issues.datalab.register import ISSUE_MANAGERS
+from curv_issues.export import EXPORTERS
 from curv_issues.noise import NOISES
 from curv_issues.option import list_options
 from curv_issues.options import PRESETS, TrainingOptions
@@ -115,6 +116,12 @@ def formats() -> str:
     return markdown_table(("format", "content"), [(f"`{name}`", _summary(target)) for name, target in FORMATS.items()])
 
 
+def exporters() -> str:
+    """Return the formats of exports, each with the first line of its function's docstring."""
+    rows = [(f"`{name}`", _summary(target).removeprefix("Write ")) for name, target in EXPORTERS.items()]
+    return markdown_table(("format", "files"), rows)
+
+
 def noise() -> str:
     """Return the kinds of noise that `bench` plants."""
     rows = [(f"`{name}:{info.argument}`", info.description, info.source) for name, info in NOISES.items()]
@@ -184,6 +191,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "scores": scores,
     "probes": probes,
     "formats": formats,
+    "exporters": exporters,
     "noise": noise,
     "baselines": baselines,
     "issue_types": issue_types,

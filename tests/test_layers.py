@@ -31,6 +31,7 @@ LAYERS = (
     "applying",
     "auditing",
     "serving",
+    "export",
     "callbacks",
     "bench",
     "datalab",

@@ -22,6 +22,7 @@ from curv_issues.cli.apply import apply
 from curv_issues.cli.bench import bench
 from curv_issues.cli.diff import diff
 from curv_issues.cli.duplicates import duplicates
+from curv_issues.cli.export import export
 from curv_issues.cli.gate import BaselinePath, FailOn, gate_of_audit, gate_options, report_gate
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
@@ -293,6 +294,11 @@ add_command(
     "curv-issues apply photos-audit --output photos-fixed",
     "curv-issues apply photos-audit --drop-conflicts keep-one --auto 0.95 --dry-run",
 )(apply)
+add_command(
+    app,
+    "curv-issues export photos-audit --to fiftyone --output suspects",
+    "curv-issues export photos-audit --push-to me/photos-findings",
+)(export)
 
 
 @add_command(app, "curv-issues demo", "curv-issues demo --output digits --format md")

@@ -128,6 +128,19 @@ def read_size(encoded: bytes) -> tuple[int, int]:
         raise UnreadableImageError(_describe(error, encoded)) from error
 
 
+def read_format(encoded: bytes) -> str:
+    """Return Pillow's name of an image's format, from the header alone.
+
+    Raises:
+        UnreadableImageError: the bytes are not an image.
+    """
+    try:
+        with _opened(encoded) as image:
+            return image.format or ""
+    except Exception as error:
+        raise UnreadableImageError(_describe(error, encoded)) from error
+
+
 def colours_of(values: np.ndarray) -> np.ndarray:
     """Return values from `decode_values` without the alpha channel."""
     return values[..., :-1] if values.shape[2] in (2, 4) else values

@@ -57,6 +57,45 @@ def open_labelled(dataset: Any, options: SourceOptions, *, bars: bool = False, w
         UsageError: an option does not apply to this kind of dataset.
         AuditError: the Hugging Face cache cannot be written.
     """
+    opened, selection = open_selection(dataset, options, bars=bars)
+    image_column, label_column = options.image_column, options.label_column
+    is_chosen = label_column is not None
+    if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
+        if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):
+            raise UsageError(f"--image-column (image_column) is for tables of images; {opened.name} is a folder of image files.")
+        for piece in selection.pieces:
+            if len(piece.table.types) == 1:
+                raise DatasetError(
+                    f"The images of {piece.table.name} have no labels: they are not in class folders; pass a table with "
+                    "--labels FILE (labels=...)."
+                )
+        image_column, label_column, is_chosen = None, None, True  # the columns were chosen when the tables were opened
+    columns = find_selected_columns(
+        selection,
+        image_column=image_column,
+        label_column=label_column,
+        with_images=not options.has_features,
+        without=[name for name in options.features_column if options.features is None and not is_label_name(name)],
+    )
+    is_wanted = options.has_features and with_features
+    features = features_of(selection, options, columns.label, name=opened.name) if is_wanted else None
+    labels, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=options.skip_unlabelled)
+    return OpenedDataset(opened, selection, columns, labels, origin, features)
+
+
+def open_selection(dataset: Any, options: SourceOptions, *, bars: bool = False) -> tuple[OpenedSource, Selection]:
+    """Open a dataset and select the rows of its split; no image is read.
+
+    Args:
+        dataset: as in `load_data`, but not LabeledData.
+        options: already checked.
+        bars: show the progress bars of the Hugging Face libraries.
+
+    Raises:
+        DatasetError: the dataset or its split does not exist, or cannot be read.
+        UsageError: an option does not apply to this kind of dataset.
+        AuditError: the Hugging Face cache cannot be written.
+    """
     image_column, label_column = options.image_column, options.label_column
     with_images = not options.has_features
     opened = open_object(dataset, options.labels, image_column=image_column, label_column=label_column, with_images=with_images)
@@ -76,28 +115,7 @@ def open_labelled(dataset: Any, options: SourceOptions, *, bars: bool = False, w
         selection = select_split(opened.splits, options.split, source=opened.name, aliases=opened.aliases)
     except DatasetError as error:  # the notes may explain it
         raise DatasetError(" ".join([str(error), *opened.notes])) from error
-    is_chosen = label_column is not None
-    if all(isinstance(piece.table, FileTable | RecordTable) for piece in selection.pieces):
-        if image_column not in (None, IMAGE) and isinstance(selection.pieces[0].table, FileTable):
-            raise UsageError(f"--image-column (image_column) is for tables of images; {opened.name} is a folder of image files.")
-        for piece in selection.pieces:
-            if len(piece.table.types) == 1:
-                raise DatasetError(
-                    f"The images of {piece.table.name} have no labels: they are not in class folders; pass a table with "
-                    "--labels FILE (labels=...)."
-                )
-        image_column, label_column, is_chosen = None, None, True  # the columns were chosen when the tables were opened
-    columns = find_selected_columns(
-        selection,
-        image_column=image_column,
-        label_column=label_column,
-        with_images=with_images,
-        without=[name for name in options.features_column if options.features is None and not is_label_name(name)],
-    )
-    is_wanted = options.has_features and with_features
-    features = features_of(selection, options, columns.label, name=opened.name) if is_wanted else None
-    labels, origin = read_labels(selection, columns, is_chosen=is_chosen, skip_unlabelled=options.skip_unlabelled)
-    return OpenedDataset(opened, selection, columns, labels, origin, features)
+    return opened, selection
 
 
 def _table_of(labels: Any) -> LabelTable | str | None:

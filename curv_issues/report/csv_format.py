@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -37,7 +38,7 @@ def csv_text(rows: pd.DataFrame) -> str:
     return csv_lines(list(rows.columns), rows.itertuples(index=False), show=show)
 
 
-def csv_lines(header: Sequence[str], rows: Iterable[Iterable[object]], *, show: Callable[[str], str] = str) -> str:
+def csv_lines(header: Sequence[str], rows: Iterable[Iterable[Any]], *, show: Callable[[str], str] = str) -> str:
     """Return rows as comma-separated values with a header; text is quoted and defused, see `render`; None is an empty cell."""
     stream = io.StringIO()
     writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")

@@ -87,7 +87,15 @@ def test_all_kinds_of_lines_are_there() -> None:
     assert len(LINES["audit"]) >= 8
     assert len(LINES["bench"]) >= 4
     others = {line.split()[1] for line in SHELL if line.startswith("curv-issues")}
-    assert others == {*LINES, "show", "demo", "diff", "report", "review"}
+    assert others == {*LINES, "show", "demo", "diff", "duplicates", "report", "review", "apply", "export"}
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("curv-issues export ")])
+def test_lines_of_export_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*shlex.split(line, comments=True)[1:])
+    assert result.exit_code == 2
+    assert result.stderr.endswith("does not exist; expected the output folder of an audit.\n")
 
 
 def test_show_finds_the_folder_that_audit_has_written() -> None:

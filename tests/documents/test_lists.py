@@ -15,6 +15,7 @@ import yaml
 
 import curv_issues
 from curv_issues import errors
+from curv_issues.export import EXPORTERS
 from curv_issues.gate.check import FAILED
 from curv_issues.gate.rules import ANY
 from curv_issues.noise import NOISES
@@ -113,9 +114,12 @@ def test_options_of_issue_types_are_those_they_take(generate: ModuleType) -> Non
         assert len(shown) == len(SHARED) + len(option_names(manager.own_options))
 
 
-@pytest.mark.parametrize(("part", "table"), [("probes", PROBES), ("formats", FORMATS), ("presets", PRESETS)])
+LISTS = {"probes": PROBES, "formats": FORMATS, "exporters": EXPORTERS, "presets": PRESETS}
+
+
+@pytest.mark.parametrize(("part", "table"), LISTS.items())
 def test_lists_of_plug_ins(part: str, table: dict[str, Any], generate: ModuleType) -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", generate.PARTS[part](), flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)` \| (.*?) \|", generate.PARTS[part](), flags=re.MULTILINE)
     assert [name for name, _ in rows] == list(table)
     assert all(meaning.strip() for _, meaning in rows)
 

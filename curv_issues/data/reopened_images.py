@@ -1,0 +1,109 @@
+"""Read images of an audited dataset again, as they are stored, and only if they have not changed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from curv_issues.data.base import LabeledData, hash_pixels
+from curv_issues.data.decoding import EncodedImage, EncodedImages
+from curv_issues.data.image import UnreadableImageError, decode_values
+from curv_issues.data.opening import open_selection
+from curv_issues.data.reopening import options_of
+from curv_issues.data.source_options import SourceOptions
+from curv_issues.errors import DatasetError, UsageError
+
+_CHUNK = 32  # images read at a time, as a chunk of photos is held in memory
+
+
+def read_unchanged(
+    dataset: Mapping[str, Any],
+    rows: Sequence[int],
+    image_sha256: Sequence[str],
+    file_sha256: Sequence[str],
+    *,
+    place: Sequence[str] | LabeledData = (),
+) -> Iterator[EncodedImage]:
+    """Open an audited dataset again and yield the images of some rows.
+
+    An image has not changed if its bytes have the recorded hash, or if its decoded pixels do.
+
+    Args:
+        dataset: the `dataset` of a result's summary, which is not trusted.
+        rows: m row numbers of the result, strictly increasing.
+        image_sha256: (m,), as in the images table of the result.
+        file_sha256: (m,), as in the images table of the result.
+        place: where the dataset is now, as a Hub id or paths; (): where the audit has found it. Or the loaded dataset, whose
+            images are yielded as PNG.
+
+    Raises:
+        DatasetError: the dataset cannot be opened again, has no images, or an image is missing or has changed.
+        UsageError: the summary does not record how the dataset was opened.
+    """
+    if isinstance(place, LabeledData):
+        yield from _loaded_images(place, rows, image_sha256)
+        return
+    options, images = _open_images(dataset, np.asarray(rows, dtype=np.int64), list(place))
+    source = place[0] if place else dataset.get("source")
+    for start in range(0, len(rows), _CHUNK):
+        chunk = range(start, min(start + _CHUNK, len(rows)))
+        for index, encoded in zip(chunk, images.read(chunk), strict=True):
+            problem = encoded.problem or _change(encoded.content, image_sha256[index], file_sha256[index], options.max_pixels)
+            if problem is not None:
+                shown = f"row {rows[index]} ({encoded.path or 'no path'})"
+                raise DatasetError(f"The image in {shown} of {source} is not the one that was audited: {problem}.")
+            yield encoded
+
+
+def _loaded_images(data: LabeledData, rows: Sequence[int], image_sha256: Sequence[str]) -> Iterator[EncodedImage]:
+    """Yield images of a loaded dataset as PNG."""
+    indices = {row: index for index, row in enumerate(data.rows.tolist())}
+    for row, expected in zip(rows, image_sha256, strict=True):
+        index = indices.get(row)
+        if data.images is None or index is None or data.image_sha256[index] != expected:
+            raise DatasetError(f"The image in row {row} of {data.source.source} is not the one that was audited.")
+        encoded = io.BytesIO()
+        data.image(index).save(encoded, "PNG")
+        yield EncodedImage(encoded.getvalue(), None, is_stored=False)
+
+
+def _open_images(dataset: Mapping[str, Any], rows: np.ndarray, place: list[str]) -> tuple[SourceOptions, EncodedImages]:
+    record = dataset.get("opened_with")
+    if record is None and not place:
+        raise DatasetError("The images of this result cannot be read again, because its dataset was an object in memory.")
+    names, options = ([], SourceOptions()) if record is None else _opened(record)
+    revision = dataset.get("revision")  # the commit, as a branch may have moved
+    options = replace(options, revision=revision if isinstance(revision, str) and not place else None)
+    opened, selection = open_selection(place or names, options)
+    column = dataset.get("image_column")
+    if not isinstance(column, str) or any(column not in piece.table.types for piece in selection.pieces):
+        raise DatasetError(f"{opened.name} has no images: expected the image column of the audit, {column!r}.")
+    if len(rows) and (rows[0] < 0 or rows[-1] >= len(selection)):
+        raise DatasetError(
+            f"{opened.name} has changed since the audit: it has {len(selection):,} rows now, and the result has row {rows[-1]}."
+        )
+    return options, selection.images(column, rows)
+
+
+def _opened(record: Any) -> tuple[list[str], SourceOptions]:
+    """Return the names and options of an untrusted record of `opened_with`."""
+    names = record.get("dataset") if isinstance(record, dict) else None
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names) and isinstance(record.get("options"), dict)):
+        raise UsageError("The summary of this result does not record how its dataset was opened; run the audit again.")
+    return names, options_of(record)
+
+
+def _change(content: bytes, image_sha256: str, file_sha256: str, max_pixels: int | None) -> str | None:
+    """Return how an image differs from the audited one; None if it does not."""
+    if file_sha256 and hashlib.sha256(content).hexdigest() == file_sha256:
+        return None
+    try:
+        pixels = decode_values(content, max_pixels=max_pixels)
+    except UnreadableImageError as error:
+        return str(error)
+    return None if hash_pixels(pixels) == image_sha256 else "its content has changed"
