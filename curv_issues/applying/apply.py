@@ -35,7 +35,7 @@ FORMATS = ("dataset", "changes")
 _PACKAGES = ("curv-issues", "datasets", "pyarrow", "numpy")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Applied:
     """What was changed, or would be.
 
@@ -66,6 +66,9 @@ class Applied:
         relabelled = counted(counts["relabelled"], "label")
         removed = counted(counts["removed"], "sample")
         return f"{relabelled} changed, {removed} removed, {counted(counts['not_applied'], 'decision')} not applied"
+
+    def __repr__(self) -> str:
+        return f"<Applied {self}>"
 
 
 def apply_decisions(
@@ -204,10 +207,14 @@ def _read_decisions(decisions: Sequence[Decision] | str | Path | None, folder: P
         return read_decisions(Path(decisions).expanduser())
     if decisions is not None:
         return list(decisions)
-    if folder is not None and (not rules.are_given or (folder / DECISIONS).exists()):
+    if folder is not None and os.path.lexists(folder / DECISIONS):
         return read_decisions(folder / DECISIONS)
     if not rules.are_given:
-        raise UsageError("There is nothing to apply; pass decisions, auto, drop_conflicts or drop_duplicates.")
+        where = "There are no decisions" if folder is None else f"{folder} has no {DECISIONS}"
+        raise UsageError(
+            f"{where}, so there is nothing to apply; pass --decisions (decisions=...), --drop-conflicts, --drop-duplicates or "
+            "--auto."
+        )
     return []
 
 

@@ -60,6 +60,11 @@ class RowEditor:
         field = schema.field(edits.label_column)
         if edits.original not in schema.names:
             schema = schema.append(field.with_name(edits.original))
+        elif not _is_like(schema.field(edits.original).type, field.type):
+            raise UsageError(
+                f"Column {edits.original!r} of {self._name} holds {schema.field(edits.original).type}, unlike the labels; rename it, "
+                "because the labels before are kept in a column of this name."
+            )
         metadata = dict(schema.metadata or {})
         if b"huggingface" in metadata and isinstance(self._kind, ClassType):
             metadata[b"huggingface"] = _describe(metadata[b"huggingface"], edits.label_column, edits.original, self._names)
@@ -148,6 +153,12 @@ class RowEditor:
             if found.problem is None:
                 cells[row] = {**cells[row], "bytes": found.content, "path": os.path.basename(cells[row]["path"])}
         return pa.array(cells, type=chunk.type)
+
+
+def _is_like(first: pa.DataType, second: pa.DataType) -> bool:
+    """Return whether two columns hold the same kind of values."""
+    kinds = [str(kind.value_type if pa.types.is_dictionary(kind) else kind) for kind in (first, second)]
+    return len({kind.removeprefix("large_").removesuffix("_view") for kind in kinds}) == 1
 
 
 def _valid(values: pa.Array) -> np.ndarray:

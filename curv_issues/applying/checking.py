@@ -14,10 +14,16 @@ from curv_issues.data.table import FileTable
 from curv_issues.errors import AuditError, CurvIssuesError, DatasetError
 
 
-def check_written(edits: DatasetEdits, written: Written, folder: Path) -> list[int]:
+def check_written(edits: DatasetEdits, written: Written, folder: Path, *, target: Path) -> list[int]:
     """Return for each sample of the selected splits, in the order of the new dataset, its row in the old selection.
 
     Images are not read. Samples that were not selected have row -1.
+
+    Args:
+        edits: what was planned.
+        written: what was written.
+        folder: where it is now.
+        target: where it will be, for messages.
 
     Raises:
         DatasetError: the new dataset cannot be read, for example because its samples have only one class.
@@ -34,7 +40,8 @@ def check_written(edits: DatasetEdits, written: Written, folder: Path) -> list[i
         opened = open_labelled(dataset, options, with_features=False)
         found = list_labels(opened.source.splits, opened, is_folder=is_folder)
     except CurvIssuesError as error:
-        raise DatasetError(f"The corrected dataset could not be read: {error} Nothing was written; {ONLY_CHANGES}.") from error
+        reason = str(error).replace(os.fspath(folder), os.fspath(target))
+        raise DatasetError(f"The corrected dataset could not be read: {reason} Nothing was written; {ONLY_CHANGES}.") from error
     expected = expected_labels(edits, is_folder=is_folder)
     order = {}
     for split in expected.keys() | found.keys():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from curv_issues.applying.log import LOGS
+from curv_issues.applying.log import logs_in
 from curv_issues.counting import counted
 from curv_issues.data.walk import FoundTree, walk_folder
 from curv_issues.errors import UsageError
@@ -48,9 +48,10 @@ def copy_tree(
     """
     tree = walk_folder(root)
     wanted = set(linked) if link is not None else set()
+    logs = logs_in(root)
     for number, file in enumerate(tree.files, 1):
         place = new_places.get(file.path, file.path)
-        if file.refused is None and place is not None and file.path not in LOGS:
+        if file.refused is None and place is not None and file.path not in logs:
             new = target / place
             new.parent.mkdir(parents=True, exist_ok=True)
             place_file(root / file.path, new, link=link if file.path in wanted else None)
@@ -63,13 +64,9 @@ def copy_tree(
     return _notes(tree)
 
 
-def size_of_tree(root: Path, *, without: Collection[str] = ()) -> int:
-    """Return the number of bytes that `copy_tree` copies."""
-    return _size(root / file.path for file in walk_folder(root).files if file.refused is None and file.path not in without)
-
-
-def _size(paths: Iterable[Path]) -> int:
-    return sum(os.stat(path).st_size for path in paths)
+def size_of_tree(root: Path) -> int:
+    """Return about how many bytes `copy_tree` copies."""
+    return sum(os.stat(root / file.path).st_size for file in walk_folder(root).files if file.refused is None)
 
 
 def place_file(source: Path, target: Path, *, link: str | None = None) -> None:

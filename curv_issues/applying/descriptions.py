@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,18 @@ _STALE_SIZES = ("num_bytes", "download_size", "dataset_size")
 _CHECKSUMS = "download_checksums"
 
 
-def update_descriptions(folder: Path, edits: DatasetEdits, sizes: Mapping[str, int]) -> None:
+def update_descriptions(folder: Path, edits: DatasetEdits, *, with_original: bool = True) -> None:
     """Update the descriptions in a new dataset folder; those that do not mention the label column or the splits stay as they are.
 
     Args:
         folder: the new folder.
         edits: of the dataset.
-        sizes: number of rows by split, after the edits.
+        with_original: whether the tables have a column with the labels before.
 
     Raises:
         DatasetError: a description cannot be read.
     """
-    change = _Change(edits, sizes)
+    change = _Change(edits, with_original=with_original)
     if (card := folder / CARD).is_file():
         _update_card(card, change, edits.opened.source.config_name)
     if (legacy := folder / _LEGACY).is_file():
@@ -43,11 +42,12 @@ def update_descriptions(folder: Path, edits: DatasetEdits, sizes: Mapping[str, i
 class _Change:
     """How descriptions change."""
 
-    def __init__(self, edits: DatasetEdits, sizes: Mapping[str, int]) -> None:
+    def __init__(self, edits: DatasetEdits, *, with_original: bool) -> None:
         self._column = edits.opened.columns.label
         self._original = original_column(self._column)
+        self._with_original = with_original
         self._classes = list(dict.fromkeys(edits.labels.values()))
-        self._sizes = sizes
+        self._sizes = {split: edits.size_after(split) for split in edits.tables}
         self._mark = repr((sorted(edits.labels.items()), sorted(edits.removed)))
 
     def of_json(self, info: dict[str, Any]) -> None:
@@ -55,7 +55,8 @@ class _Change:
         features = info.get("features")
         if isinstance(features, dict) and isinstance(features.get(self._column), dict):
             feature = features[self._column]
-            features.setdefault(self._original, dict(feature))
+            if self._with_original:
+                features.setdefault(self._original, dict(feature))
             if isinstance(feature.get("names"), list):
                 features[self._column] = {**feature, "names": self._with_new(feature["names"])}
         splits = info.get("splits")
@@ -75,7 +76,7 @@ class _Change:
         features = info["features"] if isinstance(info.get("features"), list) else []
         listed = [entry for entry in features if isinstance(entry, dict)]
         for entry in [entry for entry in listed if entry.get("name") == self._column]:
-            if all(other.get("name") != self._original for other in listed):
+            if self._with_original and all(other.get("name") != self._original for other in listed):
                 features.append({**entry, "name": self._original})
             kind = entry.get("dtype")
             if isinstance(kind, dict) and isinstance(kind.get("class_label"), dict):

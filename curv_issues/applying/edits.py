@@ -86,6 +86,10 @@ class DatasetEdits:
         """The tables of all splits."""
         return {split: list(tables) for split, tables in self.opened.source.splits.items()}
 
+    def size_after(self, split: str) -> int:
+        """Return the number of rows of a split after the edits."""
+        return sum(len(table) - len(self.of_table(table).removed) for table in self.tables[split])
+
     def of_table(self, table: Table) -> TableEdits:
         """Return the edits of one table, whose rows may be selected in part or not at all."""
         labels: dict[int, str] = {}

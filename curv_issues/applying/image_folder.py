@@ -12,6 +12,7 @@ import numpy as np
 
 from curv_issues.applying.companions import find_companions
 from curv_issues.applying.copying import Progress, copy_tree
+from curv_issues.applying.descriptions import update_descriptions
 from curv_issues.applying.edits import DatasetEdits, TableEdits, Written, selected_rows
 from curv_issues.applying.table_file import rewrite_table
 from curv_issues.counting import counted
@@ -41,6 +42,7 @@ def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progres
     notes = copy_tree(root, folder, new_places=without_tables, link=link, linked=images, progress=progress)
     for place, matched in of_labels.items():
         rewrite_table(root / place, folder / place, edits_of_matched(edits, tables, matched))
+    update_descriptions(folder, edits)
     return Written(notes=notes)
 
 
@@ -108,6 +110,7 @@ def _write_class_folders(
     notes = [*copy_tree(root, folder, new_places=copied, link=link, linked=images, progress=progress), *notes]
     for path, table_edits in edited.items():
         rewrite_table(root / path, folder / str(places.get(path, path)), table_edits)
+    update_descriptions(folder, edits, with_original=False)
     new_paths = {}
     for table in tables:
         for row, path in zip(selected_rows(edits, table), table.paths, strict=True):

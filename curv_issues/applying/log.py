@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +31,15 @@ def write_log(folder: Path, changes: Sequence[Change], entries: Mapping[str, Any
         changes: in order.
         entries: of applied.json, JSON values.
         new_paths: row -> new path of its image, for those that were moved; they become a further column.
+
+    Raises:
+        UsageError: the dataset has a file of this name.
     """
+    for name in LOGS:
+        if os.path.lexists(folder / name):
+            raise UsageError(
+                f"The dataset has a file {name} of its own, which the log would replace; rename it. Nothing was written."
+            )
     columns = [*COLUMNS, NEW_PATH] if new_paths else list(COLUMNS)
     rows = [[*asdict(change).values(), new_paths.get(change.row)] for change in changes]
     text = csv_lines(columns, ([*row][: len(columns)] for row in rows))
@@ -53,17 +62,25 @@ def read_removed(folders: Iterable[str | Path]) -> list[Decision]:
         UsageError: the file is not valid.
     """
     for folder in folders:
-        path = Path(folder) / APPLIED
-        try:
-            with open_regular(path) as file:
-                content = json.loads(read_bounded(file, limit=LARGEST_FILE).decode("utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, ValueError, RecursionError):  # a file of this name that is not ours
-            continue
-        if isinstance(content, dict) and VERSION_KEY in content:
-            removed = content.get("removed")
+        content = _read(Path(folder) / APPLIED)
+        if content is not None:
+            path, removed = Path(folder) / APPLIED, content.get("removed")
             if content[VERSION_KEY] != VERSION or not isinstance(removed, list):
                 raise UsageError(f"The log {path} of earlier changes is of another version or damaged; move it away to ignore it.")
             return [parse_decision(entry, f"{path}, entry {number}") for number, entry in enumerate(removed, 1)]
     return []
+
+
+def logs_in(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files of an earlier log in a folder, which are not part of the dataset."""
+    return () if _read(folder / APPLIED) is None else LOGS
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return the content of a log; None if there is none, or it is a file of somebody else."""
+    try:
+        with open_regular(path) as file:
+            content = json.loads(read_bounded(file, limit=LARGEST_FILE).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) and VERSION_KEY in content else None

@@ -68,7 +68,8 @@ def _options(metadata: pq.FileMetaData, edits: TableEdits) -> dict:
     group = metadata.row_group(0)
     columns = [group.column(number) for number in range(group.num_columns)]
     compression = {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
-    compressed = [column.path_in_schema for column in columns if "DICTIONARY" in " ".join(column.encodings)]
+    with_dictionary = [column.path_in_schema for column in columns if "DICTIONARY" in " ".join(column.encodings)]
     if edits.label_column in compression and edits.original is not None:
         compression.setdefault(edits.original, compression[edits.label_column])
-    return {"compression": compression, "use_dictionary": compressed or False}
+        with_dictionary += [edits.original] if edits.label_column in with_dictionary else []
+    return {"compression": compression, "use_dictionary": with_dictionary or False}

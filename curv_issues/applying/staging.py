@@ -40,7 +40,10 @@ def check_new_folder(directory: str | Path, *, sources: Sequence[str], result: s
             f"The output folder {folder} is inside the results folder {result}; choose a folder elsewhere with --output."
         )
     check_writable(folder)
-    return resolve(folder)
+    resolved = resolve(folder)
+    if folder.exists() and os.path.samefile(folder, os.curdir):
+        raise UsageError(f"The output folder {folder} is the current directory, which cannot be replaced; choose a new folder.")
+    return resolved
 
 
 def _check_empty(folder: Path) -> None:

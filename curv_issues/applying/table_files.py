@@ -47,13 +47,8 @@ def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progres
             progress(number, len(files))
     if root is None:
         return Written(dataset=places)
-    update_descriptions(folder, edits, {split: len_after(edits, split) for split in edits.tables})
+    update_descriptions(folder, edits)
     return Written(notes=notes)
-
-
-def len_after(edits: DatasetEdits, split: str) -> int:
-    """Return the number of rows of a split after the edits."""
-    return sum(len(table) - len(edits.of_table(table).removed) for table in edits.tables[split])
 
 
 def _files(edits: DatasetEdits, split: str, table: Table) -> list[TableFile]:

@@ -14,7 +14,6 @@ from curv_issues.applying.checking import check_written
 from curv_issues.applying.copying import Progress, size_of_tree
 from curv_issues.applying.edits import ONLY_CHANGES, DatasetEdits, Written, refuse
 from curv_issues.applying.features_file import write_features
-from curv_issues.applying.log import LOGS
 from curv_issues.applying.source import AuditedDataset, Located
 from curv_issues.data.reopening import opened_with
 from curv_issues.errors import UsageError
@@ -57,7 +56,7 @@ def write_dataset(
     edits = _edits(audited, located, target.name)
     check_space(target, _needed_bytes(audited, kind, link))
     written = load_attribute(WRITERS[kind])(edits, staged, link=link, progress=progress)
-    order = check_written(edits, written, staged)
+    order = check_written(edits, written, staged, target=target)
     written = _with_features(edits, written, staged, order)
     return written, _fingerprint(result, located, order) if located.is_unchanged else None
 
@@ -73,7 +72,7 @@ def _needed_bytes(audited: AuditedDataset, kind: str, link: str | None) -> int:
     """Return about how many bytes the new dataset takes."""
     if link is not None or kind == "table of labels":
         return 0
-    return sum(size_of_tree(Path(path), without=LOGS) if os.path.isdir(path) else os.path.getsize(path) for path in audited.paths)
+    return sum(size_of_tree(Path(path)) if os.path.isdir(path) else os.path.getsize(path) for path in audited.paths)
 
 
 def _with_features(edits: DatasetEdits, written: Written, staged: Path, order: Sequence[int]) -> Written:

@@ -126,7 +126,7 @@ def saved(tmp_path: Path) -> tuple[Path, Any]:
 
 def test_decisions_are_read_from_the_folder_of_the_result(saved: tuple[Path, Any], tmp_path: Path) -> None:
     folder, result = saved
-    with pytest.raises(UsageError, match=r"decisions.json does not exist"):
+    with pytest.raises(UsageError, match=r"result has no decisions.json, so there is nothing to apply; pass --decisions"):
         apply_decisions(folder, None, tmp_path / "new")
     assert apply_decisions(folder, None, tmp_path / "rules", auto=0.45).counts["relabelled"] == 3
     save_decisions(folder / "decisions.json", [decide(result, 0, "relabel", "fox")], result)
@@ -138,7 +138,7 @@ def test_decisions_are_read_from_the_folder_of_the_result(saved: tuple[Path, Any
     assert apply_decisions(folder, str(other), tmp_path / "mine").changes["row"].tolist() == [1]
     with pytest.raises(UsageError, match=r"gone.json does not exist"):
         apply_decisions(folder, tmp_path / "gone.json", tmp_path / "last", auto=0.5)
-    with pytest.raises(UsageError, match=r"There is nothing to apply; pass decisions, auto"):
+    with pytest.raises(UsageError, match=r"There are no decisions, so there is nothing to apply"):
         apply_decisions(result, None, tmp_path / "last")
 
 
@@ -196,7 +196,8 @@ def test_a_damaged_log_is_one_clear_error(saved: tuple[Path, Any], tmp_path: Pat
             apply_decisions(result, decisions, tmp_path / "new")
     for content in ("{", '{"of": "somebody else"}', "[]"):
         log.write_text(content)
-        apply_decisions(result, decisions, tmp_path / f"new{len(content)}")
+        with pytest.raises(UsageError, match=r"applied.json of its own"):
+            apply_decisions(result, decisions, tmp_path / "new")
 
 
 @pytest.mark.parametrize("place", ["pets", "pets/new", "result", "result/new"])
@@ -208,7 +209,9 @@ def test_the_new_folder_is_outside_of_dataset_and_result(place: str, saved: tupl
     assert tree_of(tmp_path) == before
 
 
-def test_an_empty_folder_is_filled_and_others_are_not(saved: tuple[Path, Any], tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_and_others_are_not(
+    saved: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, result = saved
     decisions = [decide(result, 0, "relabel", "fox")]
     (tmp_path / "empty").mkdir(mode=0o700)
@@ -220,6 +223,10 @@ def test_an_empty_folder_is_filled_and_others_are_not(saved: tuple[Path, Any], t
     for name, what in (("full", "is not empty"), ("full/mine", "is a file")):
         with pytest.raises(UsageError, match=what):
             apply_decisions(result, decisions, tmp_path / name)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UsageError, match=r"\. is the current directory, which cannot be replaced"):
+        apply_decisions(result, decisions, ".")
     apply_decisions(result, decisions, tmp_path / "a" / "b" / "new")
     assert (tmp_path / "a" / "b" / "new" / "changes.csv").exists()
 

@@ -249,7 +249,7 @@ def test_class_levels_and_wrapped_folders(tmp_path: Path) -> None:
 def test_a_dataset_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
     pets = write_image_folder(tmp_path / "pets", {"cat": 2, "dog": 2})
     result = audited(str(pets))
-    with pytest.raises(DatasetError, match=r"could not be read: .*one class.* --format changes"):
+    with pytest.raises(DatasetError, match=rf"could not be read: All images of {tmp_path}/new/ .*one class.* --format changes"):
         apply_decisions(result, [decide(result, row, "relabel", "dog") for row in (0, 1)], tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pets"]
 
@@ -261,3 +261,28 @@ def test_hidden_files_and_read_only_files(pets: Path, tmp_path: Path) -> None:
     applied = apply_decisions(result, [decide(result, 1, "remove")], tmp_path / "new")
     assert applied.notes == ("2 hidden, broken or foreign files were not copied.",)
     assert (tmp_path / "new" / "cat" / "0.png").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_card_of_an_image_folder_says_what_it_holds(tmp_path: Path) -> None:
+    import datasets
+
+    root = write_image_folder(tmp_path / "pets", {"cat": 3, "dog": 3}, split="train")
+    features = "features:\n  - name: image\n    dtype: image\n  - name: label\n    dtype:\n      class_label:\n        names:\n"
+    names = "          '0': cat\n          '1': dog\n"
+    splits = "  splits:\n  - name: train\n    num_bytes: 1\n    num_examples: 6\n"
+    (root / "README.md").write_text(f"---\ndataset_info:\n  {features}{names}{splits}---\ntext\n")
+    result = audited(str(root))
+    decisions = [decide(result, 0, "remove"), decide(result, 1, "relabel", "owl")]
+    apply_decisions(result, decisions, tmp_path / "new", new_classes=True)
+    new = datasets.load_dataset(str(tmp_path / "new"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert new.features["label"].names == ["cat", "dog", "owl"]
+    assert sorted(new["label"]) == [0, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("name", sorted(LOGS))
+def test_a_file_with_the_name_of_the_log_is_not_lost(name: str, pets: Path, tmp_path: Path) -> None:
+    (pets / name).write_text("mine")
+    result = audited(str(pets))
+    with pytest.raises(UsageError, match=rf"The dataset has a file {name} of its own, which the log would replace; rename it"):
+        apply_decisions(result, [decide(result, 0, "relabel", "dog")], tmp_path / "new")
+    assert not (tmp_path / "new").exists()

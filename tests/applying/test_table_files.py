@@ -383,3 +383,27 @@ def test_rows_of_slices_and_samples_are_found(tmp_path: Path) -> None:
     before = found.column("label_original").to_pylist()
     assert before == [*"ababababab", None, "a"]
     assert found.column("label").to_pylist() == [label if place == row + 2 else value for place, value in enumerate(before)]
+
+
+def test_ordered_categories_stay(tmp_path: Path) -> None:
+    kind = pd.CategoricalDtype(["c", "b", "a", "zz"], ordered=True)
+    frame = pd.DataFrame({"label": pd.Series(list("abca"), dtype=kind), "image": [{"bytes": b, "path": None} for b in pngs(4)]})
+    frame.index = pd.Index([10, 20, 30, 40])
+    frame.to_parquet(tmp_path / "rows.parquet")
+    result = audited(str(tmp_path / "rows.parquet"))
+    apply_decisions(result, [decide(result, 0, "relabel", "b"), decide(result, 1, "remove")], tmp_path / "new")
+    new = pd.read_parquet(tmp_path / "new" / "rows.parquet")
+    assert (new["label"].tolist(), new["label_original"].tolist(), new.index.tolist()) == (list("bca"), list("aca"), [10, 30, 40])
+    assert new["label"].dtype == new["label_original"].dtype == frame["label"].dtype
+
+
+def test_a_column_of_another_kind_with_the_name_of_the_old_labels_is_refused(tmp_path: Path) -> None:
+    table = pq.read_table(write_parquet(tmp_path / "rows.parquet", list("abab")))
+    pq.write_table(table.append_column("label_original", pa.array([1, 2, 3, 4])), tmp_path / "rows.parquet")
+    result = audited(str(tmp_path / "rows.parquet"))
+    with pytest.raises(UsageError, match=r"Column 'label_original' of rows.parquet holds int64, .* rename it"):
+        apply_decisions(result, [decide(result, 0, "relabel", "b")], tmp_path / "new")
+    pq.write_table(table.append_column("label_original", pa.array(list("wxyz")).dictionary_encode()), tmp_path / "rows.parquet")
+    result = audited(str(tmp_path / "rows.parquet"))
+    apply_decisions(result, [decide(result, 0, "relabel", "b")], tmp_path / "new")
+    assert pq.read_table(tmp_path / "new" / "rows.parquet").column("label_original").to_pylist() == list("wxyz")
