@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Export:
         """Return the `dataset` of the result's summary."""
         return self.result.summary["dataset"]
 
-    @property
+    @cached_property
     def last_row(self) -> int:
         """Return the largest row number of the result."""
         return int(self.result.scores["row"].max())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
+from curv_issues.data.image_types import FORMATS
 from curv_issues.export.base import Export, write_json
 from curv_issues.export.description import describe_source
 from curv_issues.export.samples import COLUMNS, Sample
@@ -115,7 +116,9 @@ def _write_table(path: Path, samples: Sequence[Sample], *, with_files: bool) -> 
 
 def _file_set(names: Sequence[str]) -> dict[str, Any]:
     """Describe the image files."""
-    types = sorted({mimetypes.guess_type(name)[0] or "application/octet-stream" for name in names})
+    Image.init()  # lists the media types
+    formats = {ending: name for name, endings in FORMATS.items() for ending in endings}
+    types = sorted({Image.MIME.get(formats.get(Path(name).suffix, ""), "application/octet-stream") for name in names})
     return {"@type": "cr:FileSet", "@id": IMAGES, "name": IMAGES, "encodingFormat": types, "includes": "images/*"}
 
 

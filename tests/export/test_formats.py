@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from curv_issues.data.loading import load_data
 from curv_issues.errors import DatasetError, UsageError
 from curv_issues.export import EXPORTERS
 from curv_issues.export.croissant import CONTEXT
@@ -22,9 +23,11 @@ from curv_issues.export.run import export_findings
 from curv_issues.export.samples import ATTRIBUTES, COLUMNS, Sample, list_samples
 from curv_issues.export.staging import MARKER
 from curv_issues.plugins import load_attribute
+from curv_issues.report.csv_format import csv_text
 from curv_issues.results.result import AuditResult
 from tests.cli.running import strict_json
-from tests.export.audited import NAMES, audited_photos
+from tests.data.images import colour_image, encode, write_parquet
+from tests.export.audited import NAMES, audited, audited_photos
 from tests.made_up import make_result
 
 WITH_IMAGES = {"fiftyone": "data", "label-studio": "images", "cvat": "images", "datumaro": "images/default", "croissant": "images"}
@@ -246,6 +249,15 @@ def test_croissant(result: AuditResult, tmp_path: Path) -> None:
     assert table["row"].tolist() == [7, 5, 2, 1]
 
 
+def test_kinds_of_images_in_croissant(tmp_path: Path) -> None:
+    kinds = ("PNG", "JPEG", "WEBP", "TIFF")
+    images = [encode(colour_image(i), kinds[i % 4]) for i in range(9)]
+    table = write_parquet(tmp_path / "table.parquet", ["ab"[i % 2] for i in range(9)], images=images)
+    export_findings(audited(load_data(table)), "croissant", tmp_path / "out", all_samples=True)
+    _, files = json_of(tmp_path / "out" / "croissant.json")["distribution"]
+    assert files["encodingFormat"] == ["image/jpeg", "image/png", "image/tiff", "image/webp"]
+
+
 def test_croissant_has_no_path_of_this_machine(result: AuditResult, tmp_path: Path) -> None:
     export_findings(result, "croissant", tmp_path / "out")
     for path in (tmp_path / "out").rglob("*"):
@@ -265,6 +277,11 @@ def test_csv(result: AuditResult, tmp_path: Path) -> None:
     assert found[-1]["suggested"] == ""
     table = pd.read_csv(tmp_path / "out" / "findings.csv")
     assert table["suspect"].tolist() == [True, True, True, False]
+
+
+def test_numbers_in_a_csv_table_are_never_defused() -> None:
+    text = csv_text(["number", "text"], [[-1.5, "-1.5"], [None, "@a"], [-2, "b"]])
+    assert text.splitlines() == ['"number","text"', '-1.5,"\'-1.5"', '"","\'@a"', '-2,"b"']
 
 
 @pytest.mark.parametrize("name", ["label-studio", "cvat"])
