@@ -67,7 +67,7 @@ def test_keywords_become_options() -> None:
         (
             curv_issues.audit,
             [SourceOptions, TrainingOptions, FindingOptions, DuplicateOptions],
-            {"dataset", "against", "pred_probs", "trackers", "progress", "on_result"},
+            {"dataset", "against", "pred_probs", "trackers", "images", "decisions", "progress", "on_result"},
         ),
     ],
 )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curv_issues.auditing.assembly import make_result
-from curv_issues.auditing.decided import with_decisions
 from curv_issues.auditing.images import draw_images, shown_table
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.backbones import BACKBONE_OR_FEATURES
@@ -266,6 +265,8 @@ def audit_data(
 
         result = make_result(data, run, training, finding, duplicate_options, compared, other)
         if decisions:
+            from curv_issues.auditing.decided import with_decisions  # imports scipy
+
             result = with_decisions(result, decisions)
         result = with_costs(result)
         if on_result:
