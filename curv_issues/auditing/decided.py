@@ -10,7 +10,7 @@ from curv_issues.auditing.review import with_answers
 from curv_issues.counting import counted
 from curv_issues.results.kinds import DUPLICATE_CONFLICT
 from curv_issues.results.result import AuditResult
-from curv_issues.review.decisions import ALREADY_APPLIED, KEEP, RELABEL, Decision, match_result
+from curv_issues.review.decisions import ALREADY_APPLIED, KEEP, RELABEL, REMOVE, Decision, match_result
 
 LEAST_JUDGED = 50  # labels; fewer do not correct probabilities
 MOST_NAMED = 5  # decisions that fit no sample, in a note
@@ -37,20 +37,22 @@ def with_decisions(result: AuditResult, decisions: Sequence[Decision]) -> AuditR
     check_records(result)
     matched = match_result(decisions, result)
     answers = {row: decision.is_wrong for row, decision in matched.by_row.items() if decision.is_wrong is not None}
-    answers |= dict.fromkeys(_rows_of_applied(result, [decision for decision, _ in matched.unmatched]), False)
+    applied = _rows_of_applied(result, [decision for decision, _ in matched.unmatched])
+    answers |= dict.fromkeys(applied, False)
     corrects = len(answers) >= LEAST_JUDGED and "p_wrong" in result.score_names
     judged = with_answers(result, answers, correct=corrects) if answers else result
     judged = _without_kept_groups(judged, matched.by_row)
     unmatched = [
         f"{decision.path or f'row {decision.row}'}: {reason}"
         for decision, reason in matched.unmatched
-        if not reason.startswith(ALREADY_APPLIED)
+        if not reason.startswith(ALREADY_APPLIED) and decision.action != REMOVE  # such a sample is gone, as it should be
     ]
     old = result.summary.get("decisions") or {}
-    note = _describe(len(matched.by_row), len(answers), unmatched, corrects=corrects)
+    num_rows = len({*matched.by_row, *applied})
+    note = _describe(num_rows, len(answers), unmatched, corrects=corrects)
     notes = [*(entry for entry in judged.summary["notes"] if entry != old.get("note")), note]
     return judged.with_extras(
-        decisions={"num_rows": len(matched.by_row), "num_judged": len(answers), "unmatched": unmatched, "note": note}, notes=notes
+        decisions={"num_rows": num_rows, "num_judged": len(answers), "unmatched": unmatched, "note": note}, notes=notes
     )
 
 

@@ -105,3 +105,9 @@ def test_labels_given_by_an_applied_decision_are_right() -> None:
     found = with_decisions(result, [applied])
     assert sample["row"] not in rows_of(found)
     assert found.summary["decisions"]["unmatched"] == []
+    assert found.summary["decisions"]["num_rows"] == 1
+
+
+def test_a_removed_sample_is_not_missed() -> None:
+    removed = Decision("gone", "3", "remove", row=5)
+    assert with_decisions(audited(), [removed]).summary["decisions"]["unmatched"] == []
