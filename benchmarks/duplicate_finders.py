@@ -224,7 +224,7 @@ def judge(pairs: Pairs, data: LabeledData, planted: dict[str, tuple[str, str]]) 
     hit: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     for copy, (original, kind) in planted.items():
         hit[kind].append((min(place[copy], place[original]), max(place[copy], place[original])) in pairs)
-    recall = {kind: float(np.mean(found)) for kind, found in hit.items()}
+    recall = {kind: sum(found) / max(1, len(found)) for kind, found in hit.items()}
     precision = len(right) / max(1, len(pairs))
     found = {"upright": [recall[kind] for kind in UPRIGHT], "all": list(recall.values())}
     return {

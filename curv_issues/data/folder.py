@@ -100,7 +100,7 @@ def open_folder(
     tars = [parts for parts in files.archives if parts[-1].lower().endswith(".tar")]
     if tars and len(tars) == len(files.archives):
         _refuse(options, config_name, "a folder of tar files")
-        return _open_webdataset(root, files, tars, name, bars=bars)
+        return _open_webdataset(root, files, tars, name, bars=bars, with_labels=options.with_labels)
     raise DatasetError(_nothing(name, files, tree, with_labels=options.with_labels))
 
 
@@ -215,7 +215,9 @@ def _read_json(path: Path, name: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _open_webdataset(root: Path, files: FolderFiles, tars: list[Parts], name: str, *, bars: bool) -> OpenedFolder:
+def _open_webdataset(
+    root: Path, files: FolderFiles, tars: list[Parts], name: str, *, bars: bool, with_labels: bool
+) -> OpenedFolder:
     from curv_issues.data.webdataset import open_tars  # imports datasets, which nothing else here needs
 
     by_split = files_by_names(["/".join(parts) for parts in tars])
@@ -223,7 +225,8 @@ def _open_webdataset(root: Path, files: FolderFiles, tars: list[Parts], name: st
     has_split_names = bool(by_split)
     left_out = [LeftOut(path, "in no split", True) for path in unnamed] if by_split else []
     splits: dict[str, list[Table]] = {
-        split: [open_tars(root, paths, name=name, bars=bars)] for split, paths in (by_split or {"train": unnamed}).items()
+        split: [open_tars(root, paths, name=name, bars=bars, with_labels=with_labels)]
+        for split, paths in (by_split or {"train": unnamed}).items()
     }
     left_out += [*files.others, *left_out_metadata(files)]
     return OpenedFolder(splits, has_split_names=has_split_names, left_out=tuple(sorted(left_out)))

@@ -17,7 +17,7 @@ from curv_issues.data.quiet_libraries import quiet_libraries
 from curv_issues.errors import DatasetError
 
 
-def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool) -> DatasetTable:
+def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool, with_labels: bool = True) -> DatasetTable:
     """Open tar files as one table.
 
     Args:
@@ -25,6 +25,7 @@ def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool) -> Dat
         paths: paths of the tar files, relative to it.
         name: name of the dataset in messages.
         bars: show the progress bars of the library.
+        with_labels: whether there must be labels beside the images.
 
     Raises:
         DatasetError: the files cannot be read.
@@ -39,7 +40,7 @@ def open_tars(root: Path, paths: Sequence[str], *, name: str, bars: bool) -> Dat
             "webdataset", data_files={"train": [glob.escape(place) for place in places]}, cache_dir=cache.name, split="train"
         )
     assert isinstance(loaded, datasets.Dataset)
-    if all(isinstance(kind, datasets.Image) or column.startswith("__") for column, kind in loaded.features.items()):
+    if with_labels and all(isinstance(kind, datasets.Image) or column.startswith("__") for column, kind in loaded.features.items()):
         raise DatasetError(
             f"The tar files of {name} ({shorten(paths)}) hold images without labels; the WebDataset convention has a label beside "
             "each image, such as 1.jpg and 1.cls. If they hold class folders, unpack them and audit the folder."

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from pathlib import Path
 
 import datasets
@@ -139,6 +141,15 @@ class TestTables:
             pq.write_table(pa.table({column: pa.array(pngs(2))}), tmp_path / f"{split}.parquet")
         with pytest.raises(DatasetError, match=r"test.parquet has no column 'image', which train.parquet has; its"):
             load_images(tmp_path)
+
+    def test_tar_files_without_labels(self, tmp_path: Path) -> None:
+        with tarfile.open(tmp_path / "train.tar", "w") as tar:
+            for number, content in enumerate(pngs(3)):
+                member = tarfile.TarInfo(f"{number}.png")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+        data = load_images(tmp_path)
+        assert (data.image_sha256.tolist(), data.splits.tolist()) == (of(0, 1, 2), ["train"] * 3)
 
     def test_datasets_in_memory(self) -> None:
         features = datasets.Features({"photo": datasets.Image()})
