@@ -37,7 +37,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushServer]
     """A local Hub that this process is logged in to."""
     (tmp_path / "repositories").mkdir()
     with PushServer(tmp_path / "repositories") as server:
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        constants = huggingface_hub.constants
+        for name, value in {
+            "HF_HUB_OFFLINE": False,
+            "ENDPOINT": server.url,
+            "HUGGINGFACE_CO_URL_TEMPLATE": constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url),
+        }.items():
+            monkeypatch.setattr(constants, name, value)
         monkeypatch.setattr("huggingface_hub.HfApi", functools.partial(huggingface_hub.HfApi, endpoint=server.url, token=TOKEN))
         yield server
 
