@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
 
 FORMATS = ("dataset", "changes")
+_HAS_CHANGED = "The dataset has changed since the audit; samples were matched by their content."
 _PACKAGES = ("curv-issues", "datasets", "pyarrow", "numpy")
 
 
@@ -130,37 +131,29 @@ def apply_decisions(
     kind = None if audited is None else kind_of(audited)
     if link is not None and kind != "image folder":
         raise UsageError(f"--link (link) is for folders of images; this is {'a list of changes' if kind is None else f'a {kind}'}.")
+    target = None if output is None else check_new_folder(output, sources=audited.paths if audited else [], result=folder)
     removed = read_removed(_folders_of_log(audited, result))
-    sources = [] if audited is None else audited.paths
     plan = make_plan(result, made, rules, removed=removed)
     _check_fit(plan, made, rules, result)
     known = result.class_names if audited is None else [clean_text(name) for name in audited.opened.labels.class_names]
     check_classes(plan.changes, known, new_classes=new_classes)
-    if audited is None:
-        located = Located({int(change.row or 0): change for change in plan.changes}, [], True)
-    else:
-        located = locate(plan.changes, audited, result)
+    located = _without_dataset(plan) if audited is None else locate(plan.changes, audited, result)
+    if audited is not None:
         check_found(located, audited.opened.source.name)
     changes = [located.changes[row] for row in sorted(located.changes)]
-    not_applied = [*plan.not_applied, *located.failed]
-    tables = changes_table(changes), changes_table(not_applied)
-    notes = () if located.is_unchanged else ("The dataset has changed since the audit; samples were matched by their content.",)
-    if output is None or dry_run:
-        if output is not None:
-            check_new_folder(output, sources=sources, result=folder)
+    tables = changes_table(changes), changes_table([*plan.not_applied, *located.failed])
+    notes = () if located.is_unchanged else (_HAS_CHANGED,)
+    if target is None or dry_run:
         return Applied(*tables, None, kind, notes=notes)
-    target = check_new_folder(output, sources=sources, result=folder)
-    applied_removals = [plan.decided[change.row] for change in changes if change.row in plan.decided and change.action == REMOVE]
+    written, fingerprint = Written(), None
     with new_folder(target) as staged, default_progress(progress) as callback:
-        written = Written()
-        fingerprint = open_with = None
         if audited is not None and kind is not None:
             report = None if callback is None else _Reporter(callback)
             written, fingerprint = write_dataset(
                 result, audited, located, staged, kind=kind, target=target, link=link, progress=report
             )
-            open_with = record_of(audited, written)
         described = result.summary["dataset"]
+        removals = [plan.decided[change.row] for change in changes if change.row in plan.decided and change.action == REMOVE]
         entries = {
             "source": described.get("source"),
             "split": described.get("split"),
@@ -170,8 +163,8 @@ def apply_decisions(
             "counts": Applied(*tables, None, None).counts,
             "rules": asdict(rules),
             "versions": {name: installed_version(name) for name in _PACKAGES},
-            "open_with": open_with,
-            "removed": describe_removed([*removed, *applied_removals]),
+            "open_with": None if audited is None else record_of(audited, written),
+            "removed": describe_removed([*removed, *removals]),
         }
         new_paths = {change.row: written.new_paths[row] for row, change in located.changes.items() if row in written.new_paths}
         write_log(staged, changes, entries, new_paths=new_paths)
@@ -229,6 +222,11 @@ def _folders_of_log(audited: AuditedDataset | None, result: AuditResult) -> list
         path for path in [labels, *(paths if isinstance(paths, list) else [])] if isinstance(path, str) and os.path.exists(path)
     ]
     return [path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in found]
+
+
+def _without_dataset(plan: Plan) -> Located:
+    """Return the changes as the audit found them, not looked up in the dataset."""
+    return Located({change.row: change for change in plan.changes if change.row is not None}, [], is_unchanged=True)
 
 
 def _check_fit(plan: Plan, decisions: Collection[Decision], rules: Rules, result: AuditResult) -> None:

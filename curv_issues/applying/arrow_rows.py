@@ -61,10 +61,9 @@ class RowEditor:
         if edits.original not in schema.names:
             schema = schema.append(field.with_name(edits.original))
         elif not _is_like(schema.field(edits.original).type, field.type):
-            kind = schema.field(edits.original).type
             raise UsageError(
-                f"Column {edits.original!r} of {self._name} holds {kind}, unlike the labels; rename it, because "
-                "the labels before are kept in a column of this name."
+                f"Column {edits.original!r} of {self._name} holds {schema.field(edits.original).type}, unlike the labels; rename "
+                "it, because the labels before are kept in a column of this name."
             )
         metadata = dict(schema.metadata or {})
         if b"huggingface" in metadata and isinstance(self._kind, ClassType):

@@ -47,7 +47,12 @@ class Rules:
     @property
     def are_given(self) -> bool:
         """Whether any rule is to be used."""
-        return any(value is not None for value in (self.auto, self.drop_conflicts, self.drop_duplicates))
+        return self.auto is not None or self.need_duplicates
+
+    @property
+    def need_duplicates(self) -> bool:
+        """Whether a rule is about groups of duplicates."""
+        return self.drop_conflicts is not None or self.drop_duplicates is not None
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,15 @@ def make_plan(result: AuditResult, decisions: Sequence[Decision], rules: Rules, 
         decisions: in the order in which they were made.
         rules: for samples without a decision.
         removed: decisions to remove a sample that were applied when the audited dataset was written.
+
+    Raises:
+        UsageError: a rule needs what the result does not have.
     """
+    if rules.need_duplicates and not result.summary.get("duplicates"):
+        raise UsageError(
+            "--drop-conflicts (drop_conflicts) and --drop-duplicates (drop_duplicates) need duplicates, but this audit did not "
+            "search for them; run it again without --no-duplicates."
+        )
     open_decisions = [decision for decision in decisions if decision not in removed]
     matched = match_result(open_decisions, result)
     places = _places(result)

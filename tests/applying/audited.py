@@ -55,6 +55,7 @@ def result_of(data: LabeledData, **tables: pd.DataFrame) -> AuditResult:
     kinds = [listed[flagged].assign(kind="label_issue"), listed[in_conflict].assign(kind="duplicate_conflict")]
     findings = pd.concat(kinds)[FINDINGS.names]
     summary = {"complete": True, "dataset": describe_dataset(data), "seed": 0, "options": {}, "notes": [], "seconds": {}}
+    summary["duplicates"] = {"threshold": 0.9}
     metadata = dict.fromkeys(PROBABILITIES, METADATA)
     return AuditResult(scores, findings, {}, None, None, images, metadata, summary, tables=tables)
 

@@ -199,3 +199,10 @@ def test_new_classes_must_be_allowed_and_named() -> None:
     unnamed = make_plan(found, [decide(found, 0, "relabel", " ")], Rules())
     with pytest.raises(UsageError, match=r"row 0 to a class without a name"):
         check_classes(unnamed.changes, found.class_names, new_classes=True)
+
+
+@pytest.mark.parametrize("name", ["drop_conflicts", "drop_duplicates"])
+def test_an_audit_without_a_search_for_duplicates_is_refused(name: str) -> None:
+    found = result_of(data()).with_extras(duplicates=None)
+    with pytest.raises(UsageError, match=r"this audit did not search for them; run it again without --no-duplicates"):
+        make_plan(found, [], Rules(**{name: "keep-one"}))

@@ -59,10 +59,11 @@ def test_twins_are_not_changed_twice(tmp_path: Path) -> None:
     images = [pngs(3)[number] for number in (0, 0, 1, 2)]
     table = write_parquet(tmp_path / "rows.parquet", list("aaba"), images=images)
     result = audited(str(table))
-    decisions = [decide(result, 0, "remove")]
     write_parquet(table, list("baaa"), images=[images[2], images[0], images[1], images[3]])
-    apply_decisions(result, decisions, tmp_path / "new")
-    assert named(load_data(str(tmp_path / "new" / "rows.parquet"))) == list("baa")
+    apply_decisions(result, [decide(result, 0, "remove")], tmp_path / "one")
+    assert named(load_data(str(tmp_path / "one" / "rows.parquet"))) == list("baa")
+    apply_decisions(result, [decide(result, 0, "remove"), decide(result, 1, "remove")], tmp_path / "both")
+    assert named(load_data(str(tmp_path / "both" / "rows.parquet"))) == list("ba")
 
 
 def test_another_dataset_is_refused(table: Path, tmp_path: Path) -> None:
