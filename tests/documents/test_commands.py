@@ -17,7 +17,10 @@ from tests.documents import (
     SHELL,
 )
 
-LINES = {command: sorted({line for line in SHELL if line.startswith(f"curv-issues {command} ")}) for command in ("audit", "bench")}
+LINES = {
+    command: sorted({line for line in SHELL if line.startswith(f"curv-issues {command} ")})
+    for command in ("audit", "bench", "duplicates")
+}
 
 
 @pytest.mark.parametrize("line", LINES["audit"])
@@ -55,6 +58,22 @@ def test_lines_of_bench_are_understood(line: str, tmp_path: Path, monkeypatch: p
     assert asked == [words[1]]
 
 
+@pytest.mark.parametrize("line", LINES["duplicates"])
+def test_lines_of_duplicates_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def note(dataset: Any, *_: Any, **options: Any) -> None:
+        asked.append((dataset, options["against"]))
+        raise errors.DatasetError("far enough.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curv_issues.auditing.duplicate_search.search_duplicates", note)
+    words = shlex.split(line.partition("|")[0], comments=True)[1:]
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
+    assert asked == [(words[1], words[words.index("--against") + 1] if "--against" in words else None)]
+
+
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("python")])
 def test_programs_that_are_named_exist(line: str) -> None:
     words = shlex.split(line, comments=True)
@@ -65,6 +84,7 @@ def test_programs_that_are_named_exist(line: str) -> None:
 def test_all_kinds_of_lines_are_there() -> None:
     assert len(LINES["audit"]) >= 8
     assert len(LINES["bench"]) >= 4
+    assert len(LINES["duplicates"]) >= 4
     others = {line.split()[1] for line in SHELL if line.startswith("curv-issues")} - {*LINES, "show", "demo"}
     assert others == set()
 
