@@ -92,6 +92,8 @@ def _python(names: dict[str, Any]) -> None:
     assert again.summary["options"]["cut_off"] == "2%"
     assert 0.9 <= names["same"].threshold <= 1
     assert set(names["same"].pairs[["first", "second"]].to_numpy().ravel()) <= set(range(24))
+    assert set(names["found"].groups["row"]) <= set(range(24))
+    assert set(names["copies"]["row"]) == set(range(24))
     found = set(zip(names["leakage"]["row"], names["leakage"]["other_row"], strict=True))
     assert found >= {(row, row) for row in range(24)}
 

@@ -17,7 +17,7 @@ from tests.documents import (
     SHELL,
 )
 
-COMMANDS = ("audit", "bench", "apply")
+COMMANDS = ("audit", "bench", "apply", "duplicates")
 LINES = {command: sorted({line for line in SHELL if line.startswith(f"curv-issues {command} ")}) for command in COMMANDS}
 
 
@@ -74,6 +74,22 @@ def test_lines_of_apply_are_understood(line: str, tmp_path: Path, monkeypatch: p
     assert directory == words[1]
     for flag in re.findall(r"--([a-z-]+)", line):
         assert {**options, "output": output}[flag.replace("-", "_")] not in (None, False)
+
+
+@pytest.mark.parametrize("line", LINES["duplicates"])
+def test_lines_of_duplicates_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def note(dataset: Any, *_: Any, **options: Any) -> None:
+        asked.append((dataset, options["against"]))
+        raise errors.DatasetError("far enough.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curv_issues.auditing.duplicate_search.search_duplicates", note)
+    words = shlex.split(line.partition("|")[0], comments=True)[1:]
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (3, "Error: far enough.\n")
+    assert asked == [(words[1], words[words.index("--against") + 1] if "--against" in words else None)]
 
 
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("python")])

@@ -25,6 +25,7 @@ from curv_issues.probes import PROBES
 from curv_issues.report import FORMATS
 from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.results.kinds import KINDS
+from curv_issues.results.search_tables import SEARCH_TABLES
 from curv_issues.results.tables import ALL_TABLES, FILES
 from curv_issues.trackers import ALL_SCORES, SCORES
 from tests.documents import (
@@ -64,6 +65,13 @@ def test_every_column_of_a_result_has_a_meaning() -> None:
     listed = [name for cell, _ in rows for name in re.findall(r"`(\w+)`", cell)]
     assert len(listed) == len(set(listed))
     assert set(listed) == {name for table in ALL_TABLES.values() for name in table.columns}
+
+
+def test_every_column_of_a_search_for_duplicates_has_a_meaning() -> None:
+    rows = table_after(GUIDE / "duplicates.md", "| column | meaning |")
+    listed = [name for cell, _ in rows for name in re.findall(r"`(\w+)`", cell)]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {name for table in SEARCH_TABLES.values() for name in table.columns}
 
 
 def test_every_file_of_a_result_is_described() -> None:
