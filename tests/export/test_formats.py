@@ -23,7 +23,7 @@ from curv_issues.export.run import export_findings
 from curv_issues.export.samples import ATTRIBUTES, COLUMNS, Sample, list_samples
 from curv_issues.export.staging import MARKER
 from curv_issues.plugins import load_attribute
-from curv_issues.report.csv_format import csv_text
+from curv_issues.report.csv_format import csv_lines
 from curv_issues.results.result import AuditResult
 from tests.cli.running import strict_json
 from tests.data.images import colour_image, encode, write_parquet
@@ -280,7 +280,7 @@ def test_csv(result: AuditResult, tmp_path: Path) -> None:
 
 
 def test_numbers_in_a_csv_table_are_never_defused() -> None:
-    text = csv_text(["number", "text"], [[-1.5, "-1.5"], [None, "@a"], [-2, "b"]])
+    text = csv_lines(["number", "text"], [[-1.5, "-1.5"], [None, "@a"], [-2, "b"]])
     assert text.splitlines() == ['"number","text"', '-1.5,"\'-1.5"', '"","\'@a"', '-2,"b"']
 
 
