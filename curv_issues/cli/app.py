@@ -44,6 +44,7 @@ from curv_issues.report.scores import render_scores
 from curv_issues.results.folder import check_output, check_space, claimed_output, output_folder
 from curv_issues.results.interrupted import AuditInterrupted
 from curv_issues.results.kinds import KINDS
+from curv_issues.results.tables import REPORT
 from curv_issues.visible import visible
 
 if TYPE_CHECKING:
@@ -358,6 +359,8 @@ def _print_result(result: AuditResult, folder: Path, printing: _Printing, *, is_
             typer.echo(visible(f"Note: {note}"), err=True)
         seconds = sum(result.summary["seconds"].values())
         typer.echo(visible(f"{result}, in {seconds:.0f} s."), err=True)
+    if (folder / REPORT).is_file():
+        _print_line(f"Report: {folder / REPORT}", printing)
     _print_line(f"Results: {folder}", printing)
 
 

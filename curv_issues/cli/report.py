@@ -11,6 +11,7 @@ from curv_issues.cli.options import Quiet
 from curv_issues.cli.saving import decisions_for
 from curv_issues.cli.shared import Debug, exit_codes
 from curv_issues.results.folder import output_folder
+from curv_issues.results.tables import REPORT
 from curv_issues.visible import visible
 
 Decisions = Annotated[
@@ -44,7 +45,7 @@ def report(
         folder = output_folder(directory)
         result = AuditResult.load(folder)
         known = decisions_for(folder, decisions)
-        path = write_report(result, folder / "report.html" if output is None else output, decisions=known, with_images=images)
+        path = write_report(result, folder / REPORT if output is None else output, decisions=known, with_images=images)
         if images and result.thumbnails is None and not quiet:
             typer.echo("Note: The result has no images, so the page has none; run the audit again to store them.", err=True)
         typer.echo(visible(f"Report: {path}"), err=quiet)

@@ -27,6 +27,10 @@ def audited(pets: Path, here: Path) -> Path:
     return here / "out"
 
 
+def test_an_audit_says_where_the_page_is(pets: Path) -> None:
+    assert audit(pets, "--output", "out").stdout.splitlines()[-2:] == ["Report: out/report.html", "Results: out"]
+
+
 def test_an_audit_writes_the_page_with_images(audited: Path) -> None:
     view = view_of(audited / "report.html")
     assert len(view["label_issues"]) == 6
