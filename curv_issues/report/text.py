@@ -72,10 +72,11 @@ def merged_findings(result: AuditResult) -> pd.DataFrame:
 def by_sample(findings: pd.DataFrame) -> pd.DataFrame:
     """Return one row per sample, with its kinds joined; the class that a duplicate suggests takes precedence."""
     several = findings[findings["row"].duplicated(keep=False)]  # few, as grouping takes milliseconds per row
-    kinds = several.groupby("row", sort=False)["kind"].agg(", ".join)
+    kinds = several.groupby("row", sort=False)["kind"].agg(", ".join).to_dict()
     first = findings.sort_values("kind", key=lambda kind: kind != DUPLICATE_CONFLICT, kind="stable").drop_duplicates("row")
     first = first.sort_index()
-    return first.assign(kind=first["row"].map(kinds).fillna(first["kind"])).reset_index(drop=True)
+    joined = [kinds.get(row, kind) for row, kind in zip(first["row"], first["kind"], strict=True)]
+    return first.assign(kind=joined).reset_index(drop=True)
 
 
 def sections(result: AuditResult, limit: int | None = None, *, longest_path: int | None = None) -> list[Section]:
