@@ -225,7 +225,7 @@ def _folders_of_log(audited: AuditedDataset | None, result: AuditResult) -> list
 
 
 def _without_dataset(plan: Plan) -> Located:
-    """Return the changes as the audit found them, not looked up in the dataset."""
+    """Return the changes in the rows of the audit, without a search in the dataset."""
     return Located({change.row: change for change in plan.changes if change.row is not None}, [], is_unchanged=True)
 
 

@@ -1,4 +1,4 @@
-"""Edit Arrow tables: replace labels, leave rows out, and add a column with the labels before. Everything else stays as it is."""
+"""Edit Arrow tables: replace labels, leave rows out, and add a column of original labels. Everything else stays the same."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RowEditor:
         elif not _is_like(schema.field(edits.original).type, field.type):
             raise UsageError(
                 f"Column {edits.original!r} of {self._name} holds {schema.field(edits.original).type}, unlike the labels; rename "
-                "it, because the labels before are kept in a column of this name."
+                "it, because the original labels are kept in a column of this name."
             )
         metadata = dict(schema.metadata or {})
         if b"huggingface" in metadata and isinstance(self._kind, ClassType):

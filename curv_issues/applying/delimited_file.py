@@ -35,8 +35,8 @@ class Record(NamedTuple):
 def rewrite(source: Path, target: Path, edits: TableEdits) -> None:
     """Write an edited copy of a file of delimited cells.
 
-    A column with the labels before is added at the end, unless there is one. New cells are quoted if the cells that they replace
-    or continue are, or if they have to be.
+    A column of original labels is added at the end, unless there is one. A new cell is quoted if the cell that it replaces or
+    copies is, or if it has to be.
 
     Raises:
         DatasetError: the file cannot be read as a table.

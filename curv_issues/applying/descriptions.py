@@ -1,4 +1,4 @@
-"""Keep what a dataset folder says about its tables in line with them: README.md, and the JSON files of the datasets library."""
+"""Update what a dataset folder says about its tables: in README.md, and in the JSON files of the datasets library."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def update_descriptions(folder: Path, edits: DatasetEdits, *, with_original: boo
     Args:
         folder: the new folder.
         edits: of the dataset.
-        with_original: whether the tables have a column with the labels before.
+        with_original: whether the tables get a column of original labels.
 
     Raises:
         DatasetError: a description cannot be read.

@@ -42,7 +42,7 @@ class TableEdits:
 
     @property
     def original(self) -> str | None:
-        """Name of the column with the labels before; it is added unless it exists."""
+        """Name of the column of original labels; it is added unless it exists."""
         return None if self.label_column is None else original_column(self.label_column)
 
     def part(self, start: int, stop: int) -> TableEdits:

@@ -36,7 +36,7 @@ class Row(NamedTuple):
 def rewrite(source: Path, target: Path, edits: TableEdits) -> None:
     """Write an edited copy of a file with one object per line, or a list of objects.
 
-    The label before is added at the end of each object that has a label, unless an object has that key.
+    The original label is added at the end of each object that has a label, unless an object has that key already.
 
     Raises:
         UsageError: the file is one object for all rows.
@@ -130,7 +130,7 @@ def _spelled(value: str, text: str) -> str:
 
 
 def _added(text: str, row: Row, column: str, name: str) -> Replacement:
-    """Return the item with the label before, spaced like the others."""
+    """Return the item with the original label, spaced like the others."""
     items = list(row.items.values())
     item = row.items[column]
     between = text[items[0].stop : items[1].key] if len(items) > 1 else ", "

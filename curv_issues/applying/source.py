@@ -166,7 +166,7 @@ def _expected_content(result: AuditResult) -> dict[int, _Content]:
 
 
 def _contents(opened: OpenedDataset, wanted: Mapping[int, _Content]) -> dict[int, str]:
-    """Return the hashes of these rows of the selection, each of the kind that is wanted; rows that cannot be read are left out."""
+    """Return the hashes of these rows of the selection, of files or of pixels as wanted; unreadable rows are left out."""
     of_files = np.array(sorted(row for row, content in wanted.items() if content.is_file), dtype=np.int64)
     others = np.array(sorted(row for row, content in wanted.items() if not content.is_file), dtype=np.int64)
     found = _file_hashes(opened, of_files)

@@ -83,20 +83,17 @@ def new_folder(folder: Path) -> Iterator[Path]:
                     f"Another run is writing to the output folder {folder}; wait until it ends, or choose another folder."
                 )
             staged = work / folder.name
-            try:
-                _remove(staged)
-                staged.mkdir()
-                yield staged
-                _check_empty(folder)  # again, as another process may have written to it
-                if folder.exists():
-                    shutil.copymode(folder, staged)
-                os.replace(staged, folder)
-            finally:
-                _remove(staged)
+            _remove(staged)  # which a killed process has left
+            staged.mkdir()
+            yield staged
+            _check_empty(folder)  # again, as another process may have written to it
+            if folder.exists():
+                shutil.copymode(folder, staged)
+            os.replace(staged, folder)
     except OSError as error:
         raise _explain(error, folder, work) from error
     finally:
-        if work.exists():  # Ctrl-C came before the lock was held, or another process holds it
+        if work.exists():  # after an error or Ctrl-C, or another process holds it
             with contextlib.suppress(OSError), locked_folder(work, tries=1) as is_ours:
                 if is_ours:
                     _remove(work / folder.name)

@@ -27,7 +27,7 @@ class TableFile(NamedTuple):
 def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: Progress | None = None) -> Written:
     """Write the files under their own names; see `WRITERS`.
 
-    All files of the configuration get the column with the labels before, also those of splits that were not audited, because the
+    All files of the configuration get the column of original labels, also those of splits that were not audited, because the
     files of a dataset have the same columns. Of a folder, all other files are copied.
     """
     files = [file for split, tables in edits.tables.items() for table in tables for file in _files(edits, split, table)]

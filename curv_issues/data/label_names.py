@@ -14,7 +14,7 @@ LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "cate
 """Label column names in lower case; use `is_label_name` to compare."""
 
 ORIGINAL = "_original"
-"""Suffix of the column with the labels before they were changed."""
+"""Suffix of the column of original labels, which `apply` adds."""
 
 _FEW_ROWS = 20
 # Technical columns (`__key__`), the index in tables written by pandas, and parts of a dataset.
@@ -30,7 +30,7 @@ def is_label_name(name: str) -> bool:
 def holds_no_labels(column: str, beside: Collection[str] = ()) -> bool:
     """Return whether a column cannot hold labels judging by its name.
 
-    That is the index of a table, parts of a dataset, or the labels before they were changed: `label_original` beside `label`.
+    That is the index of a table, parts of a dataset, or original labels that were changed later: `label_original` beside `label`.
 
     Args:
         column: its name.
@@ -41,7 +41,7 @@ def holds_no_labels(column: str, beside: Collection[str] = ()) -> bool:
 
 
 def original_column(label_column: str) -> str:
-    """Return the name of the column with the labels before they were changed."""
+    """Return the name of the column of original labels."""
     return label_column + ORIGINAL
 
 

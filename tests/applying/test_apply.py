@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import curv_issues
+from curv_issues.applying import WRITERS
 from curv_issues.applying.apply import Applied, apply_decisions
 from curv_issues.data.loading import load_data
 from curv_issues.errors import AuditError, DatasetError, UsageError
+from curv_issues.plugins import load_attribute
 from curv_issues.review.decisions import Decision
 from tests.applying.audited import audited, decide, labelled_paths, named, save_decisions, tree_of
 from tests.data.folders import image, write, write_csv
@@ -257,7 +260,12 @@ def test_a_writer_that_writes_something_else_is_caught(
 
     _, result = saved
     monkeypatch.setattr(image_folder, "_moved", lambda path, place, label, name: f"dog/{name}")
-    with pytest.raises(AuditError, match=r"would be read with other labels .* than planned; nothing was written"):
+    message = r"would be read with other labels .* than planned; nothing was written"
+    with pytest.raises(AuditError, match=message):
+        apply_decisions(result, [decide(result, 0, "relabel", "fox")], tmp_path / "new")
+    monkeypatch.setattr("curv_issues.applying.arrow_rows.RowEditor._value", lambda *_: "dog")
+    result = audited(as_parquet(tmp_path))
+    with pytest.raises(AuditError, match=message):
         apply_decisions(result, [decide(result, 0, "relabel", "fox")], tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
@@ -275,6 +283,12 @@ def test_names_of_the_package(saved: tuple[Path, Any], tmp_path: Path) -> None:
     found = curv_issues.apply_decisions(result, [decide(result, 0, "relabel", "fox")], tmp_path / "new")
     assert isinstance(found, curv_issues.Applied)
     assert curv_issues.Applied is Applied
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_writer_can_be_called(kind: str) -> None:
+    signature = inspect.signature(load_attribute(WRITERS[kind]))
+    assert list(signature.parameters) == ["edits", "folder", "link", "progress"]
 
 
 def test_the_log_is_not_read_as_data(tmp_path: Path) -> None:

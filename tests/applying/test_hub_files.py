@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curv_issues.applying import hub_files
@@ -45,11 +47,11 @@ def test_a_dataset_in_memory_becomes_a_hub_folder(tmp_path: Path) -> None:
     }
 
 
-def test_image_files_are_put_into_the_tables(tmp_path: Path) -> None:
-    paths = []
-    for number, image in enumerate(rows(3)["image"]):
-        paths.append(str(tmp_path / f"{number}.png"))
-        image.save(paths[-1])
+def test_image_files_are_put_into_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = ["0.png", "1.png", str(tmp_path / "2.png")]
+    for path, image in zip(paths, rows(3)["image"], strict=True):
+        image.save(path)
     source = datasets.Dataset.from_dict({"image": paths, "label": ["a", "b", "a"]}).cast_column("image", datasets.Image())
     result = audited(source)
     apply_decisions(result, [decide(result, 0, "relabel", "b")], tmp_path / "new", dataset=source)
@@ -71,33 +73,41 @@ def test_large_splits_are_written_in_shards(tmp_path: Path, monkeypatch: pytest.
     assert read(tmp_path / "new")["id"] == [2, 3, 4, 5, 6]
 
 
-_SCRIPT = """
+_AUDIT = """
 from pathlib import Path
 from tests.applying.audited import audited, decide, save_decisions
-from curv_issues.cli.app import app
 
 result = audited("org/pets")
 result.save("result")
 save_decisions(Path("result/decisions.json"), [decide(result, 0, "relabel", "dog"), decide(result, 1, "remove")], result)
-app(["apply", "result", "--output", "new"])
 """
 
 
 def test_a_dataset_of_the_hub_is_opened_at_its_commit(hub: Hub, tmp_path: Path) -> None:
-    data = tmp_path / "source" / "data"
-    data.mkdir(parents=True)
-    rows(6).to_parquet(data / "train-00000-of-00001.parquet")
-    rows(3, 6).to_parquet(data / "test-00000-of-00001.parquet")
-    commit = hub.add_dataset("org/pets", tmp_path / "source")
+    def run(*arguments: str) -> str:
+        line = [sys.executable, *arguments]
+        done = subprocess.run(line, env=hub.environment(), cwd=work, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     work = tmp_path / "work"
-    work.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT], env=hub.environment(), cwd=work, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "1 label changed, 1 sample removed, 0 decisions not applied." in done.stdout
+    for folder in (work, tmp_path / "old" / "data", tmp_path / "new" / "data"):
+        folder.mkdir(parents=True)
+    rows(6).to_parquet(tmp_path / "old" / "data" / "train-00000-of-00001.parquet")
+    rows(3, 6).to_parquet(tmp_path / "old" / "data" / "test-00000-of-00001.parquet")
+    (tmp_path / "secret.png").write_bytes(b"private")
+    outside = {"id": [9], "image": [{"bytes": None, "path": str(tmp_path / "secret.png")}], "label": [0], "boxes": [[]]}
+    table = pa.table(outside, schema=FEATURES.arrow_schema)
+    pq.write_table(table, tmp_path / "old" / "data" / "validation-00000-of-00001.parquet")
+    rows(4, 50).to_parquet(tmp_path / "new" / "data" / "train-00000-of-00001.parquet")
+    hub.add_dataset("org/pets", tmp_path / "old")
+    run("-c", _AUDIT)
+    hub.add_dataset("org/pets", tmp_path / "new")
+    printed = run("-m", "curv_issues", "apply", "result", "--output", "new")
+    assert "1 label changed, 1 sample removed, 0 decisions not applied." in printed
     new = read(work / "new")
     assert (new["id"], new["label"], new["label_original"]) == ([0, 2, 3, 4, 5], [1, 2, 0, 1, 2], [0, 2, 0, 1, 2])
     assert read(work / "new", "test")["id"] == [6, 7, 8]
+    (cell,) = pq.read_table(work / "new" / "data" / "validation-00000-of-00001.parquet").column("image").to_pylist()
+    assert cell == outside["image"][0]  # files outside the dataset are not read
     assert named(load_data(str(work / "new"))) == ["dog", "fox", "cat", "dog", "fox"]
-    assert all(commit in request or "main" not in request for request in hub.requests if "resolve" in request)

@@ -79,6 +79,7 @@ def test_splits_classes_without_images_and_other_files_stay(tmp_path: Path) -> N
     for split in ("train", "test"):
         write_image_folder(shots, {"cat": 2, "dog": 2}, split=split)
     (shots / "train" / "owl").mkdir()
+    (shots / "train" / "emu").mkdir()
     write(shots, "sheet.csv", content=b"a,b\n1,2\n")
     result = audited(str(shots), split="train")
     apply_decisions(
@@ -93,6 +94,7 @@ def test_splits_classes_without_images_and_other_files_stay(tmp_path: Path) -> N
         *(f"test/{name}/{number}.png" for name in ("cat", "dog") for number in range(2)),
     }
     assert not (tmp_path / "new" / "train" / "cat").exists()
+    assert (tmp_path / "new" / "train" / "emu").is_dir()
     assert named(load_data(str(tmp_path / "new"), split="test")) == ["cat", "cat", "dog", "dog"]
 
 
@@ -286,3 +288,22 @@ def test_a_file_with_the_name_of_the_log_is_not_lost(name: str, pets: Path, tmp_
     with pytest.raises(UsageError, match=rf"The dataset has a file {name} of its own, which the log would replace; rename it"):
         apply_decisions(result, [decide(result, 0, "relabel", "dog")], tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_images_that_move_to_one_name_stay_apart(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", "cat/1.png", "cat/2.png", "dog/5.png", "dog/6.png", "fox/1.png", "fox/2.png")
+    before = tree_of(root)
+    result = audited(str(root))
+    apply_decisions(result, [decide(result, row, "relabel", "dog") for row in (0, 4)], tmp_path / "new")
+    after = tree_of(tmp_path / "new")
+    assert (after["dog/1.png"], after["dog/1-from-fox.png"]) == (before["cat/1.png"], before["fox/1.png"])
+
+
+def test_a_caption_of_two_images_stays(pets: Path, tmp_path: Path) -> None:
+    write(pets, "cat/1.jpg", content=image(90, "JPEG"))
+    write(pets, "cat/1.txt", content=b"of both")
+    result = audited(str(pets))
+    row = int(result.scores["row"][result.scores["path"] == "cat/1.jpg"].iloc[0])
+    apply_decisions(result, [decide(result, row, "remove")], tmp_path / "new")
+    assert {"cat/1.png", "cat/1.txt"} <= set(tree_of(tmp_path / "new"))
+    assert not (tmp_path / "new" / "cat" / "1.jpg").exists()

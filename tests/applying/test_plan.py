@@ -72,7 +72,7 @@ def test_decisions_only_by_default() -> None:
     assert not Rules().are_given
 
 
-def test_decisions_that_do_not_fit_are_told() -> None:
+def test_decisions_that_do_not_fit_are_reported() -> None:
     found = result()
     gone, changed = decide(found, 0, "remove", image_sha256="x"), decide(found, 1, "relabel", "0", given="2")
     applied, logged = decide(found, 2, "relabel", "2", given="0"), decide(found, 3, "remove")

@@ -41,7 +41,7 @@ def test_rows_that_have_moved_are_found_by_content(table: Path, tmp_path: Path) 
     assert applied.changes["row"].tolist() == [4, 1]  # rows of the audit, in the order of the dataset
 
 
-def test_samples_that_changed_since_are_told_and_left_alone(table: Path, tmp_path: Path) -> None:
+def test_samples_that_changed_since_are_reported_and_left_alone(table: Path, tmp_path: Path) -> None:
     result = audited(str(table))
     decisions = [decide(result, row, "relabel", label) for row, label in ((0, "b"), (1, "c"), (2, "a"), (3, "c"))]
     images = pngs(8)

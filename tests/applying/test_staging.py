@@ -64,7 +64,12 @@ def test_a_kill_leaves_the_whole_dataset_or_nothing(number: signal.Signals, work
         if status == 0:
             break
     assert seen == {True, False}
-    work()  # removes what a killed process has left
+
+
+def test_what_a_killed_process_has_left_is_removed(work: Any, tmp_path: Path) -> None:
+    assert finish(start(work, [(20, signal.SIGKILL)])) == -signal.SIGKILL
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".new.curv-issues-new", "pets"]
+    work()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "pets"]
 
 
@@ -82,7 +87,7 @@ def test_a_full_disk_leaves_nothing(at: str, work: Any, tmp_path: Path, monkeypa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pets"]
 
 
-def test_too_little_space_is_told_before_anything_is_copied(work: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_reported_before_anything_is_copied(work: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from collections import namedtuple
 
     usage = namedtuple("usage", "total used free")

@@ -61,6 +61,8 @@ def test_encoding_and_byte_order_mark_stay(mark: bytes, encoding: str, tmp_path:
 def test_new_cells_are_quoted_if_needed(tmp_path: Path) -> None:
     found = edit(tmp_path, "a.csv", b"file,label\n1,cat\n2,dog\n", labels={0: 'a,"b"', 1: "two\nlines"})
     assert found == b'file,label,label_original\n1,"a,""b""",cat\n2,"two\nlines",dog\n'
+    found = edit(tmp_path, "a.csv", b"file,label\n1,cat\n2,dog\n", labels={0: '"b', 1: 'say "hi"'})
+    assert found == b'file,label,label_original\n1,"""b",cat\n2,"say ""hi""",dog\n'
 
 
 def test_of_columns_with_one_name_the_right_one_changes(tmp_path: Path) -> None:

@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from curv_issues.data.label_names import LABEL_NAMES, alike_names, is_label_name, label_names_in, looks_like_ids, several_labels
+from curv_issues.data.label_names import (
+    LABEL_NAMES,
+    alike_names,
+    holds_no_labels,
+    is_label_name,
+    label_names_in,
+    looks_like_ids,
+    original_column,
+    several_labels,
+)
 
 
 @pytest.mark.parametrize("name", [*LABEL_NAMES, "Label", "CLASS", " target "])
@@ -82,3 +91,12 @@ def test_zero_width_characters_do_not_distinguish_names():
 )
 def test_y_beside_x_is_a_coordinate(columns, expected):
     assert label_names_in(columns) == expected
+
+
+@pytest.mark.parametrize("column", ["label", "fine label", "y"])
+def test_old_labels_beside_the_labels_are_not_taken_for_labels(column: str) -> None:
+    original = original_column(column)
+    assert original == f"{column}_original"
+    assert holds_no_labels(original, ["id", column, original])
+    assert not holds_no_labels(original, ["id", original])
+    assert not holds_no_labels(column, [column, original])
