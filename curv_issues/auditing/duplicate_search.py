@@ -164,7 +164,7 @@ def _within(data: LabeledData, search: SearchOptions, start: float, progress: Pr
         on_step=_step_reporter(progress),
     )
     table = group_table(data, compared, turned=search.turned, device=search.device)
-    files, num_links = _files_beside_kept(table, dict(zip(data.rows.tolist(), image_files(data), strict=True)))
+    files, num_links = _files_beside_kept(image_files(data, np.searchsorted(data.rows, table["row"])), table["keep"].to_numpy())
     notes = [f"{num_links:,} of the duplicates are links to a kept file, or lead through one to it. They are not files to remove."]
     seconds = {"load": loaded_at - start, "features": found_at - loaded_at, "compare": time.perf_counter() - found_at}
     removable = table[~table["keep"]]
@@ -178,13 +178,17 @@ def _within(data: LabeledData, search: SearchOptions, start: float, progress: Pr
     return DuplicateSearch("groups", table, data, files, summary)
 
 
-def _files_beside_kept(table: pd.DataFrame, file_of: dict[int, str | None]) -> tuple[np.ndarray, int]:
-    """Return the file to remove for each row of the groups, or None, and the number of duplicates that lead to a kept file."""
-    found, num_links = np.full(len(table), None, dtype=object), 0
+def _files_beside_kept(files: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the file to remove for each row of the groups, or None, and the number of duplicates that lead to a kept file.
+
+    Args:
+        files: object (m,), the file of each row, or None.
+        keep: bool (m,), whether the row is that of a kept image, which comes first in its group.
+    """
+    found, num_links = np.full(len(files), None, dtype=object), 0
     kept: str | None = None
-    for place, (row, keep) in enumerate(zip(table["row"].tolist(), table["keep"].tolist(), strict=True)):
-        file = file_of[row]
-        if keep:  # the first of its group
+    for place, (file, is_kept) in enumerate(zip(files, keep, strict=True)):
+        if is_kept:
             kept = file
         elif file is not None and kept is not None:
             if can_be_removed(file, kept):
@@ -219,8 +223,7 @@ def _between(
     report(0, 1)
     table, threshold = find_copies(data, others, threshold=search.threshold, turned=search.turned, device=search.device)
     report(1, 1)
-    of_row = dict(zip(data.rows.tolist(), files.tolist(), strict=True))
-    files = np.array([of_row[row] for row in table["row"]], dtype=object)
+    files = files[np.searchsorted(data.rows, table["row"])]
     seconds = {"load": loaded_at - start, "compare": time.perf_counter() - loaded_at}
     counts = {"num_removable": len(table), "num_links": 0, "removable_bytes": int(table["bytes"].sum())}
     return DuplicateSearch("copies", table, data, files, _summary(data, others, search, threshold, counts, notes, seconds))
@@ -236,7 +239,8 @@ def _step_reporter(progress: ProgressCallback | None) -> Any:
 
 def _shared_files(files: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return which files are those of others too, bool (n,): removing them would remove the others."""
-    real = {os.path.realpath(other): other for other in others if other is not None}
+    links_first = sorted(filter(None, others), key=os.path.islink, reverse=True)  # so that a link does not replace its file
+    real = {os.path.realpath(other): other for other in links_first}
 
     def is_shared(file: str | None) -> bool:
         other = None if file is None else real.get(os.path.realpath(file))

@@ -95,7 +95,10 @@ def group_table(data: LabeledData, compared: ComparedImages, *, turned: bool = F
     from curv_issues.duplicates.orientation import degrees_clockwise
     from curv_issues.duplicates.search import compare_pairs, first_copies, tests_of_identical
 
-    is_link = lead_through_links(image_files(data))
+    same = compared.same()
+    linked = np.unique(np.concatenate([same.first, same.second]))
+    is_link = np.zeros(len(data), dtype=bool)
+    is_link[linked] = lead_through_links(image_files(data, linked))
     rank = preference(data.sizes, data.num_bytes, data.is_lossless, is_link, data.paths.tolist())
     groups = choose_kept(
         compared,

@@ -9,15 +9,22 @@ import numpy as np
 from curv_issues.data.base import LabeledData
 
 
-def image_files(data: LabeledData) -> np.ndarray:
-    """Return the absolute path of each image's file, object (n,); None for an image without a file of its own.
+def image_files(data: LabeledData, index: np.ndarray | None = None) -> np.ndarray:
+    """Return the absolute path of each image's file, object (m,); None for an image without a file of its own.
 
     A path counts only if it leads to a regular file of the size that was read, because what is listed may be deleted later.
+
+    Args:
+        data: n samples.
+        index: int64 (m,), positions of the images; None: all.
     """
-    found = np.full(len(data), None, dtype=object)
-    for position, (place, num_bytes) in enumerate(zip(_places(data), data.num_bytes.tolist(), strict=True)):
-        if place is not None and os.path.isfile(place) and os.path.getsize(place) == num_bytes:
-            found[position] = place
+    places = _places(data)
+    positions = range(len(data)) if index is None else index.tolist()
+    found = np.full(len(positions), None, dtype=object)
+    for number, position in enumerate(positions):
+        place = places[position]
+        if place is not None and os.path.isfile(place) and os.path.getsize(place) == data.num_bytes[position]:
+            found[number] = place
     return found
 
 

@@ -236,6 +236,7 @@ class TestAgainst:
         train, test = folders
         (train / "link.png").symlink_to(test / "4.png")
         (test / "link.png").symlink_to(train / "1.png")
+        (test / "a link.png").symlink_to(test / "4.png")
         found = search(train, test)
         assert "link.png" in found.table["path"].tolist()
         assert str(train / "link.png") in found.files_to_remove()

@@ -141,6 +141,12 @@ class TestCopies:
         found, _ = find_copies(data, others, device="cpu")
         assert found[["row", "other_row"]].to_numpy().tolist() == [[3, 11]]
 
+    def test_identical_images_come_before_near_ones(self) -> None:
+        data = from_arrays(IMAGES[:10], np.arange(10) % 2)
+        others = from_arrays(np.concatenate([IMAGES[4:5] + 1, IMAGES[20:30], IMAGES[4:5], IMAGES[4:5] + 2]), np.arange(13) % 2)
+        found, _ = find_copies(data, others, device="cpu")
+        assert found[["row", "other_row", "similarity"]].to_numpy().tolist() == [[4, 11, 1.0]]
+
     def test_turned_images(self) -> None:
         data = from_arrays(np.concatenate([IMAGES[:10], np.rot90(IMAGES[30], -1)[None]]), np.arange(11) % 2)
         others = from_arrays(IMAGES[20:], np.arange(40) % 2)
