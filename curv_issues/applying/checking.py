@@ -35,14 +35,20 @@ def check_written(edits: DatasetEdits, written: Written, folder: Path, *, target
     dataset = edits.audited.dataset if written.dataset is None else [os.path.join(folder, place) for place in written.dataset]
     paths: dict[str, Any] = {name: os.path.join(folder, place) for name, place in written.options.items()}
     has_names = edits.opened.source.has_split_names
-    options = replace(edits.audited.options, split=chosen[0] if has_names else None, revision=None, max_samples=None, **paths)
+    options = replace(
+        edits.audited.options,
+        split=written.splits.get(chosen[0], chosen[0]) if has_names else None,
+        revision=None,
+        max_samples=None,
+        **paths,
+    )
     try:
         opened = open_labelled(dataset, options, with_features=False)
         found = list_labels(opened.source.splits, opened, is_folder=is_folder)
     except CurvIssuesError as error:
         reason = str(error).replace(os.fspath(folder), os.fspath(target))
         raise DatasetError(f"The corrected dataset could not be read: {reason} Nothing was written; {ONLY_CHANGES}.") from error
-    expected = expected_labels(edits, is_folder=is_folder)
+    expected = {written.splits.get(name, name): kept for name, kept in expected_labels(edits, is_folder=is_folder).items()}
     order = {}
     for split in expected.keys() | found.keys():
         rows = _compare(expected.get(split, []), found.get(split, Listing([], [])), written.new_paths, is_folder=is_folder)
@@ -52,7 +58,7 @@ def check_written(edits: DatasetEdits, written: Written, folder: Path, *, target
                 f"Please report this, and {ONLY_CHANGES}."
             )
         order[split] = rows
-    return [row for split in chosen for row in order.get(split, [])]
+    return [row for split in chosen for row in order.get(written.splits.get(split, split), [])]
 
 
 def _compare(expected: list[Expected], found: Listing, new_paths: Mapping[int, str], *, is_folder: bool) -> list[int] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -28,10 +30,22 @@ def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progres
     data.mkdir()
     tables = [(split, table) for split, found in edits.tables.items() for table in found if isinstance(table, DatasetTable)]
     total, done = sum(len(table) for _, table in tables), 0
+    names = _new_names([split for split, _ in tables])
     for split, table in tables:
-        _write_split(data, re.sub(r"[^\w.]", "_", split), table, edits, progress, done, total)
+        _write_split(data, names[split], table, edits, progress, done, total)
         done += len(table)
-    return Written()
+    return Written(splits=names)
+
+
+def _new_names(splits: Sequence[str]) -> dict[str, str]:
+    """Return split -> name in a file name: part of a split, such as `train[:10%]`, gets the name of the split."""
+    names: dict[str, str] = {}
+    for split in splits:
+        match = re.match(r"\w+", split)
+        name = "train" if match is None else match[0]
+        numbered = itertools.chain([name], (f"{name}{number}" for number in itertools.count(2)))
+        names[split] = next(candidate for candidate in numbered if candidate not in names.values())
+    return names
 
 
 def _write_split(

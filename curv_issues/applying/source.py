@@ -133,7 +133,8 @@ def locate(changes: Sequence[Change], audited: AuditedDataset, result: AuditResu
     same_labels = len(rows) == 0 or (rows[-1] < len(names) and (names[rows] == scores["given"].to_numpy(dtype=object)).all())
     same_rows = bool(same_labels) and num_rows in (None, len(names))
     in_place = [change for change in changes if change.row is not None and change.row < len(names)]
-    found = _contents(opened, {int(change.row): expected[int(change.row)] for change in in_place if change.row is not None})
+    wanted = {int(change.row): expected[int(change.row)] for change in in_place if change.row is not None}
+    found = _contents(opened, wanted, max_pixels=audited.options.max_pixels)
     located: dict[int, Change] = {}
     moved = []
     for change in changes:
@@ -165,7 +166,7 @@ def _expected_content(result: AuditResult) -> dict[int, _Content]:
     return {row: _Content(file or image, bool(file)) for row, file, image in images}
 
 
-def _contents(opened: OpenedDataset, wanted: Mapping[int, _Content]) -> dict[int, str]:
+def _contents(opened: OpenedDataset, wanted: Mapping[int, _Content], *, max_pixels: int | None) -> dict[int, str]:
     """Return the hashes of these rows of the selection, of files or of pixels as wanted; unreadable rows are left out."""
     of_files = np.array(sorted(row for row, content in wanted.items() if content.is_file), dtype=np.int64)
     others = np.array(sorted(row for row, content in wanted.items() if not content.is_file), dtype=np.int64)
@@ -177,7 +178,8 @@ def _contents(opened: OpenedDataset, wanted: Mapping[int, _Content]) -> dict[int
         else:
             images = opened.selection.images(opened.columns.image, others)
             sizes = sample_sizes(images)
-            hashes = decode_all(images, resolution=_LEAST_RESOLUTION, workers=choose_workers(sizes)).image_sha256
+            decoded = decode_all(images, resolution=_LEAST_RESOLUTION, workers=choose_workers(sizes), max_pixels=max_pixels)
+            hashes = decoded.image_sha256
         found.update(zip(others.tolist(), hashes.tolist(), strict=True))
     return found
 

@@ -119,5 +119,6 @@ def record_of(audited: AuditedDataset, written: Written) -> dict[str, Any] | Non
     if written.dataset is None and not isinstance(audited.dataset, list):
         return None
     dataset = audited.dataset if written.dataset is None else [place or "." for place in written.dataset]
-    record = opened_with([], replace(audited.options, revision=None))
+    split = audited.options.split if not set(written.splits) - set(written.splits.values()) else None
+    record = opened_with([], replace(audited.options, revision=None, split=split))
     return None if record is None else {"dataset": dataset, "options": {**record["options"], **written.options}}

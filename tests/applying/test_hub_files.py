@@ -73,6 +73,26 @@ def test_large_splits_are_written_in_shards(tmp_path: Path, monkeypatch: pytest.
     assert read(tmp_path / "new")["id"] == [2, 3, 4, 5, 6]
 
 
+def test_a_part_of_a_split_gets_its_name(tmp_path: Path) -> None:
+    rows(12).to_parquet(tmp_path / "x.parquet")
+    part = datasets.load_dataset(
+        "parquet", data_files=str(tmp_path / "x.parquet"), split="train[:75%]", cache_dir=str(tmp_path / "cache")
+    )
+    assert isinstance(part, datasets.Dataset)
+    result = audited(part)
+    applied = apply_decisions(result, [decide(result, 0, "relabel", "dog")], tmp_path / "new", dataset=part)
+    assert "data/train-00000-of-00001.parquet" in tree_of(tmp_path / "new")
+    assert load_data(str(tmp_path / "new")).fingerprint == applied.fingerprint
+    record = json.loads((tmp_path / "new" / "applied.json").read_text())["open_with"]
+    assert load_data(str(tmp_path / "new"), **record["options"]).fingerprint == applied.fingerprint
+    assert hub_files._new_names(["train", "train[:10%]", "a-b", "+"]) == {
+        "train": "train",
+        "train[:10%]": "train2",
+        "a-b": "a",
+        "+": "train3",
+    }
+
+
 _AUDIT = """
 from pathlib import Path
 from tests.applying.audited import audited, decide, save_decisions
