@@ -72,7 +72,8 @@ def decisions_for(folder: Path, path: str | None) -> list[Decision]:
     """Return the decisions in a file; without a path, those in the folder of results, if there are any."""
     if path is not None:
         return read_decisions(path)
-    return read_decisions(folder / DECISIONS) if (folder / DECISIONS).exists() else []
+    there = os.path.exists(folder / DECISIONS)  # Path.exists raises an error if the name is too long
+    return read_decisions(folder / DECISIONS) if there else []
 
 
 def _lacks_duplicates(summary: Mapping[str, Any]) -> bool:
