@@ -40,6 +40,7 @@ def review(
         except ImportError as error:
             raise UsageError(f"curv-issues review needs the package {error.name}; pip install 'curv-issues[review]'.") from None
         from curv_issues.results.result import AuditResult
+        from curv_issues.serving.images import ServedImages
         from curv_issues.serving.store import opened_store
 
         folder = output_folder(directory)
@@ -47,10 +48,13 @@ def review(
         with opened_store(result, folder) as store, contextlib.closing(_listening(port)) as listener:
             number = listener.getsockname()[1]
             token = secrets.token_urlsafe(24)
-            app = make_app(result, store, token=token, hosts=[HOST, "localhost"])
+            images = ServedImages(result)
+            app = make_app(result, store, images, token=token, hosts=[HOST, "localhost"])
             address = f"http://{HOST}:{number}/{token}/"
             typer.echo(address)
             typer.echo(visible(f"Reviewing {result} Decisions are saved in {store.path}. Press Ctrl-C to end."), err=True)
+            if images.problem is not None:
+                typer.echo(visible(f"Note: only the images that the audit stored are shown. {images.problem}"), err=True)
             if browser:
                 webbrowser.open(address)
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off"))

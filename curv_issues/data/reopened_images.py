@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from curv_issues.data.base import LabeledData, hash_pixels
 from curv_issues.data.decoding import EncodedImage, EncodedImages
-from curv_issues.data.image import UnreadableImageError, decode_values
+from curv_issues.data.image import UnreadableImageError, decode_image, decode_values
 from curv_issues.data.opening import open_selection
 from curv_issues.data.reopening import options_of
 from curv_issues.data.source_options import SourceOptions
@@ -48,16 +49,59 @@ def read_unchanged(
     if isinstance(place, LabeledData):
         yield from _loaded_images(place, rows, image_sha256)
         return
-    options, images = _open_images(dataset, np.asarray(rows, dtype=np.int64), list(place))
-    source = place[0] if place else dataset.get("source")
+    images = ReopenedImages(dataset, rows, image_sha256, file_sha256, place=list(place))
     for start in range(0, len(rows), _CHUNK):
-        chunk = range(start, min(start + _CHUNK, len(rows)))
-        for index, encoded in zip(chunk, images.read(chunk), strict=True):
-            problem = encoded.problem or _change(encoded.content, image_sha256[index], file_sha256[index], options.max_pixels)
+        yield from images.read(range(start, min(start + _CHUNK, len(rows))))
+
+
+class ReopenedImages:
+    """Images of an audited dataset that is opened again; its arguments are those of `read_unchanged`."""
+
+    def __init__(
+        self,
+        dataset: Mapping[str, Any],
+        rows: Sequence[int],
+        image_sha256: Sequence[str],
+        file_sha256: Sequence[str],
+        *,
+        place: Sequence[str] = (),
+    ) -> None:
+        self._rows, self._image_sha256, self._file_sha256 = rows, image_sha256, file_sha256
+        self._source = place[0] if place else dataset.get("source")
+        self._options, self._images = _open_images(dataset, np.asarray(rows, dtype=np.int64), list(place))
+
+    def read(self, indices: range) -> Iterator[EncodedImage]:
+        """Yield the images of the rows at these indices.
+
+        Raises:
+            DatasetError: an image is missing or has changed.
+        """
+        for index, encoded in zip(indices, self._images.read(indices), strict=True):
+            problem = encoded.problem or self._change(index, encoded.content)
             if problem is not None:
-                shown = f"row {rows[index]} ({encoded.path or 'no path'})"
-                raise DatasetError(f"The image in {shown} of {source} is not the one that was audited: {problem}.")
+                shown = f"row {self._rows[index]} ({encoded.path or 'no path'})"
+                raise DatasetError(f"The image in {shown} of {self._source} is not the one that was audited: {problem}.")
             yield encoded
+
+    def decode(self, index: int) -> Image.Image:
+        """Return the decoded image of one row.
+
+        Raises:
+            DatasetError: it is missing or has changed.
+        """
+        (encoded,) = self.read(range(index, index + 1))
+        return decode_image(encoded.content, max_pixels=self._options.max_pixels)
+
+    def _change(self, index: int, content: bytes) -> str | None:
+        """Return how an image differs from the audited one; None if it does not."""
+        file_sha256 = self._file_sha256[index]
+        if file_sha256 and hashlib.sha256(content).hexdigest() == file_sha256:
+            return None
+        try:
+            pixels = decode_values(content, max_pixels=self._options.max_pixels)
+        except UnreadableImageError as error:
+            return str(error)
+        return None if hash_pixels(pixels) == self._image_sha256[index] else "its content has changed"
 
 
 def _loaded_images(data: LabeledData, rows: Sequence[int], image_sha256: Sequence[str]) -> Iterator[EncodedImage]:
@@ -96,14 +140,3 @@ def _opened(record: Any) -> tuple[list[str], SourceOptions]:
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names) and isinstance(record.get("options"), dict)):
         raise UsageError("The summary of this result does not record how its dataset was opened; run the audit again.")
     return names, options_of(record)
-
-
-def _change(content: bytes, image_sha256: str, file_sha256: str, max_pixels: int | None) -> str | None:
-    """Return how an image differs from the audited one; None if it does not."""
-    if file_sha256 and hashlib.sha256(content).hexdigest() == file_sha256:
-        return None
-    try:
-        pixels = decode_values(content, max_pixels=max_pixels)
-    except UnreadableImageError as error:
-        return str(error)
-    return None if hash_pixels(pixels) == image_sha256 else "its content has changed"

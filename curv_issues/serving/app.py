@@ -25,6 +25,7 @@ from curv_issues.report.thumbnails import MIME_TYPE
 from curv_issues.report.view import estimate_text, make_view
 from curv_issues.results.result import AuditResult
 from curv_issues.review.decisions import parse_decision
+from curv_issues.serving.images import ServedImages
 from curv_issues.serving.store import DecisionStore
 
 MOST_FINDINGS = 10_000  # of each kind
@@ -47,17 +48,14 @@ class ReviewApp:
         estimate: the estimated number of wrong labels in words, corrected by the decisions; None: too few of them.
     """
 
-    def __init__(self, result: AuditResult, store: DecisionStore, *, token: str) -> None:
+    def __init__(self, result: AuditResult, store: DecisionStore, images: ServedImages, *, token: str) -> None:
         self._result = result
         self._token = token
         self._correcting = threading.Lock()
         self._corrected = 0
         self.store = store
         self.estimate: str | None = None
-        table = result.thumbnails
-        self._images = (
-            {} if table is None else dict(zip(zip(table["row"], table["size"], strict=True), table["image"], strict=True))
-        )
+        self._images = images
         self.correct()
 
     def routes(self) -> list[Route]:
@@ -86,7 +84,7 @@ class ReviewApp:
             self._result,
             decisions=self.store.decisions,
             choice=choose(self._result, most=MOST_FINDINGS),
-            image_address=lambda row, size: f"image/{row}/{size}" if (row, size) in self._images else None,
+            image_address=lambda row, size: f"image/{row}/{size}" if self._images.has(row, size) else None,
         )
         server = {"address": "decisions", "estimate": self.estimate}
         return render_page(view, server=server).encode("utf-8", "backslashreplace")
@@ -95,7 +93,7 @@ class ReviewApp:
         """Send a thumbnail."""
         if (refused := self._refuse(request)) is not None:
             return refused
-        content = self._images.get((request.path_params["row"], request.path_params["size"]))
+        content = await run_in_threadpool(self._images.get, request.path_params["row"], request.path_params["size"])
         if content is None:
             return PlainTextResponse("There is no such image.", 404, headers=HEADERS)
         return Response(content, media_type=MIME_TYPE, headers={**HEADERS, "Cache-Control": "private, max-age=3600"})
@@ -144,16 +142,17 @@ class ReviewApp:
             self._correcting.release()
 
 
-def make_app(result: AuditResult, store: DecisionStore, *, token: str, hosts: list[str]) -> Starlette:
+def make_app(result: AuditResult, store: DecisionStore, images: ServedImages, *, token: str, hosts: list[str]) -> Starlette:
     """Return the application.
 
     Args:
         result: that is reviewed.
         store: of its decisions.
+        images: of its samples.
         token: secret part of the address.
         hosts: names of this machine that a browser may use, against DNS rebinding.
     """
-    app = ReviewApp(result, store, token=token)
+    app = ReviewApp(result, store, images, token=token)
     return Starlette(routes=app.routes(), middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)])
 
 

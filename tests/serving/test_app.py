@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from curv_issues.auditing.decided import LEAST_JUDGED
 from curv_issues.review.decisions import read_decisions
 from curv_issues.serving.app import LONGEST_BODY, make_app
+from curv_issues.serving.images import ServedImages
 from curv_issues.serving.store import opened_store
 from tests.auditing.test_review import audited
 from tests.report.pages import HOSTILE, many_findings
@@ -24,7 +25,9 @@ RESULT = many_findings(names=HOSTILE)
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     with opened_store(RESULT, tmp_path) as store:
-        yield TestClient(make_app(RESULT, store, token="secret", hosts=["127.0.0.1"]), base_url="http://127.0.0.1:80")
+        yield TestClient(
+            make_app(RESULT, store, ServedImages(RESULT), token="secret", hosts=["127.0.0.1"]), base_url="http://127.0.0.1:80"
+        )
 
 
 def entry(row: int = 1990, action: str | None = "keep", **more: Any) -> dict[str, Any]:
@@ -112,7 +115,7 @@ def test_enough_judged_labels_correct_the_estimate(tmp_path: Path) -> None:
     with opened_store(result, tmp_path) as store:
         for row in result.scores["row"][: LEAST_JUDGED - 1]:
             store.set(row, decide(result, row))
-        client = TestClient(make_app(result, store, token="secret", hosts=["testserver"]))
+        client = TestClient(make_app(result, store, ServedImages(result), token="secret", hosts=["testserver"]))
         assert client.get("/secret/decisions").json()["estimate"] is None
         last = decide(result, LEAST_JUDGED - 1)
         body = {"row": LEAST_JUDGED - 1, "image_sha256": last.image_sha256, "given": last.given, "action": "keep"}

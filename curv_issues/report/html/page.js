@@ -417,7 +417,10 @@ function chosenUnits() {
 
 function image(index, sharp, alternative, name) {
   if (index === null || index === undefined) return null;
-  return element("img", { src: view.images[index], alt: alternative, class: `${name}${sharp ? " sharp" : ""}`, decoding: "async" });
+  const missing = (event) => event.target.replaceWith(element("span", { class: "missing" }, `${alternative}: cannot be shown; it was moved or changed after the audit`));
+  return element("img", {
+    src: view.images[index], alt: alternative, class: `${name}${sharp ? " sharp" : ""}`, decoding: "async", loading: view.server ? "lazy" : null, onerror: missing,
+  });
 }
 
 function className(code, style) {
