@@ -15,6 +15,7 @@ import pandas as pd
 
 from curv_issues.auditing.duplicates import find_copies, group_table
 from curv_issues.auditing.leakage import check_comparable
+from curv_issues.auditing.search_page import search_page
 from curv_issues.auditing.summary import left_out_table, versions
 from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData
@@ -38,6 +39,7 @@ class DuplicateSearch:
         files: object, one per row of the table: absolute path of the file to remove; None for an image that is kept, has no file
             of its own, or is a link to the kept one.
         summary: what was searched and how, counts, notes and costs.
+        others: the images of the other dataset; None for a search within one.
     """
 
     name: str
@@ -45,6 +47,7 @@ class DuplicateSearch:
     data: LabeledData
     files: np.ndarray
     summary: dict[str, Any]
+    others: LabeledData | None = None
 
     def files_to_remove(self) -> list[str]:
         """Return the files of all duplicates but the kept ones, or of all copies, in the order of the table.
@@ -62,10 +65,11 @@ class DuplicateSearch:
             )
         return found
 
-    def save(self, folder: Path) -> None:
-        """Write the table, the files that were left out, and the summary into a folder; see `write_search`."""
+    def save(self, folder: Path, *, report: bool = True) -> None:
+        """Write the table, the files that were left out, the summary and, if wanted, the page into a folder; see `write_search`."""
         left_out = left_out_table(self.data.source.files)
-        write_search(folder, {self.name: self.table, **({} if left_out is None else {"left_out": left_out})}, self.summary)
+        tables = {self.name: self.table, **({} if left_out is None else {"left_out": left_out})}
+        write_search(folder, tables, self.summary, page=search_page(self) if report else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +230,8 @@ def _between(
     files = files[np.searchsorted(data.rows, table["row"])]
     seconds = {"load": loaded_at - start, "compare": time.perf_counter() - loaded_at}
     counts = {"num_removable": len(table), "num_links": 0, "removable_bytes": int(table["bytes"].sum())}
-    return DuplicateSearch("copies", table, data, files, _summary(data, others, search, threshold, counts, notes, seconds))
+    summary = _summary(data, others, search, threshold, counts, notes, seconds)
+    return DuplicateSearch("copies", table, data, files, summary, others)
 
 
 def _step_reporter(progress: ProgressCallback | None) -> Any:

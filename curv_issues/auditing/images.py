@@ -44,7 +44,7 @@ def draw_images(data: LabeledData, result: AuditResult) -> DrawnImages | None:
     def card(index: int) -> Image.Image | None:
         """Return the reduced image, which is kept: an image of native size may take hundreds of megabytes."""
         if index not in reduced:
-            reduced[index] = _reduced(data, index)
+            reduced[index] = reduced_image(data, index)
         return reduced[index]
 
     scores = result.scores
@@ -70,7 +70,7 @@ def shown_table(data: LabeledData, result: AuditResult) -> pd.DataFrame:
     return pd.DataFrame(found, columns=TABLES["shown"].names)
 
 
-def _reduced(data: LabeledData, index: int) -> Image.Image | None:
+def reduced_image(data: LabeledData, index: int) -> Image.Image | None:
     """Return an image of the size of a card at most; None if it cannot be read any more, which must not fail the audit."""
     try:
         image = as_rgb(data.image(index))

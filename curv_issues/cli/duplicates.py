@@ -15,6 +15,7 @@ from curv_issues.option_checks import Number
 from curv_issues.options import TrainingOptions
 from curv_issues.plugins import look_up
 from curv_issues.progress_bar import live_progress
+from curv_issues.results.tables import REPORT
 from curv_issues.visible import visible
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ def duplicates(
     output: Annotated[
         str | None, typer.Option(rich_help_panel=OUTPUT, help="Also save the table and a summary in this folder.")
     ] = None,
+    report: Annotated[
+        bool,
+        typer.Option("--report/--no-report", rich_help_panel=OUTPUT, help="Whether to write report.html into that folder."),
+    ] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", rich_help_panel=OUTPUT, help="Replace an older search in the folder.")
     ] = False,
@@ -105,8 +110,10 @@ def duplicates(
             source = dataset[0] if len(dataset) == 1 else dataset
             found = search_duplicates(source, options, search, against=against, progress=progress)
         if folder is not None:
-            found.save(folder)
+            found.save(folder, report=report)
         _print(found, format, quiet=quiet)
+        if folder is not None and report and not quiet:
+            typer.echo(visible(f"Report: {folder / REPORT}"), err=format != "table")
         if folder is not None and not quiet:
             typer.echo(visible(f"Results: {folder}"), err=format != "table")
 

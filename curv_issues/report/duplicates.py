@@ -89,11 +89,12 @@ def _for_people(table: pd.DataFrame) -> pd.DataFrame:
     shown["similarity"] = ["" if value is None else f"{value:.3f}" for value in first["similarity"]]
     shown["test"] = ["" if value is None else value for value in first["test"]]
     if first["mirrored"].any() or first["turned"].any():
-        shown["orientation"] = list(map(_orientation, first["mirrored"], first["turned"]))
+        shown["orientation"] = list(map(orientation_text, first["mirrored"], first["turned"]))
     return pd.DataFrame(shown, dtype=object).reset_index(drop=True)
 
 
-def _orientation(mirrored: bool, turned: int) -> str:
+def orientation_text(mirrored: bool, turned: int) -> str:
+    """Return how an image lies, such as "mirrored, 90°"; "" for one that lies as the other."""
     return ", ".join([*(["mirrored"] if mirrored else []), *([f"{turned}°"] if turned else [])])
 
 

@@ -19,7 +19,7 @@ from curv_issues.results.folder import (
     resolve,
 )
 from curv_issues.results.kinds import PLACE, ResultTable
-from curv_issues.results.tables import SUMMARY
+from curv_issues.results.tables import REPORT, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +91,10 @@ def check_search_output(directory: str | Path, *, overwrite: bool, sources: Sequ
     return folder
 
 
-def write_search(folder: Path, tables: Mapping[str, pd.DataFrame], summary: Mapping[str, Any]) -> None:
-    """Write the tables, one or none of `SEARCH_TABLES` and `left_out`, and then the summary; an older search is replaced.
+def write_search(
+    folder: Path, tables: Mapping[str, pd.DataFrame], summary: Mapping[str, Any], *, page: bytes | None = None
+) -> None:
+    """Write the tables, one or none of `SEARCH_TABLES` and `left_out`, the page, and then the summary; an older search is replaced.
 
     Raises:
         UsageError: another run is writing to the folder.
@@ -108,6 +110,8 @@ def write_search(folder: Path, tables: Mapping[str, pd.DataFrame], summary: Mapp
         schema, file = schema_of({**SEARCH_TABLES, **TABLES}[name]), io.BytesIO()
         pq.write_table(to_arrow(conform(frame, schema, table=name), schema), file)
         contents[f"{name}.parquet"] = file.getvalue()
+    if page is not None:
+        contents[REPORT] = page
     text = json.dumps(json_ready(summary), indent=2, allow_nan=False) + "\n"
     try:
         resolve(folder).mkdir(parents=True, exist_ok=True)
@@ -119,4 +123,4 @@ def write_search(folder: Path, tables: Mapping[str, pd.DataFrame], summary: Mapp
 
 
 def _files() -> tuple[str, ...]:
-    return (*(f"{name}.parquet" for name in SEARCH_TABLES), "left_out.parquet", SUMMARY)
+    return (*(f"{name}.parquet" for name in SEARCH_TABLES), "left_out.parquet", REPORT, SUMMARY)

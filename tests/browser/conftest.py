@@ -53,6 +53,16 @@ class Opened:
         return self.page.inner_text("#count")
 
 
+def serious_faults(opened: Opened) -> list[tuple[str, list[str]]]:
+    """Return what axe-core finds that hinders people with disabilities; the page must be open with bypass_csp=True."""
+    axe = pytest.importorskip("axe_core_python.sync_playwright", reason="needs the package axe-core-python")
+    return [
+        (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
+        for fault in axe.Axe().run(opened.page)["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
 Open = Callable[..., Opened]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from curv_issues.report.view import make_view
 from curv_issues.review.decisions import Decision, decisions_json, match_result, read_decisions
-from tests.browser.conftest import Open, playwright
+from tests.browser.conftest import Open, playwright, serious_faults
 from tests.report.pages import HOSTILE, conflicts_with_images, many_findings
 
 
@@ -219,15 +219,8 @@ def test_fifty_thousand_findings_open_quickly_and_stay_small(open_page: Open, tm
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_for_people_with_disabilities(open_page: Open, scheme: str) -> None:
-    axe = pytest.importorskip("axe_core_python.sync_playwright", reason="needs the package axe-core-python")
     opened = open_page(many_findings(12, flagged=3), color_scheme=scheme, bypass_csp=True)
     for tab in ("Label issues", "Most suspect"):
         opened.page.click(f"text={tab}")
         opened.press("j", "g")
-        found = axe.Axe().run(opened.page)["violations"]
-        serious = [
-            (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
-            for fault in found
-            if fault["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
+        assert serious_faults(opened) == []

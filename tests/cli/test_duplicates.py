@@ -132,13 +132,14 @@ class TestAgainst:
 class TestOutput:
     def test_saved_beside_the_print(self, photos: Path, here: Path) -> None:
         result = run("duplicates", "photos", *CPU, "--output", "out")
-        assert result.stdout.splitlines()[-1] == "Results: out"
-        assert sorted(os.listdir(here / "out")) == ["groups.parquet", "left_out.parquet", "summary.json"]
+        assert result.stdout.splitlines()[-2:] == ["Report: out/report.html", "Results: out"]
+        assert sorted(os.listdir(here / "out")) == ["groups.parquet", "left_out.parquet", "report.html", "summary.json"]
         assert json.loads((here / "out" / "summary.json").read_text())["num_groups"] == 3
         check_error(run("duplicates", "photos", *CPU, "--output", "out"), 2, "already contains a search", "--overwrite")
-        again = run("duplicates", "photos", *CPU, "--output", "out", "--overwrite", "--turned", "--format", "json")
+        again = run("duplicates", "photos", *CPU, "--output", "out", "--overwrite", "--turned", "--format", "json", "--no-report")
         assert again.stderr.splitlines()[-1] == "Results: out"
         assert json.loads((here / "out" / "summary.json").read_text())["num_groups"] == 4
+        assert not (here / "out" / "report.html").exists()  # of the older search
         check_error(run("show", "out"), 2, "out")
 
     def test_checked_before_reading(self, photos: Path) -> None:

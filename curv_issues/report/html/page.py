@@ -10,21 +10,25 @@ from typing import Any
 
 from curv_issues.visible import visible
 
+PAGES = ("audit", "duplicates")
 
-def render_page(view: Mapping[str, Any], *, server: Mapping[str, Any] | None = None) -> str:
+
+def render_page(view: Mapping[str, Any], *, page: str = "audit", server: Mapping[str, Any] | None = None) -> str:
     """Return the page of a view as HTML.
 
     Text from the dataset is escaped, and the page's policy forbids scripts other than its own, and requests (of a page that is
     served: to other addresses).
 
     Args:
-        view: see `make_view`.
+        view: see `make_view`, or `duplicates_view`.
+        page: one of `PAGES`; it has a template and a script.
         server: what the page needs to save decisions on the server that serves it; None: the page is a file.
     """
     import jinja2  # slow
 
     folder = files(__package__)
-    style, script = (folder.joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
+    style, common, own = (folder.joinpath(name).read_text("utf-8") for name in ("page.css", "common.js", f"{page}.js"))
+    script = common + own
     policy = [
         "default-src 'none'",
         "img-src data:" if server is None else "img-src data: 'self'",
@@ -34,9 +38,15 @@ def render_page(view: Mapping[str, Any], *, server: Mapping[str, Any] | None = N
         "form-action 'none'",
         *([] if server is None else ["connect-src 'self'"]),
     ]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["visible"] = visible
-    template = environment.from_string(folder.joinpath("page.html.jinja").read_text("utf-8"))
+    template = environment.get_template(f"{page}.html.jinja")
     data = jinja2.utils.htmlsafe_json_dumps({**view, "server": server}, separators=(",", ":"), allow_nan=False)
     return template.render(view=view, data=data, style=style, script=script, policy="; ".join(policy))
 

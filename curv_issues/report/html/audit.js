@@ -1,7 +1,5 @@
-"use strict";
-// The page of a report. Text from the dataset is only ever set as text, never as HTML.
+// The page of an audit.
 
-const view = JSON.parse(document.getElementById("view").textContent);
 const cardOf = new Map(view.cards.map((card) => [card.row, card]));
 const classOf = new Map(view.classes.map((name, code) => [name, code]));
 const PAGE = 60; // cards or groups
@@ -11,33 +9,11 @@ const ACTIONS = { keep: "kept", relabel: "relabelled", remove: "to be removed", 
 
 // ---------------------------------------------------------------- elements
 
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (value === true) made.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
-  }
-  return fill(made, ...children);
-}
-
-// Appends children to an element, without missing ones.
-function fill(parent, ...children) {
-  parent.append(...children.filter((child) => child !== null && child !== undefined));
-  return parent;
-}
-
 function drawn(name, attributes = {}, ...children) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
-}
-
-// Characters that control a terminal or reorder text are shown as their codes.
-function visible(text) {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) =>
-    `\\u${character.codePointAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function named(code) {
@@ -48,14 +24,6 @@ function named(code) {
 function shortName(code) {
   const name = named(code);
   return name.length > 60 ? `${name.slice(0, 57)}...` : name;
-}
-
-function number(value, digits = 3) {
-  return value === null || value === undefined ? "not measured" : Number(value).toPrecision(digits).replace(/(\.\d*?)0+(e|$)/, "$1$2").replace(/\.(e|$)/, "$1");
-}
-
-function count(total, one, many = `${one}s`) {
-  return `${total.toLocaleString("en")} ${total === 1 ? one : many}`;
 }
 
 // ---------------------------------------------------------------- decisions
@@ -210,12 +178,7 @@ async function poll() {
 }
 
 function download() {
-  const address = URL.createObjectURL(new Blob([decisionsFile()], { type: "application/json" }));
-  const link = element("a", { href: address, download: "decisions.json" });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  URL.revokeObjectURL(address);
+  saveAs("decisions.json", decisionsFile(), "application/json");
   isSaved = true;
   drawReview();
 }
@@ -415,14 +378,6 @@ function chosenUnits() {
   return kept.map((unit) => [Math.min(...unit.map((row) => key(cardOf.get(row)))), unit]).sort((a, b) => a[0] - b[0]).map(([, unit]) => unit);
 }
 
-function image(index, sharp, alternative, name) {
-  if (index === null || index === undefined) return null;
-  const missing = (event) => event.target.replaceWith(element("span", { class: "missing" }, `${alternative}: cannot be shown; it was moved or changed after the audit`));
-  return element("img", {
-    src: view.images[index], alt: alternative, class: `${name}${sharp ? " sharp" : ""}`, decoding: "async", loading: view.server ? "lazy" : null, onerror: missing,
-  });
-}
-
 function className(code, style) {
   return element("bdi", { class: `name ${style}`, title: named(code) }, named(code));
 }
@@ -530,10 +485,6 @@ function moveTo(place) {
   node.scrollIntoView({ block: "center" });
 }
 
-function say(text) {
-  document.getElementById("status").textContent = text;
-}
-
 // ---------------------------------------------------------------- controls
 
 function select(label, name, options) {
@@ -612,16 +563,9 @@ const KEYS = [
 ];
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
-  const target = event.target;
-  if (target.matches("input, select, textarea")) {
-    if (event.key === "Escape") target.blur();
-    return;
-  }
-  const found = KEYS.find(([keys]) => keys.includes(event.key));
+  const found = keyPressed(event, KEYS);
   if (!found) return;
-  event.preventDefault();
-  const focused = target.closest ? target.closest(".card") : null;
+  const focused = event.target.closest ? event.target.closest(".card") : null;
   if (focused) state.current = units.flat().indexOf(Number(focused.dataset.row));
   const card = cardOf.get(units.flat()[state.current]);
   if (found[2].length === 0) found[2]();
@@ -636,8 +580,7 @@ function start() {
   document.getElementById("classes").append(...view.classes.map((name) => element("option", { value: name })));
   document.getElementById("tabs").append(...TABS.filter(([, , made]) => made().length).map(([name, title, made]) =>
     element("button", { type: "button", "data-tab": name, onclick: () => { Object.assign(state, { tab: name, shown: PAGE, current: -1 }); drawGallery(); } }, `${title} (${made().length.toLocaleString("en")})`)));
-  document.querySelector("#keys tbody").append(...KEYS.map(([keys, text]) => element("tr", {}, element("td", {}, ...keys.flatMap((key, index) => [index ? " or " : "", element("kbd", {}, key)])), element("td", {}, text))));
-  document.getElementById("help-close").addEventListener("click", () => document.getElementById("help").close());
+  listKeys(KEYS);
   document.getElementById("more").addEventListener("click", () => { state.shown += PAGE; drawGallery(); });
   document.addEventListener("keydown", onKey);
   window.addEventListener("beforeunload", (event) => { if (!isSaved && (!isStored || view.server)) event.preventDefault(); });
