@@ -33,6 +33,10 @@ from .gate.check import Gate as Gate
 from .gate.check import check_gate as check_gate
 from .gate.difference import ResultDifference as ResultDifference
 from .gate.difference import compare_results as compare_results
+from .memorization.compare import Comparison as Comparison
+from .memorization.compare import compare_with as compare_with
+from .memorization.reference import read_reference as read_reference
+from .memorization.similarity import similarity as similarity
 from .noise.asymmetric import flip_labels_asymmetric as flip_labels_asymmetric
 from .noise.duplicates import plant_conflicting_duplicates as plant_conflicting_duplicates
 from .noise.instance import flip_labels_by_instance as flip_labels_by_instance

@@ -28,6 +28,7 @@ LAYERS = (
     "review",
     "report",
     "gate",
+    "memorization",
     "applying",
     "auditing",
     "serving",

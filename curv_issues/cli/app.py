@@ -20,6 +20,7 @@ import typer
 
 from curv_issues.cli.apply import apply
 from curv_issues.cli.bench import bench
+from curv_issues.cli.compare import compare
 from curv_issues.cli.diff import diff
 from curv_issues.cli.duplicates import duplicates
 from curv_issues.cli.export import export
@@ -285,6 +286,11 @@ add_command(
 
 
 add_command(app, "curv-issues diff audit-before audit-after", "curv-issues diff audit-before audit-after --format csv")(diff)
+add_command(
+    app,
+    "curv-issues compare cifar100-audit --with cifar100_infl_matrix.npz",
+    "curv-issues compare photos-audit --with scores.parquet:memorization --plot similarity.png",
+)(compare)
 add_command(
     app,
     "curv-issues duplicates ./photos --turned",

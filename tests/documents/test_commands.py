@@ -16,6 +16,7 @@ from tests.documents import (
     ROOT,
     SHELL,
 )
+from tests.made_up import make_result
 
 COMMANDS = ("audit", "bench", "apply", "duplicates")
 LINES = {command: sorted({line for line in SHELL if line.startswith(f"curv-issues {command} ")}) for command in COMMANDS}
@@ -103,7 +104,7 @@ def test_all_kinds_of_lines_are_there() -> None:
     assert len(LINES["audit"]) >= 8
     assert len(LINES["bench"]) >= 4
     others = {line.split()[1] for line in SHELL if line.startswith("curv-issues")}
-    assert others == {*LINES, "show", "demo", "diff", "duplicates", "report", "review", "apply", "export"}
+    assert others == {*LINES, "show", "demo", "diff", "duplicates", "report", "review", "apply", "export", "compare"}
 
 
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("curv-issues export ")])
@@ -119,3 +120,13 @@ def test_show_finds_the_folder_that_audit_has_written() -> None:
 
     (line,) = (line for line in SHELL if line.startswith("curv-issues show"))
     assert shlex.split(line, comments=True)[2] == folder_name(["./photos"], None)
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("curv-issues compare ")])
+def test_lines_of_compare_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    monkeypatch.chdir(tmp_path)
+    make_result().save(tmp_path / words[1])
+    result = run(*words)
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"Error: There is no file {words[words.index('--with') + 1].partition(':')[0]}")
