@@ -14,6 +14,7 @@ import numpy as np
 from curv_issues.auditing.assembly import make_result
 from curv_issues.auditing.images import draw_images, shown_table
 from curv_issues.auditing.leakage import compare_with_split
+from curv_issues.auditing.membership import held_out_samples, with_membership
 from curv_issues.backbones import BACKBONE_OR_FEATURES
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.pred_probs import with_pred_probs
@@ -220,6 +221,7 @@ def audit_data(
         raise UsageError("pred_probs join the ranking of a training, but with epochs=0 there is none; leave one of them out.")
     check_score(training, finding.score)
     run_it = score_trained if training.epochs == 0 else run_probe
+    mirrored = duplicate_options.duplicates
     with stop_flag() as stop:
         if training.uses_features_of_backbone:
             from curv_issues.backbones.extract import with_features
@@ -231,7 +233,8 @@ def audit_data(
                 raise AuditInterrupted(None)
             data = extended
             seconds = {**(seconds or {}), "features": time.perf_counter() - start}
-        run = run_it(data, training, trackers=trackers, mirrored=duplicate_options.duplicates, progress=progress, stop=stop)
+        held_out = None if others is None else held_out_samples(data, others, training, progress=progress)
+        run = run_it(data, training, trackers=trackers, mirrored=mirrored, held_out=held_out, progress=progress, stop=stop)
         if run is None:
             raise AuditInterrupted(None)
         start = time.perf_counter()
@@ -264,6 +267,8 @@ def audit_data(
             return result.with_extras(seconds={**result.summary.get("seconds", {}), **spent}, peak_memory=peak_memory())
 
         result = make_result(data, run, training, finding, duplicate_options, compared, other)
+        if run.membership is not None and others is not None:
+            result = with_membership(result, run.membership, others)
         if decisions:
             from curv_issues.auditing.decided import with_decisions  # imports scipy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -45,6 +46,12 @@ class FeatureInputs:
         """Return other rows (m, d) in the units of these, float32."""
         self._mean, self._scale = self._mean.to(rows.device), self._scale.to(rows.device)
         return (rows.float() - self._mean) * self._scale
+
+    def of_others(self, features: np.ndarray) -> FeatureInputs:
+        """Return other vectors (m, d) as inputs in the units of these."""
+        others = copy.copy(self)
+        others.features, others._rows = features, torch.from_numpy(np.array(features))
+        return others
 
     def original(self, rows: Tensor) -> Tensor:
         """Return standardised rows (m, d) in their original units."""

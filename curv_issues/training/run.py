@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +37,7 @@ from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.reference_margin import ReferenceMargin
 from curv_issues.trackers.scores import make_quantities, make_scores
 from curv_issues.training.cross_fit import CrossFit, cross_fit, cross_fit_of
+from curv_issues.training.held_out import HeldOut, HeldOutSamples
 from curv_issues.training.leave_one_out import leave_one_out
 from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import Recipe, make_recipe
@@ -53,6 +56,7 @@ class ProbeRun(TrainingRecord):
         mirrored_embeddings: float16 (n, d), of the mirror images; None if not requested, or after Ctrl-C.
         interrupted: True if Ctrl-C was pressed, even if the ranking was already complete.
         seconds: seconds by stage, "train", "score" and "cross_fit".
+        membership: how training samples differ from held-out ones, see `HeldOut.compare`; None without held-out samples.
     """
 
     pred_probs: np.ndarray
@@ -62,6 +66,7 @@ class ProbeRun(TrainingRecord):
     mirrored_embeddings: np.ndarray | None
     interrupted: bool
     seconds: dict[str, float] = field(default_factory=dict)
+    membership: dict[str, Any] | None = None
 
 
 def run_probe(
@@ -71,6 +76,7 @@ def run_probe(
     training_labels: np.ndarray | None = None,
     trackers: Sequence[type[Tracker]] = (),
     mirrored: bool = False,
+    held_out: HeldOutSamples | None = None,
     progress: ProgressCallback | None = None,
     stop: StopFlag | None = None,
 ) -> ProbeRun | None:
@@ -83,6 +89,7 @@ def run_probe(
             the given labels.
         trackers: user-supplied tracker classes.
         mirrored: also compute embeddings of the mirror images, in one more forward pass.
+        held_out: samples to measure beside those of the training.
         progress: called after every step.
         stop: set by Ctrl-C; default: a flag of this run.
 
@@ -101,6 +108,7 @@ def run_probe(
                 training_labels=training_labels,
                 trackers=trackers,
                 mirrored=mirrored,
+                held_out=held_out,
                 progress=progress,
                 stop=stop,
             )
@@ -122,6 +130,7 @@ def run_probe(
     clock = _Clock()
     reporter = _ProgressReporter(progress, len(data), recipe)
     epochs_done = 0
+    beside = None if held_out is None else HeldOut(held_out, inputs, num_epochs=recipe.epochs)
 
     def score_epoch(epoch: int) -> None:
         nonlocal epochs_done
@@ -129,18 +138,19 @@ def run_probe(
             if epoch in recipe.curvature_epochs:
                 # one generator per epoch, so that the choice of scored epochs changes neither directions nor training
                 seeded = torch.Generator().manual_seed(options.seed * 100_003 + epoch + 1)
-                scoring_pass(
+                directions = rademacher_directions(recipe.num_matvecs, inputs.shape, generator=seeded)
+                measure = functools.partial(
+                    scoring_pass,
                     probe,
-                    inputs,
-                    given,
-                    active,
                     epoch=epoch,
                     device=device,
-                    directions=rademacher_directions(recipe.num_matvecs, inputs.shape, generator=seeded),
+                    directions=directions,
                     step=recipe.step,
                     form=recipe.form,
-                    on_batch=reporter.scoring,
                 )
+                measure(inputs, given, active, on_batch=reporter.scoring)
+                if beside is not None:
+                    beside.score(measure)
         epochs_done = epoch + 1
 
     threads = limit_threads_for_small_batches(recipe.batch_size, inputs.shape)
@@ -225,6 +235,7 @@ def run_probe(
         epochs_done=epochs_done,
         complete=complete,
         interrupted=stop.is_set,
+        membership=None if beside is None else beside.compare(quantities),
         device=str(device),
         compute_type=str(compute_type(device)).removeprefix("torch."),
         seconds=clock.seconds,

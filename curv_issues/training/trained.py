@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,7 @@ from curv_issues.trackers import LABEL_NOISE_SCORES, SCORES
 from curv_issues.trackers.base import Quantity, Tracker, check_trackers
 from curv_issues.trackers.quantities import QUANTITIES
 from curv_issues.trackers.scores import make_quantities, make_scores
+from curv_issues.training.held_out import HeldOut, HeldOutSamples
 from curv_issues.training.recipe import make_recipe
 from curv_issues.training.run import GREATEST_HALF, ProbeRun, build_probe, check_probe, isolated_rng
 from curv_issues.training.scoring import embed_mirrored, predict, scoring_pass
@@ -52,6 +54,7 @@ def score_trained(
     *,
     trackers: Sequence[type[Tracker]] = (),
     mirrored: bool = False,
+    held_out: HeldOutSamples | None = None,
     progress: ProgressCallback | None = None,
     stop: StopFlag,
 ) -> ProbeRun | None:
@@ -62,6 +65,7 @@ def score_trained(
         options: training options with `epochs` 0.
         trackers: user-supplied tracker classes of the scoring pass.
         mirrored: also compute embeddings of the mirror images.
+        held_out: samples to measure beside these.
         progress: called after every batch.
         stop: set by Ctrl-C.
 
@@ -86,6 +90,7 @@ def score_trained(
     own = [tracker(len(data), 1) for tracker in trackers]
     active: list[Quantity] = [*quantities.values(), *own]
     directions = torch.Generator().manual_seed(options.seed * 100_003 + 1)
+    beside = None if held_out is None else HeldOut(held_out, inputs, num_epochs=1)
 
     def report(done: int, total: int) -> None:
         if progress:
@@ -108,18 +113,18 @@ def score_trained(
                 raise error from None
 
         def measure() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            scoring_pass(
+            score = functools.partial(
+                scoring_pass,
                 network,
-                inputs,
-                given,
-                active,
                 epoch=0,
                 device=device,
                 directions=rademacher_directions(recipe.num_matvecs, inputs.shape, generator=directions),
                 step=recipe.step,
                 form=recipe.form,
-                on_batch=report,
             )
+            score(inputs, given, active, on_batch=report)
+            if beside is not None:
+                beside.score(score)
             return predict(network, inputs, given, device=device)
 
         found = stop.unless_stopped(measure)
@@ -149,6 +154,7 @@ def score_trained(
         epochs_done=0,
         complete=True,
         interrupted=stop.is_set,
+        membership=None if beside is None else beside.compare(quantities),
         device=str(device),
         compute_type=str(compute_type(device)).removeprefix("torch."),
         seconds={"score": time.perf_counter() - start},
