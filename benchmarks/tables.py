@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import duplicate_tables, feature_tables, noise_tables, study_tables, verdict_tables
+from benchmarks import duplicate_tables, feature_tables, finder_tables, noise_tables, study_tables, verdict_tables
 from benchmarks.figures import FIGURES
 from benchmarks.rows import read
 from curv_issues.bench.table import spread
@@ -213,6 +213,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "duplicate-protocol": lambda: duplicate_tables.protocol_table(read("duplicates")),
     "natural-duplicates": lambda: duplicate_tables.natural_table(read("duplicates")),
     "leakage": lambda: duplicate_tables.leakage_table(read("duplicates")),
+    "finders": lambda: finder_tables.photos_table(read("duplicate_finders")),
+    "finders-leakage": lambda: finder_tables.leakage_table(read("duplicate_finders")),
+    "finders-command": lambda: finder_tables.command_table(read("duplicate_finders")),
     "highest": lambda: duplicate_tables.highest_table(read("duplicates")),
     "scale": lambda: duplicate_tables.scale_table(read("duplicates")),
     "estimator": lambda: study_tables.estimator_table(read("estimator")),

@@ -73,6 +73,16 @@ def test_own_score_example(tmp_path: Path) -> None:
     assert 90 <= int(found[2]) < 95
 
 
+def test_toy_example(tmp_path: Path) -> None:
+    shown = run_example("toy_boundary.py", tmp_path)
+    assert shown.count("30 of 30 labels fitted") == 5
+    found = re.findall(r"curvature (\d+) at wrong labels, (\d+) at right ones; AUROC", shown)
+    assert all(int(wrong) > int(right) for wrong, right in found)
+    mean = re.search(r"^Mean AUROC of curvature: (.*)$", shown, flags=re.M)
+    assert mean is not None
+    assert 0.6 < float(mean[1]) < 0.8
+
+
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
 
 
