@@ -1,0 +1,115 @@
+"""How near the scores of one training are to estimates of memorization, and how training samples differ from held-out ones.
+
+    python -m benchmarks.memorization DATASETS                      all cells: about 7 hours of one core
+    python -m benchmarks.memorization DATASETS --group similarity   one of: similarity, dynamics
+    python -m benchmarks.memorization DATASETS --smoke              the same code on digits: a minute
+
+`similarity`: CIFAR-100 with the memorization scores of another group (250 networks): the whole dataset, and with several recipes 10,000
+samples of it. The scores were estimated for networks that see most of the dataset, so on a part of it they fit less. `dynamics`:
+CIFAR-10, 10,000 samples with the test set as held-out samples, measured after every epoch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import load, make_cells, stratified
+from curv_issues.auditing.audit import audit_data
+from curv_issues.baselines.memorization import memorization
+from curv_issues.bench.cell import EVERY_EPOCH
+from curv_issues.data.base import LabeledData
+from curv_issues.data.loading import load_data
+from curv_issues.memorization.compare import compare_with
+from curv_issues.memorization.reference import Reference, read_reference
+from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
+from curv_issues.results.result import AuditResult
+
+STUDY = "memorization"
+SEEDS = (0, 1, 2)
+PART = 10_000
+LONG: dict[str, Any] = {"epochs": 24, "flip": False, "shift": 0}
+RECIPES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "no weight decay": {"weight_decay": 0.0},
+    "thorough": {"preset": "thorough"},
+    "long": LONG,
+    "long, no weight decay": {**LONG, "weight_decay": 0.0},
+}
+DYNAMICS = ("default", "long", "long, no weight decay")
+
+
+def cells() -> list[dict[str, Any]]:
+    """Return all cells, most informative first."""
+    whole = {"group": "similarity", "dataset": "cifar100", "recipe": "default", "part": None, "seed": 0}
+    parts = [
+        {"group": "similarity", "dataset": "cifar100", "recipe": recipe, "part": PART, "seed": seed}
+        for seed in SEEDS
+        for recipe in RECIPES
+    ]
+    dynamics = [
+        {"group": "dynamics", "dataset": "cifar10", "recipe": recipe, "part": PART, "seed": seed}
+        for seed in SEEDS
+        for recipe in DYNAMICS
+    ]
+    first = len(RECIPES)
+    return [whole, *parts[:first], *dynamics[: len(DYNAMICS)], *parts[first:], *dynamics[len(DYNAMICS) :]]
+
+
+def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Train once, with curvature after every epoch, and compare."""
+    data = load(cell["dataset"], root)
+    if cell["part"] is not None and len(data) > cell["part"]:
+        data = stratified(data, cell["part"], cell["seed"])
+    if cell["group"] == "similarity":
+        return compared(train(cell, data), reference_of(cell, data, root))
+    if cell["dataset"] == "digits":
+        data, others = data.take(np.arange(0, len(data), 2)), data.take(np.arange(1, len(data), 2))
+    else:
+        others = load_data(str(root / cell["dataset"]), split="test")
+    found = train(cell, data, others)
+    return {"n": len(data), "membership": found.summary["membership"], "seconds": found.summary["seconds"]}
+
+
+def train(cell: dict[str, Any], data: LabeledData, others: LabeledData | None = None) -> AuditResult:
+    """Return an audit without duplicates and images."""
+    options = TrainingOptions(seed=cell["seed"], curvature_epochs=EVERY_EPOCH, **RECIPES[cell["recipe"]])
+    return audit_data(data, options, FindingOptions(), DuplicateOptions(duplicates=False), others=others, images=False)
+
+
+def reference_of(cell: dict[str, Any], data: LabeledData, root: Path) -> Reference:
+    """Return the memorization scores of a dataset; for digits, of a few networks."""
+    if cell["dataset"] != "digits":
+        return read_reference(root / f"{cell['dataset']}_memorization.npz")
+    found = memorization(data, TrainingOptions(epochs=4, seed=cell["seed"]), num_models=6)
+    return Reference("memorization", found.scores["memorization"], rows=data.rows)
+
+
+def compared(result: AuditResult, reference: Reference) -> dict[str, Any]:
+    """Return the similarity of every score, and by epoch."""
+    found = compare_with(result, reference)
+    return {
+        "n": len(result),
+        "num_top": found.num_top,
+        "scores": found.scores.round(4).to_dict("records"),
+        "by_epoch": found.by_epoch.round(4).to_dict("records"),
+        "ranking": result.summary["ranking"]["score"],
+        "seconds": result.summary["seconds"],
+    }
+
+
+def show(row: dict[str, Any]) -> Any:
+    """Return what the command prints for a cell."""
+    if "membership" in row:
+        return {name: round(found["value"], 3) for name, found in row["membership"]["auroc"].items()}
+    return {found["score"]: found["spearman"] for found in row["scores"] if found["samples"] == "all"}
+
+
+if __name__ == "__main__":
+    smoke = [
+        {"group": "similarity", "dataset": "digits", "recipe": "default", "part": 400, "seed": 0},
+        {"group": "dynamics", "dataset": "digits", "recipe": "default", "part": 400, "seed": 0},
+    ]
+    make_cells(__doc__, STUDY, cells(), measure, smoke=smoke, show=show)
