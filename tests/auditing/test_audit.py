@@ -49,7 +49,7 @@ def test_planted_errors_are_found() -> None:
     assert right.mean() > 0.9  # the suggested class is the true one
 
 
-@pytest.mark.parametrize(("classes", "rate"), [((3, 8), 0.2), ((1, 4, 7, 9), 0.2)])
+@pytest.mark.parametrize(("classes", "rate"), [((3, 8), 0.2), pytest.param((1, 4, 7, 9), 0.2, marks=pytest.mark.slow)])
 def test_automatic_flags_are_the_wrong_labels(classes: Sequence[int], rate: float) -> None:
     # so few easy samples are memorised in the end; with two classes, the random label of a wrong sample is always right
     loaded = load_digits()

@@ -13,6 +13,7 @@ from curv_issues.trackers.base import Need
 from tests.small import make_data
 
 
+@pytest.mark.slow
 def test_every_kind_of_pass_is_measured_without_side_effects() -> None:
     state = torch.get_rng_state()
     passes = measure_passes(make_data(200, side=16, channels=3), TrainingOptions(epochs=2))

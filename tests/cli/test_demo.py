@@ -34,6 +34,7 @@ def test_demo_finds_planted_errors(here: Path) -> None:
     assert int(found[2]) == result.conflicts["group"].nunique() <= 25
 
 
+@pytest.mark.slow
 def test_demo_in_other_formats(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the output is tested: the audit runs for one epoch."""
     import curv_issues.auditing.audit

@@ -175,6 +175,7 @@ def test_class_with_one_sample_and_fewer_samples_than_a_batch(tmp_path: Path) ->
     assert found["path"].tolist() == ["cat/0.png", "cat/1.png", "cat/2.png", "dog/0.png", "dog/1.png", "lynx/0.png"]
 
 
+@pytest.mark.slow
 def test_a_thousand_classes(tmp_path: Path) -> None:
     data = write_parquet(tmp_path / "data.parquet", [i % 1000 for i in range(1100)], images=pngs(50) * 22)
     found = scores(data, "--label-column", "label")

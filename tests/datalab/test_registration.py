@@ -46,10 +46,12 @@ def test_importing_the_package_imports_nothing_slow():
 @pytest.mark.parametrize(
     "imports",
     [
-        "import curv_issues; import cleanlab; from cleanlab import Datalab",
+        pytest.param("import curv_issues; import cleanlab; from cleanlab import Datalab", marks=pytest.mark.slow),
         "import cleanlab; import curv_issues; from cleanlab import Datalab",
-        "from cleanlab import Datalab; import curv_issues; import curv_issues.datalab.register",
-        "import curv_issues; curv_issues.add_to_datalab; from cleanlab import Datalab",
+        pytest.param(
+            "from cleanlab import Datalab; import curv_issues; import curv_issues.datalab.register", marks=pytest.mark.slow
+        ),
+        pytest.param("import curv_issues; curv_issues.add_to_datalab; from cleanlab import Datalab", marks=pytest.mark.slow),
         "import curv_issues.datalab.curvature, curv_issues.datalab.register; from cleanlab import Datalab",
     ],
 )

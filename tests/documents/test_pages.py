@@ -72,6 +72,7 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
     assert 'href="../scores.html"' in (tmp_path / "html" / "guide" / "audit.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @needs_sphinx
 def test_broken_pages_fail_the_build(tmp_path: Path) -> None:
     docs = copy_of_docs(tmp_path)

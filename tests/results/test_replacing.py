@@ -45,7 +45,12 @@ def result_and_notes(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
 
 
-BEFORE = [nothing, notes, result, result_and_notes]
+BEFORE = [
+    nothing,
+    pytest.param(notes, marks=pytest.mark.slow),
+    pytest.param(result, marks=pytest.mark.slow),
+    result_and_notes,
+]
 
 
 def loaded(folder: Path) -> str:
