@@ -4,7 +4,7 @@
     python -m benchmarks.memorization DATASETS --group similarity   one of: similarity, dynamics
     python -m benchmarks.memorization DATASETS --smoke              the same code on digits: a minute
 
-`similarity`: CIFAR-100 with the memorization scores of another group (250 networks): the whole dataset, and 10,000 samples of it with
+`similarity`: CIFAR-100 with memorization scores of another group (250 networks): the whole dataset, and 10,000 samples of it with
 several recipes. The scores were estimated for networks that see most of the dataset, so on a part of it they fit less. `dynamics`:
 CIFAR-10, 10,000 samples with the test set as held-out samples, measured after every epoch.
 """
