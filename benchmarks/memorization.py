@@ -23,7 +23,7 @@ from curv_issues.bench.cell import EVERY_EPOCH
 from curv_issues.data.base import LabeledData
 from curv_issues.data.loading import load_data
 from curv_issues.memorization.compare import compare_with
-from curv_issues.memorization.reference import Reference, read_reference
+from curv_issues.memorization.reference import Reference, match, read_reference
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.results.result import AuditResult
 
@@ -38,6 +38,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "long": LONG,
     "long, no weight decay": {**LONG, "weight_decay": 0.0},
 }
+RELATIONS = (("learning_time", "memorization"), ("learning_time", "cumulative_loss"), ("cumulative_loss", "memorization"))
+"""What theorems 5.3 to 5.5 of Ravikumar et al. 2025 relate: the first is binned, and the means of the second are fitted."""
+BINS = 20
 DYNAMICS = ("default", "long", "long, no weight decay")
 
 
@@ -90,13 +93,47 @@ def reference_of(cell: dict[str, Any], data: LabeledData, root: Path) -> Referen
 def compared(result: AuditResult, reference: Reference) -> dict[str, Any]:
     """Return the similarity of every score, and by epoch."""
     found = compare_with(result, reference)
+    values = {"memorization": match(reference, result)[0]}
+    values |= {name: result.scores[name].to_numpy() for name in ("learning_time", "cumulative_loss")}
     return {
         "n": len(result),
         "num_top": found.num_top,
         "scores": found.scores.round(4).to_dict("records"),
         "by_epoch": found.by_epoch.round(4).to_dict("records"),
-        "ranking": result.summary["ranking"]["score"],
+        "relations": {f"{x}, {y}": binned(values[x], values[y]) for x, y in RELATIONS},
         "seconds": result.summary["seconds"],
+    }
+
+
+def binned(x: np.ndarray, y: np.ndarray, *, bins: int = BINS) -> dict[str, Any]:
+    """Return the means of both (n,) in bins of x with about as many samples each, and the linear fit of the means.
+
+    Equal values of x stay in one bin, so there may be fewer bins. `half_width` is half of the 95% interval of each mean of y,
+    `r2_of_bins` the fraction of the variance of the means that the fit explains, and `r2` that of all samples.
+    """
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)[1:-1]))
+    places = np.searchsorted(edges, x, side="left")
+    members = [np.flatnonzero(places == place) for place in np.unique(places)]
+    means = [(x[index].mean(), y[index].mean()) for index in members]
+    xs, ys = np.array(means).T
+    sizes = np.array([len(index) for index in members])
+    half = [1.96 * y[index].std() / np.sqrt(len(index)) for index in members]
+    slope, intercept = np.polyfit(xs, ys, 1, w=np.sqrt(sizes)) if len(xs) > 1 else (0.0, ys[0])
+
+    def explained(found: np.ndarray, fitted: np.ndarray, weights: np.ndarray) -> float:
+        centre = np.average(found, weights=weights)
+        spread = np.average((found - centre) ** 2, weights=weights)
+        return float(1 - np.average((found - fitted) ** 2, weights=weights) / spread) if spread > 0 else 0.0
+
+    return {
+        "n": sizes.tolist(),
+        "x": xs.round(4).tolist(),
+        "y": ys.round(4).tolist(),
+        "half_width": np.round(half, 4).tolist(),
+        "slope": float(slope),
+        "intercept": float(intercept),
+        "r2_of_bins": explained(ys, slope * xs + intercept, sizes),
+        "r2": explained(y, slope * x + intercept, np.ones(len(y))),
     }
 
 
@@ -107,9 +144,11 @@ def show(row: dict[str, Any]) -> Any:
     return {found["score"]: found["spearman"] for found in row["scores"] if found["samples"] == "all"}
 
 
-if __name__ == "__main__":
-    smoke = [
-        {"group": "similarity", "dataset": "digits", "recipe": "default", "part": 400, "seed": 0},
-        {"group": "dynamics", "dataset": "digits", "recipe": "default", "part": 400, "seed": 0},
-    ]
+def main() -> None:
+    """Run the command line."""
+    smoke = [{**cells()[0], "group": group, "dataset": "digits", "part": 400} for group in ("similarity", "dynamics")]
     make_cells(__doc__, STUDY, cells(), measure, smoke=smoke, show=show)
+
+
+if __name__ == "__main__":
+    main()
