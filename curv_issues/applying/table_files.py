@@ -47,7 +47,7 @@ def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progres
             progress(number, len(files))
     if root is None:
         return Written(dataset=places)
-    update_descriptions(folder, edits)
+    update_descriptions(folder, edits, tables=places)
     return Written(notes=notes)
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from curv_issues.applying.apply import apply_decisions
 from curv_issues.data.loading import load_data
@@ -279,6 +280,16 @@ def test_the_card_of_an_image_folder_says_what_it_holds(tmp_path: Path) -> None:
     new = datasets.load_dataset(str(tmp_path / "new"), split="train", cache_dir=str(tmp_path / "cache"))
     assert new.features["label"].names == ["cat", "dog", "owl"]
     assert sorted(new["label"]) == [0, 1, 1, 1, 2]
+
+
+def test_class_names_of_a_card_stay_text(tmp_path: Path) -> None:
+    root = write_image_folder(tmp_path / "answers", {"yes": 3, "no": 3})
+    names = "- name: label\n    dtype:\n      class_label:\n        names: [no, 007]\n"
+    (root / "README.md").write_text(f"---\ndataset_info:\n  features:\n  {names}---\n")
+    result = audited(str(root))
+    apply_decisions(result, [decide(result, 0, "relabel", "yes")], tmp_path / "new")
+    metadata = yaml.safe_load((tmp_path / "new" / "README.md").read_text().split("---\n")[1])
+    assert metadata["dataset_info"]["features"][0]["dtype"]["class_label"]["names"] == ["no", "007", "yes"]
 
 
 @pytest.mark.parametrize("name", sorted(LOGS))
