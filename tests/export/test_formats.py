@@ -26,7 +26,7 @@ from curv_issues.plugins import load_attribute
 from curv_issues.report.csv_format import csv_lines
 from curv_issues.results.result import AuditResult
 from tests.cli.running import strict_json
-from tests.data.images import colour_image, encode, write_parquet
+from tests.data.images import colour_image, encode, pngs, write_parquet
 from tests.export.audited import NAMES, audited, audited_photos
 from tests.made_up import make_result
 
@@ -113,6 +113,20 @@ def test_fiftyone_refers_to_files(result: AuditResult, photos: Path, tmp_path: P
     labels = json_of(tmp_path / "out" / "labels.json")["labels"]
     assert set(labels) == {str(photos / str(by_row(result)[row].path)) for row in (1, 2, 5, 7)}
     assert (tmp_path / "out" / "data").is_dir()
+
+
+@pytest.mark.parametrize("name", ["fiftyone", "cvat"])
+def test_samples_in_one_file_are_not_lost(name: str, tmp_path: Path) -> None:
+    for number, content in enumerate(pngs(5)):
+        (tmp_path / f"{number}.png").write_bytes(content)
+    files = [f"{row % 5}.png" for row in range(9)]
+    table = write_parquet(tmp_path / "table.parquet", list("ababababa"), images=[None] * 9, paths=files)
+    found = audited(load_data(table))
+    with pytest.raises(
+        DatasetError, match=r"^Several samples are in the image file .*\d\.png, so .*; export with images, or to csv"
+    ):
+        export_findings(found, name, tmp_path / "out", all_samples=True, images=False)
+    assert export_findings(found, name, tmp_path / "out", all_samples=True).num_samples == 9
 
 
 def test_a_result_without_probabilities(tmp_path: Path) -> None:
