@@ -19,6 +19,7 @@ from curv_issues.applying.source import AuditedDataset, Located, check_found, lo
 from curv_issues.applying.staging import check_new_folder, new_folder
 from curv_issues.applying.writing import record_of, write_dataset
 from curv_issues.counting import counted
+from curv_issues.data.reopening import opened_names
 from curv_issues.errors import UsageError
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.progress_bar import default_progress
@@ -215,7 +216,7 @@ def _folders_of_log(audited: AuditedDataset | None, result: AuditResult) -> list
     """Return the folders in which a log of earlier changes of the dataset may be."""
     record = result.summary["dataset"].get("opened_with")
     recorded = record if isinstance(record, dict) else {}
-    paths = audited.dataset if audited is not None else recorded.get("dataset")
+    paths = audited.dataset if audited is not None else opened_names(result.summary["dataset"])
     options = recorded.get("options")
     labels = audited.options.labels if audited is not None else options.get("labels") if isinstance(options, dict) else None
     found = [

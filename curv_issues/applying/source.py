@@ -14,7 +14,7 @@ from curv_issues.applying.changes import Change
 from curv_issues.data.decoding import choose_workers, decode_all, sample_sizes
 from curv_issues.data.features import hash_rows
 from curv_issues.data.opening import OpenedDataset, open_labelled
-from curv_issues.data.reopening import options_of
+from curv_issues.data.reopening import absolute, move_options, opened_names, options_of
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import CurvIssuesError, DatasetError, UsageError
 from curv_issues.results.arrow import clean_text
@@ -73,8 +73,8 @@ def open_audited(result: AuditResult, *, dataset: Any = None, labels: Any = None
         record = {"dataset": None, "options": {name: described[name] for name in _RECORDED if described.get(name) is not None}}
     moved = {name: value for name, value in (("labels", labels), ("features", features)) if value is not None}
     try:
-        options = replace(options_of(record), **moved)
-        found = record["dataset"] if dataset is None else _listed(dataset)
+        options, found = options_of(record), record["dataset"] if dataset is None else _listed(dataset)
+        options = replace(move_options(options, opened_names(described), found) if isinstance(found, list) else options, **moved)
     except (UsageError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(
             f"The result does not say how its dataset was opened ({visible(str(error))}); run the audit again."
@@ -92,10 +92,10 @@ def open_audited(result: AuditResult, *, dataset: Any = None, labels: Any = None
 
 
 def _listed(dataset: Any) -> Any:
-    """Return paths and Hub ids as a list of text; any other dataset as it is."""
+    """Return Hub ids and absolute paths as a list; any other dataset as it is."""
     items = [dataset] if isinstance(dataset, str | os.PathLike) else dataset
     are_paths = isinstance(items, list | tuple) and all(isinstance(item, str | os.PathLike) for item in items)
-    return [os.fspath(item) for item in items] if are_paths else dataset
+    return [absolute(item) for item in items] if are_paths else dataset
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from curv_issues.data.encoded import read_image_file
 from curv_issues.data.image import read_format
 from curv_issues.data.image_types import FORMATS, HEIF_ENDINGS
 from curv_issues.data.reopened_images import read_unchanged
+from curv_issues.data.reopening import opened_names
 from curv_issues.errors import DatasetError
 from curv_issues.export.samples import Sample
 from curv_issues.visible import visible
@@ -141,10 +142,8 @@ def absolute_path(sample: Sample, dataset: Mapping[str, Any], place: Sequence[st
     Raises:
         DatasetError: it has no file of its own on this machine, or the file has changed.
     """
-    record = dataset.get("opened_with")
-    recorded = record.get("dataset") if isinstance(record, dict) else None
-    roots = recorded if isinstance(place, LabeledData) or not place else place
-    if sample.path and isinstance(roots, Sequence) and roots and isinstance(roots[0], str):
+    roots = opened_names(dataset) if isinstance(place, LabeledData) or not place else place
+    if sample.path and roots:
         root = Path(roots[0]).expanduser().absolute()
         path = os.path.normpath((root if root.is_dir() else root.parent) / sample.path)
         encoded = read_image_file(path, sample.path)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import errors as hub
 
 from curv_issues.data.base import LabeledData
+from curv_issues.data.reopening import opened_names
 from curv_issues.errors import AuditError, UsageError, first_line
 from curv_issues.export.base import Export
 from curv_issues.export.description import public_path
@@ -105,10 +106,7 @@ def push_findings(
 
 def _source_ids(summary: Mapping[str, Any]) -> set[str]:
     """Return the ids that an audited dataset may have, in lower case."""
-    dataset = summary["dataset"]
-    record = dataset.get("opened_with")
-    opened = record.get("dataset") if isinstance(record, dict) else None
-    names = [dataset.get("source"), *(opened if isinstance(opened, list) else [])]
+    names = [summary["dataset"].get("source"), *opened_names(summary["dataset"])]
     return {name.strip().strip("/").lower() for name in names if isinstance(name, str)}
 
 

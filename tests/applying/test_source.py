@@ -111,6 +111,22 @@ def test_a_dataset_that_has_moved_is_given(tmp_path: Path) -> None:
     assert apply_decisions(result, decisions, tmp_path / "new", dataset=tmp_path / "moved").counts["relabelled"] == 1
 
 
+def test_paths_are_relative_to_the_home_or_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    pets = write_image_folder(tmp_path / "pets", {"cat": 3, "dog": 3})
+    files = [f"{name}/{number}.png" for name in ("cat", "dog") for number in range(3)]
+    (pets / "labels.csv").write_text("file,label\n" + "".join(f"{file},{file[:3]}\n" for file in files))
+    result = audited("pets", labels="pets/labels.csv")
+    decisions = [decide(result, 0, "relabel", "dog")]
+    with pytest.raises(UsageError, match=r"is inside the dataset"):
+        apply_decisions(result, decisions, pets / "new", dataset="~/pets")
+    pets.rename(tmp_path / "moved")
+    apply_decisions(result, decisions, tmp_path / "new", dataset="moved")  # the table of labels has moved too
+    record = json.loads((tmp_path / "new" / "applied.json").read_text())["open_with"]
+    assert record == {"dataset": [str(tmp_path / "moved")], "options": {"labels": "labels.csv"}}
+
+
 def test_a_dataset_in_memory_must_be_given(tmp_path: Path) -> None:
     import pandas as pd
 

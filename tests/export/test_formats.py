@@ -325,12 +325,15 @@ def test_wrong_options(result: AuditResult, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_the_dataset_is_never_written_to(own_result: AuditResult, tmp_path: Path) -> None:
+def test_the_dataset_is_never_written_to(own_result: AuditResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = tmp_path / "own" / "photos"
     with pytest.raises(UsageError, match="is inside the dataset"):
         export_findings(own_result, "csv", photos / "out")
     moved = photos.rename(photos.with_name("moved"))
     with pytest.raises(UsageError, match="is inside the dataset"):
         export_findings(own_result, "csv", moved / "out", dataset=moved)
+    monkeypatch.setenv("HOME", str(moved.parent))
+    with pytest.raises(UsageError, match="is inside the dataset"):
+        export_findings(own_result, "csv", moved / "out", dataset="~/moved")
     assert export_findings(own_result, "cvat", tmp_path / "out", dataset=moved).num_samples == 4
     assert export_findings(own_result, "cvat", tmp_path / "out", dataset=[moved], overwrite=True).num_samples == 4
