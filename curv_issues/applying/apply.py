@@ -167,7 +167,10 @@ def apply_decisions(
             "open_with": None if audited is None else record_of(audited, written),
             "removed": describe_removed([*removed, *removals]),
         }
-        new_paths = {change.row: written.new_paths[row] for row, change in located.changes.items() if row in written.new_paths}
+        moved = written.new_paths
+        pieces = audited.opened.selection.pieces if audited is not None and moved else ()
+        paths = [path for piece in pieces for path in piece.table.files(piece.rows)]
+        new_paths = {change.row: moved[paths[row]] for row, change in located.changes.items() if moved and paths[row] in moved}
         write_log(staged, changes, entries, new_paths=new_paths)
     return Applied(*tables, target, kind, fingerprint, (*notes, *written.notes))
 

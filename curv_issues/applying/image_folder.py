@@ -13,7 +13,7 @@ import numpy as np
 from curv_issues.applying.companions import find_companions
 from curv_issues.applying.copying import Progress, copy_tree
 from curv_issues.applying.descriptions import update_descriptions
-from curv_issues.applying.edits import DatasetEdits, TableEdits, Written, selected_rows
+from curv_issues.applying.edits import DatasetEdits, TableEdits, Written
 from curv_issues.applying.table_file import rewrite_table
 from curv_issues.counting import counted
 from curv_issues.data.folder_labels import MatchedTable
@@ -111,11 +111,7 @@ def _write_class_folders(
     for path, table_edits in edited.items():
         rewrite_table(root / path, folder / str(places.get(path, path)), table_edits)
     update_descriptions(folder, edits, with_original=False)
-    new_paths = {}
-    for table in tables:
-        for row, path in zip(selected_rows(edits, table), table.paths, strict=True):
-            if row >= 0 and (new := places.get(path, path)) is not None and new != path:
-                new_paths[row] = new
+    new_paths = {path: new for path, new in places.items() if new not in (None, path)}
     return Written(new_paths=new_paths, notes=notes)
 
 

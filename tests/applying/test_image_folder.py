@@ -249,6 +249,17 @@ def test_class_levels_and_wrapped_folders(tmp_path: Path) -> None:
     assert named(load_data(str(tmp_path / "fixed"))) == ["cat", "dog", "dog", "dog"]
 
 
+@pytest.mark.parametrize("options", [{}, {"split": "train[1:]"}])
+def test_a_part_of_a_wrapped_folder(options: dict[str, str], tmp_path: Path) -> None:
+    files = [f"pets/{split}/{name}/{number}.png" for split in ("train", "test") for name in ("cat", "dog") for number in range(3)]
+    result = audited(str(write(tmp_path / "pets", *files)), **options)
+    apply_decisions(result, [decide(result, 0, "relabel", "dog")], tmp_path / "new")
+    assert {path for path in tree_of(tmp_path / "new") if path.startswith("new/test/")} == {
+        file.replace("pets/", "new/") for file in files if "/test/" in file
+    }
+    assert "new/train/dog/" in (tmp_path / "new" / "changes.csv").read_text()
+
+
 def test_a_dataset_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
     pets = write_image_folder(tmp_path / "pets", {"cat": 2, "dog": 2})
     result = audited(str(pets))
