@@ -134,7 +134,8 @@ def locate(changes: Sequence[Change], audited: AuditedDataset, result: AuditResu
     same_rows = bool(same_labels) and num_rows in (None, len(names))
     in_place = [change for change in changes if change.row is not None and change.row < len(names)]
     wanted = {int(change.row): expected[int(change.row)] for change in in_place if change.row is not None}
-    found = _contents(opened, wanted, max_pixels=audited.options.max_pixels)
+    max_pixels = audited.options.max_pixels
+    found = _contents(opened, wanted, max_pixels=max_pixels)
     located: dict[int, Change] = {}
     moved = []
     for change in changes:
@@ -143,7 +144,7 @@ def locate(changes: Sequence[Change], audited: AuditedDataset, result: AuditResu
             located[change.row] = change
         else:
             moved.append(change)
-    failed = _search(moved, located, names, opened, expected) if moved else []
+    failed = _search(moved, located, names, opened, expected, max_pixels=max_pixels) if moved else []
     return Located(located, failed, same_rows and not moved)
 
 
@@ -204,11 +205,14 @@ def _search(
     names: np.ndarray,
     opened: OpenedDataset,
     expected: Mapping[int, _Content],
+    *,
+    max_pixels: int | None,
 ) -> list[Change]:
     """Find changes among all samples, add them to `located`, and return those that are not found."""
     by_content: dict[str, list[int]] = {}
-    if any(expected[int(change.row or 0)].is_file for change in moved):
-        for row, value in _file_hashes(opened, np.arange(len(names))).items():
+    for is_file in {expected[int(change.row or 0)].is_file for change in moved}:
+        everywhere = dict.fromkeys(range(len(names)), _Content("", is_file))
+        for row, value in _contents(opened, everywhere, max_pixels=max_pixels).items():
             by_content.setdefault(value, []).append(row)
     failed = []
     for change in moved:
@@ -224,7 +228,7 @@ def _search(
         elif candidates:
             reason = f"its label is {', '.join(sorted({repr(label) for label in labels}))} now"
         else:
-            reason = "no sample of the dataset has this image any more"
+            reason = "no sample of the dataset has this content any more"
         failed.append(replace(change, reason=reason))
     return failed
 

@@ -50,7 +50,7 @@ def test_samples_that_changed_since_are_reported_and_left_alone(table: Path, tmp
     assert reasons(applied) == [
         "already applied: its label is 'b' now",
         "its label is 'x' now",
-        "no sample of the dataset has this image any more",
+        "no sample of the dataset has this content any more",
     ]
     assert named(load_data(str(tmp_path / "new" / "rows.parquet"))) == list("bxccbc")
 
@@ -85,6 +85,9 @@ def test_without_the_hash_of_a_file_pixels_are_compared(table: Path, tmp_path: P
     result = audited(str(table))
     result.images["file_sha256"] = ""
     assert apply_decisions(result, [decide(result, 0, "relabel", "b")], tmp_path / "new").counts["relabelled"] == 1
+    write_parquet(table, list("cabab"), images=[pngs(9)[8], *pngs(4)])
+    moved = apply_decisions(result, [decide(result, 0, "relabel", "b")], dry_run=True)
+    assert (moved.counts["relabelled"], len(moved.notes)) == (1, 1)
     write_parquet(table, list("abcabc"), images=pngs(9)[3:])
     with pytest.raises(DatasetError, match=r"has none of the 1 samples"):
         apply_decisions(result, [decide(result, 0, "relabel", "b")], tmp_path / "newer")
@@ -98,7 +101,10 @@ def test_features_are_compared(tmp_path: Path) -> None:
     pq.write_table(frame.set_column(1, "f", pa.array([0.0, 1.0, 7.0, 3.0])), tmp_path / "rows.parquet")
     applied = apply_decisions(result, decisions, tmp_path / "new")
     assert applied.changes["row"].tolist() == [1]
-    assert reasons(applied) == ["no sample of the dataset has this image any more"]
+    assert reasons(applied) == ["no sample of the dataset has this content any more"]
+    pq.write_table(frame.take([3, 0, 1]), tmp_path / "rows.parquet")
+    tried = apply_decisions(result, decisions, dry_run=True)
+    assert (tried.changes["row"].tolist(), reasons(tried)) == ([1], ["no sample of the dataset has this content any more"])
 
 
 def test_a_dataset_that_has_moved_is_given(tmp_path: Path) -> None:
