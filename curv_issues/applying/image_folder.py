@@ -16,6 +16,7 @@ from curv_issues.applying.descriptions import update_descriptions
 from curv_issues.applying.edits import DatasetEdits, TableEdits, Written
 from curv_issues.applying.table_file import rewrite_table
 from curv_issues.counting import counted
+from curv_issues.data.accounts import shorten
 from curv_issues.data.folder_labels import MatchedTable
 from curv_issues.data.folder_names import WRAPPERS
 from curv_issues.data.label_table import is_metadata_name, read_table
@@ -96,10 +97,13 @@ def _write_class_folders(
     tree = walk_folder(root)
     (place,) = {table.class_place for table in tables if table.class_place is not None}
     files = [file.path for file in tree.files if file.refused is None]
-    companions = find_companions(files, images, place=place)
+    companions, unclear = find_companions(files, images, place=place)
     places = _new_places(files, changed, companions, place=place)
     tables_of_names = [path for path in files if is_metadata_name(posixpath.basename(path))]
     edited, notes = _edit_names(root, tables_of_names, images, places)
+    staying = sorted({file for image in changed for file in unclear.get(image, ())})
+    if staying:
+        notes.append(f"Files that may belong to several images stay where they are: {shorten(staying)}.")
     wrapper = _wrapper(images, root.name)
     if wrapper is not None and wrapper != folder.name:  # a folder named like the root is skipped when the dataset is read
         places = {
@@ -193,7 +197,8 @@ def _edit_names(
         if texts or removed:
             edited[path] = TableEdits(None, removed=frozenset(removed), texts={column: texts})
         if left:
-            notes.append(f"{counted(left, 'row')} of {path} still name images by their old place.")
+            still = "still names its image by its old place" if left == 1 else "still name images by their old place"
+            notes.append(f"{counted(left, 'row')} of {path} {still}.")
     return edited, notes
 
 

@@ -145,6 +145,14 @@ def test_names_in_metadata_follow_the_images(pets: Path, tmp_path: Path) -> None
     )
 
 
+def test_names_without_their_folder_are_left(tmp_path: Path) -> None:
+    pets = write(tmp_path / "pets", *(f"cat/{number}.png" for number in range(3)), *(f"dog/{number}.png" for number in range(3, 6)))
+    write_csv(pets / "metadata.csv", ("file_name", "caption"), *((f"{number}.png", "a") for number in range(6)))
+    result = audited(str(pets), labels="folders")
+    applied = apply_decisions(result, [decide(result, 0, "relabel", "dog")], tmp_path / "new")
+    assert applied.notes == ("1 row of metadata.csv still names its image by its old place.",)
+
+
 def test_labels_of_metadata_change_in_the_tables(tmp_path: Path) -> None:
     root = write(tmp_path / "shots", "train/1.png", "train/2.png", "train/3.png", "test/1.png", "test/2.png")
     write_csv(
@@ -326,6 +334,17 @@ def test_a_caption_of_two_images_stays(pets: Path, tmp_path: Path) -> None:
     write(pets, "cat/1.txt", content=b"of both")
     result = audited(str(pets))
     row = int(result.scores["row"][result.scores["path"] == "cat/1.jpg"].iloc[0])
-    apply_decisions(result, [decide(result, row, "remove")], tmp_path / "new")
+    applied = apply_decisions(result, [decide(result, row, "remove")], tmp_path / "new")
     assert {"cat/1.png", "cat/1.txt"} <= set(tree_of(tmp_path / "new"))
     assert not (tmp_path / "new" / "cat" / "1.jpg").exists()
+    assert applied.notes == ("Files that may belong to several images stay where they are: cat/1.txt.",)
+
+
+def test_captions_go_with_the_image_beside_them(pets: Path, tmp_path: Path) -> None:
+    write(pets, "cat/sub/1.png", content=image(90))
+    write(pets, "cat/1.txt", "cat/sub/1.txt", content=b"a caption")
+    result = audited(str(pets))
+    row = int(result.scores["row"][result.scores["path"] == "cat/1.png"].iloc[0])
+    applied = apply_decisions(result, [decide(result, row, "remove")], tmp_path / "new")
+    assert {path for path in tree_of(tmp_path / "new") if path.endswith(".txt")} == {"cat/sub/1.txt"}
+    assert applied.notes == ()
