@@ -149,7 +149,7 @@ def apply_decisions(
     written, fingerprint = Written(), None
     with new_folder(target) as staged, default_progress(progress) as callback:
         if audited is not None and kind is not None:
-            report = None if callback is None else _Reporter(callback)
+            report = None if callback is None else (lambda done, total: callback(Progress("write", done, total)))
             written, fingerprint = write_dataset(
                 result, audited, located, staged, kind=kind, target=target, link=link, progress=report
             )
@@ -173,16 +173,6 @@ def apply_decisions(
         new_paths = {change.row: moved[paths[row]] for row, change in located.changes.items() if moved and paths[row] in moved}
         write_log(staged, changes, entries, new_paths=new_paths)
     return Applied(*tables, target, kind, fingerprint, (*notes, *written.notes))
-
-
-class _Reporter:
-    """Reports the progress of writing."""
-
-    def __init__(self, callback: ProgressCallback) -> None:
-        self._callback = callback
-
-    def __call__(self, done: int, total: int) -> None:
-        self._callback(Progress("write", done, total))
 
 
 def _check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:

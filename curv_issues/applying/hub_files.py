@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import yaml
 
 from curv_issues.applying.arrow_rows import RowEditor
-from curv_issues.applying.copying import Progress
 from curv_issues.applying.edits import DatasetEdits, Written
 from curv_issues.data.dataset_table import DatasetTable
 from curv_issues.data.repository import CARD
+from curv_issues.progress import StepCallback
 
 _BATCH_BYTES = 64 << 20
 _FIRST_ROWS = 100
@@ -23,7 +23,7 @@ _MOST_ROWS = 10_000
 _SHARD_BYTES = 400_000_000
 
 
-def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: Progress | None = None) -> Written:
+def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: StepCallback | None = None) -> Written:
     """Write `data/SPLIT-00000-of-0000n.parquet` with all columns, features and splits, and a card that names them; see `WRITERS`.
 
     Image files outside the tables are put into them.
@@ -55,7 +55,7 @@ def _new_names(splits: Sequence[str]) -> dict[str, str]:
 
 
 def _write_split(
-    data: Path, split: str, table: DatasetTable, edits: DatasetEdits, progress: Progress | None, done: int, total: int
+    data: Path, split: str, table: DatasetTable, edits: DatasetEdits, progress: StepCallback | None, done: int, total: int
 ) -> None:
     """Write the shards of one split."""
     rows = table.dataset.with_format("arrow")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from curv_issues.applying.companions import find_companions
-from curv_issues.applying.copying import Progress, copy_tree
+from curv_issues.applying.copying import copy_tree
 from curv_issues.applying.descriptions import update_descriptions
 from curv_issues.applying.edits import DatasetEdits, TableEdits, Written
 from curv_issues.applying.table_file import rewrite_table
@@ -26,11 +26,12 @@ from curv_issues.data.table import FileTable
 from curv_issues.data.table_matching import names_images
 from curv_issues.data.walk import is_hidden, walk_folder
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.progress import StepCallback
 
 _LONGEST_NAME = 255  # bytes
 
 
-def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: Progress | None = None) -> Written:
+def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: StepCallback | None = None) -> Written:
     """Write an image folder; see `WRITERS`."""
     tables = file_tables(edits)
     if any(table.class_place is not None for table in tables):
@@ -87,7 +88,7 @@ def _relative(matched: MatchedTable, root: Path) -> str:
 
 
 def _write_class_folders(
-    edits: DatasetEdits, tables: Sequence[FileTable], folder: Path, *, link: str | None, progress: Progress | None
+    edits: DatasetEdits, tables: Sequence[FileTable], folder: Path, *, link: str | None, progress: StepCallback | None
 ) -> Written:
     root = tables[0].root
     images = [path for table in tables for path in table.paths]
