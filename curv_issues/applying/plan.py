@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from curv_issues.applying.changes import Change, of_decision
 from curv_issues.applying.rules import automatic_relabels, removed_duplicates
 from curv_issues.errors import UsageError
+from curv_issues.results.arrow import as_objects
 from curv_issues.results.kinds import PLACE
 from curv_issues.review.decisions import ALREADY_APPLIED, RELABEL, REMOVE, Decision, match_result
 
@@ -115,8 +116,7 @@ def make_plan(result: AuditResult, decisions: Sequence[Decision], rules: Rules, 
 
 def _places(result: AuditResult) -> dict[int, tuple[str | None, str | None, str]]:
     """Return row -> split, path and given class."""
-    scores = result.scores[[*PLACE, "given"]].astype(object)
-    scores = scores.where(scores.notna(), None)
+    scores = as_objects(result.scores[[*PLACE, "given"]])
     return {row: (split, path, given) for row, split, path, given in scores.itertuples(index=False, name=None)}
 
 

@@ -22,7 +22,7 @@ from curv_issues.export.base import Export
 from curv_issues.export.description import public_path
 from curv_issues.export.hub_card import MARKER, marker_json, write_readme
 from curv_issues.export.run import places, prepare
-from curv_issues.results.arrow import schema_of, scores_schema, text_column, to_arrow
+from curv_issues.results.arrow import as_objects, schema_of, scores_schema, text_column, to_arrow
 from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import FINDINGS
 
@@ -188,8 +188,7 @@ def _write_scores(result: AuditResult, path: Path) -> None:
 
 
 def _with_public_paths(frame: pd.DataFrame) -> pd.DataFrame:
-    paths = frame["path"].astype(object).where(frame["path"].notna(), None)
-    return frame.assign(path=text_column([public_path(path) for path in paths]).to_numpy())
+    return frame.assign(path=text_column([public_path(path) for path in as_objects(frame["path"])]).to_numpy())
 
 
 @contextlib.contextmanager
