@@ -29,3 +29,4 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
+StepCallback = Callable[[int, int], None]

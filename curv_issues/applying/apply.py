@@ -19,6 +19,7 @@ from curv_issues.applying.source import AuditedDataset, Located, check_found, lo
 from curv_issues.applying.staging import check_new_folder, new_folder
 from curv_issues.applying.writing import record_of, write_dataset
 from curv_issues.counting import counted
+from curv_issues.data.reopening import opened_names
 from curv_issues.errors import UsageError
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.progress_bar import default_progress
@@ -148,7 +149,7 @@ def apply_decisions(
     written, fingerprint = Written(), None
     with new_folder(target) as staged, default_progress(progress) as callback:
         if audited is not None and kind is not None:
-            report = None if callback is None else _Reporter(callback)
+            report = None if callback is None else (lambda done, total: callback(Progress("write", done, total)))
             written, fingerprint = write_dataset(
                 result, audited, located, staged, kind=kind, target=target, link=link, progress=report
             )
@@ -166,19 +167,12 @@ def apply_decisions(
             "open_with": None if audited is None else record_of(audited, written),
             "removed": describe_removed([*removed, *removals]),
         }
-        new_paths = {change.row: written.new_paths[row] for row, change in located.changes.items() if row in written.new_paths}
+        moved = written.new_paths
+        pieces = audited.opened.selection.pieces if audited is not None and moved else ()
+        paths = [path for piece in pieces for path in piece.table.files(piece.rows)]
+        new_paths = {change.row: moved[paths[row]] for row, change in located.changes.items() if moved and paths[row] in moved}
         write_log(staged, changes, entries, new_paths=new_paths)
     return Applied(*tables, target, kind, fingerprint, (*notes, *written.notes))
-
-
-class _Reporter:
-    """Reports the progress of writing."""
-
-    def __init__(self, callback: ProgressCallback) -> None:
-        self._callback = callback
-
-    def __call__(self, done: int, total: int) -> None:
-        self._callback(Progress("write", done, total))
 
 
 def _check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
@@ -215,7 +209,7 @@ def _folders_of_log(audited: AuditedDataset | None, result: AuditResult) -> list
     """Return the folders in which a log of earlier changes of the dataset may be."""
     record = result.summary["dataset"].get("opened_with")
     recorded = record if isinstance(record, dict) else {}
-    paths = audited.dataset if audited is not None else recorded.get("dataset")
+    paths = audited.dataset if audited is not None else opened_names(result.summary["dataset"])
     options = recorded.get("options")
     labels = audited.options.labels if audited is not None else options.get("labels") if isinstance(options, dict) else None
     found = [

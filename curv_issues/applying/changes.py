@@ -63,5 +63,6 @@ def changes_table(changes: Iterable[Change]) -> pd.DataFrame:
 
 def changes_of(table: pd.DataFrame) -> list[Change]:
     """Return the changes in a table of `changes_table`."""
-    found = table.astype(object)
-    return [Change(*row) for row in found.where(found.notna(), None).itertuples(index=False, name=None)]
+    from curv_issues.results.arrow import as_objects
+
+    return [Change(*row) for row in as_objects(table).itertuples(index=False, name=None)]

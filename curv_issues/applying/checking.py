@@ -61,10 +61,10 @@ def check_written(edits: DatasetEdits, written: Written, folder: Path, *, target
     return [row for split in chosen for row in order.get(written.splits.get(split, split), [])]
 
 
-def _compare(expected: list[Expected], found: Listing, new_paths: Mapping[int, str], *, is_folder: bool) -> list[int] | None:
+def _compare(expected: list[Expected], found: Listing, new_paths: Mapping[str, str], *, is_folder: bool) -> list[int] | None:
     """Return the rows of the samples in the order in which they were found; None if their labels are not the expected ones."""
     if not is_folder:
         return [sample.row for sample in expected] if [sample.name for sample in expected] == found.names else None
-    by_path = {new_paths.get(sample.row, str(sample.path)): sample for sample in expected}
+    by_path = {new_paths.get(str(sample.path), str(sample.path)): sample for sample in expected}
     same = {path: sample.name for path, sample in by_path.items()} == dict(zip(found.paths, found.names, strict=True))
     return [by_path[path].row for path in found.paths] if same else None

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from curv_issues.data.masks import stem_without_mask
 
 
-def find_companions(files: Sequence[str], images: Sequence[str], *, place: int) -> dict[str, list[str]]:
+def find_companions(
+    files: Sequence[str], images: Sequence[str], *, place: int
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Return image -> its companions: files of the same class folder with the same name but for the ending, or a mask of it.
 
-    `1.txt`, `1.png.json`, `1_mask.png` and `masks/1.png` belong to `1.png`, if it is the only image of that name in its class
-    folder.
+    `1.txt`, `1.png.json`, `1_mask.png` and `masks/1.png` belong to `1.png`, if it is the only image of that name in their folder
+    or, without one there, in its class folder. The second mapping has the files that may belong to each of several images.
 
     Args:
         files: paths of all files.
@@ -24,14 +26,17 @@ def find_companions(files: Sequence[str], images: Sequence[str], *, place: int) 
         samples.setdefault((_folder(image, place), posixpath.splitext(posixpath.basename(image))[0]), []).append(image)
     is_sample = set(images)
     found: dict[str, list[str]] = {}
+    unclear: dict[str, list[str]] = {}
     for file in files:
         if file in is_sample or file.count("/") <= place:
             continue
         folder = _folder(file, place)
         owners = next((samples[folder, stem] for stem in _stems(posixpath.basename(file)) if (folder, stem) in samples), [])
-        if len(owners) == 1:
-            found.setdefault(owners[0], []).append(file)
-    return found
+        beside = [image for image in owners if posixpath.dirname(image) == posixpath.dirname(file)]
+        owners = beside or owners
+        for owner in owners:
+            (found if len(owners) == 1 else unclear).setdefault(owner, []).append(file)
+    return found, unclear
 
 
 def _folder(path: str, place: int) -> str:

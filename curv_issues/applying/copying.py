@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from curv_issues.applying.log import logs_in
 from curv_issues.counting import counted
 from curv_issues.data.walk import FoundTree, walk_folder
 from curv_issues.errors import UsageError
+from curv_issues.progress import StepCallback
 
 HARD, SYMBOLIC = "hard", "symbolic"
 LINKS = (HARD, SYMBOLIC)
-Progress = Callable[[int, int], None]
 
 
 def copy_tree(
@@ -25,7 +25,7 @@ def copy_tree(
     new_places: Mapping[str, str | None],
     link: str | None = None,
     linked: Collection[str] = (),
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
 ) -> list[str]:
     """Copy all files of a folder that are not hidden, and its empty folders.
 

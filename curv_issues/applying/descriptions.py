@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ _STALE_SIZES = ("num_bytes", "download_size", "dataset_size")
 _CHECKSUMS = "download_checksums"
 
 
-def update_descriptions(folder: Path, edits: DatasetEdits, *, with_original: bool = True) -> None:
-    """Update the descriptions in a new dataset folder; those that do not mention the label column or the splits stay as they are.
+def update_descriptions(
+    folder: Path, edits: DatasetEdits, *, tables: Sequence[str] | None = None, with_original: bool = True
+) -> None:
+    """Update the descriptions in a new dataset folder; those of other configurations stay as they are.
 
     Args:
         folder: the new folder.
         edits: of the dataset.
+        tables: paths of the tables of the configuration; None: the folder has only one configuration.
         with_original: whether the tables get a column of original labels.
 
     Raises:
@@ -30,10 +34,12 @@ def update_descriptions(folder: Path, edits: DatasetEdits, *, with_original: boo
     """
     change = _Change(edits, with_original=with_original)
     if (card := folder / CARD).is_file():
-        _update_card(card, change, edits.opened.source.config_name)
+        _update_card(card, change)
     if (legacy := folder / _LEGACY).is_file():
         _update_json(legacy, change.of_legacy_json)
     for path in (*folder.rglob(_INFO),):
+        if tables is not None and not any((folder / table).is_relative_to(path.parent) for table in tables):
+            continue  # of another configuration
         _update_json(path, change.of_json)
         if (state := path.with_name(_STATE)).is_file():
             _update_json(state, change.of_state)
@@ -43,6 +49,7 @@ class _Change:
     """How descriptions change."""
 
     def __init__(self, edits: DatasetEdits, *, with_original: bool) -> None:
+        self._config_name = edits.opened.source.config_name
         self._column = edits.opened.columns.label
         self._original = original_column(self._column)
         self._with_original = with_original
@@ -66,10 +73,15 @@ class _Change:
                 info[name] = None
 
     def of_legacy_json(self, infos: dict[str, Any]) -> None:
-        """Update what the datasets library says about all configurations, by name."""
-        for info in infos.values():
-            if isinstance(info, dict):
-                self.of_json(info)
+        """Update what the datasets library says about the configurations, by name."""
+        for info in self.of_configuration([(name, info) for name, info in infos.items() if isinstance(info, dict)]):
+            self.of_json(info)
+
+    def of_configuration(self, named: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Return the descriptions of the audited configuration, from (configuration, description)."""
+        if self._config_name is None and len(named) == 1:
+            return [named[0][1]]
+        return [info for name, info in named if name == (self._config_name or "default")]
 
     def of_yaml(self, info: dict[str, Any]) -> None:
         """Update what a card says about one configuration, in YAML: lists of features and splits."""
@@ -95,7 +107,8 @@ class _Change:
         """Update the state of a saved dataset: its fingerprint, by which results are cached, and the chosen columns."""
         if isinstance(before := state.get("_fingerprint"), str):
             state["_fingerprint"] = hashlib.sha256(f"{before}{self._mark}".encode()).hexdigest()[:16]
-        if isinstance(columns := state.get("_format_columns"), list) and self._original not in columns:
+        columns = state.get("_format_columns")
+        if isinstance(columns, list) and self._column in columns and self._original not in columns:
             columns.append(self._original)
 
     def _with_new(self, names: list[Any]) -> list[Any]:
@@ -120,8 +133,10 @@ def _update_json(path: Path, update: Any) -> None:
         raise DatasetError(f"{path.name} cannot be read as JSON: {first_line(error)}.") from error
 
 
-def _update_card(path: Path, change: _Change, config_name: str | None) -> None:
+def _update_card(path: Path, change: _Change) -> None:
     import yaml  # only needed for folders with a card
+
+    from curv_issues.data.card_entries import read_entries, replace_entries
 
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     lines = text.removeprefix("\ufeff").splitlines(keepends=True)
@@ -130,15 +145,16 @@ def _update_card(path: Path, change: _Change, config_name: str | None) -> None:
     end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
     if end is None:
         return
+    block = "".join(lines[1:end])
     try:
-        metadata = yaml.safe_load("".join(lines[1:end]))
+        metadata = read_entries(block)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise DatasetError(f"The YAML block of {CARD} cannot be read ({first_line(error)}); repair it, or remove it.") from error
     infos = metadata.get("dataset_info") if isinstance(metadata, dict) else None
     listed = [info for info in (infos if isinstance(infos, list) else [infos]) if isinstance(info, dict)]
-    chosen = [info for info in listed if len(listed) == 1 or str(info.get("config_name", "default")) == config_name]
+    chosen = change.of_configuration([(str(info.get("config_name", "default")), info) for info in listed])
     for info in chosen:
         change.of_yaml(info)
     if chosen:
-        block = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, line_break="\n")
+        block = replace_entries(block, {"dataset_info": infos})
         path.write_bytes("".join([lines[0], block, *lines[end:]]).encode("utf-8", "surrogateescape"))

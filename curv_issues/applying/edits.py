@@ -119,14 +119,14 @@ class Written:
     Attributes:
         dataset: what to open: paths below the folder, "" for the folder itself; None: the audited dataset.
         options: values of `SourceOptions` that are paths below the folder.
-        new_paths: row of the selection -> new path of its image, for images that were moved.
+        new_paths: old path -> new path, for files that were moved.
         splits: split -> its new name, for those that were renamed.
         notes: what a user should know, one line each.
     """
 
     dataset: Sequence[str] | None = ("",)
     options: Mapping[str, str] = field(default_factory=dict)
-    new_paths: Mapping[int, str] = field(default_factory=dict)
+    new_paths: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
 

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import yaml
 
 from curv_issues.applying.arrow_rows import RowEditor
-from curv_issues.applying.copying import Progress
 from curv_issues.applying.edits import DatasetEdits, Written
 from curv_issues.data.dataset_table import DatasetTable
+from curv_issues.data.repository import CARD
+from curv_issues.progress import StepCallback
 
 _BATCH_BYTES = 64 << 20
 _FIRST_ROWS = 100
@@ -21,8 +23,8 @@ _MOST_ROWS = 10_000
 _SHARD_BYTES = 400_000_000
 
 
-def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: Progress | None = None) -> Written:
-    """Write `data/SPLIT-00000-of-0000n.parquet` with all columns, features and splits; see `WRITERS`.
+def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: StepCallback | None = None) -> Written:
+    """Write `data/SPLIT-00000-of-0000n.parquet` with all columns, features and splits, and a card that names them; see `WRITERS`.
 
     Image files outside the tables are put into them.
     """
@@ -34,14 +36,18 @@ def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progres
     for split, table in tables:
         _write_split(data, names[split], table, edits, progress, done, total)
         done += len(table)
+    # without it, a split such as `val` would be read under another name
+    files = [{"split": name, "path": f"data/{name}-*"} for name in names.values()]
+    configs = [{"config_name": edits.audited.options.config_name or "default", "data_files": files}]
+    (folder / CARD).write_text(f"---\n{yaml.safe_dump({'configs': configs}, sort_keys=False)}---\n", encoding="utf-8")
     return Written(splits=names)
 
 
 def _new_names(splits: Sequence[str]) -> dict[str, str]:
-    """Return split -> name in a file name: part of a split, such as `train[:10%]`, gets the name of the split."""
+    """Return split -> new name: part of a split, such as `train[:10%]`, gets the name of the split."""
     names: dict[str, str] = {}
     for split in splits:
-        match = re.match(r"\w+", split)
+        match = re.match(r"\w+(\.\w+)*", split)
         name = "train" if match is None else match[0]
         numbered = itertools.chain([name], (f"{name}{number}" for number in itertools.count(2)))
         names[split] = next(candidate for candidate in numbered if candidate not in names.values())
@@ -49,7 +55,7 @@ def _new_names(splits: Sequence[str]) -> dict[str, str]:
 
 
 def _write_split(
-    data: Path, split: str, table: DatasetTable, edits: DatasetEdits, progress: Progress | None, done: int, total: int
+    data: Path, split: str, table: DatasetTable, edits: DatasetEdits, progress: StepCallback | None, done: int, total: int
 ) -> None:
     """Write the shards of one split."""
     rows = table.dataset.with_format("arrow")

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from curv_issues.applying.companions import find_companions
-from curv_issues.applying.copying import Progress, copy_tree
+from curv_issues.applying.copying import copy_tree
 from curv_issues.applying.descriptions import update_descriptions
-from curv_issues.applying.edits import DatasetEdits, TableEdits, Written, selected_rows
+from curv_issues.applying.edits import DatasetEdits, TableEdits, Written
 from curv_issues.applying.table_file import rewrite_table
 from curv_issues.counting import counted
+from curv_issues.data.accounts import shorten
 from curv_issues.data.folder_labels import MatchedTable
 from curv_issues.data.folder_names import WRAPPERS
 from curv_issues.data.label_table import is_metadata_name, read_table
@@ -25,11 +26,12 @@ from curv_issues.data.table import FileTable
 from curv_issues.data.table_matching import names_images
 from curv_issues.data.walk import is_hidden, walk_folder
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.progress import StepCallback
 
 _LONGEST_NAME = 255  # bytes
 
 
-def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: Progress | None = None) -> Written:
+def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: StepCallback | None = None) -> Written:
     """Write an image folder; see `WRITERS`."""
     tables = file_tables(edits)
     if any(table.class_place is not None for table in tables):
@@ -86,7 +88,7 @@ def _relative(matched: MatchedTable, root: Path) -> str:
 
 
 def _write_class_folders(
-    edits: DatasetEdits, tables: Sequence[FileTable], folder: Path, *, link: str | None, progress: Progress | None
+    edits: DatasetEdits, tables: Sequence[FileTable], folder: Path, *, link: str | None, progress: StepCallback | None
 ) -> Written:
     root = tables[0].root
     images = [path for table in tables for path in table.paths]
@@ -96,10 +98,13 @@ def _write_class_folders(
     tree = walk_folder(root)
     (place,) = {table.class_place for table in tables if table.class_place is not None}
     files = [file.path for file in tree.files if file.refused is None]
-    companions = find_companions(files, images, place=place)
+    companions, unclear = find_companions(files, images, place=place)
     places = _new_places(files, changed, companions, place=place)
     tables_of_names = [path for path in files if is_metadata_name(posixpath.basename(path))]
     edited, notes = _edit_names(root, tables_of_names, images, places)
+    staying = sorted({file for image in changed for file in unclear.get(image, ())})
+    if staying:
+        notes.append(f"Files that may belong to several images stay where they are: {shorten(staying)}.")
     wrapper = _wrapper(images, root.name)
     if wrapper is not None and wrapper != folder.name:  # a folder named like the root is skipped when the dataset is read
         places = {
@@ -111,11 +116,7 @@ def _write_class_folders(
     for path, table_edits in edited.items():
         rewrite_table(root / path, folder / str(places.get(path, path)), table_edits)
     update_descriptions(folder, edits, with_original=False)
-    new_paths = {}
-    for table in tables:
-        for row, path in zip(selected_rows(edits, table), table.paths, strict=True):
-            if row >= 0 and (new := places.get(path, path)) is not None and new != path:
-                new_paths[row] = new
+    new_paths = {path: new for path, new in places.items() if new not in (None, path)}
     return Written(new_paths=new_paths, notes=notes)
 
 
@@ -197,7 +198,8 @@ def _edit_names(
         if texts or removed:
             edited[path] = TableEdits(None, removed=frozenset(removed), texts={column: texts})
         if left:
-            notes.append(f"{counted(left, 'row')} of {path} still name images by their old place.")
+            still = "still names its image by its old place" if left == 1 else "still name images by their old place"
+            notes.append(f"{counted(left, 'row')} of {path} {still}.")
     return edited, notes
 
 

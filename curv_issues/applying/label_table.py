@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from curv_issues.applying.copying import Progress
 from curv_issues.applying.edits import DatasetEdits, Written, refuse
 from curv_issues.applying.image_folder import edits_of_matched, file_tables
 from curv_issues.applying.table_file import rewrite_table
 from curv_issues.errors import UsageError
+from curv_issues.progress import StepCallback
 
 
-def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: Progress | None = None) -> Written:
+def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: StepCallback | None = None) -> Written:
     """Write the table that `labels` names, under the same name; see `WRITERS`."""
     tables = file_tables(edits)
     (matched,) = tables[0].tables

@@ -77,7 +77,7 @@ def logs_in(folder: Path) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return the content of a log; None if there is none, or it is a file of somebody else."""
+    """Return the content of a log; None if there is none, or it was not written by `apply`."""
     try:
         with open_regular(path) as file:
             content = json.loads(read_bounded(file, limit=LARGEST_FILE).decode("utf-8"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from curv_issues.applying.changes import Change, of_decision
 from curv_issues.applying.rules import automatic_relabels, removed_duplicates
 from curv_issues.errors import UsageError
+from curv_issues.results.arrow import as_objects
 from curv_issues.results.kinds import PLACE
 from curv_issues.review.decisions import ALREADY_APPLIED, RELABEL, REMOVE, Decision, match_result
 
@@ -87,7 +88,8 @@ def make_plan(result: AuditResult, decisions: Sequence[Decision], rules: Rules, 
             "--drop-conflicts (drop_conflicts) and --drop-duplicates (drop_duplicates) need duplicates, but this audit did not "
             "search for them; run it again without --no-duplicates."
         )
-    open_decisions = [decision for decision in decisions if decision not in removed]
+    done = set(removed)
+    open_decisions = [decision for decision in decisions if decision not in done]
     matched = match_result(open_decisions, result)
     places = _places(result)
     changes = {
@@ -105,26 +107,23 @@ def make_plan(result: AuditResult, decisions: Sequence[Decision], rules: Rules, 
             kept |= kept_of if conflicts else set()
     if rules.auto is not None:
         undecided = automatic_relabels(result, rules.auto)
-        changes.update((row, change) for row, change in undecided.items() if row not in {*matched.by_row, *changes, *kept})
-    gone = [of_decision(decision, ALREADY_APPLIED) for decision in decisions if decision in removed]
+        taken = {*matched.by_row, *changes, *kept}
+        changes.update((row, change) for row, change in undecided.items() if row not in taken)
+    gone = [of_decision(decision, ALREADY_APPLIED) for decision in decisions if decision in done]
     not_applied = [*gone, *(of_decision(*pair) for pair in matched.unmatched)]
     return Plan([changes[row] for row in sorted(changes)], not_applied, dict(matched.by_row))
 
 
 def _places(result: AuditResult) -> dict[int, tuple[str | None, str | None, str]]:
     """Return row -> split, path and given class."""
-    scores = result.scores[[*PLACE, "given"]].astype(object)
-    scores = scores.where(scores.notna(), None)
+    scores = as_objects(result.scores[[*PLACE, "given"]])
     return {row: (split, path, given) for row, split, path, given in scores.itertuples(index=False, name=None)}
 
 
-def check_classes(changes: Sequence[Change], known: Collection[str], *, new_classes: bool) -> tuple[str, ...]:
-    """Return the classes that changes add to the known ones, in the order of the changes.
-
-    Raises:
-        UsageError: a class is new although `new_classes` is False, or has no name.
-    """
-    wanted = {change.label: change for change in changes if change.label is not None and change.label not in known}
+def check_classes(changes: Sequence[Change], known: Collection[str], *, new_classes: bool) -> None:
+    """Raise UsageError if changes add a class although `new_classes` is False, or one without a name."""
+    names = set(known)
+    wanted = {change.label: change for change in changes if change.label is not None and change.label not in names}
     for label, change in wanted.items():
         if not label.strip():
             raise UsageError(f"A decision relabels row {change.row} to a class without a name ({label!r}); correct the decision.")
@@ -133,4 +132,3 @@ def check_classes(changes: Sequence[Change], known: Collection[str], *, new_clas
                 f"A decision relabels row {change.row} to {label!r}, which is not a class of the dataset; correct the decision, or "
                 "add the class with --new-classes (new_classes=True)."
             )
-    return tuple(wanted)

@@ -9,6 +9,7 @@ import numpy as np
 
 from curv_issues.applying.changes import Change
 from curv_issues.errors import UsageError
+from curv_issues.results.arrow import as_objects
 from curv_issues.results.kinds import LABEL_ISSUE
 from curv_issues.review.decisions import KEEP, RELABEL, REMOVE, Decision
 
@@ -102,5 +103,4 @@ def _best(group: pd.DataFrame) -> int:
 
 def _places(frame: pd.DataFrame, *columns: str) -> Iterator[tuple]:
     """Yield row, split and path, then these columns, as Python objects; missing ones are None."""
-    found = frame[["row", "split", "path", *columns]].astype(object)
-    return iter(found.where(found.notna(), None).itertuples(index=False, name=None))
+    return iter(as_objects(frame[["row", "split", "path", *columns]]).itertuples(index=False, name=None))

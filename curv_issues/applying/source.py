@@ -14,7 +14,7 @@ from curv_issues.applying.changes import Change
 from curv_issues.data.decoding import choose_workers, decode_all, sample_sizes
 from curv_issues.data.features import hash_rows
 from curv_issues.data.opening import OpenedDataset, open_labelled
-from curv_issues.data.reopening import options_of
+from curv_issues.data.reopening import absolute, move_options, opened_names, options_of
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import CurvIssuesError, DatasetError, UsageError
 from curv_issues.results.arrow import clean_text
@@ -73,8 +73,8 @@ def open_audited(result: AuditResult, *, dataset: Any = None, labels: Any = None
         record = {"dataset": None, "options": {name: described[name] for name in _RECORDED if described.get(name) is not None}}
     moved = {name: value for name, value in (("labels", labels), ("features", features)) if value is not None}
     try:
-        options = replace(options_of(record), **moved)
-        found = record["dataset"] if dataset is None else _listed(dataset)
+        options, found = options_of(record), record["dataset"] if dataset is None else _listed(dataset)
+        options = replace(move_options(options, opened_names(described), found) if isinstance(found, list) else options, **moved)
     except (UsageError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(
             f"The result does not say how its dataset was opened ({visible(str(error))}); run the audit again."
@@ -92,10 +92,10 @@ def open_audited(result: AuditResult, *, dataset: Any = None, labels: Any = None
 
 
 def _listed(dataset: Any) -> Any:
-    """Return paths and Hub ids as a list of text; any other dataset as it is."""
+    """Return Hub ids and absolute paths as a list; any other dataset as it is."""
     items = [dataset] if isinstance(dataset, str | os.PathLike) else dataset
     are_paths = isinstance(items, list | tuple) and all(isinstance(item, str | os.PathLike) for item in items)
-    return [os.fspath(item) for item in items] if are_paths else dataset
+    return [absolute(item) for item in items] if are_paths else dataset
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ def locate(changes: Sequence[Change], audited: AuditedDataset, result: AuditResu
     same_rows = bool(same_labels) and num_rows in (None, len(names))
     in_place = [change for change in changes if change.row is not None and change.row < len(names)]
     wanted = {int(change.row): expected[int(change.row)] for change in in_place if change.row is not None}
-    found = _contents(opened, wanted, max_pixels=audited.options.max_pixels)
+    max_pixels = audited.options.max_pixels
+    found = _contents(opened, wanted, max_pixels=max_pixels)
     located: dict[int, Change] = {}
     moved = []
     for change in changes:
@@ -143,7 +144,7 @@ def locate(changes: Sequence[Change], audited: AuditedDataset, result: AuditResu
             located[change.row] = change
         else:
             moved.append(change)
-    failed = _search(moved, located, names, opened, expected) if moved else []
+    failed = _search(moved, located, names, opened, expected, max_pixels=max_pixels) if moved else []
     return Located(located, failed, same_rows and not moved)
 
 
@@ -204,11 +205,14 @@ def _search(
     names: np.ndarray,
     opened: OpenedDataset,
     expected: Mapping[int, _Content],
+    *,
+    max_pixels: int | None,
 ) -> list[Change]:
     """Find changes among all samples, add them to `located`, and return those that are not found."""
     by_content: dict[str, list[int]] = {}
-    if any(expected[int(change.row or 0)].is_file for change in moved):
-        for row, value in _file_hashes(opened, np.arange(len(names))).items():
+    for is_file in {expected[int(change.row or 0)].is_file for change in moved}:
+        everywhere = dict.fromkeys(range(len(names)), _Content("", is_file))
+        for row, value in _contents(opened, everywhere, max_pixels=max_pixels).items():
             by_content.setdefault(value, []).append(row)
     failed = []
     for change in moved:
@@ -224,7 +228,7 @@ def _search(
         elif candidates:
             reason = f"its label is {', '.join(sorted({repr(label) for label in labels}))} now"
         else:
-            reason = "no sample of the dataset has this image any more"
+            reason = "no sample of the dataset has this content any more"
         failed.append(replace(change, reason=reason))
     return failed
 

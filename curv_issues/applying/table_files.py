@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from curv_issues.applying.copying import Progress, copy_tree
+from curv_issues.applying.copying import copy_tree
 from curv_issues.applying.descriptions import update_descriptions
 from curv_issues.applying.edits import DatasetEdits, TableEdits, Written
 from curv_issues.applying.table_file import rewrite_table
 from curv_issues.data.table import Table
 from curv_issues.errors import UsageError
+from curv_issues.progress import StepCallback
 
 
 class TableFile(NamedTuple):
@@ -24,7 +25,7 @@ class TableFile(NamedTuple):
     folder: Path | None
 
 
-def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: Progress | None = None) -> Written:
+def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progress: StepCallback | None = None) -> Written:
     """Write the files under their own names; see `WRITERS`.
 
     All files of the configuration get the column of original labels, also those of splits that were not audited, because the
@@ -47,7 +48,7 @@ def write(edits: DatasetEdits, folder: Path, *, link: str | None = None, progres
             progress(number, len(files))
     if root is None:
         return Written(dataset=places)
-    update_descriptions(folder, edits)
+    update_descriptions(folder, edits, tables=places)
     return Written(notes=notes)
 
 

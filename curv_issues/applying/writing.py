@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from curv_issues.applying import WRITERS
 from curv_issues.applying.checking import check_written
-from curv_issues.applying.copying import Progress, size_of_tree
+from curv_issues.applying.copying import size_of_tree
 from curv_issues.applying.edits import ONLY_CHANGES, DatasetEdits, Written, refuse
 from curv_issues.applying.features_file import write_features
 from curv_issues.applying.source import AuditedDataset, Located
 from curv_issues.data.reopening import opened_with
 from curv_issues.errors import UsageError
 from curv_issues.plugins import load_attribute
+from curv_issues.progress import StepCallback
 from curv_issues.results.arrow import clean_text
 from curv_issues.results.folder import check_space
 from curv_issues.review.decisions import REMOVE
@@ -35,7 +36,7 @@ def write_dataset(
     kind: str,
     target: Path,
     link: str | None,
-    progress: Progress | None,
+    progress: StepCallback | None,
 ) -> tuple[Written, str | None]:
     """Write a new dataset, and return what was written and the fingerprint of its audited samples, if it is known.
 

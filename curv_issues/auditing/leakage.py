@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from curv_issues.data.base import LabeledData, check_type
-from curv_issues.data.decoding import Progress
 from curv_issues.data.loading import load
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import UsageError
@@ -16,12 +15,13 @@ from curv_issues.findings.judgement import OtherSplit
 from curv_issues.findings.leakage import leakage_table
 from curv_issues.findings.samples import evidence_of_data, other_split
 from curv_issues.options import DuplicateOptions
+from curv_issues.progress import StepCallback
 
 _OF_ANY_DATA = ("features_column", "skip_unreadable", "skip_unlabelled", "max_pixels")
 
 
 def load_other_split(
-    against: Any, data: LabeledData, dataset: Any, options: SourceOptions, *, progress: Progress | None = None
+    against: Any, data: LabeledData, dataset: Any, options: SourceOptions, *, progress: StepCallback | None = None
 ) -> LabeledData:
     """Load the data to compare an audited dataset with, at the same resolution and range of values.
 

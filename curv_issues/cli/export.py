@@ -89,6 +89,11 @@ def export(
     with exit_codes():
         only_to = {"--output": output, "--overwrite": overwrite, "--image-root": image_root, "--all": all_samples}
         _check(to, push_to, only_to, {"--public": public})
+        if to == CARD:
+            of_samples = {"--all": all_samples, "--images": images, "--no-images": images is False, "--image-root": image_root}
+            _refuse(of_samples, f"--to {CARD}")
+            if output is None:
+                _refuse({"--overwrite": overwrite, "--dataset": dataset}, f"--to {CARD} without --output")
         from curv_issues.results.result import AuditResult
 
         result = AuditResult.load(directory)
@@ -143,6 +148,11 @@ def _check(to: str | None, push_to: str | None, only_to: Mapping[str, object], o
         raise UsageError(f"Pass either --to or --push-to; the formats of --to are: {', '.join(EXPORTERS)}.")
     if to is not None:
         look_up(EXPORTERS, to, "format of an export")
-    wrong = [name for name, value in (only_to if to is None else only_push).items() if value]
+    _refuse(only_to if to is None else only_push, "--push-to" if to is None else "--to")
+
+
+def _refuse(given: Mapping[str, object], what: str) -> None:
+    """Raise UsageError if an option has a value."""
+    wrong = [name for name, value in given.items() if value]
     if wrong:
-        raise UsageError(f"{wrong[0]} does not apply to {'--push-to' if to is None else '--to'}; leave it out.")
+        raise UsageError(f"{wrong[0]} does not apply to {what}; leave it out.")

@@ -48,7 +48,9 @@ def columns_of_frame(frame: pd.DataFrame) -> dict[str, pd.Series]:
 
 def list_values(series: pd.Series) -> list[Any]:
     """Return the values of a Series as native Python types: categories as their values, missing values as None."""
-    return series.astype(object).where(series.notna(), None).tolist()
+    from curv_issues.results.arrow import as_objects
+
+    return as_objects(series).tolist()
 
 
 def records_of_frame(frame: pd.DataFrame, *, image_column: str | None = None, label_column: str | None = None) -> ImageRecords:

@@ -28,8 +28,7 @@ from curv_issues.data.lossless import is_lossless
 from curv_issues.data.pixel_storage import allocate_pixels
 from curv_issues.data.range_finder import RangeFinder
 from curv_issues.data.value_range import Range, ValueRanges, as_ranges, is_outside
-
-Progress = Callable[[int, int], None]
+from curv_issues.progress import StepCallback
 
 _CHUNK = 32  # images per worker task; small, because a chunk of megabyte-sized photos is held in memory
 _SIZES_READ = 256
@@ -157,7 +156,7 @@ def decode_all(
     workers: int | None = None,
     value_range: Range | ValueRanges | None = None,
     max_pixels: int | None = None,
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
 ) -> DecodedImages:
     """Decode all images in one parallel pass.
 

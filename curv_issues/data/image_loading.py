@@ -16,7 +16,6 @@ from curv_issues.counting import counted
 from curv_issues.data.accounts import shorten
 from curv_issues.data.base import DataSource, LabeledData
 from curv_issues.data.columns import find_image_column
-from curv_issues.data.decoding import Progress
 from curv_issues.data.image_folder import FolderOptions
 from curv_issues.data.image_types import IMAGE_ENDINGS, look_at_file
 from curv_issues.data.objects import is_frame, is_python_object
@@ -29,6 +28,7 @@ from curv_issues.data.table import IMAGE, FileTable, RecordTable
 from curv_issues.data.value_range import ValueRanges
 from curv_issues.errors import DatasetError, UsageError
 from curv_issues.keywords import check_keywords, make_options, takes_options
+from curv_issues.progress import StepCallback
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -43,7 +43,7 @@ _LOGGER = logging.getLogger("curv_issues")
 
 @takes_options(ImageOptions)
 def load_images(
-    dataset: Any, *, resolution: int | None = None, progress: Progress | None = None, **options: Unpack[ImageKeywords]
+    dataset: Any, *, resolution: int | None = None, progress: StepCallback | None = None, **options: Unpack[ImageKeywords]
 ) -> LabeledData:
     """Load the images of a dataset, which needs no labels, to search for duplicates.
 
@@ -140,7 +140,7 @@ def load_opened_images(
     excluded: Collection[str] = (),
     resolution: int | None = None,
     value_ranges: ValueRanges | None = None,
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
 ) -> LabeledData:
     """Load an opened dataset as `load_images` does.
 

@@ -12,7 +12,6 @@ import numpy as np
 from curv_issues.counting import counted
 from curv_issues.data.accounts import shorten
 from curv_issues.data.base import DataSource, LabeledData
-from curv_issues.data.decoding import Progress
 from curv_issues.data.feature_rows import note_order, read_finite
 from curv_issues.data.features import NOT_FINITE, note_constant
 from curv_issues.data.label_names import alike_names, note_unnamed, several_labels
@@ -28,6 +27,7 @@ from curv_issues.data.table import FileTable
 from curv_issues.errors import UsageError
 from curv_issues.keywords import check_keywords, make_options, takes_options
 from curv_issues.option import list_options
+from curv_issues.progress import StepCallback
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -44,7 +44,7 @@ def load_data(
     *,
     seed: int = 0,
     resolution: int | None = None,
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
     **options: Unpack[SourceKeywords],
 ) -> LabeledData:
     """Load a dataset and decode its images.
@@ -74,7 +74,7 @@ def load_data(
 
 
 def load(
-    dataset: Any, options: SourceOptions, *, seed: int = 0, resolution: int | None = None, progress: Progress | None = None
+    dataset: Any, options: SourceOptions, *, seed: int = 0, resolution: int | None = None, progress: StepCallback | None = None
 ) -> LabeledData:
     """Load a dataset as `load_data` does, with options that are already checked."""
     if isinstance(dataset, LabeledData):

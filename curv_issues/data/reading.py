@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from curv_issues.data.accounts import FileAccount, LeftOut
-from curv_issues.data.decoding import DecodedImages, Progress, choose_resolution, choose_workers, decode_all, sample_sizes
+from curv_issues.data.decoding import DecodedImages, choose_resolution, choose_workers, decode_all, sample_sizes
 from curv_issues.data.features import hash_rows
 from curv_issues.data.image import decode_image
 from curv_issues.data.source_options import SourceOptions
@@ -18,6 +18,7 @@ from curv_issues.data.sources import OpenedSource
 from curv_issues.data.splits import Selection
 from curv_issues.data.table import FileTable
 from curv_issues.errors import DatasetError
+from curv_issues.progress import StepCallback
 
 
 class LoadedImages(NamedTuple):
@@ -43,7 +44,7 @@ def read_images(
     options: SourceOptions,
     *,
     resolution: int | None,
-    progress: Progress | None,
+    progress: StepCallback | None,
     name: str,
 ) -> LoadedImages:
     """Read and decode the images in the given rows of a selection, int64 (n,), increasing.

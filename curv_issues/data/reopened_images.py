@@ -15,7 +15,7 @@ from curv_issues.data.base import LabeledData, hash_pixels
 from curv_issues.data.decoding import EncodedImage, EncodedImages
 from curv_issues.data.image import UnreadableImageError, decode_image, decode_values
 from curv_issues.data.opening import open_selection
-from curv_issues.data.reopening import options_of
+from curv_issues.data.reopening import move_options, opened_names, options_of
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import DatasetError, UsageError
 
@@ -120,7 +120,8 @@ def _open_images(dataset: Mapping[str, Any], rows: np.ndarray, place: list[str])
     record = dataset.get("opened_with")
     if record is None and not place:
         raise DatasetError("The images of this result cannot be read again, because its dataset was an object in memory.")
-    names, options = ([], SourceOptions()) if record is None else _opened(record)
+    names, options = ([], SourceOptions()) if record is None else _opened(dataset)
+    options = move_options(options, names, place)
     revision = dataset.get("revision")  # the commit, as a branch may have moved
     options = replace(options, revision=revision if isinstance(revision, str) and not place else None)
     opened, selection = open_selection(place or names, options)
@@ -134,9 +135,9 @@ def _open_images(dataset: Mapping[str, Any], rows: np.ndarray, place: list[str])
     return options, selection.images(column, rows)
 
 
-def _opened(record: Any) -> tuple[list[str], SourceOptions]:
-    """Return the names and options of an untrusted record of `opened_with`."""
-    names = record.get("dataset") if isinstance(record, dict) else None
-    if not (isinstance(names, list) and all(isinstance(name, str) for name in names) and isinstance(record.get("options"), dict)):
+def _opened(dataset: Mapping[str, Any]) -> tuple[list[str], SourceOptions]:
+    """Return the names and options that an audited dataset was opened with; the summary is not trusted."""
+    names, record = opened_names(dataset), dataset["opened_with"]
+    if not (names and isinstance(record.get("options"), dict)):
         raise UsageError("The summary of this result does not record how its dataset was opened; run the audit again.")
     return names, options_of(record)

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from curv_issues.export.base import Export, write_json
-from curv_issues.export.image_files import relative_path
+from curv_issues.export.image_files import check_unique, relative_path
 from curv_issues.export.samples import ATTRIBUTES, Sample
 from curv_issues.export.xml_text import check_names, write_xml, xml_text
 
@@ -22,6 +22,7 @@ def write(export: Export, folder: Path) -> None:
     # CVAT numbers the images of a task in the order of their names
     named = sorted(((_name(sample), sample) for sample in samples), key=lambda pair: pair[0])
     check_names((name for name, _ in named), "file", "cvat")
+    check_unique(name for name, _ in named)
     root = ET.Element("annotations")
     ET.SubElement(root, "version").text = "1.1"
     task = ET.SubElement(ET.SubElement(root, "meta"), "task")
@@ -40,7 +41,7 @@ def write(export: Export, folder: Path) -> None:
 
 
 _ATTRIBUTES = [{"name": name, "mutable": False, "input_type": "text", "default_value": "", "values": [""]} for name in ATTRIBUTES]
-"""How CVAT is told about the attributes of a label: free text."""
+"""Definition of the label attributes for CVAT: free text."""
 
 
 def _add_label(labels: ET.Element, name: str) -> None:

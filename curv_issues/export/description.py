@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from curv_issues.data.reopening import opened_names
 from curv_issues.data.source_options import SourceOptions
 from curv_issues.errors import UsageError
 from curv_issues.keywords import make_options
@@ -28,9 +29,7 @@ def public_source(dataset: Mapping[str, Any]) -> str:
     source = dataset.get("source")
     if isinstance(dataset.get("revision"), str):
         return str(source)
-    record = dataset.get("opened_with")
-    opened = record.get("dataset") if isinstance(record, dict) else None
-    first = opened[0] if isinstance(opened, list) and opened else source
+    first = next(iter(opened_names(dataset)), source)
     return (_last_part(first) if isinstance(first, str) else None) or "a local dataset"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from curv_issues.export.base import Export, write_json
-from curv_issues.export.image_files import safe_stem
+from curv_issues.export.image_files import check_unique, safe_stem
 
 
 def write(export: Export, folder: Path) -> None:
@@ -16,11 +16,14 @@ def write(export: Export, folder: Path) -> None:
     """
     samples = export.with_images(folder / "data")
     (folder / "data").mkdir(exist_ok=True)  # which FiftyOne expects in any case
-    labels = {}
-    for sample in samples:
-        labels[safe_stem(sample, export.last_row) if export.images else export.file_of(sample)] = {
+    names = [safe_stem(sample, export.last_row) if export.images else export.file_of(sample) for sample in samples]
+    check_unique(names)
+    labels = {
+        name: {
             "label": sample.given,
             "confidence": None if sample.p_wrong is None else 1 - sample.p_wrong,
             "attributes": sample.attributes(),
         }
+        for name, sample in zip(names, samples, strict=True)
+    }
     write_json(folder / "labels.json", {"classes": list(export.result.class_names), "labels": labels})

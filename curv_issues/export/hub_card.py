@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from curv_issues.data.card_entries import replace_entries
 from curv_issues.export.card import render
 from curv_issues.export.description import describe_source, public_notes, public_source
 from curv_issues.report.markdown_text import escape_markdown
@@ -51,14 +52,14 @@ def write_readme(result: AuditResult, repo_id: str, tables: Sequence[str], old: 
     found = _METADATA.match(old or "")
     before = _parse(found[1]) if found else {}
     text = (old or "")[found.end() if found else 0 :].strip("\n")
-    metadata = {**before, **_metadata(result, tables, before)}
+    metadata = replace_entries(found[1] if found and before else "", _metadata(result, tables, before))
     block = f"{BEGIN}\n{_text(result, repo_id, tables)}\n{END}"
     start, stop = text.find(BEGIN), text.find(END)
     if 0 <= start < stop:
         body = text[:start] + block + text[stop + len(END) :]
     else:
         body = "\n\n".join(part for part in (text, block) if part)
-    return f"---\n{yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)}---\n\n{body}\n"
+    return f"---\n{metadata}---\n\n{body}\n"
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,8 +16,10 @@ from curv_issues.data.encoded import read_image_file
 from curv_issues.data.image import read_format
 from curv_issues.data.image_types import FORMATS, HEIF_ENDINGS
 from curv_issues.data.reopened_images import read_unchanged
+from curv_issues.data.reopening import opened_names
 from curv_issues.errors import DatasetError
 from curv_issues.export.samples import Sample
+from curv_issues.visible import visible
 
 _LONGEST_STEM = 40  # characters of the original name
 HINT = (
@@ -101,15 +104,31 @@ def relative_path(sample: Sample) -> str:
     """Return the path of a sample's file below the dataset folder, with forward slashes.
 
     Raises:
-        DatasetError: it has none.
+        DatasetError: it has none, or other programs would not find it by this path.
     """
-    parts = PurePosixPath((sample.path or "").replace("\\", "/")).parts
-    if not parts or os.path.isabs(sample.path or "") or "://" in str(sample.path) or ".." in parts or ":" in parts[0]:
+    path = sample.path or ""
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    if not parts or os.path.isabs(path) or "://" in path or ".." in parts or ":" in parts[0]:
         raise DatasetError(
             f"Row {sample.row} has no image file below the dataset folder, so an export without images cannot refer to it; "
             "export with images, or to csv."
         )
+    if "\\" in path:  # part of a name, or the escape of a byte that is not UTF-8
+        raise DatasetError(
+            f"The path of row {sample.row} has a backslash or bytes that are not UTF-8 ({visible(path)}), so an export without "
+            "images cannot refer to it; export with images, or to csv."
+        )
     return "/".join(parts)
+
+
+def check_unique(names: Iterable[str]) -> None:
+    """Raise DatasetError if several samples have the same image file."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DatasetError(
+            f"Several samples are in the image file {repeated[0]}, so an export without images cannot refer to each of them; "
+            "export with images, or to csv."
+        )
 
 
 def absolute_path(sample: Sample, dataset: Mapping[str, Any], place: Sequence[str] | LabeledData = ()) -> str:
@@ -123,10 +142,8 @@ def absolute_path(sample: Sample, dataset: Mapping[str, Any], place: Sequence[st
     Raises:
         DatasetError: it has no file of its own on this machine, or the file has changed.
     """
-    record = dataset.get("opened_with")
-    recorded = record.get("dataset") if isinstance(record, dict) else None
-    roots = recorded if isinstance(place, LabeledData) or not place else place
-    if sample.path and isinstance(roots, Sequence) and roots and isinstance(roots[0], str):
+    roots = opened_names(dataset) if isinstance(place, LabeledData) or not place else place
+    if sample.path and roots:
         root = Path(roots[0]).expanduser().absolute()
         path = os.path.normpath((root if root.is_dir() else root.parent) / sample.path)
         encoded = read_image_file(path, sample.path)

@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 from huggingface_hub import errors as hub
 
 from curv_issues.data.base import LabeledData
+from curv_issues.data.reopening import opened_names
 from curv_issues.errors import AuditError, UsageError, first_line
 from curv_issues.export.base import Export
 from curv_issues.export.description import public_path
 from curv_issues.export.hub_card import MARKER, marker_json, write_readme
 from curv_issues.export.run import places, prepare
-from curv_issues.results.arrow import schema_of, scores_schema, text_column, to_arrow
+from curv_issues.results.arrow import as_objects, schema_of, scores_schema, text_column, to_arrow
 from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import FINDINGS
 
@@ -105,10 +106,7 @@ def push_findings(
 
 def _source_ids(summary: Mapping[str, Any]) -> set[str]:
     """Return the ids that an audited dataset may have, in lower case."""
-    dataset = summary["dataset"]
-    record = dataset.get("opened_with")
-    opened = record.get("dataset") if isinstance(record, dict) else None
-    names = [dataset.get("source"), *(opened if isinstance(opened, list) else [])]
+    names = [summary["dataset"].get("source"), *opened_names(summary["dataset"])]
     return {name.strip().strip("/").lower() for name in names if isinstance(name, str)}
 
 
@@ -190,8 +188,7 @@ def _write_scores(result: AuditResult, path: Path) -> None:
 
 
 def _with_public_paths(frame: pd.DataFrame) -> pd.DataFrame:
-    paths = frame["path"].astype(object).where(frame["path"].notna(), None)
-    return frame.assign(path=text_column([public_path(path) for path in paths]).to_numpy())
+    return frame.assign(path=text_column([public_path(path) for path in as_objects(frame["path"])]).to_numpy())
 
 
 @contextlib.contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from curv_issues.auditing.rejudge import only_kind
 from curv_issues.data.base import LabeledData
+from curv_issues.data.reopening import absolute, opened_names
 from curv_issues.errors import UsageError
 from curv_issues.export import EXPORTERS
 from curv_issues.export.base import Export
@@ -54,8 +55,8 @@ def export_findings(
         all_samples: export the samples without findings too.
         images: False: export no images, but refer to the files of the dataset where the format allows it.
         image_root: for "label-studio": address of the folder of images; None: Label Studio's local files.
-        dataset: where the dataset is now, as a Hub id or paths; (): where the audit has found it. For an object in memory, what
-            `load_data` makes of it.
+        dataset: where the dataset is now, as a Hub id or paths; (): where the audit has found it. For an object in memory, the
+            result of `load_data`.
         overwrite: replace an older export in the folder. Other files are never touched.
         on_step: called as `on_step(done, total)` after each image.
 
@@ -74,7 +75,7 @@ def export_findings(
         raise UsageError(f"--image-root (image_root) is an address for {LABEL_STUDIO} tasks; got {image_root!r} for {to}.")
     place = places(dataset)
     named = [] if isinstance(place, LabeledData) else place
-    check_export_folder(output, overwrite=overwrite, sources=[*named, *_opened_paths(result.summary["dataset"])])
+    check_export_folder(output, overwrite=overwrite, sources=[*named, *opened_names(result.summary["dataset"])])
     export = prepare(result, kind=kind, all_samples=all_samples, images=images, image_root=image_root, place=place, on_step=on_step)
     with staged_export(output, overwrite=overwrite, format=to) as folder:
         load_attribute(write)(export, folder)
@@ -88,13 +89,7 @@ def prepare(result: AuditResult, *, kind: str | None = None, all_samples: bool =
 
 
 def places(dataset: str | Path | Sequence[str | Path] | LabeledData) -> list[str] | LabeledData:
-    """Return the place of a dataset as a list of text; a loaded dataset is returned unchanged."""
+    """Return the place of a dataset as Hub ids and absolute paths; a loaded dataset is returned unchanged."""
     if isinstance(dataset, LabeledData):
         return dataset
-    return [os.fspath(dataset)] if isinstance(dataset, str | os.PathLike) else [os.fspath(item) for item in dataset]
-
-
-def _opened_paths(dataset: Mapping[str, Any]) -> list[str]:
-    record = dataset.get("opened_with")
-    names = record.get("dataset") if isinstance(record, dict) else None
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return [absolute(item) for item in ([dataset] if isinstance(dataset, str | os.PathLike) else dataset)]

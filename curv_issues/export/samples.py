@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from curv_issues.results.arrow import as_objects
 from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS
 from curv_issues.results.result import AuditResult
 
@@ -151,5 +152,5 @@ def list_samples(result: AuditResult, *, kind: str | None = None, all_samples: b
 
 def _tuples(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:
     """Return the rows of some columns as Python objects; missing values are None."""
-    objects = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in columns]
+    objects = [as_objects(frame[name]).tolist() for name in columns]
     return list(zip(*objects, strict=True))

@@ -57,7 +57,7 @@ def read_baseline(baseline: str | Path | AuditResult) -> Baseline:
     else:
         found = Baseline(str(path), _read_findings(path)[KEY], None, True)
     if (found.keys["image_sha256"] == "").any():
-        raise UsageError(f"The findings of the baseline {found.source} have no image hashes, so new ones cannot be told apart.")
+        raise UsageError(f"The findings of the baseline {found.source} have no image hashes, so new ones cannot be compared.")
     return found
 
 

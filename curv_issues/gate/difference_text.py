@@ -16,6 +16,7 @@ from curv_issues.report.markdown import markdown_table
 from curv_issues.report.markdown_text import escape_markdown
 from curv_issues.report.table import table_text
 from curv_issues.report.text import TOP, as_text
+from curv_issues.results.arrow import as_objects
 from curv_issues.results.result import AuditResult
 from curv_issues.visible import visible
 
@@ -99,7 +100,7 @@ def _csv(difference: ResultDifference, old: AuditResult, new: AuditResult) -> st
     tables = [getattr(difference, part.table).astype(object).assign(change=part.change) for part in _PARTS]
     columns = ["change", *dict.fromkeys(name for table in tables for name in table.columns if name != "change")]
     rows = pd.concat([table.reindex(columns=columns).astype(object) for table in tables], ignore_index=True)
-    return csv_text(rows.where(rows.notna(), None))
+    return csv_text(as_objects(rows))
 
 
 _RENDERERS = {"table": _table, "json": _json, "csv": _csv, "md": _markdown}

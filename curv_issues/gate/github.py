@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from curv_issues.counting import counted
+from curv_issues.data.reopening import opened_names
 from curv_issues.gate.check import Gate
 from curv_issues.gate.rules import ANY
 from curv_issues.report.markdown import markdown_table
@@ -78,16 +79,15 @@ def _annotated(gate: Gate) -> Iterator[_Annotation]:
 
 def _dataset_folder(result: AuditResult) -> str:
     """Return the folder that the paths of a result are relative to; "" if it was not a single folder."""
-    opened = result.summary["dataset"].get("opened_with")
-    items = opened.get("dataset") if isinstance(opened, dict) else None
-    is_folder = isinstance(items, list) and len(items) == 1 and isinstance(items[0], str) and os.path.isdir(items[0])
-    return items[0] if items and is_folder else ""
+    names = opened_names(result.summary["dataset"])
+    return names[0] if len(names) == 1 and os.path.isdir(names[0]) else ""
 
 
 def _file_in(workspace: str, path: str) -> str | None:
     """Return the path of an existing file relative to the workspace, with slashes; None if it is not in it."""
     file, root = Path(os.path.abspath(path)), Path(os.path.abspath(workspace))
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) and file.is_file() else None
+    is_file = os.path.isfile(file)  # unlike Path.is_file, it is False for a name that is too long
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) and is_file else None
 
 
 def _command(level: str, one: _Annotation, file: str | None) -> str:

@@ -12,6 +12,7 @@ from curv_issues.memorization.similarity import MEASURES
 from curv_issues.report.csv_format import csv_text
 from curv_issues.report.markdown import markdown_table
 from curv_issues.report.table import table_text
+from curv_issues.results.arrow import as_objects
 
 FORMATS = ("table", "json", "csv", "md")
 
@@ -30,14 +31,14 @@ def render_comparison(comparison: Comparison, format: str) -> str:
                 "num_samples": comparison.num_samples,
                 "num_top": comparison.num_top,
                 "notes": list(comparison.notes),
-                "scores": _plain(comparison.scores).to_dict("records"),
-                "by_epoch": _plain(comparison.by_epoch).to_dict("records"),
+                "scores": as_objects(comparison.scores).to_dict("records"),
+                "by_epoch": as_objects(comparison.by_epoch).to_dict("records"),
             },
             indent=2,
             allow_nan=False,
         )
     if format == "csv":
-        return csv_text(_plain(comparison.scores))
+        return csv_text(as_objects(comparison.scores))
     rows = _for_people(comparison)
     return markdown_table(rows) if format == "md" else f"{table_text(rows)}\n"
 
@@ -48,10 +49,6 @@ def describe_comparison(comparison: Comparison) -> str:
         f"Similarity to {comparison.reference} over {comparison.num_samples:,} samples, and over the {comparison.num_top:,} with "
         "its highest values (top)."
     )
-
-
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.astype(object).where(frame.notna(), None)
 
 
 def _for_people(comparison: Comparison) -> pd.DataFrame:

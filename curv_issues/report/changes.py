@@ -38,8 +38,10 @@ def render_changes(changes: pd.DataFrame, not_applied: pd.DataFrame, format: str
 
 def _records(changes: pd.DataFrame, limit: int | None) -> list[dict[str, Any]]:
     """Return changes as JSON values."""
+    from curv_issues.results.arrow import as_objects
+
     shown = changes if limit is None else changes.head(limit)
-    return shown.astype(object).where(shown.notna(), None).to_dict("records")
+    return as_objects(shown).to_dict("records")
 
 
 def _cells(changes: pd.DataFrame, limit: int | None) -> tuple[list[str], list[list[str]]]:

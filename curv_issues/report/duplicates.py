@@ -14,6 +14,7 @@ from curv_issues.errors import UsageError
 from curv_issues.report.csv_format import csv_text
 from curv_issues.report.markdown import markdown_table
 from curv_issues.report.table import table_text
+from curv_issues.results.arrow import as_objects
 from curv_issues.visible import visible
 
 TOP = 20
@@ -31,7 +32,7 @@ def render_search(table: pd.DataFrame, summary: dict[str, Any], format: str) -> 
         summary: its summary, for `json`.
         format: table, json, csv or md.
     """
-    plain = table.astype(object).where(table.notna(), None)
+    plain = as_objects(table)
     if format == "json":
         name = "groups" if "group" in table else "copies"
         return json.dumps({**summary, name: plain.to_dict("records")}, indent=2, allow_nan=False)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from curv_issues.report.text import first_findings
+from curv_issues.results.arrow import as_objects
 from curv_issues.results.result import AuditResult
 from curv_issues.results.tables import TABLES
 
@@ -35,4 +36,4 @@ def json_text(value: Any) -> str:
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as JSON values."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")
+    return as_objects(table).to_dict("records")

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from curv_issues.findings.section import Section
+from curv_issues.results.arrow import as_objects
 from curv_issues.results.kinds import DUPLICATE_CONFLICT, KINDS, LABEL_ISSUE
 from curv_issues.results.result import AuditResult
 from curv_issues.visible import visible
@@ -28,8 +29,7 @@ _MAIN_SCORES = ("cumulative_loss", "margin", "training_gradient")  # shown with 
 
 def first_findings(result: AuditResult, limit: int | None) -> pd.DataFrame:
     """Return the first findings (all if `limit` is None) as Python objects; missing values are None."""
-    findings = result.findings.head(len(result.findings) if limit is None else limit).astype(object)
-    return findings.where(findings.notna(), None)
+    return as_objects(result.findings.head(len(result.findings) if limit is None else limit))
 
 
 def summary_rows(result: AuditResult, limit: int | None, *, verbose: bool = False) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 
 from curv_issues.errors import UsageError
 from curv_issues.results.tables import SCORES, ResultTable
+
+_Table = TypeVar("_Table", pd.DataFrame, pd.Series)
 
 TEXT = pd.Series(["text"]).dtype
 _TEXT_IS_OBJECT = pd.api.types.is_object_dtype(TEXT)
@@ -45,6 +47,11 @@ def schema_of(table: ResultTable) -> pa.Schema:
 def clean_text(text: str) -> str:
     r"""Return the text with lone surrogates (from file names that are not UTF-8) escaped as `\udcff`, so that it can be saved."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def as_objects(table: _Table) -> _Table:
+    """Return a table or a column of Python objects; missing values are None."""
+    return table.astype(object).where(table.notna(), None)
 
 
 def text_column(values: Iterable[object]) -> pd.Series:

@@ -161,9 +161,9 @@ class MatchedDecisions:
 
 def match_result(decisions: Sequence[Decision], result: AuditResult) -> MatchedDecisions:
     """Match decisions with the samples of a result; see `match_decisions`."""
-    scores = result.scores.astype(object).where(result.scores.notna(), None)
-    columns = [scores[name].tolist() for name in ("row", "given", "split", "path")]
-    rows, given, splits, paths = columns
+    from curv_issues.results.arrow import as_objects
+
+    rows, given, splits, paths = (as_objects(result.scores[name]).tolist() for name in ("row", "given", "split", "path"))
     return match_decisions(decisions, rows, result.images["image_sha256"].tolist(), given, splits=splits, paths=paths)
 
 

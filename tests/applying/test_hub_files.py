@@ -30,6 +30,7 @@ def test_a_dataset_in_memory_becomes_a_hub_folder(tmp_path: Path) -> None:
     assert set(tree_of(tmp_path / "new")) == {
         "data/train-00000-of-00001.parquet",
         "data/validation-00000-of-00001.parquet",
+        "README.md",
         "changes.csv",
         "applied.json",
     }
@@ -93,11 +94,21 @@ def test_a_part_of_a_split_gets_its_name(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("names", [("train", "val"), ("Train", "dev"), ("train.clean", "train.other", "no")])
+def test_splits_keep_their_names(names: tuple[str, ...], tmp_path: Path) -> None:
+    source = datasets.DatasetDict({name: rows(3, 3 * number) for number, name in enumerate(names)})
+    result = audited(source, split=names[-1])
+    applied = apply_decisions(result, [decide(result, 0, "relabel", "dog")], tmp_path / "new", dataset=source)
+    for number, name in enumerate(names):
+        assert read(tmp_path / "new", name)["id"] == [*range(3 * number, 3 * number + 3)]
+    assert load_data(str(tmp_path / "new"), split=names[-1]).fingerprint == applied.fingerprint
+
+
 _AUDIT = """
 from pathlib import Path
 from tests.applying.audited import audited, decide, save_decisions
 
-result = audited("org/pets")
+result = audited("org/pets", config_name="small")
 result.save("result")
 save_decisions(Path("result/decisions.json"), [decide(result, 0, "relabel", "dog"), decide(result, 1, "remove")], result)
 """
@@ -120,6 +131,8 @@ def test_a_dataset_of_the_hub_is_opened_at_its_commit(hub: Hub, tmp_path: Path) 
     table = pa.table(outside, schema=FEATURES.arrow_schema)
     pq.write_table(table, tmp_path / "old" / "data" / "validation-00000-of-00001.parquet")
     rows(4, 50).to_parquet(tmp_path / "new" / "data" / "train-00000-of-00001.parquet")
+    for folder in ("old", "new"):
+        (tmp_path / folder / "README.md").write_text("---\nconfigs:\n- config_name: small\n  data_dir: data\n---\n")
     hub.add_dataset("org/pets", tmp_path / "old")
     run("-c", _AUDIT)
     hub.add_dataset("org/pets", tmp_path / "new")

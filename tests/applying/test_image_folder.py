@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from curv_issues.applying.apply import apply_decisions
 from curv_issues.data.loading import load_data
@@ -144,6 +145,14 @@ def test_names_in_metadata_follow_the_images(pets: Path, tmp_path: Path) -> None
     )
 
 
+def test_names_without_their_folder_are_left(tmp_path: Path) -> None:
+    pets = write(tmp_path / "pets", *(f"cat/{number}.png" for number in range(3)), *(f"dog/{number}.png" for number in range(3, 6)))
+    write_csv(pets / "metadata.csv", ("file_name", "caption"), *((f"{number}.png", "a") for number in range(6)))
+    result = audited(str(pets), labels="folders")
+    applied = apply_decisions(result, [decide(result, 0, "relabel", "dog")], tmp_path / "new")
+    assert applied.notes == ("1 row of metadata.csv still names its image by its old place.",)
+
+
 def test_labels_of_metadata_change_in_the_tables(tmp_path: Path) -> None:
     root = write(tmp_path / "shots", "train/1.png", "train/2.png", "train/3.png", "test/1.png", "test/2.png")
     write_csv(
@@ -248,6 +257,17 @@ def test_class_levels_and_wrapped_folders(tmp_path: Path) -> None:
     assert named(load_data(str(tmp_path / "fixed"))) == ["cat", "dog", "dog", "dog"]
 
 
+@pytest.mark.parametrize("options", [{}, {"split": "train[1:]"}])
+def test_a_part_of_a_wrapped_folder(options: dict[str, str], tmp_path: Path) -> None:
+    files = [f"pets/{split}/{name}/{number}.png" for split in ("train", "test") for name in ("cat", "dog") for number in range(3)]
+    result = audited(str(write(tmp_path / "pets", *files)), **options)
+    apply_decisions(result, [decide(result, 0, "relabel", "dog")], tmp_path / "new")
+    assert {path for path in tree_of(tmp_path / "new") if path.startswith("new/test/")} == {
+        file.replace("pets/", "new/") for file in files if "/test/" in file
+    }
+    assert "new/train/dog/" in (tmp_path / "new" / "changes.csv").read_text()
+
+
 def test_a_dataset_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
     pets = write_image_folder(tmp_path / "pets", {"cat": 2, "dog": 2})
     result = audited(str(pets))
@@ -281,6 +301,16 @@ def test_the_card_of_an_image_folder_says_what_it_holds(tmp_path: Path) -> None:
     assert sorted(new["label"]) == [0, 1, 1, 1, 2]
 
 
+def test_class_names_of_a_card_stay_text(tmp_path: Path) -> None:
+    root = write_image_folder(tmp_path / "answers", {"yes": 3, "no": 3})
+    names = "- name: label\n    dtype:\n      class_label:\n        names: [no, 007]\n"
+    (root / "README.md").write_text(f"---\ndataset_info:\n  features:\n  {names}---\n")
+    result = audited(str(root))
+    apply_decisions(result, [decide(result, 0, "relabel", "yes")], tmp_path / "new")
+    metadata = yaml.safe_load((tmp_path / "new" / "README.md").read_text().split("---\n")[1])
+    assert metadata["dataset_info"]["features"][0]["dtype"]["class_label"]["names"] == ["no", "007", "yes"]
+
+
 @pytest.mark.parametrize("name", sorted(LOGS))
 def test_a_file_with_the_name_of_the_log_is_not_lost(name: str, pets: Path, tmp_path: Path) -> None:
     (pets / name).write_text("mine")
@@ -304,6 +334,17 @@ def test_a_caption_of_two_images_stays(pets: Path, tmp_path: Path) -> None:
     write(pets, "cat/1.txt", content=b"of both")
     result = audited(str(pets))
     row = int(result.scores["row"][result.scores["path"] == "cat/1.jpg"].iloc[0])
-    apply_decisions(result, [decide(result, row, "remove")], tmp_path / "new")
+    applied = apply_decisions(result, [decide(result, row, "remove")], tmp_path / "new")
     assert {"cat/1.png", "cat/1.txt"} <= set(tree_of(tmp_path / "new"))
     assert not (tmp_path / "new" / "cat" / "1.jpg").exists()
+    assert applied.notes == ("Files that may belong to several images stay where they are: cat/1.txt.",)
+
+
+def test_captions_go_with_the_image_beside_them(pets: Path, tmp_path: Path) -> None:
+    write(pets, "cat/sub/1.png", content=image(90))
+    write(pets, "cat/1.txt", "cat/sub/1.txt", content=b"a caption")
+    result = audited(str(pets))
+    row = int(result.scores["row"][result.scores["path"] == "cat/1.png"].iloc[0])
+    applied = apply_decisions(result, [decide(result, row, "remove")], tmp_path / "new")
+    assert {path for path in tree_of(tmp_path / "new") if path.endswith(".txt")} == {"cat/sub/1.txt"}
+    assert applied.notes == ()

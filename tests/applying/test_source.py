@@ -50,7 +50,7 @@ def test_samples_that_changed_since_are_reported_and_left_alone(table: Path, tmp
     assert reasons(applied) == [
         "already applied: its label is 'b' now",
         "its label is 'x' now",
-        "no sample of the dataset has this image any more",
+        "no sample of the dataset has this content any more",
     ]
     assert named(load_data(str(tmp_path / "new" / "rows.parquet"))) == list("bxccbc")
 
@@ -85,6 +85,9 @@ def test_without_the_hash_of_a_file_pixels_are_compared(table: Path, tmp_path: P
     result = audited(str(table))
     result.images["file_sha256"] = ""
     assert apply_decisions(result, [decide(result, 0, "relabel", "b")], tmp_path / "new").counts["relabelled"] == 1
+    write_parquet(table, list("cabab"), images=[pngs(9)[8], *pngs(4)])
+    moved = apply_decisions(result, [decide(result, 0, "relabel", "b")], dry_run=True)
+    assert (moved.counts["relabelled"], len(moved.notes)) == (1, 1)
     write_parquet(table, list("abcabc"), images=pngs(9)[3:])
     with pytest.raises(DatasetError, match=r"has none of the 1 samples"):
         apply_decisions(result, [decide(result, 0, "relabel", "b")], tmp_path / "newer")
@@ -98,7 +101,10 @@ def test_features_are_compared(tmp_path: Path) -> None:
     pq.write_table(frame.set_column(1, "f", pa.array([0.0, 1.0, 7.0, 3.0])), tmp_path / "rows.parquet")
     applied = apply_decisions(result, decisions, tmp_path / "new")
     assert applied.changes["row"].tolist() == [1]
-    assert reasons(applied) == ["no sample of the dataset has this image any more"]
+    assert reasons(applied) == ["no sample of the dataset has this content any more"]
+    pq.write_table(frame.take([3, 0, 1]), tmp_path / "rows.parquet")
+    tried = apply_decisions(result, decisions, dry_run=True)
+    assert (tried.changes["row"].tolist(), reasons(tried)) == ([1], ["no sample of the dataset has this content any more"])
 
 
 def test_a_dataset_that_has_moved_is_given(tmp_path: Path) -> None:
@@ -109,6 +115,22 @@ def test_a_dataset_that_has_moved_is_given(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"pets does not exist. If the dataset has moved, pass --dataset"):
         apply_decisions(result, decisions, tmp_path / "new")
     assert apply_decisions(result, decisions, tmp_path / "new", dataset=tmp_path / "moved").counts["relabelled"] == 1
+
+
+def test_paths_are_relative_to_the_home_or_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    pets = write_image_folder(tmp_path / "pets", {"cat": 3, "dog": 3})
+    files = [f"{name}/{number}.png" for name in ("cat", "dog") for number in range(3)]
+    (pets / "labels.csv").write_text("file,label\n" + "".join(f"{file},{file[:3]}\n" for file in files))
+    result = audited("pets", labels="pets/labels.csv")
+    decisions = [decide(result, 0, "relabel", "dog")]
+    with pytest.raises(UsageError, match=r"is inside the dataset"):
+        apply_decisions(result, decisions, pets / "new", dataset="~/pets")
+    pets.rename(tmp_path / "moved")
+    apply_decisions(result, decisions, tmp_path / "new", dataset="moved")  # the table of labels has moved too
+    record = json.loads((tmp_path / "new" / "applied.json").read_text())["open_with"]
+    assert record == {"dataset": [str(tmp_path / "moved")], "options": {"labels": "labels.csv"}}
 
 
 def test_a_dataset_in_memory_must_be_given(tmp_path: Path) -> None:

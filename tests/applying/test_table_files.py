@@ -214,6 +214,7 @@ def test_private_files_that_a_table_names_are_not_read(tmp_path: Path) -> None:
 
 CARD = """---
 license: cc0-1.0
+language: [no]  # Norwegian
 dataset_info:
   features:
   - name: image
@@ -234,6 +235,9 @@ dataset_info:
     num_examples: 3
   download_size: 1234
   dataset_size: 1332
+
+# by hand
+version: 1.10
 ---
 # Pets
 
@@ -253,8 +257,9 @@ def test_the_card_says_what_the_files_hold(tmp_path: Path) -> None:
     decisions = [decide(result, 0, "relabel", "owl"), decide(result, 1, "remove"), decide(result, 2, "relabel", "dog")]
     apply_decisions(result, decisions, tmp_path / "new", new_classes=True)
     card = (tmp_path / "new" / "README.md").read_text()
-    assert card.endswith("---\n# Pets\n\nText of the card: `---`\n")
-    assert "license: cc0-1.0" in card
+    before, after = CARD.split("dataset_info:")[0], CARD[CARD.index("\n# by hand") :]
+    assert card.startswith(f"{before}dataset_info:")
+    assert card.endswith(after)
     new = read(tmp_path / "new")  # the library checks the number of rows and the features
     assert len(new) == 8
     assert new.features["label"].names == [*NAMES, "owl"]
@@ -271,6 +276,41 @@ def test_other_configurations_stay_as_they_are(tmp_path: Path) -> None:
     before, after = tree_of(tmp_path / "source"), tree_of(tmp_path / "new")
     assert {path for path in before if before[path] != after[path]} == {"second/train.parquet", "second/test.parquet"}
     assert named(load_data(str(tmp_path / "new"), config_name="second")) == list("bbab")
+
+
+def test_descriptions_of_other_configurations_stay_as_they_are(tmp_path: Path) -> None:
+    root = tmp_path / "source"
+    info = {"features": FEATURES.to_dict(), "splits": {"train": {"name": "train", "num_examples": 9}}}
+    for config in ("a", "b"):
+        (root / config).mkdir(parents=True)
+        rows(9).to_parquet(root / config / "train-00000-of-00001.parquet")
+        (root / config / "dataset_info.json").write_text(json.dumps(info))
+    configs = [{"config_name": name, "data_files": f"{name}/train-*"} for name in ("a", "b")]
+    described = {"config_name": "b", **datasets.DatasetInfo(features=FEATURES)._to_yaml_dict()}
+    described["splits"] = [{"name": "train", "num_bytes": 1, "num_examples": 9}]
+    (root / "README.md").write_text(f"---\n{json.dumps({'configs': configs, 'dataset_info': [described]})}\n---\n")
+    (root / "dataset_infos.json").write_text(json.dumps({"a": info, "b": info}))
+    result = audited(str(root), config_name="a")
+    apply_decisions(result, [decide(result, 0, "remove")], tmp_path / "new")
+    for place in ("README.md", "b/dataset_info.json"):
+        assert (tmp_path / "new" / place).read_text() == (root / place).read_text()
+    legacy = json.loads((tmp_path / "new" / "dataset_infos.json").read_text())
+    assert [legacy[name]["splits"]["train"]["num_examples"] for name in "ab"] == [8, 9]
+    assert ["label_original" in legacy[name]["features"] for name in "ab"] == [True, False]
+    cache = str(tmp_path / "cache")
+    assert datasets.load_dataset(str(tmp_path / "new"), "b", cache_dir=cache)["train"].num_rows == 9  # its sizes are checked
+
+
+def test_a_saved_split_without_labels_keeps_its_columns(tmp_path: Path) -> None:
+    test = rows(3).remove_columns("label").with_format("numpy", columns=["id"])
+    train = rows(6).with_format("numpy", columns=["id"])
+    datasets.DatasetDict({"train": train, "test": test}).save_to_disk(tmp_path / "source")
+    result = audited(str(tmp_path / "source"))
+    apply_decisions(result, [decide(result, 0, "remove")], tmp_path / "new")
+    assert {split: found.format["columns"] for split, found in datasets.load_from_disk(tmp_path / "new").items()} == {
+        "train": ["id"],
+        "test": ["id"],
+    }
 
 
 @pytest.mark.parametrize("with_splits", [True, False])

@@ -62,6 +62,12 @@ def test_a_card_is_printed_unless_a_folder_is_named(folder: Path, here: Path) ->
     assert (here / "out" / "card.md").read_text(encoding="utf-8") == done.stdout
 
 
+@pytest.mark.parametrize("option", ["--all", "--images", "--no-images", "--overwrite", "--image-root=x", "--dataset=x"])
+def test_options_without_effect_on_a_card_are_refused(folder: Path, option: str) -> None:
+    line = check_error(run("export", folder, "--to", "card", option), 2)
+    assert f"{option.partition('=')[0]} does not apply to --to card" in line
+
+
 def test_an_empty_export_is_noted(tmp_path: Path, here: Path) -> None:
     audited_photos(tmp_path / "photos", flagged=(), conflict=()).save(tmp_path / "audit")
     done = run("export", tmp_path / "audit", "--to", "csv", "--output", "out")

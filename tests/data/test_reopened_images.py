@@ -99,6 +99,13 @@ def test_another_place(photos: Path) -> None:
     assert read(data, place=(str(moved),), revision="abc") == files  # a local copy has no revision
 
 
+def test_a_table_of_labels_moves_with_its_folder(photos: Path) -> None:
+    (photos / "labels.csv").write_text("file,label\ncat/1.png,a\ncat/2.png,b\ndog/1.png,a\n")
+    data = load_data(photos, labels=str(photos / "labels.csv"))
+    files = read(data)
+    assert read(data, place=(str(photos.rename(photos.with_name("moved"))),)) == files
+
+
 def test_a_dataset_of_the_hub_is_opened_at_its_revision(hub: Hub, tmp_path: Path) -> None:
     folders = [write_parquet(tmp_path / str(i) / "a.parquet", [0, 1], images=images_of(i)).parent for i in (0, 10)]
     hub.add_dataset("org/pets", folders[0])

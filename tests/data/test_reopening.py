@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from curv_issues.data.loading import load_data
-from curv_issues.data.reopening import opened_with, options_of
+from curv_issues.data.reopening import move_options, opened_names, opened_with, options_of
 from curv_issues.data.source_options import SourceOptions
 from tests.small import make_arrays
 
@@ -54,3 +54,17 @@ def test_objects_in_memory_cannot_be_opened_again(photos: Path) -> None:
     assert load_data(frame).source.opened_with is None
     assert opened_with(str(photos), SourceOptions(labels=frame)) is None
     assert opened_with(str(photos), SourceOptions(features=np.zeros((12, 2)))) is None
+
+
+def test_names_are_read_from_a_summary_that_is_not_trusted() -> None:
+    assert opened_names({"opened_with": {"dataset": ["org/name", 7, "/a"]}}) == ["org/name", "/a"]
+    for dataset in ({}, {"opened_with": None}, {"opened_with": {"dataset": "org/name"}}, {"opened_with": [1]}):
+        assert opened_names(dataset) == []
+
+
+def test_only_files_that_have_moved_with_the_folder_get_new_paths(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved" / "new.csv").touch()
+    for before, now in (("photos/new.csv", "moved/new.csv"), ("photos/old.csv", "photos/old.csv"), ("new.csv", "new.csv")):
+        moved = move_options(SourceOptions(labels=str(tmp_path / before)), [str(photos)], [str(tmp_path / "moved")])
+        assert moved.labels == str(tmp_path / now)

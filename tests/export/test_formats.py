@@ -26,7 +26,7 @@ from curv_issues.plugins import load_attribute
 from curv_issues.report.csv_format import csv_lines
 from curv_issues.results.result import AuditResult
 from tests.cli.running import strict_json
-from tests.data.images import colour_image, encode, write_parquet
+from tests.data.images import colour_image, encode, pngs, write_parquet
 from tests.export.audited import NAMES, audited, audited_photos
 from tests.made_up import make_result
 
@@ -113,6 +113,20 @@ def test_fiftyone_refers_to_files(result: AuditResult, photos: Path, tmp_path: P
     labels = json_of(tmp_path / "out" / "labels.json")["labels"]
     assert set(labels) == {str(photos / str(by_row(result)[row].path)) for row in (1, 2, 5, 7)}
     assert (tmp_path / "out" / "data").is_dir()
+
+
+@pytest.mark.parametrize("name", ["fiftyone", "cvat"])
+def test_samples_in_one_file_are_not_lost(name: str, tmp_path: Path) -> None:
+    for number, content in enumerate(pngs(5)):
+        (tmp_path / f"{number}.png").write_bytes(content)
+    files = [f"{row % 5}.png" for row in range(9)]
+    table = write_parquet(tmp_path / "table.parquet", list("ababababa"), images=[None] * 9, paths=files)
+    found = audited(load_data(table))
+    with pytest.raises(
+        DatasetError, match=r"^Several samples are in the image file .*\d\.png, so .*; export with images, or to csv"
+    ):
+        export_findings(found, name, tmp_path / "out", all_samples=True, images=False)
+    assert export_findings(found, name, tmp_path / "out", all_samples=True).num_samples == 9
 
 
 def test_a_result_without_probabilities(tmp_path: Path) -> None:
@@ -311,12 +325,15 @@ def test_wrong_options(result: AuditResult, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_the_dataset_is_never_written_to(own_result: AuditResult, tmp_path: Path) -> None:
+def test_the_dataset_is_never_written_to(own_result: AuditResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = tmp_path / "own" / "photos"
     with pytest.raises(UsageError, match="is inside the dataset"):
         export_findings(own_result, "csv", photos / "out")
     moved = photos.rename(photos.with_name("moved"))
     with pytest.raises(UsageError, match="is inside the dataset"):
         export_findings(own_result, "csv", moved / "out", dataset=moved)
+    monkeypatch.setenv("HOME", str(moved.parent))
+    with pytest.raises(UsageError, match="is inside the dataset"):
+        export_findings(own_result, "csv", moved / "out", dataset="~/moved")
     assert export_findings(own_result, "cvat", tmp_path / "out", dataset=moved).num_samples == 4
     assert export_findings(own_result, "cvat", tmp_path / "out", dataset=[moved], overwrite=True).num_samples == 4

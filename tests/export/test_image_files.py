@@ -111,6 +111,12 @@ def test_paths_outside_the_dataset_are_no_reference(path: str | None) -> None:
     assert relative_path(sample(path="cat/1 a.png")) == "cat/1 a.png"
 
 
+@pytest.mark.parametrize("path", ["cat/a\\b.png", "caf\\udce9.png"])
+def test_paths_with_a_backslash_are_no_reference(path: str) -> None:
+    with pytest.raises(DatasetError, match=r"^The path of row 7 has a backslash or bytes that are not UTF-8 \(.*\), so an export"):
+        relative_path(sample(path=path))
+
+
 def test_absolute_paths_are_those_of_unchanged_files(result: AuditResult, photos: Path) -> None:
     dataset = result.summary["dataset"]
     first, *_ = list_samples(result)

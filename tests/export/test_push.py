@@ -131,14 +131,14 @@ def test_more_images_than_are_written_at_a_time(
 def test_what_the_owner_has_written_is_kept(hub: PushServer, result: AuditResult) -> None:
     push_findings(result, "me/found")
     card = hub.files("me/found")["README.md"].decode()
-    changed = card.replace("tags:\n", "license: mit\ntags:\n- mine\n")
+    changed = card.replace("tags:\n", "license: mit\nlanguage: [no]  # Norwegian\nversion: 1.10\ntags:\n- mine\n")
     changed = changed.replace(BEGIN, f"# My words\n\n{BEGIN}").replace(END, f"{END}\n\nThe end.")
     hub.commit("me/found", {"README.md": changed.encode(), "notes.md": b"mine"})
     push_findings(replace(result, summary={**result.summary, "seed": 8}), "me/found")
     files = hub.files("me/found")
     assert files["notes.md"] == b"mine"
     header, text = metadata_of(files["README.md"]), files["README.md"].decode()
-    assert header["license"] == "mit"
+    assert "\nlicense: mit\nlanguage: [no]  # Norwegian\nversion: 1.10\ntags:" in text
     assert header["tags"] == ["mine", "curv-issues", "label-errors"]
     assert text.index("# My words") < text.index(BEGIN) < text.index("Seed: 8.") < text.index(END) < text.index("The end.")
     assert text.count(BEGIN) == text.count("# Label findings") == 1

@@ -110,6 +110,12 @@ def test_files_outside_of_the_repository_are_only_named(tmp_path: Path) -> None:
         assert line.startswith("::error file=photos/in.png,")
 
 
+def test_a_path_that_is_too_long_is_only_named() -> None:
+    result = result_with("ab", flagged=[0], paths=["x" * 300, None])
+    (line,) = file_annotations(check_gate(result, ["any>0"]), result, "/")
+    assert line.startswith("::error title=")
+
+
 def attacked(folder: Path) -> AuditResult:
     names = ATTACKS
     n = len(names)
