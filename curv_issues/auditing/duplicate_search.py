@@ -15,7 +15,6 @@ import pandas as pd
 
 from curv_issues.auditing.duplicates import find_copies, group_table
 from curv_issues.auditing.leakage import check_comparable
-from curv_issues.auditing.search_page import search_page
 from curv_issues.auditing.summary import left_out_table, versions
 from curv_issues.counting import counted
 from curv_issues.data.base import LabeledData
@@ -65,11 +64,11 @@ class DuplicateSearch:
             )
         return found
 
-    def save(self, folder: Path, *, report: bool = True) -> None:
-        """Write the table, the files that were left out, the summary and, if wanted, the page into a folder; see `write_search`."""
+    def save(self, folder: Path, *, page: bytes | None = None) -> None:
+        """Write the table, the files that were left out, the summary and a page into a folder; see `write_search`."""
         left_out = left_out_table(self.data.source.files)
         tables = {self.name: self.table, **({} if left_out is None else {"left_out": left_out})}
-        write_search(folder, tables, self.summary, page=search_page(self) if report else None)
+        write_search(folder, tables, self.summary, page=page)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,7 +110,9 @@ def duplicates(
             source = dataset[0] if len(dataset) == 1 else dataset
             found = search_duplicates(source, options, search, against=against, progress=progress)
         if folder is not None:
-            found.save(folder, report=report)
+            from curv_issues.auditing.search_page import search_page
+
+            found.save(folder, page=search_page(found) if report else None)
         _print(found, format, quiet=quiet)
         if folder is not None and report and not quiet:
             typer.echo(visible(f"Report: {folder / REPORT}"), err=format != "table")
