@@ -29,6 +29,7 @@ from benchmarks import (
     schedule,
     tables,
     transformer,
+    verdicts,
     watch,
 )
 from benchmarks import detection as detection_benchmark
@@ -224,6 +225,7 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("duplicates", [duplicates, duplicates_scale]),
         ("duplicate_finders", [duplicate_finders]),
         ("features", [features]),
+        ("verdicts", [verdicts]),
         ("watch", [watch]),
         ("transformer", [transformer]),
     ],
