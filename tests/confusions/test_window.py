@@ -32,3 +32,10 @@ def test_few_epochs_are_all_kept() -> None:
 def test_all_epochs_are_kept_where_classes_are_confused_evenly(epochs: int) -> None:
     history, given = memorised(UNIFORM, 5)
     assert epochs_before_memorising(history, given, epochs) == epochs
+
+
+def test_all_epochs_are_kept_while_classes_are_being_learned() -> None:
+    history, given = memorised(with_errors((0, 1, 0.3)), 5)
+    assert epochs_before_memorising(history, given, EPOCHS) == 7
+    history[:, -1] = -history[:, -1]  # few labels are predicted at the end
+    assert epochs_before_memorising(history, given, EPOCHS) == EPOCHS
