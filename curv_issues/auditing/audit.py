@@ -233,7 +233,10 @@ def audit_data(
                 raise AuditInterrupted(None)
             data = extended
             seconds = {**(seconds or {}), "features": time.perf_counter() - start}
-        held_out = None if others is None else held_out_samples(data, others, training, progress=progress)
+        held_out = None
+        if others is not None:
+            choose = functools.partial(held_out_samples, data, others, training, progress=progress)
+            held_out = stop.unless_stopped(choose)
         run = run_it(data, training, trackers=trackers, mirrored=mirrored, held_out=held_out, progress=progress, stop=stop)
         if run is None:
             raise AuditInterrupted(None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def held_out_samples(
     data: LabeledData, others: LabeledData, training: TrainingOptions, *, progress: ProgressCallback | None = None
 ) -> HeldOutSamples | None:
-    """Return samples of another split to measure beside the training; None if the network could not read them.
+    """Return samples of another split to measure during the training; None if the network could not read them.
 
     Args:
         data: the samples of the training, with the features of a backbone if it uses them.
@@ -55,6 +55,6 @@ def describe_membership(membership: dict[str, Any]) -> str:
     values = " and ".join(f"its {name} with AUROC {found['value']:.2f}" for name, found in membership["auroc"].items())
     where = membership["split"] or membership["source"]
     return (
-        f"A sample of the training is told from one of {where} ({membership['num_held_out']:,} samples) by {values}: 0.5 means "
-        "not at all, 1 always."
+        f"Samples of the training are distinguished from those of {where} ({membership['num_held_out']:,} samples) by {values} "
+        "(0.5: not at all, 1: always)."
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curv_issues.cli.help import OUTPUT
 from curv_issues.cli.options import Quiet
 from curv_issues.cli.shared import Debug, exit_codes
-from curv_issues.errors import UsageError
+from curv_issues.errors import AuditError, UsageError
 from curv_issues.option_checks import Whole
 from curv_issues.plugins import look_up
 from curv_issues.visible import visible
+
+if TYPE_CHECKING:
+    from curv_issues.memorization.compare import Comparison
 
 _FORMATS = ("table", "json", "csv", "md")
 
@@ -63,8 +67,6 @@ def compare(
 
 
 def _check_plot(path: str) -> None:
-    from pathlib import Path
-
     from curv_issues.bench.plots import can_draw
 
     if not can_draw():
@@ -74,15 +76,10 @@ def _check_plot(path: str) -> None:
         raise UsageError(f"The plot cannot be written to {path}; expected the name of a file in an existing folder.")
 
 
-def _write_plot(found: object, path: str) -> None:
-    from pathlib import Path
-
-    from curv_issues.errors import AuditError
-    from curv_issues.memorization.compare import Comparison
+def _write_plot(found: Comparison, path: str) -> None:
     from curv_issues.memorization.plot import draw_comparison
     from curv_issues.results.atomic_files import write_shared_file
 
-    assert isinstance(found, Comparison)
     try:
         write_shared_file(Path(path).expanduser(), draw_comparison(found))
     except OSError as error:

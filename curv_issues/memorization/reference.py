@@ -59,11 +59,11 @@ def read_reference(path: str | Path) -> Reference:
         path: the file, or FILE:COLUMN to choose a column or key.
 
     Raises:
-        DatasetError: there is no such file or column, or its values are not one number per sample.
+        DatasetError: the file or the column does not exist, or its values are not one number per sample.
     """
     file, column = _parse(os.fspath(path))
     if not file.is_file():
-        raise DatasetError(f"There is no file {file}; expected an .npz, .npy, parquet or CSV file with one number per sample.")
+        raise DatasetError(f"The file {file} does not exist; expected .npz, .npy, parquet or CSV with one number per sample.")
     columns = _read_columns(file)
     found = _choose(columns, column, file)
     values = np.asarray(columns[found])

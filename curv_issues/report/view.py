@@ -82,7 +82,7 @@ def make_view(
     """
     choice = choose(result) if choice is None else choice
     matched = match_result(decisions, result)
-    thumbnails = _thumbnails(result) if with_images and image_address is None else {}
+    thumbnails = stored_thumbnails(result) if with_images and image_address is None else {}
     images = _Images(thumbnails, budget, image_address)
     rows = result.scores["row"].to_numpy()
     for place in choice.cards:
@@ -125,7 +125,8 @@ def make_view(
     }
 
 
-def _thumbnails(result: AuditResult) -> dict[tuple[int, str], bytes]:
+def stored_thumbnails(result: AuditResult) -> dict[tuple[int, str], bytes]:
+    """Return the small images that a result contains, by row and size."""
     table = result.thumbnails
     return {} if table is None else dict(zip(zip(table["row"], table["size"], strict=True), table["image"], strict=True))
 

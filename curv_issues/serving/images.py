@@ -8,6 +8,7 @@ from functools import lru_cache
 from curv_issues.data.reopened_images import ReopenedImages
 from curv_issues.errors import CurvIssuesError
 from curv_issues.report.thumbnails import SIDES, thumbnail
+from curv_issues.report.view import stored_thumbnails
 from curv_issues.results.result import AuditResult
 
 _KEPT = 2_000  # images made from the dataset
@@ -21,10 +22,7 @@ class ServedImages:
     """
 
     def __init__(self, result: AuditResult) -> None:
-        table = result.thumbnails
-        self._stored: dict[tuple[int, str], bytes] = (
-            {} if table is None else dict(zip(zip(table["row"], table["size"], strict=True), table["image"], strict=True))
-        )
+        self._stored = stored_thumbnails(result)
         self._places = {row: index for index, row in enumerate(result.scores["row"].tolist())}
         self._lock = threading.Lock()
         self._made = lru_cache(_KEPT)(self._make)

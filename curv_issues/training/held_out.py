@@ -1,4 +1,4 @@
-"""Follow loss and curvature of samples that are not trained on, beside those of the training, and tell the two apart.
+"""Follow loss and curvature of samples that are not trained on, and compare them with those of the training.
 
 Curvature of held-out samples goes on rising when that of training samples falls (Garg, Ravikumar, Roy 2023, figures 6 and 8).
 How well the loss (Yeom et al. 2018) or the curvature (Ravikumar et al. 2024) tells training samples from others measures privacy.
@@ -23,7 +23,7 @@ from curv_issues.trackers.base import Quantity
 from curv_issues.trackers.quantities import Curvature, EvaluationLoss
 
 MOST_HELD_OUT = 2_000
-"""Held-out samples that are measured, so that they cost little beside the training."""
+"""Held-out samples that are measured, so that they add little time."""
 LEAST_HELD_OUT = 20
 MEASURED = {"loss": EvaluationLoss.name, "curvature": Curvature.name}
 """What is compared, and the quantity that measures it."""

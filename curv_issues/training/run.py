@@ -89,7 +89,7 @@ def run_probe(
             the given labels.
         trackers: user-supplied tracker classes.
         mirrored: also compute embeddings of the mirror images, in one more forward pass.
-        held_out: samples to measure beside those of the training.
+        held_out: samples that are also measured, without training on them.
         progress: called after every step.
         stop: set by Ctrl-C; default: a flag of this run.
 

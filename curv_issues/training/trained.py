@@ -65,7 +65,7 @@ def score_trained(
         options: training options with `epochs` 0.
         trackers: user-supplied tracker classes of the scoring pass.
         mirrored: also compute embeddings of the mirror images.
-        held_out: samples to measure beside these.
+        held_out: other samples that are also measured.
         progress: called after every batch.
         stop: set by Ctrl-C.
 

@@ -67,13 +67,11 @@ Open = Callable[..., Opened]
 
 
 @pytest.fixture
-def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Open the page of a result from disk. A page of the same context sees the same storage of the browser."""
+def open_file(browser: Any) -> Iterator[Open]:
+    """Open a page from disk. A page of the same context sees the same storage of the browser."""
     contexts = []
 
-    def open_it(result: AuditResult, *, context: Any = None, name: str = "report.html", **options: Any) -> Opened:
-        path = tmp_path / name
-        path.write_bytes(report_page(result, **options.pop("report", {})))
+    def open_it(path: Path, *, context: Any = None, **options: Any) -> Opened:
         if context is None:
             context = browser.new_context(**options)
             contexts.append(context)
@@ -85,3 +83,15 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
     yield open_it
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def open_page(open_file: Open, tmp_path: Path) -> Open:
+    """Open the page of a result from disk; see `open_file`."""
+
+    def open_it(result: AuditResult, *, name: str = "report.html", **options: Any) -> Opened:
+        path = tmp_path / name
+        path.write_bytes(report_page(result, **options.pop("report", {})))
+        return open_file(path, **options)
+
+    return open_it

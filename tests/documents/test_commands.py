@@ -129,4 +129,4 @@ def test_lines_of_compare_are_understood(line: str, tmp_path: Path, monkeypatch:
     make_result().save(tmp_path / words[1])
     result = run(*words)
     assert result.exit_code == 3
-    assert result.stderr.startswith(f"Error: There is no file {words[words.index('--with') + 1].partition(':')[0]}")
+    assert result.stderr.startswith(f"Error: The file {words[words.index('--with') + 1].partition(':')[0]}")

@@ -96,7 +96,7 @@ class TestCommand:
 
     def test_bad_input(self, folder: Path, tmp_path: Path) -> None:
         reference = folder.parent / "estimates.parquet"
-        check_error(run("compare", folder, "--with", tmp_path / "none.npz"), 3, "There is no file")
+        check_error(run("compare", folder, "--with", tmp_path / "none.npz"), 3, "does not exist; expected")
         check_error(run("compare", folder, "--with", f"{reference}:nope"), 3, "has no column 'nope'; it has row, memorization")
         check_error(run("compare", tmp_path / "none", "--with", reference), 2, "none")
         check_error(run("compare", folder, "--with", reference, "--top", 0), 2, "top")

@@ -81,8 +81,8 @@ class TestRead:
             (npz(names=np.array(["a"])), "", "choose one"),
             (parquet(row=[1, 1, 2, 3], mine=VALUES), "", "different row numbers"),
             (parquet(row=[0.5, 1, 2, 3], mine=VALUES), "", "different row numbers"),
-            (lambda folder: folder / "missing.npz", "", "There is no file"),
-            (lambda folder: folder, "", "There is no file"),
+            (lambda folder: folder / "missing.npz", "", "does not exist; expected"),
+            (lambda folder: folder, "", "does not exist; expected"),
         ],
     )
     def test_bad_files_are_refused(self, tmp_path: Path, write: Callable[[Path], Path], column: str, message: str) -> None:

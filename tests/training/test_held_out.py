@@ -1,4 +1,4 @@
-"""Held-out samples beside the training, and how well the two are told apart."""
+"""Held-out samples that are measured with the training, and how well the two are distinguished."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_summary_has_the_comparison_and_a_note() -> None:
     result = audit_data(data, TrainingOptions(epochs=2, device="cpu"), FindingOptions(), others=others, images=False)
     found = result.summary["membership"]
     assert (found["source"], found["split"], found["num_held_out"]) == (others.source.source, others.source.split, len(others))
-    (note,) = (note for note in result.summary["notes"] if note.startswith("A sample of the training is told from"))
+    (note,) = (note for note in result.summary["notes"] if note.startswith("Samples of the training are distinguished from"))
     assert f"its loss with AUROC {found['auroc']['loss']['value']:.2f}" in note
     assert audit_features(np.ones((20, 2)), [0, 1] * 10, epochs=1, device="cpu", progress=False).summary.get("membership") is None
 

@@ -567,10 +567,7 @@ function onKey(event) {
   if (!found) return;
   const focused = event.target.closest ? event.target.closest(".card") : null;
   if (focused) state.current = units.flat().indexOf(Number(focused.dataset.row));
-  const card = cardOf.get(units.flat()[state.current]);
-  if (found[2].length === 0) found[2]();
-  else if (card) found[2](card);
-  else moveTo(0);
+  act(found, cardOf.get(units.flat()[state.current]), () => moveTo(0));
 }
 
 function start() {

@@ -67,6 +67,13 @@ function keyPressed(event, table) {
   return found;
 }
 
+// Runs the action of a key, on the current card if it takes one; without a current card, goes to the first.
+function act([, , action], card, goToFirst) {
+  if (action.length === 0) action();
+  else if (card) action(card);
+  else goToFirst();
+}
+
 function listKeys(table) {
   document.querySelector("#keys tbody").append(...table.map(([keys, text]) => element("tr", {}, element("td", {}, ...keys.flatMap((key, index) => [index ? " or " : "", element("kbd", {}, key)])), element("td", {}, text))));
   document.getElementById("help-close").addEventListener("click", () => document.getElementById("help").close());

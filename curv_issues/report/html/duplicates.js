@@ -34,7 +34,7 @@ function restore() {
 }
 
 function decide(card, removed) {
-  if (card.file === null) return say(`${about(card)} is no file that can be removed.`);
+  if (card.file === null) return say(`${about(card)} is not a file that can be removed.`);
   if (removed && !groupOf.get(keyOf(card)).some((other) => other !== card && !isRemoved(other))) {
     return say("One image of each group is kept: keep another one first.");
   }
@@ -208,10 +208,7 @@ function onKey(event) {
   if (!found) return;
   const focused = event.target.closest ? event.target.closest(".card") : null;
   if (focused) state.current = focused.dataset.key;
-  const card = cardOf.get(state.current);
-  if (found[2].length === 0) found[2]();
-  else if (card) found[2](card);
-  else moveBy(1);
+  act(found, cardOf.get(state.current), () => moveBy(1));
 }
 
 restore();
