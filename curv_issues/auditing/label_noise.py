@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
 from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
 from curv_issues.confusions.posterior import with_mean
-from curv_issues.confusions.random_errors import fraction_random
+from curv_issues.confusions.random_errors import LEAST_CLASSES, fraction_random
 from curv_issues.confusions.unevenness import unevenness
-from curv_issues.confusions.window import epochs_before_memorising
+from curv_issues.confusions.window import are_being_learned, epochs_before_memorising
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.trackers import LABEL_NOISE_SCORES
 from curv_issues.trackers.gaps import fill_gaps
@@ -77,7 +77,9 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
     Before the classes are learned, right labels look wrong too; later, the network memorises wrong ones. So labels are counted
     halfway through the first epochs (see `_epochs`): as estimated where classes are confused unevenly, else those that look drawn
     at random, because unclear samples look like other errors; at least what is left after the first epochs. The interval reaches
-    from that to what is seen after three tenths of them.
+    from that to what is seen after three tenths of them. If the epochs end while classes are still being learned, right labels
+    look wrong until the end. So where classes are confused evenly, at most as many count as look drawn at random in the second
+    epoch, when each label was seen only once and so is hardly memorised.
     Held-out predictions are not memorised: together, they count instead, if there are any. The interval then reaches over the
     numbers of all sources.
     """
@@ -93,11 +95,23 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
         rates |= {part: error_rate(scores, given) for part, scores in seen.items()}
         random = {part: fraction_random(scores, given) for part, scores in seen.items()}
         uneven = unevenness(sources["training"].gain)
-        rate = max(rates["training"], uneven * rates["halfway"] + (1 - uneven) * random["halfway"])
+        counted_halfway = uneven * rates["halfway"] + (1 - uneven) * random["halfway"]
+        rate = max(rates["training"], counted_halfway)
         rates["early"] = max(rates["early"], random["early"])
+        most = _most_at_random(history, given) if are_being_learned(history, given, epochs) else 1.0
+        if most < rate:
+            rate, rates["halfway"] = uneven * rate + (1 - uneven) * most, counted_halfway
     spread = DEVIATIONS * np.sqrt(n * rate)
     low, high = max(n * min(rate, *rates.values()) - spread, 0.0), min(n * max(rate, *rates.values()) + spread, n)
     return ErrorCount(n * rate, low, high, "held-out" if held_out else "training")
+
+
+def _most_at_random(history: np.ndarray, given: np.ndarray) -> float:
+    """Return the fraction of labels that look drawn at random in the second epoch, at least one label; 1 with few classes."""
+    n, epochs, k = history.shape
+    if k < LEAST_CLASSES:
+        return 1.0
+    return max(fraction_random(late_mean(history, min(LEAST_EPOCHS, epochs)), given), 1 / n)
 
 
 def _first(epochs: int, part: str) -> int:
@@ -106,8 +120,11 @@ def _first(epochs: int, part: str) -> int:
 
 
 def _as_counted(wrong: np.ndarray, count: ErrorCount | None) -> np.ndarray:
-    """Return the probabilities so that their sum is the count, which is higher if wrong labels are memorised in later epochs."""
-    if count is None or count.basis != "training" or count.num_errors <= wrong.sum():
+    """Return the probabilities so that their sum is the count of the training pass.
+
+    It is higher if wrong labels are memorised in later epochs, and lower if the classes are not learned by then.
+    """
+    if count is None or count.basis != "training" or np.isclose(count.num_errors, wrong.sum()):
         return wrong
     return with_mean(wrong, count.num_errors / len(wrong))
 

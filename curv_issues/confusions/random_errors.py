@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 LEAST_CLASSES = 10  # with fewer, right labels of hard samples are among the last classes as well
+LEAST_LAST = 0.05  # of the other classes; fewer hold too few labels, and the least of many fractions would be too low
 
 
 def fraction_random(scores: np.ndarray, given: np.ndarray) -> float:
@@ -12,7 +13,8 @@ def fraction_random(scores: np.ndarray, given: np.ndarray) -> float:
 
     Labels of unclear samples and of like classes are among the first classes, however hard the dataset is. Labels drawn at random
     are as often among the last. So the fraction is at most that of labels among the last classes, divided by the fraction that
-    these are of all others; the least over all numbers of last classes (Blanchard, Lee, Scott 2010, JMLR: mixture proportions).
+    these are of all others; the least over all numbers of last classes, from a twentieth of the others on (Blanchard, Lee, Scott
+    2010, JMLR: mixture proportions).
 
     Args:
         scores: float (n, k), higher for better classes, of a network that has not memorised the labels.
@@ -22,6 +24,7 @@ def fraction_random(scores: np.ndarray, given: np.ndarray) -> float:
     if k < LEAST_CLASSES:
         return 0.0
     better = (scores > scores[np.arange(n), given][:, None]).sum(axis=1)  # classes
-    first = np.arange(1, k)
-    among_last = np.array([(better >= place).mean() for place in first])
-    return float((among_last * (k - 1) / (k - first)).min())
+    places = np.arange(1, k)
+    places = places[k - places >= LEAST_LAST * (k - 1)]
+    among_last = np.array([(better >= place).mean() for place in places])
+    return float((among_last * (k - 1) / (k - places)).min())

@@ -14,6 +14,7 @@ from curv_issues import AuditResult, audit_features, rejudge
 from curv_issues.auditing import label_noise
 from curv_issues.auditing.label_noise import with_label_noise
 from curv_issues.confusions.label_noise import error_rate, estimate_noise, late_mean
+from curv_issues.confusions.random_errors import LEAST_CLASSES
 from curv_issues.errors import UsageError
 from curv_issues.findings.null_margin import compare_with_null
 from curv_issues.noise.asymmetric import flip_labels_asymmetric
@@ -171,6 +172,34 @@ def test_random_errors_are_counted_before_they_are_memorised() -> None:
     assert found.error_count is not None
     assert found.error_count.num_errors == pytest.approx((given != true).sum(), rel=0.1)
     assert found.error_count.low <= (given != true).sum() <= found.error_count.high
+    assert found.scores["p_wrong"].sum() == pytest.approx(found.error_count.num_errors)
+
+
+@pytest.mark.parametrize(("rate", "k"), [(0.1, 60), (0.0, 60), (0.1, 6)])
+def test_right_labels_of_classes_that_are_not_learned_are_not_counted(rate: float, k: int) -> None:
+    random = np.random.default_rng(0)
+    n, epochs = 3_000, 6
+    true = random.integers(0, k, n)
+    given = np.where(random.random(n) < rate, (true + random.integers(1, k, n)) % k, true)
+    like = (true[:, None] + np.arange(k)) % k
+    like[:, 1:] = random.permuted(like[:, 1:], axis=1)  # the first six of these classes look like the sample
+    seen = np.where(random.random(n) < 0.3, like[:, 1], true)  # some are not learned
+    near = np.eye(k)[like[:, :6]].sum(axis=1)
+    sureness = random.uniform(4, 10, n)[:, None, None]
+    logits = random.normal(size=(n, epochs, k)) + 2 * near[:, None] + sureness * np.eye(k)[seen][:, None]
+    margin = np.take_along_axis(logits, given[:, None, None], 2)[..., 0] - np.sort(logits, axis=2)[..., -2]
+    null = {"p90": [0.0] * epochs, "p99": [0.0] * epochs, "predicted": [1.0] * epochs}
+    history = (logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))).astype(np.float16)
+    run = replace(record(), class_history=history, trajectories={"margin": margin.astype(np.float32)}, reference_margin=null)
+    found, wrong = with_label_noise(run, given), (given != true).sum()
+    assert found.error_count is not None
+    counted = estimate_noise(late_mean(history, epochs), given).wrong.sum()
+    assert counted > wrong + 0.15 * n
+    if k < LEAST_CLASSES:
+        assert found.error_count.num_errors > 0.9 * counted
+        return
+    assert found.error_count.num_errors == pytest.approx(wrong, rel=0.15, abs=30)
+    assert found.error_count.low <= wrong <= found.error_count.high
     assert found.scores["p_wrong"].sum() == pytest.approx(found.error_count.num_errors)
 
 
