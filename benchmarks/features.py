@@ -56,7 +56,12 @@ NOISES = ("uniform:0.05", "instance:0.1")
 TABLES, TEXTS = ("wine", "cancer", "digits", "diamonds"), ("docstrings",)
 PHOTOS = {"clothing": ("uniform:0.05",), "cifar10": ("file:cifar10n.parquet:aggregate", "file:cifar10n.parquet:worst")}
 SMALL = ("efficientnet-lite0", 96)  # network and resolution
-BACKBONES = {("photos", "clothing"): ("efficientnet-lite2", 192), ("photos", "cifar10"): SMALL, ("fine_tuning", "clothing"): SMALL}
+BACKBONES = {
+    ("photos", "clothing"): ("efficientnet-lite2", 192),
+    ("photos", "cifar10"): SMALL,
+    ("photos", "cifar100"): SMALL,  # for benchmarks.memorization_of_features
+    ("fine_tuning", "clothing"): SMALL,
+}
 METHODS = (
     "margin,final_margin,cumulative_loss,evaluation_loss,final_loss,inconfidence,input_curvature,label_contrast,loss_sensitivity,"
     "residual,forgetting,el2n,training_gradient,held_out_loss,fitted_loss,confident_learning,knn_label_score"
