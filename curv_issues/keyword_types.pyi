@@ -38,6 +38,7 @@ class ModelKeywords(TypedDict, total=False):
     backbone: Any
     input: Literal["auto", "images", "features", "both"]
     fine_tune: bool
+    private: float | None
     epochs: int | None
     batch_size: int | None
     learning_rate: float | None

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, replace
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple
 
 from curv_issues.backbones import BACKBONES, check_backbone
@@ -114,6 +115,13 @@ class TrainingOptions(Options):
         check=Boolean(),
         flags=("--fine-tune",),
     )
+    private: float | None = option(
+        None,
+        "Train the probe with differential privacy (DP-SGD), spending at most this epsilon, such as 8. Its weights are then "
+        "private; scores and findings are not. Needs the extra privacy.",
+        check=Number(positive=True, optional=True),
+        metavar="EPSILON",
+    )
     epochs: int | None = option(
         None,
         "Passes over the data; 0: score a trained network of your own (--probe) without training. Default: from the dataset size.",
@@ -171,6 +179,11 @@ class TrainingOptions(Options):
         super().__post_init__()
         if self.fine_tune:
             self._check_fine_tuning()
+        if self.private is not None and (self.fine_tune or self.epochs == 0):
+            other = "--fine-tune (fine_tune)" if self.fine_tune else "--epochs 0 (epochs=0)"
+            raise UsageError(f"--private (private) trains a probe of its own; leave {other} out.")
+        if self.private is not None and find_spec("opacus") is None:
+            raise UsageError("--private (private) needs the package opacus; pip install 'curv-issues[privacy]'.")
         if self.epochs == 0 and isinstance(self.probe, str) and ":" not in self.probe:
             raise UsageError(
                 f"With --epochs 0 (epochs=0), a trained network is scored, but the probe is {self.probe!r}; pass your own network "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,6 +55,15 @@ def notes_on(data: LabeledData) -> list[str]:
         count = data.source.num_unlabelled
         notes.append(f"{count} sample{' without a label was' if count == 1 else 's without a label were'} left out.")
     return notes
+
+
+def note_on_privacy(privacy: dict[str, Any]) -> str:
+    """Return what of a private audit may be given away; see `Privacy.describe`."""
+    statistics = " The mean and deviation of the features, which it needs, are not." if len(privacy["input_shape"]) == 1 else ""
+    return (
+        f"The weights in probe.npz are private (epsilon {privacy['epsilon']:.3g}, delta {privacy['delta']:.1g}).{statistics} "
+        "All other files are not: scores, findings and images tell about single samples."
+    )
 
 
 def notes_on_photos(data: LabeledData, run: TrainingRecord, training: TrainingOptions) -> list[str]:

@@ -220,7 +220,7 @@ def keep_run(lab: Datalab, samples: LabSamples, training: TrainingOptions, resul
     plain = {field.name: getattr(result, field.name) for field in fields(AuditResult)}
     lab.info["statistics"][STATISTIC] = {
         "key": _key(samples, training),
-        "result": {**plain, "contact_sheet": None},
+        "result": {**plain, "contact_sheet": None, "probe": None},
         "served": {},
     }
 

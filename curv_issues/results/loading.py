@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import zipfile
 from collections.abc import Collection, Mapping
 from typing import Any, BinaryIO, Literal
 
@@ -16,9 +17,10 @@ from curv_issues.regular_files import read_bounded
 from curv_issues.results.arrow import field_metadata, read_table, schema_of, trajectories_from_arrow
 from curv_issues.results.kinds import ResultTable
 from curv_issues.results.older import older_schema, with_added_columns
-from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, SCORES, SHEET, TABLES
+from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, PROBE, SCORES, SHEET, TABLES
 
 LARGEST_SHEET = 64_000_000  # bytes
+LARGEST_PROBE = 4_000_000_000  # bytes, also when unpacked
 _PNG = b"\x89PNG"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -58,6 +60,7 @@ def read_parts(files: Mapping[str, BinaryIO], *, version: int, absent: Collectio
             for name in ARRAYS
         },
         "contact_sheet": _read_sheet(files[SHEET]) if SHEET in files else None,
+        "probe": _read_probe(files[PROBE]) if PROBE in files else None,
     }
 
 
@@ -66,6 +69,15 @@ def _read_sheet(file: BinaryIO) -> bytes:
     if not content.startswith(_PNG):
         raise UsageError(f"{SHEET} is not a PNG image")
     return content
+
+
+def _read_probe(file: BinaryIO) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(file) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > LARGEST_PROBE:
+            raise UsageError(f"{PROBE} is larger than {LARGEST_PROBE // 10**9} GB")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as found:
+        return {name: found[name] for name in found.files}
 
 
 def _read_table(files: Mapping[str, BinaryIO], table: str, schema: pa.Schema, *, more: pa.DataType | None = None) -> pa.Table:

@@ -36,6 +36,7 @@ The folder format is a contract, `schema_version` 3. All files appear together, 
     pred_probs.npy        float16, (n, k), numpy format: the probe's probabilities, columns in the order of the classes
                           in the summary; absent if the summary's `absent` names it
     embeddings.npy        float16, (n, d), numpy format: the probe's features; absent if the summary's `absent` names it
+    probe.npz             with `private` only: float32 arrays, the weights of the probe by name, numpy format
     summary.json          UTF-8, strict JSON: schema_version, complete, dataset (with its `classes`), options, seed, ...
     findings.png          contact sheet of the most suspect images, if there is one
     report.html           page for people, made of the other files and decisions.json, if it was asked for
@@ -70,7 +71,7 @@ from curv_issues.results.folder import opened_result, output_folder, parse_summa
 from curv_issues.results.loading import read_parts
 from curv_issues.results.notebook import render_html
 from curv_issues.results.older import rename_files, upgrade_findings, upgrade_summary
-from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, REPORT, REPORT_TABLES, SCORES, SHEET, SUMMARY, TABLES
+from curv_issues.results.tables import ARRAYS, FINDINGS, IMAGES, PROBE, REPORT, REPORT_TABLES, SCORES, SHEET, SUMMARY, TABLES
 
 SCHEMA_VERSION = 3
 LONGEST_REASON = 500  # characters of another library's message about a corrupt file
@@ -97,6 +98,7 @@ class AuditResult:
         summary: JSON values only, with `complete` (bool) and `dataset`, a dict with at least `classes`: the k class
             names. `schema_version` is added at the front; `findings` is a reserved key.
         contact_sheet: PNG of the most suspect images, or None.
+        probe: weights of the network by name, of an audit with differential privacy; None: not kept. See `load_probe`.
         tables: further tables by name, see `TABLES` (conflicts, duplicates, pairs, ...); each is also an attribute of the
             result, such as `result.conflicts`. A missing table or None becomes an empty table, or None if the table is
             present only on request.
@@ -114,6 +116,7 @@ class AuditResult:
     score_metadata: dict[str, dict[str, str]]
     summary: dict[str, Any]
     contact_sheet: bytes | None = None
+    probe: Mapping[str, np.ndarray] | None = None
     tables: Mapping[str, pd.DataFrame | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -140,19 +143,28 @@ class AuditResult:
             object.__setattr__(self, name, value)
 
     def with_extras(
-        self, *, contact_sheet: bytes | None = None, tables: Mapping[str, pd.DataFrame] | None = None, **entries: Any
+        self,
+        *,
+        contact_sheet: bytes | None = None,
+        probe: Mapping[str, np.ndarray] | None = None,
+        tables: Mapping[str, pd.DataFrame] | None = None,
+        **entries: Any,
     ) -> AuditResult:
-        """Return the result with a contact sheet (PNG), tables and further summary entries, without checking it again.
+        """Return the result with a contact sheet (PNG), weights, tables and summary entries, without checking it again.
 
         Args:
             contact_sheet: the new sheet; None: keep the current one.
+            probe: the new weights; None: keep the current ones.
             tables: new tables by name, for the report; others are kept.
             entries: JSON values to add to the summary.
         """
         extended = copy.copy(self)
         sheet = self.contact_sheet if contact_sheet is None else contact_sheet
         added = {name: _conform_table(name, frame) for name, frame in (tables or {}).items()}
-        extended._set(contact_sheet=sheet, tables={**self.tables, **added}, summary={**self.summary, **json_ready(entries)})
+        weights = self.probe if probe is None else probe
+        extended._set(
+            contact_sheet=sheet, probe=weights, tables={**self.tables, **added}, summary={**self.summary, **json_ready(entries)}
+        )
         return extended
 
     def __getattr__(self, name: str) -> Any:
@@ -240,6 +252,9 @@ class AuditResult:
                     np.save(folder / f"{name}.npy", values, allow_pickle=False)
             if self.contact_sheet is not None:
                 (folder / SHEET).write_bytes(self.contact_sheet)
+            if self.probe is not None:
+                with (folder / PROBE).open("wb") as file:
+                    np.savez(file, allow_pickle=False, **self.probe)
             if isinstance(self.summary.get("seconds"), dict):
                 self.summary["seconds"]["write"] = round(time.perf_counter() - start, 3)
             (folder / SUMMARY).write_bytes(self._summary_json())

@@ -65,12 +65,14 @@ ARRAYS = ("pred_probs", "embeddings")
 
 SUMMARY = "summary.json"
 SHEET = "findings.png"
+PROBE = "probe.npz"
 REPORT = "report.html"
 FILES = (
     *(f"{name}.parquet" for name in ALL_TABLES),
     "trajectories.parquet",
     *(f"{name}.npy" for name in ARRAYS),
     SHEET,
+    PROBE,
     REPORT,
     SUMMARY,
 )

@@ -29,6 +29,7 @@ class Recipe:
         step: h, in units of [0, 1] pixels.
         form: "squared" or "norm".
         fine_tune: whether the network is pretrained, and so trained for fewer epochs.
+        private: the most epsilon of differential privacy that the training may spend; None: it is not private.
     """
 
     epochs: int
@@ -42,6 +43,7 @@ class Recipe:
     step: float
     form: CurvatureForm
     fine_tune: bool = False
+    private: float | None = None
 
 
 # Enough steps to learn the classes, too few to memorise all exceptions; benchmarks/README.md explains the choice.
@@ -55,6 +57,7 @@ LEAST_BATCH, MOST_BATCH = 16, 512
 REFERENCE_RATE = 0.2
 IMAGE_DECAY = 5e-4
 FINE_TUNE_EPOCHS, FINE_TUNE_BATCH, FINE_TUNE_RATE = 5, 32, 0.008
+PRIVATE_BATCH_FACTOR, PRIVATE_RATE = 8, 0.35  # the noise of a step is that of a batch, whatever its size
 FEATURE_DECAY, MOST_DECAY = 0.04, 0.02
 
 
@@ -69,15 +72,18 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, shape: tuple[int,
     The number of epochs falls roughly with the square root of the number of samples (8 at 50,000, 40 up to 1,600, 3 at
     500,000). The batch size grows with the number of samples to the power of 0.7 (16 at 500, 256 at 50,000), as a power of
     two from 16 to 512. The learning rate grows with the square root of the batch size. A pretrained network is fine-tuned for
-    at most 5 epochs, in batches of at most 32.
+    at most 5 epochs, in batches of at most 32. Private batches are eight times as large.
     """
     effort, are_images = PRESETS[options.preset], len(shape) == 3
     ratio = num_samples / REFERENCE_SIZE
     usual = max(2, round(effort.epochs_factor * standard_epochs(num_samples, fine_tune=options.fine_tune)))
     epochs = usual if options.epochs is None else options.epochs
     most = FINE_TUNE_BATCH if options.fine_tune else MOST_BATCH
-    batch_size = options.batch_size or int(np.clip(2 ** round(np.log2(REFERENCE_BATCH * ratio**BATCH_EXPONENT)), LEAST_BATCH, most))
+    usual_batch = int(np.clip(2 ** round(np.log2(REFERENCE_BATCH * ratio**BATCH_EXPONENT)), LEAST_BATCH, most))
     reference_rate = FINE_TUNE_RATE if options.fine_tune else REFERENCE_RATE
+    if options.private is not None:
+        usual_batch, reference_rate = min(PRIVATE_BATCH_FACTOR * usual_batch, num_samples), PRIVATE_RATE
+    batch_size = options.batch_size or usual_batch
     scored = min(options.curvature_epochs or effort.curvature_epochs, epochs)
     return Recipe(
         epochs=int(epochs),
@@ -91,6 +97,7 @@ def make_recipe(options: TrainingOptions, *, num_samples: int, shape: tuple[int,
         step=options.step,
         form=options.form,
         fine_tune=options.fine_tune,
+        private=options.private,
     )
 
 

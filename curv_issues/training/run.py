@@ -39,7 +39,7 @@ from curv_issues.trackers.scores import make_quantities, make_scores
 from curv_issues.training.cross_fit import CrossFit, cross_fit, cross_fit_of
 from curv_issues.training.held_out import HeldOut, HeldOutSamples
 from curv_issues.training.leave_one_out import leave_one_out
-from curv_issues.training.loop import train_probe
+from curv_issues.training.private import made_private, plan_privacy, private_spec, trainer
 from curv_issues.training.recipe import Recipe, make_recipe
 from curv_issues.training.record import TrainingRecord
 from curv_issues.training.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
@@ -57,6 +57,8 @@ class ProbeRun(TrainingRecord):
         interrupted: True if Ctrl-C was pressed, even if the ranking was already complete.
         seconds: seconds by stage, "train", "score" and "cross_fit".
         membership: how training samples differ from held-out ones, see `HeldOut.compare`; None without held-out samples.
+        privacy: see `Privacy.describe`; None without differential privacy.
+        weights: of the probe, by name; None without differential privacy.
     """
 
     pred_probs: np.ndarray
@@ -67,6 +69,8 @@ class ProbeRun(TrainingRecord):
     interrupted: bool
     seconds: dict[str, float] = field(default_factory=dict)
     membership: dict[str, Any] | None = None
+    privacy: dict[str, Any] | None = None
+    weights: dict[str, np.ndarray] | None = None
 
 
 def run_probe(
@@ -161,7 +165,7 @@ def run_probe(
         state = TrainingState(probe, recipe, seed=options.seed, quantities=active)
         with clock.stage("train"):
             stop.unless_stopped(
-                lambda: train_probe(
+                lambda: trainer(recipe)(
                     state,
                     inputs,
                     labels,
@@ -213,6 +217,10 @@ def run_probe(
                 )
                 linear = stop.unless_stopped(lambda: leave_one_out(features, labels, num_classes=data.num_classes, device=device))
 
+    privacy, weights = None, None
+    if recipe.private is not None:
+        privacy = plan_privacy(recipe.private, len(data), recipe.batch_size, recipe.epochs).describe(inputs.shape)
+        weights = {name: value.cpu().numpy().copy() for name, value in probe.state_dict().items()}
     infos = {
         **{name: SCORES[name] for name in options.score_names},
         **{tracker.name: tracker.info for tracker in own},
@@ -236,6 +244,8 @@ def run_probe(
         complete=complete,
         interrupted=stop.is_set,
         membership=None if beside is None else beside.compare(quantities),
+        privacy=privacy,
+        weights=weights,
         device=str(device),
         compute_type=str(compute_type(device)).removeprefix("torch."),
         seconds=clock.seconds,
@@ -244,6 +254,8 @@ def run_probe(
 
 def make_probe(options: TrainingOptions, spec: ProbeSpec) -> nn.Module:
     """Return the probe of the options, or the backbone with a new head; see `build_probe`."""
+    if options.private is not None:
+        return made_private(build_probe(options.probe, private_spec(spec)))
     chosen = fine_tuned(load_backbone(options.backbone), resolution=options.resolution) if options.fine_tune else options.probe
     return build_probe(chosen, spec)
 
