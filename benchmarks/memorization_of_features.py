@@ -57,8 +57,11 @@ def cells() -> list[dict[str, Any]]:
 def features_of(cell: dict[str, Any], root: Path) -> LabeledData:
     """Return the samples with features; those of digits are their pixels."""
     data = load(cell["dataset"], root)
-    if cell["dataset"] != "digits":
-        return with_features(data, backbone("photos", cell["dataset"]))
+    return with_pixels(data) if cell["dataset"] == "digits" else with_features(data, backbone("photos", cell["dataset"]))
+
+
+def with_pixels(data: LabeledData) -> LabeledData:
+    """Return the samples with their pixels as features."""
     pixels = np.asarray(data.images, dtype=np.float32).reshape(len(data), -1)
     return replace(data, features=(pixels - pixels.mean(axis=0)) / (pixels.std(axis=0) + 1))
 
