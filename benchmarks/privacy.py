@@ -4,8 +4,8 @@
     python -m benchmarks.privacy DATASETS --smoke   the same code on digits: seconds
 
 5,000 images of CIFAR-10 as features of EfficientNet-Lite0 at 96 pixels, 10% of the labels flipped uniformly; the probe for features
-without dropout, with group normalisation; 10 epochs of DP-SGD with epsilon 1 to 32, and the same training without privacy. Memorization
-is estimated from ten networks, each trained on 70% of the samples (Feldman, Zhang 2020).
+without dropout, with group normalisation; 10 epochs of DP-SGD with epsilon 1 to 32, and the same training without privacy.
+Memorization is estimated from ten networks, each trained on 70% of the samples (Feldman, Zhang 2020).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
     values = {
         "memorization": estimated.scores["memorization"],
         "curvature": run.trajectories["input_curvature"][:, -1].astype(np.float64),
-        "loss": run.scores["evaluation_loss"],
+        "loss": run.trajectories["loss"][:, -1].astype(np.float64),
     }
     is_trained, is_correct = estimated.info["is_trained"], estimated.info["is_correct"]
     sets = {"all": np.ones(len(noisy), dtype=bool), "right": ~is_error, "wrong": is_error}
