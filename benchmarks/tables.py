@@ -19,7 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import duplicate_tables, feature_tables, finder_tables, noise_tables, study_tables, verdict_tables
+from benchmarks import (
+    duplicate_tables,
+    feature_tables,
+    finder_tables,
+    memorization_tables,
+    noise_tables,
+    study_tables,
+    verdict_tables,
+)
 from benchmarks.figures import FIGURES
 from benchmarks.rows import read
 from curv_issues.bench.table import spread
@@ -234,6 +242,13 @@ TABLES: dict[str, Callable[[], str]] = {
     "beyond": lambda: study_tables.beyond_table(read("beyond")),
     "forms": lambda: study_tables.forms_table(read("beyond")),
     "memorization": lambda: study_tables.memorization_table(read("beyond")),
+    "memorization-similarity": lambda: memorization_tables.similarity_table(read("memorization")),
+    "memorization-measures": lambda: memorization_tables.measures_table(read("memorization")),
+    "memorization-relations": lambda: memorization_tables.relations_table(read("memorization")),
+    "memorization-networks": lambda: memorization_tables.networks_table(read("memorization")),
+    "memorization-dynamics": lambda: memorization_tables.dynamics_table(read("memorization")),
+    "privacy": lambda: memorization_tables.privacy_table(read("privacy")),
+    "privacy-fit": lambda: memorization_tables.privacy_fit_table(read("privacy")),
 }
 """Text of each table by name."""
 
