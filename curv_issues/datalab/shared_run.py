@@ -69,6 +69,10 @@ class SharedRun:
         """Add an issue type: check its options with those of the others, and decode the images if a training is needed."""
         own = {name: value for name, value in options.items() if name in option_names(TrainingOptions)}
         checked = TrainingOptions(**own).with_score(score)
+        if checked.private is not None:
+            raise UsageError(
+                "A Datalab keeps no weights, which is what private=... is for; use curv_issues.audit(..., private=...)."
+            )
         for name, value in options.items():
             if name != "measure":
                 self._add(issue_type, name, getattr(checked, name) if name in own else value)

@@ -182,7 +182,7 @@ def train_privately(
     hooked = GradSampleModuleFastGradientClipping(
         probe, max_grad_norm=privacy.max_grad_norm, strict=False
     )  # constants may be buffers
-    optimizer = _optimizer(hooked, recipe, privacy, generator_of(device))
+    optimizer = _optimizer(hooked, recipe, privacy, len(samples), generator_of(device))
     mean_loss = DPLossFastGradientClipping(hooked, optimizer, nn.CrossEntropyLoss())  # its backward clips by sample
     steps_per_epoch = privacy.steps // recipe.epochs
     try:
@@ -226,7 +226,7 @@ def generator_of(device: torch.device) -> torch.Generator:
     return torch.Generator(device).manual_seed(secrets.randbits(63))
 
 
-def _optimizer(hooked: nn.Module, recipe: Recipe, privacy: Privacy, generator: torch.Generator) -> DPOptimizer:
+def _optimizer(hooked: nn.Module, recipe: Recipe, privacy: Privacy, num_samples: int, generator: torch.Generator) -> DPOptimizer:
     from opacus.optimizers import DPOptimizerFastGradientClipping
 
     weights = [weight for weight in hooked.parameters() if weight.requires_grad]
@@ -235,7 +235,7 @@ def _optimizer(hooked: nn.Module, recipe: Recipe, privacy: Privacy, generator: t
         plain,
         noise_multiplier=privacy.noise_multiplier,
         max_grad_norm=privacy.max_grad_norm,
-        expected_batch_size=recipe.batch_size,
+        expected_batch_size=max(1, round(privacy.sample_rate * num_samples)),
         generator=generator,
     )
 

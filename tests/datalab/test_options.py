@@ -46,6 +46,10 @@ def raises(error: type[Exception], text: str) -> Any:
         ({"cut_off": 2}, "cut_off must be 'auto', a suspicion from 0 to 1 such as 0.95, or a fraction such as '5%', got 2."),
         ({"cut_off": "many"}, "got 'many'."),
         ({"resolution": 4}, "resolution must be an integer from 8 to 512, got 4."),
+        (
+            {"private": 8.0},
+            "A Datalab keeps no weights, which is what private=... is for; use curv_issues.audit(..., private=...).",
+        ),
         ({"device": "tpu9"}, "Device 'tpu9' cannot be used here; try 'auto' or 'cpu'."),
         ({"image_key": 0}, "image_key must be the name of a column, got 0."),
         ({"result": "folder"}, "result must be an AuditResult (a saved one: AuditResult.load(folder)), got 'folder'."),

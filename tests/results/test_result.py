@@ -114,12 +114,16 @@ def test_files_and_column_types(tmp_path: Path) -> None:
         "left_out.parquet",
         "pairs.parquet",
         "pred_probs.npy",
+        "probe.npz",
         "scores.parquet",
         "summary.json",
         "trajectories.parquet",
     ]
     assert (tmp_path / "findings.png").read_bytes() == b"\x89PNG"
     assert np.load(tmp_path / "pred_probs.npy", allow_pickle=False).shape == (8, 3)
+    weights = AuditResult.load(tmp_path).probe
+    assert weights is not None
+    np.testing.assert_array_equal(weights["head.weight"], np.ones((3, 4)))
 
 
 def test_field_metadata_holds_direction_and_source(tmp_path: Path) -> None:
