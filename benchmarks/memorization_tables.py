@@ -110,6 +110,7 @@ def privacy_table(results: Results) -> str:
         "seeds",
         "accuracy, held out",
         "curvature",
+        "... median",
         "loss",
         "memorization",
         "... of wrong labels",
@@ -119,7 +120,9 @@ def privacy_table(results: Results) -> str:
     for epsilon, cells in sorted(groups.items()):
         texts = [
             spread([cell["accuracy"]["held_out"] for cell in cells]),
-            *(spread([cell["means"][name]["all"] for cell in cells]) for name in ("curvature", "loss", "memorization")),
+            f"{np.mean([cell['means']['curvature']['all'] for cell in cells]):.3g}",
+            f"{np.mean(_medians(cells)):.3g}",
+            *(spread([cell["means"][name]["all"] for cell in cells]) for name in ("loss", "memorization")),
             spread([cell["means"]["memorization"]["wrong"] for cell in cells]),
             spread([cell["detection"]["margin"]["auroc"] for cell in cells]),
         ]
@@ -135,10 +138,11 @@ def privacy_fit_table(results: Results) -> str:
         return NOTHING
     epsilons = sorted({result["cell"]["epsilon"] for result in private})
     lines = heading("", ["a", "b", "R²", *(f"residual at {epsilon:g}" for epsilon in epsilons)])
-    for name in ("curvature", "loss", "memorization"):
+    for name in ("median curvature", "loss", "memorization"):
+        by_epsilon = [[result for result in private if result["cell"]["epsilon"] == epsilon] for epsilon in epsilons]
         values = [
-            np.mean([result["means"][name]["all"] for result in private if result["cell"]["epsilon"] == epsilon])
-            for epsilon in epsilons
+            np.mean(_medians(cells) if name == "median curvature" else [cell["means"][name]["all"] for cell in cells])
+            for cells in by_epsilon
         ]
         (a, b), residuals = fit_saturating(np.array(epsilons, dtype=float), np.array(values))
         explained = 1 - residuals.var() / max(np.var(values), 1e-12)
@@ -156,6 +160,10 @@ def fit_saturating(epsilons: np.ndarray, values: np.ndarray) -> tuple[tuple[floa
     columns = np.stack([np.ones(len(epsilons)), 1 - np.exp(-epsilons)], axis=1)
     (a, b), *_ = np.linalg.lstsq(columns, values, rcond=None)
     return (float(a), float(b)), values - columns @ np.array([a, b])
+
+
+def _medians(cells: Cells) -> list[float]:
+    return [cell["median_curvature"] for cell in cells]
 
 
 def _scores(cell: dict[str, Any]) -> dict[str, float]:

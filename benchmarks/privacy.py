@@ -73,6 +73,7 @@ def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
         "n": len(noisy),
         "privacy": run.privacy,
         "means": {name: {which: float(value[chosen].mean()) for which, chosen in sets.items()} for name, value in values.items()},
+        "median_curvature": float(np.median(values["curvature"])),  # a few samples make most of the mean
         "curvature_by_epoch": [float(column.mean()) for column in run.trajectories["input_curvature"].T],
         "accuracy": {
             "trained": float(is_correct[is_trained].mean()),

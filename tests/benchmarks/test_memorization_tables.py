@@ -33,7 +33,8 @@ def similarity(recipe: str, seed: int, value: float, *, part: int | None = 10_00
 def private(epsilon: float | None, seed: int, curvature: float) -> dict[str, Any]:
     means = {name: {"all": curvature, "right": 0.1, "wrong": 0.6} for name in ("curvature", "loss", "memorization")}
     detection = {"margin": {"auroc": 0.9}}
-    return {"cell": {"epsilon": epsilon, "seed": seed}, "means": means, "accuracy": {"held_out": 0.8}, "detection": detection}
+    cell = {"epsilon": epsilon, "seed": seed}
+    return {"cell": cell, "median_curvature": curvature, "means": means, "accuracy": {"held_out": 0.8}, "detection": detection}
 
 
 def test_nothing_is_measured_yet() -> None:
@@ -73,9 +74,9 @@ def test_privacy() -> None:
     ]
     lines = made.privacy_table(rows).splitlines()[2:]
     assert [line.split(" | ")[0] for line in lines] == ["| 1", "| 2", "| 8", "| not private"]
-    assert lines[-1] == "| not private | 1 | 0.800 | 9.000 | 9.000 | 9.000 | 0.600 | 0.900 |"
+    assert lines[-1] == "| not private | 1 | 0.800 | 9 | 9 | 9.000 | 9.000 | 0.600 | 0.900 |"
     fit = made.privacy_fit_table(rows).splitlines()[2]
-    assert fit.startswith("| curvature | 2 | 3 | 1.00 |")
+    assert fit.startswith("| median curvature | 2 | 3 | 1.00 |")
 
 
 def test_the_fit_finds_the_curve_and_its_residuals() -> None:
