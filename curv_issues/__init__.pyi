@@ -52,7 +52,7 @@ from .trackers import ScoreInfo as ScoreInfo
 from .trackers.base import Need as Need
 from .trackers.base import Observation as Observation
 from .trackers.base import Tracker as Tracker
-from .training.private import load_probe as load_probe
+from .training.private_probe import load_probe as load_probe
 from .version import __version__ as __version__
 
 __all__: list[str]

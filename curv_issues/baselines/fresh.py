@@ -16,7 +16,7 @@ from curv_issues.errors import AuditError, DatasetError
 from curv_issues.options import TrainingOptions
 from curv_issues.progress import Progress, ProgressCallback
 from curv_issues.trackers.base import Quantity
-from curv_issues.training.private import trainer
+from curv_issues.training.loop import train_probe
 from curv_issues.training.recipe import make_recipe
 from curv_issues.training.run import check_probe, isolated_rng, make_probe
 from curv_issues.training.scoring import predict, predict_logits
@@ -128,7 +128,7 @@ class FreshProbes:
                     paused += time.perf_counter() - stopped
 
             start = time.perf_counter()
-            trainer(self.recipe)(
+            train_probe(
                 TrainingState(trained, self.recipe, seed=seed, quantities=quantities),
                 self.inputs,
                 self.labels if labels is None else labels,

@@ -13,6 +13,7 @@ from curv_issues.device import autocast, compute_type
 from curv_issues.errors import diverged
 from curv_issues.inputs.base import Augmentation, Inputs
 from curv_issues.inputs.images import split_evenly
+from curv_issues.plugins import load_attribute
 from curv_issues.trackers.base import Need, Observation
 from curv_issues.training.state import TrainingState
 
@@ -36,6 +37,8 @@ def train_probe(
 ) -> None:
     """Train a probe in place with SGD and a one-cycle schedule, from the state's epoch to the last epoch of its recipe.
 
+    If the recipe is private, `train_privately` does.
+
     Args:
         state: network, optimiser, generator and quantities. Quantities measured in the training pass observe each of its
             batches. Input gradients, which cost the first layer's part of the backward pass, are computed only if a quantity
@@ -52,6 +55,10 @@ def train_probe(
     Raises:
         AuditError: the loss became NaN or infinite.
     """
+    if state.recipe.private is not None:
+        train = load_attribute("curv_issues.training.private:train_privately")  # imports opacus
+        train(state, inputs, labels, device=device, given=given, samples=samples, on_step=on_step, on_epoch=on_epoch)
+        return
     probe, recipe, generator, optimizer = state.probe, state.recipe, state.generator, state.optimizer
     watching = [quantity for quantity in state.quantities if quantity.needs.in_training]
     with_gradient = any(quantity.needs is Need.TRAINING_GRADIENT for quantity in watching)

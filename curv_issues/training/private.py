@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from curv_issues.curvature import input_gradient
 from curv_issues.errors import UsageError, diverged
 from curv_issues.inputs.base import Augmentation, Inputs, ProbeSpec
 from curv_issues.trackers.base import Need, Observation, Quantity
-from curv_issues.training.loop import EpochEnd, StepEnd, one_cycle, train_probe
+from curv_issues.training.loop import EpochEnd, StepEnd, one_cycle
 from curv_issues.training.optimizer import MOMENTUM
 from curv_issues.training.scoring import evaluating, scoring_batch
 from curv_issues.training.state import TrainingState
@@ -25,7 +25,6 @@ from curv_issues.training.state import TrainingState
 if TYPE_CHECKING:
     from opacus.optimizers import DPOptimizer
 
-    from curv_issues.results.result import AuditResult
     from curv_issues.training.recipe import Recipe
 
 MOST_DELTA = 1e-5
@@ -62,11 +61,6 @@ class Privacy:
             "private": "the weights of the probe (probe.npz)",
             "not_private": "everything else in the results: scores, findings, probabilities, embeddings and images",
         }
-
-
-def trainer(recipe: Recipe) -> Callable[..., None]:
-    """Return the training loop for a recipe: `train_probe`, or one with differential privacy."""
-    return train_probe if recipe.private is None else train_privately
 
 
 @lru_cache
@@ -122,31 +116,6 @@ def made_private(probe: nn.Module) -> nn.Module:
     if errors := ModuleValidator.validate(found, strict=False):
         raise UsageError(f"This probe cannot be trained with --private (private): {errors[0]}")
     return found
-
-
-def load_probe(result: AuditResult, probe: object = None) -> nn.Module:
-    """Return the network of a private audit, in evaluation mode, on the CPU.
-
-    Args:
-        result: of an audit with `private`.
-        probe: what was passed as the option `probe`, if that was not a text.
-
-    Raises:
-        UsageError: the result has no network, or another one than this.
-    """
-    from curv_issues.training.run import build_probe
-
-    if result.probe is None:
-        raise UsageError("The result has no probe; expected that of an audit with --private (private=...).")
-    shape = tuple(result.summary["privacy"]["input_shape"])
-    channels = shape[0] if len(shape) == 3 else 0
-    spec = ProbeSpec(len(result.class_names), shape, (MEAN,) * channels, (DEVIATION,) * channels)
-    found = made_private(build_probe(result.summary["options"]["probe"] if probe is None else probe, spec))
-    try:
-        found.load_state_dict({name: torch.from_numpy(values) for name, values in result.probe.items()})
-    except (RuntimeError, TypeError) as error:
-        raise UsageError(f"The weights are those of another network: {str(error).splitlines()[0]}") from None
-    return found.eval()
 
 
 def train_privately(

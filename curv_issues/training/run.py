@@ -39,7 +39,8 @@ from curv_issues.trackers.scores import make_quantities, make_scores
 from curv_issues.training.cross_fit import CrossFit, cross_fit, cross_fit_of
 from curv_issues.training.held_out import HeldOut, HeldOutSamples
 from curv_issues.training.leave_one_out import leave_one_out
-from curv_issues.training.private import made_private, plan_privacy, private_spec, trainer
+from curv_issues.training.loop import train_probe
+from curv_issues.training.private import made_private, plan_privacy, private_spec
 from curv_issues.training.recipe import Recipe, make_recipe
 from curv_issues.training.record import TrainingRecord
 from curv_issues.training.scoring import capturing, embed_mirrored, evaluating, predict, scoring_pass
@@ -165,7 +166,7 @@ def run_probe(
         state = TrainingState(probe, recipe, seed=options.seed, quantities=active)
         with clock.stage("train"):
             stop.unless_stopped(
-                lambda: trainer(recipe)(
+                lambda: train_probe(
                     state,
                     inputs,
                     labels,

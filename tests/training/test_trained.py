@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,15 @@ def logits_of(network: nn.Module) -> Tensor:
         return network(torch.from_numpy(DATA.images / 255).float().permute(0, 3, 1, 2))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def in_float32() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("curv_issues.device.has_bfloat16", lambda device: False)
+        yield
+
+
 @pytest.fixture(scope="module")
-def result() -> AuditResult:
+def result(in_float32: None) -> AuditResult:
     return audited()
 
 
