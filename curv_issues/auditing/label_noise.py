@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
 from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
 from curv_issues.confusions.posterior import with_mean
-from curv_issues.confusions.random_errors import LEAST_CLASSES, fraction_random
+from curv_issues.confusions.random_errors import fraction_random
 from curv_issues.confusions.unevenness import unevenness
 from curv_issues.confusions.window import are_being_learned, epochs_before_memorising
 from curv_issues.findings.null_margin import compare_with_null
@@ -24,6 +24,7 @@ Record = TypeVar("Record", bound=TrainingRecord)
 LEAST_PROBABILITY = 1e-6  # of held-out predictions, which are float16
 LEAST_EPOCHS = 2
 PARTS = {"halfway": 0.5, "early": 0.3}  # of the first epochs, see `_epochs`
+MANY_CLASSES = 50  # with fewer, right labels are among the last classes before they are learned
 MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
 
 
@@ -77,9 +78,9 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
     Before the classes are learned, right labels look wrong too; later, the network memorises wrong ones. So labels are counted
     halfway through the first epochs (see `_epochs`): as estimated where classes are confused unevenly, else those that look drawn
     at random, because unclear samples look like other errors; at least what is left after the first epochs. The interval reaches
-    from that to what is seen after three tenths of them. If the epochs end while classes are still being learned, right labels
-    look wrong until the end. So where classes are confused evenly, at most as many count as look drawn at random in the second
-    epoch, when each label was seen only once and so is hardly memorised.
+    from that to what is seen after three tenths of them. If the epochs end while many classes are still being learned, right
+    labels look wrong until the end. So where classes are confused evenly, at most as many count as look drawn at random in the
+    second epoch, when each label was seen only once and so is hardly memorised.
     Held-out predictions are not memorised: together, they count instead, if there are any. The interval then reaches over the
     numbers of all sources.
     """
@@ -107,9 +108,9 @@ def _count(run: TrainingRecord, given: np.ndarray, sources: Mapping[str, LabelNo
 
 
 def _most_at_random(history: np.ndarray, given: np.ndarray) -> float:
-    """Return the fraction of labels that look drawn at random in the second epoch, at least one label; 1 with few classes."""
+    """Return the fraction of labels that look drawn at random in the second epoch, at least one label; 1 with fewer classes."""
     n, epochs, k = history.shape
-    if k < LEAST_CLASSES:
+    if k < MANY_CLASSES:
         return 1.0
     return max(fraction_random(late_mean(history, min(LEAST_EPOCHS, epochs)), given), 1 / n)
 
