@@ -148,9 +148,8 @@ def train_privately(
     watching = [quantity for quantity in state.quantities if quantity.needs.in_training]
     augmentation = Augmentation(flip=recipe.flip, shift=recipe.shift)
     generator = torch.Generator().manual_seed(secrets.randbits(63))
-    hooked = GradSampleModuleFastGradientClipping(
-        probe, max_grad_norm=privacy.max_grad_norm, strict=False
-    )  # constants may be buffers
+    # not strict, as the constants of a normalisation may be buffers; `made_private` has checked the layers
+    hooked = GradSampleModuleFastGradientClipping(probe, max_grad_norm=privacy.max_grad_norm, strict=False)
     optimizer = _optimizer(hooked, recipe, privacy, len(samples), generator_of(device))
     mean_loss = DPLossFastGradientClipping(hooked, optimizer, nn.CrossEntropyLoss())  # its backward clips by sample
     steps_per_epoch = privacy.steps // recipe.epochs
