@@ -108,10 +108,11 @@ def compared(result: AuditResult, reference: Reference) -> dict[str, Any]:
 def binned(x: np.ndarray, y: np.ndarray, *, bins: int = BINS) -> dict[str, Any]:
     """Return the means of both (n,) in bins of x with about as many samples each, and the linear fit of the means.
 
-    Equal values of x stay in one bin, so there may be fewer bins. `half_width` is half of the 95% interval of each mean of y,
+    If x has no more values than there are bins, each value is a bin. `half_width` is half of the 95% interval of each mean of y,
     `r2_of_bins` the fraction of the variance of the means that the fit explains, and `r2` that of all samples.
     """
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)[1:-1]))
+    values = np.unique(x)
+    edges = values[:-1] if len(values) <= bins else np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)[1:-1]))
     places = np.searchsorted(edges, x, side="left")
     members = [np.flatnonzero(places == place) for place in np.unique(places)]
     means = [(x[index].mean(), y[index].mean()) for index in members]

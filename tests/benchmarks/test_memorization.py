@@ -28,6 +28,8 @@ def test_bins_of_few_values_and_of_a_constant() -> None:
     found = memorization.binned(x, np.random.default_rng(0).normal(size=150))
     assert found["x"] == [0, 1, 2]
     assert found["n"] == [50, 50, 50]
+    uneven = memorization.binned(np.repeat([0.0, 1.0, 2.0], [2, 3, 95]), np.arange(100.0))
+    assert (uneven["n"], uneven["x"]) == ([2, 3, 95], [0, 1, 2])
     flat = memorization.binned(np.ones(30), np.arange(30.0))
     assert (flat["n"], flat["y"], flat["r2"]) == ([30], [14.5], 0)
 
