@@ -73,6 +73,7 @@ def _listening(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()  # the browser may be faster than the server
     except OSError as error:
         listener.close()
         raise UsageError(f"Port {port} cannot be used ({error.strerror}); choose another with --port.") from None
