@@ -20,7 +20,7 @@ from curv_issues.results.folder import output_folder, resolve
 from curv_issues.results.kinds import KINDS
 from curv_issues.visible import visible
 
-CARD = "card"
+CARD, TABLE = "card", "csv"  # formats without images
 
 
 def export(
@@ -94,6 +94,8 @@ def export(
             _refuse(of_samples, f"--to {CARD}")
             if output is None:
                 _refuse({"--overwrite": overwrite, "--dataset": dataset}, f"--to {CARD} without --output")
+        if to == TABLE:
+            _refuse({"--images": images, "--dataset": dataset}, f"--to {TABLE}")
         from curv_issues.results.result import AuditResult
 
         result = AuditResult.load(directory)

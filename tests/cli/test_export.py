@@ -68,6 +68,13 @@ def test_options_without_effect_on_a_card_are_refused(folder: Path, option: str)
     assert f"{option.partition('=')[0]} does not apply to --to card" in line
 
 
+@pytest.mark.parametrize("option", ["--images", "--dataset=x"])
+def test_options_without_effect_on_a_table_are_refused(folder: Path, here: Path, option: str) -> None:
+    line = check_error(run("export", folder, "--to", "csv", option, "--output", "out"), 2)
+    assert f"{option.partition('=')[0]} does not apply to --to csv" in line
+    assert not (here / "out").exists()
+
+
 def test_an_empty_export_is_noted(tmp_path: Path, here: Path) -> None:
     audited_photos(tmp_path / "photos", flagged=(), conflict=()).save(tmp_path / "audit")
     done = run("export", tmp_path / "audit", "--to", "csv", "--output", "out")
