@@ -4,7 +4,7 @@
     python -m benchmarks.memorization_of_features DATASETS --smoke   the same code on digits: seconds
 
 CIFAR-100 as features of EfficientNet-Lite0 at 96 pixels, on which 500 networks with one hidden layer are trained, each on 70% of
-the samples. There is no weight decay and no dropout, so that they fit the exceptions, which the default probe for features avoids.
+the samples. Weight decay and dropout are off, so that they fit the exceptions, which the default probe for features avoids.
 The estimate is compared with that of another group, from networks trained on the pixels. Blocks of networks are kept in
 `benchmarks/results/trainings`, so that a run can be stopped and continued.
 """

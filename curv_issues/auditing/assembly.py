@@ -92,6 +92,7 @@ def make_result(
         "duplicates": None,
         **judged.summary,
         "reference_margin": run.reference_margin,
+        **({} if run.privacy is None else {"privacy": run.privacy}),
         "notes": [
             *notes_on_audit(data, run, training),
             *judged.notes,
@@ -109,5 +110,6 @@ def make_result(
         images=images,
         score_metadata={**run.score_metadata, **judged.metadata},
         summary=summary,
+        probe=run.weights,
         tables={**judged.tables, "pairs": pairs, "left_out": left_out_table(data.source.files)},
     )

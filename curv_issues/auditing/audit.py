@@ -15,7 +15,6 @@ from curv_issues.auditing.assembly import make_result
 from curv_issues.auditing.images import draw_images, shown_table
 from curv_issues.auditing.leakage import compare_with_split
 from curv_issues.auditing.membership import held_out_samples, with_membership
-from curv_issues.auditing.notes import note_on_privacy
 from curv_issues.backbones import BACKBONE_OR_FEATURES
 from curv_issues.data.base import LabeledData, check_auditable
 from curv_issues.data.pred_probs import with_pred_probs
@@ -271,9 +270,6 @@ def audit_data(
             return result.with_extras(seconds={**result.summary.get("seconds", {}), **spent}, peak_memory=peak_memory())
 
         result = make_result(data, run, training, finding, duplicate_options, compared, other)
-        if run.privacy is not None:
-            notes = [*result.summary["notes"], note_on_privacy(run.privacy)]
-            result = result.with_extras(probe=run.weights, privacy=run.privacy, notes=notes)
         if run.membership is not None and others is not None:
             result = with_membership(result, run.membership, others)
         if decisions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +23,7 @@ PHOTO_PRECISION = (0.80, 0.94)  # average precision on the photos of clothing wi
 
 def notes_on_audit(data: LabeledData, run: TrainingRecord, training: TrainingOptions | None) -> list[str]:
     """Return all notes but those on the findings; None: the training is the user's own."""
-    notes = [*notes_on(data), *notes_on_trained(data, run)]
+    notes = [*notes_on(data), *notes_on_trained(data, run), *notes_on_privacy(run)]
     return notes if training is None else [*notes, *notes_on_fine_tuning(data, training), *notes_on_photos(data, run, training)]
 
 
@@ -57,13 +57,16 @@ def notes_on(data: LabeledData) -> list[str]:
     return notes
 
 
-def note_on_privacy(privacy: dict[str, Any]) -> str:
-    """Return what of a private audit may be given away; see `Privacy.describe`."""
-    statistics = " The mean and deviation of the features, which it needs, are not." if len(privacy["input_shape"]) == 1 else ""
-    return (
-        f"The weights in probe.npz are private (epsilon {privacy['epsilon']:.3g}, delta {privacy['delta']:.1g}).{statistics} "
-        "All other files are not: scores, findings and images tell about single samples."
-    )
+def notes_on_privacy(run: TrainingRecord) -> list[str]:
+    """Return a note on which files of a private audit are private; else []."""
+    if run.privacy is None:
+        return []
+    is_of_features = len(run.privacy["input_shape"]) == 1
+    statistics = " The mean and deviation of the features, which the network needs, are not." if is_of_features else ""
+    return [
+        f"The weights in probe.npz are private (epsilon {run.privacy['epsilon']:.3g}, delta {run.privacy['delta']:.1g})."
+        f"{statistics} All other files are not: scores, findings and images reveal single samples."
+    ]
 
 
 def notes_on_photos(data: LabeledData, run: TrainingRecord, training: TrainingOptions) -> list[str]:

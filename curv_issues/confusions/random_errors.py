@@ -13,8 +13,8 @@ def fraction_random(scores: np.ndarray, given: np.ndarray) -> float:
 
     Labels of unclear samples and of like classes are among the first classes, however hard the dataset is. Labels drawn at random
     are as often among the last. So the fraction is at most that of labels among the last classes, divided by the fraction that
-    these are of all others; the least over all numbers of last classes, from a twentieth of the others on (Blanchard, Lee, Scott
-    2010, JMLR: mixture proportions).
+    these are of all others; the least over all numbers of last classes that are at least a twentieth of the others (Blanchard,
+    Lee, Scott 2010, JMLR: mixture proportions).
 
     Args:
         scores: float (n, k), higher for better classes, of a network that has not memorised the labels.

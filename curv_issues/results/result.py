@@ -143,28 +143,19 @@ class AuditResult:
             object.__setattr__(self, name, value)
 
     def with_extras(
-        self,
-        *,
-        contact_sheet: bytes | None = None,
-        probe: Mapping[str, np.ndarray] | None = None,
-        tables: Mapping[str, pd.DataFrame] | None = None,
-        **entries: Any,
+        self, *, contact_sheet: bytes | None = None, tables: Mapping[str, pd.DataFrame] | None = None, **entries: Any
     ) -> AuditResult:
-        """Return the result with a contact sheet (PNG), weights, tables and summary entries, without checking it again.
+        """Return the result with a contact sheet (PNG), tables and further summary entries, without checking it again.
 
         Args:
             contact_sheet: the new sheet; None: keep the current one.
-            probe: the new weights; None: keep the current ones.
             tables: new tables by name, for the report; others are kept.
             entries: JSON values to add to the summary.
         """
         extended = copy.copy(self)
         sheet = self.contact_sheet if contact_sheet is None else contact_sheet
         added = {name: _conform_table(name, frame) for name, frame in (tables or {}).items()}
-        weights = self.probe if probe is None else probe
-        extended._set(
-            contact_sheet=sheet, probe=weights, tables={**self.tables, **added}, summary={**self.summary, **json_ready(entries)}
-        )
+        extended._set(contact_sheet=sheet, tables={**self.tables, **added}, summary={**self.summary, **json_ready(entries)})
         return extended
 
     def __getattr__(self, name: str) -> Any:

@@ -147,12 +147,29 @@ def train_privately(
     privacy = plan_privacy(recipe.private, len(samples), recipe.batch_size, recipe.epochs)
     watching = [quantity for quantity in state.quantities if quantity.needs.in_training]
     augmentation = Augmentation(flip=recipe.flip, shift=recipe.shift)
-    generator = torch.Generator().manual_seed(secrets.randbits(63))
+    generator = unpredictable(torch.device("cpu"))
     # not strict, as the constants of a normalisation may be buffers; `made_private` has checked the layers
     hooked = GradSampleModuleFastGradientClipping(probe, max_grad_norm=privacy.max_grad_norm, strict=False)
-    optimizer = _optimizer(hooked, recipe, privacy, len(samples), generator_of(device))
+    optimizer = _optimizer(hooked, recipe, privacy, len(samples), unpredictable(device))
     mean_loss = DPLossFastGradientClipping(hooked, optimizer, nn.CrossEntropyLoss())  # its backward clips by sample
     steps_per_epoch = privacy.steps // recipe.epochs
+
+    def step(chosen: Tensor) -> float:
+        """Change the weights, and return the sum of the losses; an empty batch changes them by the noise alone."""
+        loss_sum, weight = 0.0, 1.0 if len(chosen) else 0.0
+        parts = (chosen if len(chosen) else samples[:1]).split(AT_ONCE)
+        for place, index in enumerate(parts):
+            seen = inputs.augmented(index, device, augmentation=augmentation, generator=state.generator).inputs
+            loss = mean_loss(hooked(seen), labels[index].to(device)) * weight
+            optimizer.zero_grad()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Full backward hook")  # the first layer needs no gradient of its inputs
+                loss.backward()
+            optimizer.signal_skip_step(do_skip=place < len(parts) - 1)
+            optimizer.step()
+            loss_sum += loss.item() * len(index)
+        return loss_sum
+
     try:
         for epoch in range(recipe.epochs):
             probe.train()
@@ -162,19 +179,8 @@ def train_privately(
                 for group in optimizer.param_groups:
                     group["lr"] = recipe.learning_rate * one_cycle((epoch * steps_per_epoch + number) / privacy.steps)
                 chosen = samples[torch.rand(len(samples), generator=generator) < privacy.sample_rate]
-                weight = 1.0 if len(chosen) else 0.0  # an empty batch adds noise all the same
-                parts = (chosen if len(chosen) else samples[:1]).split(AT_ONCE)
-                for place, index in enumerate(parts):
-                    seen = inputs.augmented(index, device, augmentation=augmentation, generator=state.generator).inputs
-                    loss = mean_loss(hooked(seen), labels[index].to(device)) * weight
-                    optimizer.zero_grad()
-                    with warnings.catch_warnings():
-                        warnings.filterwarnings("ignore", "Full backward hook")  # the first layer needs no gradient of its inputs
-                        loss.backward()
-                    optimizer.signal_skip_step(do_skip=place < len(parts) - 1)
-                    optimizer.step()
-                    loss_sum += loss.item() * len(index)
-                    done += len(index) if weight else 0
+                loss_sum += step(chosen)
+                done += len(chosen)
                 if not math.isfinite(loss_sum):
                     raise diverged(f"The loss became {loss_sum} in epoch {epoch + 1}", recipe.learning_rate)
                 if on_step is not None:
@@ -189,8 +195,8 @@ def train_privately(
         hooked.remove_hooks()
 
 
-def generator_of(device: torch.device) -> torch.Generator:
-    """Return a generator on the device with a seed of the operating system."""
+def unpredictable(device: torch.device) -> torch.Generator:
+    """Return a random generator on the device with a seed of the operating system."""
     return torch.Generator(device).manual_seed(secrets.randbits(63))
 
 

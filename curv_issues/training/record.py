@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class TrainingRecord:
         error_count: estimated number of wrong labels; None: not estimated.
         recipe: the hyper-parameters; None: the training is the user's own.
         compute_type: "bfloat16" or "float32".
+        privacy: see `Privacy.describe`; None without differential privacy.
+        weights: of the probe, by name; None without differential privacy.
     """
 
     scores: dict[str, np.ndarray]
@@ -54,3 +57,5 @@ class TrainingRecord:
     error_count: ErrorCount | None = None
     recipe: Recipe | None = None
     compute_type: str | None = None
+    privacy: dict[str, Any] | None = None
+    weights: dict[str, np.ndarray] | None = None

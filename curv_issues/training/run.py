@@ -58,8 +58,6 @@ class ProbeRun(TrainingRecord):
         interrupted: True if Ctrl-C was pressed, even if the ranking was already complete.
         seconds: seconds by stage, "train", "score" and "cross_fit".
         membership: how training samples differ from held-out ones, see `HeldOut.compare`; None without held-out samples.
-        privacy: see `Privacy.describe`; None without differential privacy.
-        weights: of the probe, by name; None without differential privacy.
     """
 
     pred_probs: np.ndarray
@@ -70,8 +68,6 @@ class ProbeRun(TrainingRecord):
     interrupted: bool
     seconds: dict[str, float] = field(default_factory=dict)
     membership: dict[str, Any] | None = None
-    privacy: dict[str, Any] | None = None
-    weights: dict[str, np.ndarray] | None = None
 
 
 def run_probe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,13 @@ def test_an_empty_batch_adds_noise_of_the_planned_size(monkeypatch: pytest.Monke
     assert torch.cat(changes).std().item() == pytest.approx(2.0, rel=0.1)  # an expected batch of none counts as one
 
 
-def test_noise_and_batches_do_not_follow_from_the_seed() -> None:
+@pytest.mark.parametrize(("noise", "rate"), [(2.0, 0.0), (0.0, 0.5)], ids=["noise", "batches"])
+def test_neither_follows_from_the_seed(noise: float, rate: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (dict(step_once(monkeypatch, noise=noise, rate=rate)[1].named_parameters()) for _ in range(2))
+    assert not any(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_whole_runs_with_one_seed_differ() -> None:
     options = TrainingOptions(private=5.0, epochs=2, seed=0, curvature_epochs=1)
     data = curv_issues.from_features(FEATURES, LABELS)
     runs = [run_probe(data, options), run_probe(data, options)]
@@ -106,7 +113,7 @@ def test_an_audit_keeps_the_weights_and_says_what_is_private(tmp_path: Path) -> 
     assert privacy["epsilon"] <= 3
     assert privacy["delta"] == 1e-5
     assert "weights" in privacy["private"]
-    assert any("scores, findings and images tell about single samples" in note for note in result.summary["notes"])
+    assert any("scores, findings and images reveal single samples" in note for note in result.summary["notes"])
     for history in result.trajectories.values():
         assert np.isfinite(history).any()
     assert np.isfinite(result.trajectories["margin"]).all()
@@ -123,6 +130,19 @@ def test_an_audit_keeps_the_weights_and_says_what_is_private(tmp_path: Path) -> 
     (tmp_path / "out" / "probe.npz").write_bytes(b"nonsense")
     with pytest.raises(UsageError, match=r"corrupt|probe"):
         AuditResult.load(tmp_path / "out")
+
+
+def test_weights_are_kept_if_the_search_for_duplicates_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(sys.modules["curv_issues.auditing.audit"], "compare_images", fail)
+    kept: list[AuditResult] = []
+    data = curv_issues.from_arrays(RNG.integers(0, 255, (30, 8, 8), dtype=np.uint8), np.arange(30) % 3)
+    with pytest.raises(RuntimeError, match="no memory"):
+        curv_issues.audit(data, private=3.0, epochs=1, device="cpu", progress=False, on_result=kept.append)
+    assert kept[0].probe is not None
+    assert kept[0].summary["privacy"]["epsilon"] <= 3
 
 
 def test_a_usual_audit_has_no_probe() -> None:
