@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,13 +24,15 @@ from curv_issues.cli.compare import compare
 from curv_issues.cli.diff import diff
 from curv_issues.cli.duplicates import duplicates
 from curv_issues.cli.export import export
-from curv_issues.cli.gate import BaselinePath, FailOn, gate_of_audit, gate_options, report_gate
+from curv_issues.cli.gate import BaselinePath, FailOn, gate_of_audit, report_gate
 from curv_issues.cli.help import FINDINGS, OUTPUT, add_command
 from curv_issues.cli.options import Dataset, Format, Output, Quiet, Verbose, allow_local_probe, with_options
+from curv_issues.cli.printing import Printing, print_line, print_result
 from curv_issues.cli.report import report as write_page
 from curv_issues.cli.review import review as serve_page
 from curv_issues.cli.saving import ResultSaver, decisions_for
 from curv_issues.cli.shared import Debug, Ending, debug_is_on, exit_codes, folder_name
+from curv_issues.cli.show import show
 from curv_issues.cli.streams import protect_streams, stdout_failure
 from curv_issues.cli.unexpected import report_unexpected
 from curv_issues.counting import counted
@@ -40,26 +42,16 @@ from curv_issues.keywords import make_options
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.plugins import look_up
 from curv_issues.progress_bar import live_progress
-from curv_issues.report import FORMATS, render
+from curv_issues.report import FORMATS
 from curv_issues.report.scores import render_scores
 from curv_issues.results.folder import check_output, check_space, claimed_output, output_folder
 from curv_issues.results.interrupted import AuditInterrupted
-from curv_issues.results.kinds import KINDS
-from curv_issues.results.tables import REPORT
 from curv_issues.visible import visible
 
 if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
 
 LEAST_SPACE = 10_000_000  # bytes; more than the smallest result with its contact sheet takes
-
-
-class _Printing(NamedTuple):
-    """How to print a result: in which format, whether without notes (quiet), whether with raw scores (verbose)."""
-
-    format: str
-    quiet: bool
-    verbose: bool
 
 
 app = typer.Typer(
@@ -172,7 +164,7 @@ def audit(
     """
     with exit_codes() as ending:
         look_up(FORMATS, format, "format")
-        printing = _Printing(format, quiet, verbose)
+        printing = Printing(format, quiet, verbose)
         values["measure"] = "all" if values["measure"] == ["all"] else values["measure"] or ()
         allow_local_probe(values)
         # check the options before slow imports and reading
@@ -201,7 +193,7 @@ def audit(
                 on_result=saver.save,
             )
             saver.add_images(result)
-        _print_result(result, saver.folder, printing)
+        print_result(result, saver.folder, printing)
         if gate is not None:
             report_gate(gate.check(result), result)
 
@@ -220,59 +212,9 @@ def scores(
         typer.echo(render_scores(format))
 
 
-@add_command(
+add_command(
     app, "curv-issues show photos-audit --cut-off 2%", "curv-issues show photos-audit --kind duplicate_conflict --format csv"
-)
-def show(
-    directory: Annotated[str, typer.Argument(metavar="DIR", help="Folder of results that audit has written.")],
-    kind: Annotated[
-        str | None, typer.Option(rich_help_panel=FINDINGS, help=f"Only findings of this kind: {', '.join(KINDS)}.")
-    ] = None,
-    score: Annotated[
-        str | None, typer.Option(rich_help_panel=FINDINGS, help="Rank by another of its scores, without training.")
-    ] = None,
-    cut_off: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=FINDINGS, help="Flag other samples: auto, a minimum suspicion such as 0.95, or a fraction such as 5%."
-        ),
-    ] = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(rich_help_panel=FINDINGS, help="Flag as many as are expected to be wrong to this fraction, such as 0.9."),
-    ] = None,
-    fail_on: FailOn = None,
-    baseline: BaselinePath = None,
-    format: Format = "table",
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Print the findings of a finished audit again, without training.
-
-    Another score, cut-off or precision, or one kind of finding may be chosen. The rules of --fail-on count the findings of every
-    kind. The folder is not changed.
-    """
-    with exit_codes():
-        look_up(FORMATS, format, "format")
-        printing = _Printing(format, quiet, verbose)
-        gate = gate_options(fail_on, baseline)
-        from curv_issues.auditing.rejudge import only_kind, rejudge
-        from curv_issues.results.result import AuditResult
-
-        result = AuditResult.load(directory)
-        is_saved = score is None and cut_off is None and precision is None
-        if not is_saved:
-            before = result.summary.get("options") or {}
-            if cut_off is None and precision is None:
-                cut_off, precision = before.get("cut_off", "auto"), before.get("precision")
-            result = rejudge(result, score=score or before.get("score", "default"), cut_off=cut_off or "auto", precision=precision)
-        checked = None if gate is None else gate.check(result)
-        shown = result if kind is None else only_kind(result, kind)
-        _print_result(shown, output_folder(directory), printing, is_saved=is_saved)
-        if checked is not None:
-            report_gate(checked, result)
-
+)(show)
 
 add_command(app, "curv-issues report photos-audit", "curv-issues report photos-audit --no-images --output report.html")(write_page)
 
@@ -325,7 +267,7 @@ def demo(
     """
     with exit_codes() as ending:
         look_up(FORMATS, format, "format")
-        printing = _Printing(format, quiet, verbose)
+        printing = Printing(format, quiet, verbose)
         folder = output_folder(output)
         check_output(folder, overwrite=True)
         from curv_issues.auditing.audit import audit as run_audit
@@ -335,50 +277,20 @@ def demo(
         with _saving(folder, True, [], printing, ending) as saver, live_progress(quiet=quiet) as progress:
             result = run_audit(data, progress=progress or False, on_result=saver.save)
             saver.add_images(result)
-        _print_result(result, saver.folder, printing)
+        print_result(result, saver.folder, printing)
         flagged = result.scores["flagged"].to_numpy()
         found = int((flagged & is_flipped).sum())
         planted = f"{int(is_flipped.sum())} wrong labels were planted"
-        _print_line(f"{planted}; {found} of them are among the {int(flagged.sum())} suspect labels.", printing)
+        print_line(f"{planted}; {found} of them are among the {int(flagged.sum())} suspect labels.", printing)
         pairs = int(result.scores["row"][is_copy].isin(result.conflicts["row"]).sum())
         groups = result.conflicts["group"].nunique()
         planted = f"{COPIES} copies of images under another label were planted"
-        _print_line(f"{planted}; {pairs} of them are in the {groups} groups.", printing)
-
-
-def _print_result(result: AuditResult, folder: Path, printing: _Printing, *, is_saved: bool = True) -> None:
-    """Print the findings, then the remarks and notes about them."""
-    from curv_issues.report.text import TOP, merged_findings, sections  # imports pandas
-
-    text = render(result, printing.format, verbose=printing.verbose)
-    typer.echo(text, color=True)  # otherwise typer strips what looks like colour codes from names when piped
-    total = len(merged_findings(result))
-    if printing.format in ("table", "md") and total > TOP:
-        place = f"; all of them are in {folder / 'findings.parquet'}" if is_saved else ""
-        _print_line(f"The first {TOP} of {total:,} findings{place}.", printing)
-    for section in sections(result):
-        if section.remark is not None:
-            place = f"; all of them are in {folder / section.file}" if section.file else ""
-            _print_line(f"{section.remark}{place}.", printing)
-    if not printing.quiet:
-        for note in result.summary["notes"]:
-            typer.echo(visible(f"Note: {note}"), err=True)
-        seconds = sum(result.summary["seconds"].values())
-        typer.echo(visible(f"{result}, in {seconds:.0f} s."), err=True)
-    if (folder / REPORT).is_file():
-        _print_line(f"Report: {folder / REPORT}", printing)
-    _print_line(f"Results: {folder}", printing)
-
-
-def _print_line(text: str, printing: _Printing) -> None:
-    """Print a line for people: on stdout below a table, on stderr if another format is on stdout."""
-    if printing.format == "table" or not printing.quiet:
-        typer.echo(visible(text), err=printing.format != "table")
+        print_line(f"{planted}; {pairs} of them are in the {groups} groups.", printing)
 
 
 @contextlib.contextmanager
 def _saving(
-    folder: Path, overwrite: bool, sources: Sequence[str], printing: _Printing, ending: Ending, **options: Any
+    folder: Path, overwrite: bool, sources: Sequence[str], printing: Printing, ending: Ending, **options: Any
 ) -> Iterator[ResultSaver]:
     """Lock the output folder and yield a `ResultSaver` with these options; after Ctrl-C, print the ranking so far and exit."""
     with claimed_output(folder, overwrite=overwrite, sources=sources):
@@ -391,7 +303,7 @@ def _saving(
             raise typer.Exit(AuditInterrupted.exit_code) from None
 
 
-def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: _Printing) -> None:
+def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: Printing) -> None:
     """Print how far the audit came before Ctrl-C, and the ranking so far."""
     if result is None:
         typer.echo("Interrupted before the first epoch was finished; no result was saved.", err=True)
@@ -402,4 +314,4 @@ def _show_interrupted(result: AuditResult | None, saver: ResultSaver, printing: 
     partly = " (complete: false)" if not summary["complete"] else "; images were not compared" if missing else ""
     typer.echo(f"Interrupted; this is the ranking after {done} of {counted(epochs, 'epoch')}{partly}.", err=True)
     saver.add_images(result)
-    _print_result(result, saver.folder, printing)
+    print_result(result, saver.folder, printing)

@@ -123,7 +123,7 @@ def interrupt_first_call(monkeypatch: pytest.MonkeyPatch, module: str, name: str
         ("curv_issues.auditing.audit", "peak_memory", True),
         ("numpy", "save", True),
         ("curv_issues.results.folder", "put_in_place", True),
-        ("curv_issues.cli.app", "render", True),
+        ("curv_issues.cli.printing", "render", True),
     ],
 )
 def test_ctrl_c_in_the_last_stages_keeps_the_ranking(
