@@ -65,7 +65,8 @@ def notes_on_privacy(run: TrainingRecord) -> list[str]:
     statistics = " The mean and deviation of the features, which the network needs, are not." if is_of_features else ""
     return [
         f"The weights in probe.npz are private (epsilon {run.privacy['epsilon']:.3g}, delta {run.privacy['delta']:.1g})."
-        f"{statistics} All other files are not: scores, findings and images reveal single samples. The lower epsilon is, the less precise they are."
+        f"{statistics} All other files are not: scores, findings and images reveal single samples. "
+        "The lower epsilon is, the less precise the findings are."
     ]
 
 
