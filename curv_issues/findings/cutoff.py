@@ -37,6 +37,7 @@ class CutOff:
 MOST_BELOW_NULL = 0.5  # fraction of all labels
 ESTIMATED = ("auto", "precision")  # rules that need a training
 MORE_PROBABLY_WRONG = 0.5
+MUCH_FEWER = 0.5  # of the labels that are more probably wrong than right
 RIGHT, WRONG = 0.0, 1.0  # a person's answers
 
 
@@ -61,8 +62,9 @@ def flag(
 ) -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag.
 
-    "auto" flags as many of the most suspect as are more probably wrong than right; without probabilities, as many as looked wrong
-    in training. "precision" flags as many of the most suspect as keep that expected precision. Neither flags anything if more
+    "auto" flags as many of the most suspect as are more probably wrong than right, or fewer, so that at least half of the flagged
+    labels are expected to be wrong; without probabilities, as many as looked wrong in training. "precision" flags as many of the
+    most suspect as keep that expected precision. Neither flags anything if more
     than half of the labels looked wrong, or if the run is undertrained. Labels that a person has judged do not count; those found
     wrong are flagged as well.
 
@@ -80,12 +82,15 @@ def flag(
     rule = cut_off.rule
     is_open = np.ones(len(suspicion), dtype=bool) if answers is None else np.isnan(answers)
     open_p_wrong = None if p_wrong is None else p_wrong[is_open]
-    count = _count_wrong(cut_off, comparison.below_null[is_open], suspicion[is_open], open_p_wrong)
-    threshold = _threshold(suspicion[is_open], cut_off, num_auto=count * is_learned(comparison, undertrained=undertrained))
+    learned = is_learned(comparison, undertrained=undertrained)
+    count = _count_wrong(cut_off, comparison.below_null[is_open], suspicion[is_open], open_p_wrong) if learned else 0
+    threshold = _threshold(suspicion[is_open], cut_off, num_auto=count)
     flagged = is_open & (suspicion >= threshold)
     if answers is not None:
         flagged |= answers == WRONG
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
+    if rule == "auto" and learned and open_p_wrong is not None:
+        decision = replace(decision, note=_disagreement(count, int((open_p_wrong >= MORE_PROBABLY_WRONG).sum())))
     if p_wrong is not None and flagged.any():
         decision = replace(decision, expected_precision=float(p_wrong[flagged].mean()))
     if rule == "auto" and p_wrong is None:
@@ -99,13 +104,24 @@ def flag(
 
 def _count_wrong(cut_off: ParsedCutOff, below_null: np.ndarray, suspicion: np.ndarray, p_wrong: np.ndarray | None) -> int:
     """Return how many samples "auto" or "precision" flags; 0 for other rules, and for "precision" without probabilities."""
+    if cut_off.rule not in ESTIMATED or p_wrong is None:
+        return int(below_null.sum()) if cut_off.rule == "auto" else 0
+    most, precision = len(p_wrong), cut_off.value
     if cut_off.rule == "auto":
-        return int((below_null if p_wrong is None else p_wrong >= MORE_PROBABLY_WRONG).sum())
-    if cut_off.rule != "precision" or p_wrong is None:
-        return 0
-    ranked = p_wrong[np.argsort(-suspicion, kind="stable")]
-    precise = np.cumsum(ranked) / np.arange(1, len(ranked) + 1) >= cut_off.value
-    return int(len(precise) - np.argmax(precise[::-1])) if precise.any() else 0
+        most, precision = int((p_wrong >= MORE_PROBABLY_WRONG).sum()), MORE_PROBABLY_WRONG
+    ranked = p_wrong[np.argsort(-suspicion, kind="stable")][:most]
+    precise = np.flatnonzero(np.cumsum(ranked) / np.arange(1, most + 1) >= precision)
+    return int(precise[-1]) + 1 if len(precise) else 0
+
+
+def _disagreement(count: int, probable: int) -> str | None:
+    """Return a note if far fewer labels are flagged than are more probably wrong than right, else None."""
+    if count >= MUCH_FEWER * probable:
+        return None
+    return (
+        f"{counted(probable, 'label')} {'is' if probable == 1 else 'are'} more probably wrong than right (p_wrong), but other "
+        f"samples rank as more suspect, so the automatic cut-off flags {count or 'none'}. To rank by p_wrong, set --score p_wrong."
+    )
 
 
 LEAST_TRAINING = 0.5  # of the standard epochs

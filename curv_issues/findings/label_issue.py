@@ -142,7 +142,7 @@ def find_label_issues(
             standard_epochs=standard_epochs,
         )
         is_unknown = p_wrong is None and cut_off.rule == "precision"
-        cut_off = replace(cut_off, note=NO_PROBABILITIES if is_unknown else note)
+        cut_off = replace(cut_off, note=NO_PROBABILITIES if is_unknown else cut_off.note or note)
     return LabelIssues(ranking, flagged, cut_off, memorised, is_learned(comparison, undertrained=undertrained))
 
 

@@ -49,6 +49,27 @@ def test_auto_flags_as_many_as_are_more_probably_wrong_than_right() -> None:
     assert not flag(SUSPICION, comparison(1), undertrained=True, p_wrong=P_WRONG)[0].any()
 
 
+def test_auto_flags_no_labels_that_are_probably_right_because_others_are_wrong() -> None:
+    p_wrong = np.array([0.9, 0.001, 0.001, 0.3, 0.9])  # the two least suspect labels are wrong
+    flagged, decision = flag(SUSPICION, comparison(1), p_wrong=p_wrong)
+    assert not flagged.any()
+    assert decision.expected_precision is None
+    assert decision.note is not None
+    assert decision.note.startswith("2 labels are more probably wrong than right (p_wrong), but")
+    ranked_by_it, decision = flag(p_wrong, comparison(1), p_wrong=p_wrong)
+    assert ranked_by_it.tolist() == [True, False, False, False, True]
+    assert decision.note is None
+    assert flag(SUSPICION, comparison(3), p_wrong=p_wrong)[1].note is None  # not learned: another note says so
+
+
+def test_auto_flags_the_first_of_the_ranking_that_are_wrong_in_half_of_the_cases() -> None:
+    p_wrong = np.array([0.9, 0.99, 0.0, 0.02, 0.9])
+    flagged, decision = flag(SUSPICION, comparison(1), p_wrong=p_wrong)
+    assert flagged.tolist() == [False, True, False, True, False]  # three are probable; with the third, .34 would be wrong
+    assert decision.expected_precision == pytest.approx(0.505)
+    assert decision.note is None
+
+
 @pytest.mark.parametrize(("precision", "count"), [(0.96, 0), (0.95, 1), (0.85, 2), (0.77, 2), (0.76, 3), (0.57, 4), (0.51, 5)])
 def test_precision_flags_as_many_as_are_expected_to_be_wrong(precision: float, count: int) -> None:
     flagged, decision = flag(SUSPICION, comparison(1), cut_off=ParsedCutOff("precision", precision), p_wrong=P_WRONG)
