@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
-from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean
+from curv_issues.confusions.label_noise import MOST_VALUES, LabelNoise, error_rate, estimate_noise, late_mean, suggest_class
 from curv_issues.confusions.posterior import with_mean
 from curv_issues.confusions.random_errors import fraction_random
 from curv_issues.confusions.unevenness import unevenness
@@ -47,9 +47,7 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
     chosen = next(iter(sources.values())) if len(sources) == 1 else estimate_noise(_joined(sources.values()), given)
     count = _count(run, given, sources, epochs) if chosen.prior.shape[1] <= MOST_COUNTED else None
     index = np.arange(len(given))
-    others = chosen.posterior.copy()
-    others[index, given] = -1
-    suggested = others.argmax(axis=1)
+    suggested = suggest_class(chosen, given)
     scores = {
         "p_wrong": _as_counted(chosen.wrong, count),
         "class_confusion": chosen.gain,

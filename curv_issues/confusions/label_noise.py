@@ -14,6 +14,7 @@ from curv_issues.confusions.unevenness import unevenness
 MOST_VALUES = 50_000_000  # n times k
 CLARITY = 0.1  # where classes are confused unevenly; benchmarks/README.md explains how these were chosen
 LEAST_CLARITY = 1e-3  # less changes nothing
+LEAST_LIKELIHOOD = 1e-30  # of a class
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,6 @@ class LabelNoise:
     Attributes:
         transition: (k, k), estimated probability of each given class (column) for each true class (row).
         prior: float32 (n, k), probability of each true class from the sample alone.
-        posterior: float32 (n, k), probability of each true class when the given label is known.
         wrong: float64 (n,), probability that the label is wrong.
         gain: float64 (n,), how much more wrong the label looks because some classes are confused more often than others: the
             log-odds beyond those with a flat transition matrix, in units of the standard deviation of the latter.
@@ -31,7 +31,6 @@ class LabelNoise:
 
     transition: np.ndarray
     prior: np.ndarray
-    posterior: np.ndarray
     wrong: np.ndarray
     gain: np.ndarray
 
@@ -50,9 +49,24 @@ def estimate_noise(scores: np.ndarray, given: np.ndarray) -> LabelNoise:
     if clarity > LEAST_CLARITY:
         transition = fit_transition(scores, given, clarity=clarity)
         prior = calibrate(scores, given, transition, clarity=clarity)(scores)
-    posterior = class_posterior(prior, transition, given)
-    wrong = probability_wrong(posterior, given)
-    return LabelNoise(transition, prior.astype(np.float32), posterior.astype(np.float32), wrong, gain)
+    wrong = probability_wrong(class_posterior(prior, transition, given), given)
+    return LabelNoise(transition, prior.astype(np.float32), wrong, gain)
+
+
+def suggest_class(noise: LabelNoise, given: np.ndarray) -> np.ndarray:
+    """Return the most probable class of each sample other than the given one, int64 (n,).
+
+    By Bayes' rule, but with the log of the transition matrix times the `unevenness`: where classes are confused evenly, its entries
+    differ only by chance.
+
+    Args:
+        noise: of n labels of k classes.
+        given: int64 (n,), the given classes.
+    """
+    likelihood = np.log(noise.transition[:, given].T + LEAST_LIKELIHOOD)
+    scores = np.log(noise.prior + LEAST_LIKELIHOOD) + unevenness(noise.gain) * likelihood
+    scores[np.arange(len(given)), given] = -np.inf
+    return scores.argmax(axis=1)
 
 
 def fit_confusions(scores: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

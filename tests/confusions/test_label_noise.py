@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from curv_issues.confusions.label_noise import error_rate, estimate_noise, late_mean
+from curv_issues.confusions.label_noise import LabelNoise, error_rate, estimate_noise, late_mean, suggest_class
 from curv_issues.confusions.unevenness import unevenness
 from tests.confusions.test_transition import noisy, with_errors
 
@@ -26,10 +26,7 @@ def test_errors_between_two_classes_are_more_probably_wrong() -> None:
     assert abs(is_error[sure].mean() - found.wrong[sure].mean()) < 0.05  # calibrated
     is_confused = given == 1
     assert found.gain[is_confused].mean() > found.gain[~is_confused].mean() + 0.1
-    others = found.posterior.copy()
-    others[np.arange(len(given)), given] = -1
-    assert (others.argmax(axis=1)[is_error] == true[is_error]).mean() > 0.95
-    np.testing.assert_allclose(found.posterior.sum(axis=1), 1, rtol=1e-5)
+    assert (suggest_class(found, given)[is_error] == true[is_error]).mean() > 0.95
 
 
 def test_uniform_errors_give_no_gain() -> None:
@@ -54,6 +51,28 @@ def test_errors_that_the_network_has_learned_are_counted_where_classes_are_confu
     assert unevenness(found.gain) > 0.8
     assert found.wrong.mean() == pytest.approx(rate, rel=0.05)
     assert error_rate(scores, given) == pytest.approx(found.wrong.mean())
+
+
+PRIOR = np.array([[0.1, 0.4, 0.45, 0.05], [0.9, 0.06, 0.03, 0.01]], dtype=np.float32)
+TRANSITION = np.array([[0.9, 0.05, 0.03, 0.02], [0.3, 0.7, 0, 0], [0.02, 0.08, 0.9, 0], [0.3, 0, 0, 0.7]])
+GIVEN = np.array([0, 0])
+
+
+@pytest.mark.parametrize(("deviation", "expected"), [(0.0, [2, 1]), (0.31, [1, 1]), (5.0, [1, 1])])
+def test_confusions_count_in_suggestions_as_far_as_classes_are_confused_unevenly(deviation: float, expected: list[int]) -> None:
+    gain = np.array([deviation, -deviation])
+    noise = LabelNoise(TRANSITION, PRIOR, np.array([0.5, 0.5]), gain)
+    assert suggest_class(noise, GIVEN).tolist() == expected
+    likelihood = np.array([[TRANSITION[c, given] for c in range(4)] for given in GIVEN])
+    slow = PRIOR * likelihood ** unevenness(gain)
+    slow[[0, 1], GIVEN] = 0
+    assert slow.argmax(axis=1).tolist() == expected
+
+
+def test_a_class_that_is_never_given_so_is_not_suggested_where_confusions_count() -> None:
+    transition = np.array([[1, 0, 0], [0, 0.5, 0.5], [0, 0, 1.0]])
+    noise = LabelNoise(transition, np.array([[0.8, 0.1, 0.1]], dtype=np.float32), np.ones(1), np.array([9.0, -9.0]))
+    assert suggest_class(noise, np.array([2])).tolist() == [1]
 
 
 def test_unevenness_rises_with_the_spread_of_the_gain() -> None:
