@@ -80,9 +80,22 @@ def cells() -> list[dict[str, Any]]:
     ]
     natural = [natural_cell(name) for name in ("cifar10", "cifar100", "mnist")]
     protocol = [{"group": "protocol", "dataset": "cifar10", "pairs": 250, "seed": seed} for seed in SEEDS]
-    highest = [{"group": "highest", "dataset": "cifar100", "setting": setting, "seed": 0} for setting in SETTINGS]
+    highest = [
+        {"group": "highest", "dataset": "cifar100", "setting": setting, "seed": seed} for seed in SEEDS for setting in SETTINGS
+    ]
     leakage = {"group": "against", "dataset": "cifar10"}
-    return [*natural[:1], *planted[:3], leakage, *natural[1:], *protocol[:1], *highest, *planted[3:], *protocol[1:]]
+    first = len(SETTINGS)
+    return [
+        *natural[:1],
+        *planted[:3],
+        leakage,
+        *natural[1:],
+        *protocol[:1],
+        *highest[:first],
+        *planted[3:],
+        *protocol[1:],
+        *highest[first:],
+    ]
 
 
 def natural_cell(dataset: str) -> dict[str, Any]:
