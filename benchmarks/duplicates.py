@@ -1,6 +1,6 @@
 """Conflicting duplicates: planted ones of every kind, those in the unmodified datasets, other splits, other methods.
 
-    python -m benchmarks.duplicates DATASETS                    all cells: about 4 hours on one idle core
+    python -m benchmarks.duplicates DATASETS                    all cells: about 6 hours on one idle core
     python -m benchmarks.duplicates DATASETS --group planted    one of: planted, natural, against, protocol, highest
     python -m benchmarks.duplicates DATASETS --smoke            the same code on digits: under a minute
 

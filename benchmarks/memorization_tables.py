@@ -98,6 +98,24 @@ def dynamics_table(results: Results) -> str:
     return "\n".join(lines)
 
 
+def held_out_pictures_table(results: Results) -> str:
+    """Return what the pictures of test sets with the highest curvature are, beside all pictures."""
+    if not results:
+        return NOTHING
+    columns = [
+        "predicted wrongly",
+        "copies of training images, same label",
+        "..., other label",
+        "wrong predictions, AUROC by curvature",
+    ]
+    lines = heading("60 of highest curvature (all pictures)", columns)
+    for row in results:
+        shares = [row["wrong"], *(row["copies"][name] for name in ("same label", "other label"))]
+        texts = [f"{share['highest']:.2f} ({share['all']:.3f})" for share in shares]
+        lines.append(f"| {NAMES[row['cell']['dataset']]} | " + " | ".join(texts) + f" | {row['auroc_of_wrong']:.3f} |")
+    return "\n".join(lines)
+
+
 def privacy_table(results: Results) -> str:
     """Return accuracy and mean curvature, loss and memorization by epsilon, and the curve of each."""
     groups: dict[float, Cells] = defaultdict(list)
@@ -116,12 +134,12 @@ def privacy_table(results: Results) -> str:
         "... of wrong labels",
         "wrong labels, AUROC by margin",
     ]
-    lines = heading("epsilon", columns)
+    lines, medians = heading("epsilon", columns), means_by_epsilon(results, "median curvature")
     for epsilon, cells in sorted(groups.items()):
         texts = [
             spread([cell["accuracy"]["held_out"] for cell in cells]),
             f"{np.mean([cell['means']['curvature']['all'] for cell in cells]):.3g}",
-            f"{np.mean(_medians(cells)):.3g}",
+            f"{medians[epsilon]:.3g}",
             *(spread([cell["means"][name]["all"] for cell in cells]) for name in ("loss", "memorization")),
             spread([cell["means"]["memorization"]["wrong"] for cell in cells]),
             spread([cell["detection"]["margin"]["auroc"] for cell in cells]),
@@ -139,16 +157,22 @@ def privacy_fit_table(results: Results) -> str:
     epsilons = sorted({result["cell"]["epsilon"] for result in private})
     lines = heading("", ["a", "b", "R²", *(f"residual at {epsilon:g}" for epsilon in epsilons)])
     for name in ("median curvature", "loss", "memorization"):
-        by_epsilon = [[result for result in private if result["cell"]["epsilon"] == epsilon] for epsilon in epsilons]
-        values = [
-            np.mean(_medians(cells) if name == "median curvature" else [cell["means"][name]["all"] for cell in cells])
-            for cells in by_epsilon
-        ]
+        values = list(means_by_epsilon(private, name).values())
         (a, b), residuals = fit_saturating(np.array(epsilons, dtype=float), np.array(values))
         explained = 1 - residuals.var() / max(np.var(values), 1e-12)
         texts = [f"{value:.3g}" for value in (a, b)]
         lines.append(f"| {name} | " + " | ".join([*texts, f"{explained:.2f}", *(f"{value:.3f}" for value in residuals)]) + " |")
     return "\n".join(lines)
+
+
+def means_by_epsilon(results: Results, name: str) -> dict[float, float]:
+    """Return the mean of "median curvature", "loss" or "memorization" over the seeds, by epsilon."""
+    found: dict[float, list[float]] = defaultdict(list)
+    for result in results:
+        epsilon = result["cell"]["epsilon"]
+        value = result["median_curvature"] if name == "median curvature" else result["means"][name]["all"]
+        found[WITHOUT_PRIVACY if epsilon is None else epsilon].append(value)
+    return {epsilon: float(np.mean(found[epsilon])) for epsilon in sorted(found)}
 
 
 def fit_saturating(epsilons: np.ndarray, values: np.ndarray) -> tuple[tuple[float, float], np.ndarray]:
@@ -160,10 +184,6 @@ def fit_saturating(epsilons: np.ndarray, values: np.ndarray) -> tuple[tuple[floa
     columns = np.stack([np.ones(len(epsilons)), 1 - np.exp(-epsilons)], axis=1)
     (a, b), *_ = np.linalg.lstsq(columns, values, rcond=None)
     return (float(a), float(b)), values - columns @ np.array([a, b])
-
-
-def _medians(cells: Cells) -> list[float]:
-    return [cell["median_curvature"] for cell in cells]
 
 
 def _scores(cell: dict[str, Any]) -> dict[str, float]:

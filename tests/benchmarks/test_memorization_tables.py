@@ -39,7 +39,7 @@ def private(epsilon: float | None, seed: int, curvature: float) -> dict[str, Any
 
 def test_nothing_is_measured_yet() -> None:
     tables = [table for name, table in vars(made).items() if name.endswith("_table")]
-    assert len(tables) == 7
+    assert len(tables) == 8
     assert all(table([]) == NOTHING for table in tables)
 
 
@@ -51,6 +51,14 @@ def test_similarity() -> None:
     assert part.endswith("| 0.590 ± 0.141 |")
     assert made.measures_table(rows).splitlines()[2] == "| default ranking | 0.100 | 0.200 | 0.800 | 0.100 | 0.200 | 0.800 |"
     assert made.relations_table(rows).splitlines()[2:] == ["| memorization by learning_time | 2 | 0.5 | 0.900 | 0.250 |"]
+
+
+def test_pictures_of_test_sets() -> None:
+    share = {"highest": 0.5, "all": 0.25}
+    copies = {"same label": {"highest": 0.0, "all": 0.01}, "other label": share}
+    row = {"cell": {"dataset": "cifar10", "seed": 0}, "wrong": share, "copies": copies, "auroc_of_wrong": 0.75}
+    (line,) = made.held_out_pictures_table([row]).splitlines()[2:]
+    assert line == "| CIFAR-10 | 0.50 (0.250) | 0.00 (0.010) | 0.50 (0.250) | 0.750 |"
 
 
 def test_dynamics_and_networks() -> None:

@@ -1,7 +1,7 @@
 """Which pictures of a test set have the highest curvature, as in figures 16 and 17 of Garg, Ravikumar, Roy 2023.
 
-    python -m benchmarks.test_pictures DATASETS            both datasets: about 15 minutes of one core
-    python -m benchmarks.test_pictures DATASETS --smoke    the same code on digits: seconds
+    python -m benchmarks.held_out_pictures DATASETS            both datasets: about 15 minutes of one core
+    python -m benchmarks.held_out_pictures DATASETS --smoke    the same code on digits: seconds
 
 A network is trained on the training set by the default recipe. Then the curvature around each picture of the test set is measured
 once, as `curv-issues audit DATASET --split test --probe NETWORK --epochs 0` does. The 60 highest are drawn next to the results.
@@ -30,7 +30,7 @@ from curv_issues.training.recipe import make_recipe
 from curv_issues.training.run import isolated_rng, make_probe
 from curv_issues.training.state import TrainingState
 
-STUDY = "test_pictures"
+STUDY = "held_out_pictures"
 
 
 def cells() -> list[dict[str, Any]]:

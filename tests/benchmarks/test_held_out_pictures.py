@@ -1,0 +1,27 @@
+"""The benchmark of the pictures of test sets: a small run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import held_out_pictures, rows
+
+
+def test_fractions_of_the_highest_and_of_all() -> None:
+    found = held_out_pictures.fractions(np.array([True, False, False, True]), np.array([0, 1]))
+    assert found == {"highest": 0.5, "all": 0.5}
+    assert held_out_pictures.fractions(np.array([True, False, False, False]), np.array([1, 2])) == {"highest": 0.0, "all": 0.25}
+
+
+def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    found = held_out_pictures.measure({"dataset": "digits", "seed": 0}, Path("nowhere"))
+    assert len(set(found["rows"])) == len(found["given"]) == 60
+    assert min(found["rows"]) % 2 == 1  # the others were trained on
+    assert found["median_curvature"]["highest"] > found["median_curvature"]["all"]
+    assert found["wrong"]["highest"] >= found["wrong"]["all"]
+    assert found["auroc_of_wrong"] > 0.8
+    assert (tmp_path / "smoke" / "highest-test-digits.jpg").exists()
