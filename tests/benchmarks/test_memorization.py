@@ -34,9 +34,14 @@ def test_bins_of_few_values_and_of_a_constant() -> None:
     assert (flat["n"], flat["y"], flat["r2"]) == ([30], [14.5], 0)
 
 
+def test_course_of_the_most_memorized() -> None:
+    history = np.array([[1, 2], [3, 5], [5, 9]], dtype=np.float16)
+    assert memorization.course(history, np.array([True, False, True])) == {"most": [3.0, 5.5], "others": [3.0, 5.0]}
+
+
 def test_cells() -> None:
     cells = memorization.cells()
-    assert len({str(cell) for cell in cells}) == len(cells) == 1 + 15 + 9
+    assert len({str(cell) for cell in cells}) == len(cells) == 1 + 13 + 9
     assert cells[0]["part"] is None
 
 
