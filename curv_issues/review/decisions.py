@@ -206,7 +206,7 @@ def match_decisions(
         key = (decision.image_sha256, decision.given)
         found, reason = same.get(key, []), _reason(decision, labels.get(decision.image_sha256))
         if found and relabelled.is_superseded(number, decision):
-            found, reason = [], f"a later decision says that this image is {decision.given!r}"
+            found, reason = [], f"a later decision says that this sample is {decision.given!r}"
         if decision.action == REMOVE and (len(found) > 1 or relabelled.leads_to(key)):
             found = [index for index in found if _is_place(decision, rows[index], splits[index], paths[index])]
         elif len(found) > 1:
@@ -263,11 +263,11 @@ def _is_place(decision: Decision, row: int, split: str | None, path: str | None)
 def _reason(decision: Decision, labels: list[str] | None) -> str:
     """Return why a decision fits no sample. `labels`: those of the samples with its image."""
     if labels is None:
-        return "no sample has this image any more"
+        return "no sample has this content any more"
     if labels.count(decision.given) > 1:
-        return "several samples have this image and label, and none is at the place of the one to remove"
+        return "several samples have this content and label, and none is at the place of the one to remove"
     if decision.given in labels:
-        return "the sample with this image and label is at another place, and another decision relabels this image to that label"
+        return "the sample with this content and label is at another place, and another decision relabels it to that label"
     if decision.label in labels:
         return f"{ALREADY_APPLIED}: its label is {decision.label!r} now"
     return f"its label is {', '.join(map(repr, sorted(set(labels))))} now"

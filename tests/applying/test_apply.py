@@ -151,7 +151,7 @@ def test_decisions_that_do_not_fit_do_not_stop_the_others(saved: tuple[Path, Any
     applied = apply_decisions(result, [strange, decide(result, 1, "remove")], tmp_path / "new")
     assert applied.counts == {"relabelled": 0, "removed": 1, "not_applied": 1}
     assert str(applied) == "0 labels changed, 1 sample removed, 1 decision not applied"
-    with pytest.raises(UsageError, match=r"None of the 1 decision fits .*no sample has this image any more.*--decisions"):
+    with pytest.raises(UsageError, match=r"None of the 1 decision fits .*no sample has this content any more.*--decisions"):
         apply_decisions(result, [strange], tmp_path / "newer")
     assert not (tmp_path / "newer").exists()
 

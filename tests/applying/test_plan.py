@@ -89,11 +89,11 @@ def test_decisions_that_do_not_fit_are_reported() -> None:
     assert plan.changes == []
     assert [(change.row, change.reason) for change in plan.not_applied] == [
         (3, "already applied"),
-        (0, "no sample has this image any more"),
+        (0, "no sample has this content any more"),
         (1, "its label is '1' now"),
         (2, "already applied: its label is '2' now"),
     ]
-    assert str(plan.not_applied[1]) == "row 0, remove, labelled '0': no sample has this image any more"
+    assert str(plan.not_applied[1]) == "row 0, remove, labelled '0': no sample has this content any more"
     assert str(plan.not_applied[2]) == "row 1, '2' to '0': its label is '1' now"
 
 

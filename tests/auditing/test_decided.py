@@ -65,7 +65,7 @@ def test_decisions_that_fit_nothing_are_told() -> None:
     result = audited()
     gone = Decision("gone", "3", "keep", row=5, path="5.png")
     found = with_decisions(result, [gone])
-    assert found.summary["notes"][-1].endswith("1 decision fits no sample: 5.png: no sample has this image any more.")
+    assert found.summary["notes"][-1].endswith("1 decision fits no sample: 5.png: no sample has this content any more.")
     assert rows_of(found) == rows_of(result)
 
 

@@ -30,7 +30,7 @@ def result(here: Path) -> Any:
     return found
 
 
-NOT_APPLIED = "Not applied: row 3 (train), 'b' to 'a': no sample has this image any more.\n"
+NOT_APPLIED = "Not applied: row 3 (train), 'b' to 'a': no sample has this content any more.\n"
 
 
 def test_changes_are_printed_and_written(result: Any, here: Path) -> None:
@@ -52,7 +52,7 @@ def test_quiet_prints_no_progress_but_what_was_not_applied(result: Any) -> None:
     assert done.stderr == NOT_APPLIED
     found = strict_json(done.stdout)
     assert [change["row"] for change in found["changes"]] == [0, 1]
-    assert [change["reason"] for change in found["not_applied"]] == ["no sample has this image any more"]
+    assert [change["reason"] for change in found["not_applied"]] == ["no sample has this content any more"]
 
 
 def test_a_dry_run_writes_nothing(result: Any, here: Path) -> None:

@@ -126,7 +126,7 @@ def test_decisions_that_fit_no_sample_have_a_reason() -> None:
     found = match([gone, changed], ["a" * 64, "a" * 64], ["dog", "bird"])
     assert found.by_row == {}
     assert found.unmatched == [
-        (gone, "no sample has this image any more"),
+        (gone, "no sample has this content any more"),
         (changed, "its label is 'bird', 'dog' now"),
     ]
 
@@ -137,7 +137,7 @@ def test_of_identical_samples_only_the_judged_one_is_removed() -> None:
     assert list(match([remove], hashes, labels, ["a.png", "c.png", "b.png"]).by_row) == [2]
     assert list(match([replace(remove, path=None)], hashes, labels).by_row) == [1]
     ((_, reason),) = match([remove], hashes, labels, ["a.png", "c.png", "d.png"]).unmatched
-    assert reason == "several samples have this image and label, and none is at the place of the one to remove"
+    assert reason == "several samples have this content and label, and none is at the place of the one to remove"
     assert list(match([remove], hashes[:1], labels[:1], ["moved.png"]).by_row) == [0]
 
 
@@ -177,7 +177,7 @@ def test_the_last_word_on_an_image_counts() -> None:
     found = match([relabel("h", "dog", "fox"), relabel("h", "cat", "dog")], ["h", "h"], ["cat", "dog"])
     assert {row: decision.label for row, decision in found.by_row.items()} == {0: "dog"}
     ((decision, reason),) = found.unmatched
-    assert (decision.given, reason) == ("dog", "a later decision says that this image is 'dog'")
+    assert (decision.given, reason) == ("dog", "a later decision says that this sample is 'dog'")
     swapped = match([relabel("h", "cat", "dog"), relabel("h", "dog", "cat")], ["h", "h"], ["cat", "dog"])
     assert {row: decision.label for row, decision in swapped.by_row.items()} == {1: "cat"}
 
@@ -197,7 +197,7 @@ def test_what_was_relabelled_is_not_removed_for_its_twin() -> None:
     again = match(decisions, ["a" * 64], ["cat"], ["a.png"])  # after the two were applied
     assert again.by_row == {}
     assert [reason.partition(",")[0] for _, reason in again.unmatched] == [
-        "the sample with this image and label is at another place",
+        "the sample with this content and label is at another place",
         "already applied: its label is 'cat' now",
     ]
 
