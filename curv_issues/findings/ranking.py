@@ -15,7 +15,7 @@ from curv_issues.errors import UsageError
 CLASS_CONFUSION, P_WRONG = "class_confusion", "p_wrong"
 LOGISTIC_DEVIATION = math.pi / math.sqrt(3)  # standard deviation of the log-odds of ranks
 LEAST_CONFUSION = 1e-6  # differences below are rounding errors
-CONFUSION_WEIGHT, PROBABILITY_WEIGHT = 2.25, 2.0  # where classes are confused unevenly; benchmarks/README.md explains how chosen
+CONFUSION_WEIGHT, PROBABILITY_WEIGHT = 2.25, 2.0  # benchmarks/README.md explains how these were chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,9 @@ def rank_by_default(margins: np.ndarray, epochs: int, scores: Mapping[str, np.nd
 
     With images, that is the late margin. Without images, it is the cumulative loss, because a probe memorises features sooner.
     If cross-fitting measured losses on features, they are added, as log-odds of ranks, which counts a loss most where it ranks a
-    sample near either end. Where the classes are confused unevenly, `class_confusion` is added, and `p_wrong` as well if margins
-    are all there is, because labels of like classes are memorised. Curvature is not used: benchmarks/README.md compares the
+    sample near either end. Where the classes are confused unevenly, `class_confusion` is added. `p_wrong` is added too: if margins
+    are all there is, as far as classes are confused unevenly, because labels of like classes are memorised; with losses of networks
+    that did not see the sample, the more, the more labels are wrong. Curvature is not used: benchmarks/README.md compares the
     default with its combinations.
 
     Args:
@@ -57,14 +58,17 @@ def rank_by_default(margins: np.ndarray, epochs: int, scores: Mapping[str, np.nd
     parts.update({name: scores[name] for name in names if is_measured(scores, name)})
     suspicions = [_suspicion(part) for part in parts.values()]
     joined = suspicions[0] if len(parts) == 1 else _suspicion(np.sum([_log_odds(part) for part in suspicions], axis=0))
-    is_memorised = not on_features and "held_out_loss" not in parts
+    uneven = 0.0
     if is_measured(scores, CLASS_CONFUSION) and np.ptp(scores[CLASS_CONFUSION]) > LEAST_CONFUSION:
         confusion = parts[CLASS_CONFUSION] = scores[CLASS_CONFUSION]
         uneven = unevenness(confusion)
         joined = _suspicion(_log_odds(joined) + LOGISTIC_DEVIATION * CONFUSION_WEIGHT * uneven * confusion)
-        if is_memorised and is_measured(scores, P_WRONG):
-            parts[P_WRONG] = scores[P_WRONG]
-            joined = _suspicion(_log_odds(joined) + PROBABILITY_WEIGHT * uneven * _log_odds(_suspicion(parts[P_WRONG])))
+    if is_measured(scores, P_WRONG):
+        wrong = scores[P_WRONG]
+        weight = float(np.mean(wrong)) if "held_out_loss" in parts else 0.0 if on_features else uneven
+        if weight > 0:
+            parts[P_WRONG] = wrong
+            joined = _suspicion(_log_odds(joined) + PROBABILITY_WEIGHT * weight * _log_odds(_suspicion(wrong)))
     return Ranking(joined, "default", epochs if "late_margin" in parts else None, tuple(parts))
 
 

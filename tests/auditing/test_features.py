@@ -50,11 +50,13 @@ def test_planted_errors_are_ranked_first(result: AuditResult) -> None:
 
 
 def test_default_joins_cumulative_and_held_out_loss(result: AuditResult) -> None:
-    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss", "class_confusion"]
+    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss", "class_confusion", "p_wrong"]
     losses = sum(logit((result.scores[name].rank() - 0.5) / 900) for name in ("cumulative_loss", "held_out_loss"))
     confusion = result.scores["class_confusion"]
     weight = 2.25 * np.pi / 3**0.5 / (1 + (0.45 / confusion.std(ddof=0)) ** 4)
-    odds = logit((losses.rank() - 0.5) / 900) + weight * confusion
+    joined = logit((losses.rank() - 0.5) / 900) + weight * confusion
+    wrong = result.scores["p_wrong"]
+    odds = logit((joined.rank() - 0.5) / 900) + 2 * wrong.mean() * logit((wrong.rank() - 0.5) / 900)
     assert np.array_equal(np.argsort(odds, kind="stable"), np.argsort(result.scores["suspicion"], kind="stable"))
     assert rejudge(result).scores["suspicion"].equals(result.scores["suspicion"])
     by_name = rejudge(result, score="held_out_loss").scores

@@ -27,7 +27,12 @@ def run(data: LabeledData = BOTH, **options: str) -> AuditResult:
 def test_images_and_features_are_joined() -> None:
     result = run(input="both")
     assert run().scores["suspicion"].equals(result.scores["suspicion"])  # the default
-    assert result.summary["ranking"]["parts"] == ["late_margin", "fitted_loss", "held_out_loss"]  # classes are confused evenly
+    assert result.summary["ranking"]["parts"] == [
+        "late_margin",
+        "fitted_loss",
+        "held_out_loss",
+        "p_wrong",
+    ]  # classes are confused evenly
     assert (result.summary["input"], result.summary["pred_probs"]) == ("both", "out-of-sample")
     assert result.scores["margin"].equals(run(IMAGES).scores["margin"])  # the probe is that of the images
     assert rejudge(result).scores["suspicion"].equals(result.scores["suspicion"])

@@ -25,7 +25,7 @@ def run(**options: Any) -> AuditResult:
 
 def test_they_join_the_ranking() -> None:
     result = run()
-    assert result.summary["ranking"]["parts"] == ["late_margin", "held_out_loss"]  # classes are confused evenly
+    assert result.summary["ranking"]["parts"] == ["late_margin", "held_out_loss", "p_wrong"]  # classes are confused evenly
     assert result.summary["pred_probs"] == "out-of-sample"
     losses = -np.log(PROBABILITIES[np.arange(60), DATA.labels])
     np.testing.assert_allclose(result.scores["held_out_loss"], losses, rtol=1e-6)
@@ -33,7 +33,7 @@ def test_they_join_the_ranking() -> None:
     assert "fitted_loss" not in result.score_names
     margins = result.trajectories["margin"]
     epochs = compare_with_null(margins, result.summary["reference_margin"]).unmemorised_epochs
-    scores = {"held_out_loss": losses, "class_confusion": result.scores["class_confusion"].to_numpy()}
+    scores = {"held_out_loss": losses, **{name: result.scores[name].to_numpy() for name in ("class_confusion", "p_wrong")}}
     expected = rank_by_default(margins, epochs, scores, on_features=False)
     np.testing.assert_allclose(result.scores["suspicion"], expected.suspicion)
 
@@ -50,7 +50,7 @@ def test_suggested_is_the_most_probable_other_class() -> None:
 def test_they_replace_cross_fitting_of_features() -> None:
     features = np.random.default_rng(0).normal(size=(60, 4))
     result = audit_features(features, DATA.labels, pred_probs=PROBABILITIES, epochs=2, progress=False, device="cpu")
-    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss", "class_confusion"]
+    assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss", "class_confusion", "p_wrong"]
     assert "cross_fit" not in result.summary["seconds"]
 
 

@@ -93,14 +93,14 @@ def test_images_and_features_together(trainings: list[int]) -> None:
         return summary["input"], summary["ranking"]["parts"]
 
     lab = make_lab(class_label_dataset())
-    of_images = ("both", ["late_margin", "fitted_loss", "held_out_loss", "class_confusion"])
+    of_images = ("both", ["late_margin", "fitted_loss", "held_out_loss", "class_confusion", "p_wrong"])
     assert shift_and_parts(pixels, "both") == of_images
     assert shift_and_parts(pixels.copy(), "both") == of_images  # not trained again
     assert trainings == [len(images)]
     assert shift_and_parts(pixels[:, :9].copy(), "both") == of_images  # other features
     assert trainings == [len(images)] * 2
     assert shift_and_parts(pixels, "images") == ("images", ["late_margin", "class_confusion", "p_wrong"])
-    assert shift_and_parts(pixels, "features") == ("features", ["cumulative_loss", "held_out_loss", "class_confusion"])
+    assert shift_and_parts(pixels, "features") == ("features", ["cumulative_loss", "held_out_loss", "class_confusion", "p_wrong"])
 
 
 def test_missing_features_are_an_error() -> None:

@@ -85,8 +85,23 @@ def test_probabilities_move_samples_where_margins_are_all_there_is_and_classes_a
     assert ranked(uneven)[0].index(1) > 4  # the second least suspect by its margin
     assert ranked(uneven)[1] == ("late_margin", "class_confusion", "p_wrong")
     assert ranked(even)[0].index(1) == 1
-    assert "p_wrong" not in ranked(uneven, held_out_loss=held_out)[1]
     assert "p_wrong" not in ranked(uneven, on_features=True, cumulative_loss=held_out)[1]
+
+
+@pytest.mark.parametrize("on_features", [False, True])
+def test_probabilities_beside_held_out_losses_count_the_more_the_more_labels_are_wrong(on_features: bool) -> None:
+    values = np.arange(9.0)
+    scores = {"cumulative_loss": values, "held_out_loss": values, "class_confusion": np.zeros(9)}
+
+    def place(rate: float) -> int:
+        wrong = np.full(9, rate * 0.9)
+        wrong[1] = rate * 1.8  # their mean is the rate
+        found = rank_by_default(-values[:, None], 1, {**scores, "p_wrong": wrong}, on_features=on_features)
+        assert found.parts[-1] == "p_wrong"
+        return found.suspicion.argsort().tolist().index(1)
+
+    assert [place(rate) for rate in (0.05, 0.2, 0.5)] == [1, 3, 6]
+    assert rank_by_default(-values[:, None], 1, {**scores, "p_wrong": np.zeros(9)}, on_features=on_features).parts[-1] != "p_wrong"
 
 
 @pytest.mark.parametrize("confusion", [np.zeros(4), np.full(4, 3.0), np.array([0.0, 1e-9, 0, 0]), np.full(4, np.nan)])
