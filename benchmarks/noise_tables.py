@@ -13,7 +13,40 @@ from curv_issues.bench.table import spread
 from curv_issues.trackers import SCORES_OF_LABELS
 
 Cells = list[dict[str, Any]]
+METRICS = ("auroc", "average_precision")
+HUMAN = "file:cifar10n.parquet:"
+MAIN = {
+    ("cifar10", "uniform:0.1", True): "10% to any other class",
+    ("cifar10", f"{HUMAN}aggregate", True): "those of people, majority of three (9%)",
+    ("cifar10", f"{HUMAN}worst", True): "those of people, worst of three (40%)",
+    ("cifar10", "asymmetric:0.2", False): "20% of five classes to a like class",
+    ("cifar100", "uniform:0.1", True): "10% to any other class",
+    ("clothing", "uniform:0.05", False): "5% to any other class",
+    ("digits", "uniform:0.1", False): "10% to any other class",
+}
+"""What the main table shows: dataset, noise and whether the whole of a dataset that is used in part elsewhere; and its errors."""
 OWN = ("p_wrong", "class_confusion", "given_probability", "suggested_probability")  # no single scores, as they use all labels
+
+
+def main_table(results: Results) -> str:
+    """Return ranking, automatic flags and suggestions of the main datasets and errors, by pixels and with features."""
+    rows = []
+    for (dataset, noise, whole), errors in MAIN.items():
+        chosen = [
+            result
+            for result in results
+            if {"dataset": dataset, "noise": noise}.items() <= result["cell"].items() and whole == ("part" in result["cell"])
+        ]
+        for way in ("pixels", "both"):
+            cells = [result["ways"][way] for result in chosen if way in result["ways"]]
+            if cells:
+                name = f"{NAMES[dataset]}, {errors}{', with features' if way == 'both' else ''}"
+                measured = [spread([cell["rankings"]["default"][metric] for cell in cells]) for metric in METRICS]
+                measured += [spread([cell["flagged"]["auto"][key] for cell in cells], 2) for key in ("precision", "recall")]
+                measured.append(spread([cell["suggested_right"]["default"] for cell in cells], 2))
+                rows.append([name, f"{chosen[0]['n']:,}", str(len(cells)), *measured])
+    columns = ["n", "seeds", "AUROC", "average precision", "flagged: precision", "flagged: recall", "suggested class right"]
+    return _table(columns, rows)
 
 
 def ranking_table(results: Results) -> str:
@@ -75,8 +108,7 @@ def covered(estimates: list[tuple[dict[str, Any], int]]) -> str:
 
 def ranking(cells: Cells, name: str) -> str:
     """Return AUROC / average precision of a ranking."""
-    metrics = ("auroc", "average_precision")
-    return " / ".join(spread([cell["rankings"][name][metric] for cell in cells]) for metric in metrics)
+    return " / ".join(spread([cell["rankings"][name][metric] for cell in cells]) for metric in METRICS)
 
 
 def best_score(cells: Cells) -> str:

@@ -67,8 +67,8 @@ def title(key: tuple[Any, ...]) -> str:
     return f"{name}, {rate:.0%} flipped"
 
 
-def detection_table(*, whole_only: bool = False) -> str:
-    """Return AUROC, average precision and flags by dataset; `whole_only`: without parts of datasets and long tails."""
+def detection_table() -> str:
+    """Return AUROC, average precision and flags by dataset."""
     lines = [
         "| dataset | n | seeds | AUROC | average precision | precision at k | flagged: precision | flagged: recall |",
         "|---|---|---|---|---|---|---|---|",
@@ -79,7 +79,7 @@ def detection_table(*, whole_only: bool = False) -> str:
         groups, key=lambda key: (key[2] != "balanced", key[1] != "full", order[key[0]], str(key[1]).zfill(6), key[3])
     ):
         results = groups[key]
-        if key[3] == 0 or (whole_only and (key[1], key[2]) != ("full", "balanced")):
+        if key[3] == 0:
             continue
         found = [result["suspicion"] for result in results]
         flags = [result["flagged"] for result in results]
@@ -195,7 +195,7 @@ def schedule_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "detection": detection_table,
-    "detection-whole": lambda: detection_table(whole_only=True),
+    "main": lambda: noise_tables.main_table(read("label_noise")),
     "clean": clean_table,
     "long-tail": long_tail_table,
     "command": command_table,

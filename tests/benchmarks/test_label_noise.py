@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks import label_noise, rows
-from benchmarks.noise_tables import count_table, flag_table, ranking_table
+from benchmarks.noise_tables import count_table, flag_table, main_table, ranking_table
 
 
 @pytest.mark.slow
@@ -32,8 +33,8 @@ def test_a_small_run_fills_a_row_of_the_table(tmp_path: Path, monkeypatch: pytes
 
 
 def test_rows_of_the_tables() -> None:
-    def flagged(hits: int, count: int) -> dict[str, int]:
-        return {"wrong": 10, "flagged": count, "hits": hits}
+    def flagged(hits: int, count: int) -> dict[str, Any]:
+        return {"wrong": 10, "flagged": count, "hits": hits, "precision": hits / max(count, 1), "recall": hits / 10}
 
     rankings = {
         name: {"auroc": 0.9, "average_precision": 0.5} for name in ("default", "without", "p_wrong", "with_curvature", "margin")
@@ -70,6 +71,11 @@ def test_rows_of_the_tables() -> None:
     assert len(ranking_table([both]).splitlines()) == 3
     whole = {**result, "cell": {**result["cell"], "part": None}, "n": 50_000}
     assert flag_table([whole]).splitlines()[2].startswith("| CIFAR-10, worst, n = 50,000 | 1 | ")
+    with_features = {**whole, "ways": {"pixels": found, "features": found, "both": found}}
+    assert main_table([result, with_features]).splitlines()[2:] == [
+        "| CIFAR-10, those of people, worst of three (40%) | 50,000 | 1 | 0.900 | 0.500 | 0.80 | 0.80 | 0.70 |",
+        "| CIFAR-10, those of people, worst of three (40%), with features | 50,000 | 1 | 0.900 | 0.500 | 0.80 | 0.80 | 0.70 |",
+    ]
 
 
 def test_calibration_error_matches_a_slow_version() -> None:
