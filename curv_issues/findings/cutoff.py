@@ -64,9 +64,8 @@ def flag(
 
     "auto" flags as many of the most suspect as are more probably wrong than right, or fewer, so that at least half of the flagged
     labels are expected to be wrong; without probabilities, as many as looked wrong in training. "precision" flags as many of the
-    most suspect as keep that expected precision. Neither flags anything if more
-    than half of the labels looked wrong, or if the run is undertrained. Labels that a person has judged do not count; those found
-    wrong are flagged as well.
+    most suspect as keep that expected precision. Neither flags anything if more than half of the labels looked wrong, or if the run
+    is undertrained. Labels that a person has judged do not count; those found wrong are flagged as well.
 
     Args:
         suspicion: (n,) in [0, 1].
@@ -109,9 +108,12 @@ def _count_wrong(cut_off: ParsedCutOff, below_null: np.ndarray, suspicion: np.nd
     most, precision = len(p_wrong), cut_off.value
     if cut_off.rule == "auto":
         most, precision = int((p_wrong >= MORE_PROBABLY_WRONG).sum()), MORE_PROBABLY_WRONG
-    ranked = p_wrong[np.argsort(-suspicion, kind="stable")][:most]
-    precise = np.flatnonzero(np.cumsum(ranked) / np.arange(1, most + 1) >= precision)
-    return int(precise[-1]) + 1 if len(precise) else 0
+    order = np.argsort(-suspicion, kind="stable")
+    is_last = np.append(np.diff(suspicion[order]) != 0, True)  # of equal suspicions, which are flagged together
+    counts = np.flatnonzero(is_last) + 1
+    counts = counts[: np.searchsorted(counts, most) + 1] if most else counts[:0]
+    precise = counts[np.cumsum(p_wrong[order])[counts - 1] / counts >= precision]
+    return int(precise[-1]) if len(precise) else 0
 
 
 def _disagreement(count: int, probable: int) -> str | None:

@@ -70,6 +70,35 @@ def test_auto_flags_the_first_of_the_ranking_that_are_wrong_in_half_of_the_cases
     assert decision.note is None
 
 
+def test_equal_suspicions_are_flagged_only_if_all_of_them_together_are_probably_wrong() -> None:
+    suspicion, p_wrong = np.array([0.9, 0.5, 0.5, 0.5, 0.5]), np.array([0.9, 0.8, 0.1, 0.1, 0.1])
+    flagged, decision = flag(suspicion, comparison(1), p_wrong=p_wrong)
+    assert flagged.tolist() == [True, False, False, False, False]
+    assert decision.expected_precision == 0.9
+    assert flag(suspicion, comparison(1), p_wrong=np.array([0.9, 0.8, 0.4, 0.4, 0.4]))[0].all()
+    asked = ParsedCutOff("precision", 0.6)
+    assert flag(suspicion, comparison(1), cut_off=asked, p_wrong=p_wrong)[0].sum() == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 10)), min_size=1, max_size=12),
+    st.sampled_from(["auto", "precision"]),
+    st.sampled_from([0.3, 0.5, 0.9]),
+)
+def test_flags_are_as_precise_as_expected(samples: list[tuple[int, int]], rule: str, value: float) -> None:
+    suspicion, p_wrong = np.array([(first / 5, wrong / 10) for first, wrong in samples]).T
+    cut_off = ParsedCutOff("auto", 0.0) if rule == "auto" else ParsedCutOff("precision", value)
+    flagged, decision = flag(suspicion, comparison(0, len(suspicion)), cut_off=cut_off, p_wrong=p_wrong)
+    least = 0.5 if rule == "auto" else value
+    probable = int((p_wrong >= 0.5).sum())
+    assert not flagged.any() or (decision.expected_precision or 0) >= least - 1e-9
+    for threshold in set(suspicion):  # no lower threshold would do
+        chosen = suspicion >= threshold
+        too_many = rule == "auto" and (suspicion > threshold).sum() >= probable
+        if chosen.sum() > flagged.sum() and not too_many:
+            assert p_wrong[chosen].mean() < least + 1e-9
+
+
 @pytest.mark.parametrize(("precision", "count"), [(0.96, 0), (0.95, 1), (0.85, 2), (0.77, 2), (0.76, 3), (0.57, 4), (0.51, 5)])
 def test_precision_flags_as_many_as_are_expected_to_be_wrong(precision: float, count: int) -> None:
     flagged, decision = flag(SUSPICION, comparison(1), cut_off=ParsedCutOff("precision", precision), p_wrong=P_WRONG)
