@@ -19,10 +19,10 @@ def epochs_before_memorising(history: np.ndarray, given: np.ndarray, epochs: int
     """Return a number of first epochs, at most `epochs`, in which labels that are confused look wrong.
 
     A network that memorises labels of like classes makes them look right, and random labels, which are of other classes, do not
-    tell when it begins. So shorter and shorter windows, down to five epochs, are tried. The longest is taken in which
-    `class_confusion` varies at least half as much as in any of them. Where classes are confused evenly, it varies by chance in
-    all, and that is `epochs` itself. So it is if the classes are still being learned at the end: then little is memorised, and in
-    shorter windows, samples that are not learned yet would look wrong.
+    tell when it begins. So shorter and shorter windows, down to five epochs, are tried. From the one in which `class_confusion`
+    varies most, longer ones are taken as long as it varies at least half as much. Where classes are confused evenly, it varies by
+    chance in all, and that leads to `epochs` itself. So it is if the classes are still being learned at the end: then little is
+    memorised, and in shorter windows, samples that are not learned yet would look wrong.
 
     Args:
         history: float (n, e, k), log-probabilities of the classes in the training pass by epoch.
@@ -35,7 +35,10 @@ def epochs_before_memorising(history: np.ndarray, given: np.ndarray, epochs: int
     part = part_to_fit(history[:, 0], MOST_FITTED)
     history, given = history[part], given[part]
     variances = [fit_confusions(late_mean(history, number), given)[2].var() + CHANCE_DEVIATION**2 for number in numbers]
-    return max(number for number, variance in zip(numbers, variances, strict=True) if variance >= CLEARLY_LESS * max(variances))
+    place = int(np.argmax(variances))
+    while place > 0 and variances[place - 1] >= CLEARLY_LESS * max(variances):
+        place -= 1
+    return numbers[place]
 
 
 def are_being_learned(history: np.ndarray, given: np.ndarray, epochs: int) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from curv_issues.confusions import window
 from curv_issues.confusions.window import epochs_before_memorising
 from tests.confusions.test_transition import noisy, with_errors
 
@@ -21,6 +22,24 @@ def memorised(transition: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarra
 def test_epochs_in_which_confused_labels_are_memorised_are_left_out(first: int, expected: int) -> None:
     history, given = memorised(with_errors((0, 1, 0.3)), first)
     assert epochs_before_memorising(history, given, EPOCHS) == expected
+
+
+@pytest.mark.parametrize(
+    ("deviations", "expected"),
+    [
+        ((1.0, 1.0, 1.0, 1.0, 1.0), 20),
+        ((0.1, 3.0, 3.0, 4.0, 3.9), 14),  # variances of at least half of the greatest
+        ((4.0, 4.0, 0.5, 5.0, 4.0), 7),  # not the longer ones beyond a gap, which vary by chance
+        ((0.1, 0.1, 0.1, 0.1, 5.0), 5),
+    ],
+)
+def test_longer_windows_are_taken_as_long_as_confusions_vary_in_them(
+    deviations: tuple[float, ...], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, given = memorised(UNIFORM, 5)
+    gains = iter([np.array([-deviation, deviation]) for deviation in deviations])
+    monkeypatch.setattr(window, "fit_confusions", lambda scores, given: (None, None, next(gains)))
+    assert window.epochs_before_memorising(history, given, EPOCHS) == expected
 
 
 def test_few_epochs_are_all_kept() -> None:
