@@ -25,6 +25,7 @@ LEAST_PROBABILITY = 1e-6  # of held-out predictions, which are float16
 LEAST_EPOCHS = 2
 PARTS = {"halfway": 0.5, "early": 0.3}  # of the first epochs, see `_epochs`
 MANY_CLASSES = 50  # with fewer, right labels are among the last classes before they are learned
+MOST_WORSE = 1.25  # wrong predictions of the linear model, as a multiple of those of the networks; else it is left out
 MOST_COUNTED = 200  # classes; with more, several estimates would take minutes
 
 
@@ -33,8 +34,9 @@ def with_label_noise(run: Record, given: np.ndarray) -> Record:
     """Return the run with the scores of `LABEL_NOISE_SCORES`, better suggestions, and without what they are made of.
 
     The sources are the training pass, in its first epochs (see `_epochs`), and predictions by networks and by a linear model that
-    were not trained on the sample. They are joined: their log-probabilities are added and calibrated together. Without any
-    source, or with too many classes and samples, none of these scores is added.
+    were not trained on the sample. The linear model is left out if it is much worse than the networks. The others are joined: their
+    log-probabilities are added and calibrated together. Without any source, or with too many classes and samples, none of these
+    scores is added.
 
     Args:
         run: on n samples.
@@ -144,9 +146,17 @@ def _sources(run: TrainingRecord, given: np.ndarray, epochs: int) -> dict[str, L
         found["training"] = estimate_noise(late_mean(run.class_history, epochs), given)
     if run.out_of_sample and _is_usable(run.pred_probs):
         found["held_out"] = estimate_noise(np.log(run.pred_probs.astype(np.float64) + LEAST_PROBABILITY), given)
-    if _is_usable(run.leave_one_out):
+    if _is_usable(run.leave_one_out) and _is_as_good(run.leave_one_out, run.pred_probs if "held_out" in found else None, given):
         found["leave_one_out"] = estimate_noise(run.leave_one_out, given)
     return found
+
+
+def _is_as_good(linear: np.ndarray, networks: np.ndarray | None, given: np.ndarray) -> bool:
+    """Return whether a linear model fits classes (n, k) about as well as networks: what it cannot tell apart looks confused."""
+    if networks is None:
+        return True
+    of_linear, of_networks = ((scores.argmax(axis=1) != given).mean() for scores in (linear, networks))
+    return bool(of_linear <= MOST_WORSE * of_networks)
 
 
 def _is_usable(scores: np.ndarray | None) -> TypeGuard[np.ndarray]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curv_issues.confusions.error_count import ErrorCount
+from curv_issues.confusions.random_errors import fraction_random
 from curv_issues.findings.confusions import confusions_section, confusions_table
 from curv_issues.findings.cutoff import (
     ESTIMATED,
@@ -28,6 +30,7 @@ from curv_issues.trackers.gaps import fill_gaps
 if TYPE_CHECKING:
     from curv_issues.results.result import AuditResult
 
+MANY_WRONG = 0.05  # of the labels
 NO_PROBABILITIES = (
     "--precision (precision) needs the probabilities that labels are wrong (p_wrong), which were not estimated here (as in "
     "older versions, and with too many samples and classes); set --cut-off (cut_off) instead."
@@ -78,7 +81,22 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
         columns={"suspicion": judged.ranking.suspicion, "flagged": judged.flagged},
         tables=tables,
         summary={**describe_decision(judged), "estimate": None if count is None else asdict(count)},
-        notes=[judged.cut_off.note] if judged.cut_off.note else [],
+        notes=[note for note in (judged.cut_off.note, overlap_note(evidence, count)) if note],
+    )
+
+
+def overlap_note(evidence: Evidence, count: ErrorCount | None) -> str | None:
+    """Return a note if many labels of features count as wrong, and most of these go to like classes; else None."""
+    if count is None or not evidence.on_features or count.basis != "held-out" or evidence.pred_probs is None:
+        return None
+    rate = count.num_errors / len(evidence.labels)
+    random = fraction_random(evidence.pred_probs, evidence.labels)
+    if rate < MANY_WRONG or random > rate / 2:
+        return None
+    return (
+        f"{rate:.0%} of the labels count as wrong, mostly between like classes. Labels alone cannot tell whether such classes are "
+        "confused or overlap in these features, so the true number may be much lower. Look at some samples before you trust the "
+        "flags: in Python, review_sample chooses them, and with_answers corrects estimate and flags."
     )
 
 

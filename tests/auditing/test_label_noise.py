@@ -245,6 +245,15 @@ def test_held_out_sources_count_together_and_the_interval_reaches_over_all() -> 
         assert counted.low <= scores["p_wrong"].sum() <= counted.high
 
 
+@pytest.mark.parametrize(("wrong", "joins"), [(28, True), (120, False)])
+def test_a_linear_model_that_is_much_worse_than_the_networks_is_left_out(wrong: int, joins: bool) -> None:
+    networks = PROBABILITIES.astype(np.float16)
+    linear = np.eye(K, dtype=np.float16)[np.where(np.arange(300) < wrong, (GIVEN + 2) % K, GIVEN)]  # networks: 31 are wrong
+    both = {"class_history": HISTORY, "pred_probs": networks, "out_of_sample": True}
+    without, found = (with_label_noise(record(**both, **more), GIVEN).scores for more in ({}, {"leave_one_out": linear}))
+    assert np.array_equal(found["p_wrong"], without["p_wrong"]) == (not joins)
+
+
 def test_constant_features_do_not_make_labels_look_wrong() -> None:
     result = audit_features(np.ones((50, 3)), np.arange(50) % 2, duplicates=False, device="cpu", progress=False)
     assert result.scores["p_wrong"].max() < 0.5

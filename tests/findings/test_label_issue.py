@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from curv_issues.confusions.error_count import ErrorCount
 from curv_issues.errors import UsageError
 from curv_issues.findings import label_issue
 from curv_issues.findings.label_issue import describe_decision, find_label_issues
@@ -35,6 +36,26 @@ def test_rank_and_cut_off_follow_the_options() -> None:
     assert judge("margin", "0%")[1].any() == np.False_
     with pytest.raises(UsageError, match="The score 'residual' was not measured in this run; expected one of: margin, final_loss"):
         judge("residual", 0.5)
+
+
+def test_many_wrong_labels_between_like_classes_of_features_may_be_overlap() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 10, 1_000)
+    likely = np.where(random.random(1_000) < 0.2, labels ^ 1, labels)  # pairs of like classes
+    probabilities = 0.7 * np.eye(10)[likely] + 0.2 * np.eye(10)[likely ^ 1] + 0.01
+    known = {"labels": labels, "pred_probs": probabilities, "on_features": True}
+
+    def note(rate: float, basis: str = "held-out", **changes: object) -> str | None:
+        found = evidence(**{**known, **changes})
+        return label_issue.overlap_note(found, ErrorCount(rate * 1_000, 0, 1_000, basis))
+
+    text = note(0.2)
+    assert text is not None
+    assert text.startswith("20% of the labels count as wrong, mostly between like classes.")
+    assert note(0.04) is note(0.2, "answers") is note(0.2, on_features=False) is note(0.2, pred_probs=None) is None
+    anywhere = np.where(random.random(1_000) < 0.2, (labels + random.integers(1, 10, 1_000)) % 10, labels)
+    assert note(0.2, labels=anywhere, pred_probs=0.8 * np.eye(10)[labels] + random.random((1_000, 10)) / 50) is None
+    assert label_issue.overlap_note(evidence(**known), None) is None
 
 
 # 5 wrong labels, low until they are memorised in the fourth epoch; 95 right ones
