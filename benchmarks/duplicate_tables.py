@@ -139,13 +139,15 @@ def highest_table(results: Results) -> str:
     if not cells:
         return NOTHING
     lines = [
-        "| training | members of conflict groups | among the 60 of highest curvature | ... of highest label contrast |",
+        "| training | members of conflict groups, by seed | among the 60 of highest curvature | ... of highest label contrast |",
         "|---" * 4 + "|",
     ]
-    order = list(SETTINGS)
-    for cell in sorted(cells, key=lambda cell: order.index(cell["cell"]["setting"])):
-        counts = [cell["scores"][name]["count"] for name in ("input_curvature", "label_contrast")]
-        lines.append(f"| {cell['cell']['setting']} | {cell['members']} | {counts[0]} | {counts[1]} |")
+    for setting in SETTINGS:
+        chosen = sorted((cell for cell in cells if cell["cell"]["setting"] == setting), key=lambda cell: cell["cell"]["seed"])
+        columns = [[cell["members"] for cell in chosen]]
+        columns += [[cell["scores"][name]["count"] for cell in chosen] for name in ("input_curvature", "label_contrast")]
+        if chosen:
+            lines.append(f"| {setting} | " + " | ".join(", ".join(map(str, column)) for column in columns) + " |")
     return "\n".join(lines)
 
 

@@ -60,7 +60,7 @@ def test_features_are_measured_with_their_cross_fitting() -> None:
     crossed = 1 + found["seconds"]["cross_fit"] / found["seconds"]["train"]
     assert found["methods"]["held_out_loss"]["cost"] == found["methods"]["default"]["cost"] >= crossed * 0.99
     assert found["methods"]["margin"]["cost"] < crossed
-    assert found["decision"]["ranking"]["parts"] == ("cumulative_loss", "held_out_loss")
+    assert found["decision"]["ranking"]["parts"] == ("cumulative_loss", "held_out_loss", "p_wrong")
 
 
 def test_costs_are_multiples_of_the_training_without_input_gradients(monkeypatch: pytest.MonkeyPatch) -> None:

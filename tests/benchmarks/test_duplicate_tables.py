@@ -68,3 +68,12 @@ def test_search_times_are_relative_to_the_smallest_dataset() -> None:
         "| 500,000 | approximate | 30 s | 30 s | 0 s | 60 s | 10.0 | 0.9951 |",
         "| 500,000 | exact | 200 s | 200 s | 0 s | 400 s | 50.0 |  |",
     ]
+
+
+def test_highest_curvatures_by_seed() -> None:
+    def cell(setting: str, seed: int, members: int, count: int) -> dict[str, Any]:
+        scores = {"input_curvature": {"count": count}, "label_contrast": {"count": count + 1}}
+        return {"cell": {"group": "highest", "setting": setting, "seed": seed}, "members": members, "scores": scores}
+
+    table = duplicate_tables.highest_table([cell("long", 1, 52, 3), cell("recipe", 0, 50, 0), cell("long", 0, 51, 2)])
+    assert table.splitlines()[2:] == ["| recipe | 50 | 0 | 1 |", "| long | 51, 52 | 2, 3 | 3, 4 |"]
