@@ -3,8 +3,8 @@
     python -m benchmarks.held_out_pictures DATASETS            both datasets: about 15 minutes of one core
     python -m benchmarks.held_out_pictures DATASETS --smoke    the same code on digits: seconds
 
-A network is trained on the training set by the default recipe (for CIFAR-100, on four fifths of it, and the rest is the test set). Then
-the curvature around each picture of the test set is measured once, as `curv-issues audit DATASET --split test --probe NETWORK
+A network is trained on the training set by the default recipe (for CIFAR-100, on four fifths of it, and the rest is the test set).
+Then the curvature around each picture of the test set is measured once, as `curv-issues audit DATASET --split test --probe NETWORK
 --epochs 0` does. The 60 highest are drawn next to the results.
 """
 

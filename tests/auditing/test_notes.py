@@ -53,5 +53,5 @@ def test_audits_that_need_no_such_note(options: dict[str, Any]) -> None:
 
 
 def test_figures_are_those_of_the_benchmarks() -> None:
-    found = tuple(round(precision_of_clothing(with_backbone=chosen), 2) for chosen in (False, True))
+    found = tuple(round(precision_of_clothing(way), 2) for way in ("pixels", "both"))
     assert found == PHOTO_PRECISION
