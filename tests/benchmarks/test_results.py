@@ -43,7 +43,8 @@ from curv_issues.trackers import LABEL_NOISE_SCORES
 from tests.benchmarks import needs_results
 from tests.small import make_data
 
-NOT_FINISHED = ("duplicates", "held_out_pictures", "memorization")  # studies whose cells are not all measured yet; the documents say which are
+NOT_FINISHED = ("duplicates", "held_out_pictures", "memorization")
+"""Studies whose cells are not all measured yet; the documents say which are."""
 
 
 def test_stratified_keeps_the_fractions() -> None:
