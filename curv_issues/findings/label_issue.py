@@ -86,7 +86,7 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
 
 
 def overlap_note(evidence: Evidence, count: ErrorCount | None) -> str | None:
-    """Return a note if many labels of features count as wrong, and most of these go to like classes; else None."""
+    """Return a note if many labels of features count as wrong, and most of these do not look drawn at random; else None."""
     if count is None or not evidence.on_features or count.basis != "held-out" or evidence.pred_probs is None:
         return None
     rate = count.num_errors / len(evidence.labels)
@@ -94,9 +94,9 @@ def overlap_note(evidence: Evidence, count: ErrorCount | None) -> str | None:
     if rate < MANY_WRONG or random > rate / 2:
         return None
     return (
-        f"{rate:.0%} of the labels count as wrong, mostly between like classes. Labels alone cannot tell whether such classes are "
-        "confused or overlap in these features, so the true number may be much lower. Look at some samples before you trust the "
-        "flags: in Python, review_sample chooses them, and with_answers corrects estimate and flags."
+        f"{rate:.0%} of the labels count as wrong. Labels alone cannot tell whether classes are confused or overlap in these "
+        "features, so the true number may be much lower. Look at some samples before you trust the flags: in Python, review_sample "
+        "chooses them, and with_answers corrects estimate and flags."
     )
 
 

@@ -51,7 +51,7 @@ def test_many_wrong_labels_between_like_classes_of_features_may_be_overlap() -> 
 
     text = note(0.2)
     assert text is not None
-    assert text.startswith("20% of the labels count as wrong, mostly between like classes.")
+    assert text.startswith("20% of the labels count as wrong. Labels alone cannot tell")
     assert note(0.04) is note(0.2, "answers") is note(0.2, on_features=False) is note(0.2, pred_probs=None) is None
     anywhere = np.where(random.random(1_000) < 0.2, (labels + random.integers(1, 10, 1_000)) % 10, labels)
     assert note(0.2, labels=anywhere, pred_probs=0.8 * np.eye(10)[labels] + random.random((1_000, 10)) / 50) is None
