@@ -8,10 +8,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from curv_issues.duplicates.base import NEAR, ComparedImages
-from curv_issues.duplicates.candidates import as_pairs, search_of, unique_pairs
-from curv_issues.duplicates.threshold import choose_threshold
+from curv_issues.duplicates.candidates import NEIGHBOURS, search_of
+from curv_issues.duplicates.feature_threshold import choose_feature_threshold
 
-_PAIRS = 100_000  # compared at a time
+FEW_COLUMNS = 6  # up to which a tree is fast, and many vectors have nearly the same direction
+QUERIES = 3_000  # vectors whose neighbours the threshold is chosen from
+_VALUES = 2**23  # compared at a time
+_BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
 
 
 def compare_vectors(
@@ -19,8 +22,8 @@ def compare_vectors(
 ) -> ComparedImages:
     """Return pairs of similar vectors, within one set or between two, each pair once, most similar first.
 
-    Candidates are the ten nearest neighbours of each vector by cosine. The similarity of two vectors is
-    2 a.b / (|a|^2 + |b|^2): their cosine if they have the same length, and 1 only if they are equal.
+    Candidates are the ten nearest neighbours of each vector: by distance up to six columns, by cosine above. The similarity of two
+    vectors is 2 a.b / (|a|^2 + |b|^2): their cosine if they have the same length, and 1 only if they are equal.
 
     Args:
         vectors: float32 (n, d), standardised.
@@ -28,35 +31,77 @@ def compare_vectors(
         threshold: minimum similarity of duplicates; None: choose it from the data.
         device: where to compute.
     """
-    units = functional.normalize(vectors, dim=1)
-    if others is None:
-        itself = torch.arange(len(units))
-        found = [as_pairs(search_of(units, device)(units, itself), False, symmetric=True)]
-    else:
-        units_2 = functional.normalize(others, dim=1)
-        pairs, ranks, _ = as_pairs(search_of(units, device)(units_2, None), False, symmetric=False)
-        found = [as_pairs(search_of(units_2, device)(units, None), False, symmetric=False), (pairs.flip(1), ranks, False)]
     second = vectors if others is None else others
-    candidates = unique_pairs(found, len(second))
-    values = torch.cat(
-        [vector_similarity(vectors[part[:, 0]], second[part[:, 1]]) for part in candidates.pairs.split(_PAIRS)]
-    ).numpy()
     if threshold is None:
-        threshold = choose_threshold(values[candidates.far.numpy()], len(values))
+        some = np.random.default_rng(0).permutation(len(vectors))[:QUERIES]
+        found = _as_pairs(some, nearest_by_distance(vectors, others, some))
+        threshold = choose_feature_threshold(
+            *(values.reshape(len(some), -1) for values in compare_rows(vectors, second, found)),
+            num_pairs=len(vectors) if others is not None else len(vectors) / 2,
+        )
+    pairs = _as_pairs(np.arange(len(vectors)), neighbours(vectors, others, device))
+    if others is None:
+        pairs.sort(axis=1)
+    else:
+        back = _as_pairs(np.arange(len(others)), neighbours(others, vectors, device))
+        pairs = np.concatenate([pairs, back[:, ::-1]])
+    keys = np.unique(pairs[:, 0] * len(second) + pairs[:, 1])
+    pairs = np.stack([keys // len(second), keys % len(second)], axis=1)
+    values = as_similarity(*compare_rows(vectors, second, pairs))
     order = np.argsort(-values, kind="stable")
-    chosen = candidates.pairs.numpy()[order]
     return ComparedImages(
-        first=chosen[:, 0],
-        second=chosen[:, 1],
+        first=pairs[order, 0],
+        second=pairs[order, 1],
         similarity=values[order],
         test=np.full(len(order), NEAR, dtype=object),
         mirrored=np.zeros(len(order), dtype=bool),
         turns=np.zeros(len(order), dtype=np.int64),
-        threshold=float(threshold),
+        threshold=threshold,
     )
 
 
-def vector_similarity(one: Tensor, other: Tensor) -> Tensor:
-    """Return the similarity of each pair of rows, (p,), in [-1, 1]; see `compare_vectors`."""
-    lengths = one.square().sum(1) + other.square().sum(1)
-    return 2 * (one * other).sum(1) / lengths.clamp_min(torch.finfo(torch.float32).tiny)
+def neighbours(vectors: Tensor, others: Tensor | None, device: torch.device) -> np.ndarray:
+    """Return positions of the nearest neighbours of each vector in `others`, or among the other vectors, int64 (n, k <= 10)."""
+    if vectors.shape[1] <= FEW_COLUMNS:
+        return nearest_by_distance(vectors, others, np.arange(len(vectors)))
+    units = functional.normalize(vectors, dim=1)
+    if others is None:
+        return search_of(units, device)(units, torch.arange(len(units)))[0].numpy()
+    return search_of(functional.normalize(others, dim=1), device)(units, None)[0].numpy()
+
+
+def nearest_by_distance(vectors: Tensor, others: Tensor | None, chosen: np.ndarray) -> np.ndarray:
+    """Return positions of the nearest neighbours of chosen vectors in `others`, or among the other vectors, int64 (q, k <= 10)."""
+    gallery = vectors if others is None else others
+    k = min(NEIGHBOURS, len(gallery) - (others is None))
+    if k <= 0 or len(chosen) == 0:
+        return np.empty((len(chosen), 0), np.int64)
+    from sklearn.neighbors import NearestNeighbors  # takes most of a second to import
+
+    search = NearestNeighbors(n_neighbors=k + (others is None)).fit(gallery.numpy())
+    rows = search.kneighbors(vectors[chosen].numpy(), return_distance=False)
+    if others is not None:
+        return rows
+    kept = rows != chosen[:, None]
+    kept[kept.all(axis=1), -1] = False  # more vectors than k are equal to it
+    return rows[kept].reshape(len(chosen), k)
+
+
+def _as_pairs(positions: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return np.stack([np.repeat(positions, rows.shape[1]), rows.ravel()], axis=1)
+
+
+def compare_rows(one: Tensor, other: Tensor, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the squared distance and the difference, 1 - similarity, of each pair, both float64 (p,); see `compare_vectors`."""
+    found = []
+    for part in torch.from_numpy(pairs).split(max(1, _VALUES // one.shape[1])):
+        a, b = one[part[:, 0]], other[part[:, 1]]
+        squared = (a - b).square().sum(1)
+        found.append((squared, squared / (a.square().sum(1) + b.square().sum(1)).clamp_min(torch.finfo(torch.float32).tiny)))
+    all_squared, all_differences = (torch.cat(values).double().numpy() for values in zip(*found, strict=True))
+    return all_squared, all_differences
+
+
+def as_similarity(squared: np.ndarray, differences: np.ndarray) -> np.ndarray:
+    """Return 1 - differences as float32 (p,), which is 1 only where the distance is 0."""
+    return np.where(squared > 0, np.minimum((1 - differences).astype(np.float32), _BELOW_ONE), np.float32(1))

@@ -14,7 +14,7 @@ from curv_issues.device import choose_device
 from curv_issues.duplicates.alignment import Details, coarse_similarity, crop_similarity, quick_similarity, similarity
 from curv_issues.duplicates.base import BYTES, FEATURES, NEAR, PER_PAIR, PIXELS, ComparedImages
 from curv_issues.duplicates.candidates import Candidates, candidates_between, candidates_within
-from curv_issues.duplicates.feature_search import compare_vectors, vector_similarity
+from curv_issues.duplicates.feature_search import as_similarity, compare_rows, compare_vectors
 from curv_issues.duplicates.threshold import choose_threshold
 from curv_issues.inputs.features import FeatureInputs
 from curv_issues.inputs.images import as_pixels
@@ -141,7 +141,7 @@ def compare_pairs(data: LabeledData, pairs: np.ndarray, *, turned: bool = False,
     codes = torch.zeros(count, dtype=torch.int64)
     if data.images is None:
         vectors = data.inputs().batch(torch.from_numpy(index), target).cpu()
-        values = vector_similarity(vectors[places[:, 0]], vectors[places[:, 1]])
+        values = torch.from_numpy(as_similarity(*compare_rows(vectors, vectors, place.reshape(-1, 2))))
     else:
         details = Details(as_pixels(data.images), torch.from_numpy(index), device=target)
         tried = torch.arange(8 if turned else 2)[:, None].expand(-1, count)

@@ -25,6 +25,58 @@ def test_similarity_is_one_for_equal_vectors_only() -> None:
     assert (found.first < found.second).all()
 
 
+def random_rows(columns: int, seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(1_500, columns)).astype(np.float32))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 4, 6, 7, 8, 16, 64])
+def test_random_rows_have_few_duplicates(columns: int) -> None:
+    assert len(compare_vectors(random_rows(columns), threshold=None, device=CPU).same()) <= 10
+    assert len(compare_vectors(random_rows(columns), random_rows(columns, 1), threshold=None, device=CPU).same()) <= 10
+
+
+@pytest.mark.parametrize(("columns", "deviation"), [(2, 1e-4), (3, 1e-3), (6, 0.01), (7, 0.01), (16, 0.03), (64, 0.1)])
+def test_near_copies_are_found_among_random_rows(columns: int, deviation: float) -> None:
+    vectors, noise = random_rows(columns), deviation * random_rows(columns, 2)
+    vectors[:30] = vectors[100:130] + noise[:30]
+    vectors[30:45] = vectors[30] + noise[30:45]  # a group with more copies than compared neighbours
+    found = compare_vectors(vectors, threshold=None, device=CPU).same()
+    pairs = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    planted = {(row, row + 100) for row in range(30)}
+    assert len(planted & pairs) >= 27
+    groups = {pair for pair in pairs if set(pair) <= set(range(30, 45))}
+    assert len({row for pair in groups for row in pair}) == 15
+    assert len(pairs - planted - groups) <= 10
+
+
+def test_both_sets_are_searched_for_neighbours() -> None:
+    vectors, others = random_rows(8), random_rows(8, 1)
+    others[:20] = vectors[7] + 0.01 * random_rows(8, 2)[:20]  # more than ten near copies of one row
+    found = compare_vectors(vectors, others, threshold=0.99, device=CPU).same()
+    assert {(7, row) for row in range(20)} <= set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+
+
+def test_few_columns_are_compared_by_distance() -> None:
+    vectors = torch.linspace(1, 2, 400)[:, None] * torch.tensor([[1.0, 2.0]])  # all in one direction
+    found = compare_vectors(vectors, threshold=0.9, device=CPU)
+    pairs = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    assert {(row, row + 1) for row in range(399)} <= pairs
+
+
+def test_many_equal_rows_are_not_paired_with_themselves() -> None:
+    found = compare_vectors(torch.ones(30, 3), threshold=None, device=CPU)
+    assert (found.first < found.second).all()
+    assert (found.similarity == 1).all()
+
+
+def test_only_equal_rows_reach_a_threshold_of_one() -> None:
+    vectors = random_rows(1)
+    vectors[0] = vectors[1]
+    found = compare_vectors(vectors, threshold=None, device=CPU)
+    assert found.threshold == 1
+    assert list(zip(found.same().first, found.same().second, strict=True)) == [(0, 1)]
+
+
 def test_every_similarity_is_that_of_its_pair() -> None:
     found = compare_vectors(VECTORS, threshold=0.5, device=CPU)
     one, other = VECTORS[found.first].double(), VECTORS[found.second].double()
