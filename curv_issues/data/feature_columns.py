@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from curv_issues.counting import counted
 from curv_issues.data.accounts import shorten
-from curv_issues.data.arrow_numbers import RaggedError, as_vectors, number_type
+from curv_issues.data.arrow_numbers import RaggedError, as_vectors, holds_lists, number_type
 from curv_issues.data.column_types import ClassType
-from curv_issues.data.label_names import holds_no_labels, is_label_name
+from curv_issues.data.feature_values import FEW_ROWS
+from curv_issues.data.label_names import holds_no_labels, is_id_name, is_label_name
 from curv_issues.data.pixel_storage import allocate
 from curv_issues.data.splits import Piece, Selection
 from curv_issues.data.table import FileTable, RecordTable, Table
@@ -27,7 +28,7 @@ def choose_columns(table: Table, wanted: Sequence[str], *, label: str | None = N
     Args:
         table: the table.
         wanted: names of columns, or patterns such as `emb_*`. A pattern matches columns of numbers only, and no column that
-            is named like labels, a split or the index of a table.
+            is named like labels, a split or the index of a table, or that `numbers_rows`.
         label: the label column.
 
     Raises:
@@ -98,7 +99,21 @@ def _is_feature(table: Table, column: str) -> bool:
         _check_numbers(table, column)
     except DatasetError:
         return False
-    return True
+    return not numbers_rows(table, column)
+
+
+def numbers_rows(table: Table, column: str) -> bool:
+    """Return whether a column tells rows apart, as row numbers and ids do, judging by 20 rows or more.
+
+    That is a column of whole numbers that rise from each row to the next, or that all differ and are named like ids.
+    """
+    chunks = list(table.chunks(column))
+    if not chunks or holds_lists(chunks[0].type) or number_type(chunks[0].type) is None:
+        return False
+    values = np.concatenate([as_vectors(chunk)[:, 0] for chunk in chunks])
+    if len(values) < FEW_ROWS or (values != np.floor(values)).any():
+        return False
+    return bool((values[1:] > values[:-1]).all()) or (is_id_name(column) and len(np.unique(values)) == len(values))
 
 
 def _check_numbers(table: Table, column: str) -> np.dtype:

@@ -15,7 +15,7 @@ from curv_issues.data.accounts import shorten
 from curv_issues.data.archives import read_start
 from curv_issues.data.arrow_numbers import holds_lists, number_type
 from curv_issues.data.column_table import table_of_columns
-from curv_issues.data.feature_columns import choose_columns, read_columns
+from curv_issues.data.feature_columns import choose_columns, numbers_rows, read_columns
 from curv_issues.data.feature_values import as_matrix
 from curv_issues.data.features import find_not_finite
 from curv_issues.data.label_names import is_label_name
@@ -133,7 +133,11 @@ def _only_features(table: Table) -> list[str]:
     lists = [column for column, kind in kinds.items() if holds_lists(kind) and number_type(kind) is not None]
     if len(lists) == 1:
         return lists
-    others = [column for column in own if number_type(kinds[column]) is None or is_label_name(column)]
+    others = [
+        column
+        for column in own
+        if number_type(kinds[column]) is None or is_label_name(column) or (not lists and numbers_rows(table, column))
+    ]
     if lists or others:
         what = "several columns of lists" if lists else "columns that are not features"
         raise DatasetError(

@@ -10,6 +10,7 @@ import numpy as np
 from curv_issues.errors import DatasetError
 
 _CHUNK = 30_000_000  # values checked at a time
+FEW_ROWS = 20  # below, features may rise from row to row by chance
 
 
 def as_matrix(features: Any) -> np.ndarray:
@@ -44,6 +45,16 @@ def constant_columns(features: np.ndarray) -> int:
     for start in range(0, len(features), step):
         is_constant &= (features[start : start + step] == features[0]).all(0)
     return int(is_constant.sum())
+
+
+def numbering_columns(features: np.ndarray) -> np.ndarray:
+    """Return the positions of features that are whole numbers and rise from each row to the next, as row numbers do, int64 (m,)."""
+    columns = np.arange(features.shape[1] if len(features) >= FEW_ROWS else 0)
+    step = max(2, _CHUNK // features.shape[1])
+    for start in range(0, len(features), step):
+        part = features[max(0, start - 1) : start + step, columns]
+        columns = columns[((np.diff(part, axis=0) > 0).all(0)) & (part == np.floor(part)).all(0)]
+    return columns
 
 
 def as_numpy(values: Any) -> np.ndarray | None:

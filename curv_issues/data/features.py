@@ -10,7 +10,7 @@ import numpy as np
 
 from curv_issues.counting import counted
 from curv_issues.data.base import DataSource, LabeledData
-from curv_issues.data.feature_values import as_matrix, constant_columns, rows_not_finite
+from curv_issues.data.feature_values import as_matrix, constant_columns, numbering_columns, rows_not_finite
 from curv_issues.data.labels import encode_labels
 from curv_issues.data.raw_labels import as_list_of_labels
 from curv_issues.errors import DatasetError
@@ -73,7 +73,7 @@ def from_features(
             num_rows=len(values),
             unreadable=tuple({"row": int(row), "path": None, "reason": NOT_FINITE} for row in bad),
             num_unlabelled=int(encoded.unlabelled.sum()),
-            notes=tuple(note_constant(values)),
+            notes=tuple(note_columns(values)),
         ),
     )
     return data if len(keep) == len(values) else data.take(keep)
@@ -102,10 +102,20 @@ def find_not_finite(values: np.ndarray, rows: np.ndarray, *, skip_unreadable: bo
     return bad
 
 
-def note_constant(values: np.ndarray) -> list[str]:
-    """Return a note on features that have the same value in every row, if there are any."""
-    constant = constant_columns(values)
-    return [f"{counted(constant, 'feature')} of {values.shape[1]} have the same value in every row."] if constant else []
+def note_columns(values: np.ndarray) -> list[str]:
+    """Return notes on features that have the same value in every row, or that number the rows, if there are any."""
+    constant, numbering, notes = constant_columns(values), numbering_columns(values), []
+    if constant:
+        verb = "has" if constant == 1 else "have"
+        notes.append(f"{counted(constant, 'feature')} of {values.shape[1]} {verb} the same value in every row.")
+    if len(numbering):
+        rise = "rises" if len(numbering) == 1 else "rise"
+        shown = ", ".join(str(column + 1) for column in numbering[:5]) + (", ..." if len(numbering) > 5 else "")
+        notes.append(
+            f"{counted(len(numbering), 'feature')} of {values.shape[1]} (number {shown}) {rise} from each row to the next, as row "
+            "numbers do; leave such features out unless the order of the rows says something about the samples."
+        )
+    return notes
 
 
 def hash_rows(values: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ ORIGINAL = "_original"
 _FEW_ROWS = 20
 # Technical columns (`__key__`), the index in tables written by pandas, and parts of a dataset.
 _NO_LABELS = re.compile(r"__.*|\(column [0-9]+\)|Unnamed: [0-9]+|folds?|kfold|splits?|subset|partition|(is_)?train", re.IGNORECASE)
+_IDS = re.compile(r"(.*[^A-Za-z])?(?i:id|idx|index|row)|.*[a-z0-9](Id|ID|Idx|Index)")
 _NUMBERED_COLUMN = re.compile(r"(.+) \(column [0-9]+\)")  # how `read_table` renames repeated names
 
 
@@ -38,6 +39,11 @@ def holds_no_labels(column: str, beside: Collection[str] = ()) -> bool:
     """
     is_original = column.endswith(ORIGINAL) and column.removesuffix(ORIGINAL) in beside
     return is_original or _NO_LABELS.fullmatch(column) is not None
+
+
+def is_id_name(column: str) -> bool:
+    """Return whether a column is named like ids: id, image_id, PassengerId, index."""
+    return _IDS.fullmatch(shared_name(column).strip()) is not None
 
 
 def original_column(label_column: str) -> str:

@@ -13,7 +13,7 @@ from curv_issues.counting import counted
 from curv_issues.data.accounts import shorten
 from curv_issues.data.base import DataSource, LabeledData
 from curv_issues.data.feature_rows import note_order, read_finite
-from curv_issues.data.features import NOT_FINITE, note_constant
+from curv_issues.data.features import NOT_FINITE, note_columns
 from curv_issues.data.label_names import alike_names, note_unnamed, several_labels
 from curv_issues.data.opening import open_labelled
 from curv_issues.data.pixel_storage import take_rows
@@ -159,7 +159,7 @@ def load(
                 *(f"No image of the class {encoded.class_names[code]!r} can be read." for code in lost if columns.image),
                 *(feature_rows.notes if feature_rows is not None else ()),
                 *(note_order(feature_rows, files) if feature_rows is not None and files is not None else ()),
-                *(note_constant(features) if features is not None else ()),
+                *(note_columns(features) if features is not None else ()),
                 *_notes_on_names(encoded.class_names),
                 *([decoded.value_note] if decoded.value_note else ()),
             ),

@@ -35,5 +35,8 @@ def describe_unsuitable(name: str, path: Path, head: bytes) -> str:
     if ending == ".arrow":
         return f"{name} is an Arrow file; audit the folder that contains it"
     if ending in TABLE_ENDINGS and ending != ".parquet":
-        return f"{name} is a table; audit its image folder with this table: curv-issues audit FOLDER --labels {name}"
+        return (
+            f"{name} is a table; audit its image folder with this table: curv-issues audit FOLDER --labels {name}; or its columns "
+            "of numbers: --features-column '*'"
+        )
     return f"{name} is not a parquet file"

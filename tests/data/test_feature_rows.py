@@ -187,6 +187,36 @@ def test_several_columns_and_patterns(tmp_path: Path) -> None:
     assert np.array_equal(some, VALUES[:, [1, 3]])
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "is_left_out"),
+    [
+        ("anything", np.arange(N) + 5, True),
+        ("image_id", np.random.default_rng(0).permutation(N), True),
+        ("PassengerId", np.random.default_rng(0).permutation(N), True),
+        ("image_id", np.arange(N) // 2, False),
+        ("age", np.random.default_rng(0).permutation(N), False),
+        ("seconds", np.arange(N) + 0.5, False),
+    ],
+)
+def test_patterns_leave_out_numbers_of_rows(name: str, values: np.ndarray, is_left_out: bool, tmp_path: Path) -> None:
+    frame = pd.DataFrame({name: values, "f0": VALUES[:, 0], "f1": VALUES[:, 1], "label": LABELS})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    for dataset in (frame, tmp_path / "x.csv"):
+        data = load_data(dataset, features_column="*", label_column="label")
+        assert data.features is not None
+        assert data.features.shape[1] == (2 if is_left_out else 3)
+        assert (f"left out: {name}." in data.source.notes[0]) == is_left_out
+    by_name = load_data(frame, features_column=[name, "f0"], label_column="label")
+    assert by_name.features is not None
+    assert np.array_equal(by_name.features[:, 0], values)
+    frame.drop(columns="label").to_parquet(tmp_path / "x.parquet")
+    if is_left_out:
+        with pytest.raises(DatasetError, match=f"columns that are not features: {name}; choose"):
+            load_data(pd.DataFrame({"label": LABELS}), features=tmp_path / "x.parquet")
+    else:
+        assert load_data(pd.DataFrame({"label": LABELS}), features=tmp_path / "x.parquet").features is not None
+
+
 def test_numbers_and_lists_are_joined() -> None:
     frame = FRAME.assign(age=np.arange(N))
     features = load_data(frame, features_column=["age", "emb"]).features

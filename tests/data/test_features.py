@@ -14,6 +14,7 @@ import scipy.sparse
 import torch
 
 from curv_issues import DatasetError, from_features
+from curv_issues.data import feature_values
 from curv_issues.data.base import LabeledData
 
 VALUES = np.arange(24, dtype=np.float32).reshape(8, 3)
@@ -136,8 +137,30 @@ def test_labels_outside_the_classes() -> None:
 def test_constant_features_are_noted() -> None:
     changed = VALUES.copy()
     changed[:, 1] = 5
-    assert from_features(changed, LABELS).source.notes == ("1 feature of 3 have the same value in every row.",)
+    assert from_features(changed, LABELS).source.notes == ("1 feature of 3 has the same value in every row.",)
     assert from_features(VALUES, LABELS).source.notes == ()
+
+
+def test_features_that_number_the_rows_are_noted() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    values[:, 1], values[:, 3] = np.arange(30) + 7, 2.0 * np.arange(30)
+    labels = [0, 1] * 15
+    assert from_features(values, labels).source.notes == (
+        "2 features of 4 (number 2, 4) rise from each row to the next, as row numbers do; leave such features out unless the order "
+        "of the rows says something about the samples.",
+    )
+    values[:, 1], values[9, 3] = np.arange(30) + 0.5, values[8, 3]  # times, and a value that repeats
+    assert from_features(values, labels).source.notes == ()
+    few = np.stack([np.arange(19.0), np.zeros(19) + (np.arange(19) % 2)], axis=1)
+    assert from_features(few, labels[:19]).source.notes == ()
+
+
+def test_features_that_number_the_rows_are_found_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_values, "_CHUNK", 21)
+    values = np.stack([np.arange(30.0), np.arange(30.0) % 7, -np.arange(30.0)], axis=1)
+    assert feature_values.numbering_columns(values).tolist() == [0]
+    values[14, 0] = values[13, 0]  # between two parts
+    assert feature_values.numbering_columns(values).tolist() == []
 
 
 def test_identity_is_that_of_the_values() -> None:
