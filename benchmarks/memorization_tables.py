@@ -98,8 +98,8 @@ def dynamics_table(results: Results) -> str:
     return "\n".join(lines)
 
 
-def held_out_pictures_table(results: Results) -> str:
-    """Return what the pictures of test sets with the highest curvature are, beside all pictures."""
+def held_out_images_table(results: Results) -> str:
+    """Return what the images of test sets with the highest curvature are, beside all images."""
     if not results:
         return NOTHING
     columns = [
@@ -108,7 +108,7 @@ def held_out_pictures_table(results: Results) -> str:
         "..., other label",
         "wrong predictions, AUROC by curvature",
     ]
-    lines = heading("60 of highest curvature (all pictures)", columns)
+    lines = heading("60 of highest curvature (all images)", columns)
     for row in results:
         shares = [row["wrong"], *(row["copies"][name] for name in ("same label", "other label"))]
         texts = [f"{share['highest']:.2f} ({share['all']:.3f})" for share in shares]

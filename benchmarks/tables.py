@@ -247,7 +247,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "memorization-relations": lambda: memorization_tables.relations_table(read("memorization")),
     "memorization-networks": lambda: memorization_tables.networks_table(read("memorization")),
     "memorization-dynamics": lambda: memorization_tables.dynamics_table(read("memorization")),
-    "held-out-pictures": lambda: memorization_tables.held_out_pictures_table(read("held_out_pictures")),
+    "held-out-images": lambda: memorization_tables.held_out_images_table(read("held_out_images")),
     "privacy": lambda: memorization_tables.privacy_table(read("privacy")),
     "privacy-fit": lambda: memorization_tables.privacy_fit_table(read("privacy")),
 }

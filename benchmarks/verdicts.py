@@ -1,4 +1,4 @@
-"""Verdicts on built samples (flips, blends of two pictures, classes of three members, foreign pictures) and on human labels.
+"""Verdicts on built samples (flips, blends of two images, classes of three members, foreign images) and on human labels.
 
     python -m benchmarks.verdicts DATASETS           all cells: about 1 hour of one core
     python -m benchmarks.verdicts DATASETS --smoke   the same code on digits: a minute
@@ -61,9 +61,9 @@ class Built:
 
 
 def build(data: LabeledData, others: LabeledData, seed: int) -> Built:
-    """Return the samples with some replaced by flips, blends and foreign pictures, and with small classes of `others` added.
+    """Return the samples with some replaced by flips, blends and foreign images, and with small classes of `others` added.
 
-    A flipped label becomes another class at random. A blend is the mean of a picture and one of another class. Foreign pictures
+    A flipped label becomes another class at random. A blend is the mean of an image and one of another class. Foreign images
     are noise and hand-written digits, one half each.
     """
     random = np.random.default_rng(seed)
@@ -78,7 +78,7 @@ def build(data: LabeledData, others: LabeledData, seed: int) -> Built:
     for index in blended:
         partner = random.choice(np.flatnonzero(data.labels != data.labels[index]))
         images[index] = (data.images[index].astype(int) + data.images[partner] + 1) // 2
-    images[foreign] = foreign_pictures(random, images[foreign].shape)
+    images[foreign] = foreign_images(random, images[foreign].shape)
     chosen = random.choice(np.unique(others.labels), RARE_CLASSES, replace=False)
     rare = np.concatenate([random.choice(np.flatnonzero(others.labels == c), RARE_MEMBERS, replace=False) for c in chosen])
     names = [*data.class_names, *(f"rare {others.class_names[c]}" for c in chosen)]
@@ -90,15 +90,15 @@ def build(data: LabeledData, others: LabeledData, seed: int) -> Built:
     )
 
 
-def foreign_pictures(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def foreign_images(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Return noise and enlarged hand-written digits, uint8 of this shape (n, side, side, channels)."""
     n, side, _, channels = shape
-    pictures = random.integers(0, 256, shape, dtype=np.uint8)
+    images = random.integers(0, 256, shape, dtype=np.uint8)
     digits = load_digits().images
     for index, digit in enumerate(random.choice(len(digits), n // 2, replace=False)):
         enlarged = np.kron(digits[digit] * 15.9, np.ones((side // 8, side // 8)))
-        pictures[index] = np.repeat(enlarged.astype(np.uint8)[:, :, None], channels, axis=2)
-    return pictures
+        images[index] = np.repeat(enlarged.astype(np.uint8)[:, :, None], channels, axis=2)
+    return images
 
 
 def cells() -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Curvature of points in the plane, a part of them with wrong labels, after figure 7 of Garg, Ravikumar, Roy 2023.
 
-python examples/toy_boundary.py [PICTURE.png]
+python examples/toy_boundary.py [IMAGE.png]
 
 Two spirals of 15 points each, 30% of the labels wrong, are learned by heart by a fully connected network: each wrong label becomes
 an island in the decision regions. Prints how well the curvature of the loss, averaged over training, tells wrong labels from right

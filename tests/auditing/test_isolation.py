@@ -43,7 +43,7 @@ def smooth(n: int) -> np.ndarray:
     return (127 + 100 * (np.cos(angle) * x + np.sin(angle) * y) + random.normal(0, 5, (n, 16, 16))).clip(0, 255).astype(np.uint8)
 
 
-def test_noise_among_pictures_is_isolated() -> None:
+def test_noise_among_images_is_isolated() -> None:
     images = smooth(120)
     images[[3, 50]] = np.random.default_rng(2).integers(0, 256, (2, 16, 16))
     found = scores(from_arrays(images, np.arange(120) % 2))

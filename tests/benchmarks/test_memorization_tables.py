@@ -53,11 +53,11 @@ def test_similarity() -> None:
     assert made.relations_table(rows).splitlines()[2:] == ["| memorization by learning_time | 2 | 0.5 | 0.900 | 0.250 |"]
 
 
-def test_pictures_of_test_sets() -> None:
+def test_images_of_test_sets() -> None:
     share = {"highest": 0.5, "all": 0.25}
     copies = {"same label": {"highest": 0.0, "all": 0.01}, "other label": share}
     row = {"cell": {"dataset": "cifar10", "seed": 0}, "wrong": share, "copies": copies, "auroc_of_wrong": 0.75}
-    (line,) = made.held_out_pictures_table([row]).splitlines()[2:]
+    (line,) = made.held_out_images_table([row]).splitlines()[2:]
     assert line == "| CIFAR-10 | 0.50 (0.250) | 0.00 (0.010) | 0.50 (0.250) | 0.750 |"
 
 

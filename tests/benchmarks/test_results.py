@@ -23,7 +23,7 @@ from benchmarks import (
     duplicates_scale,
     estimator,
     features,
-    held_out_pictures,
+    held_out_images,
     label_noise,
     memorization,
     memorization_of_features,
@@ -239,7 +239,7 @@ def test_tables_of_made_up_results(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("transformer", [transformer]),
         ("memorization", [memorization, memorization_of_features]),
         ("privacy", [privacy]),
-        ("held_out_pictures", [held_out_pictures]),
+        ("held_out_images", [held_out_images]),
     ],
 )
 def test_committed_results_match_the_cells_of_the_script(study: str, modules: list[ModuleType]) -> None:

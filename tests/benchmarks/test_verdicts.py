@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import label_noise, rows, verdicts
 from benchmarks.verdict_tables import curvature_table, verdict_table
-from benchmarks.verdicts import KINDS, build, foreign_pictures, telling_apart
+from benchmarks.verdicts import KINDS, build, foreign_images, telling_apart
 from curv_issues.data.arrays import from_arrays
 
 
@@ -26,10 +26,10 @@ def test_built_samples_are_what_they_are_called() -> None:
     assert build(data, others, 0).data.fingerprint == built.data.fingerprint != build(data, others, 1).data.fingerprint
 
 
-def test_foreign_pictures_are_noise_and_digits() -> None:
-    found = foreign_pictures(np.random.default_rng(0), (4, 16, 16, 3))
+def test_foreign_images_are_noise_and_digits() -> None:
+    found = foreign_images(np.random.default_rng(0), (4, 16, 16, 3))
     assert (found.shape, found.dtype) == ((4, 16, 16, 3), np.uint8)
-    is_digit = [(picture[::2, ::2] == picture[1::2, 1::2]).all() for picture in found]
+    is_digit = [(image[::2, ::2] == image[1::2, 1::2]).all() for image in found]
     assert is_digit == [True, True, False, False]
 
 

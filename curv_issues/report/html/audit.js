@@ -246,10 +246,10 @@ function curveOfCard(card, quantity) {
   if (!own.length) return null;
   const scale = axes(230, 74, [...own, ...median]);
   const label = `${QUANTITIES[quantity]} over training: ends at ${number(own.at(-1)[1])}; median of the class: ${median.length ? number(median.at(-1)[1]) : "not known"}`;
-  const picture = frame(230, 74, scale, label);
-  if (median.length) picture.append(line(median, scale, "class"));
-  picture.append(line(own, scale, "own"));
-  return element("figure", {}, element("figcaption", {}, `${QUANTITIES[quantity]}; dashed: median of the class`), picture);
+  const chart = frame(230, 74, scale, label);
+  if (median.length) chart.append(line(median, scale, "class"));
+  chart.append(line(own, scale, "own"));
+  return element("figure", {}, element("figcaption", {}, `${QUANTITIES[quantity]}; dashed: median of the class`), chart);
 }
 
 function drawCurves() {
@@ -258,15 +258,15 @@ function drawCurves() {
     const all = Object.values(parts).flatMap((part) => [...part.low, ...part.median, ...part.high]);
     if (!all.length) continue;
     const scale = axes(320, 170, all);
-    const picture = frame(320, 170, scale, `${QUANTITIES[quantity]} over training, flagged samples against the rest`);
+    const chart = frame(320, 170, scale, `${QUANTITIES[quantity]} over training, flagged samples against the rest`);
     for (const [name, part] of Object.entries(parts)) {
       const style = name === "flagged" ? "flagged" : "rest";
       const edge = [...part.low, ...part.high.slice().reverse()].map(([x, y]) => `${scale.x(x).toFixed(1)},${scale.y(y).toFixed(1)}`);
-      if (part.low.length > 1) picture.append(drawn("polygon", { points: edge.join(" "), class: `band-${style}` }));
-      if (part.median.length) picture.append(line(part.median, scale, style));
+      if (part.low.length > 1) chart.append(drawn("polygon", { points: edge.join(" "), class: `band-${style}` }));
+      if (part.median.length) chart.append(line(part.median, scale, style));
     }
     const caption = `${QUANTITIES[quantity]} over training, median and quartiles; solid: flagged, dashed: the rest`;
-    place.append(element("figure", {}, element("figcaption", {}, caption), picture));
+    place.append(element("figure", {}, element("figcaption", {}, caption), chart));
   }
 }
 
@@ -277,17 +277,17 @@ function drawHistogram() {
   const top = (value) => height - 16 - (Math.log10(1 + value) / high) * (height - 24);
   const step = (width - LEFT - 6) / all.length;
   const label = `Histogram of the ${quantity}: ${count(flagged.reduce((a, b) => a + b, 0), "sample")} flagged of ${all.reduce((a, b) => a + b, 0).toLocaleString("en")}`;
-  const picture = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label },
+  const chart = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label },
     drawn("path", { d: `M${LEFT} 4V${height - 16}H${width - 4}`, class: "axis" }),
     drawn("text", { x: LEFT - 4, y: 12, "text-anchor": "end" }, Math.max(...all).toLocaleString("en")), drawn("text", { x: LEFT, y: height - 3 }, "0"),
     drawn("text", { x: width - 4, y: height - 3, "text-anchor": "end" }, `${quantity} 1`));
   for (const [values, style] of [[all, "all"], [flagged, "flagged"]]) {
     values.forEach((value, place) => {
-      if (value) picture.append(drawn("rect", { x: LEFT + place * step + 0.5, width: step - 1, y: top(value), height: height - 16 - top(value), class: `bar-${style}` }));
+      if (value) chart.append(drawn("rect", { x: LEFT + place * step + 0.5, width: step - 1, y: top(value), height: height - 16 - top(value), class: `bar-${style}` }));
     });
   }
   const caption = `Samples by ${quantity} (logarithmic); dark: flagged (${view.histogram.cut_off})`;
-  document.getElementById("charts").prepend(element("figure", { id: "histogram" }, element("figcaption", {}, caption), picture));
+  document.getElementById("charts").prepend(element("figure", { id: "histogram" }, element("figcaption", {}, caption), chart));
 }
 
 function drawMatrix() {

@@ -1,10 +1,10 @@
-"""Which pictures of a test set have the highest curvature, as in figures 16 and 17 of Garg, Ravikumar, Roy 2023.
+"""Which images of a test set have the highest curvature, as in figures 16 and 17 of Garg, Ravikumar, Roy 2023.
 
-    python -m benchmarks.held_out_pictures DATASETS            both datasets: about 15 minutes of one core
-    python -m benchmarks.held_out_pictures DATASETS --smoke    the same code on digits: seconds
+    python -m benchmarks.held_out_images DATASETS            both datasets: about 15 minutes of one core
+    python -m benchmarks.held_out_images DATASETS --smoke    the same code on digits: seconds
 
 A network is trained on the training set by the default recipe (for CIFAR-100, on four fifths of it, and the rest is the test set).
-Then the curvature around each picture of the test set is measured once, as `curv-issues audit DATASET --split test --probe NETWORK
+Then the curvature around each image of the test set is measured once, as `curv-issues audit DATASET --split test --probe NETWORK
 --epochs 0` does. The 60 highest are drawn next to the results.
 """
 
@@ -32,7 +32,7 @@ from curv_issues.training.recipe import make_recipe
 from curv_issues.training.run import isolated_rng, make_probe
 from curv_issues.training.state import TrainingState
 
-STUDY = "held_out_pictures"
+STUDY = "held_out_images"
 WITH_TEST = ("cifar10", "mnist")
 
 
@@ -42,7 +42,7 @@ def cells() -> list[dict[str, Any]]:
 
 
 def measure(cell: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Train on one split, and measure the pictures of the other."""
+    """Train on one split, and measure the images of the other."""
     data, test = split(cell, root)
     network = train(data, TrainingOptions(seed=cell["seed"]))
     options = TrainingOptions(seed=cell["seed"], probe=network, epochs=0)
@@ -78,11 +78,11 @@ def split(cell: dict[str, Any], root: Path) -> tuple[LabeledData, LabeledData]:
 
 
 AGREE = {"same label": True, "other label": False}
-"""Whether a copy in the training set has the label of the test picture."""
+"""Whether a copy in the training set has the label of the test image."""
 
 
 def fractions(mask: np.ndarray, top: np.ndarray) -> dict[str, float]:
-    """Return which fraction of the highest, and of all n pictures, the mask (n,) contains."""
+    """Return which fraction of the highest, and of all n images, the mask (n,) contains."""
     return {"highest": float(mask[top].mean()), "all": float(mask.mean())}
 
 
