@@ -145,14 +145,17 @@ class LabeledData:
             return "images" if self.features is None else "features" if self.images is None else "both"
         return chosen
 
-    def inputs(self, chosen: str = "auto") -> Inputs:
-        """Return what the probe is trained on: features, or images, also if both are chosen; see `choose_input`."""
+    def inputs(self, chosen: str = "auto", *, ranks: bool = True) -> Inputs:
+        """Return what the probe is trained on: features, or images, also if both are chosen; see `choose_input`.
+
+        With `ranks`, features with heavy tails become normal scores.
+        """
         from curv_issues.inputs.features import FeatureInputs  # imports torch
         from curv_issues.inputs.images import ImageInputs
 
         if self.choose_input(chosen) == "features":
             assert self.features is not None
-            return FeatureInputs(self.features)
+            return FeatureInputs(self.features, ranks=ranks)
         assert self.images is not None
         return ImageInputs(self.images)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from curv_issues.counting import counted
 from curv_issues.data.base import DataSource, LabeledData
-from curv_issues.data.feature_values import as_matrix, constant_columns, numbering_columns, rows_not_finite
+from curv_issues.data.feature_values import as_matrix, constant_columns, heavy_tailed_columns, numbering_columns, rows_not_finite
 from curv_issues.data.labels import encode_labels
 from curv_issues.data.raw_labels import as_list_of_labels
 from curv_issues.errors import DatasetError
@@ -103,19 +103,26 @@ def find_not_finite(values: np.ndarray, rows: np.ndarray, *, skip_unreadable: bo
 
 
 def note_columns(values: np.ndarray) -> list[str]:
-    """Return notes on features that have the same value in every row, or that number the rows, if there are any."""
-    constant, numbering, notes = constant_columns(values), numbering_columns(values), []
+    """Return notes on features that have the same value in every row, that number the rows, or that have heavy tails."""
+    constant, numbering, heavy = constant_columns(values), numbering_columns(values), heavy_tailed_columns(values)
+    notes = []
     if constant:
         verb = "has" if constant == 1 else "have"
         notes.append(f"{counted(constant, 'feature')} of {values.shape[1]} {verb} the same value in every row.")
     if len(numbering):
-        rise = "rises" if len(numbering) == 1 else "rise"
-        shown = ", ".join(str(column + 1) for column in numbering[:5]) + (", ..." if len(numbering) > 5 else "")
+        rise, which = "rises" if len(numbering) == 1 else "rise", _numbers(numbering)
         notes.append(
-            f"{counted(len(numbering), 'feature')} of {values.shape[1]} (number {shown}) {rise} from each row to the next, as row "
-            "numbers do; leave such features out unless the order of the rows says something about the samples."
+            f"{counted(len(numbering), 'feature')} of {values.shape[1]} ({which}) {rise} from each row to the next, as row numbers "
+            "do; leave such features out unless the order of the rows says something about the samples."
         )
+    if len(heavy):
+        few = "has values far from all others; its" if len(heavy) == 1 else "have values far from all others; their"
+        notes.append(f"{counted(len(heavy), 'feature')} of {values.shape[1]} ({_numbers(heavy)}) {few} ranks are used instead.")
     return notes
+
+
+def _numbers(columns: np.ndarray) -> str:
+    return "number " + ", ".join(str(column + 1) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
 
 
 def hash_rows(values: np.ndarray) -> np.ndarray:

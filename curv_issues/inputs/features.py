@@ -9,22 +9,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curv_issues.data.feature_values import heavy_tailed_columns, sampled_rows
 from curv_issues.inputs.base import Augmentation, AugmentedBatch, ProbeSpec
+from curv_issues.inputs.normal_scores import NormalScores
 
 _STATISTICS_VALUES = 30_000_000  # values used for mean and deviation
 _CHUNK = 10_000  # rows per step
 
 
 class FeatureInputs:
-    """n feature vectors, float (n, d), an array or a memory map, in units of their standard deviations; see `Inputs`."""
+    """n feature vectors, float (n, d), an array or a memory map, of zero mean and unit variance; see `Inputs`.
 
-    def __init__(self, features: np.ndarray) -> None:
+    With `ranks`, features with heavy tails become normal scores of their ranks; see `heavy_tailed_columns`.
+    """
+
+    def __init__(self, features: np.ndarray, *, ranks: bool = True) -> None:
         self.features = features
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # the tensor is never written to
             self._rows = torch.from_numpy(features)
         mean, std = _mean_and_std(features)
         self._mean, self._scale = torch.from_numpy(mean).float(), torch.from_numpy(1 / std).float()
+        heavy = heavy_tailed_columns(features) if ranks else np.empty(0, np.int64)
+        self._heavy = torch.from_numpy(heavy)
+        self._scores = NormalScores(sampled_rows(features)[:, heavy]) if len(heavy) else None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -45,7 +53,11 @@ class FeatureInputs:
     def standardise(self, rows: Tensor) -> Tensor:
         """Return other rows (m, d) in the units of these, float32."""
         self._mean, self._scale = self._mean.to(rows.device), self._scale.to(rows.device)
-        return (rows.float() - self._mean) * self._scale
+        found = (rows.float() - self._mean) * self._scale
+        if self._scores is not None:
+            self._heavy = self._heavy.to(rows.device)
+            found[:, self._heavy] = self._scores.of(rows[:, self._heavy])
+        return found
 
     def of_others(self, features: np.ndarray) -> FeatureInputs:
         """Return other vectors (m, d) as inputs in the units of these."""
@@ -54,7 +66,8 @@ class FeatureInputs:
         return others
 
     def original(self, rows: Tensor) -> Tensor:
-        """Return standardised rows (m, d) in their original units."""
+        """Return standardised rows (m, d) in their original units; only without ranks."""
+        assert self._scores is None
         self._mean, self._scale = self._mean.to(rows.device), self._scale.to(rows.device)
         return rows / self._scale + self._mean
 

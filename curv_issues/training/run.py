@@ -116,7 +116,7 @@ def run_probe(
     if options.epochs == 0:
         raise UsageError("With --epochs 0 (epochs=0), a trained network is scored by an audit; here, expected at least one epoch.")
     device = choose_device(options.device)
-    inputs, given = data.inputs(options.input), torch.from_numpy(data.labels)
+    inputs, given = data.inputs(options.input, ranks=options.private is None), torch.from_numpy(data.labels)
     recipe = make_recipe(options, num_samples=len(data), shape=inputs.shape)
     published = [quantity.trajectory for quantity in QUANTITIES.values() if quantity.trajectory]
     check_trackers(trackers, trajectories=published)
@@ -197,7 +197,7 @@ def run_probe(
         elif data.features is not None and data.choose_input(options.input) != "images" and complete:
             features, heads_recipe = inputs, recipe
             if not isinstance(features, FeatureInputs):
-                features = FeatureInputs(data.features)
+                features = FeatureInputs(data.features, ranks=options.private is None)
                 heads_recipe = make_recipe(replace(options, fine_tune=False), num_samples=len(data), shape=features.shape)
             with clock.stage("cross_fit"):
                 crossed = stop.unless_stopped(

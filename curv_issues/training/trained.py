@@ -84,7 +84,7 @@ def score_trained(
     check_trackers(trackers)
     start = time.perf_counter()
     device, names = choose_device(options.device), scores_without_training(options.score_names)
-    inputs, given = data.inputs(options.input), torch.from_numpy(data.labels)
+    inputs, given = data.inputs(options.input, ranks=False), torch.from_numpy(data.labels)
     recipe = make_recipe(options, num_samples=len(data), shape=inputs.shape)
     quantities = make_quantities(names, len(data), 1)
     own = [tracker(len(data), 1) for tracker in trackers]

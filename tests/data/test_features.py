@@ -163,6 +163,38 @@ def test_features_that_number_the_rows_are_found_in_parts(monkeypatch: pytest.Mo
     assert feature_values.numbering_columns(values).tolist() == []
 
 
+LOGNORMAL = np.random.default_rng(0).lognormal(sigma=1.5, size=(200, 1))
+
+
+@pytest.mark.parametrize(
+    ("column", "is_heavy"),
+    [
+        (LOGNORMAL, True),
+        (-LOGNORMAL, True),
+        (np.where(np.arange(200)[:, None] == 7, 1e9, np.random.default_rng(0).normal(size=(200, 1))), True),
+        (np.where(LOGNORMAL < 2, 0, LOGNORMAL), True),
+        (np.random.default_rng(0).normal(size=(200, 1)), False),
+        (np.random.default_rng(0).uniform(size=(200, 1)), False),
+        ((np.arange(200)[:, None] % 40 == 3).astype(float), False),  # a category
+        (np.ones((200, 1)), False),
+    ],
+)
+def test_heavy_tails_are_found_and_noted(column: np.ndarray, is_heavy: bool) -> None:
+    values = np.hstack([np.random.default_rng(1).normal(size=(200, 2)), column])
+    assert feature_values.heavy_tailed_columns(values).tolist() == ([2] if is_heavy else [])
+    note = "1 feature of 3 (number 3) has values far from all others; its ranks are used instead."
+    assert (note in from_features(values, LABELS * 25).source.notes) == is_heavy
+    assert feature_values.heavy_tailed_columns(values[:19]).tolist() == []
+    assert feature_values.heavy_tailed_columns(np.hstack([values, np.ones((200, 98))])).tolist() == []  # embeddings
+
+
+def test_rows_are_sampled_evenly() -> None:
+    values = np.arange(60.0).reshape(20, 3)
+    assert feature_values.sampled_rows(values, 60).tolist() == values.tolist()
+    assert feature_values.sampled_rows(values, 30).tolist() == values[::2].tolist()
+    assert feature_values.sampled_rows(values, 29)[:, 0].tolist() == values[::3, 0].tolist()
+
+
 def test_identity_is_that_of_the_values() -> None:
     def fingerprint(values: np.ndarray) -> str:
         data: LabeledData = from_features(values, LABELS)

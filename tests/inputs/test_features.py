@@ -65,3 +65,19 @@ def test_memory_map_is_read_in_place(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", values("float16"))
     inputs = FeatureInputs(np.load(tmp_path / "x.npy", mmap_mode="r"))
     assert torch.equal(inputs.batch(ROWS, CPU), FeatureInputs(values("float16")).batch(ROWS, CPU))
+
+
+def test_heavy_tails_become_normal_scores() -> None:
+    given = values()
+    given[:, [1, 3]] = np.random.default_rng(1).lognormal(sigma=2, size=(300, 2))
+    inputs, plain = FeatureInputs(given), FeatureInputs(given, ranks=False)
+    batch, before = inputs.batch(ROWS, CPU), plain.batch(ROWS, CPU)
+    assert before[:, [1, 3]].abs().max() > 8
+    assert batch[:, [1, 3]].abs().max() < 3.5
+    torch.testing.assert_close(batch.mean(0), torch.zeros(5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(batch.std(0, correction=0), torch.ones(5), atol=1e-4, rtol=0)
+    assert torch.equal(batch[:, [0, 2, 4]], before[:, [0, 2, 4]])
+    assert torch.equal(batch[:, 1].argsort(), before[:, 1].argsort())
+    assert torch.equal(inputs.batch(torch.tensor([7, 3]), CPU), batch[[7, 3]])
+    assert torch.equal(inputs.of_others(given[:9]).batch(ROWS[:9], CPU), batch[:9])
+    torch.testing.assert_close(plain.original(before).double(), torch.from_numpy(given).double(), atol=1e-3, rtol=1e-4)
