@@ -20,6 +20,11 @@ from curv_issues.data.table import FileTable, RecordTable, Table
 from curv_issues.errors import DatasetError, UsageError
 
 _FLOATS = (np.float16, np.float32, np.float64)
+_NAMED, _NO_NUMBERS, _NUMBERING = _REASONS = (
+    "labels, splits or an index by name",
+    "no numbers: encode categories to use them",
+    "row numbers or ids",
+)
 
 
 def choose_columns(table: Table, wanted: Sequence[str], *, label: str | None = None) -> tuple[list[str], list[str]]:
@@ -39,7 +44,9 @@ def choose_columns(table: Table, wanted: Sequence[str], *, label: str | None = N
         raise UsageError(
             f"--features-column (features_column) is for tables; {table.name} is a list of images: pass --features FILE (features)."
         )
-    chosen, skipped, has_pattern = set(), [], False
+    chosen: set[str] = set()
+    left_out: dict[str, str] = {}
+    has_pattern = False
     for name in wanted:
         if name == label:
             raise UsageError(f"Column {name!r} holds the labels; expected another --features-column (features_column).")
@@ -48,17 +55,22 @@ def choose_columns(table: Table, wanted: Sequence[str], *, label: str | None = N
             chosen.add(name)
             continue
         matching = [column for column in table.types if fnmatchcase(column, name) and column != label]
-        found = [column for column in matching if _is_feature(table, column)]
+        reasons = {column: _why_not(table, column) for column in matching}
+        found = [column for column, reason in reasons.items() if reason is None]
         if not found:
             shown = shorten((f"{column} ({kind})" for column, kind in table.types.items()), 20)
             what = "matches no column of numbers" if "*" in name or "?" in name else "does not exist"
             raise DatasetError(f"Column {name!r} (--features-column, features_column) {what}; {table.name} has {shown}.")
         has_pattern = True
         chosen.update(found)
-        skipped += [column for column in matching if column not in found]
+        left_out |= {column: reason for column, reason in reasons.items() if reason is not None}
     columns = [column for column in table.types if column in chosen]
-    left_out = f"; left out: {shorten(dict.fromkeys(skipped))}" if skipped else ""
-    return columns, [f"The features are {len(columns):,} columns: {shorten(columns, 10)}{left_out}."] if has_pattern else []
+    if not has_pattern:
+        return columns, []
+    groups = {reason: [column for column, why in left_out.items() if why == reason and column not in chosen] for reason in _REASONS}
+    shown = "; ".join(f"{shorten(names)} ({reason})" for reason, names in groups.items() if names)
+    note = f"The features are {len(columns):,} columns: {shorten(columns, 10)}"
+    return columns, [f"{note}; left out: {shown}." if shown else f"{note}."]
 
 
 def read_columns(selection: Selection, columns: Sequence[str], rows: np.ndarray) -> np.ndarray:
@@ -92,14 +104,15 @@ def read_columns(selection: Selection, columns: Sequence[str], rows: np.ndarray)
     return features
 
 
-def _is_feature(table: Table, column: str) -> bool:
+def _why_not(table: Table, column: str) -> str | None:
+    """Return why a pattern does not choose a column, one of `_REASONS`; None if it does."""
     if isinstance(table.types[column], ClassType) or is_label_name(column) or holds_no_labels(column, table.types):
-        return False
+        return _NAMED
     try:
         _check_numbers(table, column)
     except DatasetError:
-        return False
-    return not numbers_rows(table, column)
+        return _NO_NUMBERS
+    return _NUMBERING if numbers_rows(table, column) else None
 
 
 def numbers_rows(table: Table, column: str) -> bool:

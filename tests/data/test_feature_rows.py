@@ -180,7 +180,8 @@ def test_several_columns_and_patterns(tmp_path: Path) -> None:
             assert data.features is not None
             assert np.allclose(data.features, VALUES, rtol=1e-5)
         assert load_data(dataset, features_column="*", label_column="label").source.notes[0] == (
-            "The features are 6 columns: f0, f1, f2, f3, f4, f5; left out: id, split, target."
+            "The features are 6 columns: f0, f1, f2, f3, f4, f5; left out: split, target (labels, splits or an index by name); id "
+            "(no numbers: encode categories to use them)."
         )
     some = load_data(frame, features_column=["f3", "f1"], label_column="label").features
     assert some is not None
@@ -205,7 +206,7 @@ def test_patterns_leave_out_numbers_of_rows(name: str, values: np.ndarray, is_le
         data = load_data(dataset, features_column="*", label_column="label")
         assert data.features is not None
         assert data.features.shape[1] == (2 if is_left_out else 3)
-        assert (f"left out: {name}." in data.source.notes[0]) == is_left_out
+        assert (f"left out: {name} (row numbers or ids)." in data.source.notes[0]) == is_left_out
     by_name = load_data(frame, features_column=[name, "f0"], label_column="label")
     assert by_name.features is not None
     assert np.array_equal(by_name.features[:, 0], values)
