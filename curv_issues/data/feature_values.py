@@ -79,6 +79,25 @@ def heavy_tailed_columns(features: np.ndarray) -> np.ndarray:
     return heavy[[len(np.unique(rows[:, column])) > _FEW_VALUES for column in heavy]]
 
 
+def label_columns(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the positions of features that tell the label of every row, int64 (m,); none if there are more than 100 features.
+
+    All rows with the same value of such a feature have the same label, and there are at least ten rows per value on average.
+
+    Args:
+        features: (n, d).
+        labels: int64 (n,), of at least two classes; else none is returned.
+    """
+    if features.shape[1] > MANY_COLUMNS or len(np.unique(labels)) < 2:
+        return np.empty(0, np.int64)
+    found = []
+    for column in range(features.shape[1]):
+        values, places = np.unique(features[:, column], return_inverse=True)
+        if len(values) <= len(labels) / 10 and len(np.unique(places * (labels.max() + 1) + labels)) == len(values):
+            found.append(column)
+    return np.array(found, np.int64)
+
+
 def as_numpy(values: Any) -> np.ndarray | None:
     """Return an array unchanged and a torch tensor as an array; None for anything else."""
     if isinstance(values, np.ndarray):

@@ -10,7 +10,14 @@ import numpy as np
 
 from curv_issues.counting import counted
 from curv_issues.data.base import DataSource, LabeledData
-from curv_issues.data.feature_values import as_matrix, constant_columns, heavy_tailed_columns, numbering_columns, rows_not_finite
+from curv_issues.data.feature_values import (
+    as_matrix,
+    constant_columns,
+    heavy_tailed_columns,
+    label_columns,
+    numbering_columns,
+    rows_not_finite,
+)
 from curv_issues.data.labels import encode_labels
 from curv_issues.data.raw_labels import as_list_of_labels
 from curv_issues.errors import DatasetError
@@ -73,7 +80,7 @@ def from_features(
             num_rows=len(values),
             unreadable=tuple({"row": int(row), "path": None, "reason": NOT_FINITE} for row in bad),
             num_unlabelled=int(encoded.unlabelled.sum()),
-            notes=tuple(note_columns(values)),
+            notes=tuple(note_columns(values if len(keep) == len(values) else values[keep], encoded.codes[keep])),
         ),
     )
     return data if len(keep) == len(values) else data.take(keep)
@@ -102,9 +109,15 @@ def find_not_finite(values: np.ndarray, rows: np.ndarray, *, skip_unreadable: bo
     return bad
 
 
-def note_columns(values: np.ndarray) -> list[str]:
-    """Return notes on features that have the same value in every row, that number the rows, or that have heavy tails."""
+def note_columns(values: np.ndarray, labels: np.ndarray) -> list[str]:
+    """Return notes on features that have the same value in every row, number the rows, tell the labels, or have heavy tails.
+
+    Args:
+        values: float (n, d), finite.
+        labels: int64 (n,).
+    """
     constant, numbering, heavy = constant_columns(values), numbering_columns(values), heavy_tailed_columns(values)
+    telling = label_columns(values, labels)
     notes = []
     if constant:
         verb = "has" if constant == 1 else "have"
@@ -114,6 +127,12 @@ def note_columns(values: np.ndarray) -> list[str]:
         notes.append(
             f"{counted(len(numbering), 'feature')} of {values.shape[1]} ({which}) {rise} from each row to the next, as row numbers "
             "do; leave such features out unless the order of the rows says something about the samples."
+        )
+    if len(telling):
+        tells, which = "tells" if len(telling) == 1 else "tell", _numbers(telling)
+        notes.append(
+            f"{counted(len(telling), 'feature')} of {values.shape[1]} ({which}) {tells} the label of every row. Leave such features "
+            "out if they were made from the labels: no wrong label can be found with them."
         )
     if len(heavy):
         few = "has values far from all others; its" if len(heavy) == 1 else "have values far from all others; their"

@@ -159,7 +159,7 @@ def load(
                 *(f"No image of the class {encoded.class_names[code]!r} can be read." for code in lost if columns.image),
                 *(feature_rows.notes if feature_rows is not None else ()),
                 *(note_order(feature_rows, files) if feature_rows is not None and files is not None else ()),
-                *(note_columns(features) if features is not None else ()),
+                *(note_columns(features, encoded.codes[rows]) if features is not None else ()),
                 *_notes_on_names(encoded.class_names),
                 *([decoded.value_note] if decoded.value_note else ()),
             ),

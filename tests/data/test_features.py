@@ -188,6 +188,32 @@ def test_heavy_tails_are_found_and_noted(column: np.ndarray, is_heavy: bool) -> 
     assert feature_values.heavy_tailed_columns(np.hstack([values, np.ones((200, 98))])).tolist() == []  # embeddings
 
 
+def test_features_that_tell_the_labels_are_noted() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 200)
+    values = random.normal(size=(200, 4))
+    values[:, 1], values[:, 3] = labels + 5, labels * 2 + random.integers(0, 2, 200)  # two values of each class
+    assert from_features(values, labels).source.notes == (
+        "2 features of 4 (number 2, 4) tell the label of every row. Leave such features out if they were made from the labels: no "
+        "wrong label can be found with them.",
+    )
+    values[9, 1], values[10, 3] = 8, (values[10, 3] + 2) % 6  # a value of one row; a value of another class
+    assert feature_values.label_columns(values, labels).tolist() == [1]
+    labels[9], labels[10], values[10, 1] = 0, 1, 8
+    assert feature_values.label_columns(values, labels).tolist() == []
+    assert feature_values.label_columns(values, np.zeros(200, int)).tolist() == []
+    assert feature_values.label_columns(labels[:, None].repeat(101, axis=1), labels).tolist() == []
+
+
+def test_rows_without_label_or_features_are_not_looked_at() -> None:
+    values = np.random.default_rng(0).normal(size=(60, 2))
+    labels: list[Any] = [0, 1] * 30
+    values[:, 1] = labels
+    values[0, 1], labels[0], values[1, 0] = 1, None, np.nan
+    notes = from_features(values, labels, skip_unlabelled=True, skip_unreadable=True).source.notes
+    assert any("(number 2) tells the label of every row" in note for note in notes)
+
+
 def test_rows_are_sampled_evenly() -> None:
     values = np.arange(60.0).reshape(20, 3)
     assert feature_values.sampled_rows(values, 60).tolist() == values.tolist()
