@@ -131,8 +131,8 @@ def note_columns(values: np.ndarray, labels: np.ndarray) -> list[str]:
     if len(telling):
         tells, which = "tells" if len(telling) == 1 else "tell", _numbers(telling)
         notes.append(
-            f"{counted(len(telling), 'feature')} of {values.shape[1]} ({which}) {tells} the label of every row. Leave such features "
-            "out if they were made from the labels: no wrong label can be found with them."
+            f"{counted(len(telling), 'feature')} of {values.shape[1]} ({which}) {tells} the label of every row. Leave such "
+            "features out if they were made from the labels: no wrong label can be found with them."
         )
     if len(heavy):
         few = "has values far from all others; its" if len(heavy) == 1 else "have values far from all others; their"
