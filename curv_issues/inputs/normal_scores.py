@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -33,5 +35,5 @@ class NormalScores:
         low, high = knots.gather(1, below), knots.gather(1, above)
         between = below + (values - low) / (high - low).clamp_min(torch.finfo(torch.float32).tiny)
         ranks = torch.where(left < right, (left + right - 1) / 2, between.clamp(0, knots.shape[1] - 1))
-        scores = torch.special.ndtri((ranks.double() + 0.5) / knots.shape[1]).float().T
+        scores = math.sqrt(2) * torch.erfinv((2 * ranks + 1) / knots.shape[1] - 1).T  # MPS has no ndtri
         return (scores - self._mean.to(rows.device)) / self._std.to(rows.device)
