@@ -30,9 +30,9 @@ class FeatureInputs:
             self._rows = torch.from_numpy(features)
         mean, std = _mean_and_std(features)
         self._mean, self._scale = torch.from_numpy(mean).float(), torch.from_numpy(1 / std).float()
-        heavy = heavy_tailed_columns(features) if ranks else np.empty(0, np.int64)
-        self._heavy = torch.from_numpy(heavy)
-        self._scores = NormalScores(sampled_rows(features)[:, heavy]) if len(heavy) else None
+        self._heavy = heavy_tailed_columns(features) if ranks else np.empty(0, np.int64)
+        self._scores = NormalScores(sampled_rows(features)[:, self._heavy]) if len(self._heavy) else None
+        self._ranked = self._ranks_of(features)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -48,21 +48,34 @@ class FeatureInputs:
 
     def batch(self, index: Tensor, device: torch.device) -> Tensor:
         """Return the features at `index`, float32 (b, d), of zero mean and unit variance over the dataset."""
-        return self.standardise(self._rows.index_select(0, index).to(device, non_blocking=True))
+        found = self._scaled(self._rows.index_select(0, index).to(device, non_blocking=True))
+        if self._ranked is not None:
+            found[:, self._heavy] = self._ranked[index].to(device, non_blocking=True)
+        return found
 
     def standardise(self, rows: Tensor) -> Tensor:
         """Return other rows (m, d) in the units of these, float32."""
-        self._mean, self._scale = self._mean.to(rows.device), self._scale.to(rows.device)
-        found = (rows.float() - self._mean) * self._scale
+        found = self._scaled(rows)
         if self._scores is not None:
-            self._heavy = self._heavy.to(rows.device)
             found[:, self._heavy] = self._scores.of(rows[:, self._heavy])
         return found
+
+    def _scaled(self, rows: Tensor) -> Tensor:
+        self._mean, self._scale = self._mean.to(rows.device), self._scale.to(rows.device)
+        return (rows.float() - self._mean) * self._scale
+
+    def _ranks_of(self, features: np.ndarray) -> Tensor | None:
+        """Return the normal scores of the features with heavy tails, float32 (n, h), which would take time in every epoch."""
+        if self._scores is None:
+            return None
+        parts = [features[start : start + _CHUNK, self._heavy] for start in range(0, len(features), _CHUNK)]
+        return torch.cat([self._scores.of(torch.from_numpy(part)) for part in parts])
 
     def of_others(self, features: np.ndarray) -> FeatureInputs:
         """Return other vectors (m, d) as inputs in the units of these."""
         others = copy.copy(self)
         others.features, others._rows = features, torch.from_numpy(np.array(features))
+        others._ranked = self._ranks_of(features)
         return others
 
     def original(self, rows: Tensor) -> Tensor:
