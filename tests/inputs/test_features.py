@@ -79,5 +79,5 @@ def test_heavy_tails_become_normal_scores() -> None:
     assert torch.equal(batch[:, [0, 2, 4]], before[:, [0, 2, 4]])
     assert torch.equal(batch[:, 1].argsort(), before[:, 1].argsort())
     assert torch.equal(inputs.batch(torch.tensor([7, 3]), CPU), batch[[7, 3]])
-    assert torch.equal(inputs.of_others(given[:9]).batch(ROWS[:9], CPU), batch[:9])
+    assert torch.equal(inputs.of_others(given[7:9]).batch(ROWS[:2], CPU), batch[7:9])
     torch.testing.assert_close(plain.original(before).double(), torch.from_numpy(given).double(), atol=1e-3, rtol=1e-4)

@@ -82,6 +82,15 @@ def test_whole_runs_with_one_seed_differ() -> None:
     assert not any(np.array_equal(first[name], second[name]) for name in first)
 
 
+def test_features_are_not_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curv_issues.inputs.features.NormalScores", None)  # cannot be called
+    data = curv_issues.from_features(np.exp(FEATURES), LABELS)
+    assert any("far from all others" in note for note in data.source.notes)
+    assert run_probe(data, TrainingOptions(private=5.0, epochs=1)) is not None
+    with pytest.raises(TypeError):
+        run_probe(data, TrainingOptions(epochs=1))
+
+
 @pytest.mark.parametrize("epsilon", [0.5, 1.0, 8.0])
 def test_a_plan_spends_what_is_asked_for(epsilon: float) -> None:
     plan = plan_privacy(epsilon, 10_000, 512, 10)

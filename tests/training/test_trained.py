@@ -127,6 +127,7 @@ def test_a_frozen_network_is_scored() -> None:
 
 def test_features_are_handed_over_as_they_are() -> None:
     values = np.random.default_rng(0).normal(50, 20, (60, 64)).astype(np.float32)
+    values[:, 7] = np.random.default_rng(0).lognormal(3, 2, 60)  # of which a probe trained here would see the ranks
     network = seeded(0, lambda: nn.Linear(64, 3))
     result = audit_features(values, DATA.labels, probe=network, epochs=0, device="cpu", progress=False)
     with torch.no_grad():
