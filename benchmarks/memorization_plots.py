@@ -112,6 +112,19 @@ def draw_dynamics() -> Figure:
     return _with_legends(figure)
 
 
+def draw_most_memorized() -> Figure:
+    """Draw the mean curvature of the most memorized tenth and of the other samples over the epochs."""
+    cells = [row for row in of("similarity", seed=0) if "curvature" in row]
+    figure, places = _figure(len(cells))
+    for axes, row in zip(places, cells, strict=True):
+        for which, label in (("most", f"the {row['num_top']:,} most memorized"), ("others", "others")):
+            values = row["curvature"][which]
+            axes.semilogy(range(1, len(values) + 1), values, marker=".", label=label)
+        what = "all of CIFAR-100" if row["cell"]["part"] is None else f"{row['n']:,} samples"
+        axes.set(title=f"{what}, {row['cell']['recipe']}", xlabel="epoch", ylabel="mean curvature")
+    return _with_legends(figure)
+
+
 def draw_privacy() -> Figure:
     """Draw curvature, loss and memorization by epsilon, with the curve that the bound predicts."""
     figure, places = _figure(3)
@@ -146,6 +159,7 @@ PLOTS: dict[str, Callable[[], Figure]] = {
     "relations": draw_relations,
     "networks": draw_networks,
     "dynamics": draw_dynamics,
+    "most-memorized": draw_most_memorized,
     "privacy": draw_privacy,
     "curvature": draw_curvature_and_memorization,
 }

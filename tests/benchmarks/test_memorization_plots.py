@@ -24,7 +24,7 @@ def test_files_show_the_committed_results(name: str) -> None:
 
 @needs_results
 def test_the_page_shows_every_plot() -> None:
-    assert set(re.findall(r"\(images/(memorization-\w+\.png)\)", PAGE.read_text())) == {
+    assert set(re.findall(r"\(images/(memorization-[\w-]+\.png)\)", PAGE.read_text())) == {
         plots.path_of(name).name for name in plots.PLOTS
     }
 
