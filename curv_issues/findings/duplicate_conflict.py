@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from curv_issues.counting import counted
 from curv_issues.duplicates.base import NEAR, ComparedImages
 from curv_issues.duplicates.groups import best_links, group_images
 from curv_issues.findings.judgement import Evidence, KindJudgement
@@ -32,6 +33,7 @@ SCORE_METADATA = {
 NEIGHBOURS = 20  # nearest images outside a group whose labels count as evidence
 LARGE = 100  # groups of at least this size are searched one by one, as memory would grow with the square of the size
 _MOST_ROWS = 8  # rows shown per label and group
+_MOST_LABELS = 4  # labels shown per side of a group
 _UNLIKELY = 1e-3  # floor of a probability or fraction, so that its logarithm is finite
 
 
@@ -232,12 +234,12 @@ def section(result: AuditResult, limit: int, longest_path: int | None) -> Sectio
     """Return the first groups in conflict, one per row, with their labels side by side.
 
     `similarity` and `test` are those of the group's best link. `right` has the best supported labels with their rows and, if
-    there are any, paths; `suspect` has the other labels.
+    there are any, paths; `suspect` has the other labels. Of many labels or rows, the first are shown.
     """
     lines = []
     for _, members in itertools.islice(result.conflicts.groupby("group"), limit):
         sides = {
-            name: "; ".join(_label_with_rows(label, rows, longest_path) for label, rows in part.groupby("given", sort=False))
+            name: _labels_with_rows(part, longest_path)
             for name, part in (("right", members[~members["suspect"]]), ("suspect", members[members["suspect"]]))
         }
         lines.append({"similarity": f"{members['similarity'].max():.3f}", "test": members.iloc[0]["test"], **sides})
@@ -248,6 +250,13 @@ def section(result: AuditResult, limit: int, longest_path: int | None) -> Sectio
         f"The first {limit} of {total:,} groups of duplicates" if total > limit else None,
         "conflicts.parquet",
     )
+
+
+def _labels_with_rows(members: pd.DataFrame, longest_path: int | None) -> str:
+    labels = members.groupby("given", sort=False)
+    shown = [_label_with_rows(label, rows, longest_path) for label, rows in itertools.islice(labels, _MOST_LABELS)]
+    more = [counted(labels.ngroups - _MOST_LABELS, "other label")] if labels.ngroups > _MOST_LABELS else []
+    return "; ".join(shown + more)
 
 
 def _label_with_rows(label: str, rows: pd.DataFrame, longest_path: int | None) -> str:

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
+import pytest
 
+from curv_issues.findings import duplicate_conflict
 from curv_issues.report import render, table
 from curv_issues.report.text import merged_findings, sections
 from curv_issues.results.result import AuditResult
@@ -35,6 +39,15 @@ def with_conflicts() -> AuditResult:
     found = conflicts.merge(scores[["suspicion"]].reset_index(), on="row").merge(parts["images"][["row", "image_sha256"]], on="row")
     more = found.assign(kind="duplicate_conflict", p_wrong=math.nan, verdict=None)[parts["findings"].columns]
     return result_of({**parts, "findings": pd.concat([parts["findings"], more]), "conflicts": conflicts})
+
+
+@pytest.mark.parametrize(("labels", "end"), [(4, "d: 23"), (5, "d: 23; 1 other label"), (900, "d: 23; 896 other labels")])
+def test_of_many_labels_the_first_are_shown(labels: int, end: str) -> None:
+    given = [*"abcd", *map(str, range(labels - 4))]
+    table = pd.DataFrame({"given": given, "row": range(20, 20 + labels), "group": 0, "suspect": True, "path": None})
+    result: Any = SimpleNamespace(conflicts=table.assign(similarity=1.0, test="identical features"))
+    found = duplicate_conflict.section(result, 5, None).rows
+    assert found["suspect"].tolist() == [f"a: 20; b: 21; c: 22; {end}"]
 
 
 def conflict_rows(result: AuditResult, limit: int | None) -> pd.DataFrame:
