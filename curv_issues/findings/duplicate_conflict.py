@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.counting import counted
-from curv_issues.duplicates.base import NEAR, ComparedImages
+from curv_issues.duplicates.base import FEATURES, NEAR, ComparedImages
 from curv_issues.duplicates.groups import best_links, group_images
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.section import Section
@@ -32,6 +32,7 @@ SCORE_METADATA = {
 }
 NEIGHBOURS = 20  # nearest images outside a group whose labels count as evidence
 LARGE = 100  # groups of at least this size are searched one by one, as memory would grow with the square of the size
+MANY_EQUAL = 0.1  # fraction of equal rows that a note reports
 _MOST_ROWS = 8  # rows shown per label and group
 _MOST_LABELS = 4  # labels shown per side of a group
 _UNLIKELY = 1e-3  # floor of a probability or fraction, so that its logarithm is finite
@@ -87,7 +88,19 @@ def judge(evidence: Evidence, _: FindingOptions) -> KindJudgement | None:
                 "same_label_rows": len(duplicates),
             }
         },
+        notes=_note_equal_rows(conflicts, duplicates, len(evidence.labels)),
     )
+
+
+def _note_equal_rows(conflicts: pd.DataFrame, duplicates: pd.DataFrame, num_samples: int) -> list[str]:
+    """Return a note if many rows of features are equal, as in a table with few columns of few values."""
+    equal = sum(int((table["test"] == FEATURES).sum()) for table in (conflicts, duplicates))
+    if equal < MANY_EQUAL * num_samples or len(conflicts) == 0:
+        return []
+    return [
+        f"{equal:,} of {num_samples:,} rows have the same features as another row. If features have few different values, equal "
+        "rows with different labels need not be wrong: the features may not tell the classes apart."
+    ]
 
 
 def find_duplicate_conflicts(

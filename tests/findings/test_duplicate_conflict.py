@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from torch import Tensor
 
+from curv_issues import from_features
 from curv_issues.duplicates import nearest
 from curv_issues.duplicates.base import BYTES, NEAR, PIXELS, ComparedImages
+from curv_issues.duplicates.search import compare_within
 from curv_issues.findings import duplicate_conflict
 from curv_issues.findings.duplicate_conflict import (
     LARGE,
@@ -20,6 +22,8 @@ from curv_issues.findings.duplicate_conflict import (
     DuplicateConflicts,
     find_duplicate_conflicts,
 )
+from curv_issues.findings.samples import evidence_of_data
+from curv_issues.options import FindingOptions
 from tests.duplicates.links import cases, compared, copies, labels_of, near, reference_groups
 
 
@@ -340,3 +344,18 @@ def test_similarity_stays_within_its_range_for_any_threshold() -> None:
     for threshold in (-1.0, 0.1, 1.5):
         judged = find_duplicate_conflicts(compared(links, threshold=threshold), labels_of(0, 1, 1))
         assert ((judged.similarity >= 0) & (judged.similarity <= 1)).all()
+
+
+@pytest.mark.parametrize(("equal", "is_noted"), [(9, False), (10, True), (60, True)])
+def test_many_equal_rows_with_different_labels_are_noted(equal: int, is_noted: bool) -> None:
+    values = np.random.default_rng(0).normal(size=(100, 8)).astype(np.float32)
+    values[:equal] = values[0]
+    for labels, has_conflicts in ((np.arange(100) % 2, True), (np.arange(100) // 60, False)):
+        data = from_features(values, labels)
+        judged = duplicate_conflict.judge(evidence_of_data(data, compared=compare_within(data, device="cpu")), FindingOptions())
+        assert judged is not None
+        notes = [
+            f"{equal} of 100 rows have the same features as another row. If features have few different values, equal rows with "
+            "different labels need not be wrong: the features may not tell the classes apart."
+        ]
+        assert judged.notes == (notes if is_noted and has_conflicts else [])
