@@ -92,6 +92,6 @@ def _thumbnails(images: np.ndarray) -> Callable[[Tensor], Tensor]:
 
 
 def _standardised(features: np.ndarray) -> Callable[[Tensor], Tensor]:
-    """Return a function that returns the standardised features, float32 (m, d)."""
-    inputs = FeatureInputs(features)
+    """Return a function that returns the standardised features, float32 (m, d); ranks would hide a single wild value."""
+    inputs = FeatureInputs(features, ranks=False)
     return lambda index: inputs.batch(index, torch.device("cpu"))

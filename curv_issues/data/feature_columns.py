@@ -12,12 +12,12 @@ from curv_issues.counting import counted
 from curv_issues.data.accounts import shorten
 from curv_issues.data.arrow_numbers import RaggedError, as_vectors, holds_lists, number_type
 from curv_issues.data.column_types import ClassType
-from curv_issues.data.feature_values import FEW_ROWS
 from curv_issues.data.label_names import holds_no_labels, is_id_name, is_label_name
 from curv_issues.data.pixel_storage import allocate
 from curv_issues.data.splits import Piece, Selection
 from curv_issues.data.table import FileTable, RecordTable, Table
 from curv_issues.errors import DatasetError, UsageError
+from curv_issues.inputs.heavy_tails import FEW_ROWS
 
 _FLOATS = (np.float16, np.float32, np.float64)
 _NAMED, _NO_NUMBERS, _NUMBERING = _REASONS = (

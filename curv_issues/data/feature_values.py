@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 
 from curv_issues.errors import DatasetError
+from curv_issues.inputs.heavy_tails import FEW_ROWS, MANY_COLUMNS
 
 _CHUNK = 30_000_000  # values checked at a time
-MANY_COLUMNS = 100  # features above this number are embeddings rather than quantities
-_HEAVY = 0.85  # interquartile range in standard deviations below which tails are heavy; 1.35 for a normal distribution
-_FEW_VALUES = 10  # up to which a feature is a category or a count
-FEW_ROWS = 20  # below, features may rise from row to row by chance
 
 
 def as_matrix(features: Any) -> np.ndarray:
@@ -58,25 +55,6 @@ def numbering_columns(features: np.ndarray) -> np.ndarray:
         part = features[max(0, start - 1) : start + step, columns]
         columns = columns[((np.diff(part, axis=0) > 0).all(0)) & (part == np.floor(part)).all(0)]
     return columns
-
-
-def sampled_rows(features: np.ndarray, num_values: int = _CHUNK) -> np.ndarray:
-    """Return evenly spaced rows with about as many values at most, (m, d)."""
-    return features[:: max(1, -(-features.size // num_values))]
-
-
-def heavy_tailed_columns(features: np.ndarray) -> np.ndarray:
-    """Return the positions of the features with heavy tails, int64 (h,); none if there are more than 100 features.
-
-    That is, the interquartile range is less than 0.85 standard deviations, and there are more than ten values: incomes and
-    other amounts, or numbers with a few wrong values, but not normal distributions, categories and small counts.
-    """
-    if features.shape[1] > MANY_COLUMNS or len(features) < FEW_ROWS:
-        return np.empty(0, np.int64)
-    rows = sampled_rows(features).astype(np.float64)
-    lower, upper = np.quantile(rows, [0.25, 0.75], axis=0)
-    heavy = np.flatnonzero(upper - lower < _HEAVY * rows.std(axis=0))
-    return heavy[[len(np.unique(rows[:, column])) > _FEW_VALUES for column in heavy]]
 
 
 def label_columns(features: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ from curv_issues.data.base import DataSource, LabeledData
 from curv_issues.data.feature_values import (
     as_matrix,
     constant_columns,
-    heavy_tailed_columns,
     label_columns,
     numbering_columns,
     rows_not_finite,
@@ -21,6 +20,7 @@ from curv_issues.data.feature_values import (
 from curv_issues.data.labels import encode_labels
 from curv_issues.data.raw_labels import as_list_of_labels
 from curv_issues.errors import DatasetError
+from curv_issues.inputs.heavy_tails import heavy_tailed_columns
 
 NOT_FINITE = "NaN or infinite features"
 

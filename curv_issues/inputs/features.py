@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curv_issues.data.feature_values import heavy_tailed_columns, sampled_rows
 from curv_issues.inputs.base import Augmentation, AugmentedBatch, ProbeSpec
+from curv_issues.inputs.heavy_tails import heavy_tailed_columns, sampled_rows
 from curv_issues.inputs.normal_scores import NormalScores
 
 _STATISTICS_VALUES = 30_000_000  # values used for mean and deviation
