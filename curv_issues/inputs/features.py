@@ -93,13 +93,12 @@ class FeatureInputs:
 
 def _mean_and_std(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of each feature, (d,), from evenly spaced rows; the deviation of a constant is 1."""
-    n, d = features.shape
-    stride = max(1, -(-n * d // _STATISTICS_VALUES))
+    rows, d = sampled_rows(features, _STATISTICS_VALUES), features.shape[1]
     count, total = 0, np.zeros(d)
     squares = np.zeros(d)
     offset = features[0].astype(np.float64)  # the variance of large numbers would be lost in their squares
-    for start in range(0, n, _CHUNK * stride):
-        part = features[start : start + _CHUNK * stride : stride].astype(np.float64) - offset
+    for start in range(0, len(rows), _CHUNK):
+        part = rows[start : start + _CHUNK].astype(np.float64) - offset
         count += len(part)
         total += part.sum(axis=0)
         squares += (part**2).sum(axis=0)

@@ -166,10 +166,12 @@ def test_features_that_number_the_rows_are_found_in_parts(monkeypatch: pytest.Mo
 def test_heavy_tails_are_noted() -> None:
     values = np.random.default_rng(0).normal(size=(200, 3))
     values[:, 2] = np.exp(2 * values[:, 2])
-    note = "1 feature of 3 (number 3) has values far from all others; its ranks are used instead."
+    note = "1 feature of 3 (number 3) has values far from all others; its ranks are used, except with --private or --epochs 0."
     assert from_features(values, LABELS * 25).source.notes == (note,)
     values[:, 0] = values[::-1, 2]
-    note = "2 features of 3 (number 1, 3) have values far from all others; their ranks are used instead."
+    note = (
+        "2 features of 3 (number 1, 3) have values far from all others; their ranks are used, except with --private or --epochs 0."
+    )
     assert from_features(values, LABELS * 25).source.notes == (note,)
 
 
