@@ -137,8 +137,8 @@ def note_columns(values: np.ndarray, labels: np.ndarray) -> list[str]:
     if len(heavy):
         few = "has values far from all others; its" if len(heavy) == 1 else "have values far from all others; their"
         notes.append(
-            f"{counted(len(heavy), 'feature')} of {values.shape[1]} ({_numbers(heavy)}) {few} ranks are used, except with --private "
-            "or --epochs 0."
+            f"{counted(len(heavy), 'feature')} of {values.shape[1]} ({_numbers(heavy)}) {few} ranks are used, except with "
+            "--private or --epochs 0."
         )
     return notes
 
