@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from curv_issues.results.result import AuditResult
 from curv_issues.review.sample import SAMPLE_SIZE, choose_positions
 
 ANSWER = "is_wrong"
+LEAST_ANSWERS = 20  # fewer may by chance move all probabilities far
+SAME = ("given", "path", "split")  # columns of a table of answers that must agree with the result
 
 
 def review_sample(result: AuditResult, n: int = SAMPLE_SIZE, *, seed: int = 0) -> pd.DataFrame:
@@ -52,14 +54,14 @@ def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame
 
     The probability of every label becomes sigmoid(a + b * log-odds), with a and b fitted to all answers, older ones included,
     under a prior near (0, 1). Answered labels get probability 1 or 0; those found right are not flagged, those found wrong are.
-    The answers should be on samples of `review_sample`: a person's own choice would say little about the others.
+    The answers should be on samples of `review_sample`: a person's own choice would say little about the others. With fewer than
+    20 answers, only the answered labels change.
 
     Args:
         result: of an audit.
         answers: whether the given label is wrong: by row number, or a table with the columns `row` and `is_wrong`, in which
-            missing answers are left out.
-        correct: False: only the answered labels change, as too few answers say little about the others. The result then needs no
-            probabilities.
+            missing answers are left out. If the table has the columns `given`, `path` or `split`, these must agree with the result.
+        correct: False: only the answered labels change, however many there are. The result then needs no probabilities.
 
     Returns:
         A new result, judged by the options of the old one, without a contact sheet. `summary["answers"]` says how much the answers
@@ -67,12 +69,13 @@ def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame
 
     Raises:
         UsageError: the result has no probabilities although `correct` is True, or the answers are none, not True or False, or on
-            unknown rows.
+            unknown rows, or a table of another dataset.
     """
     check_records(result)
     if correct:
         _check(result)
-    known = {**_known(result), **_read(answers, set(result.scores["row"]))}
+    known = {**_known(result), **_read(answers, result.scores)}
+    few, correct = correct and len(known) < LEAST_ANSWERS, correct and len(known) >= LEAST_ANSWERS
     position = pd.Series(np.arange(len(result)), index=result.scores["row"])
     places, is_wrong = position[list(known)].to_numpy(), np.array(list(known.values()), dtype=bool)
     before = _before_answers(result)
@@ -97,7 +100,7 @@ def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame
         "factor": correction.factor,
         "estimate_before": old.get("estimate_before", result.summary.get("estimate")),
     }
-    note = _describe(entries, judged) if correct else None
+    note = _describe_few(len(known)) if few else _describe(entries, judged) if correct else None
     notes = [*(entry for entry in judged.summary["notes"] if entry != old.get("note")), *([note] if note else [])]
     return judged.with_extras(answers={**entries, "note": note}, notes=notes)
 
@@ -128,7 +131,7 @@ def _before_answers(result: AuditResult) -> np.ndarray:
 
 def _correction(entries: Mapping[str, Any]) -> Correction:
     """Return the correction that a summary records of answers; the one that changes nothing if there is none."""
-    return Correction(entries.get("shift", 0.0), entries.get("factor", 1.0), np.zeros((2, 2)))
+    return Correction(entries.get("shift", 0.0), entries.get("factor", 1.0), np.empty((0, 2)))
 
 
 def _describe(entries: Mapping[str, Any], result: AuditResult) -> str:
@@ -141,6 +144,14 @@ def _describe(entries: Mapping[str, Any], result: AuditResult) -> str:
     return f"{answers} moved the estimated number of wrong labels from {before['num_errors']:,.0f} to {number}."
 
 
+def _describe_few(num_answers: int) -> str:
+    """Return what fewer than 20 answers change."""
+    return (
+        f"{counted(num_answers, 'answer')} changed only the {'label' if num_answers == 1 else 'labels'} in question; from "
+        f"{LEAST_ANSWERS} answers on, the probabilities of other labels and the estimated number of wrong labels are corrected too."
+    )
+
+
 def _check(result: AuditResult) -> None:
     """Raise UsageError unless this is a result with probabilities."""
     check_records(result)
@@ -148,14 +159,16 @@ def _check(result: AuditResult) -> None:
         raise UsageError(NO_PROBABILITIES)
 
 
-def _read(answers: Mapping[int, bool] | pd.DataFrame, rows: Collection[int]) -> dict[int, bool]:
+def _read(answers: Mapping[int, bool] | pd.DataFrame, scores: pd.DataFrame) -> dict[int, bool]:
     """Return the answers by row, without missing ones."""
+    rows = set(scores["row"])
     if isinstance(answers, pd.DataFrame):
         missing = [name for name in ("row", ANSWER) if name not in answers.columns]
         if missing:
             raise UsageError(f"answers lacks the column {missing[0]!r}; expected a table like that of review_sample.")
         if answers["row"].duplicated().any():
             raise UsageError(f"answers has row {answers['row'][answers['row'].duplicated()].iloc[0]} twice.")
+        _check_samples(answers[answers[ANSWER].notna()], scores)
         answers = dict(zip(answers["row"], answers[ANSWER], strict=True))
     elif not isinstance(answers, Mapping):
         raise UsageError(f"answers must be a mapping of rows to True or False, or a table, got {type(answers).__name__}.")
@@ -168,3 +181,26 @@ def _read(answers: Mapping[int, bool] | pd.DataFrame, rows: Collection[int]) -> 
     if not found:
         raise UsageError("answers has no answer; expected True or False for some rows.")
     return {int(row): bool(answer) for row, answer in found.items()}
+
+
+def _check_samples(answers: pd.DataFrame, scores: pd.DataFrame) -> None:
+    """Raise UsageError if columns that describe the answered samples differ from those of the result."""
+    columns = [name for name in SAME if name in answers.columns]
+    both = answers[["row", *columns]].merge(scores[["row", *columns]], on="row", suffixes=("", " of the result"))
+    for name in columns:
+        pairs = both[["row", name, f"{name} of the result"]].dropna()
+        differs = np.array([not _is_same(here, there) for _, here, there in pairs.itertuples(index=False)], dtype=bool)
+        if differs.any():
+            row, here, there = pairs[differs].iloc[0]
+            raise UsageError(
+                f"answers describes other samples than this result: row {row} has the {name} {here!r} there and {there!r} here; "
+                "expected a table that review_sample made of this result."
+            )
+
+
+def _is_same(here: Any, there: Any) -> bool:
+    """Return whether two values are equal as text or as numbers, as a CSV file turns "007" into 7."""
+    try:
+        return str(here) == str(there) or float(here) == float(there)
+    except ValueError:
+        return False

@@ -13,6 +13,7 @@ from curv_issues.confusions.error_count import ErrorCount
 LEAST_PROBABILITY = 1e-5  # lower ones, and higher ones than 1 minus this, are taken as this
 SHIFT_DEVIATION, FACTOR_DEVIATION = 3.0, 0.5  # of the normal prior; benchmarks/README.md explains how these were chosen
 LEAST_FACTOR = 0.05
+GRID, GRID_DEVIATIONS = 81, 8.0  # values of shift and factor, up to so many standard deviations from the most probable ones
 NUM_DRAWS = 1000
 INTERVAL = (2.5, 97.5)  # percentiles
 
@@ -24,12 +25,12 @@ class Correction:
     Attributes:
         shift: 0 for no change.
         factor: at least 0.05; 1 for no change.
-        covariance: (2, 2), of shift and factor.
+        draws: (d, 2), values of shift and factor that the answers leave possible, drawn from their posterior.
     """
 
     shift: float
     factor: float
-    covariance: np.ndarray
+    draws: np.ndarray
 
     def __call__(self, probability: np.ndarray) -> np.ndarray:
         """Return the corrected probabilities, (n,)."""
@@ -41,7 +42,10 @@ class Correction:
 
 
 def fit_correction(probability: np.ndarray, is_wrong: np.ndarray) -> Correction:
-    """Return the most probable correction.
+    """Return the most probable correction, and draws from its posterior.
+
+    The posterior is computed on a grid. A normal approximation would be too wide: if most answers agree with confident
+    probabilities, it has small factors that these answers exclude.
 
     Args:
         probability: (m,), estimated before the answers.
@@ -58,7 +62,14 @@ def fit_correction(probability: np.ndarray, is_wrong: np.ndarray) -> Correction:
 
     found = minimize(loss, mean, jac=True, method="L-BFGS-B", bounds=[(None, None), (LEAST_FACTOR, None)]).x
     spread = expit(design @ found) * expit(-design @ found)
-    return Correction(float(found[0]), float(found[1]), np.linalg.inv(np.diag(precision) + (design.T * spread) @ design))
+    reach = GRID_DEVIATIONS * np.sqrt(np.diag(np.linalg.inv(np.diag(precision) + (design.T * spread) @ design)))
+    shifts, factors = (np.linspace(low, high, GRID) for low, high in zip(found - reach, found + reach, strict=True))
+    factors = factors[factors >= LEAST_FACTOR] if (factors >= LEAST_FACTOR).any() else np.array([LEAST_FACTOR])
+    points = np.stack(np.meshgrid(shifts, factors, indexing="ij"), axis=-1).reshape(-1, 2)
+    logs = np.array([-loss(point)[0] for point in points])
+    weights = np.exp(logs - logs.max())
+    drawn = np.random.default_rng(0).choice(len(points), NUM_DRAWS, p=weights / weights.sum())
+    return Correction(float(found[0]), float(found[1]), points[drawn])
 
 
 def count_wrong(correction: Correction, probability: np.ndarray, *, known: int = 0) -> ErrorCount:
@@ -70,11 +81,10 @@ def count_wrong(correction: Correction, probability: np.ndarray, *, known: int =
         known: number of further labels that a person has found wrong.
     """
     random = np.random.default_rng(0)
-    drawn = random.multivariate_normal([correction.shift, correction.factor], correction.covariance, NUM_DRAWS)
     odds = _log_odds(probability)
-    counts = np.empty(NUM_DRAWS)
-    for index, (shift, factor) in enumerate(drawn):
-        wrong = expit(shift + max(factor, LEAST_FACTOR) * odds)
+    counts = np.empty(len(correction.draws))
+    for index, (shift, factor) in enumerate(correction.draws):
+        wrong = expit(shift + factor * odds)
         counts[index] = random.normal(wrong.sum(), np.sqrt((wrong * (1 - wrong)).sum()))
     low, high = known + np.clip(np.percentile(counts, INTERVAL), 0, len(probability))
     return ErrorCount(known + float(correction(probability).sum()), float(low), float(high), "answers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,14 +79,15 @@ def test_answers_in_two_parts_are_those_in_one(tmp_path: Path) -> None:
     sample = answered(review_sample(result, 45))
     at_once = result.with_answers(sample)
     first = result.with_answers(
-        {int(row): bool(wrong) for row, wrong in zip(sample["row"][:20], sample["is_wrong"][:20], strict=True)}
+        {int(row): bool(wrong) for row, wrong in zip(sample["row"][:10], sample["is_wrong"][:10], strict=True)}
     )
     first.save(tmp_path / "out")
-    both = AuditResult.load(tmp_path / "out").with_answers(sample[20:])
+    both = AuditResult.load(tmp_path / "out").with_answers(sample[10:])
     np.testing.assert_allclose(both.scores["p_wrong"], at_once.scores["p_wrong"], rtol=1e-6, atol=1e-9)
     assert both.summary["estimate"] == pytest.approx(at_once.summary["estimate"])
     assert both.summary["answers"]["estimate_before"] == result.summary["estimate"]
     assert sum("answers (" in note for note in both.summary["notes"]) == 1
+    assert not any("answers changed only" in note for note in both.summary["notes"])
     assert not set(review_sample(both, 100)["row"]) & set(sample["row"])
 
 
@@ -119,6 +121,30 @@ def test_the_options_of_the_audit_are_kept() -> None:
 def test_bad_answers_are_refused(answers: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         audited().with_answers(answers)  # type: ignore[arg-type]
+
+
+def test_few_answers_change_only_their_own_labels() -> None:
+    result = audited()
+    first = int(result.scores["suspicion"].idxmax())
+    last = int(result.scores["suspicion"].idxmin())
+    found = result.with_answers({first: False, last: True})
+    others = ~result.scores["row"].isin([first, last])
+    assert found.scores["p_wrong"][others].equals(result.scores["p_wrong"][others])
+    assert found.scores["flagged"][[first, last]].tolist() == [False, True]
+    assert found.summary["estimate"] == result.summary["estimate"]
+    assert found.summary["notes"][-1].startswith("2 answers changed only the labels in question; from 20 answers on, ")
+
+
+@pytest.mark.parametrize(("column", "value"), [("given", "cat"), ("split", "test"), ("path", "a.png")])
+def test_answers_on_another_dataset_are_refused(column: str, value: str) -> None:
+    sample = answered(review_sample(audited(), 20))
+    result = replace(audited(), scores=audited().scores.assign(path="b.png", split="train"))
+    sample[column] = sample[column].astype(object)
+    sample.loc[2, column] = value
+    with pytest.raises(UsageError, match=f"row {sample['row'][2]} has the {column} '{value}' there and .* here"):
+        result.with_answers(sample)
+    sample["is_wrong"] = sample["is_wrong"].where(sample.index != 2)  # without an answer, the row does not count
+    assert result.with_answers(sample).summary["answers"]["num_answers"] == 19
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.5, True, "45"])

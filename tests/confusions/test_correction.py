@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.integrate import dblquad
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
@@ -24,11 +25,29 @@ def test_it_is_the_most_probable_one() -> None:
     expected = minimize(loss, [0.0, 1.0], method="BFGS").x
     found = fit_correction(PROBABILITY, WRONG)
     np.testing.assert_allclose([found.shift, found.factor], expected, atol=1e-4)
-    step = 1e-3
-    curvature = [
-        (loss(expected + step * a) - 2 * loss(expected) + loss(expected - step * a)) / step**2 for a in (np.eye(2)[0], np.eye(2)[1])
-    ]
-    np.testing.assert_allclose(np.diag(np.linalg.inv(found.covariance)), curvature, rtol=1e-3)
+
+
+def test_the_draws_are_from_the_posterior() -> None:
+    def density(factor: float, shift: float) -> float:
+        p = expit(shift + factor * logit(PROBABILITY))
+        return np.exp(-((shift / 3) ** 2) / 2 - ((factor - 1) / 0.5) ** 2 / 2) * np.where(WRONG, p, 1 - p).prod()
+
+    def moment(power_of_shift: int, power_of_factor: int) -> float:
+        return dblquad(lambda f, s: s**power_of_shift * f**power_of_factor * density(f, s), -12, 12, 0.05, 4)[0] / total
+
+    total = 1.0
+    total = moment(0, 0)
+    draws = fit_correction(PROBABILITY, WRONG).draws
+    np.testing.assert_allclose(draws.mean(axis=0), [moment(1, 0), moment(0, 1)], atol=0.1)
+    spread = [np.sqrt(moment(2, 0) - moment(1, 0) ** 2), np.sqrt(moment(0, 2) - moment(0, 1) ** 2)]
+    np.testing.assert_allclose(draws.std(axis=0), spread, rtol=0.1)
+
+
+def test_answers_that_agree_with_confident_probabilities_leave_a_narrow_interval() -> None:
+    probability = np.repeat([1e-4, 0.9999], [1900, 100])
+    answered, wrong = np.repeat([1e-4, 0.9999], [25, 20]), np.repeat([False, True], [25, 20])
+    count = count_wrong(fit_correction(answered, wrong), probability)
+    assert 80 < count.low <= 100 <= count.high < 250
 
 
 def test_answers_that_agree_change_little_and_others_much() -> None:
@@ -73,7 +92,7 @@ def test_the_interval_covers_the_number_of_wrong_labels() -> None:
 
 
 def test_known_wrong_labels_are_added() -> None:
-    correction = Correction(0.0, 1.0, np.zeros((2, 2)))
+    correction = Correction(0.0, 1.0, np.array([[0.0, 1.0]] * 1000))
     without, with_known = (count_wrong(correction, PROBABILITY, known=known) for known in (0, 7))
     assert without.num_errors == pytest.approx(PROBABILITY.sum(), abs=1e-4)
     assert with_known.num_errors == pytest.approx(without.num_errors + 7)
