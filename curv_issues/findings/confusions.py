@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curv_issues.confusions.error_count import DEVIATIONS, ErrorCount
+from curv_issues.confusions.posterior import with_mean
 from curv_issues.findings.judgement import Evidence
 from curv_issues.findings.section import Section
 from curv_issues.results.arrow import text_column
@@ -26,8 +27,9 @@ def confusions_table(evidence: Evidence, count: ErrorCount) -> pd.DataFrame:
 
     Pairs with fewer than 0.5 wrong labels are left out.
 
-    A label counts for its suggested class by its `p_wrong`, times the factor by which the estimated number of wrong labels exceeds
-    the sum of all `p_wrong`. The intervals join that of the number of all wrong labels with the chance that each label is wrong.
+    A label counts for its suggested class by its `p_wrong`, after a shift of all log-odds that brings their sum to the estimated
+    number of wrong labels. The intervals join that of the number of all wrong labels with the chance that each label is wrong. No
+    pair has more wrong labels than samples with that suggestion.
 
     Args:
         evidence: of n samples, with suggestions and the score `p_wrong`.
@@ -35,22 +37,20 @@ def confusions_table(evidence: Evidence, count: ErrorCount) -> pd.DataFrame:
     """
     names, labels = text_column(evidence.class_names).to_numpy(dtype=object), evidence.labels
     assert evidence.suggested is not None
-    p_wrong = evidence.scores["p_wrong"]
-    factor = count.num_errors / max(float(p_wrong.sum()), 1e-9)
+    p_wrong = with_mean(evidence.scores["p_wrong"], float(np.clip(count.num_errors / len(labels), 1e-9, 1 - 1e-9)))
     frame = pd.DataFrame(
-        {"given": labels, "suggested": evidence.suggested, "num_errors": factor * p_wrong, "variance": p_wrong * (1 - p_wrong)}
+        {"given": labels, "suggested": evidence.suggested, "num_errors": p_wrong, "variance": p_wrong * (1 - p_wrong), "most": 1}
     )
     pairs = frame.groupby(["given", "suggested"], as_index=False).sum()
     pairs = pairs[pairs["num_errors"] >= LEAST_ERRORS]
-    classes = frame.groupby("given", as_index=False)[["num_errors", "variance"]].sum().assign(suggested=-1)
+    classes = frame.groupby("given", as_index=False)[["num_errors", "variance", "most"]].sum().assign(suggested=-1)
     found = pd.concat([part.sort_values("num_errors", ascending=False, kind="stable") for part in (classes, pairs)])
     relative = (count.high - count.low) / (2 * DEVIATIONS) / max(count.num_errors, 1e-9)
-    spread = DEVIATIONS * np.sqrt(factor * found["variance"] + (relative * found["num_errors"]) ** 2)
+    spread = DEVIATIONS * np.sqrt(found["variance"] + (relative * found["num_errors"]) ** 2)
     sizes = np.bincount(labels, minlength=len(names))[found["given"]]
     found = found.assign(
-        low=np.clip(found["num_errors"] - spread, 0, sizes),
-        high=np.minimum(found["num_errors"] + spread, sizes),
-        num_errors=np.minimum(found["num_errors"], sizes),
+        low=np.maximum(found["num_errors"] - spread, 0),
+        high=np.minimum(found["num_errors"] + spread, found["most"]),
         num_given=sizes,
         suggested=[None if code < 0 else names[code] for code in found["suggested"]],
         given=names[found["given"]],

@@ -46,9 +46,9 @@ def is_undertrained(epochs_done: int, standard_epochs: float) -> bool:
     return epochs_done <= LEAST_TRAINING * standard_epochs
 
 
-def is_learned(comparison: NullComparison, *, undertrained: bool) -> bool:
-    """Return whether the classes were learned, so that labels that look wrong can be told from labels that are not learned."""
-    return bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained
+def is_learned(comparison: NullComparison, *, undertrained: bool, predicted: bool = True) -> bool:
+    """Return whether the classes were learned, so that labels that look wrong can be distinguished from labels not learned yet."""
+    return bool(comparison.below_null.mean() <= MOST_BELOW_NULL) and not undertrained and predicted
 
 
 def flag(
@@ -57,6 +57,7 @@ def flag(
     *,
     cut_off: ParsedCutOff = AUTO,
     undertrained: bool = False,
+    predicted: bool = True,
     p_wrong: np.ndarray | None = None,
     answers: np.ndarray | None = None,
 ) -> tuple[np.ndarray, CutOff]:
@@ -64,14 +65,16 @@ def flag(
 
     "auto" flags as many of the most suspect as are more probably wrong than right, or fewer, so that at least half of the flagged
     labels are expected to be wrong; without probabilities, as many as looked wrong in training. "precision" flags as many of the
-    most suspect as keep that expected precision. Neither flags anything if more than half of the labels looked wrong, or if the run
-    is undertrained. Labels that a person has judged do not count; those found wrong are flagged as well.
+    most suspect as keep that expected precision. Neither flags anything if more than half of the labels looked wrong, if the run is
+    undertrained, or if the labels are not predicted. Of the labels that a person has judged, those found wrong are flagged, and no
+    others; they count for a fraction, but not for a precision.
 
     Args:
         suspicion: (n,) in [0, 1].
         comparison: the labels that looked wrong in training.
         cut_off: see `FindingOptions.parsed_cut_off`.
         undertrained: see `is_undertrained`.
+        predicted: see `are_predicted`.
         p_wrong: (n,), probabilities that the labels are wrong, or None.
         answers: see `Evidence`.
 
@@ -81,12 +84,13 @@ def flag(
     rule = cut_off.rule
     is_open = np.ones(len(suspicion), dtype=bool) if answers is None else np.isnan(answers)
     open_p_wrong = None if p_wrong is None else p_wrong[is_open]
-    learned = is_learned(comparison, undertrained=undertrained)
+    learned = is_learned(comparison, undertrained=undertrained, predicted=predicted)
     count = _count_wrong(cut_off, comparison.below_null[is_open], suspicion[is_open], open_p_wrong) if learned else 0
-    threshold = _threshold(suspicion[is_open], cut_off, num_auto=count)
-    flagged = is_open & (suspicion >= threshold)
-    if answers is not None:
-        flagged |= answers == WRONG
+    found_wrong = np.zeros(len(suspicion), dtype=bool) if answers is None else answers == WRONG
+    if rule == "fraction":
+        count = max(0, round(cut_off.value * len(suspicion)) - int(found_wrong.sum()))
+    threshold = _threshold(suspicion[is_open], cut_off, count=min(count, int(is_open.sum())))
+    flagged = (is_open & (suspicion >= threshold)) | found_wrong
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
     if rule == "auto" and learned and open_p_wrong is not None:
         decision = replace(decision, note=_disagreement(count, int((open_p_wrong >= MORE_PROBABLY_WRONG).sum())))
@@ -138,6 +142,7 @@ def reliability_note(
     memorised_fraction: float | None,
     epochs_done: int,
     standard_epochs: float,
+    predicted: bool = True,
 ) -> str | None:
     """Return why the automatic cut-off may flag too many or too few samples and what to do; None if there is no sign of it.
 
@@ -147,7 +152,14 @@ def reliability_note(
         memorised_fraction: fraction of these labels that the trained probe predicts, if known.
         epochs_done: number of epochs trained.
         standard_epochs: default number of epochs for this dataset size.
+        predicted: see `are_predicted`.
     """
+    if not predicted:
+        return (
+            "For held-out samples, the predictions say no more about the labels than the frequencies of the classes do, so nothing "
+            "is flagged automatically, and no number of wrong labels is estimated. Check that labels and features belong to the "
+            "same rows, or set --cut-off."
+        )
     if comparison.below_null.mean() > MOST_BELOW_NULL:
         return (
             "More than half of the labels look wrong to the probe: it has not learned these classes, so nothing is "
@@ -180,17 +192,16 @@ NO_TRAINING = (
 
 def flag_without_training(suspicion: np.ndarray, cut_off: ParsedCutOff) -> tuple[np.ndarray, CutOff]:
     """Decide which samples to flag without a null distribution: with "auto" and "precision", none. See `flag`."""
-    threshold = _threshold(suspicion, cut_off, num_auto=0)
+    count = round(cut_off.value * len(suspicion)) if cut_off.rule == "fraction" else 0
+    threshold = _threshold(suspicion, cut_off, count=count)
     flagged = suspicion >= threshold
     note = NO_TRAINING if cut_off.rule in ESTIMATED else None
     return flagged, CutOff(cut_off.rule, float(threshold), int(flagged.sum()), note=note)
 
 
-def _threshold(suspicion: np.ndarray, cut_off: ParsedCutOff, *, num_auto: int) -> float:
-    """Return the suspicion from which samples are flagged; with "auto" and "precision", that of the `num_auto` most suspect."""
-    if cut_off.rule == "suspicion":
-        return cut_off.value
-    return _threshold_for(suspicion, num_auto if cut_off.rule in ESTIMATED else round(cut_off.value * len(suspicion)))
+def _threshold(suspicion: np.ndarray, cut_off: ParsedCutOff, *, count: int) -> float:
+    """Return the suspicion from which samples are flagged: the one that was set, or that of the `count` most suspect."""
+    return cut_off.value if cut_off.rule == "suspicion" else _threshold_for(suspicion, count)
 
 
 def _threshold_for(suspicion: np.ndarray, count: int) -> float:

@@ -22,6 +22,7 @@ from curv_issues.findings.cutoff import (
 )
 from curv_issues.findings.judgement import Evidence, KindJudgement
 from curv_issues.findings.null_margin import compare_with_null
+from curv_issues.findings.prediction import are_predicted
 from curv_issues.findings.ranking import Ranking, is_measured, rank_by_default, rank_by_score
 from curv_issues.findings.section import Section
 from curv_issues.options import FindingOptions
@@ -69,6 +70,7 @@ def judge(evidence: Evidence, options: FindingOptions) -> KindJudgement | None:
         options=options,
         standard_epochs=evidence.standard_epochs,
         on_features=evidence.on_features,
+        predicted=not evidence.on_features or evidence.pred_probs is None or are_predicted(evidence.pred_probs, evidence.labels),
         answers=evidence.answers,
     )
     count, tables = evidence.error_count if judged.is_learned or evidence.answers is not None else None, {}
@@ -114,6 +116,7 @@ def find_label_issues(
     options: FindingOptions,
     standard_epochs: float,
     on_features: bool = False,
+    predicted: bool = True,
     answers: np.ndarray | None = None,
 ) -> LabelIssues:
     """Rank the samples and decide which to flag.
@@ -127,6 +130,7 @@ def find_label_issues(
         options: score to rank by, and cut-off.
         standard_epochs: default number of epochs for this dataset size.
         on_features: whether the probe was trained on features.
+        predicted: whether held-out labels are predicted; see `are_predicted`.
         answers: see `Evidence`.
 
     Raises:
@@ -147,6 +151,7 @@ def find_label_issues(
         comparison,
         cut_off=options.parsed_cut_off,
         undertrained=undertrained,
+        predicted=predicted,
         p_wrong=p_wrong,
         answers=answers,
     )
@@ -158,10 +163,11 @@ def find_label_issues(
             memorised_fraction=memorised,
             epochs_done=margins.shape[1],
             standard_epochs=standard_epochs,
+            predicted=predicted,
         )
         is_unknown = p_wrong is None and cut_off.rule == "precision"
         cut_off = replace(cut_off, note=NO_PROBABILITIES if is_unknown else cut_off.note or note)
-    return LabelIssues(ranking, flagged, cut_off, memorised, is_learned(comparison, undertrained=undertrained))
+    return LabelIssues(ranking, flagged, cut_off, memorised, is_learned(comparison, undertrained=undertrained, predicted=predicted))
 
 
 def describe_decision(errors: LabelIssues) -> dict[str, Any]:

@@ -49,6 +49,15 @@ def test_planted_errors_are_ranked_first(result: AuditResult) -> None:
     assert not result.scores[list(ALL_SCORES)].isna().any().any()
 
 
+@pytest.mark.parametrize("k", [2, 10])
+def test_labels_drawn_at_random_are_not_counted(k: int) -> None:
+    labels = np.random.default_rng(0).integers(0, k, 600)
+    found = audit_features(DIGITS.data[:600], labels, duplicates=False, progress=False, device="cpu")
+    assert found.summary["estimate"] is None
+    assert found.summary["cut_off"]["num_flagged"] == 0
+    assert any("Check that labels and features belong to the same rows" in note for note in found.summary["notes"])
+
+
 def test_default_joins_cumulative_and_held_out_loss(result: AuditResult) -> None:
     assert result.summary["ranking"]["parts"] == ["cumulative_loss", "held_out_loss", "class_confusion", "p_wrong"]
     losses = sum(logit((result.scores[name].rank() - 0.5) / 900) for name in ("cumulative_loss", "held_out_loss"))

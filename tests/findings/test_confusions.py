@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from curv_issues.confusions.error_count import ErrorCount
+from curv_issues.confusions.posterior import with_mean
 from curv_issues.findings.confusions import confusions_section, confusions_table, describe_count
 from curv_issues.findings.judgement import Evidence
 from curv_issues.results.arrow import schema_of
@@ -16,7 +17,7 @@ from curv_issues.results.tables import TABLES
 from tests.made_up import result_of, result_parts
 
 P_WRONG = np.array([0.9, 0.9, 0.1, 0.0, 0.6, 0.0])
-COUNT = ErrorCount(num_errors=5.0, low=3.0, high=8.0, basis="training")
+COUNT = ErrorCount(num_errors=3.0, low=2.0, high=5.0, basis="training")
 
 
 def table(count: ErrorCount = COUNT, **changes: Any) -> pd.DataFrame:
@@ -35,14 +36,24 @@ def table(count: ErrorCount = COUNT, **changes: Any) -> pd.DataFrame:
 def test_counts_of_classes_and_pairs() -> None:
     found = table()
     assert list(found.columns) == schema_of(TABLES["confusions"]).names
-    factor = 5.0 / 2.5
+    counted = with_mean(P_WRONG, 3.0 / 6)
+    assert counted.sum() == pytest.approx(3.0)
     classes = found[found["suggested"].isna()].set_index("given")["num_errors"]
-    assert classes.to_dict() == pytest.approx({"cat": factor * 1.9 - 0.8, "dog": factor * 0.6, "bird": 0.0})  # at most all 3 cats
+    assert classes.to_dict() == pytest.approx({"cat": counted[:3].sum(), "dog": counted[3:5].sum(), "bird": 0.0})
     pairs = found[found["suggested"].notna()]
     assert list(zip(pairs["given"], pairs["suggested"], strict=True)) == [("cat", "dog"), ("dog", "bird")]  # others are below 0.5
-    assert pairs["num_errors"].tolist() == pytest.approx([3.0, 1.2])
+    assert pairs["num_errors"].tolist() == pytest.approx([counted[:2].sum(), counted[4]])
     assert pairs["num_given"].tolist() == [3, 2]
     assert ((found["low"] >= 0) & (found["low"] <= found["num_errors"]) & (found["num_errors"] <= found["high"] + 1e-9)).all()
+
+
+def test_no_pair_has_more_errors_than_samples() -> None:
+    found = table(ErrorCount(num_errors=4.5, low=1.0, high=6.0, basis="held-out"))
+    assert (found["num_errors"] <= found["high"]).all()
+    most = {("cat", None): 3, ("dog", None): 2, ("bird", None): 1, ("cat", "dog"): 2, ("cat", "bird"): 1, ("dog", "bird"): 1}
+    for given, suggested, high in zip(found["given"], found["suggested"], found["high"], strict=True):
+        assert high <= most.get((given, suggested if isinstance(suggested, str) else None), 1)
+    assert found["num_errors"][found["suggested"].isna()].sum() == pytest.approx(4.5)
 
 
 def test_the_interval_widens_with_that_of_all_errors() -> None:

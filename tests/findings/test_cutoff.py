@@ -227,3 +227,18 @@ def test_all_labels_may_be_answered() -> None:
     for cut_off in (parse_cut_off("auto"), parse_cut_off("5%"), parse_cut_off(0.9), ParsedCutOff("precision", 0.5)):
         flagged, _ = flag(RANKED, comparison(0, 1_000), cut_off=cut_off, p_wrong=answers, answers=answers)
         assert flagged.tolist() == (answers == 1).tolist()
+
+
+def test_found_labels_count_for_a_fraction() -> None:
+    answers = answered(at_0_10=0.0, at_900_930=1.0)
+    flagged, decision = flag(RANKED, comparison(0, 1_000), cut_off=parse_cut_off("5%"), answers=answers)
+    assert np.flatnonzero(flagged).tolist() == [*range(10, 30), *range(900, 930)]
+    assert decision.num_flagged == 50
+    assert np.flatnonzero(flag(RANKED, comparison(0, 1_000), cut_off=parse_cut_off("1%"), answers=answers)[0]).tolist() == [
+        *range(900, 930)
+    ]
+
+
+def test_labels_that_are_not_predicted_are_not_flagged() -> None:
+    assert not flag(SUSPICION, comparison(1), predicted=False, p_wrong=P_WRONG)[0].any()
+    assert flag(SUSPICION, comparison(1), predicted=False, cut_off=parse_cut_off("40%"))[0].sum() == 2

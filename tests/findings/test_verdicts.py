@@ -34,6 +34,7 @@ def evidence(**changes: Any) -> Evidence:
 
 
 NOT_FLAGGED = np.zeros(N, dtype=bool)
+FOUND_WRONG = np.where(np.arange(N) == 0, 1.0, np.nan)
 CONFLICTS = pd.DataFrame({"row": [0, 1], "suspect": [True, False]})
 
 
@@ -42,6 +43,10 @@ CONFLICTS = pd.DataFrame({"row": [0, 1], "suspect": [True, False]})
     [
         ({}, None, "mislabeled"),
         ({"given_probability": 0.05}, None, "ambiguous"),
+        ({"given_probability": 0.5, "suggested_probability": 0.02}, None, "ambiguous"),
+        ({"given_probability": 0.99, "suggested_probability": 0.01}, None, None),
+        ({"given_probability": 0.99, "suggested_probability": 0.01, "isolation": 2.5}, None, "outlier"),
+        ({"given_probability": 0.99, "suggested_probability": 0.01, "answers": FOUND_WRONG}, None, "mislabeled"),
         ({"suggested_probability": 0.3}, None, "rare"),
         ({"labels": np.where(np.arange(N) < 3, 1, 0)}, None, "rare"),
         ({"isolation": 2.5}, None, "outlier"),
