@@ -60,7 +60,12 @@ def show(
             before = result.summary.get("options") or {}
             if cut_off is None and precision is None:
                 cut_off, precision = before.get("cut_off", "auto"), before.get("precision")
-            result = rejudge(result, score=score or before.get("score", "default"), cut_off=cut_off or "auto", precision=precision)
+            result = rejudge(
+                result,
+                score=before.get("score", "default") if score is None else score,
+                cut_off="auto" if cut_off is None else cut_off,
+                precision=precision,
+            )
         checked = None if gate is None else gate.check(result)
         shown = result if kind is None else only_kind(result, kind)
         print_result(shown, output_folder(directory), printing, is_saved=is_saved)

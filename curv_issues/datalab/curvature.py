@@ -27,7 +27,7 @@ class CurvatureIssueManager(RunIssueManager):
     suspect). Summary score: 1 - flagged / n.
     """
 
-    description: ClassVar[str] = """Examples whose label looks wrong to a small network trained on these images:
+    description: ClassVar[str] = """Examples whose label looks wrong to a small network trained on these examples:
     it learned them late or never. They are mislabeled, ambiguous or rare; look at them before you correct them.
 
     The score is one minus the suspicion, a ranking and not a probability. It comes from a single training run

@@ -43,8 +43,8 @@ class DuplicateConflictIssueManager(RunIssueManager):
     labels is wrong, or the image fits several classes.
 
     The score is one minus the largest similarity of the aligned pixels to an image with another label. The suspect member of a
-    group is found from the other labels of the group, from a small network trained on these images, and from the labels of similar
-    images.
+    group is found from the other labels of the group, from a small network trained on these examples, and from the labels of
+    similar images.
     """
     issue_name: ClassVar[str] = "duplicate_conflict"
     verbosity_levels: ClassVar[dict[int, list[str]]] = {

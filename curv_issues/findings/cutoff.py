@@ -94,6 +94,8 @@ def flag(
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
     if rule == "auto" and learned and open_p_wrong is not None:
         decision = replace(decision, note=_disagreement(count, int((open_p_wrong >= MORE_PROBABLY_WRONG).sum())))
+    if rule == "precision" and learned and open_p_wrong is not None and len(open_p_wrong) and count == 0:
+        decision = replace(decision, note=_unreached(cut_off.value))
     if p_wrong is not None and flagged.any():
         decision = replace(decision, expected_precision=float(p_wrong[flagged].mean()))
     if rule == "auto" and p_wrong is None:
@@ -118,6 +120,14 @@ def _count_wrong(cut_off: ParsedCutOff, below_null: np.ndarray, suspicion: np.nd
     counts = counts[: np.searchsorted(counts, most) + 1] if most else counts[:0]
     precise = counts[np.cumsum(p_wrong[order])[counts - 1] / counts >= precision]
     return int(precise[-1]) if len(precise) else 0
+
+
+def _unreached(precision: float) -> str:
+    """Return that no labels are flagged at a precision."""
+    return (
+        f"Nothing is flagged, as not even the most suspect labels are expected to be wrong with a precision of {precision:g}. Set "
+        "a lower --precision, or inspect the top of the ranking."
+    )
 
 
 def _disagreement(count: int, probable: int) -> str | None:

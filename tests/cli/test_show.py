@@ -69,4 +69,5 @@ def test_invalid_arguments_are_refused(folder: Path, tmp_path: Path) -> None:
     check_error(run("show", folder, "--kind", "fog"), 2, "Unknown kind of finding 'fog'")
     check_error(run("show", folder, "--format", "fog"), 2, "Unknown format 'fog'")
     check_error(run("show", folder, "--cut-off", "7"), 2, "cut_off must be")
+    check_error(run("show", folder, "--cut-off", ""), 2, "cut_off must be")
     check_error(run("show", folder, "--score", "fog"), 2, "Unknown score 'fog'")

@@ -242,3 +242,11 @@ def test_found_labels_count_for_a_fraction() -> None:
 def test_labels_that_are_not_predicted_are_not_flagged() -> None:
     assert not flag(SUSPICION, comparison(1), predicted=False, p_wrong=P_WRONG)[0].any()
     assert flag(SUSPICION, comparison(1), predicted=False, cut_off=parse_cut_off("40%"))[0].sum() == 2
+
+
+def test_a_precision_that_is_not_reached_is_told() -> None:
+    flagged, decision = flag(SUSPICION, comparison(1), cut_off=ParsedCutOff("precision", 0.99), p_wrong=P_WRONG)
+    assert not flagged.any()
+    assert decision.note is not None
+    assert "with a precision of 0.99" in decision.note
+    assert flag(SUSPICION, comparison(1), cut_off=ParsedCutOff("precision", 0.9), p_wrong=P_WRONG)[1].note is None
