@@ -65,11 +65,12 @@ def fit_correction(probability: np.ndarray, is_wrong: np.ndarray) -> Correction:
     reach = GRID_DEVIATIONS * np.sqrt(np.diag(np.linalg.inv(np.diag(precision) + (design.T * spread) @ design)))
     shifts, factors = (np.linspace(low, high, GRID) for low, high in zip(found - reach, found + reach, strict=True))
     factors = factors[factors >= LEAST_FACTOR] if (factors >= LEAST_FACTOR).any() else np.array([LEAST_FACTOR])
-    points = np.stack(np.meshgrid(shifts, factors, indexing="ij"), axis=-1).reshape(-1, 2)
-    logs = np.array([-loss(point)[0] for point in points])
-    weights = np.exp(logs - logs.max())
-    drawn = np.random.default_rng(0).choice(len(points), NUM_DRAWS, p=weights / weights.sum())
-    return Correction(float(found[0]), float(found[1]), points[drawn])
+    points = np.stack(np.meshgrid(factors, shifts, indexing="ij"), axis=-1)[:, :, ::-1]
+    logs = np.stack([log_expit(sign * (shifts[:, None] + factor * design[:, 1])).sum(axis=1) for factor in factors])
+    logs -= 0.5 * (precision * (points - mean) ** 2).sum(axis=-1)
+    weights = np.exp(logs - logs.max()).ravel()
+    drawn = np.random.default_rng(0).choice(len(weights), NUM_DRAWS, p=weights / weights.sum())
+    return Correction(float(found[0]), float(found[1]), points.reshape(-1, 2)[drawn])
 
 
 def count_wrong(correction: Correction, probability: np.ndarray, *, known: int = 0) -> ErrorCount:
