@@ -29,7 +29,8 @@ def load(name: str) -> Backbone:
     """
     path = Path(name).expanduser()
     if not path.is_file():
-        raise UsageError(f"File {name} does not exist; expected a program that torch.export.save has written.")
+        what = f"{name} is not a regular file" if path.exists() else f"File {name} does not exist"
+        raise UsageError(f"{what}; expected a program that torch.export.save has written.")
     extra = {PREPROCESSING: ""}
     try:
         program = torch.export.load(path, extra_files=extra)

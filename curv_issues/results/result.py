@@ -293,12 +293,13 @@ class AuditResult:
             memory_map: leave `pred_probs` and `embeddings` on disk and read them when they are used.
 
         Raises:
-            UsageError: the folder does not exist, contains no result, one of a newer version or a corrupt one, or kept being
-                replaced.
+            UsageError: the folder does not exist, is a file, contains no result, one of a newer version or a corrupt one, or kept
+                being replaced.
         """
         folder = output_folder(directory)
         if not os.path.isdir(folder):
-            raise UsageError(f"Folder {folder} does not exist; expected the output folder of an audit.")
+            what = f"{folder} is not a folder" if os.path.exists(folder) else f"Folder {folder} does not exist"
+            raise UsageError(f"{what}; expected the output folder of an audit.")
         try:
             with opened_result(folder) as files:
                 summary = _read_summary(folder, files)

@@ -19,6 +19,7 @@ def test_errors(tmp_path: Path) -> None:
     check_error(audit(data, "--backbone", "resnet18"), 2, "KIND:NAME")
     check_error(audit(data, "--backbone", "tim:resnet18"), 2, "Unknown kind of backbone 'tim'", "timm, torchvision, hf, file")
     check_error(audit(data, "--backbone", f"file:{tmp_path / 'none.pt2'}"), 2, "does not exist; expected a program")
+    check_error(audit(data, "--backbone", f"file:{tmp_path}"), 2, "is not a regular file; expected a program")
     for beside in (("--features", "none.npy"), ("--features-column", "none")):  # reported before the data are looked at
         check_error(audit(data, "--backbone", "timm:resnet18", *beside), 2, "backbone and features do not go together")
     check_error(audit(data, "--backbone", "torchvision:resnet_18"), 2, "similar names: torchvision:resnet18")

@@ -31,6 +31,8 @@ def message_of_load(folder: Path) -> str:
 def test_loading_a_folder_without_result(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert message_of_load(missing) == "Folder DIR does not exist; expected the output folder of an audit."
+    (tmp_path / "scores.parquet").touch()
+    assert message_of_load(tmp_path / "scores.parquet") == "DIR is not a folder; expected the output folder of an audit."
     assert message_of_load(tmp_path) == "DIR is not a result folder: it has no summary.json."
 
 
