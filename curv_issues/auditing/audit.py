@@ -270,8 +270,8 @@ def audit_data(
             return result.with_extras(seconds={**result.summary.get("seconds", {}), **spent}, peak_memory=peak_memory())
 
         result = make_result(data, run, training, finding, duplicate_options, compared, other)
-        if run.membership is not None and others is not None:
-            result = with_membership(result, run.membership, others)
+        if others is not None:
+            result = with_membership(result, run.membership, data, others, training)
         if decisions:
             from curv_issues.auditing.decided import with_decisions  # imports scipy
 

@@ -27,25 +27,44 @@ def held_out_samples(
     """
     from curv_issues.training.held_out import choose_held_out  # imports torch
 
+    if _lacks_features(data, others, training):
+        return None
     on_features = data.choose_input(training.input) == "features"
     found = choose_held_out(data, others, seed=training.seed)
     if found is None or not on_features or found.data.features is not None:
         return found
-    if not training.uses_features_of_backbone:
-        return None
     from curv_issues.backbones.extract import with_features
 
     return replace(found, data=with_features(found.data, training.backbone, device=training.device, progress=progress))
 
 
-def with_membership(result: AuditResult, membership: dict[str, Any], others: LabeledData) -> AuditResult:
+def _lacks_features(data: LabeledData, others: LabeledData, training: TrainingOptions) -> bool:
+    on_features = data.choose_input(training.input) == "features"
+    return on_features and others.features is None and not training.uses_features_of_backbone
+
+
+def with_membership(
+    result: AuditResult, membership: dict[str, Any] | None, data: LabeledData, others: LabeledData, training: TrainingOptions
+) -> AuditResult:
     """Return the result with the comparison of training and held-out samples in its summary, and a note.
 
     Args:
         result: of an audit.
-        membership: see `HeldOut.compare`.
+        membership: see `HeldOut.compare`; None: the samples were not compared, and the note says why.
+        data: the samples of the training.
         others: the split that the held-out samples are from.
+        training: options of the training.
     """
+    if membership is None:
+        from curv_issues.training.held_out import describe_unusable  # imports torch
+
+        if _lacks_features(data, others, training):
+            reason = "the training is on features, which are not given for them"
+        else:
+            reason = describe_unusable(data, others) or "their loss and curvature were not measured"
+        where = others.source.split or others.source.source
+        note = f"Samples of the training are not compared with those of {where} (membership): {reason}."
+        return result.with_extras(membership=None, notes=[*result.summary["notes"], note])
     described = {"source": others.source.source, "split": others.source.split, **membership}
     return result.with_extras(membership=described, notes=[*result.summary["notes"], describe_membership(described)])
 

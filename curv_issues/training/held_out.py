@@ -52,14 +52,34 @@ def choose_held_out(data: LabeledData, others: LabeledData, *, seed: int) -> Hel
         others: other samples.
         seed: of the draw.
     """
-    codes = {name: code for code, name in enumerate(data.class_names)}
-    of_class = np.array([codes.get(name, -1) for name in others.class_names], dtype=np.int64)
-    labels = of_class[others.labels]
-    usable = np.flatnonzero((labels >= 0) & ~np.isin(others.image_sha256, data.image_sha256))
+    labels, is_copy = _labels_and_copies(data, others)
+    usable = np.flatnonzero((labels >= 0) & ~is_copy)
     if len(usable) < LEAST_HELD_OUT or not _same_kind(data, others):
         return None
     drawn = np.sort(np.random.default_rng(seed).permutation(usable)[:MOST_HELD_OUT])
     return HeldOutSamples(others.take(drawn), labels[drawn])
+
+
+def describe_unusable(data: LabeledData, others: LabeledData) -> str | None:
+    """Return why `choose_held_out` can use no samples of other data, without a full stop; None if it can."""
+    if not _same_kind(data, others):
+        return "the network cannot read them"
+    labels, is_copy = _labels_and_copies(data, others)
+    num_copies, num_unknown = int(is_copy.sum()), int(((labels < 0) & ~is_copy).sum())
+    num_usable = len(others) - num_copies - num_unknown
+    if num_usable >= LEAST_HELD_OUT:
+        return None
+    return (
+        f"of {len(others):,} samples, {num_copies:,} are left out as copies of training samples and {num_unknown:,} as samples of "
+        f"unknown classes, so {num_usable:,} remain; at least {LEAST_HELD_OUT} are needed"
+    )
+
+
+def _labels_and_copies(data: LabeledData, others: LabeledData) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes of other samples in the numbers of the training, int64, -1: unknown; and whether they are copies, bool."""
+    codes = {name: code for code, name in enumerate(data.class_names)}
+    of_class = np.array([codes.get(name, -1) for name in others.class_names], dtype=np.int64)
+    return of_class[others.labels], np.isin(others.image_sha256, data.image_sha256)
 
 
 def _same_kind(data: LabeledData, others: LabeledData) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from curv_issues.data.base import LabeledData
 from curv_issues.data.features import from_features
 from curv_issues.inputs.features import FeatureInputs
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
-from curv_issues.training.held_out import MOST_HELD_OUT, choose_held_out, membership_auroc, with_interval
+from curv_issues.training.held_out import MOST_HELD_OUT, choose_held_out, describe_unusable, membership_auroc, with_interval
 from curv_issues.training.run import ProbeRun, run_probe
 from tests.small import make_arrays
 
@@ -161,4 +162,29 @@ def test_nothing_is_compared_without_usable_samples() -> None:
     data, others = split_in_two()
     few = others.take(np.arange(10))
     result = audit_data(data, TrainingOptions(epochs=1, device="cpu"), FindingOptions(), others=few, images=False)
-    assert "membership" not in result.summary
+    assert result.summary["membership"] is None
+    where = f"Samples of the training are not compared with those of {few.source.source} (membership)"
+    assert result.summary["notes"][-1] == (
+        f"{where}: of 10 samples, 0 are left out as copies of training samples and 0 as samples of unknown classes, so 10 remain; "
+        "at least 20 are needed."
+    )
+
+
+def test_features_that_are_not_given_are_the_reason() -> None:
+    data, others = split_in_two()
+    on_features = replace(data, features=np.random.default_rng(0).normal(size=(len(data), 4)).astype(np.float32))
+    options = TrainingOptions(epochs=1, device="cpu", input="features")
+    result = audit_data(on_features, options, FindingOptions(), others=others, images=False)
+    assert result.summary["membership"] is None
+    assert "the training is on features, which are not given for them" in result.summary["notes"][-1]
+
+
+def test_the_reason_is_given_if_no_sample_is_usable() -> None:
+    data, others = split_in_two(channels=3)
+    assert describe_unusable(data, others) is None
+    names = ["a", "b", "unknown"]
+    mixed = from_arrays(np.concatenate([others.images, data.images]), [2] * 120 + [0] * 120, class_names=names, resolution=8)
+    found = describe_unusable(data, mixed)
+    assert found is not None
+    assert "of 240 samples, 120 are left out as copies of training samples and 120 as samples of unknown classes, so 0" in found
+    assert describe_unusable(split_in_two()[0], others) == "the network cannot read them"
