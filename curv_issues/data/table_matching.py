@@ -154,14 +154,19 @@ def column_of_files(table: LabelTable, *, besides: str | None = None) -> str | N
     return None
 
 
+def names_files(column: str) -> bool:
+    """Return whether this is a file column name, in any case: file_name, Path, image-file."""
+    return _spell_name(column) in _FILE_NAMES
+
+
 def columns_not_used(table: LabelTable, file_column: str) -> list[str]:
     """Return text columns with a file column name, if the column that is used has none."""
-    if _names_files(file_column):
+    if names_files(file_column):
         return []
     return [
         column
         for column, values in table.columns.items()
-        if _names_files(column) and any(isinstance(value, str) for value in values)
+        if names_files(column) and any(isinstance(value, str) for value in values)
     ]
 
 
@@ -216,7 +221,7 @@ def _choose_column(
     for column in candidates:
         result = images.match(table.columns[column], table.folder)
         # A few numbers or words may match file names by chance.
-        if result.hits and (is_chosen or _names_files(column) or len(result.hits) >= half):
+        if result.hits and (is_chosen or names_files(column) or len(result.hits) >= half):
             found[column] = result
     if not found:
         return None, Match()
@@ -229,7 +234,7 @@ def _choose_column(
     if not is_chosen and not found[best].has_endings:
         _refuse_numbers(table, best)
     for column, result in found.items():
-        is_rival = column != best and rank(column) == rank(best) and (_names_files(column) or not _names_files(best))
+        is_rival = column != best and rank(column) == rank(best) and (names_files(column) or not names_files(best))
         if is_rival and _differ(found[best], result):
             if shared_name(column) == shared_name(best):
                 raise _several(table, best, column)
@@ -337,10 +342,6 @@ def _rank_name(column: str) -> int:
     """Return the position among known names of file and id columns; `_OTHER_NAME` for all others."""
     known = (*_FILE_NAMES, *_ID_NAMES)
     return known.index(_spell_name(column)) if _spell_name(column) in known else _OTHER_NAME
-
-
-def _names_files(column: str) -> bool:
-    return _spell_name(column) in _FILE_NAMES
 
 
 def _spell_name(column: str) -> str:

@@ -5,27 +5,34 @@ from __future__ import annotations
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from curv_issues.data.accounts import shorten
+from curv_issues.data.image_types import is_image_name
+from curv_issues.data.label_names import label_names_in
+from curv_issues.data.table_matching import names_files
 from curv_issues.errors import DatasetError, UsageError, first_line
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from curv_issues.results.result import AuditResult
 
 MEMORIZATION_KEYS = ("memorization", "tr_mem", "mem")
 CONSISTENCY_KEYS = ("scores",)
 """Of C-scores (Jiang et al. 2021), which are high for regular samples: they are read as 1 - score."""
-LABEL_KEYS = ("tr_labels", "labels")
-FILE_KEYS = ("tr_filenames", "filenames")
+LABEL_KEYS = ("tr_labels", "labels", "given")
+"""Used before columns with other label names, see `is_label_name`."""
+FILE_KEYS = ("tr_filenames",)
+"""Used besides columns with file column names, see `names_files`."""
 ROW = "row"
 LEAST_AGREEMENT = 0.5
-"""Fraction of labels that must agree between the file and the result; with fewer, its order is another one."""
+"""Fraction of labels that must agree between the file and the result; with fewer, its samples or its order are others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +43,9 @@ class Reference:
         name: what they are, for people.
         values: float64 (m,).
         rows: int64 (m,), row numbers of the dataset; None: not known.
-        labels: (m,), class numbers; None: not known.
+        labels: (m,), class numbers or class names; None: not known.
         files: (m,), names of image files; None: not known.
+        texts: (m,), further columns of text, by name; one of them may name image files.
         notes: what a user should know, one line each.
     """
 
@@ -46,6 +54,7 @@ class Reference:
     rows: np.ndarray | None = None
     labels: np.ndarray | None = None
     files: Sequence[str] | None = None
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -80,12 +89,19 @@ def read_reference(path: str | Path) -> Reference:
         if rows.dtype.kind not in "iu" or rows.shape != values.shape or len(np.unique(rows)) < len(rows):
             raise DatasetError(f"{file.name}: expected different row numbers in {ROW!r}, one for each of {len(values):,} values.")
         rows = rows.astype(np.int64)
+    others = {name: column for name, column in columns.items() if name != found and column.shape == values.shape}
+    labels = next(iter(_label_columns(others)), None)
+    file_columns = _file_columns(others)
+    texts = {name: _texts(column) for name, column in others.items() if name in file_columns or _is_text(column)}
+    texts = {name: column for name, column in texts.items() if name != labels and any(column)}
+    files = next((texts.pop(name) for name in file_columns if name in texts), None)
     return Reference(
         name=f"{file.name}:{found}",
         values=1 - values if is_consistency else values,
         rows=rows,
-        labels=_first(columns, LABEL_KEYS, len(values), "iu"),
-        files=_names(_first(columns, FILE_KEYS, len(values), "SUO")),
+        labels=None if labels is None else others[labels],
+        files=files,
+        texts=texts,
         notes=notes,
     )
 
@@ -97,26 +113,11 @@ def match(reference: Reference, result: AuditResult) -> tuple[np.ndarray, list[s
     audited dataset has rows, or as the result has samples.
 
     Raises:
-        DatasetError: the samples cannot be matched, or the labels show that the order is another one.
+        DatasetError: the samples cannot be matched, or most of the labels differ.
+        UsageError: several image files have the same name.
     """
-    rows = result.scores[ROW].to_numpy()
-    n, m = len(rows), len(reference.values)
-    num_rows = result.summary["dataset"].get("num_rows")
-    places: np.ndarray | None = None
-    if reference.rows is not None:
-        places = _places_by(dict(zip(reference.rows.tolist(), range(m), strict=True)), rows.tolist())
-    elif reference.files is not None and result.scores["path"].notna().all():
-        places = _places_by_file(reference.files, result.scores["path"].tolist())
-    elif num_rows in (None, m) and n and rows.max() < m:
-        places = rows
-    elif m == n:
-        places = np.arange(n)
-    if places is None:
-        whole = "" if num_rows in (None, n) else f" of {num_rows:,} rows"
-        raise DatasetError(
-            f"{reference.name} has {m:,} values, but the result has {n:,} samples{whole}; add a column {ROW!r} with "
-            "the row numbers."
-        )
+    places, notes, advice = _places(reference, result)
+    n = len(places)
     known = places >= 0
     if not known.any():
         raise DatasetError(
@@ -124,25 +125,56 @@ def match(reference: Reference, result: AuditResult) -> tuple[np.ndarray, list[s
         )
     values = np.full(n, np.nan)
     values[known] = reference.values[places[known]]
-    notes = [*reference.notes]
     if not known.all():
         notes.append(f"{reference.name} has no value for {n - int(known.sum()):,} of {n:,} samples; they are left out.")
-    return values, notes + _check_labels(reference, result, places, known)
+    return values, [*reference.notes, *notes, *_check_labels(reference, result, places, advice)]
 
 
-def _check_labels(reference: Reference, result: AuditResult, places: np.ndarray, known: np.ndarray) -> list[str]:
-    """Return a note if some labels differ.
+def _places(reference: Reference, result: AuditResult) -> tuple[np.ndarray, list[str], str]:
+    """Return the place of each sample in a reference, int64 (n,), -1: none; notes; and what it means if most labels differ.
+
+    Raises:
+        DatasetError: the samples cannot be matched.
+        UsageError: several image files have the same name.
+    """
+    rows = result.scores[ROW].to_numpy()
+    n, m = len(rows), len(reference.values)
+    others = "are those of another dataset; choose values of the audited samples, or remove the labels"
+    if reference.rows is not None:
+        places = _places_by(dict(zip(reference.rows.tolist(), range(m), strict=True)), rows.tolist())
+        return places, [], f"its row numbers {others}"
+    if (named := _file_keys(reference, result)) is not None:
+        return _places_by_file(*named), [], f"its files {others}"
+    num_rows = result.summary["dataset"].get("num_rows")
+    advice = f"add a column {ROW!r} with the row numbers"
+    if num_rows in (None, m) and n and rows.max() < m:
+        places, order = rows, "rows of the dataset"
+    elif m == n:
+        places, order = np.arange(n), "samples of the result"
+    else:
+        whole = "" if num_rows in (None, n) else f" of {num_rows:,} rows"
+        raise DatasetError(f"{reference.name} has {m:,} values, but the result has {n:,} samples{whole}; {advice}.")
+    note = f"{reference.name} is matched by position, in the order of the {order}; if its order is another one, {advice}."
+    return places, [note], f"its order is another one; {advice}"
+
+
+def _check_labels(reference: Reference, result: AuditResult, places: np.ndarray, advice: str) -> list[str]:
+    """Return a note if some labels differ; `places` and `advice` are from `_places`.
 
     Raises:
         DatasetError: most of them differ.
     """
-    if reference.labels is None or reference.rows is not None:
+    if reference.labels is None:
         return []
-    agree = float((reference.labels[places[known]] == result.labels[known]).mean())
+    labels = np.array(_texts(reference.labels), dtype=object)[places]
+    known = (places >= 0) & (labels != "")
+    if not known.any():
+        return []
+    expected = result.scores["given"].to_numpy(dtype=object), result.labels.astype(str).astype(object)
+    agree = max(float((labels[known] == names[known]).mean()) for names in expected)
     if agree < LEAST_AGREEMENT:
         raise DatasetError(
-            f"The labels in {reference.name} agree with those of the result for only {agree:.0%} of the samples, so their order is "
-            f"another one; add a column {ROW!r} with the row numbers."
+            f"The labels in {reference.name} agree with those of the result for only {agree:.0%} of the samples, so {advice}."
         )
     return [] if agree == 1 else [f"The labels in {reference.name} agree with those of the result for {agree:.1%} of the samples."]
 
@@ -188,38 +220,101 @@ def _choose(columns: dict[str, Any], column: str | None, file: Path) -> str:
     for name in (*MEMORIZATION_KEYS, *CONSISTENCY_KEYS):
         if name in columns:
             return name
-    others = (ROW, *LABEL_KEYS, *FILE_KEYS)
-    numbers = [name for name, values in columns.items() if name not in others and np.asarray(values).dtype.kind in "fiub"]
+    others = (ROW, *_label_columns(columns), *_file_columns(columns))
+    numbers = [name for name, values in columns.items() if name not in others and values.dtype.kind in "fiub"]
     if len(numbers) == 1:
         return numbers[0]
     raise DatasetError(f"{file.name} has the columns {shorten(columns, 20)}; choose one: {file}:COLUMN.")
 
 
-def _first(columns: dict[str, Any], names: Sequence[str], length: int, kinds: str) -> np.ndarray | None:
-    for name in names:
-        if name in columns:
-            values = np.asarray(columns[name])
-            if values.shape == (length,) and values.dtype.kind in kinds:
-                return values
-    return None
+def _is_text(values: np.ndarray) -> bool:
+    return values.dtype.kind in "SUO"
 
 
-def _names(values: np.ndarray | None) -> list[str] | None:
-    if values is None:
-        return None
-    return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in values.tolist()]
+def _label_columns(columns: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the columns that have class numbers or class names, by their names."""
+    names = dict.fromkeys((*LABEL_KEYS, *label_names_in(columns)))
+    return [name for name in names if name in columns and (_is_text(columns[name]) or _is_whole(columns[name]))]
 
 
-def _places_by(place_of: dict[Any, int], keys: Sequence[Any]) -> np.ndarray:
+def _file_columns(columns: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the columns that name image files, by their names."""
+    return [
+        name
+        for name, values in columns.items()
+        if (name in FILE_KEYS or names_files(name)) and (_is_text(values) or values.dtype.kind in "iu")
+    ]
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    """Return whether the values are integers, also as floats, with NaN where some are missing."""
+    if values.dtype.kind == "f":
+        return bool((np.isnan(values) | (values == np.round(values))).all())
+    return values.dtype.kind in "iub"
+
+
+def _texts(values: np.ndarray | pd.Series) -> list[str]:
+    """Return labels or names of files as text; "" where one is missing."""
+    return [_text(value) for value in values.tolist()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float) and value.is_integer():  # integers become floats where some are missing
+        value = int(value)
+    return str(value) if isinstance(value, str | int) else ""
+
+
+def _places_by(place_of: Mapping[Any, int], keys: Sequence[Any]) -> np.ndarray:
     return np.array([place_of.get(key, -1) for key in keys], dtype=np.int64)
 
 
-def _places_by_file(files: Sequence[str], paths: Sequence[str]) -> np.ndarray:
-    """Match by the last part of the names, which must be unique in both."""
-    ours = [Path(path).name for path in paths]
-    theirs = [Path(name).name for name in files]
-    for names in (ours, theirs):
-        ((name, most),) = Counter(names).most_common(1)
-        if most > 1:
-            raise UsageError(f"Files cannot be matched by name: {most} files are called {name}; add a column {ROW!r}.")
-    return _places_by(dict(zip(theirs, range(len(theirs)), strict=True)), ours)
+def _file_keys(reference: Reference, result: AuditResult) -> tuple[list[_Parts], list[_Parts]] | None:
+    """Return the names of the files of a reference, and those of the samples of a result; None if one of them has none.
+
+    Another column of text is used if it has the names of half of the files. Names are compared with their extensions, else without.
+    """
+    paths = _texts(result.scores["path"])
+    if not any(paths):
+        return None
+    columns = [*([] if reference.files is None else [reference.files]), *reference.texts.values()]
+    for whole in (True, False):
+        ours = _parts(paths, whole=whole)
+        last = {parts[-1:] for parts in ours if parts}
+        for column in columns:
+            theirs = _parts(column, whole=whole)
+            found = {parts[-1:] for parts in theirs if parts}
+            if found and 2 * len(found & last) >= min(len(found), len(last)):
+                return theirs, ours
+    return None if reference.files is None else (_parts(reference.files), _parts(paths))
+
+
+_Parts = tuple[str, ...]
+"""Of a path; empty if it is missing."""
+
+
+def _parts(names: Iterable[str], *, whole: bool = True) -> list[_Parts]:
+    """Return the parts of paths, the last one with its extension or without."""
+    clean = (name.strip().replace("\\", "/") for name in names)
+    kept = (name if whole or not is_image_name(name) else os.path.splitext(name)[0] for name in clean)
+    return [tuple(part for part in name.split("/") if part not in ("", ".")) for name in kept]
+
+
+def _places_by_file(theirs: Sequence[_Parts], ours: Sequence[_Parts]) -> np.ndarray:
+    """Match by the last part of the names, or by as many of the last parts as are needed for different names.
+
+    Raises:
+        UsageError: some names are the same.
+    """
+    deepest = max(map(len, (*theirs, *ours)))
+    for depth in range(1, deepest + 1):
+        keys = [[parts[-depth:] for parts in names] for names in (theirs, ours)]
+        counts = (Counter(filter(None, names)).most_common(1) for names in keys)
+        repeated = next((found[0] for found in counts if found and found[0][1] > 1), None)
+        if repeated is None:
+            return _places_by({key: place for place, key in enumerate(keys[0]) if key}, keys[1])
+    assert repeated is not None
+    raise UsageError(
+        f"Files cannot be matched by name: {repeated[1]} files are called {'/'.join(repeated[0])}; add a column {ROW!r}."
+    )
