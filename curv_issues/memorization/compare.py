@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curv_issues.memorization.reference import Reference, match, read_reference
+from curv_issues.memorization.reference import LEAST_VALUES, Reference, match, read_reference
 from curv_issues.memorization.similarity import REPEATS, correlations, similarity
+from curv_issues.option_checks import Whole
 from curv_issues.results.result import AuditResult
 from curv_issues.trackers import ALL_SCORES
 
@@ -49,7 +50,7 @@ def compare_with(
     Args:
         result: an audit.
         reference: see `read_reference`.
-        top: samples with the highest reference values that are also compared alone; None: a tenth.
+        top: samples with the highest reference values that are also compared alone, at least 3; None: a tenth.
         repeats: see `similarity`.
         seed: see `similarity`.
 
@@ -57,11 +58,12 @@ def compare_with(
         DatasetError: the reference cannot be read or matched.
         UsageError: an option is out of range.
     """
+    Whole(LEAST_VALUES, None, optional=True)("top", top)
     if not isinstance(reference, Reference):
         reference = read_reference(reference)
     values, notes = match(reference, result)
     known = int(np.isfinite(values).sum())
-    num_top = max(1, math.ceil(TOP * known)) if top is None else min(top, known)
+    num_top = min(known, max(LEAST_VALUES, math.ceil(TOP * known)) if top is None else top)
     columns = {"suspicion": result.scores["suspicion"].to_numpy()}
     for name in result.score_names:
         sign = -1 if result.score_metadata[name]["direction"] == "low" else 1

@@ -33,6 +33,8 @@ FILE_KEYS = ("tr_filenames",)
 ROW = "row"
 LEAST_AGREEMENT = 0.5
 """Fraction of labels that must agree between the file and the result; with fewer, its samples or its order are others."""
+LEAST_VALUES = 3
+"""Samples that must have a value: the correlation of two is always -1 or 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,7 @@ def match(reference: Reference, result: AuditResult) -> tuple[np.ndarray, list[s
     audited dataset has rows, or as the result has samples.
 
     Raises:
-        DatasetError: the samples cannot be matched, or most of the labels differ.
+        DatasetError: the samples cannot be matched, fewer than `LEAST_VALUES` have a value, or most of the labels differ.
         UsageError: several image files have the same name.
     """
     places, notes, advice = _places(reference, result)
@@ -125,8 +127,12 @@ def match(reference: Reference, result: AuditResult) -> tuple[np.ndarray, list[s
         )
     values = np.full(n, np.nan)
     values[known] = reference.values[places[known]]
-    if not known.all():
-        notes.append(f"{reference.name} has no value for {n - int(known.sum()):,} of {n:,} samples; they are left out.")
+    num_values = int(np.isfinite(values).sum())
+    if num_values < LEAST_VALUES:
+        found = f"finite values for only {num_values}" if num_values else "no finite value for any"
+        raise DatasetError(f"{reference.name} has {found} of the {n:,} samples of the result; expected at least {LEAST_VALUES}.")
+    if num_values < n:
+        notes.append(f"{reference.name} has no value for {n - num_values:,} of {n:,} samples; they are left out.")
     return values, [*reference.notes, *notes, *_check_labels(reference, result, places, advice)]
 
 

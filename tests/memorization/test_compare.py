@@ -46,6 +46,12 @@ def test_the_best_score_comes_first(result: AuditResult) -> None:
     assert (found.num_samples, found.num_top, found.notes) == (60, 6, ())
 
 
+def test_the_default_top_has_at_least_three_samples() -> None:
+    result = many_findings(9)
+    found = compare_with(result, reference_of(result, result.scores["suspicion"].to_numpy()))
+    assert found.num_top == 3
+
+
 def test_epochs_alone_and_up_to_there(result: AuditResult) -> None:
     values = np.random.default_rng(0).normal(size=len(result))
     margins = np.random.default_rng(1).normal(size=result.trajectories["loss"].shape).astype(np.float32)
@@ -99,7 +105,10 @@ class TestCommand:
         check_error(run("compare", folder, "--with", tmp_path / "none.npz"), 3, "does not exist; expected")
         check_error(run("compare", folder, "--with", f"{reference}:nope"), 3, "has no column 'nope'; it has row, memorization")
         check_error(run("compare", tmp_path / "none", "--with", reference), 2, "none")
-        check_error(run("compare", folder, "--with", reference, "--top", 0), 2, "top")
+        check_error(run("compare", folder, "--with", reference, "--top", 2), 2, "top must be an integer >= 3")
+        check_error(run("compare", reference, "--with", reference), 2, "is not a folder; expected the output folder of an audit")
+        pd.DataFrame({"memorization": np.full(60, np.nan)}).to_csv(tmp_path / "empty.csv")
+        check_error(run("compare", folder, "--with", tmp_path / "empty.csv"), 3, "has no finite value for any of the 60 samples")
         check_error(run("compare", folder, "--with", reference, "--format", "xml"), 2, "xml")
         np.save(tmp_path / "short.npy", np.ones(7))
         check_error(run("compare", folder, "--with", tmp_path / "short.npy"), 3, "has 7 values, but the result has 60 samples")

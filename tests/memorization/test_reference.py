@@ -113,9 +113,17 @@ class TestMatch:
 
     def test_a_part_of_the_samples(self, result: AuditResult) -> None:
         rows = result.scores["row"].to_numpy()
-        values, notes = match(Reference("a", np.array([7.0]), rows=rows[1:2]), result)
-        assert np.flatnonzero(np.isfinite(values)).tolist() == [1]
-        assert notes == [f"a has no value for {len(rows) - 1} of {len(rows)} samples; they are left out."]
+        reference = Reference("a", np.array([7.0, 8.0, np.nan, 9.0]), rows=rows[1:5])
+        values, notes = match(reference, result)
+        assert np.flatnonzero(np.isfinite(values)).tolist() == [1, 2, 4]
+        assert notes == [f"a has no value for {len(rows) - 3} of {len(rows)} samples; they are left out."]
+
+    @pytest.mark.parametrize(("num_values", "message"), [(0, "no finite value for any of"), (2, "finite values for only 2 of")])
+    def test_too_few_values_are_refused(self, result: AuditResult, num_values: int, message: str) -> None:
+        values = np.full(len(result), np.nan)
+        values[:num_values] = range(num_values)
+        with pytest.raises(DatasetError, match=f"a has {message} the 8 samples of the result; expected at least 3"):
+            match(Reference("a", values), result)
 
     def test_by_the_rows_of_the_whole_dataset(self, result: AuditResult) -> None:
         rows = result.scores["row"].to_numpy()
