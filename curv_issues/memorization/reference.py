@@ -17,6 +17,7 @@ from curv_issues.data.image_types import is_image_name
 from curv_issues.data.label_names import label_names_in
 from curv_issues.data.table_matching import names_files
 from curv_issues.errors import DatasetError, UsageError, first_line
+from curv_issues.results.folder import is_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,7 @@ LEAST_AGREEMENT = 0.5
 """Fraction of labels that must agree between the file and the result; with fewer, its samples or its order are others."""
 LEAST_VALUES = 3
 """Samples that must have a value: the correlation of two is always -1 or 1."""
+_EXPECTED = "expected an .npz, .npy, parquet or CSV file with one number per sample."
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +76,17 @@ def read_reference(path: str | Path) -> Reference:
     """
     file, column = _parse(os.fspath(path))
     if not file.is_file():
-        raise DatasetError(f"The file {file} does not exist; expected .npz, .npy, parquet or CSV with one number per sample.")
+        what = f"{file} is not a regular file" if file.exists() else f"The file {file} does not exist"
+        what = f"{file} is a folder" if file.is_dir() else what
+        advice = f" To compare with a score of that result, use {file / 'scores.parquet'}:SCORE." if is_result(file) else ""
+        raise DatasetError(f"{what}; {_EXPECTED}{advice}")
     columns = _read_columns(file)
     found = _choose(columns, column, file)
     values = np.asarray(columns[found])
     if values.ndim != 1 or not len(values) or values.dtype.kind not in "fiub":
-        raise DatasetError(f"{file.name}: expected one number per sample in {found!r}, got {values.dtype} of shape {values.shape}.")
+        raise DatasetError(
+            f"{file.name}: expected one number per sample in {found!r}, got {_type(values)} of shape {values.shape}."
+        )
     values = values.astype(np.float64)
     is_consistency = column is None and found in CONSISTENCY_KEYS
     notes = (
@@ -189,7 +196,7 @@ def _parse(text: str) -> tuple[Path, str | None]:
     path = Path(text).expanduser()
     if not path.exists() and ":" in text:
         before, _, column = text.rpartition(":")
-        if before and column and Path(before).expanduser().is_file():
+        if before and column and Path(before).expanduser().exists():
             return Path(before).expanduser(), column
     return path, None
 
@@ -230,7 +237,15 @@ def _choose(columns: dict[str, Any], column: str | None, file: Path) -> str:
     numbers = [name for name, values in columns.items() if name not in others and values.dtype.kind in "fiub"]
     if len(numbers) == 1:
         return numbers[0]
-    raise DatasetError(f"{file.name} has the columns {shorten(columns, 20)}; choose one: {file}:COLUMN.")
+    if numbers:
+        raise DatasetError(f"{file.name} has the columns {shorten(columns, 20)}; choose one: {file}:COLUMN.")
+    types = [f"{name} ({_type(values)})" for name, values in columns.items()]
+    besides = " besides rows, labels and file names" if any(name in columns for name in others) else ""
+    raise DatasetError(f"{file.name} has no numeric column{besides}, but {shorten(types, 20) or 'nothing'}; {_EXPECTED}")
+
+
+def _type(values: np.ndarray) -> str:
+    return "text" if _is_text(values) else str(values.dtype)
 
 
 def _is_text(values: np.ndarray) -> bool:

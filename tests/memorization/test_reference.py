@@ -78,11 +78,23 @@ class TestRead:
             (npz(a=VALUES, b=VALUES), "", "has the columns a, b; choose one"),
             (npz(a=VALUES), ":b", "has no column 'b'; it has a"),
             (npz(infl=np.zeros((4, 9))), "", "one number per sample in 'infl'"),
-            (npz(names=np.array(["a"])), "", "choose one"),
+            (npz(names=np.array(["a"])), "", r"has no numeric column, but names \(text\); expected"),
+            (
+                parquet(row=[0, 1], file=["a", "b"]),
+                "",
+                r"no numeric column besides rows, labels and file names, but row \(int64\)",
+            ),
+            (parquet(values=["a", "b"]), ":values", "one number per sample in 'values', got text of shape"),
             (parquet(row=[1, 1, 2, 3], mine=VALUES), "", "different row numbers"),
             (parquet(row=[0.5, 1, 2, 3], mine=VALUES), "", "different row numbers"),
             (lambda folder: folder / "missing.npz", "", "does not exist; expected"),
-            (lambda folder: folder, "", "does not exist; expected"),
+            (lambda folder: folder, "", "is a folder; expected an .npz, .npy, parquet or CSV file with one number per sample.$"),
+            (lambda folder: folder, ":margin", "is a folder; expected an .npz"),
+            (
+                lambda folder: make_result().save(folder / "out"),
+                "",
+                "To compare with a score of that result, use .*scores.parquet:",
+            ),
         ],
     )
     def test_bad_files_are_refused(self, tmp_path: Path, write: Callable[[Path], Path], column: str, message: str) -> None:
