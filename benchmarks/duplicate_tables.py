@@ -55,7 +55,7 @@ def planted_table(results: Results) -> str:
     cells = of_group(results, "planted")
     if not cells:
         return NOTHING
-    lines = ["| the copy is | pairs a seed | seeds | pairs found |", "|---|---|---|---|"]
+    lines = ["| the copy is | pairs per seed | seeds | pairs found |", "|---|---|---|---|"]
     for kind in ALTERED:
         found = [cell for cell in cells if kind in cell["recall"]]
         if not found:
