@@ -14,6 +14,8 @@ from curv_issues.duplicates.feature_threshold import choose_feature_threshold
 FEW_COLUMNS = 6  # up to which a tree is fast, and many vectors have nearly the same direction
 QUERIES = 3_000  # vectors whose neighbours the threshold is chosen from
 _VALUES = 2**23  # compared at a time
+_RANDOM_VALUES = 2**19  # number of random pairs times number of columns
+_LEAST_RANDOM = 256  # random pairs, however many columns there are
 _BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
 
 
@@ -33,10 +35,14 @@ def compare_vectors(
     """
     second = vectors if others is None else others
     if threshold is None:
-        some = np.random.default_rng(0).permutation(len(vectors))[:QUERIES]
+        rng = np.random.default_rng(0)
+        some = rng.permutation(len(vectors))[:QUERIES]
         found = _as_pairs(some, nearest_by_distance(vectors, others, some))
+        squared, differences = (values.reshape(len(some), -1) for values in compare_rows(vectors, second, found))
         threshold = choose_feature_threshold(
-            *(values.reshape(len(some), -1) for values in compare_rows(vectors, second, found)),
+            squared,
+            differences,
+            _column_squares(vectors, others, rng),
             num_pairs=len(vectors) if others is not None else len(vectors) / 2,
         )
     pairs = _as_pairs(np.arange(len(vectors)), neighbours(vectors, others, device))
@@ -89,6 +95,15 @@ def nearest_by_distance(vectors: Tensor, others: Tensor | None, chosen: np.ndarr
 
 def _as_pairs(positions: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.stack([np.repeat(positions, rows.shape[1]), rows.ravel()], axis=1)
+
+
+def _column_squares(vectors: Tensor, others: Tensor | None, rng: np.random.Generator) -> np.ndarray:
+    """Return the squared differences in each column of random pairs of different rows, float32 (p, d)."""
+    second = vectors if others is None else others
+    count = max(_LEAST_RANDOM, _RANDOM_VALUES // max(1, vectors.shape[1])) if len(vectors) and len(second) else 0
+    one, other = (rng.integers(0, max(1, len(rows)), count) for rows in (vectors, second))
+    kept = one != other if others is None else slice(None)
+    return (vectors[one[kept]] - second[other[kept]]).square().numpy()
 
 
 def compare_rows(one: Tensor, other: Tensor, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,47 @@ def test_near_copies_are_found_among_random_rows(columns: int, deviation: float)
     groups = {pair for pair in pairs if set(pair) <= set(range(30, 45))}
     assert len({row for pair in groups for row in pair}) == 15
     assert len(pairs - planted - groups) <= 10
+
+
+MIXED: dict[str, Callable[[np.random.Generator, int], list[np.ndarray]]] = {
+    "2 normal, 8 binary": lambda rng, n: [rng.normal(size=(n, 2)), rng.integers(0, 2, (n, 8))],
+    "4 normal, 12 binary": lambda rng, n: [rng.normal(size=(n, 4)), rng.integers(0, 2, (n, 12))],
+    "2 normal, 3 counts": lambda rng, n: [rng.normal(size=(n, 2)), rng.poisson(2, (n, 3))],
+    "2 normal, 2 categories": lambda rng, n: [rng.normal(size=(n, 2)), *(np.eye(c)[rng.integers(0, c, n)] for c in (10, 5))],
+}
+
+
+def mixed_rows(name: str, n: int, seed: int) -> torch.Tensor:
+    values = np.concatenate(MIXED[name](np.random.default_rng(seed), n), axis=1)
+    return torch.from_numpy(((values - values.mean(axis=0)) / values.std(axis=0)).astype(np.float32))
+
+
+@pytest.mark.parametrize("n", [200, 1_000])
+@pytest.mark.parametrize("name", MIXED)
+def test_random_rows_with_few_values_in_some_columns_have_few_duplicates(name: str, n: int) -> None:
+    one, other = mixed_rows(name, n, 0), mixed_rows(name, 2 * n, 1)
+    assert len(compare_vectors(one, threshold=None, device=CPU).same()) <= 10
+    assert len(compare_vectors(other[:n], other[n:], threshold=None, device=CPU).same()) <= 10
+
+
+@pytest.mark.parametrize("name", ["2 normal, 3 counts", "4 normal, 12 binary"])
+def test_near_copies_are_found_beside_columns_with_few_values(name: str) -> None:
+    vectors, columns = mixed_rows(name, 1_500, 0), 2 if name.startswith("2") else 4
+    vectors[:30] = vectors[100:130]
+    vectors[:30, :columns] += 1e-4 * random_rows(columns, 2)[:30]
+    found = compare_vectors(vectors, threshold=None, device=CPU).same()
+    assert len({(row, row + 100) for row in range(30)} & set(zip(found.first.tolist(), found.second.tolist(), strict=True))) >= 29
+
+
+def test_near_copies_are_found_if_most_values_are_zero() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.exponential(size=(1_500, 20)) * (rng.random((1_500, 20)) > 0.7)
+    values[:15] = values[100:115] * (1 + 0.001 * rng.normal(size=(15, 20)))
+    vectors = torch.from_numpy(((values - values.mean(axis=0)) / values.std(axis=0)).astype(np.float32))
+    found = compare_vectors(vectors, threshold=None, device=CPU).same()
+    pairs = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    assert len(pairs & {(row, row + 100) for row in range(15)}) >= 14
+    assert len(found) <= 25
 
 
 def test_both_sets_are_searched_for_neighbours() -> None:
