@@ -1,6 +1,6 @@
 """Curvature, loss and memorization of networks that are trained with differential privacy.
 
-    python -m benchmarks.privacy DATASETS           about 40 minutes of one core
+    python -m benchmarks.privacy DATASETS           about 11 minutes of training on one core
     python -m benchmarks.privacy DATASETS --smoke   the same code on digits: seconds
 
 5,000 images of CIFAR-10 as features of EfficientNet-Lite0 at 96 pixels, 10% of the labels flipped uniformly; the probe for features
