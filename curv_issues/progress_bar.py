@@ -31,7 +31,7 @@ STAGES = {
     "train": "training",
     "score": "measuring curvature",
     "cross_fit": "cross-fitting",
-    "compare": "comparing images",
+    "compare": "comparing samples",
     "write": "writing",
     "export": "exporting images",
 }

@@ -117,6 +117,7 @@ def test_a_network_that_memorizes_gives_its_samples_away() -> None:
 def test_samples_that_were_not_trained_on_cannot_be_told_apart() -> None:
     """A network that has seen neither half."""
     data, others = split_in_two(1_200)
+    torch.manual_seed(0)  # one network in ten is outside one of the two intervals
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
     result = audit_data(
         data,
