@@ -23,7 +23,8 @@ from curv_issues.bench.cell import EVERY_EPOCH
 from curv_issues.data.base import LabeledData
 from curv_issues.data.loading import load_data
 from curv_issues.memorization.compare import compare_with
-from curv_issues.memorization.reference import Reference, match, read_reference
+from curv_issues.memorization.matching import match
+from curv_issues.memorization.reference import Reference, read_reference
 from curv_issues.options import DuplicateOptions, FindingOptions, TrainingOptions
 from curv_issues.results.result import AuditResult
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curv_issues.memorization.reference import LEAST_VALUES, Reference, match, read_reference
+from curv_issues.memorization.matching import LEAST_VALUES, match
+from curv_issues.memorization.reference import Reference, read_reference
 from curv_issues.memorization.similarity import REPEATS, correlations, similarity
 from curv_issues.option_checks import Whole
 from curv_issues.results.result import AuditResult

@@ -234,6 +234,8 @@ def test_found_labels_count_for_a_fraction() -> None:
     flagged, decision = flag(RANKED, comparison(0, 1_000), cut_off=parse_cut_off("5%"), answers=answers)
     assert np.flatnonzero(flagged).tolist() == [*range(10, 30), *range(900, 930)]
     assert decision.num_flagged == 50
+    everything, _ = flag(RANKED, comparison(0, 1_000), cut_off=parse_cut_off("100%"), answers=answers)
+    assert np.flatnonzero(~everything).tolist() == list(range(10))  # found right
     assert np.flatnonzero(flag(RANKED, comparison(0, 1_000), cut_off=parse_cut_off("1%"), answers=answers)[0]).tolist() == [
         *range(900, 930)
     ]
