@@ -157,6 +157,7 @@ def test_a_table_read_from_csv_is_taken(tmp_path: Path) -> None:
     sample = answered(review_sample(audited(), 20))
     sample = sample.astype({"is_wrong": object})
     sample.loc[3, "is_wrong"] = None
-    sample.assign(given="0" + sample["given"]).to_csv(tmp_path / "answers.csv", index=False)  # read as numbers
+    sample.loc[5, "given"] = None  # class names are read as 3.0
+    sample.to_csv(tmp_path / "answers.csv", index=False)
     found = audited().with_answers(pd.read_csv(tmp_path / "answers.csv"))
     assert found.summary["answers"]["num_answers"] == 19
