@@ -75,19 +75,19 @@ def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame
     if correct:
         _check(result)
     known = {**_known(result), **_read(answers, result.scores)}
-    few, correct = correct and len(known) < LEAST_ANSWERS, correct and len(known) >= LEAST_ANSWERS
+    corrects = correct and len(known) >= LEAST_ANSWERS
     position = pd.Series(np.arange(len(result)), index=result.scores["row"])
     places, is_wrong = position[list(known)].to_numpy(), np.array(list(known.values()), dtype=bool)
     before = _before_answers(result)
     old = result.summary.get("answers") or {}
-    correction = fit_correction(before[places], is_wrong) if correct else _correction(old)
+    correction = fit_correction(before[places], is_wrong) if corrects else _correction(old)
     table = pd.DataFrame({"row": list(known), ANSWER: is_wrong, "p_wrong": before[places]})
     scores, summary = result.scores, result.summary
     if "p_wrong" in result.score_names:
-        p_wrong = correction(before) if correct or old else before.copy()
+        p_wrong = correction(before) if corrects or old else before.copy()
         p_wrong[places] = is_wrong
         scores = scores.assign(p_wrong=p_wrong)
-    if correct:
+    if corrects:
         count = count_wrong(correction, np.delete(before, places), known=int(is_wrong.sum()))
         summary = {**summary, "estimate": asdict(count)}
     answered = replace(result, scores=scores, summary=summary, tables={**result.tables, "answers": table})
@@ -100,7 +100,7 @@ def with_answers(result: AuditResult, answers: Mapping[int, bool] | pd.DataFrame
         "factor": correction.factor,
         "estimate_before": old.get("estimate_before", result.summary.get("estimate")),
     }
-    note = _describe_few(len(known)) if few else _describe(entries, judged) if correct else None
+    note = _describe(entries, judged) if corrects else _describe_few(len(known)) if correct else None
     notes = [*(entry for entry in judged.summary["notes"] if entry != old.get("note")), *([note] if note else [])]
     return judged.with_extras(answers={**entries, "note": note}, notes=notes)
 
@@ -147,8 +147,8 @@ def _describe(entries: Mapping[str, Any], result: AuditResult) -> str:
 def _describe_few(num_answers: int) -> str:
     """Return what fewer than 20 answers change."""
     return (
-        f"{counted(num_answers, 'answer')} changed only the {'label' if num_answers == 1 else 'labels'} in question; from "
-        f"{LEAST_ANSWERS} answers on, the probabilities of other labels and the estimated number of wrong labels are corrected too."
+        f"{counted(num_answers, 'answer')} changed only the {'label' if num_answers == 1 else 'labels'} in question; "
+        f"at least {LEAST_ANSWERS} answers correct the probabilities of other labels and the estimated number of wrong labels too."
     )
 
 
@@ -161,14 +161,14 @@ def _check(result: AuditResult) -> None:
 
 def _read(answers: Mapping[int, bool] | pd.DataFrame, scores: pd.DataFrame) -> dict[int, bool]:
     """Return the answers by row, without missing ones."""
-    rows = set(scores["row"])
+    rows, table = set(scores["row"]), pd.DataFrame()
     if isinstance(answers, pd.DataFrame):
         missing = [name for name in ("row", ANSWER) if name not in answers.columns]
         if missing:
             raise UsageError(f"answers lacks the column {missing[0]!r}; expected a table like that of review_sample.")
         if answers["row"].duplicated().any():
             raise UsageError(f"answers has row {answers['row'][answers['row'].duplicated()].iloc[0]} twice.")
-        _check_samples(answers[answers[ANSWER].notna()], scores)
+        table = answers[answers[ANSWER].notna()]
         answers = dict(zip(answers["row"], answers[ANSWER], strict=True))
     elif not isinstance(answers, Mapping):
         raise UsageError(f"answers must be a mapping of rows to True or False, or a table, got {type(answers).__name__}.")
@@ -178,6 +178,7 @@ def _read(answers: Mapping[int, bool] | pd.DataFrame, scores: pd.DataFrame) -> d
             raise UsageError(f"answers has the row {row!r}, which is not a row of this result.")
         if answer not in (True, False):  # 0 and 1 as well
             raise UsageError(f"answers must be True (the label is wrong) or False, got {answer!r} for row {row}.")
+    _check_samples(table, scores)
     if not found:
         raise UsageError("answers has no answer; expected True or False for some rows.")
     return {int(row): bool(answer) for row, answer in found.items()}
@@ -185,22 +186,21 @@ def _read(answers: Mapping[int, bool] | pd.DataFrame, scores: pd.DataFrame) -> d
 
 def _check_samples(answers: pd.DataFrame, scores: pd.DataFrame) -> None:
     """Raise UsageError if columns that describe the answered samples differ from those of the result."""
-    columns = [name for name in SAME if name in answers.columns]
-    both = answers[["row", *columns]].merge(scores[["row", *columns]], on="row", suffixes=("", " of the result"))
-    for name in columns:
-        pairs = both[["row", name, f"{name} of the result"]].dropna()
-        differs = np.array([not _is_same(here, there) for _, here, there in pairs.itertuples(index=False)], dtype=bool)
-        if differs.any():
-            row, here, there = pairs[differs].iloc[0]
-            raise UsageError(
-                f"answers describes other samples than this result: row {row} has the {name} {here!r} there and {there!r} here; "
-                "expected a table that review_sample made of this result."
-            )
+    of_result = scores.set_index("row")
+    for name in SAME:
+        if name not in answers.columns:
+            continue
+        for row, here, there in zip(answers["row"], answers[name], of_result[name][answers["row"]], strict=True):
+            if not (pd.isna(here) or pd.isna(there) or _is_same(here, there)):
+                raise UsageError(
+                    f"answers describes other samples than this result: row {row} has the {name} {here!r} there and {there!r} "
+                    "here; expected a table that review_sample made of this result."
+                )
 
 
 def _is_same(here: Any, there: Any) -> bool:
     """Return whether two values are equal as text or as numbers, as a CSV file turns "007" into 7."""
     try:
         return str(here) == str(there) or float(here) == float(there)
-    except ValueError:
+    except (TypeError, ValueError):
         return False

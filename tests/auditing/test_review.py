@@ -115,6 +115,11 @@ def test_the_options_of_the_audit_are_kept() -> None:
         ([(5, True)], "answers must be a mapping of rows to True or False, or a table, got list."),
         (pd.DataFrame({"row": [1]}), "answers lacks the column 'is_wrong'; expected a table like that of review_sample."),
         (pd.DataFrame({"row": [1, 1], "is_wrong": [True, False]}), "answers has row 1 twice."),
+        (
+            pd.DataFrame({"row": ["a"], "given": ["1"], "is_wrong": [True]}),
+            "answers has the row 'a', which is not a row of this result.",
+        ),
+        (pd.DataFrame({"row": [1], "given": [[1]], "is_wrong": [True]}), "answers describes other samples than this result"),
         (pd.DataFrame({"row": [1], "is_wrong": [None]}), "answers has no answer; expected True or False for some rows."),
     ],
 )
@@ -132,7 +137,7 @@ def test_few_answers_change_only_their_own_labels() -> None:
     assert found.scores["p_wrong"][others].equals(result.scores["p_wrong"][others])
     assert found.scores["flagged"][[first, last]].tolist() == [False, True]
     assert found.summary["estimate"] == result.summary["estimate"]
-    assert found.summary["notes"][-1].startswith("2 answers changed only the labels in question; from 20 answers on, ")
+    assert found.summary["notes"][-1].startswith("2 answers changed only the labels in question; at least 20 answers correct ")
 
 
 @pytest.mark.parametrize(("column", "value"), [("given", "cat"), ("split", "test"), ("path", "a.png")])

@@ -246,7 +246,7 @@ def test_labels_that_are_not_predicted_are_not_flagged() -> None:
     assert flag(SUSPICION, comparison(1), predicted=False, cut_off=parse_cut_off("40%"))[0].sum() == 2
 
 
-def test_a_precision_that_is_not_reached_is_told() -> None:
+def test_a_precision_that_is_not_reached_has_a_note() -> None:
     flagged, decision = flag(SUSPICION, comparison(1), cut_off=ParsedCutOff("precision", 0.99), p_wrong=P_WRONG)
     assert not flagged.any()
     assert decision.note is not None
