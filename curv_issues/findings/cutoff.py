@@ -94,7 +94,7 @@ def flag(
     decision = CutOff(rule, float(threshold), int(flagged.sum()))
     if rule == "auto" and learned and open_p_wrong is not None:
         decision = replace(decision, note=_disagreement(count, int((open_p_wrong >= MORE_PROBABLY_WRONG).sum())))
-    if rule == "precision" and learned and open_p_wrong is not None and len(open_p_wrong) and count == 0:
+    if rule == "precision" and learned and open_p_wrong is not None and len(open_p_wrong) and not flagged.any():
         decision = replace(decision, note=_unreached(cut_off.value))
     if p_wrong is not None and flagged.any():
         decision = replace(decision, expected_precision=float(p_wrong[flagged].mean()))

@@ -119,7 +119,10 @@ def test_the_options_of_the_audit_are_kept() -> None:
             pd.DataFrame({"row": ["a"], "given": ["1"], "is_wrong": [True]}),
             "answers has the row 'a', which is not a row of this result.",
         ),
-        (pd.DataFrame({"row": [1], "given": [[1]], "is_wrong": [True]}), "answers describes other samples than this result"),
+        (
+            pd.DataFrame({"row": [1], "given": [pd.Timestamp(1)], "is_wrong": [True]}),
+            "answers describes other samples than this result",
+        ),
         (pd.DataFrame({"row": [1], "is_wrong": [None]}), "answers has no answer; expected True or False for some rows."),
     ],
 )

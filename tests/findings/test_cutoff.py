@@ -252,3 +252,9 @@ def test_a_precision_that_is_not_reached_has_a_note() -> None:
     assert decision.note is not None
     assert "with a precision of 0.99" in decision.note
     assert flag(SUSPICION, comparison(1), cut_off=ParsedCutOff("precision", 0.9), p_wrong=P_WRONG)[1].note is None
+    found = np.array([np.nan, np.nan, np.nan, np.nan, 1.0])
+    by_a_person, decision = flag(
+        SUSPICION, comparison(1), cut_off=ParsedCutOff("precision", 0.99), p_wrong=np.where(found == 1, 1, P_WRONG), answers=found
+    )
+    assert by_a_person.tolist() == [False] * 4 + [True]
+    assert decision.note is None
